@@ -1,0 +1,109 @@
+"""What control and drivers say to each other about one guest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from vmhost.model.image import Boot
+from vmhost.model.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestSpec:
+    """Everything a driver needs to make one guest."""
+
+    instance_id: str
+    host_id: str
+    boot: Boot
+    limits: Limits
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booted:
+    """Where a started guest can be reached."""
+
+    address: str
+    port: int | None = None
+    """Set only where the guest shares its address with others and was told another port than its image's."""
+
+
+class GuestPhase(StrEnum):
+    """What a driver sees of a guest."""
+
+    STOPPED = "stopped"
+    """Made, not running (never started, stopped or dead)."""
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """How a guest's program ended."""
+
+    exit_code: int | None
+    """The program's code, or None when the OS did not say; 128 + n means signal n."""
+    oom: bool = False
+    detail: str = ""
+    """A few words more, such as "above its memory limit of 512 MiB (watched)"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestStatus:
+    """One guest as measured now."""
+
+    instance_id: str
+    phase: GuestPhase
+    booted: Booted | None = None
+    death: Death | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestEvent:
+    """A driver noticed that a guest started or died; `control` inspects before it acts on it."""
+
+    instance_id: str
+    phase: GuestPhase
+    death: Death | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestStats:
+    """What a guest uses now; None where this driver cannot tell."""
+
+    instance_id: str
+    cpu_seconds: float
+    """CPU time used since it started; a rate needs two readings."""
+    memory_mib: float
+    pids: int | None = None
+    throttled_seconds: float | None = None
+    """Time it was held back by its CPU quota since it started."""
+    oom_kills: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """One wall: whether this driver holds it here, and if not, why."""
+
+    name: str
+    """crash, cpu, memory, pids, disk, network, host, metadata, stats, resize …"""
+    enforced: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a driver can do on this machine. Callers ask this, never the driver's type."""
+
+    driver: str
+    stands_for: str
+    """In words: "containers: they share this engine's kernel"."""
+    items: tuple[Capability, ...]
+
+    def of(self, name: str) -> Capability:
+        """The named capability; one that the driver does not list is not enforced."""
+        for item in self.items:
+            if item.name == name:
+                return item
+        return Capability(name=name, enforced=False, why=f"the {self.driver} driver does not have it")

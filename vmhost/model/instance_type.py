@@ -1,0 +1,29 @@
+"""An instance type: EC2's published promise of a machine's size, before it becomes limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceType:
+    """One row of the catalogue; figures as EC2 publishes them."""
+
+    name: str
+    family: str
+    vcpus: int
+    memory_mib: int
+    hypervisor: str
+    """"xen" or "nitro"."""
+    network_baseline_mbps: int
+    network_burst_mbps: int
+    price_usd_hour: float
+    """Linux on demand, us-east-1, at the catalogue's date."""
+    baseline_percent: float | None = None
+    """Guaranteed share of each vCPU in percent for burstable types; None means the whole vCPU."""
+    architectures: tuple[str, ...] = ("x86_64",)
+
+    @property
+    def burstable(self) -> bool:
+        """Whether the type earns CPU credits (the t families)."""
+        return self.baseline_percent is not None
