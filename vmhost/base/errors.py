@@ -1,4 +1,4 @@
-"""The one tree of errors. Each says the subject, the fact and what was expected: "i-0a12 is stopped; reboot needs running"."""
+"""The one tree of errors. Each says subject, fact and expectation: "i-0a12 is stopped; reboot needs running"."""
 
 from __future__ import annotations
 

@@ -1,0 +1,38 @@
+"""Logs on standard error, as plain words or as JSON lines. An event has a constant name and fields."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(*, json: bool = False, level: str = "info") -> None:
+    """Sets up logging for this program; call once, first. `level` is one of debug, info, warning, error."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
+            *([structlog.processors.format_exc_info] if json else []),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    form = "%(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format=form)
+
+
+def get_logger(component: str) -> structlog.stdlib.BoundLogger:
+    """A logger bound to the component that speaks."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(component=component)
+    return logger

@@ -1,0 +1,37 @@
+"""Units as people write them and as programs count them."""
+
+from __future__ import annotations
+
+import re
+
+from vmhost.base.errors import InvalidInput
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
+_SIZE_UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from "30s", "1.5m", "250ms", "2h" or a bare number of seconds. Raises InvalidInput."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(f"duration {text!r} is not understood; expected a number with ms, s, m or h, such as 30s")
+    return float(match[1]) * _DURATION_UNITS[match[2]]
+
+
+def parse_size(text: str) -> int:
+    """Bytes from "512", "64k", "512MiB" or "2g" (all powers of 1024). Raises InvalidInput."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(f"size {text!r} is not understood; expected a number with k, m or g, such as 512m")
+    return int(float(match[1]) * _SIZE_UNITS[match[2].lower()])
+
+
+def mib(size_bytes: float) -> float:
+    """Bytes in MiB."""
+    return size_bytes / MIB

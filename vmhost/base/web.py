@@ -1,0 +1,155 @@
+"""Running a program and serving an aiohttp app: signals, the lifeline to the parent, ports, the ready file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from aiohttp import web
+
+from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.logs import get_logger
+
+LIFELINE = "GLASSCLOUD_LIFELINE"
+"""Environment variable: the number of an inherited pipe's reading end. When its writer goes, so does the program."""
+
+_PORTS_TRIED = 50
+_log = get_logger("program")
+
+
+def run(main: Callable[[], Awaitable[int | None]]) -> int:
+    """Runs an async program under uvloop and gives its exit code.
+
+    SIGINT, SIGTERM and the end of the lifeline cancel `main` once, so that its `finally` parts drain and clean up;
+    that counts as success. A CloudError becomes one line on standard error and code 1."""
+    try:
+        return uvloop.run(_until_told(main))
+    except CloudError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+async def _until_told(main: Callable[[], Awaitable[int | None]]) -> int:
+    task = asyncio.ensure_future(main())
+    told = False
+
+    def stop() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    _watch_lifeline(loop, stop)
+    try:
+        return await task or 0
+    except asyncio.CancelledError:
+        if told:
+            return 0
+        raise
+
+
+def _watch_lifeline(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    number = os.environ.pop(LIFELINE, "")
+    if not number.isdecimal():
+        return
+    fd = int(number)
+    os.set_inheritable(fd, False)
+    os.set_blocking(fd, False)
+
+    def readable() -> None:
+        try:
+            gone = not os.read(fd, 512)
+        except BlockingIOError:
+            return
+        if gone:
+            loop.remove_reader(fd)
+            stop()
+
+    loop.add_reader(fd, readable)
+
+
+def listen(host: str, port: int, *, search: bool = False) -> socket.socket:
+    """A bound, listening TCP socket; port 0 takes any.
+
+    With `search`, a taken port gives way to the next free one of the following 50. Raises InvalidInput naming the
+    address that is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    last = min(port + _PORTS_TRIED, 65535) if search and port else port
+    for candidate in range(port, last + 1):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, candidate))
+            sock.listen(1024)
+        except OSError as error:
+            sock.close()
+            if error.errno == errno.EADDRINUSE and candidate < last:
+                continue
+            raise InvalidInput(_refusal(host, candidate, error)) from error
+        sock.setblocking(False)
+        return sock
+    raise InvalidInput(f"no port from {port} to {last} is free on {host}; expected one for this program")
+
+
+def _refusal(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken by another program; choose another with --port or stop that program"
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} needs more rights than this user has; choose one above 1023"
+    return f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; expected an address of this machine"
+
+
+@contextlib.asynccontextmanager
+async def serve(app: web.Application, sock: socket.socket, *, drain_s: float = 2.0) -> AsyncIterator[str]:
+    """Serves the app on a listening socket while the context lasts, and gives its URL.
+
+    At the end it stops accepting, gives running requests `drain_s` to finish and closes."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=drain_s, handler_cancellation=False)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, sock).start()
+        yield url_of(sock)
+    finally:
+        await runner.cleanup()
+
+
+def url_of(sock: socket.socket) -> str:
+    """The http URL of a listening socket."""
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Replaces the file whole or not at all; nobody ever reads half of it, or a secret with wider rights."""
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(fd, "w") as file:
+            os.fchmod(fd, mode)
+            file.write(text)
+            file.flush()
+            os.fsync(fd)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+
+
+def write_ready(path: Path | None, **facts: Any) -> None:
+    """Tells whoever started this program that it is ready, and where: a JSON file with the facts and the pid."""
+    if path is not None:
+        write_atomically(path, json.dumps({"pid": os.getpid(), **facts}))
