@@ -87,6 +87,7 @@ class Connection(asyncio.Protocol):
         "_done",
         "_head",
         "_headers",
+        "_in_body",
         "_on_close",
         "_parser",
         "_size",
@@ -105,6 +106,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._size = 0
+        self._in_body = False
 
     @property
     def idle(self) -> bool:
@@ -155,7 +157,7 @@ class Connection(asyncio.Protocol):
             self._fail(Failure.GARBAGE)
 
     def eof_received(self) -> None:
-        if self._done is not None and self._headers and self._ends_with_connection():
+        if self._done is not None and self._in_body and self._ends_with_connection():
             self._complete(keep_alive=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -179,6 +181,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._size = 0
+        self._in_body = True
         if self._head and self._parser.get_status_code() >= 200:
             # llhttp would wait for the announced body that an answer to HEAD never has.
             self._complete(keep_alive=self._parser.should_keep_alive())
@@ -223,7 +226,7 @@ class Connection(asyncio.Protocol):
             done(response, failure)
 
     def _reset(self) -> None:
-        self._headers, self._chunks, self._size = [], [], 0
+        self._headers, self._chunks, self._size, self._in_body = [], [], 0, False
 
     def _close(self, *, at_once: bool) -> None:
         self.open = False

@@ -1,0 +1,72 @@
+"""Ids, units, the manual clock, ports and atomic files."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from vmhost.base.clock import ManualClock
+from vmhost.base.errors import InvalidInput
+from vmhost.base.ids import RandomIds, SeededIds
+from vmhost.base.units import parse_duration, parse_size
+from vmhost.base.web import listen, write_atomically
+
+
+def test_ids_have_ec2s_shape_and_a_seed_repeats_them() -> None:
+    assert re.fullmatch(r"i-0[0-9a-f]{16}", RandomIds().new("i"))
+    assert SeededIds(1).new("i") == SeededIds(1).new("i") != SeededIds(2).new("i")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("250ms", 0.25), ("1.5m", 90), ("2h", 7200), ("7", 7)])
+def test_durations_are_understood(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-3s", "3 parsecs", "nan"])
+def test_nonsense_durations_say_what_was_expected(text: str) -> None:
+    with pytest.raises(InvalidInput, match="expected"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(("text", "size"), [("512", 512), ("64k", 65536), ("1.5 MiB", 1572864), ("2g", 2 << 30)])
+def test_sizes_are_understood(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+async def test_the_manual_clock_wakes_sleepers_in_order() -> None:
+    clock, woken = ManualClock(), []
+
+    async def sleeper(seconds: float) -> None:
+        await clock.sleep(seconds)
+        woken.append(seconds)
+
+    async with asyncio.TaskGroup() as group:
+        for seconds in (3.0, 1.0, 2.0):
+            group.create_task(sleeper(seconds))
+        await asyncio.sleep(0)
+        clock.advance(2.5)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert woken == [1.0, 2.0]
+        clock.advance(1)
+
+
+def test_a_taken_port_is_named_or_gives_way_to_the_next() -> None:
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(InvalidInput, match=f"port {port} on 127.0.0.1 is taken"):
+            listen("127.0.0.1", port)
+        with listen("127.0.0.1", port, search=True) as second:
+            assert second.getsockname()[1] > port
+
+
+def test_an_atomic_write_replaces_the_file_with_narrow_rights(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("old")
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,72 @@
+"""The event hub: bounded readers, resuming, and the wire format read back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import ClientSession, web
+
+from vmhost.base.sse import LAGGED, Event, Hub, encode, read_events, respond
+from vmhost.base.web import listen, serve
+
+
+async def test_a_slow_reader_is_told_that_it_lagged_and_goes_on() -> None:
+    hub = Hub(capacity=3)
+    with hub.subscribe() as reader:
+        for number in range(10):
+            hub.publish("n", number)
+        assert (await anext(reader)).kind == LAGGED
+        hub.publish("n", 10)
+        rest = [(await anext(reader)).data for _ in range(1)]
+    assert rest[-1] in {10, 9, 8, 7}
+
+
+async def test_a_reader_resumes_after_the_event_it_saw_last() -> None:
+    hub = Hub(history=5)
+    for number in range(1, 11):
+        hub.publish("n", number)
+    assert not hub.can_resume(4)
+    assert hub.can_resume(5)
+    with hub.subscribe(after=8) as reader:
+        assert [(await anext(reader)).data for _ in range(2)] == [9, 10]
+
+
+async def test_closing_the_hub_ends_its_readers() -> None:
+    hub = Hub()
+    with hub.subscribe() as reader:
+        hub.close()
+        assert [event async for event in reader] == []
+
+
+async def test_events_survive_the_wire() -> None:
+    async def lines() -> AsyncIterator[bytes]:
+        yield b": a comment\n"
+        for line in encode(Event(id=7, kind="instance", data={"a": "line\nbreak é"})).splitlines(keepends=True):
+            yield line
+        yield b"data: not json\n"
+        yield b"\n"
+
+    assert [event async for event in read_events(lines())] == [
+        Event(id=7, kind="instance", data={"a": "line\nbreak é"})
+    ]
+
+
+async def test_a_stream_over_http_starts_with_a_snapshot_and_resumes_without_one() -> None:
+    hub = Hub()
+    app = web.Application()
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        return await respond(request, hub, lambda: {"now": hub.last_id})
+
+    app.router.add_get("/", stream)
+    async with serve(app, listen("127.0.0.1", 0)) as url, ClientSession() as session:
+        async with session.get(url) as response, asyncio.timeout(2):
+            events = read_events(response.content)
+            assert (await anext(events)).kind == "snapshot"
+            hub.publish("n", 1)
+            first = await anext(events)
+        hub.publish("n", 2)
+        async with session.get(url, headers={"Last-Event-ID": str(first.id)}) as response, asyncio.timeout(2):
+            assert (await anext(read_events(response.content))).data == 2
+        hub.close()
