@@ -1,0 +1,49 @@
+# Works with GNU Make 3.81 (macOS). `make` alone tells what there is.
+SHELL := /bin/sh
+BIN := .venv/bin
+
+.PHONY: help demo setup setup-dev test check bench lock catalogue ready clean
+
+help:
+	@echo "make demo       a small cloud with a search service, live on this terminal"
+	@echo "make test       set up what tests need and run them all"
+	@echo "make check      format, lint, types and import contracts"
+	@echo "make bench      measure the promised numbers (docs/specification.md) on this machine"
+	@echo "make ready      fetch and build everything and try it, so that a session needs no network"
+	@echo "make setup      fill .venv (demo and ready do it by themselves)"
+	@echo "make lock       write requirements*.lock again"
+	@echo "make catalogue  write the instance type catalogue again"
+	@echo "make clean      remove .venv and caches"
+
+setup:
+	@scripts/setup
+
+setup-dev:
+	@scripts/setup --dev
+
+demo: setup
+	@$(BIN)/glasscloud demo
+
+ready: setup
+	@$(BIN)/glasscloud ready
+
+test: setup-dev
+	@$(BIN)/python -m pytest
+
+check: setup-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup-dev
+	@$(BIN)/python -m bench
+
+lock:
+	@scripts/lock
+
+catalogue: setup
+	@$(BIN)/python -m vmhost.catalogue.regenerate
+
+clean:
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

@@ -1,0 +1,53 @@
+"""What all tests share: which of them need an engine or rights, and the last line that says what was not run."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+
+import pytest
+
+IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
+_HOW_ENGINE = "start a Docker engine, then: docker compose build && make test"
+_HOW_ROOT = "run make test as root"
+_not_run: dict[str, set[str]] = {}
+
+
+@functools.cache
+def engine_lacks() -> str:
+    """Why tests that need an engine cannot run here; empty when they can."""
+    try:
+        info = subprocess.run(
+            ["docker", "image", "inspect", IMAGE], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "no docker command answers"
+    if info.returncode == 0 and json.loads(info.stdout):
+        return ""
+    return f"the image {IMAGE} is not there" if "No such image" in info.stderr else "no Docker engine answers"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips, saying why, what this machine cannot run; with GLASSCLOUD_TESTS=all nothing is skipped."""
+    if os.environ.get("GLASSCLOUD_TESTS") == "all":
+        return
+    for item in items:
+        if item.get_closest_marker("engine") and (why := engine_lacks()):
+            _skip(item, why, _HOW_ENGINE)
+        elif item.get_closest_marker("root") and os.geteuid() != 0:
+            _skip(item, "needs the rights of the superuser", _HOW_ROOT)
+
+
+def _skip(item: pytest.Item, why: str, how: str) -> None:
+    item.add_marker(pytest.mark.skip(reason=why))
+    _not_run.setdefault(f"{why}; {how}", set()).add(item.nodeid)
+
+
+def pytest_unconfigure() -> None:
+    """Ends the run with one line on what was not run here and how to run it."""
+    if not _not_run:
+        return
+    parts = [f"{len(tests)} tests ({reason})" for reason, tests in sorted(_not_run.items())]
+    print("Not run here: " + "; ".join(parts) + ".")
