@@ -1,0 +1,132 @@
+"""Latency histograms with three exact digits, mergeable without loss.
+
+The buckets are those of HdrHistogram (three significant digits, unit 1 microsecond): exact below 2,048 us, then 1,024
+buckets for each doubling, so that no value is told more than 0.1 % too high. Counts sit in a dict, because a second of
+load touches a few hundred of the 20,000 buckets: recording costs about 0.1 us and a closed second a few kilobytes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+HIGHEST_US = 3_600_000_000
+"""One hour; anything longer is told as one hour."""
+SAMPLES_BEYOND_MIN = 10
+"""No percentile is told with fewer samples beyond it: it would be one request's accident."""
+_SUB_BITS = 10
+_EXACT_BITS = _SUB_BITS + 1
+
+
+def bucket_of(value_us: int) -> int:
+    """The index of the bucket that holds a value of 0 or more microseconds."""
+    shift = value_us.bit_length() - _EXACT_BITS
+    return (shift << _SUB_BITS) + (value_us >> shift) if shift > 0 else value_us
+
+
+def highest_of(bucket: int) -> int:
+    """The largest value, in microseconds, that falls in the bucket."""
+    shift = (bucket >> _SUB_BITS) - 1
+    if shift <= 0:
+        return bucket
+    return ((bucket - (shift << _SUB_BITS) + 1) << shift) - 1
+
+
+class Histogram:
+    """How often which latency occurred. Values are microseconds; the count, the largest and the sum are exact."""
+
+    __slots__ = ("counts", "max_us", "sum_us", "total")
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[int, int] = defaultdict(int)
+        self.total = 0
+        self.max_us = 0
+        self.sum_us = 0
+
+    def record(self, value_us: int) -> None:
+        """Counts one value; a negative one counts as 0, one above an hour as an hour."""
+        if value_us < 0:
+            value_us = 0
+        elif value_us > HIGHEST_US:
+            value_us = HIGHEST_US
+        # bucket_of, written out: this line runs for every request.
+        shift = value_us.bit_length() - 11
+        self.counts[(shift << 10) + (value_us >> shift) if shift > 0 else value_us] += 1
+        self.total += 1
+        self.sum_us += value_us
+        if value_us > self.max_us:
+            self.max_us = value_us
+
+    def add(self, other: Histogram) -> None:
+        """Merges another histogram into this one, exactly."""
+        counts = self.counts
+        for bucket, count in other.counts.items():
+            counts[bucket] += count
+        self.total += other.total
+        self.sum_us += other.sum_us
+        self.max_us = max(self.max_us, other.max_us)
+
+    def percentile_us(self, percent: float) -> int | None:
+        """The value that `percent` of the samples do not exceed, None with fewer than 10 samples beyond it."""
+        if self.total * (100.0 - percent) / 100.0 + 1e-9 < SAMPLES_BEYOND_MIN:
+            return None
+        return self.at_rank(_rank(self.total, percent))
+
+    def at_rank(self, rank: int) -> int:
+        """The value of the rank-th smallest sample (1 is the smallest), within 0.1 %; 0 when empty."""
+        seen = 0
+        for bucket in sorted(self.counts):
+            seen += self.counts[bucket]
+            if seen >= rank:
+                return min(highest_of(bucket), self.max_us)
+        return self.max_us
+
+    def mean_us(self) -> float | None:
+        """The exact mean, None when empty."""
+        return self.sum_us / self.total if self.total else None
+
+    def to_json(self) -> list[int]:
+        """`[max, sum, gap, count, gap, count, …]`: each bucket by its distance from the one before."""
+        return [self.max_us, self.sum_us, *_gaps(sorted(self.counts.items()))]
+
+    @classmethod
+    def from_json(cls, data: list[int]) -> Histogram:
+        """The same histogram. Raises ValueError when `data` is no such list."""
+        if len(data) < 2 or len(data) % 2:
+            raise ValueError(f"a histogram of {len(data)} numbers; expected max, sum and pairs of gap and count")
+        histogram = cls()
+        histogram.max_us, histogram.sum_us = data[0], data[1]
+        bucket = 0
+        for gap, count in zip(data[2::2], data[3::2], strict=True):
+            bucket += gap
+            histogram.counts[bucket] = count
+            histogram.total += count
+        return histogram
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        return (self.counts, self.max_us, self.sum_us) == (other.counts, other.max_us, other.sum_us)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes with each record
+
+
+def merged(histograms: Iterable[Histogram]) -> Histogram:
+    """One histogram with the samples of all."""
+    result = Histogram()
+    for histogram in histograms:
+        result.add(histogram)
+    return result
+
+
+def _rank(total: int, percent: float) -> int:
+    # The small term keeps 99 % of 1,000 at rank 990 whatever the rounding of the product.
+    return max(1, -int(-(total * percent / 100.0 - 1e-9) // 1))
+
+
+def _gaps(pairs: Iterable[tuple[int, int]]) -> Iterator[int]:
+    previous = 0
+    for bucket, count in pairs:
+        yield bucket - previous
+        yield count
+        previous = bucket
