@@ -1,0 +1,106 @@
+"""Dicts as the XML that EC2's clients read, by the operation's output shape; and errors in EC2's envelope."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from vmhost.ec2.model import Kind, ListOf, Operation, Scalar, Shape, Structure
+
+Write: TypeAlias = Callable[[Any, list[str]], None]
+
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_SPECIAL = re.compile("[&<>]|[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
+
+
+def encoder(operation: Operation, namespace: str) -> Callable[[Mapping[str, Any], str], bytes]:
+    """A function from an answer (a dict by member names; None is left out) and a request id to the response body."""
+    write = _structure(operation.output) if operation.output else _success
+    name = f"{operation.name}Response"
+
+    def encode(answer: Mapping[str, Any], request_id: str) -> bytes:
+        out = [_DECLARATION, f'<{name} xmlns="{namespace}/"><requestId>{escape(request_id)}</requestId>']
+        write(answer, out)
+        out.append(f"</{name}>")
+        return "".join(out).encode()
+
+    return encode
+
+
+def encode_error(code: str, message: str, request_id: str) -> bytes:
+    """The body of a refusal."""
+    return (
+        f"{_DECLARATION}<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        f"</Error></Errors><RequestID>{escape(request_id)}</RequestID></Response>"
+    ).encode()
+
+
+def escape(text: str) -> str:
+    """The text as XML content; what XML cannot carry becomes U+FFFD."""
+    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], "\ufffd"), text) if _SPECIAL.search(text) else text
+
+
+def _success(_: Mapping[str, Any], out: list[str]) -> None:
+    out.append("<return>true</return>")
+
+
+def _structure(shape: Structure) -> Write:
+    texts = {m.name: (m.tag, _TEXTS[m.shape.kind]) for m in shape.members if isinstance(m.shape, Scalar)}
+    nested = {m.name: (m.tag, _write(m.shape)) for m in shape.members if not isinstance(m.shape, Scalar)}
+
+    def write(value: Mapping[str, Any], out: list[str]) -> None:
+        for name, item in value.items():
+            if item is None:
+                continue
+            if name in texts:
+                tag, text = texts[name]
+                out.append(f"<{tag}>{text(item)}</{tag}>")
+            else:
+                tag, write_member = nested[name]
+                out.append(f"<{tag}>")
+                write_member(item, out)
+                out.append(f"</{tag}>")
+
+    return write
+
+
+def _write(shape: Shape) -> Write:
+    if isinstance(shape, Structure):
+        return _structure(shape)
+    if isinstance(shape, ListOf):
+        return _list(shape)
+    text = _TEXTS[shape.kind]
+    return lambda value, out: out.append(text(value))
+
+
+def _list(shape: ListOf) -> Write:
+    write_element = _write(shape.element)
+    opening, closing = f"<{shape.element_tag}>", f"</{shape.element_tag}>"
+
+    def write(value: list[Any], out: list[str]) -> None:
+        for item in value:
+            out.append(opening)
+            write_element(item, out)
+            out.append(closing)
+
+    return write
+
+
+def _timestamp(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+_TEXTS: Mapping[Kind, Callable[[Any], str]] = {
+    Kind.STRING: escape,
+    Kind.INTEGER: str,
+    Kind.LONG: str,
+    Kind.DOUBLE: repr,
+    Kind.FLOAT: repr,
+    Kind.BOOLEAN: lambda value: "true" if value else "false",
+    Kind.TIMESTAMP: _timestamp,
+    Kind.BLOB: lambda value: base64.b64encode(value).decode(),
+}
