@@ -1,0 +1,106 @@
+"""Filters and pages as EC2's clients know them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmhost.base.errors import InvalidInput
+from vmhost.ec2.filters import parse_filters
+from vmhost.ec2.pages import PageRequest, paginate, parse_page
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+FIELDS = {"name": lambda thing: [thing.name], "never": lambda thing: ()}
+A, B = Thing("alpha", {"role": "leaf", "x": "1"}), Thing("be*a", {"role": "front"})
+
+
+def chosen(*filters: tuple[str, list[str]]) -> list[Thing]:
+    keep = parse_filters({"Filters": [{"Name": n, "Values": v} for n, v in filters]}, FIELDS, lambda t: t.tags)
+    return [thing for thing in (A, B) if keep(thing)]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ([], [A, B]),
+        ([("name", ["alpha"])], [A]),
+        ([("name", ["alpha", "be*a"])], [A, B]),
+        ([("name", ["al*"])], [A]),
+        ([("name", ["??*a"])], [A, B]),
+        ([("name", [r"be\*a"])], [B]),
+        ([("name", [r"al\*a"])], []),
+        ([("name", ["ALPHA"])], []),
+        ([("tag:role", ["leaf"])], [A]),
+        ([("tag:role", ["*"])], [A, B]),
+        ([("tag-key", ["x"])], [A]),
+        ([("tag:role", ["leaf", "front"]), ("name", ["be*"])], [B]),
+        ([("never", ["*"])], []),
+    ],
+)
+def test_any_value_of_a_filter_and_all_filters_together(
+    filters: list[tuple[str, list[str]]], expected: list[Thing]
+) -> None:
+    assert chosen(*filters) == expected
+
+
+@pytest.mark.parametrize("entry", [("colour", ["x"]), ("name", []), ("", ["x"]), ("name", ["x"] * 201)])
+def test_a_filter_that_means_nothing_here_is_refused(entry: tuple[str, list[str]]) -> None:
+    with pytest.raises(InvalidInput):
+        chosen(entry)
+
+
+@given(pattern=st.text(alphabet="ab*?", max_size=8), text=st.text(alphabet="ab", max_size=8))
+def test_wildcards_agree_with_the_shells(pattern: str, text: str) -> None:
+    keep = parse_filters({"Filters": [{"Name": "name", "Values": [pattern or "*"]}]}, FIELDS)
+    assert keep(Thing(text)) == fnmatch.fnmatchcase(text, pattern or "*")
+
+
+def test_a_pattern_of_many_stars_costs_no_time() -> None:
+    keep = parse_filters({"Filters": [{"Name": "name", "Values": ["*a" * 200 + "b"]}]}, FIELDS)
+    assert not keep(Thing("a" * 255))
+
+
+@given(names=st.sets(st.text(max_size=4), max_size=30), limit=st.integers(1, 7))
+def test_pages_give_everything_once(names: set[str], limit: int) -> None:
+    seen: list[str] = []
+    page = PageRequest(limit=limit)
+    for _ in range(len(names) + 1):
+        answer = paginate(names, page, lambda name: name)
+        seen += answer.items
+        if answer.next_token is None:
+            break
+        page = parse_page({"NextToken": answer.next_token, "MaxResults": limit}, low=1, high=9)
+    assert seen == sorted(names)
+
+
+def test_a_page_goes_on_though_its_last_item_went() -> None:
+    first = paginate("abcd", PageRequest(limit=2), str)
+    rest = parse_page({"NextToken": first.next_token}, low=1, high=9)
+    assert paginate("acd", rest, str).items == ("c", "d")
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"MaxResults": 4}, "InvalidParameterValue"),
+        ({"MaxResults": 1001}, "InvalidParameterValue"),
+        ({"NextToken": "nonsense"}, "InvalidNextToken"),
+        ({"NextToken": "é"}, "InvalidNextToken"),
+    ],
+)
+def test_odd_pages_are_refused(params: dict[str, Any], code: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_page(params, low=5, high=1000)
+    assert caught.value.code == code

@@ -1,0 +1,137 @@
+"""EC2's wire for the few actions that the client needs: dicts to form fields, XML to elements, refusals to errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+from vmhost.base.errors import (
+    CloudError,
+    Conflict,
+    DeadlineExceeded,
+    Denied,
+    Internal,
+    InvalidInput,
+    NoCapacity,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
+
+API_VERSION = "2016-11-15"
+
+Value: TypeAlias = "str | int | bool | None | Sequence[Value] | Mapping[str, Value]"
+
+_BY_KIND = {kind.kind: kind for kind in CloudError.__subclasses__()}
+_BY_CODE: Mapping[str, type[CloudError]] = {
+    "AuthFailure": Unauthenticated,
+    "MissingAuthenticationToken": Unauthenticated,
+    "IncompleteSignature": Unauthenticated,
+    "SignatureDoesNotMatch": Unauthenticated,
+    "RequestExpired": Unauthenticated,
+    "UnauthorizedOperation": Denied,
+    "DryRunOperation": Denied,
+    "InsufficientInstanceCapacity": NoCapacity,
+    "UnsupportedOperation": Unsupported,
+    "Unsupported": Unsupported,
+    "InvalidAction": Unsupported,
+    "Unavailable": Unavailable,
+    "InternalError": Internal,
+    "InternalFailure": Internal,
+}
+
+
+def form(action: str, params: Mapping[str, Value]) -> bytes:
+    """The body of the action's request; lists are numbered from 1, None is left out."""
+    fields = [("Action", action), ("Version", API_VERSION)]
+    for name, value in params.items():
+        fields.extend(_flat(name, value))
+    return urlencode(fields).encode()
+
+
+def _flat(name: str, value: Value) -> Iterator[tuple[str, str]]:
+    if isinstance(value, bool):
+        yield name, "true" if value else "false"
+    elif isinstance(value, str | int):
+        yield name, str(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}", item)
+    elif value is not None:
+        for number, item in enumerate(value, 1):
+            yield from _flat(f"{name}.{number}", item)
+
+
+class Element:
+    """One element of an answer; names without namespaces, absent ones are empty."""
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: ElementTree.Element | None) -> None:
+        self._node = node
+
+    def text(self, path: str) -> str | None:
+        """The text at the path, None where there is none."""
+        found = self._find(path)
+        return None if found is None else found.text or ""
+
+    def need(self, path: str) -> str:
+        """The text at the path. Raises Internal where there is none."""
+        text = self.text(path)
+        if text is None:
+            raise Internal(f"the platform's answer has no {path}; expected EC2's {API_VERSION}")
+        return text
+
+    def items(self, path: str) -> list[Element]:
+        """The list's items at the path."""
+        return [Element(child) for child in self._find(path) or ()]
+
+    def tags(self) -> dict[str, str]:
+        """Its tagSet."""
+        return {item.need("key"): item.text("value") or "" for item in self.items("tagSet")}
+
+    def _find(self, path: str) -> ElementTree.Element | None:
+        return None if self._node is None else self._node.find("/".join(f"{{*}}{part}" for part in path.split("/")))
+
+
+def parse_xml(body: bytes) -> Element:
+    """The answer's root. Raises Internal for what is no XML."""
+    try:
+        return Element(ElementTree.fromstring(body))
+    except ElementTree.ParseError as error:
+        raise Internal(f"the platform's answer is no XML ({error}); is it a glasscloud that answers there?") from None
+
+
+def error_of_xml(status: int, body: bytes) -> CloudError:
+    """The refusal as the error that it was on the other side."""
+    try:
+        root = parse_xml(body)
+        code, message = root.need("Errors/Error/Code"), root.need("Errors/Error/Message")
+    except Internal:
+        return Unavailable(f"the platform answered {status} without EC2's words; is it a glasscloud that answers there?")
+    return _kind_of(code, status)(message, code=code)
+
+
+def _kind_of(code: str, status: int) -> type[CloudError]:
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if ".NotFound" in code or code.endswith("NotFoundException"):
+        return NotFound
+    if code.startswith("Incorrect") or "AlreadyExists" in code or code == "IdempotentParameterMismatch":
+        return Conflict
+    if status == 504:
+        return DeadlineExceeded
+    return Unavailable if status >= 500 else InvalidInput
+
+
+def error_of_json(status: int, body: bytes) -> CloudError:
+    """The same for the platform's own JSON endpoints."""
+    try:
+        error: dict[str, Any] = json.loads(body)["error"]
+        return _BY_KIND.get(error["kind"], Internal)(str(error["message"]), code=str(error["code"]))
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(f"the platform answered {status} without its words; is it a glasscloud that answers there?")

@@ -1,0 +1,216 @@
+"""What the platform tells about itself, as typed values and as JSON: one definition for both ends of the wire.
+
+Readers ignore fields that they do not know, so that an older client understands a newer platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Self, TypeAlias
+
+from vmhost.base.errors import Internal
+
+
+class View:
+    """A frozen dataclass that travels as a JSON object."""
+
+    __slots__ = ()
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    """How to read the members that are views themselves."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that stands on the wire."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """The view of such an object. Raises Internal when a field is missing or it is no object at all."""
+        try:
+            values = {f.name: data[f.name] for f in fields(cls) if f.name in data}  # type: ignore[arg-type]
+            return cls(**values | {name: read(values[name]) for name, read in cls._nested.items() if name in values})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise Internal(f"the platform's {cls.__name__} is not understood: {error}") from None
+
+
+def _each(view: type[View]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda items: tuple(view.from_json(item) for item in items)
+
+
+def _maybe(view: type[View]) -> Callable[[Any], Any]:
+    return lambda item: None if item is None else view.from_json(item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityView(View):
+    """One wall: whether it holds here, and why not."""
+
+    name: str
+    enforced: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostView(View):
+    """A host: what it may give away, what is promised, and whether a wall stands round it."""
+
+    id: str
+    zone: str
+    cpu_cores: float
+    memory_mib: int
+    cpu_used: float
+    memory_used_mib: int
+    enforced: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonView(View):
+    """Why an instance is in its state, in EC2's words."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsView(View):
+    """What an instance gets at least and at most on this machine."""
+
+    cpu_guaranteed_cores: float
+    cpu_quota_cores: float
+    cpu_weight: int
+    memory_mib: int
+    pids: int
+    disk_gib: int
+    network_mbps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceView(View):
+    """One instance. What EC2's own answers do not carry (generation, changed_at, limits) is None in those."""
+
+    id: str
+    type: str
+    state: str
+    """One of EC2's six."""
+    host: str
+    zone: str
+    image: str
+    launched_at: float
+    """Epoch seconds of the last start."""
+    address: str | None = None
+    port: int | None = None
+    """Only where the instance has no address of its own; else its image's."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    fleet: str | None = None
+    reason: ReasonView | None = None
+    generation: int | None = None
+    """One higher at each published change."""
+    changed_at: float | None = None
+    limits: LimitsView | None = None
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"reason": _maybe(ReasonView), "limits": _maybe(LimitsView)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(View):
+    """The whole cloud at one moment."""
+
+    cloud: str
+    region: str
+    driver: str
+    stands_for: str
+    """In words what an instance is here: "containers: they share this engine's kernel"."""
+    capabilities: tuple[CapabilityView, ...]
+    overcommit: float
+    hosts: tuple[HostView, ...]
+    instances: tuple[InstanceView, ...]
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "capabilities": _each(CapabilityView),
+        "hosts": _each(HostView),
+        "instances": _each(InstanceView),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultView(View):
+    """A fault that someone asked for: it began or it ended."""
+
+    fault_id: str
+    fault: str
+    """"kill" or "cpu_hog"."""
+    instance_id: str
+    phase: str
+    """"begun" or "ended"."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseView(View):
+    """What one instance uses now; None where the driver cannot tell."""
+
+    id: str
+    cpu_cores: float | None
+    """Cores used on average since the reading before."""
+    memory_mib: float
+    pids: int | None
+    throttled_percent: float | None
+    """Share of the time since the reading before in which its CPU ceiling held it back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsView(View):
+    """What every running instance uses now."""
+
+    at: float
+    instances: tuple[UseView, ...]
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": _each(UseView)}
+
+
+CloudEvent: TypeAlias = Snapshot | InstanceView | FaultView | StatsView
+"""What `/_glasscloud/events` carries. A Snapshot comes first, and again after every gap."""
+
+EVENTS: Mapping[str, Callable[[Any], CloudEvent]] = {
+    "snapshot": Snapshot.from_json,
+    "instance": InstanceView.from_json,
+    "fault": FaultView.from_json,
+    "stats": StatsView.from_json,
+}
+"""By the event's name on the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChangeView(View):
+    """What a start, stop or terminate did to one instance."""
+
+    id: str
+    previous: str
+    current: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateView(View):
+    """A launch template."""
+
+    id: str
+    name: str
+    default_version: int
+    latest_version: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetView(View):
+    """A fleet: how many it should keep, and how many there are."""
+
+    id: str
+    state: str
+    """EC2's words: submitted, active, modifying, deleted_running, deleted_terminating, deleted."""
+    type: str
+    target: int
+    fulfilled: float
+    template_id: str
+    template_version: str
+    tags: Mapping[str, str] = field(default_factory=dict)
