@@ -8,7 +8,7 @@ load touches a few hundred of the 20,000 buckets: recording costs about 0.1 us a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 HIGHEST_US = 3_600_000_000
 """One hour; anything longer is told as one hour."""
@@ -68,18 +68,24 @@ class Histogram:
 
     def percentile_us(self, percent: float) -> int | None:
         """The value that `percent` of the samples do not exceed, None with fewer than 10 samples beyond it."""
-        if self.total * (100.0 - percent) / 100.0 + 1e-9 < SAMPLES_BEYOND_MIN:
-            return None
-        return self.at_rank(_rank(self.total, percent))
+        return self.percentiles_us((percent,))[0]
 
-    def at_rank(self, rank: int) -> int:
-        """The value of the rank-th smallest sample (1 is the smallest), within 0.1 %; 0 when empty."""
+    def percentiles_us(self, percents: Sequence[float]) -> list[int | None]:
+        """Several percentiles, given in rising order, in one pass."""
+        result: list[int | None] = []
         seen = 0
-        for bucket in sorted(self.counts):
-            seen += self.counts[bucket]
-            if seen >= rank:
-                return min(highest_of(bucket), self.max_us)
-        return self.max_us
+        buckets = iter(sorted(self.counts.items()))
+        bucket = 0
+        for percent in percents:
+            if self.total * (100.0 - percent) / 100.0 + 1e-9 < SAMPLES_BEYOND_MIN:
+                result.append(None)
+                continue
+            rank = _rank(self.total, percent)
+            while seen < rank:
+                bucket, count = next(buckets)
+                seen += count
+            result.append(min(highest_of(bucket), self.max_us))
+        return result
 
     def mean_us(self) -> float | None:
         """The exact mean, None when empty."""

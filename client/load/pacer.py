@@ -26,8 +26,8 @@ class Pacer(Protocol):
 class ConstantPacer:
     """The same distance between all arrivals; the first is due at once.
 
-    `arrived` is how much of the schedule lies before `anchor_ns`; its fraction is the part of the next distance that has
-    passed already, so that a change of rate makes neither a burst nor a gap."""
+    `arrived` is how much of the schedule lies before `anchor_ns`; its fraction is the part of the next distance that
+    has passed already, so that a change of rate makes neither a burst nor a gap."""
 
     rate_per_s: float
     anchor_ns: int

@@ -50,7 +50,9 @@ def test_json_round_trip_is_exact(samples: list[int]) -> None:
     assert again.total == histogram.total
 
 
-@pytest.mark.parametrize(("count", "percent", "told"), [(999, 99.0, False), (1000, 99.0, True), (19, 50.0, False), (20, 50.0, True)])
+@pytest.mark.parametrize(
+    ("count", "percent", "told"), [(999, 99.0, False), (1000, 99.0, True), (19, 50.0, False), (20, 50.0, True)]
+)
 def test_no_percentile_with_fewer_than_ten_samples_beyond_it(count: int, percent: float, told: bool) -> None:
     assert (recorded([100] * count).percentile_us(percent) is not None) is told
 

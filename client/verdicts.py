@@ -1,0 +1,125 @@
+"""The sentences that judge what was measured, and the table they stand on. Pure: tour, view and CI say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from client.load.summary import InstanceSummary, Summary
+
+WALL_TOLERANCE_MS = 5.0
+"""A neighbour's hog may raise the others' p99 by so much: containers were measured at 2, bare processes at 25."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A sentence, and whether it is the good one; `held` is None where too little was measured to say."""
+
+    held: bool | None
+    sentence: str
+
+
+def judge_wall(*, before_p99_ms: float | None, during_p99_ms: float | None, lost: int) -> Judgement:
+    """Whether the wall between the instances held while one of them went wild.
+
+    `lost` and both p99 are those of the others. It held when nothing was lost and their p99 rose by at most 5 ms."""
+    if lost:
+        return Judgement(held=False, sentence=f"no wall: {_requests(lost)} of the others lost")
+    if before_p99_ms is None or during_p99_ms is None:
+        return Judgement(held=None, sentence="cannot tell: fewer than 1,000 requests before or during")
+    change = f"the others' p99 {before_p99_ms:.1f} -> {during_p99_ms:.1f} ms, 0 lost"
+    held = during_p99_ms - before_p99_ms <= WALL_TOLERANCE_MS
+    return Judgement(held=held, sentence=f"{'the wall held' if held else 'no wall'}: {change}")
+
+
+def judge_hog(*, victim: str, before: Summary, during: Summary) -> Judgement:
+    """The wall's verdict from two windows of load, `victim` being the instance that went wild.
+
+    The others' latency is that of their own attempts. Lost is every request that failed: whatever the victim did, its
+    replica should have answered."""
+    return judge_wall(
+        before_p99_ms=before.others(victim).p99, during_p99_ms=during.others(victim).p99, lost=during.failed
+    )
+
+
+def judge_kill(
+    *, instance_id: str, seen_s: float | None, replaced_s: float | None, lost: int, requests: int
+) -> Judgement:
+    """What a killed instance cost: how soon its death was seen, how soon it was replaced, what was lost meanwhile."""
+    parts = [
+        "not seen" if seen_s is None else f"seen {_seconds(seen_s)}",
+        "not replaced" if replaced_s is None else f"replaced {_seconds(replaced_s)}",
+        f"{lost} of {_requests(requests)} lost",
+    ]
+    held = lost == 0 and seen_s is not None and replaced_s is not None
+    return Judgement(held=held, sentence=f"{instance_id} killed: {', '.join(parts)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRow:
+    """One instance in one phase. `requests` counts its attempts; `affected` is None with nothing to compare."""
+
+    phase: str
+    instance_id: str
+    type: str
+    host: str
+    shard: int
+    requests: int
+    errors: int
+    p50_ms: float | None
+    p99_ms: float | None
+    slowest_ms: float | None
+    affected: bool | None
+
+
+def phase_table(phases: Mapping[str, Summary]) -> tuple[PhaseRow, ...]:
+    """Each instance in each phase, the phases in their order; the first is what the others are compared with."""
+    if not phases:
+        return ()
+    first = next(iter(phases.values()))
+    return tuple(
+        _row(phase, instance, None if summary is first else first.instance(instance.id))
+        for phase, summary in phases.items()
+        for instance in summary.instances
+    )
+
+
+def _row(phase: str, instance: InstanceSummary, before: InstanceSummary | None) -> PhaseRow:
+    failed = instance.errors + instance.late
+    return PhaseRow(
+        phase=phase,
+        instance_id=instance.id,
+        type=instance.type,
+        host=instance.host,
+        shard=instance.shard,
+        requests=instance.answered + instance.lost + failed,
+        errors=failed,
+        p50_ms=instance.latency.p50,
+        p99_ms=instance.latency.p99,
+        slowest_ms=instance.latency.max,
+        affected=_affected(instance, before),
+    )
+
+
+def _affected(instance: InstanceSummary, before: InstanceSummary | None) -> bool | None:
+    """Whether it failed at all or became slower by more than the tolerance, at the highest percentile both can tell."""
+    if instance.errors or instance.late:
+        return True
+    if before is None:
+        return None
+    for now_ms, then_ms in (
+        (instance.latency.p99, before.latency.p99),
+        (instance.latency.p90, before.latency.p90),
+        (instance.latency.p50, before.latency.p50),
+    ):
+        if now_ms is not None and then_ms is not None:
+            return now_ms - then_ms > WALL_TOLERANCE_MS
+    return None
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _requests(count: int) -> str:
+    return f"{count} request" if count == 1 else f"{count} requests"
