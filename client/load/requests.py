@@ -87,7 +87,7 @@ class DrawnRequests:
 
 def prepare(plan: Plan, target: Target, resource: str, label: str, expected_total: int | None = None) -> Prepared:
     """A GET of the resource with the plan's headers. Raises InvalidInput for a header that cannot be sent."""
-    trace = f"00-{_PLACEHOLDER[:32]}-{_PLACEHOLDER[32:]}-01"
+    trace = f"00-{_PLACEHOLDER[:32]}-{_PLACEHOLDER[32:]}-00"
     own = {name.lower() for name, _ in plan.headers}
     usual = [("Host", target.authority), ("User-Agent", "glasscloud-load"), ("Accept", "*/*")]
     headers = [*((name, value) for name, value in usual if name.lower() not in own), ("traceparent", trace)]
