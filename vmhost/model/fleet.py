@@ -67,4 +67,8 @@ class Fleet:
     created_at: float
     overrides: tuple[FleetOverride, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    instance_tags: Mapping[str, str] = field(default_factory=dict)
+    """For the instances that it launches, above those of the template."""
+    keep_excess: bool = False
+    """Whether instances above a smaller target may live on (EC2's no-termination)."""
     client_token: str | None = None

@@ -80,6 +80,10 @@ class Instance:
     fleet_id: str | None = None
     template_id: str | None = None
     template_version: int | None = None
+    spread_key: str | None = None
+    """Instances with the same key go to different hosts where there is room."""
+    boots: int = 0
+    """How often it came up; 0 while its launch may still fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
