@@ -1,0 +1,229 @@
+"""The generator's process from outside: steered by lines, read by lines, and never outliving its asker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from client.load.control import LoadWorker
+from client.load.plan import Plan
+from client.load.report import Verdict
+from client.load.wire import to_json
+from server.api.timing import Attempt, RequestTrace, parse, render
+from vmhost.base.errors import InvalidInput, Unavailable
+
+ROOT = Path(__file__).parents[3]
+COMMAND = """
+import argparse, sys
+from client.cli import load
+parser = argparse.ArgumentParser()
+load.add_arguments(parser)
+sys.exit(load.run(parser.parse_args()))
+"""
+
+
+def trace() -> str:
+    attempts = tuple(
+        Attempt(instance_id=name, type="t3.nano", host=host, shard=shard, start_ms=0.2, dur_ms=1.5, search_ms=1.0)
+        for shard, (name, host) in enumerate((("i-0a12", "host-a"), ("i-0c77", "host-b")))
+    )
+    return render(RequestTrace(trace_id="", total_ms=2.0, frontend_ms=0.5, attempts=attempts))
+
+
+class Service:
+    """An aiohttp server that answers as the front end does, and remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.traceparents: list[str] = []
+        self.busy = asyncio.Event()
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.traceparents.append(request.headers["traceparent"])
+        if len(self.traceparents) >= 25:
+            self.busy.set()
+        return web.Response(text="hello", headers={"Server-Timing": trace()})
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = Service()
+    app = web.Application()
+    app.router.add_get("/", service.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    yield service
+    await runner.cleanup()
+
+
+async def test_a_run_ends_by_itself_with_a_report(service: Service) -> None:
+    async with asyncio.timeout(20), LoadWorker() as worker:
+        await worker.start(Plan(url=service.url, rate_per_s=100, duration_s=0.6))
+        report = await worker.finished()
+        assert await worker.stop() == report
+    assert (report.summary.offered, report.summary.ok) == (60, 60)
+    assert len(set(service.traceparents)) == 60
+    first, second = report.summary.instances
+    assert (first.id, first.answered, first.host) == ("i-0a12", 60, "host-a")
+    assert (second.id, second.answered, second.shard) == ("i-0c77", 60, 1)
+    # A busy machine may make the generator late; no request may fail.
+    assert report.verdict in {Verdict.VALID, Verdict.INVALID}
+
+
+async def test_it_is_steered_while_it_runs(service: Service) -> None:
+    async with asyncio.timeout(20), LoadWorker() as worker:
+        began = await worker.start(Plan(url=service.url, rate_per_s=20))
+        snapshots = worker.snapshots()
+        assert (await anext(snapshots)).rate_per_s == 20
+        faster = await worker.mark("faster")
+        await worker.set_rate(400)
+        snapshot = await anext(snapshots)
+        while snapshot.recent.offered < 100:
+            snapshot = await anext(snapshots)
+        await worker.set_rate(0)
+        pause = await worker.mark("paused")
+        before, during = await worker.window(began, faster.at), await worker.window(faster.at, pause.at)
+        with pytest.raises(InvalidInput, match="rate -5"):
+            await worker.set_rate(-5)
+        report = await worker.stop()
+        assert [_ async for _ in worker.snapshots()] == [worker.latest]
+        with pytest.raises(Unavailable, match="has ended"):
+            await worker.mark("too late")
+    assert before.offered / before.seconds == pytest.approx(20, rel=0.3)
+    assert during.offered / during.seconds == pytest.approx(400, rel=0.1)
+    assert report.summary.offered == before.offered + during.offered
+    assert report.summary.failed == 0
+    assert [mark.text for mark in report.outcome.marks] == ["faster", "paused"]
+    assert during.others("i-0a12").count == during.offered
+    assert snapshot.last is not None
+    shown = parse(snapshot.last.server_timing)
+    assert shown is not None
+    assert [attempt.instance_id for attempt in shown.attempts] == ["i-0a12", "i-0c77"]
+    assert snapshot.recent.instances[0].answered > 0
+
+
+async def test_a_server_that_is_not_there_is_an_error_before_the_run() -> None:
+    async with asyncio.timeout(20), LoadWorker() as worker:
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9 cannot be reached: Connection refused"):
+            await worker.start(Plan(url="http://127.0.0.1:9/", rate_per_s=10))
+    async with asyncio.timeout(20), LoadWorker() as worker:
+        with pytest.raises(InvalidInput, match="rate -1"):
+            await worker.start(Plan(url="http://127.0.0.1:9/", rate_per_s=-1))
+
+
+async def test_a_killed_generator_is_told_and_not_waited_for(service: Service) -> None:
+    async with asyncio.timeout(20), LoadWorker() as worker:
+        await worker.start(Plan(url=service.url, rate_per_s=20))
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="ended with code -9"):
+            await worker.finished()
+        assert [_ async for _ in worker.snapshots() if worker.latest is None] == []
+
+
+async def test_leaving_the_block_ends_the_process(service: Service) -> None:
+    pids: list[int | None] = []
+
+    async def fails_within() -> None:
+        async with LoadWorker() as worker:
+            await worker.start(Plan(url=service.url, rate_per_s=20))
+            pids.append(worker.pid)
+            raise KeyError("the block's own error")
+
+    async with asyncio.timeout(20):
+        with pytest.raises(KeyError):
+            await fails_within()
+    assert pids[0] is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+async def spawn(*arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, limit=1 << 24
+    )
+
+
+async def test_the_end_of_its_input_ends_the_process(service: Service) -> None:
+    async with asyncio.timeout(20):
+        process = await spawn("-m", "client.load.worker")
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(to_json(Plan(url=service.url, rate_per_s=50))).encode() + b"\n")
+        assert "started" in json.loads(await process.stdout.readline())
+        process.stdin.write(b'{"id": 1, "window": "x"}\nnot json\n')
+        line = json.loads(await process.stdout.readline())
+        while "refused" not in line:
+            line = json.loads(await process.stdout.readline())
+        assert line["id"] == 1
+        process.stdin.close()
+        _, stderr = await process.communicate()
+    assert process.returncode == 0
+    assert stderr == b""
+
+
+@pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[1]\n", b'{"url": "http://127.0.0.1/", "rate_per_s": -1}\n'])
+async def test_a_plan_that_is_none_is_answered_with_an_error(line: bytes) -> None:
+    async with asyncio.timeout(20):
+        process = await spawn("-m", "client.load.worker")
+        stdout, stderr = await process.communicate(line)
+    assert process.returncode == 1
+    assert json.loads(stdout)["error"]["kind"] == "invalid"
+    assert stderr == b""
+
+
+async def test_the_command_prints_what_was_measured_when_it_is_interrupted(service: Service) -> None:
+    async with asyncio.timeout(20):
+        process = await spawn("-c", COMMAND, service.url, "--rate", "50", "--for", "1h", "--json")
+        await service.busy.wait()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = await process.communicate()
+    report = json.loads(stdout)
+    assert report["verdict"] in {"VALID", "INVALID"}, stderr
+    assert report["stopped"] is True
+    assert report["requests"]["ok"] == report["requests"]["offered"] >= 25
+    assert report["errors"] == {}
+    assert process.returncode in {0, 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["http://127.0.0.1:9/"], "127.0.0.1:9 cannot be reached"),
+        (["http://nowhere.invalid/"], "host 'nowhere.invalid' is not known"),
+        (["nonsense"], "URL 'nonsense' names no http server"),
+        (["http://127.0.0.1:9/", "--rate", "-3"], "rate -3/s is not possible"),
+        (["http://127.0.0.1:9/", "--for", "soon"], "duration 'soon' is not understood"),
+        (["http://127.0.0.1:9/", "-H", "nonsense"], "header 'nonsense' is not understood"),
+        (["http://127.0.0.1:9/", "--queries", "/nowhere/queries.json"], "/nowhere/queries.json"),
+    ],
+)
+async def test_bad_input_ends_the_command_with_one_clear_line(arguments: list[str], said: str) -> None:
+    async with asyncio.timeout(20):
+        process = await spawn("-c", COMMAND, *arguments)
+        stdout, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert stdout == b""
+    assert said in stderr.decode()
+    assert stderr.count(b"\n") == 1
+
+
+async def test_it_needs_no_engine_no_cloud_sdk_no_search_library_and_no_general_client() -> None:
+    code = "import sys, client.cli.load, client.load.worker; print(*sys.modules)"
+    async with asyncio.timeout(20):
+        process = await spawn("-c", code)
+        stdout, _ = await process.communicate()
+    loaded = {name.split(".")[0] for name in stdout.decode().split()}
+    assert loaded.isdisjoint({"docker", "botocore", "tantivy", "aiohttp", "structlog"})
