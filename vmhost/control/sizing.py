@@ -1,0 +1,86 @@
+"""From a machine to hosts, and from an instance type to limits. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_lowercase
+
+from vmhost.base.errors import InvalidInput
+from vmhost.drivers.base import Capacity
+from vmhost.model.host import Host, HostUse
+from vmhost.model.instance_type import InstanceType
+from vmhost.model.limits import Limits
+
+REGION = "us-east-1"
+MAX_HOSTS = 6
+"""us-east-1 has six zones, a to f."""
+_KEPT_MIB = 1024
+_KEPT_SHARE = 0.25
+_KEPT_CORES = 0.5
+_WEIGHT_PER_CORE = 500
+_PIDS_PER_VCPU = 512
+_MIN_QUOTA_CORES = 0.01
+
+
+def split(capacity: Capacity, hosts: int) -> tuple[Host, ...]:
+    """The machine as equal logical hosts, one zone each, after what the platform and the rest of it keep.
+
+    Kept: half a core, and the larger of 1 GiB and a quarter of the memory. Raises InvalidInput for a wrong number."""
+    if not 1 <= hosts <= MAX_HOSTS:
+        raise InvalidInput(f"{hosts} hosts are not possible; expected 1 to {MAX_HOSTS}")
+    memory = max(0, capacity.memory_mib - max(_KEPT_MIB, int(capacity.memory_mib * _KEPT_SHARE)))
+    cores = max(0.0, capacity.cpu_cores - _KEPT_CORES)
+    return tuple(
+        Host(
+            id=f"host-{letter}",
+            zone=f"{REGION}{letter}",
+            cpu_cores=round(cores / hosts, 3),
+            memory_mib=memory // hosts,
+            pids=capacity.pids // (hosts + 1),
+        )
+        for letter in ascii_lowercase[:hosts]
+    )
+
+
+def promise(host: Host, overcommit: float) -> Host:
+    """What the host may give away: its size times the overcommit factor."""
+    return Host(
+        id=host.id,
+        zone=host.zone,
+        cpu_cores=round(host.cpu_cores * overcommit, 3),
+        memory_mib=int(host.memory_mib * overcommit),
+        pids=host.pids,
+    )
+
+
+def limits_of(kind: InstanceType, host: Host, *, disk_gib: int) -> Limits:
+    """What an instance of this type gets on this host.
+
+    The guarantee is the published baseline of every vCPU (a whole one where there is none); the ceiling is the vCPU
+    count, cut to the host's cores; the network ceiling is the published burst."""
+    guaranteed = guaranteed_cores(kind)
+    return Limits(
+        cpu_guaranteed_cores=guaranteed,
+        cpu_quota_cores=round(max(_MIN_QUOTA_CORES, min(float(kind.vcpus), host.cpu_cores)), 3),
+        cpu_weight=min(10_000, max(1, round(guaranteed * _WEIGHT_PER_CORE))),
+        memory_mib=kind.memory_mib,
+        pids=min(_PIDS_PER_VCPU * kind.vcpus, host.pids) if host.pids > 0 else _PIDS_PER_VCPU * kind.vcpus,
+        disk_gib=disk_gib,
+        network_mbps=kind.network_burst_mbps,
+    )
+
+
+def guaranteed_cores(kind: InstanceType) -> float:
+    """Cores that an instance of this type gets when all want theirs."""
+    share = 100.0 if kind.baseline_percent is None else kind.baseline_percent
+    return round(kind.vcpus * share / 100, 4)
+
+
+def use_of(kinds: Sequence[InstanceType]) -> HostUse:
+    """What instances of these types are promised together."""
+    return HostUse(
+        cpu_cores=round(sum(guaranteed_cores(kind) for kind in kinds), 4),
+        memory_mib=sum(kind.memory_mib for kind in kinds),
+        pids=sum(_PIDS_PER_VCPU * kind.vcpus for kind in kinds),
+        instances=len(kinds),
+    )

@@ -1,0 +1,109 @@
+"""The life of an instance as one table: (state, event) -> state. The diagram in docs/lifecycle.md is made from it.
+
+Source of the states: EC2 User Guide, "Amazon EC2 instance state changes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from vmhost.base.errors import Conflict
+from vmhost.model.instance import InstanceState as State
+
+
+class Event(StrEnum):
+    """What can happen to an instance: what its owner asks (first four), and what its driver was seen to do."""
+
+    START = "start"
+    STOP = "stop"
+    REBOOT = "reboot"
+    TERMINATE = "terminate"
+    STARTED = "started"
+    STOPPED = "guest stopped"
+    DIED = "guest died"
+    REMOVED = "guest removed"
+    LAUNCH_FAILED = "launch failed"
+    START_FAILED = "start failed"
+
+
+ASKED = frozenset({Event.START, Event.STOP, Event.REBOOT, Event.TERMINATE})
+
+TABLE: Mapping[tuple[State, Event], State] = {
+    (State.PENDING, Event.START): State.PENDING,
+    (State.PENDING, Event.STARTED): State.RUNNING,
+    (State.PENDING, Event.LAUNCH_FAILED): State.SHUTTING_DOWN,
+    (State.PENDING, Event.START_FAILED): State.STOPPED,
+    (State.PENDING, Event.TERMINATE): State.SHUTTING_DOWN,
+    (State.RUNNING, Event.START): State.RUNNING,
+    (State.RUNNING, Event.REBOOT): State.RUNNING,
+    (State.RUNNING, Event.STOP): State.STOPPING,
+    (State.RUNNING, Event.DIED): State.STOPPED,
+    (State.RUNNING, Event.TERMINATE): State.SHUTTING_DOWN,
+    (State.STOPPING, Event.STOP): State.STOPPING,
+    (State.STOPPING, Event.STOPPED): State.STOPPED,
+    (State.STOPPING, Event.TERMINATE): State.SHUTTING_DOWN,
+    (State.STOPPED, Event.START): State.PENDING,
+    (State.STOPPED, Event.STOP): State.STOPPED,
+    (State.STOPPED, Event.TERMINATE): State.SHUTTING_DOWN,
+    (State.SHUTTING_DOWN, Event.TERMINATE): State.SHUTTING_DOWN,
+    (State.SHUTTING_DOWN, Event.REMOVED): State.TERMINATED,
+    (State.TERMINATED, Event.TERMINATE): State.TERMINATED,
+}
+"""Every pair that means something. A failed launch is shutting-down until nothing of it is left, then terminated."""
+
+
+def next_state(state: State, event: Event, *, subject: str = "the instance") -> State:
+    """Where the event leads. Raises Conflict, which changes nothing, for a pair that the table lacks."""
+    try:
+        return TABLE[state, event]
+    except KeyError:
+        able = ", ".join(sorted({origin.value for origin, known in TABLE if known is event}))
+        raise Conflict(f"{subject} is {state}; {event} needs {able}") from None
+
+
+def mermaid() -> str:
+    """The table as a Mermaid state diagram; pairs that change nothing are left out."""
+    lines = ["stateDiagram-v2", "    [*] --> pending: run"]
+    for (origin, event), target in TABLE.items():
+        if origin is not target:
+            lines.append(f"    {_name(origin)} --> {_name(target)}: {event}")
+    lines.append("    terminated --> [*]: forgotten after 1 h")
+    return "\n".join(lines)
+
+
+def _name(state: State) -> str:
+    return state.value.replace("-", "_")
+
+
+def document() -> str:
+    """The text of docs/lifecycle.md; a test holds the file to it."""
+    rows = [f"| {origin} | {event} | {target} |" for (origin, event), target in TABLE.items()]
+    asked = ", ".join(event.value for event in Event if event in ASKED)
+    return "\n".join(
+        [
+            "# The life of an instance",
+            "",
+            "Made from the table in `vmhost/model/lifecycle.py` by `python -m vmhost.model.lifecycle`; a test compares.",
+            f"Owners ask for {asked}; everything else is something that the driver was seen to do. A pair that is not",
+            "in the table is refused with `IncorrectInstanceState` and changes nothing.",
+            "",
+            "```mermaid",
+            mermaid(),
+            "```",
+            "",
+            "| state | event | next state |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "- A program that ends by itself leaves its instance `stopped` with a `StateReason`: `Client.InstanceInitiatedShutdown`",
+            "  for exit code 0, else `Server.InternalError` with the exit code, the signal or the memory limit in words.",
+            "- A launch that fails is `shutting-down` until nothing of it is left, then `terminated`, with its `StateReason`.",
+            "- A terminated instance stays visible for one hour.",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(document(), end="")
