@@ -59,9 +59,12 @@ class Histogram:
 
     def add(self, other: Histogram) -> None:
         """Merges another histogram into this one, exactly."""
-        counts = self.counts
-        for bucket, count in other.counts.items():
-            counts[bucket] += count
+        if self.total:
+            counts = self.counts
+            for bucket, count in other.counts.items():
+                counts[bucket] += count
+        else:
+            self.counts = other.counts.copy()
         self.total += other.total
         self.sum_us += other.sum_us
         self.max_us = max(self.max_us, other.max_us)
@@ -74,7 +77,8 @@ class Histogram:
         """Several percentiles, given in rising order, in one pass."""
         result: list[int | None] = []
         seen = 0
-        buckets = iter(sorted(self.counts.items()))
+        counts = self.counts
+        buckets = iter(sorted(counts))
         bucket = 0
         for percent in percents:
             if self.total * (100.0 - percent) / 100.0 + 1e-9 < SAMPLES_BEYOND_MIN:
@@ -82,8 +86,8 @@ class Histogram:
                 continue
             rank = _rank(self.total, percent)
             while seen < rank:
-                bucket, count = next(buckets)
-                seen += count
+                bucket = next(buckets)
+                seen += counts[bucket]
             result.append(min(highest_of(bucket), self.max_us))
         return result
 

@@ -182,14 +182,21 @@ class Metrics:
 
     def between(self, start_ns: int, end_ns: int, now_ns: int) -> Tally:
         """The stretches of the last ten minutes whose middle lies in [start, end): exact at marks, else to a second."""
-        result: Tally | None = None
-        for tally in self._recent:
-            until_ns = min(tally.end_ns, now_ns)
-            if start_ns <= (tally.start_ns + until_ns) // 2 < end_ns:
-                result = result or Tally(tally.start_ns, until_ns)
-                result.end_ns = until_ns
-                result.add(tally)
-        return result or Tally(start_ns, start_ns)
+        pieces = self.pieces(start_ns, end_ns, now_ns)
+        result = self.empty(pieces, start_ns, now_ns)
+        for tally in pieces:
+            result.add(tally)
+        return result
+
+    def pieces(self, start_ns: int, end_ns: int, now_ns: int) -> list[Tally]:
+        """The tallies that `between` merges, for one who spreads that work over time."""
+        return [
+            tally for tally in self._recent if start_ns <= (tally.start_ns + min(tally.end_ns, now_ns)) // 2 < end_ns
+        ]
+
+    def empty(self, pieces: list[Tally], start_ns: int, now_ns: int) -> Tally:
+        """A tally of nothing over the stretch of these pieces; without any, of no length."""
+        return Tally(pieces[0].start_ns, min(pieces[-1].end_ns, now_ns)) if pieces else Tally(start_ns, start_ns)
 
     def window(self, since: float, until: float, now_ns: int) -> Summary:
         """The summary, with histograms, of a stretch given in epoch seconds."""

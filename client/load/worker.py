@@ -145,14 +145,18 @@ async def _tell(engine: Engine, outbox: Outbox) -> None:
         now_cpu_s, now_ns = time.process_time(), engine.settle()
         cpu_percent = 100 * (now_cpu_s - cpu_s) * NS_PER_S / max(1, now_ns - at_ns)
         cpu_s, at_ns = now_cpu_s, now_ns
-        outbox.send({"snapshot": to_json(snapshot(engine, now_ns, round(cpu_percent, 1)))}, may_drop=True)
+        outbox.send({"snapshot": to_json(await snapshot(engine, now_ns, round(cpu_percent, 1)))}, may_drop=True)
 
 
-def snapshot(engine: Engine, now_ns: int, cpu_percent: float) -> Snapshot:
-    """The run as it stands."""
+async def snapshot(engine: Engine, now_ns: int, cpu_percent: float) -> Snapshot:
+    """The run as it stands, put together in short steps so that no request has to wait for it."""
     metrics = engine.metrics
     total = metrics.total(now_ns)
-    recent = metrics.between(now_ns - RECENT_S * NS_PER_S, now_ns, now_ns)
+    pieces = metrics.pieces(now_ns - RECENT_S * NS_PER_S, now_ns, now_ns)
+    recent = metrics.empty(pieces, now_ns, now_ns)
+    for piece in pieces:
+        recent.add(piece)
+        await asyncio.sleep(0)
     last, slowest = engine.trace_last()
     return Snapshot(
         at=metrics.epoch(now_ns),
