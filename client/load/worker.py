@@ -13,7 +13,9 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -183,8 +185,17 @@ async def _main() -> int:
     return await serve(reader, outbox)
 
 
+def _is_stream(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+
+
 def main() -> int:
     """Runs the process; its exit code."""
+    if not (_is_stream(sys.stdin.fileno()) and _is_stream(sys.stdout.fileno())):
+        # An event loop cannot wait for a file, and uvloop aborts when asked to.
+        print("client.load.worker: standard input or output is a file; expected pipes", file=sys.stderr)
+        return 2
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_main())
 
