@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -67,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
     except CloudError as error:
         print(f"glasscloud load: {error.message}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        # Before the start; once it runs, Ctrl-C ends it with a report.
+        return 130
     if args.json:
         print(json.dumps(report_json(report), indent=2))
     else:
@@ -98,27 +100,19 @@ def _header(text: str) -> tuple[str, str]:
 
 
 async def _load(plan: Plan) -> Report:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
     async with LoadWorker() as worker:
         await worker.start(plan)
-        progress = asyncio.ensure_future(_progress(worker))
-        stopped = asyncio.ensure_future(stopping.wait())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, worker.stop_soon)
         try:
-            finished = asyncio.ensure_future(worker.finished())
-            await asyncio.wait((finished, stopped), return_when=asyncio.FIRST_COMPLETED)
-            return await (worker.stop() if stopping.is_set() else finished)
+            await _show_progress(worker)
+            return await worker.finished()
         finally:
-            for task in (progress, stopped):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
             _end_progress()
 
 
-async def _progress(worker: LoadWorker) -> None:
+async def _show_progress(worker: LoadWorker) -> None:
     every_s, last_s = (EVERY_S_TERMINAL if sys.stderr.isatty() else EVERY_S_PLAIN), 0.0
     async for snapshot in worker.snapshots():
         if snapshot.elapsed_s - last_s >= every_s - 0.1:

@@ -101,11 +101,13 @@ class LoadWorker:
 
     async def stop(self) -> Report:
         """Ends the schedule now and gives the report of what was measured; also of a run that ended by itself."""
-        if not self._over:
-            # It may end by itself at this moment; the outcome tells.
-            with contextlib.suppress(Unavailable):
-                await self._ask({"stop": True})
+        self.stop_soon()
         return await self.finished()
+
+    def stop_soon(self) -> None:
+        """Asks for the end of the schedule without waiting for it: for signal handlers."""
+        if not self._over:
+            self._write({"stop": True})
 
     async def finished(self) -> Report:
         """Waits for the run's end and gives its report."""

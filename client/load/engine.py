@@ -335,7 +335,7 @@ class Engine:
         total.offered += self._missed
         return Outcome(
             total=self.metrics.summary(total),
-            elapsed_s=(end_ns - self._start_ns) / NS_PER_S,
+            elapsed_s=max(0, end_ns - self._start_ns) / NS_PER_S,
             missed=self._missed,
             cpu_percent=round(cpu_percent, 1),
             precise_timer=self._alarm.precise,
