@@ -84,7 +84,7 @@ def document() -> str:
         [
             "# The life of an instance",
             "",
-            "Made from the table in `vmhost/model/lifecycle.py` by `python -m vmhost.model.lifecycle`; a test compares.",
+            "Made from the table in `vmhost/model/lifecycle.py` by `python -m vmhost.model.lifecycle`.",
             f"Owners ask for {asked}; everything else is something that the driver was seen to do. A pair that is not",
             "in the table is refused with `IncorrectInstanceState` and changes nothing.",
             "",
@@ -96,9 +96,11 @@ def document() -> str:
             "|---|---|---|",
             *rows,
             "",
-            "- A program that ends by itself leaves its instance `stopped` with a `StateReason`: `Client.InstanceInitiatedShutdown`",
-            "  for exit code 0, else `Server.InternalError` with the exit code, the signal or the memory limit in words.",
-            "- A launch that fails is `shutting-down` until nothing of it is left, then `terminated`, with its `StateReason`.",
+            "- A program that ends by itself leaves its instance `stopped` with a `StateReason`:",
+            "  `Client.InstanceInitiatedShutdown` for exit code 0, else `Server.InternalError` with the exit code, the",
+            "  signal or the memory limit in words.",
+            "- A launch that fails is `shutting-down` until nothing of it is left, then `terminated`, with its",
+            "  `StateReason`.",
             "- A terminated instance stays visible for one hour.",
             "",
         ]

@@ -1,0 +1,56 @@
+"""The tasks that run beside the callers, in one TaskGroup of their own, none of which dies silently."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from vmhost.base.logs import get_logger
+
+_AGAIN_S = 1.0
+_log = get_logger("control")
+
+
+class Crew:
+    """A TaskGroup that may be opened in one task and closed in another."""
+
+    def __init__(self) -> None:
+        self._group: asyncio.TaskGroup | None = None
+        self._home: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """From here on `spawn` works."""
+        ready = asyncio.Event()
+        self._home = asyncio.create_task(self._live(ready), name="crew")
+        await ready.wait()
+
+    def spawn(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        """Runs the work until it returns; an unforeseen error is logged and the work begins again a second later."""
+        if self._group is not None:
+            task = self._group.create_task(_guarded(work, name), name=name)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Cancels everything and waits for its end."""
+        self._group = None
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._home is not None:
+            self._home.cancel()
+            await asyncio.wait([self._home])
+
+    async def _live(self, ready: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as self._group:
+            ready.set()
+            await asyncio.get_running_loop().create_future()
+
+
+async def _guarded(work: Callable[[], Awaitable[None]], name: str) -> None:
+    while True:
+        try:
+            return await work()
+        except Exception:
+            _log.exception("task_failed", task=name, again_s=_AGAIN_S)
+        await asyncio.sleep(_AGAIN_S)

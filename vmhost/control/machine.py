@@ -1,0 +1,259 @@
+"""One instance's task: it measures, takes one step, and measures again, until what is so equals what is wanted.
+
+Only this object writes its instance's state. Callers `ask`: the answer is immediate (the lifecycle table admits or
+refuses), and what the driver was doing for the former wish is broken off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+from vmhost.base.clock import Clock
+from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, Unavailable
+from vmhost.base.logs import get_logger
+from vmhost.control import reasons
+from vmhost.control.converge import Act, Step, converge
+from vmhost.control.pace import Pace
+from vmhost.control.records import Records
+from vmhost.drivers.base import Driver
+from vmhost.model.guest import Booted, Death, GuestPhase, GuestSpec, GuestStatus
+from vmhost.model.instance import Instance, InstanceState, Reason, StateChange, Wanted
+from vmhost.model.lifecycle import Event, next_state
+from vmhost.model.limits import Limits
+
+PORT_TAG = "glasscloud:port"
+"""Tag of an instance that has a port in place of an address of its own."""
+
+_WANTED = {Event.START: Wanted.RUNNING, Event.STOP: Wanted.STOPPED, Event.TERMINATE: Wanted.TERMINATED}
+_TRANSIENT = (Unavailable, DeadlineExceeded)
+_log = get_logger("machine")
+
+
+class Blueprints(Protocol):
+    """From a record to what a driver needs."""
+
+    def spec(self, instance: Instance) -> GuestSpec:
+        """How to make the guest. Raises NotFound when its image, type or host is no longer there."""
+
+    def limits(self, instance: Instance) -> Limits | None:
+        """What it gets; None when its type or host is no longer there."""
+
+
+class _BrokenOff(Exception):
+    """An owner asked for something else while the driver was at work."""
+
+
+class Machine:
+    """The owner of one instance, from its record to its end."""
+
+    def __init__(
+        self,
+        instance_id: str,
+        *,
+        records: Records,
+        driver: Driver,
+        blueprints: Blueprints,
+        pace: Pace,
+        clock: Clock,
+    ) -> None:
+        self.id = instance_id
+        self._records = records
+        self._driver = driver
+        self._blueprints = blueprints
+        self._pace = pace
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._call: asyncio.Timeout | None = None
+        self._act: Act | None = None
+        self._reboots = False
+        self._forced = False
+        self._failures = 0
+        self._told: Death | None = None
+
+    @property
+    def instance(self) -> Instance:
+        """The record as it is now."""
+        return self._records.instance(self.id)
+
+    def ask(self, event: Event, *, force: bool = False) -> StateChange:
+        """Admits what an owner asks for. Raises Conflict, which changes nothing, where the table lacks it.
+
+        With `force` a stop gives no grace."""
+        before = self.instance
+        state = next_state(before.state, event, subject=f"instance {self.id}")
+        self._forced = event is Event.STOP and force
+        self._reboots = event is Event.REBOOT or (self._reboots and state is before.state)
+        if state is not before.state:
+            self._move(event, wanted=_WANTED[event], reason=None if event is Event.START else reasons.USER_SHUTDOWN)
+            self._failures = 0
+        if (state is not before.state or force) and self._act is not Act.REMOVE:
+            self._break_off()
+        self._wake.set()
+        return StateChange(instance_id=self.id, previous=before.state, current=state)
+
+    def notice(self, death: Death | None = None) -> None:
+        """The driver saw something; the machine will look."""
+        self._told = death or self._told
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Works until the instance is terminated and nothing of it is left."""
+        while True:
+            self._wake.clear()
+            try:
+                observed = await self._measure()
+                if self._is_over(observed):
+                    return
+                await self._take(self._next_step(observed), observed)
+                self._failures = 0
+            except _BrokenOff:
+                continue
+            except CloudError as error:
+                await self._after_failure(error)
+            except Exception as error:
+                _log.exception("driver_failed", id=self.id)
+                await self._after_failure(Internal(f"{type(error).__name__}: {error}"))
+
+    def _is_over(self, observed: GuestStatus | None) -> bool:
+        return observed is None and self.instance.state is InstanceState.TERMINATED
+
+    async def _measure(self) -> GuestStatus | None:
+        async with self._deadline("inspect", self._pace.measure_s):
+            return await self._driver.inspect(self.id)
+
+    def _next_step(self, observed: GuestStatus | None) -> Step:
+        if observed and observed.phase is GuestPhase.STOPPED and observed.death is None:
+            observed = replace(observed, death=self._told)
+        limits = self._blueprints.limits(self.instance)
+        return converge(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
+
+    async def _take(self, step: Step, observed: GuestStatus | None) -> None:
+        if step.act is not None:
+            await self._carry_out(step.act)
+        elif step.event is Event.STARTED:
+            self._started(observed)
+        elif step.event is not None:
+            self._down(step.event, step.reason or self.instance.reason)
+        elif self._reboots:
+            await self._reboot()
+        else:
+            self._refresh(observed)
+            await self._wake.wait()
+
+    async def _carry_out(self, act: Act) -> None:
+        self._act = act
+        try:
+            match act:
+                case Act.CREATE:
+                    await self._create()
+                case Act.START:
+                    await self._start()
+                case Act.STOP:
+                    await self._stop()
+                case Act.REMOVE:
+                    await self._remove()
+        finally:
+            self._act = None
+
+    async def _create(self) -> None:
+        spec = self._blueprints.spec(self.instance)
+        async with self._deadline("create", self._pace.create_s):
+            await self._driver.create(spec)
+
+    async def _start(self) -> None:
+        self._told = None
+        async with self._deadline("start", self._pace.start_s):
+            await self._driver.start(self.id)
+
+    async def _stop(self) -> None:
+        grace = 0.0 if self._forced else self._pace.stop_grace_s
+        async with self._deadline("stop", grace + self._pace.stop_s):
+            await self._driver.stop(self.id, grace_s=grace)
+
+    async def _remove(self) -> None:
+        async with self._deadline("remove", self._pace.remove_s):
+            await self._driver.remove(self.id)
+        if self.instance.state is InstanceState.SHUTTING_DOWN:
+            self._down(Event.REMOVED, self.instance.reason)
+
+    async def _reboot(self) -> None:
+        self._reboots = False
+        await self._carry_out(Act.STOP)
+        if self.instance.state is InstanceState.RUNNING:
+            await self._carry_out(Act.START)
+
+    def _down(self, event: Event, reason: Reason | None) -> None:
+        wanted = _WANTED.get(event, self.instance.wanted)
+        self._move(event, reason=reason, wanted=wanted, **_whereabouts(self.instance, None))
+
+    def _started(self, observed: GuestStatus | None) -> None:
+        boots = self.instance.boots + 1
+        where = _whereabouts(self.instance, observed.booted if observed else None)
+        self._move(Event.STARTED, reason=None, launched_at=self._clock.now(), boots=boots, **where)
+
+    def _refresh(self, observed: GuestStatus | None) -> None:
+        if self.instance.state is InstanceState.RUNNING and observed and observed.booted:
+            where = _whereabouts(self.instance, observed.booted)
+            if where["address"] != self.instance.address or where["port"] != self.instance.port:
+                self._records.change(self.id, **where)
+
+    def _move(self, event: Event, **fields: Any) -> None:
+        before = self.instance
+        state = next_state(before.state, event, subject=f"instance {self.id}")
+        after = self._records.change(self.id, state=state, **fields)
+        _log.info(
+            "instance_state_changed",
+            id=self.id,
+            old=before.state.value,
+            new=state.value,
+            generation=after.generation,
+            reason=after.reason.message if after.reason else None,
+        )
+
+    async def _after_failure(self, error: CloudError) -> None:
+        self._failures += 1
+        pending = self.instance.state is InstanceState.PENDING
+        lasting = not isinstance(error, _TRANSIENT) or self._failures >= self._pace.tries
+        if pending and lasting:
+            self._failures = 0
+            launch = self.instance.boots == 0
+            reason = reasons.of_failure("launch" if launch else "start", error.message)
+            self._move(Event.LAUNCH_FAILED if launch else Event.START_FAILED, reason=reason)
+            return
+        delay = self._pace.retry.delay_s(self._failures)
+        _log.warning("driver_call_failed", id=self.id, error=error.message, failures=self._failures, again_s=delay)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+
+    def _break_off(self) -> None:
+        if self._call is not None:
+            self._call.reschedule(asyncio.get_running_loop().time())
+
+    @contextlib.asynccontextmanager
+    async def _deadline(self, verb: str, seconds: float) -> AsyncIterator[None]:
+        """Ends what is awaited inside after `seconds` (DeadlineExceeded), or at once when it is broken off (_BrokenOff)."""
+        until = asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout(seconds) as self._call:
+                yield
+        except TimeoutError:
+            if asyncio.get_running_loop().time() >= until:
+                raise DeadlineExceeded(f"{verb} of {self.id} did not end within {seconds:g} s") from None
+            raise _BrokenOff from None
+        finally:
+            self._call = None
+
+
+def _whereabouts(instance: Instance, booted: Booted | None) -> dict[str, Any]:
+    """Address, port and the port's tag as the driver tells them."""
+    tags = {key: value for key, value in instance.tags.items() if key != PORT_TAG}
+    if booted is None:
+        return {"address": None, "port": None, "tags": tags}
+    if booted.port is not None:
+        tags[PORT_TAG] = str(booted.port)
+    return {"address": booted.address, "port": booted.port, "tags": tags}

@@ -1,0 +1,123 @@
+"""All records in memory, in step with the store: written first, then seen, then told to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from vmhost.base.clock import Clock
+from vmhost.base.errors import NotFound
+from vmhost.model.fleet import Fleet, LaunchTemplate
+from vmhost.model.instance import Instance, InstanceState
+from vmhost.store.store import Store, Token
+
+Listener = Callable[[Instance, Instance | None], None]
+"""Told after each change of an instance: the new record and the one before (None for a new instance)."""
+
+
+class Records:
+    """The cloud's memory. Reads are instant; every change is one transaction."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        saved = store.load()
+        self.instances: dict[str, Instance] = {one.id: one for one in saved.instances}
+        self.templates: dict[str, LaunchTemplate] = {one.id: one for one in saved.templates}
+        self.fleets: dict[str, Fleet] = {one.id: one for one in saved.fleets}
+        self.tokens: dict[str, Token] = {one.id: one for one in saved.tokens}
+
+    def listen(self, listener: Listener) -> None:
+        """Tells the listener of every change of an instance from now on."""
+        self._listeners.append(listener)
+
+    def instance(self, instance_id: str) -> Instance:
+        """The record. Raises NotFound."""
+        try:
+            return self.instances[instance_id]
+        except KeyError:
+            message = f"The instance ID '{instance_id}' does not exist"
+            raise NotFound(message, code="InvalidInstanceID.NotFound") from None
+
+    def fleet(self, fleet_id: str) -> Fleet:
+        """The record. Raises NotFound."""
+        try:
+            return self.fleets[fleet_id]
+        except KeyError:
+            raise NotFound(f"The fleet ID '{fleet_id}' does not exist", code="InvalidFleetId.NotFound") from None
+
+    def template(self, id_or_name: str) -> LaunchTemplate:
+        """The template of that id or name. Raises NotFound."""
+        for template in self.templates.values():
+            if id_or_name in (template.id, template.name):
+                return template
+        known = "InvalidLaunchTemplateId.NotFound" if id_or_name.startswith("lt-") else ""
+        code = known or "InvalidLaunchTemplateName.NotFoundException"
+        raise NotFound(f"The launch template '{id_or_name}' does not exist", code=code)
+
+    def of_fleet(self, fleet_id: str) -> tuple[Instance, ...]:
+        """The fleet's instances that are not terminated yet, oldest first."""
+        mine = (one for one in self.instances.values() if one.fleet_id == fleet_id)
+        alive = (one for one in mine if one.state is not InstanceState.TERMINATED)
+        return tuple(sorted(alive, key=lambda one: (one.launched_at, one.id)))
+
+    def add(self, instances: Sequence[Instance], *tokens: Token) -> None:
+        """Records new instances, and the token that they were asked for with, in one transaction."""
+        self._store.write((*instances, *tokens))
+        self.instances.update((one.id, one) for one in instances)
+        self.tokens.update((token.id, token) for token in tokens)
+        for one in instances:
+            self._tell(one, None)
+
+    def change(self, instance_id: str, **fields: Any) -> Instance:
+        """The instance with these fields changed and the next generation."""
+        return self.change_all({instance_id: fields})[0]
+
+    def change_all(self, changes: dict[str, dict[str, Any]]) -> tuple[Instance, ...]:
+        """Several instances changed in one transaction, each with its next generation."""
+        before = [self.instances[key] for key in changes]
+        after = tuple(self._next(old, fields) for old, fields in zip(before, changes.values(), strict=True))
+        self._store.write(after)
+        self.instances.update((one.id, one) for one in after)
+        for old, new in zip(before, after, strict=True):
+            self._tell(new, old)
+        return after
+
+    def put(self, record: LaunchTemplate | Fleet, *tokens: Token) -> None:
+        """Records a template or a fleet as it is now."""
+        self._store.write((record, *tokens))
+        if isinstance(record, Fleet):
+            self.fleets[record.id] = record
+        else:
+            self.templates[record.id] = record
+        self.tokens.update((token.id, token) for token in tokens)
+
+    def forget(self, records: Iterable[Instance | LaunchTemplate | Fleet | Token]) -> None:
+        """Records go for good."""
+        gone = tuple(records)
+        if gone:
+            self._store.write(forget=gone)
+        for record in gone:
+            for table in (self.instances, self.templates, self.fleets, self.tokens):
+                table.pop(record.id, None)  # type: ignore[attr-defined]
+
+    def forget_old(self, *, keep_terminated_s: float, keep_tokens_s: float) -> None:
+        """Forgets terminated instances, deleted fleets and client tokens whose time is over."""
+        now = self._clock.now()
+        old = [
+            one
+            for one in self.instances.values()
+            if one.state is InstanceState.TERMINATED and now - one.changed_at > keep_terminated_s
+        ]
+        self.forget([*old, *(token for token in self.tokens.values() if now - token.at > keep_tokens_s)])
+
+    def _next(self, old: Instance, fields: dict[str, Any]) -> Instance:
+        moved = fields.get("state", old.state) is not old.state
+        changed_at = self._clock.now() if moved else old.changed_at
+        return replace(old, **fields, generation=old.generation + 1, changed_at=changed_at)
+
+    def _tell(self, new: Instance, old: Instance | None) -> None:
+        for listener in self._listeners:
+            listener(new, old)
