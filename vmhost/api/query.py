@@ -24,7 +24,7 @@ from vmhost.base.errors import (
 
 API_VERSION = "2016-11-15"
 
-Value: TypeAlias = "str | int | bool | None | Sequence[Value] | Mapping[str, Value]"
+Value: TypeAlias = "str | float | Sequence[Value] | Mapping[str, Value] | None"
 
 _BY_KIND = {kind.kind: kind for kind in CloudError.__subclasses__()}
 _BY_CODE: Mapping[str, type[CloudError]] = {
@@ -56,7 +56,7 @@ def form(action: str, params: Mapping[str, Value]) -> bytes:
 def _flat(name: str, value: Value) -> Iterator[tuple[str, str]]:
     if isinstance(value, bool):
         yield name, "true" if value else "false"
-    elif isinstance(value, str | int):
+    elif isinstance(value, str | int | float):
         yield name, str(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -86,6 +86,10 @@ class Element:
             raise Internal(f"the platform's answer has no {path}; expected EC2's {API_VERSION}")
         return text
 
+    def child(self, path: str) -> Element:
+        """The element at the path."""
+        return Element(self._find(path))
+
     def items(self, path: str) -> list[Element]:
         """The list's items at the path."""
         return [Element(child) for child in self._find(path) or ()]
@@ -112,7 +116,14 @@ def error_of_xml(status: int, body: bytes) -> CloudError:
         root = parse_xml(body)
         code, message = root.need("Errors/Error/Code"), root.need("Errors/Error/Message")
     except Internal:
-        return Unavailable(f"the platform answered {status} without EC2's words; is it a glasscloud that answers there?")
+        return Unavailable(
+            f"the platform answered {status} without EC2's words; is it a glasscloud that answers there?"
+        )
+    return error_of_code(code, message, status=status)
+
+
+def error_of_code(code: str, message: str, *, status: int = 400) -> CloudError:
+    """The error of the kind that EC2's code stands for."""
     return _kind_of(code, status)(message, code=code)
 
 

@@ -1,4 +1,4 @@
-"""EC2's filters: any value of one filter, and all filters together; `*` and `?` are wildcards, `\\` makes them plain."""
+"""EC2's filters: any value of one filter, and all filters together; `*` and `?` are wildcards, `\\` quotes them."""
 
 from __future__ import annotations
 

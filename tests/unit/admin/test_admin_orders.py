@@ -1,0 +1,51 @@
+"""Faults are ordered in words that are understood wholly, or not at all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmhost.admin.orders import HogCpu, Kill, parse_order
+from vmhost.base.errors import InvalidInput
+
+
+def test_the_two_faults_are_understood() -> None:
+    assert parse_order(b'{"fault": "kill", "instance_id": "i-1"}') == Kill(instance_id="i-1")
+    assert parse_order(b'{"fault": "cpu_hog", "instance_id": "i-1", "seconds": 2}') == HogCpu(
+        instance_id="i-1", seconds=2.0, workers_per_vcpu=8
+    )
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"fault": "kill"},
+        {"fault": "kill", "instance_id": ""},
+        {"fault": "kill", "instance_id": 7},
+        {"fault": "kill", "instance_id": "i-1", "seconds": 1},
+        {"fault": "meteor", "instance_id": "i-1"},
+        {"fault": "cpu_hog", "instance_id": "i-1", "seconds": 0},
+        {"fault": "cpu_hog", "instance_id": "i-1", "seconds": 3600},
+        {"fault": "cpu_hog", "instance_id": "i-1", "seconds": True},
+        {"fault": "cpu_hog", "instance_id": "i-1", "seconds": "10"},
+        {"fault": "cpu_hog", "instance_id": "i-1", "workers_per_vcpu": 1.5},
+        {"fault": "cpu_hog", "instance_id": "i-1", "workers_per_vcpu": 1000},
+        [],
+        None,
+    ],
+)
+def test_anything_else_is_refused(order: Any) -> None:
+    with pytest.raises(InvalidInput):
+        parse_order(json.dumps(order).encode())
+
+
+@given(
+    body=st.binary(max_size=60) | st.just(b"[" * 5000) | st.just(b'{"fault":"cpu_hog","instance_id":"i","seconds":NaN}')
+)
+def test_no_bytes_bring_it_down(body: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        parse_order(body)

@@ -1,0 +1,1 @@
+"""The platform's own endpoints: what is, what happens, and faults on purpose. JSON and server-sent events."""

@@ -1,0 +1,79 @@
+"""What may be ordered at /_glasscloud/faults, typed."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from vmhost.base.errors import InvalidInput
+
+MAX_HOG_S = 60.0
+MAX_WORKERS_PER_VCPU = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """End the instance's program as a crash would."""
+
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HogCpu:
+    """Burn all the CPU that the instance can get, for so long."""
+
+    instance_id: str
+    seconds: float
+    workers_per_vcpu: int
+
+
+def parse_order(body: bytes) -> Kill | HogCpu:
+    """The fault that the JSON body orders. Raises InvalidInput for anything that it does not understand wholly."""
+    order = _object(body)
+    fault, instance_id = order.pop("fault", None), order.pop("instance_id", None)
+    if not isinstance(instance_id, str) or not instance_id:
+        raise InvalidInput("the fault names no instance; expected instance_id", code="MissingParameter")
+    match fault:
+        case "kill":
+            parsed: Kill | HogCpu = Kill(instance_id=instance_id)
+        case "cpu_hog":
+            parsed = HogCpu(
+                instance_id=instance_id,
+                seconds=_number(order.pop("seconds", 10.0), "seconds", MAX_HOG_S),
+                workers_per_vcpu=_workers(order.pop("workers_per_vcpu", 8)),
+            )
+        case _:
+            raise InvalidInput(f"fault {str(fault)[:40]!r} is not known; expected kill or cpu_hog")
+    if order:
+        raise InvalidInput(f"the fault {fault} takes no {min(order)[:40]}", code="UnknownParameter")
+    return parsed
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidInput('the body is no JSON object; expected such as {"fault": "kill", "instance_id": "i-…"}')
+    return value
+
+
+def _number(value: Any, name: str, most: float) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not 0 < value <= most
+    ):
+        raise InvalidInput(f"{name} {str(value)[:40]} is not possible; expected more than 0 and at most {most:g}")
+    return float(value)
+
+
+def _workers(value: Any) -> int:
+    number = _number(value, "workers_per_vcpu", MAX_WORKERS_PER_VCPU)
+    if number != int(number):
+        raise InvalidInput(f"workers_per_vcpu {number:g} is not possible; expected a whole number")
+    return int(number)

@@ -1,0 +1,262 @@
+"""Fleets: a wish for a number of machines, kept true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unsupported
+from vmhost.control.requests import FleetRequest
+from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment, only, tag_list, tags_by_resource
+from vmhost.ec2.actions.launch import template_of
+from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.pages import PageRequest, paginate, parse_page
+from vmhost.model.fleet import Fleet, FleetOverride, FleetState
+from vmhost.model.instance import Instance, InstanceState
+
+_ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
+_EXCESS = {"termination": False, "no-termination": True}
+_HEALTHY = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
+_FIELDS: Mapping[str, Field[Fleet]] = {
+    "fleet-state": lambda fleet: [fleet.state.value],
+    "type": lambda fleet: [fleet.type],
+}
+
+
+def _check_create(context: Context, params: Params) -> FleetRequest:
+    configs = params["LaunchTemplateConfigs"]
+    if len(configs) != 1:
+        raise Unsupported(f"CreateFleet got {len(configs)} LaunchTemplateConfigs; one is supported here")
+    only("LaunchTemplateConfigs", configs[0], frozenset({"LaunchTemplateSpecification", "Overrides"}))
+    template, version = template_of(configs[0].get("LaunchTemplateSpecification", {}))
+    tags = tags_by_resource(params, ("fleet", "instance"))
+    return FleetRequest(
+        template=template,
+        template_version=version,
+        target=_target(params["TargetCapacitySpecification"]),
+        type=params.get("Type", "maintain"),
+        overrides=tuple(_override(override) for override in configs[0].get("Overrides", ())),
+        tags=tags["fleet"],
+        instance_tags=tags["instance"],
+        keep_excess=_keep_excess(params) or False,
+        client_token=params.get("ClientToken") or None,
+    )
+
+
+def _target(capacity: Params) -> int:
+    total: int = capacity["TotalTargetCapacity"]
+    only(
+        "TargetCapacitySpecification",
+        capacity,
+        frozenset({"TotalTargetCapacity"}),
+        {"DefaultTargetCapacityType": "on-demand", "OnDemandTargetCapacity": total, "SpotTargetCapacity": 0}
+        | {"TargetCapacityUnitType": "units"},
+    )
+    if total < 0:
+        raise InvalidInput(f"a fleet of {total} is not possible; expected TotalTargetCapacity of 0 or more")
+    return total
+
+
+def _override(override: Params) -> FleetOverride:
+    only("Overrides", override, frozenset({"AvailabilityZone", "InstanceType"}))
+    return FleetOverride(type_name=override.get("InstanceType"), zone=override.get("AvailabilityZone"))
+
+
+def _keep_excess(params: Params) -> bool | None:
+    policy = params.get("ExcessCapacityTerminationPolicy")
+    if policy is not None and policy not in _EXCESS:
+        raise InvalidInput(f"ExcessCapacityTerminationPolicy '{policy}' is invalid; expected {' or '.join(_EXCESS)}")
+    return None if policy is None else _EXCESS[policy]
+
+
+async def _create(context: Context, request: FleetRequest) -> Answer:
+    fleet = await context.cloud.create_fleet(request)
+    return {"FleetId": fleet.id, "Errors": [], "Instances": []}
+
+
+def _known(context: Context, fleet_id: str) -> Fleet:
+    if not _ID.fullmatch(fleet_id):
+        raise InvalidInput(f'Invalid id: "{fleet_id[:60]}"', code="InvalidFleetId.Malformed")
+    for fleet in context.cloud.fleets():
+        if fleet.id == fleet_id:
+            return fleet
+    raise NotFound(f"The fleet ID '{fleet_id}' does not exist", code="InvalidFleetId.NotFound")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetQuery:
+    """Which fleets, and which page of them."""
+
+    ids: frozenset[str]
+    keep: Callable[[Fleet], bool]
+    page: PageRequest
+
+
+def _check_describe(context: Context, params: Params) -> FleetQuery:
+    return FleetQuery(
+        ids=frozenset(_known(context, fleet_id).id for fleet_id in params.get("FleetIds", ())),
+        keep=parse_filters(params, _FIELDS, lambda fleet: fleet.tags),
+        page=parse_page(params, low=1, high=1000),
+    )
+
+
+def _describe(context: Context, query: FleetQuery) -> Answer:
+    chosen = [f for f in context.cloud.fleets() if query.keep(f) and (not query.ids or f.id in query.ids)]
+    page = paginate(chosen, query.page, lambda fleet: fleet.id)
+    return {"Fleets": [_answer(context, fleet) for fleet in page.items], "NextToken": page.next_token}
+
+
+def _answer(context: Context, fleet: Fleet) -> Answer:
+    fulfilled = float(len([i for i in context.cloud.fleet_instances(fleet.id) if i.state in _HEALTHY]))
+    specification = {"LaunchTemplateId": fleet.template_id, "Version": str(fleet.template_version)}
+    overrides = [{"InstanceType": o.type_name, "AvailabilityZone": o.zone} for o in fleet.overrides]
+    return {
+        "ActivityStatus": _activity(fleet, fulfilled),
+        "CreateTime": moment(fleet.created_at),
+        "FleetId": fleet.id,
+        "FleetState": fleet.state.value,
+        "ClientToken": fleet.client_token or "",
+        "ExcessCapacityTerminationPolicy": "no-termination" if fleet.keep_excess else "termination",
+        "FulfilledCapacity": fulfilled,
+        "FulfilledOnDemandCapacity": fulfilled,
+        "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": specification, "Overrides": overrides}],
+        "TargetCapacitySpecification": {
+            "TotalTargetCapacity": fleet.target,
+            "OnDemandTargetCapacity": fleet.target,
+            "SpotTargetCapacity": 0,
+            "DefaultTargetCapacityType": "on-demand",
+        },
+        "TerminateInstancesWithExpiration": False,
+        "Type": fleet.type,
+        "ReplaceUnhealthyInstances": fleet.type == "maintain",
+        "Tags": tag_list(fleet.tags),
+        "Errors": [],
+        "Instances": [],
+    }
+
+
+def _activity(fleet: Fleet, fulfilled: float) -> str | None:
+    if fleet.state not in (FleetState.ACTIVE, FleetState.MODIFYING, FleetState.SUBMITTED):
+        return None
+    return "fulfilled" if fulfilled >= fleet.target else "pending_fulfillment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberQuery:
+    """Which instances of a fleet, and which page of them."""
+
+    fleet: Fleet
+    keep: Callable[[Instance], bool]
+    page: PageRequest
+
+
+def _check_members(context: Context, params: Params) -> MemberQuery:
+    keep = parse_filters(params, {"instance-type": lambda instance: [instance.type_name]})
+    return MemberQuery(fleet=_known(context, params["FleetId"]), keep=keep, page=parse_page(params, low=1, high=1000))
+
+
+def _members(context: Context, query: MemberQuery) -> Answer:
+    alive = [i for i in context.cloud.fleet_instances(query.fleet.id) if i.state in _HEALTHY and query.keep(i)]
+    page = paginate(alive, query.page, lambda instance: instance.id)
+    return {
+        "ActiveInstances": [
+            {"InstanceId": instance.id, "InstanceType": instance.type_name, "InstanceHealth": "healthy"}
+            for instance in page.items
+        ],
+        "NextToken": page.next_token,
+        "FleetId": query.fleet.id,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetChange:
+    """What to change of a fleet; None stays."""
+
+    fleet_id: str
+    target: int | None
+    keep_excess: bool | None
+
+
+def _check_modify(context: Context, params: Params) -> FleetChange:
+    capacity = params.get("TargetCapacitySpecification")
+    return FleetChange(
+        fleet_id=_known(context, params["FleetId"]).id,
+        target=None if capacity is None else _target(capacity),
+        keep_excess=_keep_excess(params),
+    )
+
+
+async def _modify(context: Context, change: FleetChange) -> Answer:
+    await context.cloud.modify_fleet(change.fleet_id, target=change.target, keep_excess=change.keep_excess)
+    return {"Return": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetEnd:
+    """Which fleets to end, and whether their instances end with them."""
+
+    ids: tuple[str, ...]
+    terminate_instances: bool
+
+
+def _check_delete(_: Context, params: Params) -> FleetEnd:
+    ids = tuple(dict.fromkeys(params["FleetIds"]))
+    return FleetEnd(ids=ids, terminate_instances=params["TerminateInstances"])
+
+
+async def _delete(context: Context, end: FleetEnd) -> Answer:
+    done: list[Answer] = []
+    refused: list[Answer] = []
+    for fleet_id in end.ids:
+        try:
+            before = _known(context, fleet_id).state
+            await context.cloud.delete_fleets((fleet_id,), terminate_instances=end.terminate_instances)
+        except CloudError as error:
+            refused.append({"FleetId": fleet_id, "Error": {"Code": _deletion_code(error), "Message": error.message}})
+            continue
+        states = {"PreviousFleetState": before.value, "CurrentFleetState": _known(context, fleet_id).state.value}
+        done.append({"FleetId": fleet_id, **states})
+    return {"SuccessfulFleetDeletions": done, "UnsuccessfulFleetDeletions": refused}
+
+
+def _deletion_code(error: CloudError) -> str:
+    known = {"InvalidFleetId.NotFound": "fleetIdDoesNotExist", "InvalidFleetId.Malformed": "fleetIdMalformed"}
+    fallback = "fleetNotInDeletableState" if error.kind == "conflict" else "unexpectedError"
+    return known.get(error.code, fallback)
+
+
+ACTIONS = (
+    Action(
+        name="CreateFleet",
+        takes=frozenset({"ClientToken", "ExcessCapacityTerminationPolicy", "LaunchTemplateConfigs"})
+        | {"TagSpecifications", "TargetCapacitySpecification", "Type"},
+        fixed={"ReplaceUnhealthyInstances": True, "TerminateInstancesWithExpiration": False},
+        check=_check_create,
+        act=_create,
+    ),
+    Action(
+        name="DescribeFleets",
+        takes=frozenset({"Filters", "FleetIds", "MaxResults", "NextToken"}),
+        check=_check_describe,
+        act=_describe,
+    ),
+    Action(
+        name="DescribeFleetInstances",
+        takes=frozenset({"Filters", "FleetId", "MaxResults", "NextToken"}),
+        check=_check_members,
+        act=_members,
+    ),
+    Action(
+        name="ModifyFleet",
+        takes=frozenset({"ExcessCapacityTerminationPolicy", "FleetId", "TargetCapacitySpecification"}),
+        check=_check_modify,
+        act=_modify,
+    ),
+    Action(
+        name="DeleteFleets",
+        takes=frozenset({"FleetIds", "TerminateInstances"}),
+        check=_check_delete,
+        act=_delete,
+    ),
+)

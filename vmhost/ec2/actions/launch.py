@@ -1,0 +1,99 @@
+"""RunInstances."""
+
+from __future__ import annotations
+
+import base64
+
+from vmhost.base.errors import InvalidInput
+from vmhost.control.requests import LaunchRequest
+from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, only, specified_tags
+from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
+
+MAX_USER_DATA_BYTES = 16 * 1024
+
+_TAKES = frozenset(
+    {
+        "ClientToken",
+        "ImageId",
+        "InstanceInitiatedShutdownBehavior",
+        "InstanceType",
+        "LaunchTemplate",
+        "MaxCount",
+        "MinCount",
+        "Placement",
+        "TagSpecifications",
+        "UserData",
+    }
+)
+_FIXED = {
+    "DisableApiStop": False,
+    "DisableApiTermination": False,
+    "EbsOptimized": False,
+    "Monitoring": {"Enabled": False},
+}
+
+
+def _check(context: Context, params: Params) -> LaunchRequest:
+    placement = params.get("Placement", {})
+    only("Placement", placement, frozenset({"AvailabilityZone", "HostId"}), {"Tenancy": "default"})
+    behavior = params.get("InstanceInitiatedShutdownBehavior", "stop")
+    if behavior not in ("stop", "terminate"):
+        raise InvalidInput(f"instanceInitiatedShutdownBehavior '{behavior}' is invalid; expected stop or terminate")
+    template, version = template_of(params["LaunchTemplate"]) if "LaunchTemplate" in params else (None, None)
+    if not template and not params.get("ImageId"):
+        raise InvalidInput(
+            "the request must contain the parameter ImageId or a LaunchTemplate", code="MissingParameter"
+        )
+    return LaunchRequest(
+        image_id=params.get("ImageId") or None,
+        type_name=params.get("InstanceType") or None,
+        min_count=params["MinCount"],
+        max_count=params["MaxCount"],
+        client_token=params.get("ClientToken") or None,
+        tags=specified_tags(params, "instance"),
+        user_data=user_data(params),
+        zone=placement.get("AvailabilityZone") or None,
+        host_id=placement.get("HostId") or None,
+        template=template,
+        template_version=version,
+        shutdown_behavior=behavior,
+    )
+
+
+def template_of(specification: Params) -> tuple[str, str | None]:
+    """The id or name, and the version, of a LaunchTemplateSpecification. Raises InvalidInput unless it has just one."""
+    names = [name for key in ("LaunchTemplateId", "LaunchTemplateName") if (name := specification.get(key))]
+    if len(names) != 1:
+        raise InvalidInput(
+            "a launch template is named by LaunchTemplateId or by LaunchTemplateName, and not by both",
+            code="InvalidParameterCombination" if names else "MissingParameter",
+        )
+    return names[0], specification.get("Version") or None
+
+
+def user_data(params: Params) -> bytes | None:
+    """The request's UserData, None where it says nothing. Raises InvalidInput."""
+    text: str | None = params.get("UserData")
+    if text is None:
+        return None
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        raise InvalidInput("Invalid BASE64 encoding of user data.") from None
+    if len(data) > MAX_USER_DATA_BYTES:
+        raise InvalidInput(f"user data of {len(data)} bytes is too large; expected at most {MAX_USER_DATA_BYTES} bytes")
+    return data
+
+
+async def _act(context: Context, request: LaunchRequest) -> Answer:
+    launched = await context.cloud.run_instances(request)
+    catalogue = Catalogue.of(context.cloud)
+    return {
+        "ReservationId": launched[0].reservation_id,
+        "OwnerId": ACCOUNT,
+        "Groups": [],
+        "Instances": [instance_answer(instance, catalogue) for instance in launched],
+    }
+
+
+ACTIONS = (Action(name="RunInstances", takes=_TAKES, fixed=_FIXED, check=_check, act=_act),)

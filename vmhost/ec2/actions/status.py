@@ -1,0 +1,89 @@
+"""DescribeInstanceStatus: checks that say what was seen, not what was hoped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment
+from vmhost.ec2.actions.instance_answer import orderly, state
+from vmhost.ec2.actions.instances import InstanceQuery, named, parse_query
+from vmhost.ec2.filters import parse_filters
+from vmhost.ec2.pages import paginate
+from vmhost.model.instance import Instance, InstanceState
+
+_FIELDS = {
+    "availability-zone": lambda i: [i.zone],
+    "instance-state-code": lambda i: [str(i.state.code)],
+    "instance-state-name": lambda i: [i.state.value],
+    "instance-status.status": lambda i: [verdict(i)],
+    "system-status.status": lambda i: [verdict(i)],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusQuery:
+    """Which instances; those that do not run only when asked for."""
+
+    instances: InstanceQuery
+    all_states: bool
+
+
+def verdict(instance: Instance) -> str:
+    """EC2's word for what the driver last saw: ok while it runs, impaired when it died by itself."""
+    if instance.state is InstanceState.RUNNING:
+        return "ok"
+    if instance.state is InstanceState.PENDING:
+        return "initializing"
+    died = instance.reason is not None and not orderly(instance.reason)
+    return "impaired" if died and instance.state is not InstanceState.TERMINATED else "not-applicable"
+
+
+def _check(context: Context, params: Params) -> StatusQuery:
+    rest = {name: value for name, value in params.items() if name != "Filters"}
+    query = parse_query(context, rest)
+    keep = parse_filters(params, _FIELDS, lambda instance: instance.tags)
+    return StatusQuery(
+        instances=InstanceQuery(ids=query.ids, keep=keep, page=query.page),
+        all_states=params.get("IncludeAllInstances", False),
+    )
+
+
+def _act(context: Context, query: StatusQuery) -> Answer:
+    chosen: Iterable[Instance] = filter(query.instances.keep, named(context.cloud, query.instances.ids))
+    if not query.all_states:
+        chosen = (instance for instance in chosen if instance.state is InstanceState.RUNNING)
+    page = paginate(chosen, query.instances.page, lambda instance: instance.id)
+    return {"InstanceStatuses": [_answer(instance) for instance in page.items], "NextToken": page.next_token}
+
+
+def _answer(instance: Instance) -> Answer:
+    summary = _summary(instance)
+    return {
+        "AvailabilityZone": instance.zone,
+        "Events": [],
+        "InstanceId": instance.id,
+        "InstanceState": state(instance),
+        "InstanceStatus": summary,
+        "SystemStatus": summary,
+    }
+
+
+def _summary(instance: Instance) -> Answer:
+    status = verdict(instance)
+    if status == "not-applicable":
+        return {"Status": status}
+    passed = {"ok": "passed", "initializing": "initializing", "impaired": "failed"}[status]
+    since = moment(instance.changed_at) if status == "impaired" else None
+    return {"Status": status, "Details": [{"Name": "reachability", "Status": passed, "ImpairedSince": since}]}
+
+
+ACTIONS = (
+    Action(
+        name="DescribeInstanceStatus",
+        takes=frozenset({"Filters", "IncludeAllInstances", "InstanceIds", "MaxResults", "NextToken"}),
+        fixed={"IncludeManagedResources": False},
+        check=_check,
+        act=_act,
+    ),
+)

@@ -1,0 +1,115 @@
+"""Tags on instances, launch templates and fleets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from vmhost.base.errors import InvalidInput
+from vmhost.ec2.actions.base import Action, Answer, Context, Params, tag_map
+from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.pages import PageRequest, paginate, parse_page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange:
+    """Which tags to put on, or to take off, which resources."""
+
+    ids: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+def _check_create(_: Context, params: Params) -> TagChange:
+    tags = tag_map(params["Tags"])
+    if not tags or not params["Resources"]:
+        raise InvalidInput("the request must contain the parameters ResourceId and Tag", code="MissingParameter")
+    return TagChange(ids=tuple(dict.fromkeys(params["Resources"])), tags=tags)
+
+
+async def _create(context: Context, change: TagChange) -> Answer:
+    await context.cloud.create_tags(change.ids, change.tags)
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRemoval:
+    """Which tags to take off which resources."""
+
+    ids: tuple[str, ...]
+    tags: Mapping[str, str | None] | None
+    """By key: the value that it must have, or None for any; no mapping at all: every tag of the user's own."""
+
+
+def _check_delete(_: Context, params: Params) -> TagRemoval:
+    tags = params.get("Tags")
+    ids = tuple(dict.fromkeys(params["Resources"]))
+    return TagRemoval(ids=ids, tags={tag.get("Key", ""): tag.get("Value") for tag in tags} if tags else None)
+
+
+async def _delete(context: Context, removal: TagRemoval) -> Answer:
+    await context.cloud.delete_tags(removal.ids, removal.tags)
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """One tag and whose it is."""
+
+    key: str
+    value: str
+    resource_id: str
+    resource_type: str
+
+
+_FIELDS: Mapping[str, Field[Tag]] = {
+    "key": lambda tag: [tag.key],
+    "resource-id": lambda tag: [tag.resource_id],
+    "resource-type": lambda tag: [tag.resource_type],
+    "value": lambda tag: [tag.value],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagQuery:
+    """Which tags, and which page of them."""
+
+    keep: Callable[[Tag], bool]
+    page: PageRequest
+
+
+def _check_describe(_: Context, params: Params) -> TagQuery:
+    keep = parse_filters(params, _FIELDS, lambda tag: {tag.key: tag.value})
+    return TagQuery(keep=keep, page=parse_page(params, low=5, high=1000))
+
+
+def _describe(context: Context, query: TagQuery) -> Answer:
+    page = paginate(filter(query.keep, _all(context)), query.page, lambda tag: f"{tag.resource_id} {tag.key}")
+    return {
+        "Tags": [
+            {"Key": tag.key, "ResourceId": tag.resource_id, "ResourceType": tag.resource_type, "Value": tag.value}
+            for tag in page.items
+        ],
+        "NextToken": page.next_token,
+    }
+
+
+def _all(context: Context) -> Iterator[Tag]:
+    cloud = context.cloud
+    owners = [(i.id, "instance", i.tags) for i in cloud.instances()]
+    owners += [(t.id, "launch-template", t.tags) for t in cloud.templates()]
+    owners += [(f.id, "fleet", f.tags) for f in cloud.fleets()]
+    for resource_id, kind, tags in owners:
+        for key, value in tags.items():
+            yield Tag(key=key, value=value, resource_id=resource_id, resource_type=kind)
+
+
+ACTIONS = (
+    Action(name="CreateTags", takes=frozenset({"Resources", "Tags"}), check=_check_create, act=_create),
+    Action(name="DeleteTags", takes=frozenset({"Resources", "Tags"}), check=_check_delete, act=_delete),
+    Action(
+        name="DescribeTags",
+        takes=frozenset({"Filters", "MaxResults", "NextToken"}),
+        check=_check_describe,
+        act=_describe,
+    ),
+)

@@ -1,0 +1,27 @@
+"""The HTTP server of the platform: the EC2 API at /, the platform's own endpoints under /_glasscloud/."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from vmhost.admin.routes import add_routes
+from vmhost.control.cloud import Cloud
+from vmhost.ec2.actions.base import Context
+from vmhost.ec2.auth import Auth
+from vmhost.ec2.guard import BODY, MAX_BODY_BYTES, REQUEST_ID, guard
+from vmhost.ec2.service import Ec2Service
+
+
+def make_app(cloud: Cloud, auth: Auth) -> web.Application:
+    """The app over an open cloud; serve it and it answers. Reads the service model, which takes a moment."""
+    service = Ec2Service()
+
+    async def ec2(request: web.Request) -> web.Response:
+        context = Context(cloud=cloud, endpoint=request.host)
+        body = await service.call(context, request[BODY], request[REQUEST_ID])
+        return web.Response(body=body, content_type="text/xml", charset="utf-8")
+
+    app = web.Application(middlewares=[guard(auth)], client_max_size=MAX_BODY_BYTES)
+    app.router.add_post("/", ec2)
+    add_routes(app, cloud)
+    return app

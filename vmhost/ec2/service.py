@@ -1,0 +1,69 @@
+"""EC2 without HTTP: a form's bytes in, an answer's bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.ec2.actions.base import Context
+from vmhost.ec2.actions.table import ACTIONS, find
+from vmhost.ec2.codec.decode import decoder
+from vmhost.ec2.codec.encode import encoder
+from vmhost.ec2.codec.form import Tree, parse_form
+from vmhost.ec2.model import API_VERSION, Operation, load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wire:
+    """How one action's requests are read and its answers written."""
+
+    decode: Callable[[Tree], dict[str, Any]]
+    encode: Callable[[Mapping[str, Any], str], bytes]
+
+
+class Ec2Service:
+    """Every action, with its codec made once. Making it reads the service model, which takes a moment."""
+
+    def __init__(self) -> None:
+        model = load(ACTIONS.keys())
+        self._modelled = model.names
+        self._wires = {name: _wire(operation, model.namespace) for name, operation in model.operations.items()}
+
+    async def call(self, context: Context, body: bytes, request_id: str) -> bytes:
+        """The answer's XML. Raises CloudErrors with EC2's codes."""
+        form = parse_form(body)
+        name = _take(form, "Action")
+        if name is None:
+            raise InvalidInput("the request must contain the parameter Action", code="MissingAction")
+        action = find(name, self._modelled)
+        _check_version(_take(form, "Version"))
+        wire = self._wires[name]
+        answer = await action.call(context, wire.decode(form))
+        return wire.encode(answer, request_id)
+
+
+def _wire(operation: Operation, namespace: str) -> _Wire:
+    return _Wire(decode=decoder(operation.input), encode=encoder(operation, namespace))
+
+
+def _take(form: Tree, name: str) -> str | None:
+    value = form.pop(name, None)
+    if isinstance(value, dict):
+        raise _odd(name)
+    return value
+
+
+def _odd(name: str) -> CloudError:
+    return InvalidInput(f"parameter {name} is given as a structure; expected text")
+
+
+def _check_version(version: str | None) -> None:
+    if version is None:
+        raise InvalidInput("the request must contain the parameter Version", code="MissingParameter")
+    if version != API_VERSION:
+        raise InvalidInput(
+            f"the requested version ({version[:20]}) of service AmazonEC2 does not exist; expected {API_VERSION}",
+            code="NoSuchVersion",
+        )
