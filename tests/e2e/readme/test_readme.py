@@ -69,7 +69,7 @@ def inside(name: str, script: str, *, user: str, timeout_s: float = 60) -> str:
 
 
 def programs_left(name: str) -> list[str]:
-    listing = inside(name, "for p in /proc/[0-9]*; do tr '\0' ' ' <$p/cmdline 2>/dev/null; echo; done", user="root")
+    listing = inside(name, "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null; echo; done", user="root")
     return [line for line in listing.splitlines() if "vmhost" in line or "server" in line or "glasscloud" in line]
 
 

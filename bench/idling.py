@@ -1,0 +1,29 @@
+"""What the control plane costs while it has eight instances and nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bench.figures import Figure, at_most
+from bench.machines import cpu_seconds, need_engine, platform, resident_mib
+
+SECONDS = 20.0
+INSTANCES = 8
+
+
+async def run() -> list[Figure]:
+    """CPU and memory of `vmhost` itself over twenty idle seconds."""
+    need_engine()
+    async with platform("container", "--overcommit", "4") as cloud:
+        image = next(each.id for each in await cloud.client.describe_images() if each.name == "glasscloud-minimal")
+        await cloud.client.run_instances(image_id=image, type_name="t3.nano", count=INSTANCES)
+        while any(each.state != "running" for each in await cloud.client.describe_instances()):
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(2)
+        before = cpu_seconds(cloud.pid)
+        await asyncio.sleep(SECONDS)
+        share = 100 * (cpu_seconds(cloud.pid) - before) / SECONDS
+        return [
+            at_most(f"control plane idle with {INSTANCES} instances: CPU", share, 1.0, "% of a core"),
+            at_most(f"control plane idle with {INSTANCES} instances: memory", resident_mib(cloud.pid), 120, "MiB"),
+        ]

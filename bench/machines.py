@@ -1,0 +1,97 @@
+"""A platform of its own for a benchmark, started as a user would start it, and the first answer of a guest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.figures import Missing
+from vmhost.api.access import Access
+from vmhost.api.client import CloudClient
+from vmhost.base.http1 import HttpFailure, Pool, build_request
+
+IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A running platform: its client and the pid of its program."""
+
+    client: CloudClient
+    pid: int
+
+
+def need_engine() -> None:
+    """Raises Missing without an engine that has our image."""
+    found = (
+        shutil.which("docker")
+        and not subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode
+    )
+    if not found:
+        raise Missing(f"needs a Docker engine with the image {IMAGE} (docker compose build)")
+
+
+@contextlib.asynccontextmanager
+async def platform(driver: str, *arguments: str) -> AsyncIterator[Platform]:
+    """A platform with that driver while the context lasts; removes everything of it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
+        ready = Path(folder) / "ready.json"
+        process = await asyncio.create_subprocess_exec(
+            *[sys.executable, "-m", "vmhost", "--driver", driver, "--port", "0", "--state", folder],
+            *["--cloud", f"bench-{uuid.uuid4().hex[:6]}", "--ready", str(ready), *arguments],
+        )
+        try:
+            await until_file(ready, process)
+            async with CloudClient(Access.load(Path(folder) / "access.json", environ={})) as client:
+                yield Platform(client=client, pid=json.loads(ready.read_text())["pid"])
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            async with asyncio.timeout(30):
+                await process.wait()
+
+
+async def until_file(path: Path, process: asyncio.subprocess.Process, *, timeout_s: float = 60) -> None:
+    """Waits for a program's ready file; raises RuntimeError when the program ends first."""
+    async with asyncio.timeout(timeout_s):
+        while not path.exists():
+            if process.returncode is not None:
+                raise RuntimeError(f"the program ended with {process.returncode} before it was ready")
+            await asyncio.sleep(0.02)
+
+
+async def first_answer(host: str, port: int, *, timeout_s: float = 30) -> float:
+    """Asks without pause until somebody there answers 200; the monotonic time of that answer."""
+    raw = build_request("GET", "/", [("Host", host)])
+    pool = Pool(host, port, limit=1)
+    async with asyncio.timeout(timeout_s):
+        while True:
+            try:
+                if (await pool.request(raw, timeout_s=1.0)).status == 200:
+                    pool.close()
+                    return time.monotonic()
+            except HttpFailure:
+                await asyncio.sleep(0.002)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of one process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(pid: int) -> float:
+    """Resident memory of one process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
