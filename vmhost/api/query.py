@@ -36,6 +36,7 @@ _BY_CODE: Mapping[str, type[CloudError]] = {
     "UnauthorizedOperation": Denied,
     "DryRunOperation": Denied,
     "InsufficientInstanceCapacity": NoCapacity,
+    "fleetIdDoesNotExist": NotFound,
     "UnsupportedOperation": Unsupported,
     "Unsupported": Unsupported,
     "InvalidAction": Unsupported,
@@ -128,14 +129,14 @@ def error_of_code(code: str, message: str, *, status: int = 400) -> CloudError:
 
 
 def _kind_of(code: str, status: int) -> type[CloudError]:
+    if code == DeadlineExceeded.default_code and status >= 500:
+        return DeadlineExceeded
     if code in _BY_CODE:
         return _BY_CODE[code]
     if ".NotFound" in code or code.endswith("NotFoundException"):
         return NotFound
     if code.startswith("Incorrect") or "AlreadyExists" in code or code == "IdempotentParameterMismatch":
         return Conflict
-    if status == 504:
-        return DeadlineExceeded
     return Unavailable if status >= 500 else InvalidInput
 
 

@@ -1,0 +1,140 @@
+"""Views, forms, XML and errors as they cross the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from vmhost.api.query import error_of_code, error_of_json, error_of_xml, form, parse_xml
+from vmhost.api.reading import instance
+from vmhost.api.views import (
+    CapabilityView,
+    FaultView,
+    HostView,
+    InstanceView,
+    LimitsView,
+    ReasonView,
+    Snapshot,
+    StatsView,
+    UseView,
+    View,
+)
+from vmhost.base.errors import CloudError, Conflict, Denied, Internal, InvalidInput, NoCapacity, NotFound, Unavailable
+from vmhost.ec2.codec.encode import encode_error
+from vmhost.ec2.codec.form import parse_form
+
+LIMITS = LimitsView(
+    cpu_guaranteed_cores=0.1,
+    cpu_quota_cores=1.5,
+    cpu_weight=50,
+    memory_mib=512,
+    pids=1024,
+    disk_gib=8,
+    network_mbps=5000,
+)
+RUNNING = InstanceView(
+    id="i-1",
+    type="t3.nano",
+    state="running",
+    host="host-a",
+    zone="us-east-1a",
+    image="ami-1",
+    launched_at=1.5,
+    address="198.18.0.2",
+    tags={"shard": "0"},
+    reason=ReasonView(code="Server.InternalError", message="died"),
+    generation=3,
+    changed_at=2.5,
+    limits=LIMITS,
+)
+SNAPSHOT = Snapshot(
+    cloud="glasscloud",
+    region="us-east-1",
+    driver="fake",
+    stands_for="nothing",
+    capabilities=(CapabilityView(name="cpu", enforced=False, why="fake"),),
+    overcommit=1.0,
+    hosts=(
+        HostView(
+            id="host-a",
+            zone="us-east-1a",
+            cpu_cores=0.75,
+            memory_mib=1024,
+            cpu_used=0.1,
+            memory_used_mib=512,
+            enforced=False,
+            why="fake",
+        ),
+    ),
+    instances=(RUNNING,),
+)
+STATS = StatsView(
+    at=1.0, instances=(UseView(id="i-1", cpu_cores=0.5, memory_mib=12.0, pids=3, throttled_percent=None),)
+)
+FAULT = FaultView(fault_id="f-1", fault="kill", instance_id="i-1", phase="begun", at=1.0)
+
+
+@pytest.mark.parametrize("view", [LIMITS, RUNNING, SNAPSHOT, STATS, FAULT])
+def test_views_survive_the_wire(view: View) -> None:
+    assert type(view).from_json(json.loads(json.dumps(view.to_json()))) == view
+
+
+def test_a_reader_ignores_what_it_does_not_know() -> None:
+    assert FaultView.from_json({**FAULT.to_json(), "colour": "red"}) == FAULT
+
+
+@pytest.mark.parametrize("data", [None, 7, [], {}, {"fault_id": "f"}])
+def test_what_is_no_view_says_so(data: Any) -> None:
+    with pytest.raises(Internal):
+        FaultView.from_json(data)
+    with pytest.raises(Internal):
+        Snapshot.from_json({**SNAPSHOT.to_json(), "instances": [data]})
+
+
+def test_forms_number_their_lists_and_leave_out_what_is_none() -> None:
+    params = {"A": ["x", "y"], "B": {"C": True, "D": None}, "E": [{"F": 1}], "G": []}
+    assert parse_form(form("Do", params)) == {
+        "Action": "Do",
+        "Version": "2016-11-15",
+        "A": {"1": "x", "2": "y"},
+        "B": {"C": "true"},
+        "E": {"1": {"F": "1"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("InvalidInstanceID.NotFound", NotFound),
+        ("InvalidLaunchTemplateName.NotFoundException", NotFound),
+        ("InvalidLaunchTemplateName.AlreadyExistsException", Conflict),
+        ("fleetIdDoesNotExist", NotFound),
+        ("IncorrectInstanceState", Conflict),
+        ("InsufficientInstanceCapacity", NoCapacity),
+        ("UnauthorizedOperation", Denied),
+        ("InternalError", Internal),
+        ("SomethingElse", InvalidInput),
+    ],
+)
+def test_a_refusal_comes_back_as_the_error_that_it_was(code: str, kind: type[CloudError]) -> None:
+    for error in (error_of_code(code, "why <&>"), error_of_xml(400, encode_error(code, "why <&>", "r"))):
+        assert (type(error), error.code, error.message) == (kind, code, "why <&>")
+
+
+def test_our_own_errors_carry_their_kind() -> None:
+    body = {"error": {"kind": "no_capacity", "code": "InsufficientInstanceCapacity", "message": "full"}}
+    error = error_of_json(503, json.dumps(body).encode())
+    assert (type(error), error.code, error.message) == (NoCapacity, "InsufficientInstanceCapacity", "full")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"error": 1}', b"<a/>", b"\xff"])
+def test_an_answer_of_somebody_else_is_told_apart(body: bytes) -> None:
+    assert type(error_of_json(502, body)) is Unavailable
+    assert type(error_of_xml(502, body)) is Unavailable
+
+
+def test_an_answer_that_lacks_what_it_must_have_says_so() -> None:
+    with pytest.raises(Internal, match="instanceId"):
+        instance(parse_xml(b"<item/>"))
