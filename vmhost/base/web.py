@@ -13,13 +13,15 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
-from aiohttp import web
 
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.logs import get_logger
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 LIFELINE = "GLASSCLOUD_LIFELINE"
 """Environment variable: the number of an inherited pipe's reading end. When its writer goes, so does the program."""
@@ -118,6 +120,8 @@ async def serve(app: web.Application, sock: socket.socket, *, drain_s: float = 2
     """Serves the app on a listening socket while the context lasts, and gives its URL.
 
     At the end it stops accepting, gives running requests `drain_s` to finish and closes."""
+    from aiohttp import web  # half a second, which programs that serve nothing need not wait
+
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=drain_s, handler_cancellation=False)
     await runner.setup()
     try:
