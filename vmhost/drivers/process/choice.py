@@ -1,0 +1,23 @@
+"""The choice of a wall: control groups, else the user's service manager, else someone who watches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+from vmhost.base.errors import Unsupported
+from vmhost.drivers.cgroups import Groups
+from vmhost.drivers.process.group_wall import GroupWall
+from vmhost.drivers.process.walls import CPU_WALL_VARIABLE, GROUP_PREFIX, Wall
+from vmhost.drivers.process.watch_wall import WatchWall
+
+
+async def choose_wall(cloud: str, key: str) -> Wall:
+    """The best that this machine and user allow. `key` tells apart clouds of the same name."""
+    cpu_wall = os.environ.get(CPU_WALL_VARIABLE) == "1"
+    label = f"{GROUP_PREFIX}{re.sub('[^A-Za-z0-9]', '_', cloud)}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    try:
+        return GroupWall(Groups.detect(), cloud_group=label, cpu_wall=cpu_wall)
+    except Unsupported as no_groups:
+        return WatchWall(no_groups.message)

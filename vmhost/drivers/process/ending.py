@@ -1,0 +1,67 @@
+"""Ending a guest's programs, whole families at a time, and judging how one ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable
+
+from vmhost.drivers.cgroups import Usage
+from vmhost.drivers.process import table
+from vmhost.drivers.process.guests import Guest
+from vmhost.drivers.process.programs import how_it_ended
+from vmhost.drivers.process.walls import Wall
+from vmhost.model.guest import Death
+
+_SIGKILL_CODE = 128 + signal.SIGKILL
+
+
+def ask_to_end(guest: Guest) -> None:
+    """SIGTERM to the guest's program and its process group, while that is still ours to name."""
+    if guest.process is not None and guest.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(guest.process.pid, signal.SIGTERM)
+
+
+async def end_now(guest: Guest, wall: Wall) -> None:
+    """SIGKILL to everyone in the guest."""
+    rows = table.read_all()
+    living = table.members([pid for pid in guest.leaders() if pid in rows], rows)
+    await wall.kill(guest.spec)
+    _kill(living)
+
+
+def end_program(leader: int) -> None:
+    """SIGKILL to a program that has not been waited for, and to all that it started."""
+    _kill(table.members((leader,), table.read_all()))
+
+
+async def end_rest(guest: Guest, leader: int, wall: Wall) -> None:
+    """Once its program has ended: nothing else of the guest goes on, neither its children nor commands run in it."""
+    await wall.kill(guest.spec)
+    for command in tuple(guest.commands):
+        end_program(command)
+    end_leftovers(leader)
+
+
+def end_leftovers(leader: int) -> None:
+    """SIGKILL to what an ended program left in its session."""
+    _kill(table.leftovers(leader, table.read_all()))
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def death(guest: Guest, code: int, used: Usage | None) -> Death:
+    """How the guest's program ended, in words; `used` is what its wall counted."""
+    if guest.verdict:
+        return Death(exit_code=code, oom=True, detail=guest.verdict)
+    kills = (used.oom_kills or 0) if used else 0
+    if code == _SIGKILL_CODE and kills > guest.oom_kills_before:
+        limit = guest.spec.limits.memory_mib
+        return Death(exit_code=code, oom=True, detail=f"above its memory limit of {limit} MiB")
+    return Death(exit_code=code, detail=how_it_ended(code))

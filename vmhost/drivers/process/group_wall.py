@@ -1,0 +1,132 @@
+"""Walls of control groups that we may write: memory and process count hold, and a host's CPU where it is wanted.
+
+A guest's group schedules no CPU of its own unless a ceiling is asked for: a group of its own would already share the
+cores fairly, and processes side by side on one OS have no such wall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from vmhost.drivers.cgroups import CONTROLLERS, GroupLimits, Groups, Usage
+from vmhost.drivers.process.table import CpuMeter, family
+from vmhost.drivers.process.walls import NO_CPU_WALL, Entry
+from vmhost.model.guest import Capability, GuestSpec
+from vmhost.model.host import Host
+from vmhost.model.limits import Limits
+
+_HOST_PERIOD_US = 20_000
+"""A host stands for a machine with that many cores; long stalls would not look like one."""
+_REMOVE_TRIES = 20
+_REMOVE_PAUSE_S = 0.01
+
+
+class GroupWall:
+    """One group per guest, in its host's, in this cloud's."""
+
+    watched = False
+
+    def __init__(self, groups: Groups, *, cloud_group: str, cpu_wall: bool = False) -> None:
+        self._groups = groups
+        self._cloud = cloud_group
+        self._cpu_wall = cpu_wall
+        self._hosts: dict[str, Host] = {}
+        self._meters: dict[str, CpuMeter] = {}
+        own = ("memory", "pids", "cpu") if cpu_wall else ("memory", "pids")
+        self._own = (*own, "cpuacct") if groups.version == 1 and groups.tree.counts_cpu_apart else own
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        held = f"control groups, version {self._groups.version}"
+        cpu = f"{held}: a ceiling for each" if self._cpu_wall else NO_CPU_WALL
+        return (
+            Capability(name="cpu", enforced=self._cpu_wall, why=cpu),
+            Capability(name="memory", enforced=True, why=f"{held}, no swap on top"),
+            Capability(name="pids", enforced=True, why=held),
+            Capability(name="host", enforced=True, why=f"{held}: a host's guests share its CPU, memory and pids"),
+        )
+
+    async def open(self) -> None:
+        self._groups.kill(self._cloud)
+        await self._take_down(self._cloud)
+
+    async def prepare(self, hosts: Sequence[Host]) -> None:
+        for host in hosts:
+            self._hosts[host.id] = host
+            self._make_host(host.id)
+
+    def _make_host(self, host_id: str) -> None:
+        host = self._hosts.get(host_id)
+        limits = GroupLimits()
+        if host is not None:
+            limits = GroupLimits(
+                cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids, period_us=_HOST_PERIOD_US
+            )
+        controllers = (*CONTROLLERS, "cpuacct") if self._groups.version == 1 else CONTROLLERS
+        self._groups.make(f"{self._cloud}/{host_id}", limits, controllers=controllers)
+
+    async def build(self, spec: GuestSpec) -> None:
+        self._make_host(spec.host_id)
+        self._groups.make(self._name(spec), self._limits(spec.limits, spec.host_id), controllers=self._own)
+        self._meters[spec.instance_id] = CpuMeter()
+
+    def _limits(self, limits: Limits, host_id: str) -> GroupLimits:
+        walls = GroupLimits(memory_mib=limits.memory_mib, pids=limits.pids)
+        if not self._cpu_wall:
+            return walls
+        cores = limits.cpu_quota_cores
+        if host_id in self._hosts:
+            cores = min(cores, self._hosts[host_id].cpu_cores)
+        return GroupLimits(cpu_cores=cores, cpu_weight=limits.cpu_weight, memory_mib=walls.memory_mib, pids=walls.pids)
+
+    def entry(self, spec: GuestSpec) -> Entry:
+        return Entry(doors=self._host_doors(spec) + self._groups.doors(self._name(spec), controllers=self._own))
+
+    def _host_doors(self, spec: GuestSpec) -> tuple[Path, ...]:
+        if self._cpu_wall or self._groups.version == 2:
+            return ()
+        return self._groups.doors(f"{self._cloud}/{spec.host_id}", controllers=("cpu",))
+
+    async def resize(self, spec: GuestSpec, limits: Limits) -> None:
+        name = self._name(spec)
+        if self._groups.usage(name) is not None:
+            await asyncio.to_thread(self._groups.limit, name, self._limits(limits, spec.host_id))
+
+    def pids(self, spec: GuestSpec) -> frozenset[int]:
+        return self._groups.pids(self._name(spec))
+
+    async def usage(self, spec: GuestSpec, leaders: Collection[int]) -> Usage | None:
+        used = self._groups.usage(self._name(spec))
+        if used is None or used.cpu_seconds is not None or sys.platform != "linux":
+            return used
+        meter = self._meters.setdefault(spec.instance_id, CpuMeter())
+        return Usage(
+            cpu_seconds=meter.add(family(self.pids(spec))),
+            memory_mib=used.memory_mib,
+            pids=used.pids,
+            throttled_seconds=used.throttled_seconds,
+            oom_kills=used.oom_kills,
+        )
+
+    async def kill(self, spec: GuestSpec) -> None:
+        self._groups.kill(self._name(spec))
+
+    async def remove(self, spec: GuestSpec) -> None:
+        self._meters.pop(spec.instance_id, None)
+        await self._take_down(self._name(spec))
+
+    async def close(self, *, remove: bool) -> None:
+        self._groups.kill(self._cloud)
+        await self._take_down(self._cloud)
+
+    async def _take_down(self, group: str) -> None:
+        """A killed process stays in its group for a moment more."""
+        for _ in range(_REMOVE_TRIES):
+            if self._groups.remove(group):
+                return
+            await asyncio.sleep(_REMOVE_PAUSE_S)
+
+    def _name(self, spec: GuestSpec) -> str:
+        return f"{self._cloud}/{spec.host_id}/{spec.instance_id}"

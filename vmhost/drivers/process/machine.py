@@ -1,0 +1,38 @@
+"""The machine that the processes share, as the OS tells it."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+from vmhost.base.units import MIB
+from vmhost.drivers.cgroups import own_memory_limit
+
+_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
+_PIDS = (Path("/proc/sys/kernel/pid_max"), Path("/proc/sys/kernel/threads-max"))
+_PIDS_SHARE = 2
+"""The guests may have one process in so many; the rest is everyone else's."""
+
+
+def cores() -> int:
+    """Cores that this program may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_mib() -> int:
+    """Memory of the machine, or of the group that this program is confined to."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    own = own_memory_limit()
+    return (whole if own is None else min(whole, own)) // MIB
+
+
+def pids() -> int:
+    """Processes that all guests together may have."""
+    found = [int(path.read_text()) for path in _PIDS if path.exists()]
+    return (min(found) if found else resource.getrlimit(resource.RLIMIT_NPROC)[0]) // _PIDS_SHARE
+
+
+def architecture(name: str) -> str:
+    """A processor's name as EC2 spells it."""
+    return _ARCHITECTURES.get(name.lower(), name.lower())

@@ -1,0 +1,75 @@
+"""Tasks of something that opens and closes: one keeper holds them all in a TaskGroup, and none fails silently."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+from vmhost.base.errors import Internal
+from vmhost.base.logs import get_logger
+
+T = TypeVar("T")
+_log = get_logger("process")
+
+
+class Tasks:
+    """Opened and closed by whoever owns the tasks. A task that fails is logged and hurts no other."""
+
+    def __init__(self) -> None:
+        self._group: asyncio.TaskGroup | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    async def open(self) -> None:
+        """Ready to spawn."""
+        self._keeper = asyncio.create_task(self._keep(), name="process driver")
+        await self._ready.wait()
+
+    async def _keep(self) -> None:
+        async with asyncio.TaskGroup() as self._group:
+            self._ready.set()
+            await asyncio.get_running_loop().create_future()
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Runs the work beside the others until it ends or all are closed."""
+        if self._group is None:
+            work.close()
+            raise Internal(f"{name} was asked of a driver that is not open")
+        self._group.create_task(_guarded(work, name), name=name)
+
+    async def finish(self, work: Coroutine[Any, Any, T], *, name: str) -> T:
+        """The work's result. It is finished in the background when the caller is cancelled meanwhile."""
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        result.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self.spawn(_deliver(work, result), name=name)
+        return await asyncio.shield(result)
+
+    async def close(self) -> None:
+        """Cancels what still runs and waits for its end."""
+        if self._keeper is not None:
+            self._group = None
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+            self._keeper = None
+
+
+async def _deliver(work: Awaitable[T], result: asyncio.Future[T]) -> None:
+    try:
+        value = await work
+    except asyncio.CancelledError:
+        result.cancel()
+        raise
+    except Exception as error:
+        if not result.done():
+            result.set_exception(error)
+    else:
+        if not result.done():
+            result.set_result(value)
+
+
+async def _guarded(work: Awaitable[None], name: str) -> None:
+    try:
+        await work
+    except Exception:
+        _log.exception("task_failed", task=name)
