@@ -132,9 +132,9 @@ class Exchange:
                 self._wait(leg, now)
         self._arm(now)
 
-    def attempts(self) -> tuple[Attempt, ...]:
-        """What happened so far, as a trace tells it."""
-        return tuple([self._attempt(each) for each in self.tries])
+    def attempts(self, arrived: float) -> tuple[Attempt, ...]:
+        """What happened until the end, as a trace tells it; starts count from `arrived`."""
+        return tuple([self._attempt(each, arrived) for each in self.tries])
 
     def abandon(self) -> None:
         """Nobody waits any more: what is in flight ends now."""
@@ -303,7 +303,7 @@ class Exchange:
             self._timer.cancel()
         self._timer = self._loop.call_at(max(due, now), self._tick)
 
-    def _attempt(self, attempt: Try) -> Attempt:
+    def _attempt(self, attempt: Try, arrived: float) -> Attempt:
         machine = attempt.replica.machine
         until = min(attempt.ended or self.ended, self.ended or attempt.ended)
         outcome = attempt.outcome or ("lost" if attempt.leg.answer is not None else "timeout")
@@ -312,7 +312,7 @@ class Exchange:
             type=machine.type,
             host=machine.host,
             shard=machine.shard,
-            start_ms=(attempt.started - self.started) * 1000,
+            start_ms=(attempt.started - arrived) * 1000,
             dur_ms=(until - attempt.started) * 1000,
             search_ms=attempt.search_ms,
             hedge=attempt.hedge,

@@ -84,11 +84,18 @@ class Fanout:
             self.remove(instance_id)
 
     async def ask(
-        self, request: tuple[bytes, bytes], read: Read, *, deadline_s: float, shards: Sequence[int] | None = None
+        self,
+        request: tuple[bytes, bytes],
+        read: Read,
+        *,
+        deadline_s: float,
+        arrived: float | None = None,
+        shards: Sequence[int] | None = None,
     ) -> Gathered:
         """Sends the request (its bytes before and after the digits of X-Deadline-Ms) to the shards, default all.
 
-        Returns when each has answered or the deadline has passed; never raises for what leaves do."""
+        `arrived` is the loop's time from which attempts' starts count, default now. Returns when each shard has
+        answered or the deadline has passed; never raises for what leaves do."""
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
 
@@ -105,7 +112,7 @@ class Fanout:
             raise
         return Gathered(
             answers=[leg.answer for leg in exchange.legs],
-            attempts=exchange.attempts(),
+            attempts=exchange.attempts(exchange.started if arrived is None else arrived),
             waited_ms=(exchange.ended - exchange.started) * 1000,
         )
 

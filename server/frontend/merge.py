@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 
-Hit = Mapping[str, Any]
-_score = itemgetter("score")
+Hit = tuple[float, bytes]
+"""A score and the hit as the leaf wrote it: it travels through the front end unread."""
+_score = itemgetter(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What one shard found. Nobody changes it."""
+
+    total: int
+    hits: list[Hit]
+
+
+@dataclass(slots=True, kw_only=True)
 class Merged:
-    """The best hits of those shards that answered."""
+    """The best hits of those shards that answered. Nobody changes it."""
 
     total: int
     hits: list[Hit]
@@ -21,11 +29,11 @@ class Merged:
     """Whether a shard is missing."""
 
 
-def merge(answers: Sequence[tuple[int, Sequence[Hit]] | None], *, count: int, offset: int = 0) -> Merged:
+def merge(answers: Sequence[Found | None], *, count: int, offset: int = 0) -> Merged:
     """The `count` best hits after the first `offset`, by score; equals keep the order of shards and within one.
 
-    An answer is a shard's total and its own best hits, at least `offset + count` of them where it has so many; None for
-    a shard that did not answer."""
+    Each answer holds its shard's own best hits, at least `offset + count` of them where there are so many; None stands
+    for a shard that did not answer."""
     hits: list[Hit] = []
     total = 0
     partial = False
@@ -33,7 +41,7 @@ def merge(answers: Sequence[tuple[int, Sequence[Hit]] | None], *, count: int, of
         if answer is None:
             partial = True
         else:
-            total += answer[0]
-            hits += answer[1]
+            total += answer.total
+            hits += answer.hits
     hits.sort(key=_score, reverse=True)
     return Merged(total=total, hits=hits[offset : offset + count], partial=partial)

@@ -1,0 +1,243 @@
+"""The front end over HTTP: pages and JSON for people and programs, health, status and the flow for operators."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from server.api.timing import make_traceparent, parse_traceparent, render
+from server.frontend.asked import read_search, wants_json
+from server.frontend.fanout import Fanout
+from server.frontend.observe import Observer
+from server.frontend.replicas import Machine
+from server.frontend.reply import as_file, as_json, as_json_bytes, as_page, problem
+from server.frontend.search import Answer, Asker, Search
+from vmhost.base import sse
+from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable
+from vmhost.base.logs import get_logger
+
+_REMEMBERED_QUERIES = 1024
+_DOCUMENT_ID_CHARS_MAX = 300
+_BUSY = Unavailable("too many requests are under way; try again in a second")
+_log = get_logger("frontend")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Pages(Protocol):
+    """Makes the service's pages; each is a whole HTML document."""
+
+    def home(self) -> str:
+        """The page with the box."""
+
+    def results(self, answer: Answer, page: int) -> str:
+        """The hits, and how the answer came about."""
+
+    def document(self, answer: Answer) -> str:
+        """One document."""
+
+    def problem(self, error: CloudError, query: str) -> str:
+        """What went wrong, in plain words."""
+
+    def asset(self, name: str) -> tuple[bytes, str] | None:
+        """A file that pages load, and its content type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the front end behaves."""
+
+    service: str
+    deadline_s: float = 1.0
+    in_flight_max: int = 512
+
+
+class FrontEnd:
+    """All handlers. Bad input gets a 4xx that says what was expected; there is no way to a 500 but our own fault."""
+
+    def __init__(
+        self,
+        *,
+        fanout: Fanout,
+        observer: Observer,
+        pages: Pages,
+        settings: Settings,
+        rng: random.Random,
+        starting: Callable[[], tuple[Machine, ...]],
+    ) -> None:
+        """`starting` tells the machines whose leaves have not answered yet."""
+        self._fanout = fanout
+        self._observer = observer
+        self._pages = pages
+        self._settings = settings
+        self._rng = rng
+        self._starting = starting
+        self._now = asyncio.get_running_loop().time
+        self._search = Search(fanout, observer, deadline_s=settings.deadline_s, monotonic=self._now)
+        # Reading a query string is pure, and most queries are asked again and again.
+        self._read_search = functools.lru_cache(_REMEMBERED_QUERIES)(read_search)
+
+    def app(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application()
+        app.router.add_get("/search", self._guarded(self._on_search, counted=True))
+        app.router.add_get("/doc/{id:.+}", self._guarded(self._on_document, counted=True))
+        app.router.add_get("/flow", self._flow, allow_head=False)
+        for path, handler in {
+            "/": self._home,
+            "/static/{name:.+}": self._on_asset,
+            "/healthz": self._health,
+            "/status": self._status,
+            "/{path:.*}": self._nothing,
+        }.items():
+            app.router.add_get(path, self._guarded(handler, counted=False))
+        return app
+
+    # pages and answers
+
+    async def _home(self, _request: web.Request) -> web.StreamResponse:
+        return as_page(self._pages.home())
+
+    async def _on_search(self, request: web.Request) -> web.StreamResponse:
+        arrived = self._now()
+        asked = self._read_search(request.raw_path.partition("?")[2])
+        observer = self._observer
+        if observer.in_flight >= self._settings.in_flight_max:
+            return self._busy(request)
+        observer.in_flight += 1
+        try:
+            answer = await self._search.search(asked, self._asker(request, arrived))
+        finally:
+            observer.in_flight -= 1
+        if answer.error is not None:
+            return self._refusal(request, answer.error, query=asked.query, extra=_story(answer))
+        if _json_wanted(request, asked.json):
+            return as_json_bytes(answer.body, extra=_story(answer))
+        return as_page(self._pages.results(answer, asked.page), extra=_story(answer))
+
+    async def _on_document(self, request: web.Request) -> web.StreamResponse:
+        arrived = self._now()
+        document_id = request.match_info["id"]
+        if len(document_id) > _DOCUMENT_ID_CHARS_MAX:
+            raise NotFound("there is no document with so long an address; expected that of a search result")
+        observer = self._observer
+        if observer.in_flight >= self._settings.in_flight_max:
+            return self._busy(request)
+        observer.in_flight += 1
+        try:
+            answer = await self._search.document(document_id, self._asker(request, arrived))
+        finally:
+            observer.in_flight -= 1
+        if answer.error is not None:
+            return self._refusal(request, answer.error, extra=_story(answer))
+        if _json_wanted(request, None):
+            return as_json_bytes(answer.body, extra=_story(answer))
+        return as_page(self._pages.document(answer), extra=_story(answer))
+
+    async def _on_asset(self, request: web.Request) -> web.StreamResponse:
+        found = self._pages.asset(request.match_info["name"])
+        if found is None:
+            raise NotFound("there is no such file")
+        return as_file(found[0], found[1], cache="max-age=300")
+
+    async def _nothing(self, _request: web.Request) -> web.StreamResponse:
+        raise NotFound("there is nothing at this address; expected /, /search?q=… or a search result")
+
+    # for operators
+
+    async def _health(self, _request: web.Request) -> web.StreamResponse:
+        complete = self._fanout.complete
+        return as_json({"status": "ok" if complete else "incomplete"}, status=200 if complete else 503)
+
+    async def _status(self, _request: web.Request) -> web.StreamResponse:
+        return as_json(status_of(self._settings, self._fanout, self._observer, self._starting()))
+
+    async def _flow(self, request: web.Request) -> web.StreamResponse:
+        return await sse.respond(request, self._observer.hub, self._observer.snapshot)
+
+    # inside
+
+    def _asker(self, request: web.Request, arrived: float) -> Asker:
+        headers = request.headers
+        trace_id = parse_traceparent(headers.get("traceparent", ""))
+        return Asker(
+            arrived=arrived,
+            trace_id=trace_id or f"{self._rng.getrandbits(128) or 1:032x}",
+            span_id=f"{self._rng.getrandbits(64) or 1:016x}",
+            agent=headers.get("User-Agent", ""),
+            person=trace_id is None,
+        )
+
+    def _busy(self, request: web.Request) -> web.Response:
+        self._observer.shed += 1
+        return self._refusal(request, _BUSY)
+
+    def _refusal(
+        self, request: web.Request, error: CloudError, *, query: str = "", extra: tuple[tuple[str, str], ...] = ()
+    ) -> web.Response:
+        if error.status == 503:
+            extra = (*extra, ("Retry-After", "1"))
+        try:
+            by_name = wants_json(request.raw_path.partition("?")[2])
+        except InvalidInput:
+            by_name = None
+        if _json_wanted(request, by_name):
+            return as_json(problem(error), status=error.status, extra=extra)
+        return as_page(self._pages.problem(error, query), status=error.status, extra=extra)
+
+    def _guarded(self, handler: Handler, *, counted: bool) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except CloudError as error:
+                self._observer.rejected += counted and error.status < 500
+                return self._refusal(request, error)
+            except Exception:
+                self._observer.failed += counted
+                _log.exception("request_failed", path=request.raw_path[:200])
+                return self._refusal(request, Internal("this is our own fault; the log says more"))
+
+        return guarded
+
+
+def _json_wanted(request: web.Request, by_name: bool | None) -> bool:
+    if by_name is not None:
+        return by_name
+    accept = request.headers.get("Accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def _story(answer: Answer) -> tuple[tuple[str, str], ...]:
+    """The headers that tell the answer's way."""
+    traceparent = make_traceparent(answer.trace.trace_id, answer.span_id)
+    return (("Server-Timing", render(answer.trace)), ("traceparent", traceparent))
+
+
+def status_of(settings: Settings, fanout: Fanout, observer: Observer, starting: tuple[Machine, ...]) -> dict[str, Any]:
+    """The whole service as JSON data."""
+    counters = observer.counters()
+    shards = [
+        {
+            "shard": shard.number,
+            "p95_ms": shard.hedging.p95_ms,
+            "hedges": shard.hedging.sent,
+            "hedges_won": shard.hedges_won,
+            "retries": shard.retries,
+            "replicas": [asdict(each) for each in counters.instances if each.shard == shard.number],
+            "starting": [each.instance_id for each in starting if each.shard == shard.number],
+        }
+        for shard in fanout.shards
+    ]
+    return {
+        "service": settings.service,
+        "complete": fanout.complete,
+        "deadline_ms": settings.deadline_s * 1000,
+        "shards": shards,
+        "counters": counters.to_json(),
+    }

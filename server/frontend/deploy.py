@@ -1,0 +1,105 @@
+"""Ensures the service's machines: per shard one launch template and one fleet that keeps its replicas alive.
+
+Idempotent: what exists is found by its tags and kept; a fleet whose template would now look different is replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from server.frontend.membership import SERVICE_TAG, SHARD_TAG
+from vmhost.api.client import CloudClient
+from vmhost.api.views import FleetView
+from vmhost.base.ids import Ids
+from vmhost.base.logs import get_logger
+
+TEMPLATE_TAG = "search:template"
+_LIVE = frozenset({"submitted", "active", "modifying"})
+_log = get_logger("deployment")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What should run."""
+
+    service: str
+    shards: int
+    replicas: int
+    image_id: str
+    type_name: str
+    index: str | None = None
+    """Where a leaf finds its index; None: the one that its image carries."""
+
+    def user_data(self, shard: int) -> bytes:
+        """What a leaf of the shard is told about itself."""
+        told = {"shard": shard, "shards": self.shards} | ({"index": self.index} if self.index else {})
+        return json.dumps(told, sort_keys=True).encode()
+
+    def tags(self, shard: int) -> dict[str, str]:
+        """By these a leaf, its fleet and its template are found."""
+        return {SERVICE_TAG: self.service, SHARD_TAG: str(shard)}
+
+    def template_name(self, shard: int) -> str:
+        """A name that changes with all that is in the template."""
+        content = "\n".join([self.image_id, self.type_name, self.user_data(shard).decode()])
+        return f"{self.service}-shard-{shard}-of-{self.shards}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+
+
+async def ensure(client: CloudClient, wanted: Deployment, ids: Ids) -> None:
+    """Makes what is missing, adjusts what differs and removes what is not wanted any more. Raises CloudErrors."""
+    fleets = [
+        fleet
+        for fleet in await client.describe_fleets()
+        if fleet.state in _LIVE and fleet.tags.get(SERVICE_TAG) == wanted.service
+    ]
+    keep: dict[int, FleetView] = {}
+    for shard in range(wanted.shards):
+        for fleet in fleets:
+            if shard not in keep and fleet.tags.get(TEMPLATE_TAG) == wanted.template_name(shard):
+                keep[shard] = fleet
+    kept = {fleet.id for fleet in keep.values()}
+    outdated = [fleet.id for fleet in fleets if fleet.id not in kept]
+    if outdated:
+        _log.info("fleets_replaced", fleets=outdated)
+        await client.delete_fleets(outdated)
+    for shard in range(wanted.shards):
+        await _ensure_shard(client, wanted, shard, keep.get(shard), ids)
+    await _forget_templates(client, wanted)
+
+
+async def _ensure_shard(client: CloudClient, wanted: Deployment, shard: int, fleet: FleetView | None, ids: Ids) -> None:
+    if fleet is not None:
+        if fleet.target != wanted.replicas:
+            await client.modify_fleet(fleet.id, target=wanted.replicas)
+        return
+    name, tags = wanted.template_name(shard), wanted.tags(shard)
+    found = await client.describe_launch_templates({"launch-template-name": [name]})
+    template = (
+        found[0]
+        if found
+        else await client.create_launch_template(
+            name,
+            image_id=wanted.image_id,
+            type_name=wanted.type_name,
+            user_data=wanted.user_data(shard),
+            instance_tags={**tags, "Name": f"{wanted.service} shard {shard}"},
+            tags=tags,
+        )
+    )
+    fleet_id = await client.create_fleet(
+        template_id=template.id,
+        target=wanted.replicas,
+        tags={**tags, TEMPLATE_TAG: name},
+        client_token=ids.new("search"),
+    )
+    _log.info("fleet_created", fleet=fleet_id, shard=shard, replicas=wanted.replicas)
+
+
+async def _forget_templates(client: CloudClient, wanted: Deployment) -> None:
+    """Removes the service's templates that no fleet of it uses any more."""
+    names = {wanted.template_name(shard) for shard in range(wanted.shards)}
+    for template in await client.describe_launch_templates({f"tag:{SERVICE_TAG}": [wanted.service]}):
+        if template.name not in names:
+            await client.delete_launch_template(template.id)
