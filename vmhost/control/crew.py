@@ -25,10 +25,10 @@ class Crew:
         self._home = asyncio.create_task(self._live(ready), name="crew")
         await ready.wait()
 
-    def spawn(self, work: Callable[[], Awaitable[None]], name: str) -> None:
-        """Runs the work until it returns; an unforeseen error is logged and the work begins again a second later."""
+    def spawn(self, work: Callable[[], Awaitable[None]], name: str, *, again: bool = True) -> None:
+        """Runs the work until it returns. An unforeseen error is logged, and the work begins `again` a second later."""
         if self._group is not None:
-            task = self._group.create_task(_guarded(work, name), name=name)
+            task = self._group.create_task(_guarded(work, name, again), name=name)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -47,10 +47,12 @@ class Crew:
             await asyncio.get_running_loop().create_future()
 
 
-async def _guarded(work: Callable[[], Awaitable[None]], name: str) -> None:
+async def _guarded(work: Callable[[], Awaitable[None]], name: str, again: bool) -> None:
     while True:
         try:
             return await work()
         except Exception:
-            _log.exception("task_failed", task=name, again_s=_AGAIN_S)
+            _log.exception("task_failed", task=name, again=again)
+        if not again:
+            return None
         await asyncio.sleep(_AGAIN_S)

@@ -88,7 +88,7 @@ class Machine:
         self._forced = event is Event.STOP and force
         self._reboots = event is Event.REBOOT or (self._reboots and state is before.state)
         if state is not before.state:
-            self._move(event, wanted=_WANTED[event], reason=None if event is Event.START else reasons.USER_SHUTDOWN)
+            self._move(event, wanted=_WANTED[event], reason=_reason(before, event))
             self._failures = 0
         if (state is not before.state or force) and self._act is not Act.REMOVE:
             self._break_off()
@@ -236,7 +236,7 @@ class Machine:
 
     @contextlib.asynccontextmanager
     async def _deadline(self, verb: str, seconds: float) -> AsyncIterator[None]:
-        """Ends what is awaited inside after `seconds` (DeadlineExceeded), or at once when it is broken off (_BrokenOff)."""
+        """Ends what is awaited inside: after `seconds` (DeadlineExceeded), or when it is broken off (_BrokenOff)."""
         until = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout(seconds) as self._call:
@@ -247,6 +247,14 @@ class Machine:
             raise _BrokenOff from None
         finally:
             self._call = None
+
+
+def _reason(before: Instance, event: Event) -> Reason | None:
+    """Why the asked for change happens; a machine that died by itself keeps the reason of its death."""
+    if event is Event.START:
+        return None
+    died = before.state is InstanceState.STOPPED and before.wanted is Wanted.RUNNING
+    return before.reason if died else reasons.USER_SHUTDOWN
 
 
 def _whereabouts(instance: Instance, booted: Booted | None) -> dict[str, Any]:

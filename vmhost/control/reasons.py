@@ -10,7 +10,6 @@ from vmhost.model.instance import Reason
 USER_SHUTDOWN = Reason(
     code="Client.UserInitiatedShutdown", message="Client.UserInitiatedShutdown: User initiated shutdown"
 )
-USER_TERMINATE = USER_SHUTDOWN
 _OWN_END = "Client.InstanceInitiatedShutdown"
 _SERVER = "Server.InternalError"
 

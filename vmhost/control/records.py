@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from vmhost.base.clock import Clock
 from vmhost.base.errors import NotFound
-from vmhost.model.fleet import Fleet, LaunchTemplate
+from vmhost.model.fleet import Fleet, FleetState, LaunchTemplate
 from vmhost.model.instance import Instance, InstanceState
 from vmhost.store.store import Store, Token
 
@@ -85,6 +85,26 @@ class Records:
             self._tell(new, old)
         return after
 
+    def tags_of(self, resource_id: str) -> Mapping[str, str]:
+        """The tags of an instance, a template or a fleet. Raises NotFound."""
+        for table in (self.instances, self.templates, self.fleets):
+            if resource_id in table:
+                return table[resource_id].tags
+        raise NotFound(f"The ID '{resource_id}' does not exist", code="InvalidID")
+
+    def retag(self, tags: Mapping[str, Mapping[str, str]]) -> None:
+        """Gives instances, templates and fleets, by id, these tags in one transaction."""
+        instances = {key: self._next(self.instances[key], {"tags": tags[key]}) for key in tags if key in self.instances}
+        templates = {key: replace(self.templates[key], tags=tags[key]) for key in tags if key in self.templates}
+        fleets = {key: replace(self.fleets[key], tags=tags[key]) for key in tags if key in self.fleets}
+        self._store.write((*instances.values(), *templates.values(), *fleets.values()))
+        before = dict(self.instances)
+        self.instances.update(instances)
+        self.templates.update(templates)
+        self.fleets.update(fleets)
+        for key, instance in instances.items():
+            self._tell(instance, before[key])
+
     def put(self, record: LaunchTemplate | Fleet, *tokens: Token) -> None:
         """Records a template or a fleet as it is now."""
         self._store.write((record, *tokens))
@@ -101,17 +121,19 @@ class Records:
             self._store.write(forget=gone)
         for record in gone:
             for table in (self.instances, self.templates, self.fleets, self.tokens):
-                table.pop(record.id, None)  # type: ignore[attr-defined]
+                table.pop(record.id, None)
 
     def forget_old(self, *, keep_terminated_s: float, keep_tokens_s: float) -> None:
-        """Forgets terminated instances, deleted fleets and client tokens whose time is over."""
+        """Forgets terminated instances and client tokens whose time is over, and deleted fleets with no instances."""
         now = self._clock.now()
+        traces = {one.fleet_id for one in self.instances.values()}
         old = [
             one
             for one in self.instances.values()
             if one.state is InstanceState.TERMINATED and now - one.changed_at > keep_terminated_s
         ]
-        self.forget([*old, *(token for token in self.tokens.values() if now - token.at > keep_tokens_s)])
+        fleets = [one for one in self.fleets.values() if one.state is FleetState.DELETED and one.id not in traces]
+        self.forget([*old, *fleets, *(token for token in self.tokens.values() if now - token.at > keep_tokens_s)])
 
     def _next(self, old: Instance, fields: dict[str, Any]) -> Instance:
         moved = fields.get("state", old.state) is not old.state

@@ -13,7 +13,7 @@ from vmhost.model.limits import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostView:
-    """A host as reads see it: its promise (overcommit in it), what is given away, and whether a wall stands round it."""
+    """A host as reads see it: its promise (overcommit in it), what is given away, and whether a wall holds."""
 
     host: Host
     used: HostUse

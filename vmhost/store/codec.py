@@ -51,7 +51,7 @@ def _typed(kind: Any, data: Any) -> Any:
     if origin is not None and issubclass(origin, Mapping):
         return {key: _typed(arguments[1], item) for key, item in data.items()}
     if dataclasses.is_dataclass(kind):
-        hints = _hints(typing.cast(type[Any], kind))
+        hints = _hints(kind)  # type: ignore[arg-type]
         return kind(**{name: _typed(hints[name], data[name]) for name in hints if name in data})  # type: ignore[operator]
     if kind is bytes:
         return base64.b64decode(data)
@@ -61,6 +61,6 @@ def _typed(kind: Any, data: Any) -> Any:
 
 
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}

@@ -1,0 +1,335 @@
+"""The cloud's one door: instant reads from memory, and commands that are refused with a CloudError or accepted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vmhost.api.views import FaultView, StatsView
+from vmhost.base.clock import Clock, SystemClock
+from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.ids import Ids, RandomIds
+from vmhost.base.logs import get_logger
+from vmhost.base.sse import Hub
+from vmhost.control import tags as tag_rules
+from vmhost.control.crew import Crew
+from vmhost.control.faults import Faults
+from vmhost.control.fleets import Fleets, Keeper
+from vmhost.control.launcher import Launcher
+from vmhost.control.machine import Machine
+from vmhost.control.machines import Machines
+from vmhost.control.pace import Pace
+from vmhost.control.placement import Wish, place
+from vmhost.control.records import Records
+from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
+from vmhost.control.site import Site
+from vmhost.control.sizing import REGION, split
+from vmhost.control.stats import Meter
+from vmhost.control.templates import Templates
+from vmhost.control.wire import HostView, instance_view
+from vmhost.drivers.base import Driver
+from vmhost.model.fleet import Fleet, LaunchTemplate
+from vmhost.model.guest import Capabilities
+from vmhost.model.image import Image
+from vmhost.model.instance import Instance, InstanceState, StateChange, Wanted
+from vmhost.model.instance_type import InstanceType
+from vmhost.model.lifecycle import Event
+from vmhost.model.limits import Limits
+from vmhost.store.store import Store
+
+MAX_OVERCOMMIT = 100.0
+_HUB_CAPACITY = 4096
+_log = get_logger("cloud")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudSettings:
+    """What the owner of a cloud decides."""
+
+    name: str = "glasscloud"
+    hosts: int = 2
+    overcommit: float = 1.0
+    """How many times what there is may be promised."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.overcommit <= MAX_OVERCOMMIT:
+            raise InvalidInput(
+                f"an overcommit of {self.overcommit:g} is not possible; expected above 0, at most {MAX_OVERCOMMIT:g}"
+            )
+
+
+class Cloud:
+    """A cloud on one driver and one store. `open` it before anything else."""
+
+    region = REGION
+
+    def __init__(
+        self,
+        *,
+        driver: Driver,
+        store: Store,
+        types: Iterable[InstanceType],
+        images: Iterable[Image],
+        settings: CloudSettings | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.settings = settings or CloudSettings()
+        self.hub = Hub(capacity=_HUB_CAPACITY)
+        """Events `instance`, `fault` and `stats`, each with its view's JSON. Everyone who reads it counts as a
+        watcher for whom stats are measured."""
+        self._driver = driver
+        self._store = store
+        self._types = {kind.name: kind for kind in types}
+        self._images = {image.id: image for image in images}
+        self._clock = clock or SystemClock()
+        self._ids = ids or RandomIds()
+        self._pace = pace or Pace()
+        self._crew = Crew()
+        self._records = Records(store, self._clock)
+        self._records.listen(self._on_change)
+        self._templates = Templates(self._records, self._clock, self._ids)
+        self._meter = Meter(driver, self._clock, timeout_s=self._pace.measure_s)
+
+    async def open(self) -> None:
+        """Opens the driver, divides the machine, adopts what an earlier run left and removes what is nobody's.
+
+        Raises Unavailable when the driver does not answer."""
+        await self._driver.open()
+        hosts = split(await self._driver.capacity(), self.settings.hosts)
+        await self._driver.prepare_hosts(hosts)
+        site = Site(
+            driver=self._driver.name,
+            hosts=hosts,
+            overcommit=self.settings.overcommit,
+            types=self._types,
+            images=self._images,
+            wall=self._driver.capabilities().of("host"),
+        )
+        self._build(site)
+        await self._crew.open()
+        await self._machines.open()
+        self._fleets.open()
+        self._crew.spawn(self._measure, "stats")
+
+    def _build(self, site: Site) -> None:
+        records, driver, crew, clock, pace = self._records, self._driver, self._crew, self._clock, self._pace
+        self._site = site
+
+        def machine(instance_id: str) -> Machine:
+            return Machine(instance_id, records=records, driver=driver, blueprints=site, pace=pace, clock=clock)
+
+        self._machines = Machines(records=records, driver=driver, crew=crew, pace=pace, make=machine)
+        self._launcher = Launcher(
+            site=site,
+            records=records,
+            templates=self._templates,
+            clock=clock,
+            ids=self._ids,
+            begin=self._machines.add,
+        )
+        self._fleets = Fleets(
+            records=records,
+            templates=self._templates,
+            site=site,
+            crew=crew,
+            clock=clock,
+            ids=self._ids,
+            make=self._keeper,
+        )
+        self._faults = Faults(
+            records=records,
+            driver=driver,
+            crew=crew,
+            clock=clock,
+            ids=self._ids,
+            vcpus=lambda instance: site.kind(instance.type_name).vcpus,
+            publish=lambda view: self.hub.publish("fault", view.to_json()),
+        )
+
+    def _keeper(self, fleet_id: str) -> Keeper:
+        return Keeper(
+            fleet_id,
+            records=self._records,
+            launch=self._launcher.run,
+            ask=self._machines.ask,
+            pace=self._pace,
+            clock=self._clock,
+        )
+
+    async def close(self, *, remove: bool) -> None:
+        """Ends every task. With `remove` nothing is left of the cloud, in the driver and in the store, within 5 s;
+        what could not be removed in that time stays recorded, and the next `open` removes it."""
+        await self._crew.close()
+        self.hub.close()
+        if remove:
+            self._doom_all()
+        try:
+            async with asyncio.timeout(self._pace.close_s):
+                await self._driver.close(remove=remove)
+            if remove:
+                self._store.clear()
+        except (CloudError, TimeoutError) as error:
+            _log.warning("cloud_not_wholly_removed", error=str(error) or "out of time")
+
+    def _doom_all(self) -> None:
+        """Records that everything goes, so that a crash from here on ends in the same."""
+        self._records.forget([*self._records.fleets.values(), *self._records.templates.values()])
+        doomed = [one.id for one in self._records.instances.values() if one.state is not InstanceState.TERMINATED]
+        self._records.change_all(
+            {key: {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED} for key in doomed}
+        )
+
+    # Reads
+
+    @property
+    def driver_name(self) -> str:
+        """Which driver makes the machines."""
+        return self._driver.name
+
+    @property
+    def overcommit(self) -> float:
+        """How many times what there is may be promised."""
+        return self.settings.overcommit
+
+    def instances(self) -> tuple[Instance, ...]:
+        """Every instance, also those that were terminated within the last hour; oldest first."""
+        return tuple(self._records.instances.values())
+
+    def instance(self, instance_id: str) -> Instance:
+        """One instance. Raises NotFound."""
+        return self._records.instance(instance_id)
+
+    def limits(self, instance: Instance) -> Limits | None:
+        """What the instance gets; None when its type or host is no longer here."""
+        return self._site.limits(instance)
+
+    def hosts(self) -> tuple[HostView, ...]:
+        """The hosts: promised (overcommit in it), used, free, enforced."""
+        return self._site.views(self._records.instances.values())
+
+    def types(self) -> tuple[InstanceType, ...]:
+        """The catalogue of instance types."""
+        return tuple(self._types.values())
+
+    def images(self) -> tuple[Image, ...]:
+        """The catalogue of images."""
+        return tuple(self._images.values())
+
+    def templates(self) -> tuple[LaunchTemplate, ...]:
+        """Every launch template."""
+        return tuple(self._records.templates.values())
+
+    def fleets(self) -> tuple[Fleet, ...]:
+        """Every fleet, also those deleted a short while ago."""
+        return tuple(self._records.fleets.values())
+
+    def fleet_instances(self, fleet_id: str) -> tuple[Instance, ...]:
+        """The fleet's instances that are not terminated, oldest first. Raises NotFound."""
+        return self._records.of_fleet(self._records.fleet(fleet_id).id)
+
+    def fleet_trouble(self, fleet_id: str) -> str:
+        """Why the fleet's last launch did not succeed; empty when it did."""
+        return self._fleets.trouble(fleet_id)
+
+    def capabilities(self) -> Capabilities:
+        """Which walls hold here, and why the others don't."""
+        return self._driver.capabilities()
+
+    async def stats(self) -> StatsView:
+        """What every running instance uses now."""
+        running = [one.id for one in self._records.instances.values() if one.state is InstanceState.RUNNING]
+        return await self._meter.read(running)
+
+    async def console(self, instance_id: str) -> str:
+        """The last 64 KiB that the instance's program printed. Raises NotFound, Unavailable."""
+        async with asyncio.timeout(self._pace.measure_s):
+            return await self._driver.console(self._records.instance(instance_id).id)
+
+    # Commands
+
+    async def run_instances(self, request: LaunchRequest) -> tuple[Instance, ...]:
+        """Launches between `min_count` and `max_count` instances and gives the reservation, pending.
+
+        Raises InvalidInput, NotFound, or NoCapacity with nothing launched."""
+        return self._launcher.run(request)
+
+    async def start(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
+        """Starts stopped instances on the hosts where they are. Raises NotFound, Conflict, NoCapacity; then none."""
+        self._check_room(ids)
+        return self._machines.ask(ids, Event.START)
+
+    async def stop(self, ids: Sequence[str], *, force: bool = False) -> tuple[StateChange, ...]:
+        """Stops running instances; with `force` without grace. Raises NotFound or Conflict, and then stops none."""
+        return self._machines.ask(ids, Event.STOP, force=force)
+
+    async def reboot(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
+        """Stops and starts running instances; their state stays running. Raises NotFound or Conflict; then none."""
+        return self._machines.ask(ids, Event.REBOOT)
+
+    async def terminate(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
+        """Ends instances for good, whatever they do now. Raises NotFound, and then ends none."""
+        return self._machines.ask(ids, Event.TERMINATE)
+
+    async def create_tags(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Puts tags on instances, templates and fleets: on all, or none. Raises NotFound, InvalidInput."""
+        tag_rules.check(tags)
+        self._records.retag({one: tag_rules.merged(self._records.tags_of(one), tags) for one in ids})
+
+    async def delete_tags(self, ids: Sequence[str], tags: Mapping[str, str | None] | None) -> None:
+        """Takes tags off (None as a value: whatever it is; None for all: every tag that users wrote)."""
+        if tags is not None:
+            tag_rules.check({key: value or "" for key, value in tags.items()})
+        self._records.retag({one: tag_rules.without(self._records.tags_of(one), tags) for one in ids})
+
+    async def create_launch_template(self, request: TemplateRequest) -> LaunchTemplate:
+        """A template with its first version. Raises InvalidInput for a name that is taken."""
+        return self._templates.create(request)
+
+    async def delete_launch_template(self, id_or_name: str) -> LaunchTemplate:
+        """Forgets a template. Raises NotFound."""
+        return self._templates.delete(id_or_name)
+
+    async def create_fleet(self, request: FleetRequest) -> Fleet:
+        """A fleet that keeps `target` instances running from now on. Raises InvalidInput, NotFound, Unsupported."""
+        return self._fleets.create(request)
+
+    async def modify_fleet(self, fleet_id: str, *, target: int | None = None, keep_excess: bool | None = None) -> Fleet:
+        """Grows or shrinks a fleet. Raises NotFound, InvalidInput, Conflict."""
+        return self._fleets.modify(fleet_id, target=target, keep_excess=keep_excess)
+
+    async def delete_fleets(self, ids: Sequence[str], *, terminate_instances: bool) -> tuple[Fleet, ...]:
+        """Ends fleets, with or without their instances. Raises NotFound or Conflict, and then ends none."""
+        return self._fleets.delete(ids, terminate_instances=terminate_instances)
+
+    async def kill(self, instance_id: str) -> FaultView:
+        """Crashes a running instance behind the platform's back. Raises NotFound, Conflict."""
+        return await self._faults.kill(instance_id)
+
+    async def hog_cpu(self, instance_id: str, *, seconds: float = 10.0, workers_per_vcpu: int = 8) -> FaultView:
+        """Burns CPU inside a running instance for so long. Raises NotFound, Conflict, InvalidInput."""
+        return await self._faults.hog_cpu(instance_id, seconds=seconds, workers_per_vcpu=workers_per_vcpu)
+
+    # Inside
+
+    def _check_room(self, ids: Sequence[str]) -> None:
+        """Raises NoCapacity unless all stopped ones of these fit on their hosts together."""
+        rooms = {room.host.id: room for room in self._site.rooms(self._records.instances.values())}
+        for instance_id in dict.fromkeys(ids):
+            instance = self._records.instance(instance_id)
+            if instance.state is InstanceState.STOPPED:
+                kind, wish = self._site.kind(instance.type_name), Wish(host_id=instance.host_id)
+                host = place(kind, tuple(rooms.values()), wish=wish, overcommit=self.overcommit)
+                rooms[host.id] = rooms[host.id].with_one(kind)
+
+    def _on_change(self, new: Instance, old: Instance | None) -> None:
+        self.hub.publish("instance", instance_view(new, self._site.limits(new)).to_json())
+
+    async def _measure(self) -> None:
+        """Publishes stats while someone reads the hub."""
+        while True:
+            if self.hub.readers:
+                self.hub.publish("stats", (await self.stats()).to_json())
+            await asyncio.sleep(self._pace.stats_s)

@@ -1,0 +1,253 @@
+"""Fleets: one task for each, which keeps as many machines running as its owner wants."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from vmhost.base.clock import Clock
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, NoCapacity, Unsupported
+from vmhost.base.ids import Ids
+from vmhost.base.logs import get_logger
+from vmhost.control import tags
+from vmhost.control.crew import Crew
+from vmhost.control.fleet_plan import overrides_in_order, plan
+from vmhost.control.launcher import DEFAULT_TYPE, MAX_INSTANCES
+from vmhost.control.pace import Pace
+from vmhost.control.records import Records
+from vmhost.control.requests import FleetRequest, LaunchRequest
+from vmhost.control.site import Site
+from vmhost.control.templates import Templates
+from vmhost.control.tokens import made_before, token_of
+from vmhost.model.fleet import Fleet, FleetState
+from vmhost.model.instance import Instance, InstanceState, Wanted
+from vmhost.model.lifecycle import Event
+
+_ACTION = "CreateFleet"
+_GONE = frozenset({FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING})
+_log = get_logger("fleets")
+
+Launch = Callable[[LaunchRequest], tuple[Instance, ...]]
+Ask = Callable[[Sequence[str], Event], object]
+
+
+class Keeper:
+    """The task of one fleet."""
+
+    def __init__(self, fleet_id: str, *, records: Records, launch: Launch, ask: Ask, pace: Pace, clock: Clock) -> None:
+        self.id = fleet_id
+        self.trouble = ""
+        """Why the last launch did not succeed; empty when it did."""
+        self._records = records
+        self._launch = launch
+        self._ask = ask
+        self._pace = pace
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._failures = 0
+        self._no_room = False
+        self._not_before = 0.0
+
+    def wake(self) -> None:
+        """Something changed; the keeper will look."""
+        self._wake.set()
+
+    def room_again(self) -> None:
+        """Some instance gave its place back: a launch that found no room is worth another try at once."""
+        if self._no_room:
+            self._not_before = 0.0
+            self._wake.set()
+
+    def saw(self, new: Instance, old: Instance | None) -> None:
+        """Learns from a change of one of its instances whether launches go well, and looks."""
+        ended = old is not None and old.state is not new.state
+        if ended and new.state is InstanceState.SHUTTING_DOWN and new.boots == 0 and new.wanted is Wanted.RUNNING:
+            self._failed(new.reason.message if new.reason else "the launch failed")
+        elif ended and old and old.state is InstanceState.RUNNING and new.state is InstanceState.STOPPED:
+            if self._clock.now() - old.launched_at < self._pace.early_death_s:
+                self._failed(new.reason.message if new.reason else "it died at once")
+            else:
+                self._failures, self._not_before = 0, 0.0
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Works until the fleet is deleted and its instances are gone."""
+        while True:
+            self._wake.clear()
+            if self._tend():
+                return
+            wait = self._not_before - self._clock.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait if wait > 0 else None):
+                    await self._wake.wait()
+
+    def _tend(self) -> bool:
+        fleet = self._records.fleets[self.id]
+        step = plan(fleet, self._records.of_fleet(self.id))
+        if step.terminate:
+            self._ask(step.terminate, Event.TERMINATE)
+        if step.over:
+            self._records.put(replace(fleet, state=FleetState.DELETED))
+            return True
+        if step.launch and self._clock.monotonic() >= self._not_before:
+            self._launch_missing(fleet, step.launch)
+        return False
+
+    def _launch_missing(self, fleet: Fleet, count: int) -> None:
+        try:
+            for _ in range(count):
+                self._launch_one(fleet)
+            self.trouble, self._no_room = "", False
+        except CloudError as error:
+            self._failed(error.message)
+            self._no_room = isinstance(error, NoCapacity)
+            self._wake.set()
+
+    def _launch_one(self, fleet: Fleet) -> None:
+        last: NoCapacity | None = None
+        for way in overrides_in_order(fleet, self._records.of_fleet(fleet.id)):
+            try:
+                self._launch(
+                    LaunchRequest(
+                        type_name=way.type_name,
+                        zone=way.zone,
+                        fleet_id=fleet.id,
+                        template=fleet.template_id,
+                        template_version=str(fleet.template_version),
+                        tags=fleet.instance_tags,
+                    )
+                )
+                return
+            except NoCapacity as error:
+                last = error
+        if last is not None:
+            raise last
+
+    def _failed(self, why: str) -> None:
+        self.trouble = why
+        self._failures += 1
+        delay = self._pace.fleet.delay_s(self._failures - 1)
+        self._not_before = self._clock.monotonic() + delay
+        _log.warning("fleet_launch_failed", fleet=self.id, why=why, again_s=delay)
+
+
+class Fleets:
+    """The fleets of one cloud."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        templates: Templates,
+        site: Site,
+        crew: Crew,
+        clock: Clock,
+        ids: Ids,
+        make: Callable[[str], Keeper],
+    ) -> None:
+        self._records = records
+        self._templates = templates
+        self._site = site
+        self._crew = crew
+        self._clock = clock
+        self._ids = ids
+        self._make = make
+        self._keepers: dict[str, Keeper] = {}
+        records.listen(self._on_change)
+
+    def open(self) -> None:
+        """Starts the task of every fleet that is not deleted."""
+        for fleet in self._records.fleets.values():
+            if fleet.state is not FleetState.DELETED:
+                self._keep(fleet.id)
+
+    def create(self, request: FleetRequest) -> Fleet:
+        """A fleet whose task has begun. Raises InvalidInput, NotFound, Unsupported."""
+        made = made_before(self._records, _ACTION, request)
+        if made and made[0] in self._records.fleets:
+            return self._records.fleets[made[0]]
+        fleet = self._fleet(request)
+        self._records.put(fleet, *token_of(_ACTION, request, [fleet.id], fleet.created_at))
+        self._keep(fleet.id)
+        return fleet
+
+    def modify(self, fleet_id: str, *, target: int | None, keep_excess: bool | None) -> Fleet:
+        """Another target. Raises NotFound, InvalidInput, Conflict for a fleet that is being deleted."""
+        fleet = self._alive(fleet_id)
+        _check_target(fleet.target if target is None else target)
+        changed = replace(
+            fleet,
+            target=fleet.target if target is None else target,
+            keep_excess=fleet.keep_excess if keep_excess is None else keep_excess,
+        )
+        self._records.put(changed)
+        self._keepers[fleet_id].wake()
+        return changed
+
+    def delete(self, ids: Sequence[str], *, terminate_instances: bool) -> tuple[Fleet, ...]:
+        """Ends the fleets: no more launches; with `terminate_instances` their machines go too. All or none."""
+        fleets = [self._alive(fleet_id) for fleet_id in dict.fromkeys(ids)]
+        state = FleetState.DELETED_TERMINATING if terminate_instances else FleetState.DELETED_RUNNING
+        changed = tuple(replace(fleet, state=state) for fleet in fleets)
+        for fleet in changed:
+            self._records.put(fleet)
+            self._keepers[fleet.id].wake()
+        return changed
+
+    def trouble(self, fleet_id: str) -> str:
+        """Why the fleet's last launch did not succeed; empty when it did."""
+        keeper = self._keepers.get(fleet_id)
+        return keeper.trouble if keeper else ""
+
+    def _alive(self, fleet_id: str) -> Fleet:
+        fleet = self._records.fleet(fleet_id)
+        if fleet.state in _GONE:
+            raise Conflict(f"fleet {fleet_id} is {fleet.state}; expected an active one")
+        return fleet
+
+    def _fleet(self, request: FleetRequest) -> Fleet:
+        if request.type != "maintain":
+            raise Unsupported(f"a fleet of type {request.type!r} is not made here; expected maintain")
+        _check_target(request.target)
+        template, version = self._templates.version(request.template, request.template_version)
+        for override in request.overrides:
+            self._site.kind(override.type_name or version.type_name or DEFAULT_TYPE)
+        tags.check(request.tags)
+        tags.check(request.instance_tags)
+        return Fleet(
+            id=self._ids.new("fleet"),
+            type=request.type,
+            state=FleetState.ACTIVE,
+            template_id=template.id,
+            template_version=version.number,
+            target=request.target,
+            created_at=self._clock.now(),
+            overrides=request.overrides,
+            tags=dict(request.tags),
+            instance_tags=dict(request.instance_tags),
+            keep_excess=request.keep_excess,
+            client_token=request.client_token,
+        )
+
+    def _keep(self, fleet_id: str) -> None:
+        keeper = self._keepers[fleet_id] = self._make(fleet_id)
+
+        async def live() -> None:
+            await keeper.run()
+            self._keepers.pop(fleet_id, None)
+
+        self._crew.spawn(live, fleet_id)
+
+    def _on_change(self, new: Instance, old: Instance | None) -> None:
+        if new.fleet_id in self._keepers:
+            self._keepers[new.fleet_id].saw(new, old)
+        if old is not None and new.state in (InstanceState.TERMINATED, InstanceState.STOPPED):
+            for keeper in self._keepers.values():
+                keeper.room_again()
+
+
+def _check_target(target: int) -> None:
+    if not 0 <= target <= MAX_INSTANCES:
+        raise InvalidInput(f"a target of {target} instances is not possible; expected 0 to {MAX_INSTANCES}")

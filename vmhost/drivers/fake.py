@@ -1,0 +1,281 @@
+"""A driver whose guests are records: with settings for delay and failure, for tests and for runs with many machines.
+
+A `FakeWorld` outlives the driver, as an engine outlives the control plane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from vmhost.base.errors import Conflict, NotFound, Unavailable
+from vmhost.drivers.base import Capacity, DriverContext
+from vmhost.model.guest import (
+    Booted,
+    Capabilities,
+    Capability,
+    Death,
+    GuestEvent,
+    GuestPhase,
+    GuestSpec,
+    GuestStats,
+    GuestStatus,
+)
+from vmhost.model.host import Host
+from vmhost.model.limits import Limits
+
+_EVENTS_MAX = 1024
+_KILLED = Death(exit_code=137)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeSettings:
+    """How this make-believe machine behaves; times in seconds."""
+
+    cpu_cores: float = 64.5
+    memory_mib: int = 256 * 1024
+    create_s: float = 0.0
+    boot_s: float = 0.0
+    stop_s: float = 0.0
+    remove_s: float = 0.0
+    execute_s: float = 0.0
+    fail_creates: frozenset[int] = frozenset()
+    """Which calls of create fail with Unavailable; the first is 1."""
+    fail_starts: frozenset[int] = frozenset()
+    dies_after_s: float | None = None
+    """Every guest ends by itself so long after its boot, with `death`."""
+    death: Death = field(default=Death(exit_code=1))
+
+
+@dataclass(slots=True)
+class FakeGuest:
+    """One make-believe guest."""
+
+    spec: GuestSpec
+    number: int
+    running: bool = False
+    death: Death | None = None
+    boots: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    commands: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """An address of a network reserved for tests (RFC 2544)."""
+        return f"198.18.{self.number // 254}.{self.number % 254 + 1}"
+
+
+@dataclass(slots=True)
+class FakeWorld:
+    """What exists outside the control plane."""
+
+    guests: dict[str, FakeGuest] = field(default_factory=dict)
+    creates: int = 0
+    starts: int = 0
+    made: int = 0
+    down: bool = False
+    """While true, every call is Unavailable."""
+
+
+class FakeDriver:
+    """Guests without machines. Obeys the driver protocol to the letter."""
+
+    name = "fake"
+
+    def __init__(self, settings: FakeSettings | None = None, world: FakeWorld | None = None) -> None:
+        self.settings = settings or FakeSettings()
+        self.world = world or FakeWorld()
+        self._readers: set[asyncio.Queue[GuestEvent | None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    async def open(self) -> None:
+        self._check_up()
+
+    async def close(self, *, remove: bool) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        if remove:
+            for instance_id in tuple(self.world.guests):
+                await self.remove(instance_id)
+        for reader in self._readers:
+            _offer(reader, None)
+
+    def capabilities(self) -> Capabilities:
+        why = "the fake driver makes records, not machines"
+        names = ("crash", "cpu", "memory", "pids", "disk", "network", "host", "metadata", "stats", "resize")
+        return Capabilities(
+            driver=self.name,
+            stands_for="records: nothing runs",
+            items=tuple(Capability(name=name, enforced=False, why=why) for name in names),
+        )
+
+    async def capacity(self) -> Capacity:
+        settings = self.settings
+        return Capacity(
+            cpu_cores=settings.cpu_cores, memory_mib=settings.memory_mib, pids=4_194_304, architecture="x86_64"
+        )
+
+    async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
+        self._check_up()
+
+    async def create(self, spec: GuestSpec) -> None:
+        self._check_up()
+        if spec.instance_id in self.world.guests:
+            return
+        self.world.creates += 1
+        number = self.world.creates
+        await asyncio.sleep(self.settings.create_s)
+        if number in self.settings.fail_creates:
+            raise Unavailable(f"create number {number} fails, as its settings say; expected nothing else")
+        self.world.made += 1
+        self.world.guests[spec.instance_id] = FakeGuest(spec=spec, number=self.world.made)
+
+    async def start(self, instance_id: str) -> Booted:
+        guest = self._guest(instance_id)
+        if guest.running:
+            return Booted(address=guest.address)
+        self.world.starts += 1
+        number = self.world.starts
+        await asyncio.sleep(self.settings.boot_s)
+        if number in self.settings.fail_starts:
+            raise Unavailable(f"start number {number} fails, as its settings say; expected nothing else")
+        guest = self._guest(instance_id)
+        guest.running, guest.death, guest.ended = True, None, asyncio.Event()
+        guest.boots += 1
+        self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
+        if self.settings.dies_after_s is not None:
+            self._later(self.settings.dies_after_s, instance_id, guest.boots)
+        return Booted(address=guest.address)
+
+    async def stop(self, instance_id: str, *, grace_s: float) -> None:
+        self._check_up()
+        guest = self.world.guests.get(instance_id)
+        if guest is not None and guest.running:
+            await asyncio.sleep(min(self.settings.stop_s, grace_s))
+            self.die(instance_id, Death(exit_code=0 if self.settings.stop_s <= grace_s else 137))
+
+    async def kill(self, instance_id: str) -> None:
+        self._check_up()
+        self.die(instance_id, _KILLED)
+
+    async def remove(self, instance_id: str) -> None:
+        self._check_up()
+        await asyncio.sleep(self.settings.remove_s)
+        self.vanish(instance_id)
+
+    async def inspect(self, instance_id: str) -> GuestStatus | None:
+        self._check_up()
+        guest = self.world.guests.get(instance_id)
+        return _status(guest) if guest else None
+
+    async def list_guests(self) -> tuple[GuestStatus, ...]:
+        self._check_up()
+        return tuple(_status(guest) for guest in self.world.guests.values())
+
+    async def events(self) -> AsyncIterator[GuestEvent]:
+        with self._reader() as queue:
+            while (event := await queue.get()) is not None:
+                yield event
+
+    async def resize(self, instance_id: str, limits: Limits) -> None:
+        guest = self._guest(instance_id)
+        guest.spec = replace(guest.spec, limits=limits)
+
+    async def stats(self, instance_id: str) -> GuestStats | None:
+        self._check_up()
+        guest = self.world.guests.get(instance_id)
+        if guest is None or not guest.running:
+            return None
+        return GuestStats(instance_id=instance_id, cpu_seconds=0.0, memory_mib=1.0, pids=1, throttled_seconds=0.0)
+
+    async def console(self, instance_id: str) -> str:
+        guest = self._guest(instance_id)
+        return f"boot {guest.boots} of {instance_id}\n" if guest.boots else ""
+
+    async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
+        guest = self._guest(instance_id)
+        if not guest.running:
+            raise Conflict(f"guest {instance_id} is stopped; execute needs running")
+        guest.commands.append(tuple(command))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(self.settings.execute_s, timeout_s)):
+                await guest.ended.wait()
+            return 137
+        return 0 if self.settings.execute_s <= timeout_s else 137
+
+    # What the world does to guests without anybody asking
+
+    def die(self, instance_id: str, death: Death) -> None:
+        """The guest's program ends."""
+        guest = self.world.guests.get(instance_id)
+        if guest is not None and guest.running:
+            guest.running, guest.death = False, death
+            guest.ended.set()
+            self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.STOPPED, death=death))
+
+    def vanish(self, instance_id: str) -> None:
+        """The guest is no more."""
+        self.die(instance_id, _KILLED)
+        self.world.guests.pop(instance_id, None)
+
+    def gap(self) -> None:
+        """Events were lost."""
+        self._tell(GuestEvent(instance_id="", phase=GuestPhase.STOPPED))
+
+    def _later(self, seconds: float, instance_id: str, boot: int) -> None:
+        def die() -> None:
+            guest = self.world.guests.get(instance_id)
+            if guest is not None and guest.boots == boot:
+                self.die(instance_id, self.settings.death)
+
+        timer = asyncio.get_running_loop().call_later(seconds, die)
+        self._timers = {one for one in self._timers if not one.cancelled()} | {timer}
+
+    def _guest(self, instance_id: str) -> FakeGuest:
+        self._check_up()
+        try:
+            return self.world.guests[instance_id]
+        except KeyError:
+            raise NotFound(f"guest {instance_id} was never made; expected one that create made") from None
+
+    def _check_up(self) -> None:
+        if self.world.down:
+            raise Unavailable("the fake engine is down, as its settings say; expected it up")
+
+    def _tell(self, event: GuestEvent) -> None:
+        for reader in self._readers:
+            _offer(reader, event)
+
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[asyncio.Queue[GuestEvent | None]]:
+        queue: asyncio.Queue[GuestEvent | None] = asyncio.Queue(_EVENTS_MAX)
+        self._readers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._readers.discard(queue)
+
+
+def make_driver(context: DriverContext) -> FakeDriver:
+    """A fake driver with a world of its own."""
+    return FakeDriver()
+
+
+def _offer(queue: asyncio.Queue[GuestEvent | None], event: GuestEvent | None) -> None:
+    """Queues the event; a reader that is too slow gets a gap in place of what it missed."""
+    if queue.full():
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(GuestEvent(instance_id="", phase=GuestPhase.STOPPED))
+    queue.put_nowait(event)
+
+
+def _status(guest: FakeGuest) -> GuestStatus:
+    return GuestStatus(
+        instance_id=guest.spec.instance_id,
+        phase=GuestPhase.RUNNING if guest.running else GuestPhase.STOPPED,
+        booted=Booted(address=guest.address) if guest.running else None,
+        death=guest.death,
+    )
