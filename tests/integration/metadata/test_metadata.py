@@ -1,0 +1,190 @@
+"""The metadata service as guests and the AWS SDK see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import aiohttp
+import botocore.utils
+import pytest
+
+from vmhost.api.metadata import GuestMetadata
+from vmhost.base.clock import ManualClock
+from vmhost.base.errors import NotFound, Unavailable
+from vmhost.base.web import listen, url_of
+from vmhost.metadata.facts import InstanceFacts
+from vmhost.metadata.server import TOKEN_HEADER, TTL_HEADER, InstanceMetadata
+
+FACTS = InstanceFacts(
+    instance_id="i-0a12",
+    instance_type="t3.nano",
+    image_id="ami-01",
+    zone="eu-north-1a",
+    region="eu-north-1",
+    address="127.20.1.1",
+    architecture="x86_64",
+    reservation_id="r-01",
+    launch_index=0,
+    launched_at=1_700_000_000.0,
+    account_id="000000000000",
+    user_data=bytes(range(256)),
+    tags={"Name": "one", "team/x": "a b"},
+)
+EVERYONE = {"i-0a12": FACTS, "i-0b34": replace(FACTS, instance_id="i-0b34", user_data=b"", tags={})}
+
+
+class Served:
+    """A server on real sockets, one for each instance."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.server = InstanceMetadata(EVERYONE.get, clock=self.clock)
+
+    async def add(self, instance_id: str) -> str:
+        sock = listen("127.0.0.1", 0)
+        url = url_of(sock)
+        await self.server.attach(instance_id, sock)
+        return url
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    served = Served()
+    yield served
+    await served.server.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_a_guest_learns_who_it_is(served: Served) -> None:
+    one, other = [GuestMetadata(await served.add(name)) for name in EVERYONE]
+    assert await one.get("instance-id") == "i-0a12"
+    assert await other.get("instance-id") == "i-0b34"
+    assert await one.user_data() == bytes(range(256))
+    assert await other.user_data() == b""
+    assert await one.tags() == {"Name": "one", "team/x": "a b"}
+    assert await other.tags() == {}
+    with pytest.raises(NotFound, match="public-hostname"):
+        await one.get("public-hostname")
+
+
+async def test_the_helper_finds_the_service_by_the_sdks_variable(served: Served) -> None:
+    url = await served.add("i-0a12")
+    guest = GuestMetadata(environ={"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{url}/"})
+    assert await guest.get("instance-type") == "t3.nano"
+
+
+async def test_the_helper_renews_a_token_that_ran_out(served: Served) -> None:
+    guest = GuestMetadata(await served.add("i-0a12"))
+    await guest.get("instance-id")
+    served.clock.advance(100_000)
+    assert await guest.get("instance-id") == "i-0a12"
+
+
+async def test_a_service_that_is_away_is_unavailable_in_words(served: Served) -> None:
+    url = await served.add("i-0a12")
+    await served.server.detach("i-0a12")
+    with pytest.raises(Unavailable, match="AWS_EC2_METADATA_SERVICE_ENDPOINT"):
+        await GuestMetadata(url).get("instance-id")
+
+
+async def test_a_service_that_never_answers_meets_the_deadline() -> None:
+    with contextlib.closing(listen("127.0.0.1", 0)) as sock, pytest.raises(Unavailable, match="does not answer"):
+        await GuestMetadata(url_of(sock), deadline_s=0.05).get("instance-id")
+
+
+async def test_the_sdk_reads_region_by_version_two(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    config = {"ec2_metadata_service_endpoint": await served.add("i-0a12")}
+    fetcher = botocore.utils.InstanceMetadataRegionFetcher(timeout=2, env=os.environ.copy(), config=config)
+    assert await asyncio.to_thread(fetcher.retrieve_region) == "eu-north-1"
+
+
+async def test_version_one_needs_no_token(served: Served, http: aiohttp.ClientSession) -> None:
+    url = await served.add("i-0a12")
+    async with http.get(f"{url}/latest/meta-data/instance-id") as answer:
+        assert (answer.status, await answer.text(), answer.content_type) == (200, "i-0a12", "text/plain")
+    async with http.get(f"{url}/latest/user-data") as answer:
+        assert (answer.content_type, await answer.read()) == ("application/octet-stream", bytes(range(256)))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({TTL_HEADER: "60"}, 200),
+        ({}, 400),
+        ({TTL_HEADER: "0"}, 400),
+        ({TTL_HEADER: "21601"}, 400),
+        ({TTL_HEADER: "60", "X-Forwarded-For": "198.18.0.9"}, 403),
+    ],
+)
+async def test_a_token_is_given_to_who_asks_directly_and_right(
+    served: Served, http: aiohttp.ClientSession, headers: dict[str, str], status: int
+) -> None:
+    async with http.put(f"{await served.add('i-0a12')}/latest/api/token", headers=headers) as answer:
+        assert answer.status == status
+        if status == 200:
+            assert answer.headers[TTL_HEADER] == "60"
+
+
+async def test_a_token_of_another_instance_or_time_is_refused(served: Served, http: aiohttp.ClientSession) -> None:
+    one, other = [await served.add(name) for name in EVERYONE]
+    async with http.put(f"{one}/latest/api/token", headers={TTL_HEADER: "60"}) as answer:
+        token = {TOKEN_HEADER: await answer.text()}
+    async with http.get(f"{one}/latest/meta-data/", headers=token) as answer:
+        assert answer.status == 200
+    async with http.get(f"{other}/latest/meta-data/", headers=token) as answer:
+        assert answer.status == 401
+    served.clock.advance(61)
+    async with http.get(f"{one}/latest/meta-data/", headers=token) as answer:
+        assert answer.status == 401
+
+
+async def test_refusals_look_like_the_real_ones(served: Served, http: aiohttp.ClientSession) -> None:
+    url = await served.add("i-0a12")
+    async with http.get(f"{url}/latest/meta-data/nothing") as answer:
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        assert "404 - Not Found" in await answer.text()
+    async with http.post(f"{url}/latest/meta-data/", data=b"x") as answer:
+        assert answer.status == 405
+    async with http.get(f"{url}/latest/api/token") as answer:
+        assert answer.status == 405
+
+
+async def test_an_instance_that_is_gone_has_no_metadata(served: Served, http: aiohttp.ClientSession) -> None:
+    async with http.get(f"{await served.add('i-unknown')}/latest/meta-data/") as answer:
+        assert answer.status == 404
+
+
+async def test_long_headers_are_refused(served: Served, http: aiohttp.ClientSession) -> None:
+    async with http.get(f"{await served.add('i-0a12')}/latest/", headers={"X-Long": "x" * 6000}) as answer:
+        assert answer.status == 400
+
+
+async def test_a_guest_that_hoards_connections_locks_out_itself_alone(served: Served) -> None:
+    greedy, quiet = [await served.add(name) for name in EVERYONE]
+    host, port = greedy.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as hoard:
+        for _ in range(40):
+            hoard.enter_context(contextlib.closing(socket.create_connection((host, int(port)), timeout=2)))
+        await asyncio.sleep(0.05)
+        with pytest.raises(Unavailable):
+            await GuestMetadata(greedy, deadline_s=1).get("instance-id")
+        assert await GuestMetadata(quiet, deadline_s=1).get("instance-id") == "i-0b34"
+
+
+async def test_attaching_again_moves_the_service_to_the_new_socket(served: Served) -> None:
+    before = await served.add("i-0a12")
+    after = await served.add("i-0a12")
+    assert await GuestMetadata(after).get("instance-id") == "i-0a12"
+    with pytest.raises(Unavailable):
+        await GuestMetadata(before, deadline_s=1).get("instance-id")
