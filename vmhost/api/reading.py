@@ -54,6 +54,7 @@ def template(item: Element) -> TemplateView:
 def fleet(item: Element) -> FleetView:
     """One of DescribeFleets' fleets."""
     specification = next(iter(item.items("launchTemplateConfigs")), Element(None))
+    error = next(iter(item.items("errorSet")), Element(None))
     return FleetView(
         id=item.need("fleetId"),
         state=item.need("fleetState"),
@@ -63,6 +64,7 @@ def fleet(item: Element) -> FleetView:
         template_id=specification.text("launchTemplateSpecification/launchTemplateId") or "",
         template_version=specification.text("launchTemplateSpecification/version") or "",
         tags=item.tags(),
+        trouble=error.text("errorMessage") or "",
     )
 
 

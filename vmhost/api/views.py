@@ -214,3 +214,5 @@ class FleetView(View):
     template_id: str
     template_version: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
+    """Why the last launch did not succeed; empty when it did."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
@@ -25,10 +25,8 @@ _STATUS_BY_KIND = {"unauthenticated": 401, "denied": 403, "no_capacity": 500, "u
 _STATUS_BY_CODE = {"DryRunOperation": 412, "RequestEntityTooLarge": 413, "InternalError": 500}
 _log = get_logger("api")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-def guard(auth: Auth) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guard(auth: Auth) -> Middleware:
     """The middleware: every path but the health check is signed; errors leave as XML, under /_glasscloud/ as JSON."""
 
     @web.middleware

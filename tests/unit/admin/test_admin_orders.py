@@ -12,6 +12,12 @@ from hypothesis import strategies as st
 from vmhost.admin.orders import HogCpu, Kill, parse_order
 from vmhost.base.errors import InvalidInput
 
+ODD = (
+    b"[" * 5000,
+    b'{"fault":"cpu_hog","instance_id":"i","workers_per_vcpu":NaN}',
+    b'{"fault":["kill"],"instance_id":"i"}',
+)
+
 
 def test_the_two_faults_are_understood() -> None:
     assert parse_order(b'{"fault": "kill", "instance_id": "i-1"}') == Kill(instance_id="i-1")
@@ -28,12 +34,10 @@ def test_the_two_faults_are_understood() -> None:
         {"fault": "kill", "instance_id": 7},
         {"fault": "kill", "instance_id": "i-1", "seconds": 1},
         {"fault": "meteor", "instance_id": "i-1"},
-        {"fault": "cpu_hog", "instance_id": "i-1", "seconds": 0},
-        {"fault": "cpu_hog", "instance_id": "i-1", "seconds": 3600},
         {"fault": "cpu_hog", "instance_id": "i-1", "seconds": True},
         {"fault": "cpu_hog", "instance_id": "i-1", "seconds": "10"},
         {"fault": "cpu_hog", "instance_id": "i-1", "workers_per_vcpu": 1.5},
-        {"fault": "cpu_hog", "instance_id": "i-1", "workers_per_vcpu": 1000},
+        {"fault": "cpu_hog", "instance_id": "i-1", "seconds": int("9" * 400)},
         [],
         None,
     ],
@@ -44,7 +48,9 @@ def test_anything_else_is_refused(order: Any) -> None:
 
 
 @given(
-    body=st.binary(max_size=60) | st.just(b"[" * 5000) | st.just(b'{"fault":"cpu_hog","instance_id":"i","seconds":NaN}')
+    body=st.binary(max_size=60)
+    | st.just(b"[" * 5000)
+    | st.just(b'{"fault":"cpu_hog","instance_id":"i","workers_per_vcpu":NaN}')
 )
 def test_no_bytes_bring_it_down(body: bytes) -> None:
     with pytest.raises(InvalidInput):

@@ -53,8 +53,6 @@ def _target(capacity: Params) -> int:
         {"DefaultTargetCapacityType": "on-demand", "OnDemandTargetCapacity": total, "SpotTargetCapacity": 0}
         | {"TargetCapacityUnitType": "units"},
     )
-    if total < 0:
-        raise InvalidInput(f"a fleet of {total} is not possible; expected TotalTargetCapacity of 0 or more")
     return total
 
 
@@ -109,10 +107,11 @@ def _describe(context: Context, query: FleetQuery) -> Answer:
 
 def _answer(context: Context, fleet: Fleet) -> Answer:
     fulfilled = float(len([i for i in context.cloud.fleet_instances(fleet.id) if i.state in _HEALTHY]))
+    trouble = context.cloud.fleet_trouble(fleet.id)
     specification = {"LaunchTemplateId": fleet.template_id, "Version": str(fleet.template_version)}
     overrides = [{"InstanceType": o.type_name, "AvailabilityZone": o.zone} for o in fleet.overrides]
     return {
-        "ActivityStatus": _activity(fleet, fulfilled),
+        "ActivityStatus": _activity(fleet, fulfilled, trouble),
         "CreateTime": moment(fleet.created_at),
         "FleetId": fleet.id,
         "FleetState": fleet.state.value,
@@ -131,15 +130,21 @@ def _answer(context: Context, fleet: Fleet) -> Answer:
         "Type": fleet.type,
         "ReplaceUnhealthyInstances": fleet.type == "maintain",
         "Tags": tag_list(fleet.tags),
-        "Errors": [],
+        "Errors": [_error(trouble)] if trouble else [],
         "Instances": [],
     }
 
 
-def _activity(fleet: Fleet, fulfilled: float) -> str | None:
+def _activity(fleet: Fleet, fulfilled: float, trouble: str) -> str | None:
     if fleet.state not in (FleetState.ACTIVE, FleetState.MODIFYING, FleetState.SUBMITTED):
         return None
-    return "fulfilled" if fulfilled >= fleet.target else "pending_fulfillment"
+    if fulfilled >= fleet.target:
+        return "fulfilled"
+    return "error" if trouble else "pending_fulfillment"
+
+
+def _error(trouble: str) -> Answer:
+    return {"Lifecycle": "on-demand", "ErrorCode": "UnfulfillableCapacity", "ErrorMessage": trouble}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 
 from vmhost.base.errors import InvalidInput
+from vmhost.control.launcher import MAX_USER_DATA_BYTES
 from vmhost.control.requests import LaunchRequest
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, only, specified_tags
 from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
-
-MAX_USER_DATA_BYTES = 16 * 1024
 
 _TAKES = frozenset(
     {
@@ -36,9 +35,6 @@ _FIXED = {
 def _check(context: Context, params: Params) -> LaunchRequest:
     placement = params.get("Placement", {})
     only("Placement", placement, frozenset({"AvailabilityZone", "HostId"}), {"Tenancy": "default"})
-    behavior = params.get("InstanceInitiatedShutdownBehavior", "stop")
-    if behavior not in ("stop", "terminate"):
-        raise InvalidInput(f"instanceInitiatedShutdownBehavior '{behavior}' is invalid; expected stop or terminate")
     template, version = template_of(params["LaunchTemplate"]) if "LaunchTemplate" in params else (None, None)
     if not template and not params.get("ImageId"):
         raise InvalidInput(
@@ -56,7 +52,7 @@ def _check(context: Context, params: Params) -> LaunchRequest:
         host_id=placement.get("HostId") or None,
         template=template,
         template_version=version,
-        shutdown_behavior=behavior,
+        shutdown_behavior=params.get("InstanceInitiatedShutdownBehavior", "stop"),
     )
 
 

@@ -1,0 +1,29 @@
+"""The table of actions against the service model."""
+
+from __future__ import annotations
+
+import pytest
+
+from vmhost.base.errors import InvalidInput, Unsupported
+from vmhost.ec2.actions.table import ACTIONS, find
+from vmhost.ec2.model import ServiceModel, load
+
+
+@pytest.fixture(scope="module")
+def model() -> ServiceModel:
+    return load(ACTIONS.keys())
+
+
+def test_every_member_that_an_action_speaks_of_is_in_the_model(model: ServiceModel) -> None:
+    for name, action in ACTIONS.items():
+        members = {member.name for member in model.operations[name].input.members}
+        assert action.takes | set(action.fixed) <= members, name
+        assert not action.takes & set(action.fixed), name
+
+
+def test_what_is_ec2_s_but_not_ours_and_what_is_nobody_s_are_told_apart(model: ServiceModel) -> None:
+    with pytest.raises(Unsupported, match="CreateVpc"):
+        find("CreateVpc", model.names)
+    with pytest.raises(InvalidInput) as caught:
+        find("MakeCoffee", model.names)
+    assert caught.value.code == "InvalidAction"
