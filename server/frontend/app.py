@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Una
 from vmhost.base.logs import get_logger
 
 _REMEMBERED_QUERIES = 1024
-_DOCUMENT_ID_CHARS_MAX = 300
+_DOCUMENT_ID = re.compile(r"[\w.-]{1,300}", re.ASCII)
 _BUSY = Unavailable("too many requests are under way; try again in a second")
 _log = get_logger("frontend")
 
@@ -124,8 +125,8 @@ class FrontEnd:
     async def _on_document(self, request: web.Request) -> web.StreamResponse:
         arrived = self._now()
         document_id = request.match_info["id"]
-        if len(document_id) > _DOCUMENT_ID_CHARS_MAX:
-            raise NotFound("there is no document with so long an address; expected that of a search result")
+        if not _DOCUMENT_ID.fullmatch(document_id):
+            raise NotFound("there is no document at this address; expected that of a search result")
         observer = self._observer
         if observer.in_flight >= self._settings.in_flight_max:
             return self._busy(request)

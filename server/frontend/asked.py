@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
+from server.api.results import HITS_MAX
+from server.query import parse
 from vmhost.base.errors import InvalidInput
 
 PAGE_SIZE = 10
-PAGE_MAX = 20
+PAGE_MAX = HITS_MAX // PAGE_SIZE
 _FORMATS = {"": None, "json": True, "html": False}
 
 
@@ -51,6 +53,7 @@ def read_search(query_string: str) -> Asked:
     """The search that the query string asks for. Raises InvalidInput, saying what was expected."""
     found = parameters(query_string)
     query = found.get("q", "").strip()
+    parse(query)
     page = _page(found.get("page", "1"))
     line = f"GET /search?q={quote(query, safe='')}&n={page * PAGE_SIZE} HTTP/1.1"
     return Asked(query=query, page=page, json=wants_json(query_string), target=line.encode("ascii"))

@@ -1,0 +1,171 @@
+"""The front end as a program: ensures the service's machines, finds their leaves, serves."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from server.frontend.app import FrontEnd, Pages, Settings
+from server.frontend.deploy import Deployment, ensure
+from server.frontend.discovery import Discovery
+from server.frontend.fanout import Fanout
+from server.frontend.observe import Observer
+from vmhost.api.access import Access
+from vmhost.api.client import CloudClient
+from vmhost.base.clock import Clock, SystemClock
+from vmhost.base.errors import InvalidInput, Unavailable
+from vmhost.base.ids import Ids, RandomIds
+from vmhost.base.logs import get_logger
+from vmhost.base.web import listen, serve, url_of, write_ready
+
+DEFAULT_IMAGE = "ami-0d0c5ea2c4"
+_SHARDS_MAX = 16
+_REPLICAS_MAX = 64
+_CLOUD_PATIENCE_S = 15.0
+_CLOUD_PAUSE_S = 0.2
+_TELL_WAITING_S = 15.0
+_log = get_logger("frontend")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the front end's options."""
+    parser.add_argument(
+        "--access", type=Path, metavar="FILE", help="the cloud's access file (default: $GLASSCLOUD_ACCESS)"
+    )
+    parser.add_argument("--endpoint", metavar="URL", help="the cloud's address as reached from here")
+    parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000; 0: any free one)")
+    parser.add_argument("--port-search", action="store_true", help="take the next free port if that one is taken")
+    parser.add_argument("--service", default="search", metavar="NAME", help="tag of the service's machines (search)")
+    parser.add_argument("--shards", type=int, default=2, metavar="N", help="parts of the index (2)")
+    parser.add_argument("--replicas", type=int, default=2, metavar="N", help="machines per part (2)")
+    parser.add_argument("--type", default="t3.nano", dest="type_name", metavar="TYPE", help="instance type (t3.nano)")
+    parser.add_argument("--image", default=DEFAULT_IMAGE, metavar="AMI", help=f"image of the leaves ({DEFAULT_IMAGE})")
+    parser.add_argument("--index", metavar="DIR", help="index folder as leaves see it (default: the image's own)")
+    parser.add_argument("--deadline-ms", type=float, default=1000.0, metavar="MS", help="time for one request (1000)")
+    parser.add_argument(
+        "--hedge-percent", type=float, default=5.0, metavar="P", help="most hedged requests; 0: none (5)"
+    )
+    parser.add_argument("--ready", type=Path, metavar="FILE", help="write this file once the service is complete")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `run` was asked for, checked."""
+
+    deployment: Deployment
+    settings: Settings
+    hedge_share: float
+    bind: str
+    port: int
+    port_search: bool
+    ready: Path | None
+
+
+def plan_of(args: argparse.Namespace) -> Plan:
+    """The options as a plan. Raises InvalidInput naming the first that makes no sense."""
+    _within("--shards", args.shards, 1, _SHARDS_MAX)
+    _within("--replicas", args.replicas, 1, _REPLICAS_MAX)
+    _within("--deadline-ms", args.deadline_ms, 10, 60_000)
+    _within("--hedge-percent", args.hedge_percent, 0, 100)
+    _within("--port", args.port, 0, 65535)
+    return Plan(
+        deployment=Deployment(
+            service=args.service,
+            shards=args.shards,
+            replicas=args.replicas,
+            image_id=args.image,
+            type_name=args.type_name,
+            index=args.index,
+        ),
+        settings=Settings(service=args.service, deadline_s=args.deadline_ms / 1000),
+        hedge_share=args.hedge_percent / 100,
+        bind=args.bind,
+        port=args.port,
+        port_search=args.port_search,
+        ready=args.ready,
+    )
+
+
+def _within(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InvalidInput(f"{name} is {value:g}; expected a number from {least:g} to {most:g}")
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Serves until it is cancelled, then drains. Raises CloudErrors where it cannot begin."""
+    from server.pages import SearchPages
+
+    plan = plan_of(args)
+    access = Access.load(args.access)
+    if args.endpoint:
+        access = replace(access, endpoint=args.endpoint)
+    clock = SystemClock()
+    async with CloudClient(access) as client:
+        await _ensure_patiently(client, plan.deployment, RandomIds(), clock)
+        async with serving(client, plan, SearchPages(), clock, random.Random()) as url:
+            _log.info("serving", url=url)
+            await asyncio.get_running_loop().create_future()
+
+
+async def _ensure_patiently(client: CloudClient, deployment: Deployment, ids: Ids, clock: Clock) -> None:
+    """Ensures the machines; a cloud that is only just starting is given some time."""
+    until = clock.monotonic() + _CLOUD_PATIENCE_S
+    while True:
+        try:
+            return await ensure(client, deployment, ids)
+        except Unavailable:
+            if clock.monotonic() >= until:
+                raise
+        await clock.sleep(_CLOUD_PAUSE_S)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    client: CloudClient, plan: Plan, pages: Pages, clock: Clock, rng: random.Random
+) -> AsyncIterator[str]:
+    """The whole front end while the context lasts; entered as soon as each shard has a replica. Gives its URL."""
+    sock = listen(plan.bind, plan.port, search=plan.port_search)
+    async with asyncio.TaskGroup() as tasks:
+        fanout = Fanout(plan.deployment.shards, rng=rng, spawn=tasks.create_task, hedge_share=plan.hedge_share)
+        observer = Observer(clock, fanout, asyncio.get_running_loop().time)
+        changed = asyncio.Event()
+        discovery = Discovery(client, fanout, service=plan.deployment.service, clock=clock, changed=changed.set)
+        front_end = FrontEnd(
+            fanout=fanout,
+            observer=observer,
+            pages=pages,
+            settings=plan.settings,
+            rng=rng,
+            starting=lambda: discovery.probing,
+        )
+        background = [tasks.create_task(discovery.run()), tasks.create_task(observer.tell_each_second())]
+        try:
+            async with serve(front_end.app(), sock) as url:
+                try:
+                    await _complete(fanout, changed)
+                    write_ready(plan.ready, url=url_of(sock))
+                    yield url
+                finally:
+                    observer.hub.close()
+        finally:
+            for task in background:
+                task.cancel()
+            fanout.close()
+
+
+async def _complete(fanout: Fanout, changed: asyncio.Event) -> None:
+    """Returns once each shard has a replica; says from time to time which has none."""
+    while not fanout.complete:
+        changed.clear()
+        try:
+            async with asyncio.timeout(_TELL_WAITING_S):
+                await changed.wait()
+        except TimeoutError:
+            empty = [shard.number for shard in fanout.shards if not len(shard.replicas)]
+            _log.warning("still_waiting_for_leaves", shards=empty)
