@@ -1,0 +1,42 @@
+"""The service's programs: `python -m server frontend | leaf | index`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one of them and gives its exit code. Each imports only what it needs, so that a leaf starts quickly."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="frontend | leaf | index")
+    named = words[0] if words else ""
+    front = commands.add_parser("frontend", help="the one address in front of all shards and replicas")
+    leaf = commands.add_parser("leaf", help="one shard's search; runs inside an instance, which tells it which shard")
+    index = commands.add_parser("index", help="make the index that leaves open")
+    if named == "frontend":
+        from server.frontend import main as frontend_main
+
+        frontend_main.add_arguments(front)
+    elif named == "leaf":
+        from server.leaf import main as leaf_main
+
+        leaf_main.add_arguments(leaf)
+    elif named == "index":
+        from server.corpus import command
+
+        command.add_arguments(index)
+    args = parser.parse_args(words)
+    if args.command == "index":
+        return command.run(args)
+    from vmhost.base import logs, web
+
+    logs.configure(json=bool(getattr(args, "log_json", False)), level=getattr(args, "log_level", "warning"))
+    program = frontend_main.run if args.command == "frontend" else leaf_main.run
+    return web.run(lambda: program(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""`python -m server index`: makes the index that leaves open, and says what it made."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from server.api.queries import index_folder
+from vmhost.base.errors import CloudError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags."""
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="index this folder of text, Markdown and HTML")
+    parser.add_argument("--lessons", type=Path, metavar="DIR", default=default_lessons(), help="our own lessons")
+    parser.add_argument("--shards", type=int, default=2, metavar="N", help="parts to cut the index into (default 2)")
+    parser.add_argument("--out", type=Path, default=index_folder(), metavar="DIR", help="where to write the index")
+
+
+def default_lessons() -> Path | None:
+    """The lessons of this checkout, else those installed beside the index, else None."""
+    places = (Path(__file__).parents[2] / "docs" / "lessons", index_folder().parent / "lessons")
+    return next((place for place in places if place.is_dir()), None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes the index if it is not there; gives the exit code."""
+    from server.corpus.build import SHARDS_MAX, Sources, build
+    from server.corpus.store import size_of
+
+    if not 1 <= args.shards <= SHARDS_MAX:
+        print(f"error: {args.shards} shards are not possible; expected 1 to {SHARDS_MAX}", file=sys.stderr)
+        return 2
+    began = time.perf_counter()
+    told: list[str] = []
+
+    def say(step: str) -> None:
+        told.append(step)
+        print(f"search index: {step}", flush=True)
+
+    try:
+        manifest = build(Sources(corpus=args.corpus, lessons=args.lessons), shards=args.shards, out=args.out, say=say)
+    except CloudError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    parts = " and ".join(str(count) for count in manifest.shards)
+    how = f"{size_of(args.out) / 1e6:.0f} MB, {time.perf_counter() - began:.1f} s" if told else "already there"
+    print(f"search index: {manifest.documents:,} documents in {parts} shards ({how})")
+    return 0

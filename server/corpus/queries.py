@@ -1,0 +1,65 @@
+"""The queries that a corpus can answer, made of its own words. Pure; the index is asked through a function."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+
+from server.api.queries import CorpusQuery
+from server.api.results import Document
+from server.query import Query, parse
+
+QUERIES = 2000
+_SEED = 20030322
+_WORD = re.compile(r"[^\W\d_]{3,20}")
+_NEAR_CHARS = 300
+"""Words are taken from a document's title and from so much of its beginning."""
+_DULL = frozenset(
+    "about after all also and any are been but can for from had has have how into its may must not none object one"
+    " only other self should such than that the their them then there these they this true false use used uses using"
+    " value was what when where which while will with you your return returns given name type see default optional"
+    " argument arguments function method class module".split()
+)
+_LENGTHS = (1, 1, 2, 2, 2, 3)
+_TITLE_CHARS_MAX = 40
+
+
+def corpus_queries(documents: Sequence[Document], count: Callable[[Query], int]) -> list[CorpusQuery]:
+    """About 2,000 different queries of one to three words that some document answers, the popular ones first.
+
+    `count` tells how many documents match. Lessons' titles lead. The same documents give the same queries."""
+    rng = random.Random(_SEED)
+    texts = dict.fromkeys(_lesson_queries(documents, rng))
+    for _ in range(QUERIES * 20):
+        if len(texts) >= QUERIES or not documents:
+            break
+        if text := _drawn(documents[rng.randrange(len(documents))], rng):
+            texts.setdefault(text)
+    totals = ((text, count(parse(text))) for text in texts)
+    answered = [(text, total) for text, total in totals if total]
+    return [
+        CorpusQuery(query=text, weight=round(1 / rank, 6), total=total)
+        for rank, (text, total) in enumerate(answered, start=1)
+    ]
+
+
+def _lesson_queries(documents: Sequence[Document], rng: random.Random) -> list[str]:
+    titles = [document.title for document in documents if document.kind == "lesson"]
+    asked = [" ".join(re.findall(r"[a-z0-9]+", title.lower().replace("'s", ""))) for title in titles]
+    short = [re.sub(r"^(what is (an? )?|the |an? )", "", text) for text in asked]
+    texts = [text for text in {*asked, *short} if _WORD.search(text) and len(text) <= _TITLE_CHARS_MAX]
+    texts.sort()
+    rng.shuffle(texts)
+    return texts
+
+
+def _drawn(document: Document, rng: random.Random) -> str | None:
+    """One to three words that stand in the document one after another, dull ones left out."""
+    near = f"{document.title} {document.body[:_NEAR_CHARS]}".lower()
+    words = [word for word in _WORD.findall(near) if word not in _DULL]
+    length = rng.choice(_LENGTHS)
+    if len(words) < length:
+        return None
+    start = rng.randrange(len(words) - length + 1)
+    return " ".join(dict.fromkeys(words[start : start + length]))

@@ -1,0 +1,112 @@
+"""The documentation of the Python that runs this: its modules, what they define, and the language's own topics."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from server.api.results import Document
+from server.corpus.builtin import builtin_documents, compiled_modules
+from server.corpus.python import BODY_CHARS_MAX, Module, module_documents
+
+_LEFT_OUT = frozenset(
+    "antigravity distutils encodings ensurepip idlelib lib2to3 msilib ntpath nturl2path pydoc_data test this tkinter"
+    " turtle turtledemo".split()
+)
+"""Tests, tools with their own parts, codecs by the hundred, and what some systems package apart."""
+_BATCHES = 16
+
+
+def source_files() -> list[tuple[str, Path]]:
+    """The standard library's public modules that have source: dotted name and file, sorted by name."""
+    root = Path(sysconfig.get_path("stdlib"))
+    found: list[tuple[str, Path]] = []
+    for name in sorted(sys.stdlib_module_names - _LEFT_OUT):
+        if name.startswith("_"):
+            continue
+        if (root / f"{name}.py").is_file():
+            found.append((name, root / f"{name}.py"))
+        elif (root / name / "__init__.py").is_file():
+            found += _package(name, root / name)
+    return found
+
+
+def _package(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    for entry in sorted(folder.iterdir()):
+        if entry.name == "__init__.py":
+            yield name, entry
+        elif entry.suffix == ".py" and entry.stem != "__main__":
+            yield f"{name}.{entry.stem}", entry
+        elif entry.name not in ("test", "tests") and (entry / "__init__.py").is_file():
+            yield from _package(f"{name}.{entry.name}", entry)
+
+
+def stdlib_documents(workers: Executor) -> list[Document]:
+    """All of it, sorted by id; each name once. The workers parse the sources."""
+    files = source_files()
+    parsed = list(workers.map(_parse, [files[start::_BATCHES] for start in range(_BATCHES)]))
+    handed_on = {origin: public for _, found in parsed for origin, public in found.items()}
+    documents = [_renamed(document, handed_on) for found, _ in parsed for document in found]
+    documents += builtin_documents(compiled_modules())
+    documents += topic_documents()
+    unique: dict[str, Document] = {}
+    for document in sorted(documents, key=lambda each: (each.id, -len(each.body), each.body)):
+        unique.setdefault(document.id, document)
+    return [document for document in unique.values() if _is_public(document)]
+
+
+def _parse(files: Sequence[tuple[str, Path]]) -> tuple[list[Document], dict[str, str]]:
+    documents: list[Document] = []
+    handed_on: dict[str, str] = {}
+    for name, path in files:
+        found, exported = module_documents(Module(name, path.read_bytes()))
+        documents += found
+        handed_on |= exported
+    return documents, handed_on
+
+
+def _renamed(document: Document, handed_on: dict[str, str]) -> Document:
+    """The document under the shortest name by which people import what it is about."""
+    if document.kind == "module":
+        return document
+    parts = document.title.split(".")
+    for end in range(len(parts), 1, -1):
+        origin = ".".join(parts[:end])
+        public = handed_on.get(origin)
+        if public is None and (star := handed_on.get(".".join([*parts[: end - 1], "*"]))):
+            public = star[:-1] + parts[end - 1]
+        if public:
+            title = ".".join([public, *parts[end:]])
+            body = document.body.replace(document.title, title, 1)
+            return Document(id=f"python.{title}", title=title, kind=document.kind, body=body)
+    return document
+
+
+def _is_public(document: Document) -> bool:
+    return not any(part.startswith("_") for part in document.title.split(".")) or document.kind == "topic"
+
+
+def topic_documents() -> Iterator[Document]:
+    """The language reference's topics, as `help()` knows them; none where the system left them out."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        return
+    for name, text in sorted(topics.items()):
+        title, _, rest = str(text).strip().partition("\n")
+        body = rest.lstrip("*=-~\n")
+        yield Document(id=f"topic.{name}", title=_heading(title), kind="topic", body=body[:BODY_CHARS_MAX])
+
+
+def _heading(line: str) -> str:
+    return line.strip().strip('"').replace('"', "")
+
+
+def fingerprint() -> list[str]:
+    """What the documents depend on; equal fingerprints, equal documents."""
+    stats = [(name, os.stat(path)) for name, path in source_files()]
+    return [sys.version, *(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)]
