@@ -8,12 +8,12 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
 
 from client.load.control import LoadWorker
 from client.load.plan import Plan
 from client.load.report import Report, report_json, report_lines
 from client.load.summary import Snapshot
+from server.api.queries import index_folder
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _plan(args: argparse.Namespace) -> Plan:
     queries = args.queries
     if queries == _DEFAULT_QUERIES:
-        queries = str(Path(sys.prefix) / "share" / "glasscloud" / "index" / "queries.json")
+        queries = str(index_folder() / "queries.json")
     return Plan(
         url=args.url,
         rate_per_s=args.rate,

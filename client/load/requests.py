@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Protocol
+from urllib.parse import quote_plus
 
 from client.load.plan import Plan, Target, parse_target
 from client.load.summary import Fault
+from server.api.queries import CorpusQuery, draw
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import Response, build_request
 
@@ -104,6 +106,17 @@ def prepare_single(plan: Plan) -> SingleRequest:
     return SingleRequest(prepare(plan, target, target.resource, target.resource))
 
 
-def prepare_queries(plan: Plan) -> DrawnRequests:
-    """Searches drawn from the corpus's own queries by the plan's seed. Raises InvalidInput where there are none."""
-    raise InvalidInput("x")
+def prepare_queries(plan: Plan, corpus: Sequence[CorpusQuery]) -> DrawnRequests:
+    """Searches drawn by popularity with the plan's seed; a right answer has the total that the corpus knows.
+
+    The plan's URL is the service or its search page."""
+    target = parse_target(plan.url)
+    page = target.resource.partition("?")[0]
+    page = "/search" if page == "/" else page
+    prepared = {
+        each.query: prepare(
+            plan, target, f"{page}?q={quote_plus(each.query)}&format=json", each.query, expected_total=each.total
+        )
+        for each in corpus
+    }
+    return DrawnRequests([prepared[each.query] for each in draw(corpus, seed=plan.seed, count=DRAWS)])

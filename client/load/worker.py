@@ -19,6 +19,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import uvloop
@@ -31,6 +32,7 @@ from client.load.plan import Plan, check_rate, parse_target
 from client.load.requests import Requests, prepare_queries, prepare_single
 from client.load.summary import Snapshot
 from client.load.wire import from_json, to_json
+from server.api.queries import load as load_queries
 from vmhost.base.errors import CloudError, InvalidInput
 
 SNAPSHOT_EVERY_S = 0.5
@@ -95,7 +97,9 @@ async def _prepare(line: bytes) -> Engine:
         plan = from_json(Plan, json.loads(line)).checked()
     except ValueError as error:
         raise InvalidInput(f"the plan is not understood: {error}; expected one JSON object on a line") from error
-    requests: Requests = prepare_single(plan) if plan.queries is None else prepare_queries(plan)
+    requests: Requests = (
+        prepare_single(plan) if plan.queries is None else prepare_queries(plan, load_queries(Path(plan.queries)))
+    )
     endpoint = await reach(parse_target(plan.url), plan.timeout_s)
     gc.collect()
     gc.freeze()

@@ -52,12 +52,18 @@ class Service:
             self.busy.set()
         return web.Response(text="hello", headers={"Server-Timing": trace()})
 
+    async def search(self, request: web.Request) -> web.Response:
+        totals = {"right": 7, "wrong": 8, "half": 7}
+        query = request.query["q"]
+        return web.json_response({"query": query, "total": totals[query], "partial": query == "half", "hits": []})
+
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
     service = Service()
     app = web.Application()
     app.router.add_get("/", service.handle)
+    app.router.add_get("/search", service.search)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -79,6 +85,20 @@ async def test_a_run_ends_by_itself_with_a_report(service: Service) -> None:
     assert (second.id, second.answered, second.shard) == ("i-0c77", 60, 1)
     # A busy machine may make the generator late; no request may fail.
     assert report.verdict in {Verdict.VALID, Verdict.INVALID}
+
+
+async def test_searches_are_checked_against_the_corpus(service: Service, tmp_path: Path) -> None:
+    queries = [{"query": query, "weight": 1.0, "total": 7} for query in ("right", "wrong", "half")]
+    file = tmp_path / "queries.json"
+    file.write_text(json.dumps({"queries": queries}))
+    async with asyncio.timeout(20), LoadWorker() as worker:
+        await worker.start(Plan(url=service.url, rate_per_s=200, duration_s=0.3, queries=str(file)))
+        report = await worker.finished()
+    total = report.summary
+    assert total.offered == total.completed == 60
+    assert set(total.errors) == {"wrong answer", "partial"}
+    assert total.ok + total.failed == 60
+    assert total.ok > 5
 
 
 async def test_it_is_steered_while_it_runs(service: Service) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from client.load.plan import Plan
-from client.load.requests import Prepared, prepare_single
+from client.load.requests import Prepared, prepare_queries, prepare_single
 from client.load.summary import Fault
+from server.api.queries import CorpusQuery
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import Response, build_request
 
@@ -54,3 +55,18 @@ def test_an_answer_is_judged_by_status_total_and_wholeness(status: int, body: by
 
 def test_without_an_expected_total_any_good_status_is_right() -> None:
     assert prepare_single(PLAN).pick(0).fault(Response(200, [], b"anything", True)) is None
+
+
+def test_searches_are_drawn_by_popularity_and_repeat_with_the_seed() -> None:
+    corpus = [
+        CorpusQuery(query="what is a server?", weight=1.0, total=40),
+        CorpusQuery(query="hypervisor", weight=0.1, total=7),
+    ]
+    plan = Plan(url="http://127.0.0.1:8000", rate_per_s=1, seed=3)
+    drawn, again = prepare_queries(plan, corpus), prepare_queries(plan, corpus)
+    labels = [drawn.pick(number).label for number in range(1000)]
+    assert labels == [again.pick(number).label for number in range(1000)]
+    assert labels.count("what is a server?") == pytest.approx(909, abs=50)
+    asked = drawn.pick(labels.index("what is a server?"))
+    assert asked.with_trace(TRACE).startswith(b"GET /search?q=what+is+a+server%3F&format=json HTTP/1.1\r\n")
+    assert asked.expected_total == 40
