@@ -23,7 +23,10 @@ from vmhost.base import sse
 from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable
 from vmhost.base.logs import get_logger
 
+LINE_BYTES_MAX = 64 * 1024
+"""So long may a request line be: a query that is much too long still gets an answer that says so."""
 _REMEMBERED_QUERIES = 1024
+_REMEMBERED_CHARS_MAX = 1024
 _DOCUMENT_ID = re.compile(r"[\w.-]{1,300}", re.ASCII)
 _BUSY = Unavailable("too many requests are under way; try again in a second")
 _log = get_logger("frontend")
@@ -107,7 +110,9 @@ class FrontEnd:
 
     async def _on_search(self, request: web.Request) -> web.StreamResponse:
         arrived = self._now()
-        asked = self._read_search(request.raw_path.partition("?")[2])
+        query_string = request.raw_path.partition("?")[2]
+        remembered = len(query_string) <= _REMEMBERED_CHARS_MAX
+        asked = self._read_search(query_string) if remembered else read_search(query_string)
         observer = self._observer
         if observer.in_flight >= self._settings.in_flight_max:
             return self._busy(request)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from server.frontend.app import FrontEnd, Pages, Settings
+from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Pages, Settings
 from server.frontend.deploy import Deployment, ensure
 from server.frontend.discovery import Discovery
 from server.frontend.fanout import Fanout
@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hedge-percent", type=float, default=5.0, metavar="P", help="most hedged requests; 0: none (5)"
     )
+    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--log-json", action="store_true", help="log JSON lines")
     parser.add_argument("--ready", type=Path, metavar="FILE", help="write this file once the service is complete")
 
 
@@ -146,7 +148,7 @@ async def serving(
         )
         background = [tasks.create_task(discovery.run()), tasks.create_task(observer.tell_each_second())]
         try:
-            async with serve(front_end.app(), sock) as url:
+            async with serve(front_end.app(), sock, line_bytes_max=LINE_BYTES_MAX) as url:
                 try:
                     await _complete(fanout, changed)
                     write_ready(plan.ready, url=url_of(sock))

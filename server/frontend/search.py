@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from server.api.results import shard_of
 from server.api.timing import RequestTrace, make_traceparent
 from server.frontend import leafwire
 from server.frontend.asked import PAGE_SIZE, Asked
@@ -64,21 +65,19 @@ class Search:
         return self._answer(asker, gathered, asked.query, body, None)
 
     async def document(self, document_id: str, asker: Asker) -> Answer:
-        """The document, from whichever shard holds it."""
+        """The document, from the shard that holds it."""
+        shard = shard_of(document_id, len(self._fanout.shards))
         target = f"GET /doc?id={quote(document_id, safe='')} HTTP/1.1".encode("ascii")
-        gathered = await self._ask(target, leafwire.read_document, asker)
-        found = [answer for answer in gathered.answers if isinstance(answer, dict)]
-        if found:
-            return self._answer(asker, gathered, document_id, json.dumps(found[0]).encode(), None)
-        error = _trouble(gathered)
-        if error is None and None in gathered.answers:
-            error = Unavailable("a part of the index does not answer, and the document may be there; try again")
-        missing = NotFound(f"there is no document {document_id[:80]!r}; expected the address of a search result")
-        return self._answer(asker, gathered, document_id, b"", error or missing)
+        gathered = await self._ask(target, leafwire.read_document, asker, [shard])
+        (answer,) = gathered.answers
+        if isinstance(answer, dict):
+            return self._answer(asker, gathered, document_id, json.dumps(answer).encode(), None)
+        missing = NotFound(f"there is no document {document_id!r}; expected the address of a search result")
+        return self._answer(asker, gathered, document_id, b"", _trouble(gathered) or missing)
 
-    async def _ask(self, target: bytes, read: Read, asker: Asker) -> Gathered:
+    async def _ask(self, target: bytes, read: Read, asker: Asker, shards: Sequence[int] | None = None) -> Gathered:
         request = leafwire.request(target, make_traceparent(asker.trace_id, asker.span_id))
-        return await self._fanout.ask(request, read, deadline_s=self._deadline_s, arrived=asker.arrived)
+        return await self._fanout.ask(request, read, deadline_s=self._deadline_s, arrived=asker.arrived, shards=shards)
 
     def _answer(self, asker: Asker, gathered: Gathered, query: str, body: bytes, error: CloudError | None) -> Answer:
         total_ms = (self._monotonic() - asker.arrived) * 1000

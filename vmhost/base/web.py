@@ -116,13 +116,18 @@ def _refusal(host: str, port: int, error: OSError) -> str:
 
 
 @contextlib.asynccontextmanager
-async def serve(app: web.Application, sock: socket.socket, *, drain_s: float = 2.0) -> AsyncIterator[str]:
+async def serve(
+    app: web.Application, sock: socket.socket, *, drain_s: float = 2.0, line_bytes_max: int = 8190
+) -> AsyncIterator[str]:
     """Serves the app on a listening socket while the context lasts, and gives its URL.
 
-    At the end it stops accepting, gives running requests `drain_s` to finish and closes."""
+    A request line longer than `line_bytes_max` is refused before the app sees it. At the end it stops accepting, gives
+    running requests `drain_s` to finish and closes."""
     from aiohttp import web  # half a second, which programs that serve nothing need not wait
 
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=drain_s, handler_cancellation=False)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=drain_s, handler_cancellation=False, max_line_size=line_bytes_max
+    )
     await runner.setup()
     try:
         await web.SockSite(runner, sock).start()

@@ -21,6 +21,8 @@ class StubLeaf:
         self.delay_s = 0.0
         self.status = 200
         self.raw: bytes | None = None
+        self.plain = False
+        """Whether its search answers are ordinary JSON, without hits on lines of their own."""
         self.heads: list[str] = []
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -76,9 +78,13 @@ class StubLeaf:
         status, body = self.status, self._body(target)
         if body is None:
             status, body = 404, {"error": "no such document"}
-        raw = json.dumps(body).encode()
+        extra, raw = "", json.dumps(body).encode()
+        if "hits" in body and not self.plain:
+            lines = ",\n".join(json.dumps(each) for each in self.hits)
+            raw = (json.dumps({**body, "hits": []})[:-2] + f"\n{lines}\n]}}").encode()
+            extra = f"X-Hits: {len(self.hits)} {' '.join(str(each['score']) for each in self.hits)}\r\n"
         return (
-            f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(raw)}\r\n"
+            f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(raw)}\r\n{extra}"
             f"Server-Timing: search;dur=1.05\r\nX-Instance: i-{self.name}\r\n\r\n"
         ).encode() + raw
 
@@ -105,7 +111,7 @@ def hit(name: str, score: float) -> dict[str, Any]:
 async def until(true: Callable[[], object], within_s: float = 3.0) -> None:
     """Returns once it is so."""
     async with asyncio.timeout(within_s):
-        while not true():  # noqa: ASYNC110  (what is waited for happens elsewhere and tells nobody)
+        while not true():
             await asyncio.sleep(0.005)
 
 

@@ -1,0 +1,241 @@
+"""The front end over HTTP, in front of real leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from server.api.flow import Counters, FlowRecord
+from server.api.results import SearchAnswer, shard_of
+from server.api.timing import parse, parse_traceparent
+from tests.integration.server_frontend.conftest import Serving
+from tests.integration.server_frontend.leaves import StubLeaf, hit, leaves, until
+from vmhost.base.sse import read_events
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+JSON = {"Accept": "application/json"}
+
+
+def add(serving: Serving, *members: StubLeaf) -> None:
+    for leaf in members:
+        serving.fanout.add(leaf.machine)
+
+
+async def get(serving: Serving, path: str, headers: dict[str, str] | None = None) -> tuple[int, str, Any]:
+    async with serving.client.get(serving.url + path, headers=headers or {}) as response:
+        return response.status, await response.text(), response.headers
+
+
+async def test_a_search_merges_the_shards_and_tells_its_way(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as (a, b):
+        a.hits, b.hits = [hit("x", 9.0), hit("y", 3.0)], [hit("z", 5.0)]
+        add(serving, a, b)
+        status, text, headers = await get(serving, "/search?q=hypervisor", {**JSON, "traceparent": PARENT})
+    answer = SearchAnswer.from_json(json.loads(text))
+    assert status == 200
+    assert (answer.query, answer.total, answer.partial) == ("hypervisor", 3, False)
+    assert [each.id for each in answer.hits] == ["x", "z", "y"]
+    trace = parse(headers["Server-Timing"], headers["traceparent"])
+    assert trace is not None
+    assert trace.trace_id == TRACE
+    assert {(each.instance_id, each.shard, each.outcome) for each in trace.attempts} == {
+        ("i-a", 0, "won"),
+        ("i-b", 1, "won"),
+    }
+    assert all(each.start_ms + each.dur_ms <= trace.total_ms for each in trace.attempts)
+    assert 0 < trace.frontend_ms < trace.total_ms
+    assert f"traceparent: 00-{TRACE}-" in a.heads[-1]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_hits_on_their_own_lines_or_not_give_the_same(serving: Serving, plain: bool) -> None:
+    async with leaves((0, "a"), (1, "b")) as (a, b):
+        a.plain = b.plain = plain
+        a.hits = [hit("x", 9.0), hit('y"\n\u2028é,', 3.0)]
+        b.hits = []
+        add(serving, a, b)
+        _, text, _ = await get(serving, "/search?q=a&format=json")
+    assert json.loads(text)["hits"] == a.hits
+
+
+async def test_pages_show_what_lies_behind_the_first(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as (a, b):
+        a.hits = [hit(f"a{n}", 100.0 - n) for n in range(20)]
+        b.hits = []
+        add(serving, a, b)
+        _, text, _ = await get(serving, "/search?q=a&page=2&format=json")
+        assert [each["id"] for each in json.loads(text)["hits"]] == [f"a{n}" for n in range(10, 20)]
+        assert "n=20" in a.heads[-1]
+
+
+async def test_a_browser_gets_a_page_under_a_strict_policy(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        for path in ("/", "/search?q=a", "/doc/none", "/static/page.css"):
+            _, _, headers = await get(serving, path, {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+            assert headers["Content-Type"].startswith("text/")
+            assert "default-src 'none'" in headers["Content-Security-Policy"]
+            assert headers["X-Content-Type-Options"] == "nosniff"
+    _, _, headers = await get(serving, "/search?q=a")
+    assert parse_traceparent(headers["traceparent"])
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/search", 400),
+        ("/search?q=", 400),
+        ("/search?q=%22open", 400),
+        ("/search?q=a&page=99", 400),
+        ("/search?q=a&format=pdf", 400),
+        ("/search?q=" + "a" * 10_240, 400),
+        ("/search?q=%00", 400),
+        ("/search?%ff=%fe&&&==", 400),
+        ("/doc/no/such", 404),
+        ("/doc/absent", 404),
+        ("/doc/" + "a" * 400, 404),
+        ("/static/../app.py", 404),
+        ("/static/nothing", 404),
+        ("/nowhere", 404),
+    ],
+)
+async def test_bad_input_is_refused_clearly_as_page_and_as_json(serving: Serving, path: str, status: int) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        found, text, _ = await get(serving, path, JSON)
+        assert found == status
+        assert json.loads(text)["error"]["message"]
+        found, text, _ = await get(serving, path)
+        assert found == status
+        assert text.startswith("problem ")
+    assert serving.observer.failed == 0
+
+
+async def test_odd_unicode_is_searched_for(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        for query in ("%F0%9F%98%80a", "a%ff", "%E2%80%AEabc", "a%0D%0AX-Bad:%201"):
+            status, _, _ = await get(serving, f"/search?q={query}&format=json")
+            assert status == 200
+        assert not any("X-Bad: 1" in head for head in members[0].heads)
+
+
+async def test_what_a_leaf_refuses_is_refused_with_its_words(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        body = b'{"error":{"message":"expected something else"}}'
+        for leaf in members:
+            leaf.raw = b"HTTP/1.1 400 X\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        add(serving, *members)
+        status, text, _ = await get(serving, "/search?q=a", JSON)
+    assert status == 400
+    assert json.loads(text)["error"]["message"] == "expected something else"
+
+
+async def test_a_document_comes_from_the_shard_that_holds_it(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        for leaf in members:
+            leaf.hits = [hit("doc-1", 1.0)]
+        add(serving, *members)
+        status, text, headers = await get(serving, "/doc/doc-1", JSON)
+    assert status == 200
+    assert json.loads(text)["id"] == "doc-1"
+    trace = parse(headers["Server-Timing"])
+    assert trace is not None
+    assert [each.shard for each in trace.attempts] == [shard_of("doc-1", 2)]
+
+
+async def test_a_missing_shard_makes_the_answer_partial(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as (a, b):
+        add(serving, a, b)
+        a.delay_s = 30
+        status, text, headers = await get(serving, "/search?q=a", JSON)
+    assert status == 200
+    assert json.loads(text)["partial"] is True
+    trace = parse(headers["Server-Timing"])
+    assert trace is not None
+    assert "timeout" in {each.outcome for each in trace.attempts}
+    assert serving.observer.partial == 1
+
+
+async def test_without_any_shard_the_answer_is_503_and_when_to_come_back(serving: Serving) -> None:
+    status, _, headers = await get(serving, "/search?q=a", JSON)
+    assert (status, headers["Retry-After"]) == (503, "1")
+
+
+async def test_health_needs_a_replica_of_each_shard(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as (a, b):
+        assert (await get(serving, "/healthz"))[0] == 503
+        add(serving, a)
+        assert (await get(serving, "/healthz"))[0] == 503
+        add(serving, b)
+        assert (await get(serving, "/healthz"))[0] == 200
+
+
+async def test_beyond_its_room_the_front_end_sheds_load_at_once(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        for leaf in members:
+            leaf.delay_s = 0.1
+        add(serving, *members)
+        answers = await asyncio.gather(*[get(serving, "/search?q=a", JSON) for _ in range(20)])
+    assert sorted(status for status, _, _ in answers) == [200] * 8 + [503] * 12
+    assert serving.observer.shed == 12
+    assert serving.observer.in_flight == 0
+
+
+async def test_the_flow_tells_requests_and_exact_counts(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        await get(serving, "/search?q=before", JSON)
+        async with serving.client.get(serving.url + "/flow") as stream:
+            events = read_events(stream.content)
+            snapshot = await anext(events)
+            assert snapshot.kind == "snapshot"
+            assert Counters.from_json(snapshot.data["counters"]).answered == 1
+            assert [FlowRecord.from_json(each).query for each in snapshot.data["recent"]] == ["before"]
+            await get(serving, "/search?q=after", {**JSON, "traceparent": PARENT})
+            event = await anext(events)
+            record = FlowRecord.from_json(event.data)
+            assert (event.kind, record.query, record.trace.trace_id) == ("request", "after", TRACE)
+            assert {each.instance_id for each in record.trace.attempts} == {"i-a", "i-b"}
+            await get(serving, "/search?q=", JSON)
+            counters = serving.observer.counters()
+    assert (counters.requests, counters.answered, counters.rejected, counters.failed) == (3, 2, 1, 0)
+    assert {each.instance_id: (each.attempts, each.won) for each in counters.instances} == {
+        "i-a": (2, 2),
+        "i-b": (2, 2),
+    }
+
+
+async def test_the_flow_is_sampled_and_the_counts_are_not(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        for _ in range(150):
+            await get(serving, "/search?q=a", {**JSON, "traceparent": PARENT})
+    assert serving.observer.answered == 150
+    assert serving.observer.hub.last_id < 150
+
+
+async def test_status_tells_each_shards_replicas(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        await get(serving, "/search?q=a", JSON)
+        _, text, _ = await get(serving, "/status")
+    status = json.loads(text)
+    assert status["complete"] is True
+    assert [[each["instance_id"] for each in shard["replicas"]] for shard in status["shards"]] == [["i-a"], ["i-b"]]
+
+
+async def test_a_person_who_leaves_harms_nobody(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        members[0].delay_s = 0.1
+        add(serving, *members)
+        asking = asyncio.ensure_future(get(serving, "/search?q=a", JSON))
+        await until(lambda: members[0].heads)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await until(lambda: serving.observer.in_flight == 0)
+        assert (await get(serving, "/search?q=a", JSON))[0] == 200
