@@ -1,0 +1,147 @@
+"""Over real connections: who gets in, and that nothing which anyone sends is answered with a 500."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from tests.integration.ec2.served import IMAGE, Served, served
+from vmhost.base.clock import SystemClock
+from vmhost.base.sigv4 import Unsigned, sign
+from vmhost.ec2.actions.table import ACTIONS
+from vmhost.ec2.guard import MAX_BODY_BYTES
+from vmhost.ec2.model import Kind, ListOf, Scalar, Shape, load
+
+BODY = b"Action=DescribeInstances&Version=2016-11-15"
+
+
+async def send(
+    cloud: Served,
+    body: bytes = BODY,
+    *,
+    method: str = "POST",
+    path: str = "/",
+    signed: bool = True,
+    age_s: float = 0.0,
+    **headers: str,
+) -> tuple[int, str]:
+    """Status and text of one request on a connection of its own."""
+    url = cloud.access.endpoint
+    base = {"Host": urlsplit(url).netloc} | {name.replace("_", "-"): value for name, value in headers.items()}
+    if signed:
+        unsigned = Unsigned(method=method, url=path, headers=base, body=body)
+        now = SystemClock().now() - age_s
+        base |= sign(unsigned, cloud.access.credentials, region=cloud.access.region, service="ec2", now=now)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, url + path, data=io.BytesIO(body) if body else None, headers=base) as response,
+    ):
+        return response.status, await response.text()
+
+
+async def test_only_a_fresh_signature_over_what_arrived_gets_in(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        assert (await send(cloud))[0] == 200
+        status, text = await send(cloud, signed=False)
+        assert (status, "<Code>MissingAuthenticationToken</Code>" in text) == (401, True)
+        status, text = await send(cloud, age_s=16 * 60)
+        assert (status, "<Code>RequestExpired</Code>" in text) == (401, True)
+        other = replace(cloud, access=replace(cloud.access, secret_access_key="guess"))
+        status, text = await send(other)
+        assert (status, "<Code>SignatureDoesNotMatch</Code>" in text) == (401, True)
+        assert cloud.access.secret_access_key not in text
+
+
+async def test_foreign_names_and_pages_are_refused_even_when_signed(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Sec_Fetch_Site": "cross-site"}):
+            status, text = await send(cloud, **headers)
+            assert (status, "<Code>UnauthorizedOperation</Code>" in text) == (403, True)
+            status, text = await send(cloud, b"", method="GET", path="/_glasscloud/status", **headers)
+            assert (status, json.loads(text)["error"]["kind"]) == (403, "denied")
+        assert (await send(cloud, b"", method="GET", path="/_glasscloud/health", signed=False))[0] == 200
+
+
+async def test_a_guest_gets_no_answer_at_all(tmp_path: Path) -> None:
+    async with served(
+        tmp_path, change=lambda auth: replace(auth, from_guest=lambda peer: peer == "127.0.0.1")
+    ) as cloud:
+        for path in ("/", "/_glasscloud/health"):
+            with pytest.raises(aiohttp.ClientError):
+                await send(cloud, path=path)
+
+
+async def test_the_open_door_still_wants_the_header(tmp_path: Path) -> None:
+    async with served(tmp_path, change=lambda auth: replace(auth, open=True)) as cloud:
+        assert (await send(cloud, signed=False))[0] == 401
+        assert (await send(cloud, signed=False, Authorization="AWS4-HMAC-SHA256 whatever"))[0] == 200
+
+
+async def test_bodies_are_bounded_and_paths_are_few(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        status, text = await send(cloud, BODY + b"&x=" + b"y" * MAX_BODY_BYTES)
+        assert (status, "<Code>RequestEntityTooLarge</Code>" in text) == (413, True)
+        assert (await send(cloud, b"", method="GET"))[0] == 400
+        status, text = await send(cloud, b"", method="GET", path="/_glasscloud/nothing")
+        assert (status, json.loads(text)["error"]["kind"]) == (404, "not_found")
+        status, text = await send(cloud, b"{", path="/_glasscloud/faults")
+        assert (status, json.loads(text)["error"]["kind"]) == (400, "invalid")
+
+
+async def test_what_is_no_action_is_refused_by_name(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        for body, code in (
+            (b"", "MissingAction"),
+            (b"Action=MakeCoffee&Version=2016-11-15", "InvalidAction"),
+            (b"Action=CreateVpc&Version=2016-11-15", "UnsupportedOperation"),
+            (b"Action=DescribeInstances", "MissingParameter"),
+            (b"Action=DescribeInstances&Version=1999-01-01", "NoSuchVersion"),
+            (b"Action.1=DescribeInstances", "InvalidParameterValue"),
+            (b"%%%", "MalformedQueryString"),
+            (BODY + b"&InstanceIds.1=i-0", "UnknownParameter"),
+        ):
+            status, text = await send(cloud, body)
+            assert (status, f"<Code>{code}</Code>" in text) == (400, True), text
+
+
+_TEXTS = ("", "1", "x*", "ü<&>", "i-00000000000000000", IMAGE, "t3.nano", "instance", "fleet", "$Latest", "-1", "eA==")
+
+
+def odd_form(shape: Shape, rng: random.Random, takes: frozenset[str] | None, path: str = "") -> dict[str, str]:
+    """Fields that the shape has, with values that make sense here and there."""
+    if isinstance(shape, Scalar):
+        numbers = ("0", "1", "2", "1000", "-1")
+        return {path: rng.choice({Kind.STRING: _TEXTS, Kind.BOOLEAN: ("true", "false")}.get(shape.kind, numbers))}
+    fields: dict[str, str] = {}
+    if isinstance(shape, ListOf):
+        for number in range(1, rng.randint(2, 4)):
+            fields |= odd_form(shape.element, rng, None, f"{path}.{number}")
+        return fields
+    for member in shape.members:
+        likely = 0.97 if member.required else 0.4 if takes is None or member.name in takes else 0.01
+        if rng.random() < likely:
+            name = f"{path}.{member.request_name}" if path else member.request_name
+            fields |= odd_form(member.shape, rng, None, name)
+    return fields
+
+
+async def test_no_form_of_any_action_is_answered_with_a_500(tmp_path: Path) -> None:
+    rng, model, seen = random.Random(7), load(ACTIONS.keys()), Counter[int]()
+    async with served(tmp_path, change=lambda auth: replace(auth, open=True)) as cloud:
+        headers = {"Authorization": "AWS4-HMAC-SHA256 x"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            for name, action in [*ACTIONS.items()] * 25:
+                form = odd_form(model.operations[name].input, rng, action.takes)
+                whole = form | {"Action": name, "Version": "2016-11-15"}
+                async with session.post(cloud.access.endpoint, data=whole) as response:
+                    assert response.status in (200, 400, 412), (whole, await response.text())
+                    seen[response.status] += 1
+    assert min(seen[200], seen[400]) > 10, seen
