@@ -1,0 +1,67 @@
+"""Process drivers of each kind, opened and closed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from process_guests import Sockets
+
+from vmhost.base.errors import Unsupported
+from vmhost.drivers.base import DriverContext
+from vmhost.drivers.cgroups import Groups
+from vmhost.drivers.process.driver import ProcessDriver
+from vmhost.drivers.process.group_wall import GroupWall
+from vmhost.drivers.process.walls import Wall
+from vmhost.drivers.process.watch_wall import WatchWall
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> DriverContext:
+    """A cloud of its own for each test."""
+    return DriverContext(cloud="test", state_dir=tmp_path, metadata=Sockets())
+
+
+def _groups(tmp_path: Path) -> Wall:
+    try:
+        return GroupWall(Groups.detect(), cloud_group=f"glasscloud-test-{abs(hash(str(tmp_path)))}")
+    except Unsupported as why:
+        pytest.skip(why.message)
+
+
+@pytest.fixture
+async def walled(context: DriverContext, tmp_path: Path) -> AsyncIterator[ProcessDriver]:
+    """A driver with control groups."""
+    driver = ProcessDriver(context, wall=_groups(tmp_path))
+    await driver.open()
+    yield driver
+    await driver.close(remove=True)
+
+
+@pytest.fixture
+async def watched(context: DriverContext) -> AsyncIterator[ProcessDriver]:
+    """A driver with nothing but its eyes, whose guests share an address."""
+    driver = ProcessDriver(context, wall=WatchWall("a test wants it so"), own_addresses=False)
+    await driver.open()
+    yield driver
+    await driver.close(remove=True)
+
+
+@pytest.fixture
+async def driver(context: DriverContext) -> AsyncIterator[ProcessDriver]:
+    """A driver as it is here."""
+    driver = ProcessDriver(context)
+    await driver.open()
+    yield driver
+    await driver.close(remove=True)
+
+
+@pytest.fixture(params=["best", "watched"])
+async def each(context: DriverContext, request: pytest.FixtureRequest) -> AsyncIterator[ProcessDriver]:
+    """A driver as it is here, and one with nothing but its eyes."""
+    wall = WatchWall("a test wants it so") if request.param == "watched" else None
+    driver = ProcessDriver(context, wall=wall)
+    await driver.open()
+    yield driver
+    await driver.close(remove=True)

@@ -1,0 +1,71 @@
+"""Guests to try the process driver with."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from vmhost.model.guest import GuestSpec
+from vmhost.model.image import Boot
+from vmhost.model.limits import Limits
+
+DEADLINE_S = 10.0
+
+
+@dataclass
+class Sockets:
+    """A metadata service that only keeps its listening sockets."""
+
+    attached: dict[str, socket.socket] = field(default_factory=dict)
+
+    async def attach(self, instance_id: str, sock: socket.socket) -> None:
+        self.attached[instance_id] = sock
+
+    async def detach(self, instance_id: str) -> None:
+        if (sock := self.attached.pop(instance_id, None)) is not None:
+            sock.close()
+
+
+WEB = """
+import http.server, os
+class Handler(http.server.SimpleHTTPRequestHandler):
+    pass
+http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def limits(memory_mib: int = 256, pids: int = 64) -> Limits:
+    """A small guest's."""
+    return Limits(
+        cpu_guaranteed_cores=0.1,
+        cpu_quota_cores=1.0,
+        cpu_weight=100,
+        memory_mib=memory_mib,
+        pids=pids,
+        disk_gib=1,
+        network_mbps=100,
+    )
+
+
+def python(
+    name: str, program: str, *, memory_mib: int = 256, pids: int = 64, environment: Mapping[str, str] | None = None
+) -> GuestSpec:
+    """A guest that runs a Python program."""
+    return GuestSpec(
+        instance_id=name,
+        host_id="host-a",
+        boot=Boot(command=(sys.executable, "-c", program), environment=environment or {}),
+        limits=limits(memory_mib, pids),
+    )
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Polls until the condition holds; fails after some seconds."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"never happened: {what}"
+        await asyncio.sleep(0.01)

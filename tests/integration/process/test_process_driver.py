@@ -1,0 +1,282 @@
+"""Guests as real processes: made, reached, ended, and nothing left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from process_guests import DEADLINE_S, WEB, limits, python, until
+
+from vmhost.base.errors import Conflict, InvalidInput, NotFound
+from vmhost.drivers.base import DriverContext
+from vmhost.drivers.process import launch
+from vmhost.drivers.process.driver import ProcessDriver
+from vmhost.model.guest import Booted, Death, GuestEvent, GuestPhase
+from vmhost.model.image import Boot
+
+SLEEP = "import time; time.sleep(60)"
+
+
+async def answers(place: Booted) -> int:
+    """The status of the guest's first answer."""
+    url = f"http://{place.address}:{place.port or 8080}/"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                async with session.get(url) as answer:
+                    return answer.status
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.02)
+
+
+async def next_death(events: AsyncIterator[GuestEvent]) -> Death:
+    """How the next guest died."""
+    async with asyncio.timeout(DEADLINE_S):
+        while (event := await anext(events)).death is None:
+            pass
+    return event.death
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs (one that waits to be reaped does not)."""
+    return launch.started(pid) is not None
+
+
+async def test_a_guest_boots_answers_and_goes(each: ProcessDriver) -> None:
+    await each.create(python("i-1", WEB))
+    status = await each.inspect("i-1")
+    assert status is not None
+    assert status.phase is GuestPhase.STOPPED
+    place = await each.start("i-1")
+    assert await answers(place) == 200
+    assert await each.start("i-1") == place
+    used = await each.stats("i-1")
+    assert used is not None
+    assert used.memory_mib > 1
+    assert used.cpu_seconds > 0
+    await each.remove("i-1")
+    assert await each.inspect("i-1") is None
+    assert await each.list_guests() == ()
+
+
+async def test_two_guests_answer_side_by_side_on_the_same_port(walled: ProcessDriver) -> None:
+    places = []
+    for name in ("i-1", "i-2"):
+        await walled.create(python(name, WEB))
+        places.append(await walled.start(name))
+    assert places[0].address != places[1].address
+    assert [await answers(place) for place in places] == [200, 200]
+
+
+async def test_guests_without_addresses_of_their_own_get_ports(watched: ProcessDriver) -> None:
+    for name in ("i-1", "i-2"):
+        await watched.create(python(name, WEB))
+    places = [await watched.start(name) for name in ("i-1", "i-2")]
+    assert {place.address for place in places} == {"127.0.0.1"}
+    assert None not in {place.port for place in places}
+    assert [await answers(place) for place in places] == [200, 200]
+
+
+async def test_a_guest_keeps_its_address_and_its_disk_over_a_stop(driver: ProcessDriver) -> None:
+    await driver.create(python("i-1", "open('seen', 'a').write('x'); print(len(open('seen').read()))\n" + SLEEP))
+    place = await driver.start("i-1")
+    await _printed(driver, "i-1", "1")
+    await driver.stop("i-1", grace_s=5)
+    assert await driver.start("i-1") == place
+    await _printed(driver, "i-1", "2")
+
+
+async def _printed(driver: ProcessDriver, name: str, text: str) -> str:
+    async with asyncio.timeout(DEADLINE_S):
+        while text not in (said := await driver.console(name)):
+            await asyncio.sleep(0.01)
+    return said
+
+
+async def test_the_environment_is_clean(driver: ProcessDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the platform's own")
+    tell = "import json, os; print(json.dumps(dict(os.environ), indent=0))\nprint('end')\n" + SLEEP
+    await driver.create(python("i-1", tell, environment={"COLOUR": "blue"}))
+    place = await driver.start("i-1")
+    told = json.loads((await _printed(driver, "i-1", "end")).partition("end")[0])
+    assert told["HOST"] == place.address
+    assert told["PORT"] == str(place.port or 8080)
+    assert told["COLOUR"] == "blue"
+    assert told["AWS_EC2_METADATA_SERVICE_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert "AWS_SECRET_ACCESS_KEY" not in told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_guest_gains_no_rights_and_no_open_files(driver: ProcessDriver) -> None:
+    tell = (
+        """
+import os
+status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
+print("rights", status["NoNewPrivs"].strip(), "files", len(os.listdir("/proc/self/fd")) - 1, "sigpipe",
+    int(status["SigIgn"], 16) >> 12 & 1, "end")
+"""
+        + SLEEP
+    )
+    await driver.create(python("i-1", tell))
+    await driver.start("i-1")
+    said = await _printed(driver, "i-1", "end")
+    assert said.split()[:4] == ["rights", "1", "files", "3"]
+
+
+async def test_a_kill_is_an_event_with_its_signal(driver: ProcessDriver) -> None:
+    await driver.create(python("i-1", SLEEP))
+    events = driver.events()
+    await driver.start("i-1")
+    await driver.kill("i-1")
+    assert await next_death(events) == Death(exit_code=137, detail="killed by SIGKILL")
+    status = await driver.inspect("i-1")
+    assert status is not None
+    assert (status.phase, status.booted) == (GuestPhase.STOPPED, None)
+
+
+async def test_a_crash_is_noticed_with_its_code(driver: ProcessDriver) -> None:
+    await driver.create(python("i-1", "raise SystemExit(7)"))
+    events = driver.events()
+    await driver.start("i-1")
+    assert (await next_death(events)).exit_code == 7
+
+
+async def test_stop_asks_first_and_then_insists(driver: ProcessDriver) -> None:
+    polite = "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); print('up')\n" + SLEEP
+    stubborn = "import signal; signal.signal(15, signal.SIG_IGN); print('up')\n" + SLEEP
+    for name, program, code in (("i-1", polite, 0), ("i-2", stubborn, 137)):
+        await driver.create(python(name, program))
+        await driver.start(name)
+        await _printed(driver, name, "up")
+        await driver.stop(name, grace_s=5 if code == 0 else 0.1)
+        status = await driver.inspect(name)
+        assert status is not None
+        assert status.death is not None
+        assert status.death.exit_code == code
+
+
+FAMILY = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print("pids", child.pid, os.getpid(), "end")
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("ending", ["kill", "crash", "stop"])
+async def test_what_a_guest_started_ends_with_it(each: ProcessDriver, ending: str) -> None:
+    await each.create(python("i-1", FAMILY))
+    await each.start("i-1")
+    child, guest = (int(text) for text in (await _printed(each, "i-1", "end")).split()[1:3])
+    assert alive(child)
+    if ending == "crash":
+        os.kill(guest, 9)
+    elif ending == "kill":
+        await each.kill("i-1")
+    else:
+        await each.stop("i-1", grace_s=5)
+    await until(lambda: not alive(child), "the child ended")
+
+
+async def test_the_console_keeps_the_last_64_kib_of_a_flood(driver: ProcessDriver, tmp_path: Path) -> None:
+    flood = "import sys\nfor i in range(40000): print('line', i)\nprint('done', file=sys.stderr)\n" + SLEEP
+    await driver.create(python("i-1", flood))
+    await driver.start("i-1")
+    said = await _printed(driver, "i-1", "done")
+    assert len(said) <= 64 * 1024
+    assert "line 39999" in said
+    assert sum(path.stat().st_size for path in tmp_path.rglob("console*")) <= 256 * 1024
+
+
+async def test_a_command_runs_in_the_guest_and_tells_its_code(driver: ProcessDriver) -> None:
+    await driver.create(python("i-1", SLEEP))
+    with pytest.raises(Conflict, match="does not run"):
+        await driver.execute("i-1", ["true"], timeout_s=1)
+    await driver.start("i-1")
+    assert await driver.execute("i-1", ["sh", "-c", "echo in $PORT; exit 3"], timeout_s=5) == 3
+    await _printed(driver, "i-1", "in ")
+    with pytest.raises(InvalidInput, match="no-such-program"):
+        await driver.execute("i-1", ["no-such-program"], timeout_s=5)
+
+
+COMMAND = "sleep 50 & echo started $!; wait"
+
+
+async def test_a_command_ends_at_its_time_with_all_it_started(each: ProcessDriver) -> None:
+    await each.create(python("i-1", SLEEP))
+    await each.start("i-1")
+    assert await each.execute("i-1", ["sh", "-c", COMMAND], timeout_s=0.3) == 137
+    child = int((await _printed(each, "i-1", "started")).split()[1])
+    await until(lambda: not alive(child), "the command's child ended")
+    status = await each.inspect("i-1")
+    assert status is not None
+    assert status.phase is GuestPhase.RUNNING
+
+
+async def test_a_command_ends_when_it_is_cancelled_or_its_guest_dies(each: ProcessDriver) -> None:
+    await each.create(python("i-1", SLEEP))
+    await each.start("i-1")
+    first = asyncio.create_task(each.execute("i-1", ["sh", "-c", COMMAND], timeout_s=60))
+    child = int((await _printed(each, "i-1", "started")).split()[1])
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await until(lambda: not alive(child), "the cancelled command's child ended")
+    second = asyncio.create_task(each.execute("i-1", ["sleep", "60"], timeout_s=60))
+    await asyncio.sleep(0.1)
+    await each.kill("i-1")
+    assert await second == 137
+
+
+async def test_what_cannot_boot_is_refused_in_words(driver: ProcessDriver) -> None:
+    spec = python("i-1", SLEEP)
+    for boot, words in (
+        (Boot(), "names no command"),
+        (Boot(command=("no-such-program",)), "no program of this machine"),
+        (Boot(command=(sys.executable,), user="nobody"), "asks for user nobody"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            await driver.create(replace(spec, boot=boot))
+    with pytest.raises(NotFound, match="i-9"):
+        await driver.start("i-9")
+
+
+async def test_verbs_for_guests_that_are_not_there_do_nothing(driver: ProcessDriver) -> None:
+    await driver.stop("i-9", grace_s=1)
+    await driver.kill("i-9")
+    await driver.remove("i-9")
+    assert await driver.stats("i-9") is None
+
+
+async def test_a_cancelled_start_leaves_nothing_that_remove_does_not_remove(driver: ProcessDriver) -> None:
+    await driver.create(python("i-1", SLEEP))
+    start = asyncio.create_task(driver.start("i-1"))
+    await asyncio.sleep(0.005)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    await driver.remove("i-1")
+    assert await driver.list_guests() == ()
+
+
+async def test_guests_are_found_again_stopped_by_a_later_run(context: DriverContext) -> None:
+    before = ProcessDriver(context)
+    await before.open()
+    await before.create(python("i-1", SLEEP))
+    place = await before.start("i-1")
+    await before.resize("i-1", limits(memory_mib=128))
+    await before.close(remove=False)
+    after = ProcessDriver(context)
+    await after.open()
+    [status] = await after.list_guests()
+    assert (status.instance_id, status.phase) == ("i-1", GuestPhase.STOPPED)
+    assert await after.start("i-1") == place
+    await after.close(remove=True)
+    assert not (context.state_dir / "process").exists()

@@ -1,0 +1,121 @@
+"""Guests end with their platform, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import pytest
+from process_guests import DEADLINE_S, python, until
+
+from vmhost.drivers.base import DriverContext
+from vmhost.drivers.process import launch, orphans
+from vmhost.drivers.process.driver import ProcessDriver
+from vmhost.model.guest import GuestPhase
+
+PROGRAM = Path(__file__).with_name("platform_program.py")
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs."""
+    return launch.started(pid) is not None
+
+
+@pytest.mark.parametrize(("wall", "loop"), [("best", "uvloop"), ("watched", "uvloop"), ("watched", "asyncio")])
+async def test_a_killed_platform_takes_its_guests_along(context: DriverContext, wall: str, loop: str) -> None:
+    platform = await asyncio.create_subprocess_exec(
+        sys.executable, str(PROGRAM), str(context.state_dir), wall, loop, stdout=PIPE
+    )
+    assert platform.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        told = (await platform.stdout.readline()).split()
+    guest, child = int(told[1]), int(told[2])
+    assert alive(guest)
+    assert alive(child)
+    platform.send_signal(signal.SIGKILL)
+    await platform.wait()
+    began = time.monotonic()
+    await until(lambda: not alive(guest), "the guest ended")
+    await until(lambda: not alive(child), "the guest's child ended")
+    assert time.monotonic() - began < 5
+    await _nothing_runs_for_the_next(context)
+
+
+async def _nothing_runs_for_the_next(context: DriverContext) -> None:
+    after = ProcessDriver(context)
+    await after.open()
+    [status] = await after.list_guests()
+    assert (status.instance_id, status.phase) == ("i-1", GuestPhase.STOPPED)
+    await after.close(remove=True)
+
+
+@pytest.fixture
+def stray() -> subprocess.Popen[bytes]:
+    """A program that outlived whoever started it."""
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+
+
+def _write_record(folder: Path, pid: int, started: str | None, boot: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"i-1.{pid}"
+    path.write_text(json.dumps({"pid": pid, "started": started, "boot": boot, "doors": []}))
+    return path
+
+
+async def test_a_survivor_of_an_earlier_run_is_ended_at_the_next(
+    context: DriverContext, stray: subprocess.Popen[bytes]
+) -> None:
+    record = _write_record(context.state_dir / "process" / "alive", stray.pid, launch.started(stray.pid), launch.boot())
+    driver = ProcessDriver(context)
+    await driver.open()
+    assert stray.wait(timeout=DEADLINE_S) == -signal.SIGKILL
+    assert not record.exists()
+    await driver.close(remove=True)
+
+
+@pytest.mark.parametrize("lie", ["another start", "another boot"])
+def test_a_recycled_process_id_is_nobody_of_ours(tmp_path: Path, stray: subprocess.Popen[bytes], lie: str) -> None:
+    started = "12345" if lie == "another start" else launch.started(stray.pid)
+    boot = "an earlier life" if lie == "another boot" else launch.boot()
+    _write_record(tmp_path, stray.pid, started, boot)
+    assert orphans.end_all(tmp_path) == 1
+    assert stray.poll() is None
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(stray.pid, signal.SIGKILL)
+    stray.wait(timeout=DEADLINE_S)
+
+
+def test_records_that_are_not_whole_are_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "i-1.77").write_text('{"pid": 7')
+    (tmp_path / "i-1.78.new").write_text("{}")
+    assert orphans.end_all(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == [tmp_path / "i-1.78.new"]
+
+
+def test_a_guest_whose_platform_is_gone_before_it_begins_does_not_begin(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    late = subprocess.Popen(
+        [sys.executable, "-I", "-S", launch.__file__, "1", str(tmp_path / "i-1"), str(writing), "[]", "sleep", "60"],
+        pass_fds=(writing,),
+    )
+    os.close(writing)
+    assert late.wait(timeout=DEADLINE_S) == 125
+    os.close(reading)
+
+
+async def test_closing_twice_or_unopened_is_fine(context: DriverContext) -> None:
+    driver = ProcessDriver(context)
+    await driver.close(remove=True)
+    await driver.open()
+    await driver.create(python("i-1", "import time; time.sleep(60)"))
+    await driver.start("i-1")
+    await driver.close(remove=True)
+    await driver.close(remove=True)

@@ -1,0 +1,155 @@
+"""What holds a guest in: groups that really limit, and a watcher where there are none."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from process_guests import DEADLINE_S, limits, python
+from test_process_driver import SLEEP, _printed, next_death
+
+from vmhost.drivers.cgroups import Groups
+from vmhost.drivers.process.driver import ProcessDriver
+from vmhost.drivers.process.group_wall import GroupWall
+from vmhost.model.guest import Death
+from vmhost.model.host import Host
+
+HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.5, memory_mib=512, pids=100)
+EAT = """
+import time
+eaten = []
+while True:
+    eaten.append(bytearray(4 << 20)); time.sleep(0.002)
+"""
+FORK = """
+import os, time
+made = 0
+try:
+    while made < 200:
+        if os.fork() == 0:
+            time.sleep(60)
+        made += 1
+except BlockingIOError:
+    pass
+print("made", made, "end", flush=True)
+time.sleep(60)
+"""
+
+
+async def test_a_group_ends_a_guest_above_its_memory(walled: ProcessDriver) -> None:
+    await walled.create(python("i-1", EAT, memory_mib=48))
+    events = walled.events()
+    await walled.start("i-1")
+    assert await next_death(events) == Death(exit_code=137, oom=True, detail="above its memory limit of 48 MiB")
+
+
+async def test_the_watcher_ends_a_guest_above_its_memory_and_says_so(watched: ProcessDriver) -> None:
+    await watched.create(python("i-1", EAT, memory_mib=48))
+    events = watched.events()
+    await watched.start("i-1")
+    assert await next_death(events) == Death(
+        exit_code=137, oom=True, detail="above its memory limit of 48 MiB (watched)"
+    )
+
+
+async def test_a_restarted_guest_is_not_blamed_for_its_earlier_hunger(walled: ProcessDriver) -> None:
+    await walled.create(
+        python("i-1", f"import os\nif not os.path.exists('x'):\n open('x', 'w')\n{_indent(EAT)}{SLEEP}")
+    )
+    await walled.resize("i-1", limits(memory_mib=48))
+    events = walled.events()
+    await walled.start("i-1")
+    assert (await next_death(events)).oom
+    await walled.start("i-1")
+    await walled.kill("i-1")
+    assert await next_death(events) == Death(exit_code=137, detail="killed by SIGKILL")
+
+
+def _indent(program: str) -> str:
+    return "".join(f" {line}\n" for line in program.strip().splitlines())
+
+
+async def test_a_group_bounds_the_processes_of_a_guest(walled: ProcessDriver) -> None:
+    await walled.create(python("i-1", FORK, pids=20))
+    await walled.start("i-1")
+    assert int((await _printed(walled, "i-1", "end")).split()[1]) == 19
+    used = await walled.stats("i-1")
+    assert used is not None
+    assert used.pids == 20
+    await walled.kill("i-1")
+
+
+async def test_a_command_in_a_guest_is_behind_its_wall_too(walled: ProcessDriver) -> None:
+    await walled.create(python("i-1", SLEEP, memory_mib=48))
+    await walled.start("i-1")
+    program = python("i-1", EAT).boot.command
+    assert await walled.execute("i-1", program, timeout_s=DEADLINE_S) == 137
+
+
+async def test_resizing_moves_the_wall_of_a_running_guest(walled: ProcessDriver) -> None:
+    await walled.create(python("i-1", EAT.replace("0.002", "0.05"), memory_mib=1024))
+    events = walled.events()
+    await walled.start("i-1")
+    await walled.resize("i-1", limits(memory_mib=40))
+    assert (await next_death(events)).detail == "above its memory limit of 40 MiB"
+
+
+async def test_guests_share_their_hosts_wall(walled: ProcessDriver) -> None:
+    await walled.prepare_hosts([replace(HOST, memory_mib=64)])
+    await walled.create(python("i-1", EAT, memory_mib=512))
+    events = walled.events()
+    await walled.start("i-1")
+    assert (await next_death(events)).oom
+    await walled.prepare_hosts([HOST])
+
+
+SPIN = (
+    "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass\nprint(time.process_time(), 'end')\n"
+)
+
+
+@pytest.mark.parametrize("cpu_wall", [False, True])
+async def test_a_hosts_cpu_is_a_wall_and_a_guests_only_where_asked_for(walled: ProcessDriver, cpu_wall: bool) -> None:
+    wall = GroupWall(Groups.detect(), cloud_group="glasscloud-test-cpu", cpu_wall=cpu_wall)
+    await wall.prepare([HOST])
+    spec = python("i-1", SPIN.format(0.4) + SLEEP)
+    spec = replace(spec, limits=replace(spec.limits, cpu_quota_cores=0.2))
+    walled._wall_built = wall
+    await walled.create(spec)
+    await walled.start("i-1")
+    used = float((await _printed(walled, "i-1", "end")).split()[0])
+    assert used < (0.16 if cpu_wall else 0.32)
+    if not cpu_wall:
+        assert used > 0.1
+    await walled.remove("i-1")
+    await wall.close(remove=True)
+
+
+async def test_the_screen_is_told_what_holds(walled: ProcessDriver, watched: ProcessDriver) -> None:
+    held, seen = walled.capabilities(), watched.capabilities()
+    assert held.stands_for == "plain processes on one OS"
+    names = ("crash", "cpu", "memory", "pids", "host")
+    assert [held.of(name).enforced for name in names] == [True, False, True, True, True]
+    assert [seen.of(name).enforced for name in names] == [True, False, False, False, False]
+    assert "watched" in seen.of("memory").why
+    assert "GLASSCLOUD_PROCESS_CPU_WALL" in held.of("cpu").why
+
+
+async def test_cpu_time_never_goes_back(watched: ProcessDriver) -> None:
+    await watched.create(python("i-1", SLEEP))
+    await watched.start("i-1")
+    seen = []
+    spin = asyncio.create_task(
+        watched.execute("i-1", python("i-1", SPIN.format(0.3)).boot.command, timeout_s=DEADLINE_S)
+    )
+    while not spin.done():
+        used = await watched.stats("i-1")
+        assert used is not None
+        seen.append(used.cpu_seconds)
+        await asyncio.sleep(0.02)
+    used = await watched.stats("i-1")
+    assert used is not None
+    seen.append(used.cpu_seconds)
+    assert seen == sorted(seen)
+    assert seen[-1] > 0.1
