@@ -1,0 +1,133 @@
+"""The front end beside nginx: requests per CPU-second of its own process, the upstream an nginx on the other core.
+
+nginx passes each request to one upstream; the front end asks two shards, merges, and writes the trace. So a fifth of
+nginx is a good figure; half of it would be a miracle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bench.figures import Figure, Missing, at_least, spread
+from bench.machines import cpu_seconds, first_answer
+from vmhost.base.web import listen
+
+ROUNDS = 3
+SECONDS = 4
+CONNECTIONS = 32
+_HITS = 10
+_TARGET = "/search?q=hypervisor&format=json"
+
+
+async def run() -> list[Figure]:
+    """The median ratio of three rounds, nginx and the front end in turn."""
+    nginx, wrk = shutil.which("nginx") or "/usr/sbin/nginx", shutil.which("wrk")
+    if not Path(nginx).exists() or wrk is None:
+        raise Missing("needs nginx and wrk (apt install nginx-light wrk)")
+    if (os.cpu_count() or 1) < 2 or not hasattr(os, "sched_setaffinity"):
+        raise Missing("needs Linux with two cores")
+    with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
+        first, second, proxy, ours = free_ports(4)
+        async with (
+            _started(nginx, *_nginx(Path(folder), "leaf", _leaf(first, second)), core=1) as leaf,
+            _started(nginx, *_nginx(Path(folder), "proxy", _proxy(proxy, first)), core=0) as peer,
+            _started(
+                sys.executable, "-m", "bench.frontend_child", *map(str, (ours, first, second)), core=0
+            ) as front_end,
+        ):
+            await asyncio.gather(*(first_answer("127.0.0.1", port) for port in (first, proxy, ours)))
+            assert leaf.returncode is None
+            rounds = [(await _rate(wrk, ours, front_end.pid), await _rate(wrk, proxy, peer.pid)) for _ in range(ROUNDS)]
+    ratios = [a / b for a, b in rounds]
+    detail = (
+        f"front end {spread([a for a, _ in rounds])}, nginx {spread([b for _, b in rounds])} requests per CPU-second"
+    )
+    return [at_least("front end with 2 shards, beside nginx proxy_pass", statistics.median(ratios), 0.12, "x", detail)]
+
+
+async def _rate(wrk: str, port: int, pid: int) -> float:
+    """Requests per CPU-second of one process under closed-loop load."""
+    before = cpu_seconds(pid)
+    load = await asyncio.create_subprocess_exec(
+        *["taskset", "-c", "1", wrk, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", f"http://127.0.0.1:{port}{_TARGET}"],
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(SECONDS + 20):
+        output, _ = await load.communicate()
+    text = output.decode()
+    if "Non-2xx" in text:
+        raise RuntimeError(f"port {port} gave errors under load:\n{text}")
+    requests = next(int(line.split()[0]) for line in text.splitlines() if " requests in " in line)
+    return requests / (cpu_seconds(pid) - before)
+
+
+@contextlib.asynccontextmanager
+async def _started(*command: str, core: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A program on one core while the context lasts."""
+    process = await asyncio.create_subprocess_exec("taskset", "-c", str(core), *command)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        async with asyncio.timeout(10):
+            await process.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        return [stack.enter_context(listen("127.0.0.1", 0)).getsockname()[1] for _ in range(count)]
+
+
+def _nginx(folder: Path, name: str, http: str) -> list[str]:
+    """Arguments for a single-process nginx of its own, in the foreground."""
+    home = folder / name
+    home.mkdir()
+    paths = "".join(
+        f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config = home / "nginx.conf"
+    config.write_text(
+        f"daemon off; master_process off; pid {home}/pid; error_log stderr error;\n"
+        f"events {{ worker_connections 1024; }}\n"
+        f"http {{ access_log off; keepalive_requests 1000000;\n{paths}{http}\n}}\n"
+    )
+    return ["-p", str(home), "-c", str(config), "-e", "stderr"]
+
+
+def _leaf(*ports: int) -> str:
+    snippet = [["a hypervisor gives each guest virtual processors, ", False], ["memory", True], [" and disks", False]]
+    hits = [
+        {"id": f"lesson-{n}", "title": f"Lesson {n}", "url": f"/doc/lesson-{n}", "kind": "lesson", "snippet": snippet}
+        for n in range(_HITS)
+    ]
+    scores = [9.5 - n / 2 for n in range(_HITS)]
+    lines = ",\\n".join(
+        json.dumps({**hit, "score": score}, separators=(",", ":")) for hit, score in zip(hits, scores, strict=True)
+    )
+    body = f'{{"query":"hypervisor","total":123,"took_ms":0.4,"partial":false,"hits":[\\n{lines}\\n]}}'
+    listens = "".join(f"listen 127.0.0.1:{port}; " for port in ports)
+    return (
+        f"server {{ {listens} default_type application/json;\n"
+        f'location / {{ add_header X-Hits "123 {" ".join(map(str, scores))}";\n'
+        f'add_header Server-Timing "search;dur=0.41"; add_header X-Instance "i-00000000000000000";\n'
+        f"return 200 '{body}'; }} }}"
+    ).replace("\\n", "\n")
+
+
+def _proxy(port: int, upstream: int) -> str:
+    return (
+        f"upstream leaf {{ server 127.0.0.1:{upstream}; keepalive 64; }}\n"
+        f"server {{ listen 127.0.0.1:{port};\n"
+        f'location / {{ proxy_pass http://leaf; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}'
+    )
