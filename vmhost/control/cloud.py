@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vmhost.api.views import FaultView, Snapshot, StatsView
+from vmhost.api.views import FaultView, StatsView
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.ids import Ids, RandomIds
@@ -27,7 +27,7 @@ from vmhost.control.site import Site
 from vmhost.control.sizing import REGION, split
 from vmhost.control.stats import Meter
 from vmhost.control.templates import Templates
-from vmhost.control.wire import HostView, capability_view, host_view, instance_view
+from vmhost.control.wire import HostView, instance_view
 from vmhost.drivers.base import Driver
 from vmhost.model.fleet import Fleet, LaunchTemplate
 from vmhost.model.guest import Capabilities
@@ -233,20 +233,6 @@ class Cloud:
     def fleet_trouble(self, fleet_id: str) -> str:
         """Why the fleet's last launch did not succeed; empty when it did."""
         return self._fleets.trouble(fleet_id)
-
-    def snapshot(self) -> Snapshot:
-        """The whole cloud at this moment, as readers outside get it."""
-        capabilities = self.capabilities()
-        return Snapshot(
-            cloud=self.settings.name,
-            region=self.region,
-            driver=capabilities.driver,
-            stands_for=capabilities.stands_for,
-            capabilities=tuple(capability_view(item) for item in capabilities.items),
-            overcommit=self.overcommit,
-            hosts=tuple(host_view(view) for view in self.hosts()),
-            instances=tuple(instance_view(one, self.limits(one)) for one in self.instances()),
-        )
 
     def capabilities(self) -> Capabilities:
         """Which walls hold here, and why the others don't."""

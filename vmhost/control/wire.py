@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from vmhost.api.views import InstanceView, LimitsView, ReasonView
 from vmhost.api.views import HostView as HostJson
-from vmhost.api.views import CapabilityView, InstanceView, LimitsView, ReasonView
-from vmhost.model.guest import Capability
 from vmhost.model.host import Host, HostUse
 from vmhost.model.instance import Instance
 from vmhost.model.limits import Limits
@@ -28,11 +27,6 @@ class HostView:
             cpu_cores=max(0.0, round(self.host.cpu_cores - self.used.cpu_cores, 4)),
             memory_mib=max(0, self.host.memory_mib - self.used.memory_mib),
         )
-
-
-def capability_view(capability: Capability) -> CapabilityView:
-    """One wall as readers outside get it."""
-    return CapabilityView(name=capability.name, enforced=capability.enforced, why=capability.why)
 
 
 def host_view(view: HostView) -> HostJson:

@@ -1,0 +1,91 @@
+"""The platform's program: `python -m vmhost`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vmhost import app
+from vmhost.base.errors import CloudError
+from vmhost.base.logs import configure
+from vmhost.base.web import run
+from vmhost.control.cloud import CloudSettings
+from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE, Settings, default_state
+
+EXAMPLES = """\
+examples:
+  python -m vmhost                                 containers if an engine and the image are there, else processes
+  python -m vmhost --driver fake --port 0          no machines at all: to try scripts against the API
+  python -m vmhost --images my-images.toml --hosts 3 --overcommit 2
+  python -m vmhost --state /var/lib/glasscloud --keep --bind 0.0.0.0 --allowed-host vmhost
+  python -m vmhost --sweep                         removes what a killed platform left behind
+
+The keys are made at the first start, in access.json in the state folder, readable by its owner only.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The program's arguments."""
+    one = argparse.ArgumentParser(
+        prog="python -m vmhost",
+        description="A small cloud with an EC2 API. Its instances are containers or processes of this machine.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = one.add_argument
+    add("--driver", choices=DRIVERS, default="auto", help="what an instance is (auto)")
+    add("--port", type=int, default=DEFAULT_PORT, help="where the API listens; 0 takes any (%(default)s)")
+    add("--port-search", action="store_true", help="if the port is taken, take the next free one")
+    add("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
+    add("--allowed-host", action="append", default=[], metavar="NAME", help="another name that callers may call it by")
+    add("--state", type=Path, metavar="DIR", help="keys, records and logs (~/.local/state/glasscloud/NAME/vmhost)")
+    add("--cloud", default="glasscloud", metavar="NAME", help="its name, on every container and network (%(default)s)")
+    add("--images", type=Path, action="append", default=[], metavar="FILE", help="another image catalogue (TOML)")
+    add("--hosts", type=int, default=2, metavar="N", help="logical hosts, one zone each (%(default)s)")
+    add("--overcommit", type=float, default=1.0, metavar="N", help="promise N times what there is (1)")
+    add("--network", metavar="CIDR", help="the instances' network (the first usual one that is free)")
+    add("--open", action="store_true", help="accept any signature, from this machine only")
+    add("--keep", action="store_true", help="containers outlive this program; the next start adopts them")
+    add("--sweep", action="store_true", help="remove everything of this cloud and exit")
+    add("--ready", type=Path, metavar="FILE", help="write a JSON file when it answers")
+    add("--log-json", action="store_true", help="log JSON lines")
+    add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(%(default)s)")
+    return one
+
+
+def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    """The settings that the arguments mean. Raises InvalidInput."""
+    return Settings(
+        driver=arguments.driver,
+        bind=arguments.bind,
+        port=arguments.port,
+        port_search=arguments.port_search,
+        state=arguments.state or default_state(arguments.cloud, environ),
+        cloud=CloudSettings(name=arguments.cloud, hosts=arguments.hosts, overcommit=arguments.overcommit),
+        images=tuple(arguments.images),
+        image=environ.get(IMAGE_VARIABLE) or DEFAULT_IMAGE,
+        network=arguments.network,
+        open=arguments.open,
+        keep=arguments.keep,
+        ready=arguments.ready,
+        allowed_hosts=frozenset(name.lower() for name in arguments.allowed_host),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the platform until it is told to end. 0 after an orderly end, 1 for an error, 2 for wrong arguments."""
+    arguments = parser().parse_args(argv)
+    configure(json=arguments.log_json, level=arguments.log_level)
+    try:
+        settings = settings_of(arguments, os.environ)
+    except CloudError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return run(lambda: app.sweep(settings) if arguments.sweep else app.run(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

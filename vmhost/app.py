@@ -1,0 +1,223 @@
+"""The composition root: settings in, a platform that answers out. Everything is made here and handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, ip_address
+from pathlib import Path
+
+from vmhost.api.access import Access
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
+from vmhost.base.logs import get_logger
+from vmhost.base.web import listen, serve, url_of, write_ready
+from vmhost.catalogue.images import DEFAULT_CATALOGUE, Placeholders, load_images
+from vmhost.catalogue.types import load_types
+from vmhost.choose import CONTAINER, PROCESS, Choice, choose
+from vmhost.control.cloud import Cloud
+from vmhost.control.sizing import REGION
+from vmhost.drivers.base import Driver, DriverContext
+from vmhost.drivers.registry import make_driver
+from vmhost.ec2.actions.base import ACCOUNT
+from vmhost.ec2.app import make_app
+from vmhost.ec2.auth import Auth
+from vmhost.metadata.facts import InstanceFacts
+from vmhost.metadata.server import InstanceMetadata
+from vmhost.model.image import Image
+from vmhost.model.instance import InstanceState
+from vmhost.settings import AUTO, Settings
+from vmhost.store.store import Store
+
+STORE = "cloud.sqlite"
+ACCESS = "access.json"
+_LOCK = "lock"
+_SWEEP_S = 60.0
+_DRAIN_S = 0.5
+_log = get_logger("platform")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A platform that is up."""
+
+    cloud: Cloud
+    url: str
+    port: int
+    access: Access
+    choice: Choice
+
+
+async def run(settings: Settings) -> None:
+    """Serves until it is cancelled; then removes all of the cloud, or with `keep` leaves its instances."""
+    async with platform(settings) as up:
+        if up.choice.why:
+            _log.info("driver_chosen", driver=up.choice.driver, why=up.choice.why)
+        _log.info("platform_ready", url=up.url, cloud=settings.cloud.name, access=str(settings.state / ACCESS))
+        write_ready(
+            settings.ready,
+            url=up.url,
+            port=up.port,
+            cloud=settings.cloud.name,
+            driver=up.choice.driver,
+            why=up.choice.why,
+            access=str(settings.state / ACCESS),
+        )
+        await asyncio.get_running_loop().create_future()
+
+
+@contextlib.asynccontextmanager
+async def platform(settings: Settings) -> AsyncIterator[Platform]:
+    """A platform while the context lasts. Raises CloudErrors that say what stands in the way."""
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(held(settings.state))
+        sock = listen(settings.bind, settings.port, search=settings.port_search)
+        stack.callback(sock.close)
+        images = catalogue(settings)
+        choice = await choose(settings.driver, images)
+        metadata = InstanceMetadata(lambda instance_id: _facts(cloud, instance_id))
+        stack.push_async_callback(metadata.close)
+        driver = make_driver(choice.driver, _context(settings, metadata))
+        store = stack.enter_context(Store(settings.state / STORE))
+        cloud = Cloud(driver=driver, store=store, types=load_types().types, images=images, settings=settings.cloud)
+        stack.push_async_callback(_close, cloud, driver, keep=settings.keep)
+        await cloud.open()
+        access = _access(settings.state / ACCESS, url_of(sock))
+        auth = Auth(
+            credentials=access.credentials,
+            allowed_hosts=settings.allowed_hosts,
+            open=settings.open,
+            from_guest=lambda peer: _is_guest(cloud, settings.network, peer),
+        )
+        port = int(sock.getsockname()[1])
+        url = await stack.enter_async_context(serve(make_app(cloud, auth), sock, drain_s=_DRAIN_S))
+        yield Platform(cloud=cloud, url=url, port=port, access=access, choice=choice)
+
+
+async def sweep(settings: Settings) -> None:
+    """Removes everything of the cloud that a platform left behind, in every engine that answers.
+
+    Raises Conflict while a platform runs on the same folder."""
+    with held(settings.state):
+        names = (PROCESS, CONTAINER) if settings.driver == AUTO else (settings.driver,)
+        metadata = InstanceMetadata(lambda _: None)
+        for name in names:
+            try:
+                await _sweep_one(make_driver(name, _context(settings, metadata)))
+            except CloudError as error:
+                if settings.driver != AUTO:
+                    raise
+                _log.info("nothing_to_sweep", driver=name, why=error.message)
+        path = settings.state / STORE
+        if path.exists():
+            with Store(path) as store:
+                store.clear()
+
+
+@contextlib.contextmanager
+def held(state: Path) -> Iterator[None]:
+    """The state folder as ours alone, made if it is not there. Raises Conflict when another platform has it."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InvalidInput(
+            f"state folder {state} cannot be used ({error.strerror}); choose one with --state"
+        ) from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(
+                f"a platform runs on {state} already; stop it or choose another folder with --state"
+            ) from None
+        yield
+    finally:
+        os.close(fd)
+
+
+def catalogue(settings: Settings) -> tuple[Image, ...]:
+    """The platform's own images and those of the settings."""
+    placeholders = Placeholders(
+        python=sys.executable, image=settings.image, architecture="arm64" if _is_arm() else "x86_64"
+    )
+    return load_images((DEFAULT_CATALOGUE, *settings.images), placeholders)
+
+
+def _is_arm() -> bool:
+    return os.uname().machine in ("arm64", "aarch64")
+
+
+def _context(settings: Settings, metadata: InstanceMetadata) -> DriverContext:
+    return DriverContext(
+        cloud=settings.cloud.name, state_dir=settings.state, metadata=metadata, network_cidr=settings.network
+    )
+
+
+def _access(path: Path, url: str) -> Access:
+    """The access file's keys at today's address; made at the first start."""
+    try:
+        access = replace(Access.load(path, environ={}), endpoint=_reachable(url))
+    except NotFound:
+        access = Access.fresh(_reachable(url), REGION)
+    access.save(path)
+    return access
+
+
+def _reachable(url: str) -> str:
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+async def _close(cloud: Cloud, driver: Driver, *, keep: bool) -> None:
+    if keep and not driver.capabilities().of("keep").enforced:
+        _log.warning("instances_not_kept", why=driver.capabilities().of("keep").why)
+    await cloud.close(remove=not keep)
+
+
+async def _sweep_one(driver: Driver) -> None:
+    try:
+        async with asyncio.timeout(_SWEEP_S):
+            await driver.open()
+    finally:
+        async with asyncio.timeout(_SWEEP_S):
+            await driver.close(remove=True)
+
+
+def _is_guest(cloud: Cloud, network: str | None, peer: str) -> bool:
+    """Whether the address is an instance's own (one shared with this machine has a port beside it)."""
+    if network is not None and ip_address(peer) in IPv4Network(network):
+        return True
+    return any(
+        one.address == peer and one.port is None and not ip_address(peer).is_loopback
+        for one in cloud.instances()
+        if one.state is not InstanceState.TERMINATED
+    )
+
+
+def _facts(cloud: Cloud, instance_id: str) -> InstanceFacts | None:
+    """What an instance may know of itself; None once it is gone."""
+    try:
+        instance = cloud.instance(instance_id)
+    except NotFound:
+        return None
+    images = {image.id: image for image in cloud.images()}
+    image = images.get(instance.image_id)
+    return InstanceFacts(
+        instance_id=instance.id,
+        instance_type=instance.type_name,
+        image_id=instance.image_id,
+        zone=instance.zone,
+        region=cloud.region,
+        address=instance.address,
+        architecture=image.architecture if image else "x86_64",
+        reservation_id=instance.reservation_id,
+        launch_index=instance.launch_index,
+        launched_at=instance.launched_at,
+        account_id=ACCOUNT,
+        user_data=instance.user_data,
+        tags=instance.tags,
+    )

@@ -1,0 +1,43 @@
+"""Which driver `auto` means on this machine, and the sentence that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from vmhost.model.image import Image
+from vmhost.settings import AUTO
+
+CONTAINER, PROCESS = "container", "process"
+
+Lacks = Callable[[str], Awaitable[str]]
+"""What the engine lacks to boot a container image now, in words; empty when nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A driver, and why it is this one and how to get the other; nothing to say when somebody chose it."""
+
+    driver: str
+    why: str = ""
+
+
+async def choose(wanted: str, images: Iterable[Image], lacks: Lacks | None = None) -> Choice:
+    """The wanted driver; for `auto`, containers if an engine answers and has every image already, else processes."""
+    if wanted != AUTO:
+        return Choice(driver=wanted)
+    needed = {boot.image for image in images if (boot := image.boots.get(CONTAINER)) and boot.image}
+    for reference in sorted(needed):
+        if why := await (lacks or _lacks)(reference):
+            return Choice(
+                driver=PROCESS,
+                why=f"machines are plain processes: {why}. Containers instead: start a Docker engine, "
+                "docker compose build, then --driver container",
+            )
+    return Choice(driver=CONTAINER, why="machines are containers. Plain processes instead: --driver process")
+
+
+async def _lacks(reference: str) -> str:
+    from vmhost.drivers.container.probe import lacks  # the Docker library, which a chosen process driver never needs
+
+    return await lacks(reference)

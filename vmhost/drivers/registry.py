@@ -1,0 +1,29 @@
+"""Every driver by its name, imported only when it is used: `--driver fake` needs no Docker library.
+
+To add a driver: a package here that obeys `base.Driver`, a line in FACTORIES, a fixture for the contract tests.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from vmhost.base.errors import InvalidInput
+from vmhost.drivers.base import Driver, DriverContext
+
+FACTORIES: Mapping[str, str] = {
+    "container": "vmhost.drivers.container.driver:ContainerDriver",
+    "fake": "vmhost.drivers.fake:make_driver",
+    "process": "vmhost.drivers.process.driver:ProcessDriver",
+}
+"""Module and callable, which takes a DriverContext alone."""
+
+
+def make_driver(name: str, context: DriverContext) -> Driver:
+    """The named driver, not yet open. Raises InvalidInput for a name that is not here."""
+    if name not in FACTORIES:
+        raise InvalidInput(f"driver {name!r} is not known; expected one of {', '.join(FACTORIES)}")
+    module, _, attribute = FACTORIES[name].partition(":")
+    factory = cast(Callable[[DriverContext], Driver], getattr(importlib.import_module(module), attribute))
+    return factory(context)
