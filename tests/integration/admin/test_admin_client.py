@@ -1,0 +1,180 @@
+"""The platform's own client against the platform: state, events, faults, and every call that the service makes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.integration.ec2.served import IMAGE, Served, served
+from vmhost.api.client import CloudClient
+from vmhost.api.views import CloudEvent, FaultView, InstanceView, Snapshot, StatsView
+from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound, Unauthenticated, Unsupported
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(cloud: Served) -> AsyncIterator[CloudClient]:
+    async with CloudClient(cloud.access) as opened:
+        yield opened
+
+
+async def running(client: CloudClient, count: int = 1, **tags: str) -> list[InstanceView]:
+    """So many new instances, once they run."""
+    made = await client.run_instances(image_id=IMAGE, type_name="t3.nano", count=count, tags=tags)
+    wanted = {"instance-id": [instance.id for instance in made], "instance-state-name": ["running"]}
+    async with asyncio.timeout(5):
+        while len(found := await client.describe_instances(wanted)) < count:
+            await asyncio.sleep(0.01)
+    return list(found)
+
+
+async def follow(client: CloudClient, seen: list[CloudEvent], until: Callable[[CloudEvent], bool]) -> None:
+    """Collects events until one is as wanted."""
+    async with asyncio.timeout(10), aclosing(client.events()) as events:
+        async for event in events:
+            seen.append(event)
+            if until(event):
+                return
+
+
+async def test_the_status_tells_the_whole_cloud(client: CloudClient) -> None:
+    instances = await running(client, 2, role="leaf")
+    snapshot = await client.status()
+    assert (snapshot.cloud, snapshot.region, snapshot.driver) == ("glasscloud", "us-east-1", "fake")
+    assert [(host.id, host.zone) for host in snapshot.hosts] == [("host-a", "us-east-1a"), ("host-b", "us-east-1b")]
+    assert sum(host.memory_used_mib for host in snapshot.hosts) == 2 * 512
+    assert {capability.enforced for capability in snapshot.capabilities} == {False}
+    told = {instance.id: instance for instance in snapshot.instances}
+    for instance in instances:
+        whole = told[instance.id]
+        assert whole.limits is not None
+        assert whole.limits.memory_mib == 512
+        assert replace(whole, generation=None, changed_at=None, limits=None) == replace(
+            instance, launched_at=whole.launched_at
+        )
+
+
+async def test_a_death_travels_from_the_fault_to_every_watcher(client: CloudClient) -> None:
+    (instance,) = await running(client)
+    seen: list[CloudEvent] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            follow(client, seen, lambda event: isinstance(event, InstanceView) and event.state == "stopped")
+        )
+        async with asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0.01)
+        fault = await client.kill(instance.id)
+    assert (fault.fault, fault.instance_id, fault.phase) == ("kill", instance.id, "begun")
+    assert isinstance(seen[0], Snapshot)
+    phases = [event.phase for event in seen if isinstance(event, FaultView) and event.fault_id == fault.fault_id]
+    assert phases == ["begun", "ended"]
+    last = seen[-1]
+    assert isinstance(last, InstanceView)
+    assert last.reason is not None
+    assert last.reason.code.startswith("Server.")
+    assert last.generation is not None
+    assert (await client.describe_instances({"instance-state-name": ["stopped"]}))[0].reason == last.reason
+
+
+async def test_use_is_measured_while_someone_watches(client: CloudClient) -> None:
+    (instance,) = await running(client)
+    seen: list[CloudEvent] = []
+
+    def measured(event: CloudEvent) -> bool:
+        return isinstance(event, StatsView) and instance.id in [use.id for use in event.instances]
+
+    await follow(client, seen, measured)
+    assert measured(seen[-1])
+
+
+async def test_a_hog_is_bounded_and_says_when_it_begins(client: CloudClient) -> None:
+    (instance,) = await running(client)
+    fault = await client.hog_cpu(instance.id, seconds=0.1, workers_per_vcpu=1)
+    assert (fault.fault, fault.phase) == ("cpu_hog", "begun")
+    with pytest.raises(InvalidInput, match="60"):
+        await client.hog_cpu(instance.id, seconds=3600)
+    with pytest.raises(NotFound):
+        await client.kill("i-00000000000000000")
+
+
+async def test_templates_and_fleets_are_made_changed_and_ended(client: CloudClient, cloud: Served) -> None:
+    template = await client.create_launch_template(
+        "leaf-0", image_id=IMAGE, type_name="t3.nano", user_data=b'{"shard": 0}', instance_tags={"shard": "0"}
+    )
+    assert [one.id for one in await client.describe_launch_templates({"launch-template-name": ["leaf-0"]})] == [
+        template.id
+    ]
+    fleet_id = await client.create_fleet(
+        template_id=template.id, target=2, tags={"service": "search"}, client_token="shard-0"
+    )
+    again = await client.create_fleet(
+        template_id=template.id, target=2, tags={"service": "search"}, client_token="shard-0"
+    )
+    assert again == fleet_id
+
+    async def alive(count: int) -> tuple[InstanceView, ...]:
+        wanted = {"tag:shard": ["0"], "instance-state-name": ["running"]}
+        async with asyncio.timeout(5):
+            while len(found := await client.describe_instances(wanted)) != count:
+                await asyncio.sleep(0.01)
+        return found
+
+    found = await alive(2)
+    assert {instance.fleet for instance in found} == {fleet_id}
+    assert {instance.host for instance in found} == {"host-a", "host-b"}
+    assert {instance.user_data for instance in cloud.cloud.instances()} == {b'{"shard": 0}'}
+    assert set(await client.fleet_instances(fleet_id)) == {instance.id for instance in found}
+    (fleet,) = await client.describe_fleets([fleet_id])
+    assert (fleet.state, fleet.target, fleet.fulfilled, fleet.tags) == ("active", 2, 2.0, {"service": "search"})
+    assert (fleet.template_id, fleet.template_version, fleet.trouble) == (template.id, "1", "")
+    await client.modify_fleet(fleet_id, target=3)
+    await alive(3)
+    await client.delete_fleets([fleet_id])
+    await alive(0)
+    with pytest.raises(NotFound):
+        await client.delete_fleets(["fleet-0123456789abcdef0"])
+    await client.delete_launch_template(template.id)
+    with pytest.raises(NotFound):
+        await client.delete_launch_template(template.id)
+
+
+async def test_instances_stop_start_reboot_and_end(client: CloudClient) -> None:
+    (instance,) = await running(client)
+    (change,) = await client.stop_instances([instance.id])
+    assert (change.id, change.previous) == (instance.id, "running")
+    async with asyncio.timeout(5):
+        while (await client.describe_instances({"instance-id": [instance.id]}))[0].state != "stopped":
+            await asyncio.sleep(0.01)
+    with pytest.raises(Conflict) as caught:
+        await client.reboot_instances([instance.id])
+    assert caught.value.code == "IncorrectInstanceState"
+    await client.start_instances([instance.id])
+    await client.terminate_instances([instance.id])
+
+
+async def test_refusals_come_back_as_the_errors_that_they_were(client: CloudClient, cloud: Served) -> None:
+    with pytest.raises(NoCapacity, match="overcommit"):
+        await client.run_instances(image_id=IMAGE, type_name="t3.2xlarge", count=400)
+    with pytest.raises(NotFound):
+        await client.terminate_instances(["i-00000000000000000"])
+    with pytest.raises(InvalidInput):
+        await client.describe_instances({"colour": ["red"]})
+    with pytest.raises(Unsupported):
+        await client._transport.action("DescribeVpcs", {})
+    stranger = replace(cloud.access, secret_access_key="guess")
+    async with CloudClient(stranger) as locked_out:
+        with pytest.raises(Unauthenticated):
+            await locked_out.status()
+        with pytest.raises(Unauthenticated):
+            await anext(aiter(locked_out.events()))
