@@ -1,0 +1,305 @@
+"""The Docker engine, off the event loop. The only module that knows docker's SDK and its exceptions.
+
+Every call runs in a bounded pool of threads under a deadline and raises only CloudErrors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import docker
+import docker.errors
+import docker.tls
+import docker.utils
+import requests.exceptions
+import urllib3.exceptions
+
+from vmhost.base.engines import EngineCandidate, TlsFiles
+from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound, Unavailable
+from vmhost.drivers.container.reading import (
+    Container,
+    EngineInfo,
+    Network,
+    read_container,
+    read_info,
+    read_network,
+)
+
+T = TypeVar("T")
+
+_sdk: Any = docker
+"""The SDK has no types."""
+
+_THREADS = 24
+_DEADLINE_S = 30.0
+_CONNECT_DEADLINE_S = 5.0
+_OLDEST_API = "1.41"
+
+
+class Engine:
+    """One engine that answered. Containers are named by id or name; unknown ones raise NotFound."""
+
+    def __init__(self, candidate: EngineCandidate, client: Any) -> None:
+        self.candidate = candidate
+        self._client = client
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
+
+    @classmethod
+    async def connect(cls, candidates: Sequence[EngineCandidate]) -> Engine:
+        """The first candidate that answers. Raises Unavailable saying what was tried and how to mend it."""
+        failures: list[str] = []
+        for candidate in candidates:
+            try:
+                async with asyncio.timeout(_CONNECT_DEADLINE_S * 2):
+                    return cls(candidate, await asyncio.to_thread(_connect, candidate))
+            except TimeoutError:
+                failures.append(f"{candidate.source} ({candidate.url}): no answer")
+            except CloudError as error:
+                failures.append(f"{candidate.source} ({candidate.url}): {error}")
+        if not failures:
+            raise Unavailable("no Docker engine was found; install and start one, or choose the process driver")
+        raise Unavailable(f"no Docker engine answers: {'; '.join(failures)}; start it or set DOCKER_HOST")
+
+    async def close(self) -> None:
+        """Ends the threads and connections; nothing of the engine's is touched."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    async def _call(self, subject: str, work: Callable[[], T], *, deadline_s: float = _DEADLINE_S) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await loop.run_in_executor(self._threads, _translated, subject, work)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"{subject}: the engine did not answer within {deadline_s:.0f} s") from error
+
+    async def info(self) -> EngineInfo:
+        return read_info(await self._call("the engine", self._client.info))
+
+    async def has_image(self, reference: str) -> bool:
+        """Whether the image is there already, without asking any registry."""
+        try:
+            await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
+        except NotFound:
+            return False
+        return True
+
+    async def create(self, name: str, config: Mapping[str, Any]) -> str:
+        """Makes a container from the engine's own JSON shape and gives its id."""
+        made = await self._call(
+            f"container {name}", lambda: self._client.create_container_from_config(dict(config), name)
+        )
+        return str(made["Id"])
+
+    async def inspect(self, container: str) -> Container:
+        return read_container(
+            await self._call(f"container {container}", lambda: self._client.inspect_container(container))
+        )
+
+    async def find(self, *labels: str) -> tuple[Container, ...]:
+        """Every container, running or not, with all these labels ("key=value")."""
+        listed = await self._call(
+            "the engine", lambda: self._client.containers(all=True, filters={"label": list(labels)})
+        )
+        found: list[Container] = []
+        for one in listed:
+            try:
+                found.append(await self.inspect(one["Id"]))
+            except NotFound:
+                continue
+        return tuple(found)
+
+    async def start(self, container: str) -> None:
+        await self._call(f"container {container}", lambda: self._client.start(container))
+
+    async def stop(self, container: str, grace_s: float) -> None:
+        """Asks it to end, then ends it."""
+        whole_s = max(0, round(grace_s))
+        await self._call(
+            f"container {container}",
+            lambda: self._client.stop(container, timeout=whole_s),
+            deadline_s=grace_s + _DEADLINE_S,
+        )
+
+    async def kill(self, container: str) -> None:
+        await self._call(f"container {container}", lambda: self._client.kill(container))
+
+    async def remove(self, container: str) -> None:
+        """Removes it with its anonymous volumes, running or not."""
+        await self._call(f"container {container}", lambda: self._client.remove_container(container, force=True, v=True))
+
+    async def update(self, container: str, resources: Mapping[str, Any]) -> None:
+        """Changes limits, in the engine's own JSON shape: the SDK's own call cannot say the number of processes."""
+
+        def change() -> None:
+            client = self._client
+            response = client._post_json(client._url("/containers/{0}/update", container), data=dict(resources))
+            client._result(response, True)
+
+        await self._call(f"container {container}", change)
+
+    async def stats(self, container: str) -> Mapping[str, Any]:
+        """The engine's statistics of this moment, as it gives them."""
+        found: Mapping[str, Any] = await self._call(
+            f"container {container}", lambda: self._client.stats(container, stream=False, one_shot=True)
+        )
+        return found
+
+    async def logs(self, container: str, lines: int) -> str:
+        text: bytes = await self._call(
+            f"container {container}", lambda: self._client.logs(container, stdout=True, stderr=True, tail=lines)
+        )
+        return text.decode(errors="replace")
+
+    async def execute(self, container: str, command: Sequence[str]) -> str:
+        """Begins a program inside the running container and gives the id under which it is asked for."""
+
+        def begin() -> str:
+            made = self._client.exec_create(container, list(command), stdout=False, stderr=False)
+            self._client.exec_start(made["Id"], detach=True)
+            return str(made["Id"])
+
+        return await self._call(f"container {container}", begin)
+
+    async def executed(self, exec_id: str) -> tuple[int, int | None]:
+        """A begun program's process id in the engine's eyes, and its exit code once it has ended."""
+        found = await self._call("a program inside a guest", lambda: self._client.exec_inspect(exec_id))
+        return int(found.get("Pid") or 0), None if found.get("Running") else found.get("ExitCode")
+
+    async def networks(self) -> tuple[Network, ...]:
+        return tuple(read_network(one) for one in await self._call("the engine", self._client.networks))
+
+    async def create_network(
+        self, name: str, *, subnet: str, pool: str, gateway: str, labels: Mapping[str, str]
+    ) -> str:
+        """Makes a bridge network with no way out. Raises Conflict when the range overlaps another."""
+        ipam = {"Driver": "default", "Config": [{"Subnet": subnet, "IPRange": pool, "Gateway": gateway}]}
+        made = await self._call(
+            f"network {name}",
+            lambda: self._client.create_network(
+                name, driver="bridge", internal=True, ipam=ipam, labels=dict(labels), check_duplicate=True
+            ),
+        )
+        return str(made["Id"])
+
+    async def remove_network(self, network: str) -> None:
+        await self._call(f"network {network}", lambda: self._client.remove_network(network))
+
+    async def connect_network(self, container: str, network: str, address: str | None = None) -> None:
+        """Attaches a container to a network, at the given address or at one that the engine chooses."""
+        await self._call(
+            f"container {container}",
+            lambda: self._client.connect_container_to_network(container, network, ipv4_address=address),
+        )
+
+    async def disconnect_network(self, container: str, network: str) -> None:
+        await self._call(
+            f"container {container}",
+            lambda: self._client.disconnect_container_from_network(container, network, force=True),
+        )
+
+    async def volumes(self, label: str) -> tuple[str, ...]:
+        """The names of the volumes with this label."""
+        found = await self._call("the engine", lambda: self._client.volumes(filters={"label": label}))
+        return tuple(one["Name"] for one in found.get("Volumes") or ())
+
+    async def remove_volume(self, name: str) -> None:
+        await self._call(f"volume {name}", lambda: self._client.remove_volume(name, force=True))
+
+    def open_events(self) -> EventStream:
+        """A stream of containers' starts, deaths and out-of-memory kills from now on. Blocks; for a thread."""
+
+        def begin() -> EventStream:
+            wanted = {"type": ["container"], "event": ["start", "die", "oom"]}
+            return EventStream(self._client.events(decode=True, filters=wanted))
+
+        return _translated("the engine's events", begin)
+
+
+class EventStream:
+    """The engine's events, one JSON object after the other. `close` may be called from another thread."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """Ends when the stream is closed or breaks."""
+        try:
+            yield from self._stream
+        except (OSError, ValueError, *_BROKEN):
+            return
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        except (OSError, AttributeError, docker.errors.DockerException):
+            # A stream that the engine has closed already has no socket left to shut.
+            return
+
+
+_BROKEN = (
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    docker.errors.DockerException,
+    docker.errors.StreamParseError,
+)
+
+
+def _connect(candidate: EngineCandidate) -> Any:
+    def work() -> Any:
+        client = _sdk.APIClient(
+            base_url=candidate.url,
+            version="auto",
+            timeout=_CONNECT_DEADLINE_S,
+            tls=_tls(candidate.tls) if candidate.tls else False,
+            use_ssh_client=candidate.url.startswith("ssh://"),
+            max_pool_size=_THREADS,
+        )
+        if _sdk.utils.version_lt(client.api_version, _OLDEST_API):
+            raise Unavailable(f"its API is {client.api_version}; expected {_OLDEST_API} (Docker 20.10) or newer")
+        client.timeout = _DEADLINE_S * 2
+        return client
+
+    return _translated("the engine", work)
+
+
+def _tls(files: TlsFiles) -> Any:
+    pair = (str(files.certificate), str(files.key)) if files.certificate and files.key else None
+    return _sdk.tls.TLSConfig(client_cert=pair, ca_cert=str(files.ca) if files.ca else None, verify=files.verify)
+
+
+def _translated(subject: str, work: Callable[[], T]) -> T:
+    """Does the work; whatever the SDK raises becomes a CloudError that names the subject."""
+    try:
+        return work()
+    except docker.errors.ImageNotFound as error:
+        raise InvalidInput(f"{subject}: {_said(error)}; expected the image to be on this engine already") from error
+    except docker.errors.APIError as error:
+        raise _kind(error)(f"{subject}: {_said(error)}") from error
+    except requests.exceptions.Timeout as error:
+        raise DeadlineExceeded(f"{subject}: the engine did not answer in time") from error
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise Unavailable(f"{subject}: the engine does not answer ({_first_line(error)})") from error
+    except docker.errors.DockerException as error:
+        raise Unavailable(f"{subject}: {_first_line(error)}") from error
+    except json.JSONDecodeError as error:
+        raise Unavailable(f"{subject}: the engine's answer is no JSON ({error})") from error
+
+
+def _kind(error: docker.errors.APIError) -> type[CloudError]:
+    status = error.response.status_code if error.response is not None else 500
+    # 403 is what the engine answers for "already connected" and for ranges that overlap.
+    by_status: dict[int, type[CloudError]] = {400: InvalidInput, 403: Conflict, 404: NotFound, 409: Conflict}
+    return by_status.get(status, Unavailable if status >= 500 else Internal)
+
+
+def _said(error: docker.errors.APIError) -> str:
+    return str(error.explanation or error).strip()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
