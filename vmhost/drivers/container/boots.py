@@ -1,0 +1,116 @@
+"""From a made container to a guest that can be reached: start, rules, metadata, network, rate, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from vmhost.base.errors import CloudError, Conflict, NotFound
+from vmhost.base.logs import get_logger
+from vmhost.drivers.base import MetadataServer
+from vmhost.drivers.container import settings
+from vmhost.drivers.container.firewall import GuestNetwork
+from vmhost.drivers.container.namespaces import Place
+from vmhost.drivers.container.reading import Container
+from vmhost.drivers.container.site import Site
+from vmhost.model.guest import Booted
+
+_log = get_logger("driver")
+
+
+class Boots:
+    """Knows which boot of each guest has its rules and metadata; forgets nothing that it cannot lay again."""
+
+    def __init__(self, site: Site, metadata: MetadataServer) -> None:
+        self._site = site
+        self._metadata = metadata
+        self._furnished: dict[str, str] = {}
+        self._mbps: dict[str, int] = {}
+
+    async def boot(self, container: Container) -> Booted:
+        """Starts a stopped guest without a network and finishes its boot; a running one's boot is finished only.
+
+        Raises Conflict when the guest's program ended meanwhile."""
+        if not container.running:
+            await self.unplug(container)
+            await self._site.engine.start(container.id)
+            container = await self._site.engine.inspect(container.id)
+        return await self.finish(container)
+
+    async def finish(self, container: Container) -> Booted:
+        """Does what is missing of a running guest's boot and tells where it is."""
+        name = self._site.network.name
+        try:
+            if self._furnished.get(container.instance_id) != container.started_at:
+                await self._furnish(container)
+            if not container.addresses.get(name):
+                await self._plug(container)
+                container = await self._site.engine.inspect(container.id)
+        except NotFound as error:
+            raise await self._ended(container) from error
+        if not container.running:
+            raise await self._ended(container)
+        return Booted(address=container.addresses.get(name) or container.wanted_address)
+
+    async def _furnish(self, container: Container) -> None:
+        network = self._site.network
+        rules = GuestNetwork(network=network.plan.network, gateway=network.plan.gateway, mbps=self._rate(container))
+        # One listener fits; an earlier one goes first.
+        await self._metadata.detach(container.instance_id)
+        listener = await self._site.namespaces.furnish(_place(container), rules)
+        await self._metadata.attach(container.instance_id, listener)
+        self._furnished[container.instance_id] = container.started_at
+
+    async def _plug(self, container: Container) -> None:
+        with contextlib.suppress(Conflict):
+            await self._site.engine.connect_network(container.id, self._site.network.id, container.wanted_address)
+        await self._site.namespaces.shape(_place(container), self._rate(container))
+
+    async def _ended(self, container: Container) -> Conflict:
+        with contextlib.suppress(NotFound):
+            container = await self._site.engine.inspect(container.id)
+        said = f"ended with exit code {container.exit_code} while it booted" if not container.running else "vanished"
+        return Conflict(f"the program of {container.instance_id} {said}; expected it to keep running")
+
+    async def unplug(self, container: Container) -> None:
+        """Takes a stopped guest off its networks, so that its next boot begins without."""
+        for name in container.addresses:
+            with contextlib.suppress(NotFound, Conflict):
+                await self._site.engine.disconnect_network(container.id, name)
+
+    async def adopt(self) -> None:
+        """Gives the running guests of an earlier run their rules and metadata again; those had ended with it."""
+        for container in await self._site.guests():
+            if not container.running:
+                continue
+            try:
+                await self.finish(container)
+            except CloudError as error:
+                _log.warning("adoption_failed", id=container.instance_id, error=error.message)
+
+    async def change_rate(self, container: Container, mbps: int) -> None:
+        """Holds the guest to another rate, now if it runs and at its later boots."""
+        self._mbps[container.instance_id] = mbps
+        if container.running:
+            self._furnished.pop(container.instance_id, None)
+            await self._furnish(container)
+            await self._site.namespaces.shape(_place(container), mbps)
+
+    async def forget(self, instance_id: str, *, removed: bool) -> None:
+        """The guest runs no more: nobody listens for its metadata."""
+        self._furnished.pop(instance_id, None)
+        if removed:
+            self._mbps.pop(instance_id, None)
+        await self._metadata.detach(instance_id)
+
+    async def close(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for instance_id in self._furnished:
+                group.create_task(self._metadata.detach(instance_id))
+
+    def _rate(self, container: Container) -> int:
+        return self._mbps.get(container.instance_id) or settings.rate_of(container.labels)
+
+
+def _place(container: Container) -> Place:
+    return Place(pid=container.pid, container_id=container.id)

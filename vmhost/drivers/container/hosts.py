@@ -1,0 +1,62 @@
+"""A logical host as a parent control group of its guests' containers, where we may write it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from vmhost.base.errors import CloudError, Unsupported
+from vmhost.base.logs import get_logger
+from vmhost.drivers.cgroups import GroupLimits, Groups
+from vmhost.drivers.container.reading import EngineInfo
+from vmhost.model.host import Host
+
+_log = get_logger("driver")
+_REMOVE_TRIES = 20
+_REMOVE_PAUSE_S = 0.05
+
+
+class HostGroups:
+    """The cloud's groups. `why_not` says why there are none; empty when they hold."""
+
+    def __init__(self, *, cloud: str, info: EngineInfo, on_engines_machine: bool) -> None:
+        self._root = f"glasscloud-{cloud}"
+        self._groups: Groups | None = None
+        self._made: set[str] = set()
+        self.why_not = ""
+        if not on_engines_machine:
+            self.why_not = "the engine's control groups are not this machine's"
+        elif info.cgroup_driver != "cgroupfs":
+            self.why_not = f"the engine leaves control groups to {info.cgroup_driver}, which owns the parents' limits"
+        else:
+            try:
+                self._groups = Groups.detect()
+            except Unsupported as error:
+                self.why_not = error.message
+
+    async def prepare(self, hosts: Sequence[Host]) -> None:
+        """Makes a group with its limits for each host; again adjusts them."""
+        if self._groups is None:
+            return
+        for host in hosts:
+            limits = GroupLimits(cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None)
+            await asyncio.to_thread(self._groups.make, f"{self._root}/{host.id}", limits)
+            self._made.add(host.id)
+
+    def parent(self, host_id: str) -> str | None:
+        """The parent group of a guest on this host, as the engine wants it; None where the host has no wall."""
+        return f"/{self._root}/{host_id}" if host_id in self._made else None
+
+    async def remove(self) -> None:
+        """Removes the groups. Guests must be gone; their own groups vanish a moment later."""
+        if self._groups is None:
+            return
+        for _ in range(_REMOVE_TRIES):
+            try:
+                if await asyncio.to_thread(self._groups.remove, self._root):
+                    return
+            except CloudError as error:
+                _log.warning("host_groups_left", error=error.message)
+                return
+            await asyncio.sleep(_REMOVE_PAUSE_S)
+        _log.warning("host_groups_left", group=self._root)

@@ -1,0 +1,17 @@
+"""The labels by which everything of ours in an engine is found again, and by which nothing else is touched."""
+
+from __future__ import annotations
+
+CLOUD = "glasscloud.cloud"
+"""Whose it is: the cloud's name."""
+INSTANCE = "glasscloud.instance"
+HOST = "glasscloud.host"
+ADDRESS = "glasscloud.address"
+"""The guest's address on the instance network, the same at every boot."""
+MBPS = "glasscloud.network_mbps"
+"""The guest's network rate when it was made."""
+ROLE = "glasscloud.role"
+HELPER = "helper"
+"""The role of the container that works in the guests' network namespaces for a control plane without the rights."""
+JOIN = "glasscloud.join"
+"""Whoever carries this with a cloud's name is connected to that cloud's instance network; no more is done to it."""

@@ -1,0 +1,42 @@
+"""What the control plane and its helper say to each other: one JSON object a packet, over a Unix socket. Pure."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from vmhost.base.errors import CloudError, NotFound, Unavailable
+from vmhost.drivers.container.firewall import GuestNetwork
+
+VERSION = 1
+"""The helper says it first; another one means that the image is older or newer than this program."""
+PACKET_BYTES_MAX = 8192
+
+HELLO = json.dumps({"hello": VERSION}).encode()
+
+
+def encode_request(verb: str, pid: int, container_id: str, **facts: Any) -> bytes:
+    return json.dumps({"verb": verb, "pid": pid, "container": container_id, **facts}).encode()
+
+
+def guest_facts(guest: GuestNetwork) -> dict[str, Any]:
+    return {"network": str(guest.network), "gateway": str(guest.gateway), "mbps": guest.mbps}
+
+
+def read_guest(request: dict[str, Any]) -> GuestNetwork:
+    return GuestNetwork(
+        network=IPv4Network(request["network"]), gateway=IPv4Address(request["gateway"]), mbps=int(request["mbps"])
+    )
+
+
+def encode_answer(error: CloudError | None) -> bytes:
+    return json.dumps({"error": error.message, "kind": error.kind} if error else {"done": True}).encode()
+
+
+def raise_if_error(answer: bytes) -> None:
+    """Raises what the helper raised: NotFound as such, all else as Unavailable."""
+    found = json.loads(answer)
+    if "error" in found:
+        kind = NotFound if found.get("kind") == NotFound.kind else Unavailable
+        raise kind(found["error"])

@@ -1,0 +1,197 @@
+"""Work inside a guest's network namespace, done from outside: rules, the metadata listener, rates. Linux only.
+
+Every function blocks for some milliseconds and runs in a thread of its own that enters the namespace and ends there.
+The caller needs SYS_ADMIN, NET_ADMIN and SYS_PTRACE and must see the guest's processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from vmhost.base.errors import CloudError, NotFound, Unavailable
+from vmhost.drivers.container.firewall import LISTENER_PORT, METADATA_ADDRESS, GuestNetwork, ruleset, shaping
+
+TOOLS = ("nft", "tc")
+RIGHTS = {"SYS_ADMIN": 21, "NET_ADMIN": 12, "SYS_PTRACE": 19}
+
+_CLONE_NEWNET = 0x40000000
+_SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFFLAGS = 0x8916, 0x891C, 0x8914
+_IFF_UP_RUNNING = 0x1 | 0x40
+_TOOL_DEADLINE_S = 5.0
+_THREAD_DEADLINE_S = 10.0
+_PATH = f"{os.defpath}:/usr/local/sbin:/usr/sbin:/sbin"
+_KILL_ROUNDS = 5
+
+T = TypeVar("T")
+
+
+def lacking() -> str:
+    """What keeps this process from working in others' namespaces, in words; empty when nothing does."""
+    if missing := [tool for tool in TOOLS if shutil.which(tool, path=_PATH) is None]:
+        return f"{' and '.join(missing)} not installed"
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return "this system is not Linux"
+    line = next((line for line in status.splitlines() if line.startswith("CapEff:")), "CapEff: 0")
+    held = int(line.split()[1], 16)
+    if missing := [name for name, bit in RIGHTS.items() if not held >> bit & 1]:
+        return f"the rights {', '.join(missing)} are missing"
+    return ""
+
+
+def furnish(pid: int, container_id: str, guest: GuestNetwork) -> socket.socket:
+    """Lays the rules and opens the metadata listener in the namespace of the container's process. May be repeated.
+
+    Raises NotFound when the process is gone or is another container's."""
+    return _inside(pid, container_id, lambda: _furnish(guest))
+
+
+def shape(pid: int, container_id: str, mbps: int) -> None:
+    """Holds the guest's network interfaces to a rate, both ways; needs them attached. May be repeated."""
+    _inside(pid, container_id, lambda: _shape(mbps))
+
+
+def _furnish(guest: GuestNetwork) -> socket.socket:
+    _run("nft", "-f", "-", text=ruleset(guest))
+    _give_loopback_address(METADATA_ADDRESS)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((METADATA_ADDRESS, LISTENER_PORT))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise Unavailable(f"the metadata listener could not be opened in a guest: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _shape(mbps: int) -> None:
+    for _, name in socket.if_nameindex():
+        if name != "lo":
+            _run("tc", *shaping(name, mbps))
+
+
+def _give_loopback_address(address: str) -> None:
+    """A second address on lo (an alias); the same again changes nothing."""
+
+    def request(sock: socket.socket, code: int, address: str) -> None:
+        packed = struct.pack("16sH2s4s8x", b"lo:0", socket.AF_INET, b"", socket.inet_aton(address))
+        fcntl.ioctl(sock, code, packed)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            request(sock, _SIOCSIFADDR, address)
+            request(sock, _SIOCSIFNETMASK, "255.255.255.255")
+            fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP_RUNNING))
+        except OSError as error:
+            raise Unavailable(f"the metadata address could not be set in a guest: {error.strerror}") from error
+
+
+def _run(tool: str, *arguments: str, text: str = "") -> None:
+    program = shutil.which(tool, path=_PATH) or tool
+    try:
+        done = subprocess.run(
+            [program, *arguments], input=text, capture_output=True, text=True, timeout=_TOOL_DEADLINE_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{tool} did not run: {error}; expected it to lay a guest's network rules") from error
+    if done.returncode != 0:
+        raise Unavailable(f"{tool} refused a guest's network rules: {done.stderr.strip()[:400]}")
+
+
+def _inside(pid: int, container_id: str, work: Callable[[], T]) -> T:
+    """Does the work in a fresh thread inside the process's network namespace; programs it starts are inside too."""
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    def body() -> None:
+        try:
+            _enter(pid, container_id)
+            results.append(work())
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=body, name=f"netns-{pid}", daemon=True)
+    thread.start()
+    thread.join(_THREAD_DEADLINE_S)
+    if results:
+        return results[0]
+    if not errors:
+        raise Unavailable(
+            f"laying network rules for container {container_id[:12]} took over {_THREAD_DEADLINE_S:.0f} s"
+        )
+    if isinstance(errors[0], CloudError):
+        raise errors[0]
+    raise Unavailable(f"network rules for container {container_id[:12]} failed: {errors[0]}") from errors[0]
+
+
+def _enter(pid: int, container_id: str) -> None:
+    try:
+        namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise NotFound(f"process {pid} of container {container_id[:12]} is gone; expected it to run") from error
+    try:
+        # Asked after the namespace is held: a process id may have passed to another program meanwhile.
+        if not belongs(pid, container_id):
+            raise NotFound(f"process {pid} is not container {container_id[:12]}'s; expected it to run")
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(namespace, _CLONE_NEWNET) != 0:
+            number = ctypes.get_errno()
+            raise Unavailable(f"a guest's network namespace cannot be entered: {os.strerror(number)}")
+    finally:
+        os.close(namespace)
+
+
+def belongs(pid: int, container_id: str) -> bool:
+    """Whether the process runs in the container's control group."""
+    try:
+        return container_id in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
+def end_session(pid: int, container_id: str) -> None:
+    """Kills a program that was started inside a container, with all of its session and all it started there."""
+    for _ in range(_KILL_ROUNDS):
+        living = [one for one in _family(pid) if belongs(one, container_id)]
+        if not living:
+            return
+        for one in living:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+
+
+def _family(pid: int) -> list[int]:
+    """The process, its descendants, and whoever shares its session; those that are dead already left out."""
+    parents: dict[int, int] = {}
+    family = {pid}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] in "ZX":
+            continue
+        one = int(entry.name)
+        parents[one] = int(fields[1])
+        if int(fields[3]) == pid:
+            family.add(one)
+    while grown := {one for one, parent in parents.items() if parent in family} - family:
+        family |= grown
+    return [one for one in family if one in parents]

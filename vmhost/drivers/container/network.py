@@ -1,0 +1,130 @@
+"""The instance network: guests and those who join; no way out of it. Made by us, found again by label."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
+from vmhost.base.logs import get_logger
+from vmhost.drivers.container import labels
+from vmhost.drivers.container.addresses import AddressPlan, free_networks, parse_network, routed_networks
+from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.container.reading import Container, Network
+
+_log = get_logger("driver")
+_REMOVE_TRIES = 20
+_REMOVE_PAUSE_S = 0.1
+
+
+class InstanceNetwork:
+    """One cloud's network on one engine. `open` first."""
+
+    def __init__(self, engine: Engine, *, cloud: str, wanted: str | None, proc: Path = Path("/proc")) -> None:
+        self._engine = engine
+        self._cloud = cloud
+        self._wanted = wanted
+        self._proc = proc
+        self.name = cloud
+        self.id = ""
+        self.plan = AddressPlan(network=IPv4Network("0.0.0.0/0"))
+
+    async def open(self) -> bool:
+        """Finds the network or makes it, and connects those who want to join; tells whether it was made.
+
+        Raises InvalidInput for a wanted range that is in use, Conflict for a network of that name that is not ours
+        or has another range than wanted while guests are on it."""
+        networks = await self._engine.networks()
+        found = next((one for one in networks if one.name == self.name), None)
+        if found is not None and not await self._keeps(found):
+            networks = tuple(one for one in networks if one is not found)
+            found = None
+        if found is None:
+            await self._make(networks)
+        else:
+            self._take(found.id, found.subnets[0])
+        for container in await self._engine.find(f"{labels.JOIN}={self._cloud}"):
+            await self.join(container)
+        return found is None
+
+    async def _keeps(self, found: Network) -> bool:
+        """Whether an existing network serves; one with the wrong range and no guests is removed."""
+        if found.labels.get(labels.CLOUD) != self._cloud:
+            raise Conflict(f"a network {found.name} is here that is not this cloud's; choose another name with --cloud")
+        if self._wanted is None or parse_network(self._wanted) in found.subnets:
+            return bool(found.subnets)
+        if await self._engine.find(f"{labels.CLOUD}={self._cloud}", labels.INSTANCE):
+            raise Conflict(f"network {found.name} has guests at {found.subnets[0]}, not {self._wanted}; end them first")
+        self.id = found.id
+        await self.remove()
+        return False
+
+    async def _make(self, networks: tuple[Network, ...]) -> None:
+        used = [subnet for one in networks for subnet in one.subnets] + self._routes()
+        refusals: list[str] = []
+        for candidate in free_networks(self._wanted, used):
+            plan = AddressPlan(network=candidate)
+            try:
+                made = await self._engine.create_network(
+                    self.name,
+                    subnet=str(candidate),
+                    pool=str(plan.joiners),
+                    gateway=str(plan.gateway),
+                    labels={labels.CLOUD: self._cloud},
+                )
+            except Conflict as error:
+                refusals.append(error.message)
+                continue
+            self._take(made, candidate)
+            return
+        raise Unavailable(f"the engine refuses every instance network: {'; '.join(refusals)}; choose with --network")
+
+    def _take(self, network_id: str, subnet: IPv4Network) -> None:
+        self.id = network_id
+        self.plan = AddressPlan(network=subnet)
+
+    def _routes(self) -> list[IPv4Network]:
+        """The routes of the engine's machine where its first process can be seen, else of where we are."""
+        for one in ("1", "self"):
+            with contextlib.suppress(OSError):
+                return list(routed_networks((self._proc / one / "net/route").read_text()))
+        return []
+
+    @property
+    def bridge(self) -> str:
+        """The name of the network's interface on the engine's machine."""
+        return f"br-{self.id[:12]}"
+
+    async def join(self, container: Container) -> None:
+        """Connects a container that asked for it by label; one that is on the network already stays as it is."""
+        if self.name in container.addresses or not container.running:
+            return
+        try:
+            await self._engine.connect_network(container.id, self.id)
+        except (Conflict, NotFound) as error:
+            _log.debug("join_unneeded", container=container.name, error=str(error))
+        except CloudError as error:
+            _log.warning("join_failed", container=container.name, error=str(error))
+
+    async def remove(self) -> None:
+        """Disconnects those who joined and removes the network. Guests must be gone. Gone already: nothing happens."""
+        joined = await self._engine.find(f"{labels.JOIN}={self._cloud}")
+        for container in joined:
+            if self.name in container.addresses:
+                with contextlib.suppress(NotFound, Conflict):
+                    await self._engine.disconnect_network(container.id, self.id or self.name)
+        for _ in range(_REMOVE_TRIES):
+            try:
+                await self._engine.remove_network(self.id or self.name)
+            except NotFound:
+                return
+            except Conflict:
+                # The engine lets go of a removed guest's place on the network a moment after the guest.
+                await asyncio.sleep(_REMOVE_PAUSE_S)
+            else:
+                return
+        raise Unavailable(
+            f"network {self.name} still has members; disconnect them, then: docker network rm {self.name}"
+        )

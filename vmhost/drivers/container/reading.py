@@ -1,0 +1,151 @@
+"""What the engine's answers mean, as typed values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from vmhost.base.units import mib
+from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE
+from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatus
+
+_NEVER = "0001-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """The machine under the engine, as the engine tells it."""
+
+    cpus: int
+    memory_mib: int
+    architecture: str
+    cgroup_version: int
+    cgroup_driver: str
+    storage: str
+    """Storage driver and what it lies on: "overlay2 on extfs"."""
+    operating_system: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container as the engine shows it now."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    running: bool
+    pid: int
+    started_at: str
+    """Empty when it never ran."""
+    exit_code: int
+    oom: bool
+    error: str
+    addresses: Mapping[str, str]
+    """By the name of each network that it belongs to, running or not; "" while it has no address there."""
+
+    @property
+    def instance_id(self) -> str:
+        return self.labels.get(INSTANCE, "")
+
+    @property
+    def host_id(self) -> str:
+        return self.labels.get(HOST, "")
+
+    @property
+    def wanted_address(self) -> str:
+        """The address that it was given when it was made, and has at every boot."""
+        return self.labels.get(ADDRESS, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One network of the engine."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    subnets: tuple[IPv4Network, ...]
+
+
+def read_info(info: Mapping[str, Any]) -> EngineInfo:
+    backing = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2).get("Backing Filesystem", "")
+    storage = str(info.get("Driver", "unknown"))
+    machine = str(info.get("Architecture", ""))
+    return EngineInfo(
+        cpus=int(info["NCPU"]),
+        memory_mib=int(mib(int(info["MemTotal"]))),
+        architecture={"aarch64": "arm64", "amd64": "x86_64"}.get(machine, machine),
+        cgroup_version=int(info.get("CgroupVersion") or 1),
+        cgroup_driver=str(info.get("CgroupDriver", "")),
+        storage=f"{storage} on {backing}" if backing else storage,
+        operating_system=str(info.get("OperatingSystem", "")),
+    )
+
+
+def read_container(found: Mapping[str, Any]) -> Container:
+    """A container from what the engine's inspect call says."""
+    state = found.get("State") or {}
+    started = str(state.get("StartedAt") or "")
+    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    return Container(
+        id=str(found["Id"]),
+        name=str(found.get("Name", "")).lstrip("/"),
+        labels=(found.get("Config") or {}).get("Labels") or {},
+        running=bool(state.get("Running")),
+        pid=int(state.get("Pid") or 0),
+        started_at="" if started.startswith(_NEVER) else started,
+        exit_code=int(state.get("ExitCode") or 0),
+        oom=bool(state.get("OOMKilled")),
+        error=str(state.get("Error") or ""),
+        addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},
+    )
+
+
+def read_network(found: Mapping[str, Any]) -> Network:
+    ranges = ((found.get("IPAM") or {}).get("Config")) or []
+    subnets = (one.get("Subnet", "") for one in ranges)
+    return Network(
+        id=str(found["Id"]),
+        name=str(found["Name"]),
+        labels=found.get("Labels") or {},
+        subnets=tuple(IPv4Network(subnet, strict=False) for subnet in subnets if subnet and ":" not in subnet),
+    )
+
+
+def status(container: Container, network: str) -> GuestStatus:
+    """A guest's status from its container; its address is the one that the engine reports on the instance network."""
+    address = container.addresses.get(network, "")
+    death = None
+    if not container.running and container.started_at:
+        death = Death(exit_code=container.exit_code, oom=container.oom, detail=container.error)
+    return GuestStatus(
+        instance_id=container.instance_id,
+        phase=GuestPhase.RUNNING if container.running else GuestPhase.STOPPED,
+        booted=Booted(address=address) if container.running and address else None,
+        death=death,
+    )
+
+
+def read_stats(instance_id: str, found: Mapping[str, Any]) -> GuestStats | None:
+    """A guest's use from the engine's one-shot statistics, cgroup v1 or v2; None when it does not run."""
+    cpu = found.get("cpu_stats") or {}
+    memory = found.get("memory_stats") or {}
+    if "usage" not in memory:
+        return None
+    details = memory.get("stats") or {}
+    cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+    throttled = (cpu.get("throttling_data") or {}).get("throttled_time")
+    return GuestStats(
+        instance_id=instance_id,
+        cpu_seconds=int((cpu.get("cpu_usage") or {}).get("total_usage", 0)) / 1e9,
+        memory_mib=mib(max(0, int(memory["usage"]) - int(cache))),
+        pids=(found.get("pids_stats") or {}).get("current"),
+        throttled_seconds=None if throttled is None else int(throttled) / 1e9,
+    )
+
+
+def promised_addresses(containers: Iterable[Container]) -> dict[str, IPv4Address]:
+    """The addresses promised to guests, running or not, by instance id."""
+    return {one.instance_id: IPv4Address(one.wanted_address) for one in containers if one.wanted_address}

@@ -1,0 +1,114 @@
+"""A guest's limits and rights in the engine's own JSON shape. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any
+
+from vmhost.base.units import MIB
+from vmhost.drivers.container import labels
+from vmhost.model.guest import GuestSpec
+from vmhost.model.limits import Limits
+
+CPU_PERIOD_US = 100_000
+_QUOTA_US_MIN = 1000
+"""The kernel takes no smaller one."""
+_SHARES_MIN, _SHARES_MAX = 2, 262_144
+_LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all guests of one cloud on one engine share."""
+
+    cloud: str
+    network: str
+    cgroup_version: int
+    disk_limited: bool
+    """Whether this engine's storage can hold a guest's disk to a size."""
+
+
+def container_name(cloud: str, instance_id: str) -> str:
+    return f"{cloud}-{instance_id}"
+
+
+def container_config(
+    spec: GuestSpec, setting: Setting, *, address: IPv4Address, cgroup_parent: str | None
+) -> dict[str, Any]:
+    """The whole container: its program, its walls, and the labels by which it is found again.
+
+    An address on the instance network is promised in a label, so that it is the same at every boot."""
+    boot = spec.boot
+    environment = {"HOST": "0.0.0.0", "PORT": str(boot.port), **boot.environment, **spec.environment}
+    config: dict[str, Any] = {
+        "Image": boot.image,
+        "Hostname": spec.instance_id,
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Labels": {
+            labels.CLOUD: setting.cloud,
+            labels.INSTANCE: spec.instance_id,
+            labels.HOST: spec.host_id,
+            labels.ADDRESS: str(address),
+            labels.MBPS: str(spec.limits.network_mbps),
+        },
+        # The image's own check would run programs in the guest that its owner did not ask for.
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": _host_config(spec, setting, cgroup_parent),
+    }
+    if boot.command:
+        # The command is the whole program: the image's own entry point would come before it.
+        config |= {"Entrypoint": list(boot.command), "Cmd": []}
+    if boot.user is not None:
+        config["User"] = boot.user
+    return config
+
+
+def _host_config(spec: GuestSpec, setting: Setting, cgroup_parent: str | None) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        **resources(spec.limits, setting.cgroup_version),
+        "NetworkMode": setting.network,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "RestartPolicy": {"Name": "no"},
+        "IpcMode": "private",
+        "LogConfig": _LOG,
+    }
+    if spec.boot.read_only:
+        # What is written here counts as the guest's memory.
+        size = max(1, spec.limits.memory_mib // 4)
+        config |= {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={size}m,mode=1777"}}
+    elif setting.disk_limited:
+        config["StorageOpt"] = {"size": f"{spec.limits.disk_gib}G"}
+    if cgroup_parent is not None:
+        config["CgroupParent"] = cgroup_parent
+    return config
+
+
+def resources(limits: Limits, cgroup_version: int) -> dict[str, Any]:
+    """The limits that can also be changed while the guest exists.
+
+    The ceiling is a quota: the engine refuses a plain number of CPUs above those that it has."""
+    return {
+        "CpuShares": cpu_shares(limits.cpu_weight, cgroup_version),
+        "CpuPeriod": CPU_PERIOD_US,
+        "CpuQuota": max(_QUOTA_US_MIN, round(limits.cpu_quota_cores * CPU_PERIOD_US)),
+        "Memory": limits.memory_mib * MIB,
+        "MemorySwap": limits.memory_mib * MIB,
+        "PidsLimit": limits.pids,
+    }
+
+
+def cpu_shares(weight: int, cgroup_version: int) -> int:
+    """The engine's shares for a weight of 1 to 10000 where 100 is usual.
+
+    In version 1 shares are used as they are, 1024 being usual; for version 2 the runtime turns them into a weight
+    by 1 + (shares - 2) * 9999 / 262142, which this inverts."""
+    shares = weight * 10.24 if cgroup_version == 1 else 2 + (weight - 1) * 262_142 / 9999
+    return max(_SHARES_MIN, min(_SHARES_MAX, round(shares)))
+
+
+def rate_of(found: Mapping[str, str]) -> int:
+    """The network rate in a guest's labels, in Mbit/s."""
+    return int(found.get(labels.MBPS) or 1000)

@@ -1,0 +1,165 @@
+"""What all guests of one cloud on one engine share, opened and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vmhost.base.engines import find_engines
+from vmhost.base.errors import CloudError, NotFound, Unavailable
+from vmhost.drivers.base import DriverContext
+from vmhost.drivers.container import labels, netns, settings, walls
+from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.container.hosts import HostGroups
+from vmhost.drivers.container.namespaces import Direct, Namespaces
+from vmhost.drivers.container.network import InstanceNetwork
+from vmhost.drivers.container.reading import Container, EngineInfo
+from vmhost.drivers.container.remote import Remote, remove_helper
+from vmhost.drivers.container.where import Standing, standing
+from vmhost.model.guest import Capabilities
+
+DEFAULT_IMAGE = "glasscloud:latest"
+IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """An open engine with everything that guests need before the first one comes."""
+
+    engine: Engine
+    info: EngineInfo
+    network: InstanceNetwork
+    namespaces: Namespaces
+    hosts: HostGroups
+    setting: settings.Setting
+    capabilities: Capabilities
+
+    @property
+    def cloud(self) -> str:
+        return self.setting.cloud
+
+    async def guest(self, instance_id: str) -> Container | None:
+        """The guest's container; None when there is none or when one of that name is not this cloud's."""
+        try:
+            found = await self.engine.inspect(settings.container_name(self.cloud, instance_id))
+        except NotFound:
+            return None
+        ours = found.labels.get(labels.CLOUD) == self.cloud and found.instance_id == instance_id
+        return found if ours else None
+
+    async def guests(self) -> tuple[Container, ...]:
+        """Every guest's container of this cloud."""
+        return await self.engine.find(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE)
+
+    async def close(self, *, remove: bool) -> None:
+        """Lets go; with `remove`, first takes away everything that carries this cloud's label."""
+        try:
+            if remove:
+                await self._remove_all()
+        finally:
+            await self.namespaces.close()
+            await self.engine.close()
+
+    async def _remove_all(self) -> None:
+        ours = f"{labels.CLOUD}={self.cloud}"
+        async with asyncio.TaskGroup() as group:
+            for container in await self.guests():
+                group.create_task(self._remove_container(container.id))
+        await self.network.remove()
+        for volume in await self.engine.volumes(ours):
+            await self.engine.remove_volume(volume)
+        await self.hosts.remove()
+
+    async def _remove_container(self, container_id: str) -> None:
+        with contextlib.suppress(NotFound):
+            await self.engine.remove(container_id)
+
+
+async def open_site(context: DriverContext, environment: Mapping[str, str], *, helper: bool | None) -> Site:
+    """Connects to the engine and makes what guests share. `helper` forces or forbids the helper container.
+
+    Raises Unavailable saying what does not answer or what is missing, and how to mend it."""
+    engine = await Engine.connect(find_engines(environment, Path.home()))
+    try:
+        return await _furnished(engine, context, environment, helper=helper)
+    except BaseException:
+        await engine.close()
+        raise
+
+
+async def _furnished(
+    engine: Engine, context: DriverContext, environment: Mapping[str, str], *, helper: bool | None
+) -> Site:
+    info = await engine.info()
+    image = environment.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
+    network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr)
+    made = await network.open()
+    try:
+        here = await _reachable(engine, network, info, context.cloud)
+        namespaces = await _namespaces(engine, here, context, image, helper=helper)
+    except BaseException:
+        if made:
+            with contextlib.suppress(CloudError):
+                await network.remove()
+        raise
+    hosts = HostGroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
+    disk_limited = walls.may_limit_disks(info) and await _limits_disks(engine, context.cloud, image)
+    return Site(
+        engine=engine,
+        info=info,
+        network=network,
+        namespaces=namespaces,
+        hosts=hosts,
+        setting=settings.Setting(
+            cloud=context.cloud,
+            network=network.name,
+            cgroup_version=info.cgroup_version,
+            disk_limited=disk_limited,
+        ),
+        capabilities=walls.capabilities(
+            info, disk_limited=disk_limited, laid=namespaces.how, host_why_not=hosts.why_not
+        ),
+    )
+
+
+async def _reachable(engine: Engine, network: InstanceNetwork, info: EngineInfo, cloud: str) -> Standing:
+    here = await standing(engine, network.bridge)
+    if here is None:
+        raise Unavailable(
+            f"the engine's networks ({info.operating_system}, by {engine.candidate.source}) are not this machine's, so "
+            "guests cannot be reached from here; use docker compose up, or the process driver"
+        )
+    if here.container_id:
+        own = await engine.inspect(here.container_id)
+        if own.labels.get(labels.JOIN) != cloud:
+            raise Unavailable(f"this container is not labelled {labels.JOIN}={cloud}; it needs that to reach guests")
+    return here
+
+
+async def _namespaces(
+    engine: Engine, here: Standing, context: DriverContext, image: str, *, helper: bool | None
+) -> Namespaces:
+    lacking = netns.lacking() if here.sees_processes else "the engine's processes cannot be seen from here"
+    if helper is not True and not lacking:
+        # An earlier run may have needed one.
+        await remove_helper(engine, context.cloud)
+        return Direct()
+    if here.container_id or helper is False:
+        raise Unavailable(f"rules cannot be laid in guests' networks: {lacking}; see compose.yaml for what it takes")
+    remote = Remote(engine, cloud=context.cloud, image=image, state_dir=context.state_dir)
+    await remote.open()
+    return remote
+
+
+async def _limits_disks(engine: Engine, cloud: str, image: str) -> bool:
+    """Tries a container with a small disk, never started: whether quotas are switched on shows in nothing else."""
+    probe = {"Image": image, "Labels": {labels.CLOUD: cloud}, "HostConfig": {"StorageOpt": {"size": "1G"}}}
+    try:
+        made = await engine.create(f"{cloud}-disk-probe", probe)
+    except CloudError:
+        return False
+    await engine.remove(made)
+    return True

@@ -1,0 +1,45 @@
+"""Which walls hold on this engine, and why the rest does not. Pure."""
+
+from __future__ import annotations
+
+from vmhost.drivers.container.reading import EngineInfo
+from vmhost.model.guest import Capabilities, Capability
+
+STANDS_FOR = "containers: they share this engine's kernel"
+
+_QUOTA_STORAGE = ("btrfs", "zfs", "overlay2 on xfs")
+
+
+def may_limit_disks(info: EngineInfo) -> bool:
+    """Whether this storage can hold a container's disk to a size at all; only trying tells whether it does."""
+    return info.storage.startswith(_QUOTA_STORAGE)
+
+
+def capabilities(info: EngineInfo, *, disk_limited: bool, laid: str, host_why_not: str) -> Capabilities:
+    """All walls of the container driver; `laid` says who lays rules in guests' networks."""
+    disk = (
+        Capability(name="disk", enforced=True, why=f"by {info.storage}")
+        if disk_limited
+        else Capability(
+            name="disk", enforced=False, why=f"{info.storage} has no quotas for containers; read-only guests write none"
+        )
+    )
+    kernel = f"control groups version {info.cgroup_version}"
+    items = (
+        Capability(name="crash", enforced=True, why="one that dies takes no other along"),
+        Capability(name="cpu", enforced=True, why=f"weight and quota, {kernel}"),
+        Capability(name="memory", enforced=True, why=f"no swap on top, {kernel}"),
+        Capability(name="pids", enforced=True, why=kernel),
+        disk,
+        Capability(name="network", enforced=True, why=f"rules and rate in each guest's network, laid {laid}"),
+        Capability(
+            name="host",
+            enforced=not host_why_not,
+            why=host_why_not or f"a parent group for each host, {kernel}",
+        ),
+        Capability(name="address", enforced=True, why="each guest has its own, the same at every boot"),
+        Capability(name="metadata", enforced=True, why="at 169.254.169.254 in each guest's own network"),
+        Capability(name="stats", enforced=True),
+        Capability(name="resize", enforced=True, why="running or stopped"),
+    )
+    return Capabilities(driver="container", stands_for=STANDS_FOR, items=items)

@@ -1,0 +1,95 @@
+"""The engine's events, read in a thread of their own and told to the event loop; a broken stream is opened again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vmhost.base.errors import CloudError
+from vmhost.base.logs import get_logger
+from vmhost.drivers.container.engine import Engine, EventStream
+
+_log = get_logger("driver")
+_PAUSE_S = 0.5
+_END_DEADLINE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Something that the engine saw; a gap means that it may have seen more than it could tell."""
+
+    action: str
+    """start, die, oom or gap."""
+    container_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    exit_code: int | None = None
+
+
+GAP = Happening(action="gap")
+
+
+def read_happening(event: Mapping[str, Any]) -> Happening:
+    """An event in the engine's JSON; its attributes are the container's labels and some facts beside them."""
+    actor = event.get("Actor") or {}
+    attributes = actor.get("Attributes") or {}
+    code = str(attributes.get("exitCode", ""))
+    return Happening(
+        action=str(event.get("Action", "")),
+        container_id=str(actor.get("ID", "")),
+        labels=attributes,
+        exit_code=int(code) if code.isdecimal() else None,
+    )
+
+
+class Watch:
+    """Calls `tell` on the event loop for each happening until closed; after a broken stream, first with a gap."""
+
+    def __init__(self, engine: Engine, tell: Callable[[Happening], None]) -> None:
+        self._engine = engine
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._closed = threading.Event()
+        self._stream: EventStream | None = None
+        self._thread = threading.Thread(target=self._run, name="engine-events", daemon=True)
+
+    async def open(self) -> None:
+        """Returns once the stream stands: what happens after is told. Raises Unavailable."""
+        self._stream = await asyncio.to_thread(self._engine.open_events)
+        self._thread.start()
+
+    async def close(self) -> None:
+        self._closed.set()
+        if self._stream is not None:
+            self._stream.close()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, _END_DEADLINE_S)
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            if self._stream is None:
+                self._open_again()
+                continue
+            for event in self._stream:
+                self._post(read_happening(event))
+            self._stream = None
+
+    def _open_again(self) -> None:
+        try:
+            self._stream = self._engine.open_events()
+        except CloudError as error:
+            _log.debug("engine_events_broken", error=error.message)
+            self._closed.wait(_PAUSE_S)
+            return
+        if self._closed.is_set():
+            self._stream.close()
+        self._post(GAP)
+
+    def _post(self, happening: Happening) -> None:
+        if not self._closed.is_set():
+            # The loop may have closed between the question and the call.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell, happening)
