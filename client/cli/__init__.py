@@ -1,0 +1,127 @@
+"""The command line: `glasscloud COMMAND …`. Each command is a module of this package, imported when it is called.
+
+A command's module has NAME, HELP, EXAMPLES, `add_arguments(parser)` and `run(args) -> exit code`. Exit codes: 0 done,
+1 failed, 2 used wrongly. Errors are one sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+GROUPS = {
+    "See it": {
+        "demo": "a small cloud with a search service, live on this terminal",
+        "flow": "follow requests as they are answered, one line each",
+        "watch": "wait for a cloud, print where it is, then what happens in it",
+    },
+    "Keep it": {
+        "up": "start a cloud that stays",
+        "down": "end it and remove everything",
+        "ps": "its machines",
+        "status": "what it is, which walls hold, and why the others do not",
+        "env": "shell exports for the AWS CLI and SDKs",
+    },
+    "Measure": {
+        "load": "send requests at a fixed rate and tell what users saw",
+    },
+    "Mend and prepare": {
+        "doctor": "what this machine lacks, and the command that mends it",
+        "ready": "fetch, build and try everything, so that a session needs no network",
+    },
+    "Single programs": {
+        "host": "the platform: the EC2 API and the machines behind it",
+        "serve": "the search service: serve frontend, serve leaf",
+        "index": "build the search index from a folder of documents",
+    },
+}
+COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
+
+
+def overview() -> str:
+    """The help of the command as a whole."""
+    lines = [
+        "glasscloud: a small cloud on your laptop whose every request and machine you can see",
+        "",
+        "usage: glasscloud COMMAND [OPTIONS]     glasscloud COMMAND --help shows examples",
+    ]
+    for title, group in GROUPS.items():
+        lines += ["", f"{title}:", *(f"  {name:<8} {text}" for name, text in group.items())]
+    return "\n".join([*lines, "", "Start with: glasscloud demo"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; the exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    # Programs that we start must not import from the folder in which we were called: it may hold a server.py.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
+    if not args or args[0] in ("-h", "--help") or args == ["help"]:
+        print(overview())
+        return 0
+    if args[0] == "--version":
+        print(f"glasscloud {_version()}")
+        return 0
+    if args[0] == "help":
+        args = [args[1], "--help"]
+    if args[0] not in COMMANDS:
+        print(f"glasscloud: {_unknown(args[0])}", file=sys.stderr)
+        return 2
+    return _run(importlib.import_module(f"client.cli.{args[0]}"), args[1:])
+
+
+def _unknown(word: str) -> str:
+    if word.startswith("-"):
+        return f"option {word} comes after a command; glasscloud --help lists the commands"
+    near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else "glasscloud --help lists them"
+    return f"{word!r} is no command; {hint}"
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("glasscloud")
+
+
+def _run(command: ModuleType, args: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"glasscloud {command.NAME}",
+        description=command.HELP,
+        epilog=f"examples:\n{command.EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    try:
+        if getattr(command, "TAKES_REST", False):
+            known, rest = parser.parse_known_args(args)
+            known.rest = rest
+            return _guarded(command, known)
+        return _guarded(command, parser.parse_args(args))
+    except SystemExit as end:
+        # argparse has said what is wrong, or shown the help.
+        return end.code if isinstance(end.code, int) else 2
+
+
+def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
+    from vmhost.base.errors import CloudError, InvalidInput
+
+    try:
+        return int(command.run(args))
+    except InvalidInput as error:
+        print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)
+        return 2
+    except CloudError as error:
+        print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as `| head` does; nothing can be written any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,33 @@
+"""`glasscloud env`: what leads the AWS CLI and SDKs to this cloud."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+
+NAME = "env"
+HELP = "print shell exports that lead the AWS CLI and the SDKs to this cloud"
+EXAMPLES = """\
+  eval "$(glasscloud env)"
+  aws ec2 describe-instances
+  docker compose exec -T client glasscloud env    the same for the cloud of compose
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the variables."""
+    from client.cli.places import find_access
+
+    variables = find_access().environment()
+    if args.json:
+        print(json.dumps(variables, indent=2))
+    else:
+        for name, value in variables.items():
+            print(f"export {name}={shlex.quote(value)}")
+    return 0

@@ -1,0 +1,81 @@
+"""`glasscloud flow`: requests as they are answered."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+
+from server.api.flow import FlowRecord
+
+NAME = "flow"
+HELP = "follow requests as the front end answers them (samples when there are many), one line each with its hops"
+EXAMPLES = """\
+  glasscloud flow
+  glasscloud flow http://127.0.0.1:8000 --count 10
+  glasscloud flow --json | head -3
+"""
+_CONNECT_S = 5.0
+_SILENCE_S = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("url", nargs="?", help="the search service (default: that of the cloud that is up)")
+    parser.add_argument("--count", "-n", type=int, metavar="N", help="end after so many")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints until it is interrupted."""
+    from client.cli.places import find_search
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_follow(find_search(args.url), count=args.count, as_json=args.json))
+    return 0
+
+
+async def _follow(url: str, *, count: int | None, as_json: bool) -> None:
+    import aiohttp
+
+    from vmhost.base.errors import Unavailable
+    from vmhost.base.sse import read_events
+
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
+    left = count
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{url.rstrip('/')}/flow", headers={"Accept": "text/event-stream"}) as answer,
+        ):
+            async for event in read_events(answer.content):
+                if left == 0:
+                    return
+                if event.kind == "request":
+                    record = FlowRecord.from_json(event.data)
+                    print(json.dumps(record.to_json()) if as_json else line_of(record), flush=True)
+                    left = None if left is None else left - 1
+                    if left == 0:
+                        return
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise Unavailable(f"the front end at {url} does not tell its flow ({error}); is it up?") from None
+    raise Unavailable(f"the front end at {url} ended; expected it to stay")
+
+
+def line_of(record: FlowRecord) -> str:
+    """A request and its hops."""
+    from client.view.screen import clock
+    from client.view.text import clean
+
+    trace = record.trace
+    hops = []
+    for attempt in sorted(trace.attempts, key=lambda each: (each.shard, each.start_ms)):
+        role = " hedge" if attempt.hedge else " retry" if attempt.retry else ""
+        outcome = "" if attempt.outcome == "won" else f" {attempt.outcome}"
+        hops.append(f"shard {attempt.shard} {attempt.instance_id[:8]} {attempt.dur_ms:.1f}{role}{outcome}")
+    partial = " PARTIAL" if record.partial else ""
+    return (
+        f'{clock(record.at)} {record.status}{partial} {trace.total_ms:6.1f} ms  "{clean(record.query)}"  '
+        f"front end {trace.frontend_ms:.1f}, {', '.join(hops) or 'no machine was asked'}"
+    )

@@ -1,0 +1,27 @@
+"""`glasscloud index`: builds the search index."""
+
+from __future__ import annotations
+
+import argparse
+
+from client.cli.programs import become
+
+NAME = "index"
+HELP = "build the search index from our documents, or from a folder; options go to python -m server index"
+EXAMPLES = """\
+  glasscloud index
+  glasscloud index --corpus ~/notes --shards 2 --out ./index
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("--corpus", metavar="DIR", help="a folder of text, Markdown or HTML")
+    parser.add_argument("--shards", metavar="S", help="into how many parts")
+    parser.add_argument("--out", metavar="DIR", help="where to")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Becomes the index builder."""
+    options = [part for name, value in vars(args).items() if value is not None for part in (f"--{name}", value)]
+    return become("server", ["index", *options])

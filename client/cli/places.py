@@ -1,0 +1,41 @@
+"""Which cloud a command means: the one named by the environment, else the one that `up` left running here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from client.local.attach import find
+from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
+from vmhost.api.access import ACCESS_VARIABLE, Access
+from vmhost.base.errors import NotFound
+
+SEARCH_VARIABLE = "GLASSCLOUD_FRONTEND"
+"""Environment variable: the search service's URL, where no local cloud tells it."""
+NOT_UP = "no cloud is up here; start one with: glasscloud up"
+
+
+def local_cloud(cloud: str = DEFAULT_CLOUD) -> LocalFacts | None:
+    """The cloud that `up` left running, None where none is."""
+    return find(state_folder(cloud))
+
+
+def find_access(path: Path | None = None) -> Access:
+    """The key of the cloud that is meant: a named file, the environment's, the local cloud's. Raises NotFound."""
+    if path is not None or os.environ.get(ACCESS_VARIABLE):
+        return Access.load(path)
+    facts = local_cloud()
+    if facts is None:
+        raise NotFound(NOT_UP)
+    return Access.load(Path(facts.access))
+
+
+def find_search(url: str | None = None) -> str:
+    """The search service's URL that is meant. Raises NotFound."""
+    named = url or os.environ.get(SEARCH_VARIABLE)
+    if named:
+        return named
+    facts = local_cloud()
+    if facts is None:
+        raise NotFound(NOT_UP)
+    return facts.search

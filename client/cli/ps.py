@@ -1,0 +1,71 @@
+"""`glasscloud ps`: the machines."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+
+from vmhost.api.views import InstanceView, Snapshot
+
+NAME = "ps"
+HELP = "list the cloud's machines"
+EXAMPLES = """\
+  glasscloud ps
+  glasscloud ps --all      the terminated ones too
+  glasscloud ps --json
+"""
+_DEADLINE_S = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("--all", "-a", action="store_true", help="the terminated ones too")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the table."""
+    snapshot = asyncio.run(_status())
+    views = [view for view in snapshot.instances if args.all or view.state != "terminated"]
+    if args.json:
+        print(json.dumps([view.to_json() for view in views], indent=2))
+        return 0
+    print("\n".join(table(views, time.time())))
+    return 0
+
+
+async def _status() -> Snapshot:
+    from client.cli.places import find_access
+    from vmhost.api.client import CloudClient
+
+    async with CloudClient(find_access(), timeout_s=_DEADLINE_S) as cloud:
+        return await cloud.status()
+
+
+def table(views: list[InstanceView], now: float) -> list[str]:
+    """One line a machine."""
+    from client.view.text import columns_of
+
+    if not views:
+        return ["no machines"]
+    rows = [("INSTANCE", "STATE", "TYPE", "HOST", "ADDRESS", "NAME", "SINCE", "REASON")]
+    for view in sorted(views, key=lambda view: (view.host, view.launched_at, view.id)):
+        address = "-" if view.address is None else f"{view.address}:{view.port}" if view.port else view.address
+        reason = view.reason.message if view.reason is not None else ""
+        rows.append(
+            (
+                view.id, view.state, view.type, view.host, address, view.tags.get("Name", "-"),
+                since(now - (view.changed_at or view.launched_at)), reason,
+            )
+        )  # fmt: skip
+    return columns_of(rows)
+
+
+def since(seconds: float) -> str:
+    """A duration in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"

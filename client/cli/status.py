@@ -1,0 +1,63 @@
+"""`glasscloud status`: the cloud in a summary."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections import Counter
+
+from client.local.places import LocalFacts
+from vmhost.api.views import Snapshot
+
+NAME = "status"
+HELP = "say what the cloud is: addresses, hosts and their room, machines, which walls hold and why the others do not"
+EXAMPLES = """\
+  glasscloud status
+  glasscloud status --json
+"""
+_DEADLINE_S = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the summary."""
+    from client.cli.places import find_access, local_cloud
+
+    snapshot, facts = asyncio.run(_status()), local_cloud()
+    if args.json:
+        print(json.dumps(snapshot.to_json(), indent=2))
+    else:
+        print("\n".join(summary(snapshot, find_access().endpoint, facts)))
+    return 0
+
+
+async def _status() -> Snapshot:
+    from client.cli.places import find_access
+    from vmhost.api.client import CloudClient
+
+    async with CloudClient(find_access(), timeout_s=_DEADLINE_S) as cloud:
+        return await cloud.status()
+
+
+def summary(snapshot: Snapshot, endpoint: str, facts: LocalFacts | None) -> list[str]:
+    """The cloud in words."""
+    from client.view.words import walls_lines
+
+    states = Counter(view.state for view in snapshot.instances if view.state != "terminated")
+    lines = [f"cloud {snapshot.cloud} in {snapshot.region}, driver {snapshot.driver}"]
+    if facts is not None:
+        lines.append(f"  search   {facts.search}/search?q=hypervisor")
+    lines.append(f"  EC2 API  {endpoint}")
+    lines.append("  machines " + (", ".join(f"{count} {state}" for state, count in states.items()) or "none"))
+    for host in snapshot.hosts:
+        wall = "" if host.enforced else f" (not enforced: {host.why})"
+        lines.append(
+            f"  {host.id}   {host.zone}: {host.cpu_used:.2f} of {host.cpu_cores:.2f} cores and "
+            f"{host.memory_used_mib} of {host.memory_mib} MiB promised{wall}"
+        )
+    return [*lines, *(f"  {text}" for text in walls_lines(snapshot, 100))]

@@ -1,0 +1,69 @@
+"""`glasscloud up`: a cloud that stays."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from dataclasses import asdict
+
+from client.cli.options import add_cloud_options, plan_of, say
+from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
+from client.local.plan import LocalPlan
+
+NAME = "up"
+HELP = "start a cloud with a search service that stays until glasscloud down; says where it is"
+EXAMPLES = """\
+  glasscloud up
+  glasscloud up --driver process --instances 6 --shards 3
+  glasscloud up --corpus ~/notes        search your own documents
+"""
+_DRAIN_DEADLINE_S = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add_cloud_options(parser)
+    parser.add_argument("--json", action="store_true", help="where it is, as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Starts the cloud unless it is up, and prints where it is."""
+    plan = plan_of(args, state=state_folder(), cloud=DEFAULT_CLOUD)
+    facts, already = asyncio.run(_up(plan))
+    if args.json:
+        print(json.dumps({**asdict(facts), "already_up": already}, indent=2))
+    else:
+        print("\n".join(block(facts, already=already, differs=already and _differs(plan, facts))))
+    return 0
+
+
+async def _up(plan: LocalPlan) -> tuple[LocalFacts, bool]:
+    from client.local.attach import find, leave_running, sweep_abandoned_demos, until_free
+
+    if (facts := find(plan.folder)) is not None:
+        return facts, True
+    await sweep_abandoned_demos()
+    # A killed supervisor's programs drain for a moment.
+    await until_free(plan.folder, deadline_s=_DRAIN_DEADLINE_S)
+    return await leave_running(plan, say), False
+
+
+def _differs(plan: LocalPlan, facts: LocalFacts) -> bool:
+    wanted = (plan.instances, plan.shards, plan.type, plan.driver)
+    return wanted != (facts.instances, facts.shards, facts.type, facts.driver)
+
+
+def block(facts: LocalFacts, *, already: bool, differs: bool) -> list[str]:
+    """Where the cloud is and what to do with it."""
+    lines = [
+        f"glasscloud is {'up already' if already else 'up'}: {facts.instances} machines ({facts.type}), "
+        f"{facts.shards} shards",
+        f"  search   {facts.search}/search?q=hypervisor",
+        f'  EC2 API  {facts.endpoint}   eval "$(glasscloud env)"',
+        "  look     glasscloud ps, glasscloud status, glasscloud watch --load 20",
+        "  stop     glasscloud down",
+    ]
+    if differs:
+        lines.append("  It was started with other options; they stay until: glasscloud down, then up again")
+    return lines

@@ -1,0 +1,181 @@
+"""Starting a supervisor and hearing how it goes; finding one that is there already; ending it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from client.load.wire import to_json
+from client.local.cloud import ALL_DEADLINE_S, START_DEADLINE_S, Say, sweep
+from client.local.places import LocalFacts, abandoned_demos, forget, is_held, make_folder, read_facts
+from client.local.plan import LocalPlan, checked
+from vmhost.base.errors import CloudError, Unavailable
+from vmhost.base.web import LIFELINE
+
+_DEADLINE_S = 2 * START_DEADLINE_S + ALL_DEADLINE_S + 600.0
+_LEAVE_DEADLINE_S = 40.0
+_POLL_S = 0.05
+
+
+class Supervisor:
+    """A running supervisor's process and the facts of its cloud."""
+
+    def __init__(self, process: asyncio.subprocess.Process, facts: LocalFacts, lifeline: int | None) -> None:
+        self.facts = facts
+        self._process = process
+        self._lifeline = lifeline
+
+    async def stories(self) -> AsyncIterator[str]:
+        """What it says after it is up; ends when the cloud does. Raises Unavailable when the cloud gives up."""
+        async for message in _messages(self._process):
+            if "failed" in message:
+                raise Unavailable(message["failed"])
+            if "say" in message:
+                yield message["say"]
+
+    async def stop(self) -> None:
+        """Takes the cloud down. Raises Unavailable when that takes too long."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_LEAVE_DEADLINE_S):
+                # Read on meanwhile: a full pipe would hold it up.
+                async for _ in _messages(self._process):
+                    pass
+                await self._process.wait()
+        except TimeoutError:
+            raise Unavailable(f"the cloud did not end within {_LEAVE_DEADLINE_S:.0f} s; expected it to") from None
+
+
+@contextlib.asynccontextmanager
+async def own_cloud(plan: LocalPlan, say: Say) -> AsyncIterator[Supervisor]:
+    """A cloud that lives as long as the block, and dies with this process however it ends."""
+    supervisor = await _start(plan, say, attached=True)
+    try:
+        yield supervisor
+    finally:
+        await asyncio.shield(supervisor.stop())
+
+
+async def leave_running(plan: LocalPlan, say: Say) -> LocalFacts:
+    """Starts a cloud that outlives this process; where it is."""
+    return (await _start(plan, say, attached=False)).facts
+
+
+async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> Supervisor:
+    make_folder(checked(plan).folder)
+    reading, lifeline = os.pipe() if attached else (None, None)
+    log = (plan.folder / "supervisor.log").open("ab")
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "client.local.supervisor",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+            env=os.environ | ({LIFELINE: str(reading)} if reading is not None else {}),
+            pass_fds=() if reading is None else (reading,), start_new_session=True,
+        )  # fmt: skip
+    finally:
+        log.close()
+        if reading is not None:
+            os.close(reading)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(to_json(plan)).encode() + b"\n")
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            return Supervisor(process, await _until_up(process, say), lifeline)
+    except BaseException:
+        # Not up, or we were told to stop meanwhile: it takes back what it did.
+        if lifeline is not None:
+            os.close(lifeline)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        await asyncio.shield(_drain(process))
+        raise
+
+
+async def _until_up(process: asyncio.subprocess.Process, say: Say) -> LocalFacts:
+    async for message in _messages(process):
+        if "say" in message:
+            say(message["say"])
+        elif "failed" in message:
+            raise Unavailable(message["failed"])
+        elif "up" in message:
+            facts = message["up"]
+            return LocalFacts(**{**facts, "pids": tuple(facts["pids"])})
+    code = await process.wait()
+    raise Unavailable(f"the supervisor ended with code {code} before the cloud was up; its log says more")
+
+
+async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, Any]]:
+    assert process.stdout is not None
+    while line := await process.stdout.readline():
+        yield json.loads(line)
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVE_DEADLINE_S):
+            async for _ in _messages(process):
+                pass
+            await process.wait()
+
+
+def find(state: Path) -> LocalFacts | None:
+    """The cloud that is up in that folder; None where none is, or only its last programs are draining."""
+    facts = read_facts(state) if is_held(state) else None
+    return facts if facts is not None and _alive(facts.supervisor) else None
+
+
+async def until_free(state: Path, *, deadline_s: float) -> bool:
+    """Waits until nothing of a cloud runs in that folder any more; whether that came to be."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(deadline_s):
+            while is_held(state):
+                await asyncio.sleep(_POLL_S)
+    return not is_held(state)
+
+
+async def take_down(state: Path, facts: LocalFacts) -> bool:
+    """Ends the cloud that is up there; whether it ended by itself. One that does not is killed."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(facts.supervisor, signal.SIGTERM)
+    if await until_free(state, deadline_s=_LEAVE_DEADLINE_S):
+        return True
+    for pid in (facts.supervisor, *facts.pids):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    await until_free(state, deadline_s=5.0)
+    return False
+
+
+async def sweep_abandoned_demos() -> int:
+    """Removes what demos left whose every program was killed; how many there were."""
+    swept = 0
+    for folder in list(abandoned_demos()):
+        # Without access file it never came far enough to make anything.
+        if (folder / "vmhost" / "access.json").exists():
+            with contextlib.suppress(CloudError):
+                await sweep(cloud=folder.name, driver="auto", state=folder)
+        forget(folder, temporary=True)
+        swept += 1
+    return swept
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

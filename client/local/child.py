@@ -1,0 +1,116 @@
+"""One child program: started with a lifeline, a log and a ready file; stopped for certain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vmhost.base.errors import Unavailable
+from vmhost.base.web import LIFELINE
+
+_POLL_S = 0.02
+_TAIL_LINES = 8
+_TAIL_BYTES = 8192
+
+
+class Child:
+    """A program of ours. It leads a session of its own: a terminal's Ctrl-C reaches it through its parent only."""
+
+    def __init__(self, name: str, *, log: Path, keep_open: Sequence[int] = ()) -> None:
+        self.name = name
+        self._log = log
+        self._keep_open = tuple(keep_open)
+        self._process: asyncio.subprocess.Process | None = None
+        self._lifeline = -1
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, None before it was started."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self, command: Sequence[str], *, ready: Path, deadline_s: float) -> dict[str, Any]:
+        """Starts it and gives what it wrote to its ready file.
+
+        Raises Unavailable with the end of its log when it ends or says nothing within the deadline."""
+        ready.unlink(missing_ok=True)
+        await self._spawn(command)
+        try:
+            async with asyncio.timeout(deadline_s):
+                while not ready.exists():
+                    if self._process is not None and self._process.returncode is not None:
+                        raise self._failure(f"ended with code {self._process.returncode} before it was ready")
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise self._failure(f"was not ready within {deadline_s:.0f} s") from None
+        facts: dict[str, Any] = json.loads(ready.read_text())
+        return facts
+
+    async def _spawn(self, command: Sequence[str]) -> None:
+        reading, self._lifeline = os.pipe()
+        try:
+            with self._log.open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, LIFELINE: str(reading)},
+                    pass_fds=(reading, *self._keep_open),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(reading)
+
+    async def ended(self) -> int:
+        """Waits for its end; the exit code."""
+        assert self._process is not None, "start comes first"
+        return await self._process.wait()
+
+    async def stop(self, *, grace_s: float) -> bool:
+        """Asks it to drain and end, and kills it after `grace_s`; whether it went by itself. Idempotent."""
+        process, self._process = self._process, None
+        if process is None:
+            return True
+        try:
+            self._signal(process, signal.SIGTERM)
+            async with asyncio.timeout(grace_s):
+                await process.wait()
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._signal(process, signal.SIGKILL)
+            await process.wait()
+            os.close(self._lifeline)
+
+    @staticmethod
+    def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    def failure(self, code: int) -> Unavailable:
+        """The error for an end that nobody asked for."""
+        return self._failure(f"ended with code {code}")
+
+    def _failure(self, fact: str) -> Unavailable:
+        said = tail(self._log)
+        words = f"; its last words:\n{said}" if said else " and said nothing"
+        return Unavailable(f"{self.name} {fact}{words}")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log, indented; empty where there are none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-_TAIL_LINES:])

@@ -1,0 +1,226 @@
+"""The platform and the search service as children of this process: started in order, kept, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from client.local.child import Child
+from client.local.places import LocalFacts, forget, hold, make_folder, write_facts
+from client.local.plan import (
+    LocalPlan,
+    checked,
+    frontend_command,
+    index_command,
+    moved,
+    platform_command,
+    port_of,
+    sweep_command,
+)
+from server.api.flow import Counters
+from vmhost.api.access import Access
+from vmhost.base.errors import CloudError, Unavailable
+from vmhost.base.http1 import HttpFailure, Pool, build_request
+
+START_DEADLINE_S = 60.0
+ALL_DEADLINE_S = 20.0
+_INDEX_DEADLINE_S = 600.0
+_FRONTEND_GRACE_S = 5.0
+_PLATFORM_GRACE_S = 15.0
+_SWEEP_DEADLINE_S = 30.0
+_RESTARTS_MAX = 5
+_RESTARTS_WITHIN_S = 60.0
+_POLL_S = 0.05
+
+Say = Callable[[str], None]
+
+
+class LocalCloud:
+    """One cloud of this machine. `async with cloud.up() as facts` runs it; leaving the block leaves nothing behind."""
+
+    def __init__(self, plan: LocalPlan, say: Say) -> None:
+        """`say` is given each step and each surprise in a sentence."""
+        self._plan = checked(plan)
+        self._say = say
+        self._platform: Child | None = None
+        self._frontend: Child | None = None
+
+    @contextlib.asynccontextmanager
+    async def up(self) -> AsyncIterator[LocalFacts]:
+        """Starts everything and gives where it is once it is healthy; takes it down again in the end.
+
+        Raises Conflict while another supervisor holds the folder, Unavailable when a program does not start."""
+        plan = self._plan
+        make_folder(plan.folder)
+        with hold(plan.folder) as lock:
+            try:
+                (plan.folder / "logs").mkdir(exist_ok=True)
+                facts = await self._start(lock)
+                write_facts(plan.folder, facts)
+                yield facts
+            finally:
+                await self._stop()
+                forget(plan.folder, temporary=plan.temporary)
+
+    async def keep(self) -> None:
+        """Starts a program again that ended though nobody asked it to; never returns.
+
+        Raises Unavailable, with the program's last words, when one ends too often."""
+        assert self._platform is not None, "up comes first"
+        assert self._frontend is not None, "up comes first"
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_one(self._platform, self._start_platform))
+            tasks.create_task(self._keep_one(self._frontend, self._start_frontend))
+
+    async def _start(self, lock: int) -> LocalFacts:
+        plan = self._plan
+        self._platform = Child("vmhost", log=self._log("vmhost"), keep_open=[lock])
+        self._frontend = Child("the front end", log=self._log("frontend"), keep_open=[lock])
+        plan.access.parent.mkdir(exist_ok=True, mode=0o700)
+        if plan.corpus:
+            self._say(f"reading {plan.corpus} into a search index")
+            await run_quietly(index_command(plan), log=self._log("index"), deadline_s=_INDEX_DEADLINE_S)
+        self._say("starting the platform (vmhost)")
+        endpoint = await self._start_platform()
+        self._say(f"starting {plan.instances} machines and the search front end")
+        search = await self._start_frontend()
+        if not await until_all_serve(search, plan.instances, deadline_s=ALL_DEADLINE_S):
+            self._say("not every machine answers yet; going on with those that do")
+        return self._facts(endpoint, search)
+
+    async def _start_platform(self) -> str:
+        assert self._platform is not None
+        plan = self._plan
+        ready = plan.folder / "vmhost.ready"
+        await self._platform.start(platform_command(plan, ready=ready), ready=ready, deadline_s=START_DEADLINE_S)
+        url = Access.load(plan.access, environ={}).endpoint
+        if note := moved(plan.api_port, url):
+            self._say(note)
+        # Whoever knows the address must find it there again after a restart.
+        self._plan = replace(plan, api_port=port_of(url))
+        return url
+
+    async def _start_frontend(self) -> str:
+        assert self._frontend is not None
+        plan = self._plan
+        ready = plan.folder / "frontend.ready"
+        facts = await self._frontend.start(
+            frontend_command(plan, ready=ready), ready=ready, deadline_s=START_DEADLINE_S
+        )
+        url: str = facts["url"]
+        if note := moved(plan.search_port, url):
+            self._say(note)
+        self._plan = replace(plan, search_port=port_of(url))
+        return url
+
+    async def _keep_one(self, child: Child, start: Callable[[], Any]) -> None:
+        ends: list[float] = []
+        while True:
+            code = await child.ended()
+            ends = [at for at in ends if time.monotonic() - at < _RESTARTS_WITHIN_S] + [time.monotonic()]
+            if len(ends) > _RESTARTS_MAX:
+                raise child.failure(code)
+            self._say(f"{child.name} ended with code {code}; starting it again")
+            await child.stop(grace_s=0)
+            await start()
+
+    async def _stop(self) -> None:
+        if self._frontend is not None:
+            await self._frontend.stop(grace_s=_FRONTEND_GRACE_S)
+        if self._platform is None or self._platform.pid is None:
+            return
+        clean = await self._platform.stop(grace_s=_PLATFORM_GRACE_S)
+        if not clean:
+            self._say("vmhost did not end in time; removing what it left")
+        await self._sweep_unless(clean)
+
+    async def _sweep_unless(self, clean: bool) -> None:
+        if clean:
+            return
+        try:
+            await sweep(cloud=self._plan.cloud, driver=self._plan.driver, state=self._plan.folder)
+        except CloudError as error:
+            self._say(error.message)
+
+    def _facts(self, endpoint: str, search: str) -> LocalFacts:
+        plan = self._plan
+        index = plan.index or Path(sys.prefix) / "share" / "glasscloud" / "index"
+        pids = tuple(child.pid for child in (self._platform, self._frontend) if child and child.pid)
+        return LocalFacts(
+            cloud=plan.cloud,
+            driver=plan.driver,
+            supervisor=os.getpid(),
+            endpoint=endpoint,
+            search=search,
+            access=str(plan.access),
+            queries=str(index / "queries.json"),
+            instances=plan.instances,
+            shards=plan.shards,
+            type=plan.type,
+            since=time.time(),
+            pids=pids,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self._plan.folder / "logs" / f"{name}.log"
+
+
+async def until_all_serve(url: str, count: int, *, deadline_s: float) -> bool:
+    """Waits until so many machines take requests; whether that came to be."""
+    pool = Pool(urlsplit(url).hostname or "", port_of(url), limit=1)
+    ask = build_request("GET", "/status", [("Host", urlsplit(url).netloc)])
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(deadline_s):
+            try:
+                while True:
+                    with contextlib.suppress(HttpFailure, ValueError):
+                        status = json.loads((await pool.request(ask, timeout_s=2.0)).body)
+                        if len(Counters.from_json(status["counters"]).instances) >= count:
+                            return True
+                    await asyncio.sleep(_POLL_S)
+            finally:
+                pool.close()
+    return False
+
+
+async def sweep(*, cloud: str, driver: str, state: Path) -> str:
+    """Removes everything of a cloud that is not up, also what a killed one left; what the platform says of it.
+
+    Raises Unavailable with its words when it cannot."""
+    command = sweep_command(cloud=cloud, driver=driver, state=state)
+    return await run_quietly(command, log=None, deadline_s=_SWEEP_DEADLINE_S)
+
+
+async def run_quietly(command: Sequence[str], *, log: Path | None, deadline_s: float) -> str:
+    """Runs a program of ours to its end and gives what it printed. Raises Unavailable with its last words."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(deadline_s):
+            output = (await process.communicate())[0].decode(errors="replace")
+    except TimeoutError:
+        raise Unavailable(f"{command[3]} did not end within {deadline_s:.0f} s; expected it to") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if log is not None:
+        log.write_text(output)
+    if process.returncode:
+        words = "\n".join(f"  {line}" for line in output.strip().splitlines()[-8:])
+        raise Unavailable(f"{' '.join(command[3:5])} ended with code {process.returncode}; its last words:\n{words}")
+    return output.strip()

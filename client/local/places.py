@@ -1,0 +1,132 @@
+"""Where a local cloud keeps its things, who holds it, and what it says of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vmhost.base.errors import Conflict, InvalidInput
+from vmhost.base.web import write_atomically
+
+DEFAULT_CLOUD = "glasscloud"
+_DEMO_PREFIX = "glasscloud-demo-"
+_FACTS = "local.json"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFacts:
+    """A cloud that is up, as its supervisor wrote it down."""
+
+    cloud: str
+    driver: str
+    """The one asked for; what it became stands in the cloud's own status."""
+    supervisor: int
+    """Process id."""
+    endpoint: str
+    """Of the EC2 API."""
+    search: str
+    """URL of the search service."""
+    access: str
+    """Path of the access file."""
+    queries: str
+    """Path of the corpus's queries, for the load generator."""
+    instances: int
+    shards: int
+    type: str
+    since: float
+    pids: tuple[int, ...] = ()
+    """Of the platform and the front end."""
+
+
+def state_folder(cloud: str = DEFAULT_CLOUD, *, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of a cloud that stays: below XDG_STATE_HOME, else ~/.local/state."""
+    named = environ.get("XDG_STATE_HOME")
+    home = Path(named) if named and Path(named).is_absolute() else Path.home() / ".local" / "state"
+    return home / "glasscloud" / cloud
+
+
+def make_folder(state: Path) -> None:
+    """Makes the folder, for its owner only. Raises InvalidInput where that cannot be."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidInput(
+            f"state folder {state} cannot be made ({error.strerror}); expected a place to write, "
+            "or XDG_STATE_HOME naming one"
+        ) from error
+
+
+def demo_folder() -> Path:
+    """A new folder for a demo, which goes with it."""
+    return Path(tempfile.mkdtemp(prefix=_DEMO_PREFIX))
+
+
+def abandoned_demos() -> Iterator[Path]:
+    """Folders of this user's demos that nobody holds any more: their supervisors were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_DEMO_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            lock = folder / _LOCK
+            if folder.stat().st_uid == os.getuid() and lock.exists() and not is_held(folder):
+                yield folder
+
+
+@contextlib.contextmanager
+def hold(state: Path) -> Iterator[int]:
+    """Holds the folder as its one supervisor; gives the lock's file descriptor.
+
+    Children that inherit the descriptor hold it too, so that the folder counts as held until the last of them is gone.
+    Raises Conflict while another holds it."""
+    fd = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"the cloud in {state} is up already; expected none") from None
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def is_held(state: Path) -> bool:
+    """Whether a supervisor, or a child that outlives it for a moment, has the folder."""
+    try:
+        fd = os.open(state / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
+def write_facts(state: Path, facts: LocalFacts) -> None:
+    """Writes down what is up."""
+    write_atomically(state / _FACTS, json.dumps(asdict(facts), indent=2) + "\n")
+
+
+def read_facts(state: Path) -> LocalFacts | None:
+    """What was last written down there, true while the folder is held; None where there is nothing."""
+    try:
+        values = json.loads((state / _FACTS).read_text())
+        return LocalFacts(**{**values, "pids": tuple(values["pids"])})
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def forget(state: Path, *, temporary: bool) -> None:
+    """Removes what only a cloud that is up has: its facts, or with `temporary` the whole folder."""
+    if temporary:
+        shutil.rmtree(state, ignore_errors=True)
+    else:
+        (state / _FACTS).unlink(missing_ok=True)

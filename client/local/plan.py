@@ -1,0 +1,127 @@
+"""What a local cloud shall be, checked before anything starts, and the commands that make it. Pure."""
+
+from __future__ import annotations
+
+import importlib.resources
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vmhost.base.errors import InvalidInput
+
+DRIVERS = ("auto", "process", "container")
+API_PORT = 4566
+SEARCH_PORT = 8000
+INSTANCES_MAX = 64
+_PYTHON = (sys.executable, "-P", "-m")
+"""Without the current folder on the path: a `server.py` of the user's own must not stand in for our package."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPlan:
+    """A cloud on this machine with a search service of `shards` x `replicas` instances.
+
+    `state` is its folder; with `temporary` the folder goes when the cloud does. Ports are wishes: a taken one gives way
+    to the next free one."""
+
+    state: str
+    cloud: str = "glasscloud"
+    driver: str = "auto"
+    shards: int = 2
+    replicas: int = 2
+    type: str = "t3.nano"
+    corpus: str | None = None
+    overcommit: float = 1.0
+    api_port: int = API_PORT
+    search_port: int = SEARCH_PORT
+    temporary: bool = False
+
+    @property
+    def instances(self) -> int:
+        """How many instances serve."""
+        return self.shards * self.replicas
+
+    @property
+    def folder(self) -> Path:
+        """The state folder."""
+        return Path(self.state)
+
+    @property
+    def access(self) -> Path:
+        """The access file that the platform writes."""
+        return self.folder / "vmhost" / "access.json"
+
+    @property
+    def index(self) -> Path | None:
+        """Where this cloud's own index stands; None where it searches the one that set-up made."""
+        return self.folder / "index" if self.corpus else None
+
+
+def replicas_of(instances: int, shards: int) -> int:
+    """How many replicas each shard gets. Raises InvalidInput unless the instances divide evenly among the shards."""
+    if shards < 1:
+        raise InvalidInput(f"{shards} shards are not possible; expected 1 or more")
+    if not 1 <= instances <= INSTANCES_MAX:
+        raise InvalidInput(f"{instances} instances are not possible; expected 1 to {INSTANCES_MAX}")
+    if instances % shards:
+        near = [n for n in (instances - instances % shards, instances + shards - instances % shards) if n]
+        raise InvalidInput(
+            f"{instances} instances cannot hold {shards} shards evenly; expected "
+            f"{' or '.join(str(n) for n in near)} instances, or another number of --shards"
+        )
+    return instances // shards
+
+
+def checked(plan: LocalPlan) -> LocalPlan:
+    """The plan, its paths absolute. Raises InvalidInput naming the first value that makes no sense."""
+    if plan.driver not in DRIVERS:
+        raise InvalidInput(f"driver {plan.driver!r} is not known; expected one of {', '.join(DRIVERS)}")
+    if plan.overcommit < 1:
+        raise InvalidInput(f"overcommit {plan.overcommit:g} would leave room unused; expected 1 or more")
+    if plan.corpus is not None and not Path(plan.corpus).is_dir():
+        raise InvalidInput(f"corpus {plan.corpus} is no folder; expected one with text, Markdown or HTML files")
+    return plan
+
+
+def platform_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
+    """Starts the platform."""
+    images = importlib.resources.files("server") / "images.toml"
+    return (
+        *_PYTHON, "vmhost", "--driver", plan.driver, "--port", str(plan.api_port), "--port-search",
+        "--state", str(plan.access.parent), "--cloud", plan.cloud, "--images", str(images),
+        "--overcommit", f"{plan.overcommit:g}", "--ready", str(ready),
+    )  # fmt: skip
+
+
+def frontend_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
+    """Starts the search service's front end, which makes its own instances."""
+    return (
+        *_PYTHON, "server", "frontend", "--access", str(plan.access), "--port", str(plan.search_port), "--port-search",
+        "--shards", str(plan.shards), "--replicas", str(plan.replicas), "--type", plan.type, "--ready", str(ready),
+        *(("--index", str(plan.index)) if plan.index else ()),
+    )  # fmt: skip
+
+
+def index_command(plan: LocalPlan) -> tuple[str, ...]:
+    """Builds the plan's own index from its corpus."""
+    assert plan.corpus is not None
+    return (
+        *_PYTHON, "server", "index", "--corpus", plan.corpus, "--shards", str(plan.shards), "--out", str(plan.index),
+    )  # fmt: skip
+
+
+def sweep_command(*, cloud: str, driver: str, state: Path) -> tuple[str, ...]:
+    """Removes everything of a cloud that is not up."""
+    return (*_PYTHON, "vmhost", "--sweep", "--cloud", cloud, "--driver", driver, "--state", str(state / "vmhost"))
+
+
+def port_of(url: str) -> int:
+    """The port that a program of ours says it listens on."""
+    return urlsplit(url).port or 80
+
+
+def moved(wanted: int, url: str) -> str | None:
+    """The sentence for a port that was taken, from where the program is now; None where it got its wish."""
+    port = port_of(url)
+    return None if wanted in (0, port) else f"port {wanted} is taken by another program; using {port}"

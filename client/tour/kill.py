@@ -1,0 +1,99 @@
+"""The kill: one instance ends as by a crash; how soon that is seen and mended, and what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from client.tour.results import KillProgress, KillResult
+from client.tour.session import Session
+from client.tour.world import World, is_replacement, shard_of
+from client.verdicts import judge_kill
+from vmhost.api.views import InstanceView
+from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded
+
+SEEN_DEADLINE_S = 10.0
+REPLACED_DEADLINE_S = 30.0
+AFTER_S = 2.0
+"""The account closes so long after the replacement serves, so that every request under way has ended."""
+
+
+def victim_of(world: World, rng: random.Random) -> InstanceView:
+    """One running instance that serves, any. Raises Conflict when none does."""
+    serving = [view for view in world.running if shard_of(view) is not None]
+    if not serving:
+        raise Conflict("no machine is running; expected one to act on, they come back by themselves")
+    return rng.choice(serving)
+
+
+async def kill_one(session: Session, victim: InstanceView, told: Callable[[KillProgress], None]) -> KillResult:
+    """Kills the instance and follows what becomes of it; `told` hears each step. Raises CloudErrors."""
+    progress = KillProgress(victim=victim)
+    before = frozenset(session.watch.world.instances)
+    mark = await session.load.mark(f"kill {victim.id}")
+    began = time.monotonic()
+    told(progress)
+    seen = asyncio.ensure_future(_seen(session, victim.id))
+    try:
+        await session.cloud.kill(victim.id)
+        progress = replace(progress, seen_s=await _seconds_until(seen, began))
+    finally:
+        seen.cancel()
+    told(progress)
+    replacement = await _replacement(session, victim, before)
+    if replacement is not None:
+        progress = replace(progress, replaced_s=time.monotonic() - began)
+        told(progress)
+    await asyncio.sleep(AFTER_S)
+    window = await session.load.window(mark.at, time.time())
+    return KillResult(
+        instance_id=victim.id,
+        replacement_id=replacement,
+        seen_s=progress.seen_s,
+        replaced_s=progress.replaced_s,
+        window=window,
+        judgement=judge_kill(
+            instance_id=victim.id,
+            seen_s=progress.seen_s,
+            replaced_s=progress.replaced_s,
+            lost=window.failed,
+            requests=window.offered,
+        ),
+    )
+
+
+async def _seen(session: Session, instance_id: str) -> None:
+    def dead(world: World) -> bool:
+        view = world.instances.get(instance_id)
+        return view is None or view.state != "running"
+
+    await session.watch.until(dead, deadline_s=SEEN_DEADLINE_S, what=f"noticing the death of {instance_id}")
+
+
+async def _seconds_until(seen: asyncio.Future[None], began: float) -> float | None:
+    try:
+        await seen
+    except DeadlineExceeded:
+        return None
+    return time.monotonic() - began
+
+
+async def _replacement(session: Session, victim: InstanceView, before: frozenset[str]) -> str | None:
+    """The instance that took the victim's place, once the front end asks it; None when none does in time."""
+
+    def news(world: World) -> list[str]:
+        return [view.id for view in world.running if is_replacement(view, victim, before)]
+
+    try:
+        async with asyncio.timeout(REPLACED_DEADLINE_S):
+            world = await session.watch.until(
+                lambda world: bool(news(world)), deadline_s=REPLACED_DEADLINE_S, what=f"replacing {victim.id}"
+            )
+            heirs = frozenset(news(world))
+            await session.service.until_in_rotation(lambda ids: bool(heirs & ids), deadline_s=REPLACED_DEADLINE_S)
+            return min(heirs)
+    except (CloudError, TimeoutError):
+        return None

@@ -1,0 +1,188 @@
+"""A cloud that is up, in hand: its events as they come, its search service, and load that can be steered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import urllib.parse
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.load.control import LoadWorker
+from client.load.plan import Plan
+from client.tour.results import Found
+from client.tour.world import World, fold
+from server.api.flow import Counters
+from server.api.timing import parse
+from vmhost.api.access import Access
+from vmhost.api.client import CloudClient
+from vmhost.api.views import CloudEvent
+from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, NotFound, Unavailable
+from vmhost.base.http1 import HttpFailure, Pool, Response, build_request
+
+_CALL_TIMEOUT_S = 3.0
+_POLL_S = 0.02
+DEFAULT_RATE = 20.0
+
+Listener = Callable[[CloudEvent], None]
+
+
+class Watch:
+    """The world, kept up to date by the platform's events; wakes whoever waits for something to become so."""
+
+    def __init__(self, cloud: CloudClient, listener: Listener | None = None) -> None:
+        self.world = World()
+        self._cloud = cloud
+        self._listener = listener
+        self._news = asyncio.Condition()
+
+    async def run(self) -> None:
+        """Follows the events until cancelled."""
+        async for event in self._cloud.events():
+            self.world = fold(self.world, event)
+            if self._listener is not None:
+                self._listener(event)
+            async with self._news:
+                self._news.notify_all()
+
+    async def until(self, holds: Callable[[World], bool], *, deadline_s: float, what: str) -> World:
+        """The world once `holds`. Raises DeadlineExceeded naming `what` when that takes too long."""
+        try:
+            async with asyncio.timeout(deadline_s), self._news:
+                await self._news.wait_for(lambda: holds(self.world))
+                return self.world
+        except TimeoutError:
+            raise DeadlineExceeded(f"{what} did not happen within {deadline_s:.0f} s") from None
+
+
+class SearchService:
+    """The front end, asked directly."""
+
+    def __init__(self, url: str) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise InvalidInput(f"front end {url!r} is no http URL; expected such as http://127.0.0.1:8000")
+        self.url = f"http://{parts.netloc}"
+        self._host = parts.netloc
+        self._pool = Pool(parts.hostname, parts.port or 80, limit=4)
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._pool.close()
+
+    def page(self, query: str) -> str:
+        """The address of a search for people."""
+        return f"{self.url}/search?q={urllib.parse.quote_plus(query)}"
+
+    async def healthy(self) -> bool:
+        """Whether every shard answers."""
+        with contextlib.suppress(CloudError):
+            return (await self._get("/healthz")).status == 200
+        return False
+
+    async def counters(self) -> Counters:
+        """The front end's exact counts. Raises Unavailable."""
+        return Counters.from_json(json.loads((await self._get("/status")).body)["counters"])
+
+    async def in_rotation(self) -> frozenset[str]:
+        """The instances that the front end asks now. Raises Unavailable."""
+        return frozenset(each.instance_id for each in (await self.counters()).instances)
+
+    async def until_in_rotation(self, holds: Callable[[frozenset[str]], bool], *, deadline_s: float) -> None:
+        """Returns once the instances in rotation are so. Raises DeadlineExceeded."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                while True:
+                    with contextlib.suppress(Unavailable):
+                        if holds(await self.in_rotation()):
+                            return
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise DeadlineExceeded(f"no change of the machines in rotation within {deadline_s:.0f} s") from None
+
+    async def search(self, query: str) -> Found:
+        """One search. Raises InvalidInput for a query that the service refuses, Unavailable where it fails."""
+        response = await self._get(f"/search?q={urllib.parse.quote_plus(query)}&format=json")
+        try:
+            data = json.loads(response.body)
+        except ValueError:
+            raise Unavailable(f"{self.url} answered no JSON; expected a glasscloud front end there") from None
+        if response.status != 200:
+            kind = InvalidInput if response.status < 500 else Unavailable
+            raise kind(str(data.get("message") or data.get("error") or f"status {response.status}"))
+        header = {name: value.decode("latin-1") for name, value in response.headers}
+        return Found(
+            query=query,
+            total=data["total"],
+            titles=tuple(hit["title"] for hit in data["hits"]),
+            partial=data["partial"],
+            trace=parse(header.get(b"server-timing", ""), header.get(b"traceparent", "")),
+        )
+
+    async def _get(self, target: str) -> Response:
+        raw = build_request("GET", target, [("Host", self._host), ("Accept", "application/json")])
+        try:
+            return await self._pool.request(raw, timeout_s=_CALL_TIMEOUT_S)
+        except HttpFailure as error:
+            raise Unavailable(f"the front end at {self.url} does not answer ({error}); is it up?") from None
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """Everything an experiment needs. `load` is there once `start_load` was called."""
+
+    cloud: CloudClient
+    watch: Watch
+    service: SearchService
+    load: LoadWorker
+    queries: Path | None
+    rate_per_s: float = 0.0
+
+    async def start_load(self, rate_per_s: float, *, seed: int = 1) -> None:
+        """Sends searches drawn from the corpus's words, answers checked; else one search again and again."""
+        queries = self.queries if self.queries is not None and self.queries.exists() else None
+        url = self.service.url if queries else self.service.page("hypervisor") + "&format=json"
+        plan = Plan(url=url, rate_per_s=rate_per_s, seed=seed, queries=str(queries) if queries else None)
+        await self.load.start(plan)
+        self.rate_per_s = rate_per_s
+
+    async def set_rate(self, rate_per_s: float) -> None:
+        """Changes the load from now on."""
+        await self.load.set_rate(rate_per_s)
+        self.rate_per_s = rate_per_s
+
+
+@contextlib.asynccontextmanager
+async def open_session(
+    access: Access, search_url: str, *, queries: Path | None = None, listener: Listener | None = None
+) -> AsyncIterator[Session]:
+    """A session with a cloud that answers, its first snapshot taken. Raises Unavailable, DeadlineExceeded."""
+    service = SearchService(search_url)
+    try:
+        async with CloudClient(access) as cloud, LoadWorker() as load:
+            watch = Watch(cloud, listener)
+            following = asyncio.ensure_future(watch.run())
+            try:
+                await _first(following, watch)
+                yield Session(cloud=cloud, watch=watch, service=service, load=load, queries=queries)
+            finally:
+                following.cancel()
+                with contextlib.suppress(asyncio.CancelledError, CloudError):
+                    await following
+    finally:
+        service.close()
+
+
+async def _first(following: asyncio.Future[None], watch: Watch) -> None:
+    """Waits for the first snapshot; what breaks the stream before it is raised here."""
+    first = asyncio.ensure_future(
+        watch.until(lambda world: world.snapshot is not None, deadline_s=15.0, what="the cloud's first answer")
+    )
+    await asyncio.wait((following, first), return_when=asyncio.FIRST_COMPLETED)
+    if following.done() and not first.done():
+        first.cancel()
+        following.result()
+        raise NotFound("the cloud's events ended before they began; expected a snapshot")
+    await first

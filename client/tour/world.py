@@ -1,0 +1,80 @@
+"""The cloud as told by its events so far. Pure: fold one event after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from vmhost.api.views import CloudEvent, FaultView, InstanceView, Snapshot, StatsView, UseView
+
+SHARD_TAG = "search:shard"
+_GONE = frozenset({"terminated"})
+_ENDED_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is known. `instances` keeps the last that ended too, in the order in which they were first seen."""
+
+    snapshot: Snapshot | None = None
+    instances: Mapping[str, InstanceView] = field(default_factory=dict)
+    uses: Mapping[str, UseView] = field(default_factory=dict)
+    hogging: frozenset[str] = frozenset()
+    """Instances inside which a CPU hog runs."""
+
+    @property
+    def running(self) -> tuple[InstanceView, ...]:
+        """The instances that run."""
+        return tuple(view for view in self.instances.values() if view.state == "running")
+
+    @property
+    def present(self) -> tuple[InstanceView, ...]:
+        """All but the terminated ones."""
+        return tuple(view for view in self.instances.values() if view.state not in _GONE)
+
+
+def fold(world: World, event: CloudEvent) -> World:
+    """The world after the event."""
+    if isinstance(event, Snapshot):
+        return World(snapshot=event, instances={view.id: view for view in event.instances}, hogging=world.hogging)
+    if isinstance(event, InstanceView):
+        known = world.instances.get(event.id)
+        if known is not None and (known.generation or 0) > (event.generation or 0):
+            return world
+        return replace(world, instances=_trimmed({**world.instances, event.id: event}))
+    if isinstance(event, StatsView):
+        return replace(world, uses={use.id: use for use in event.instances})
+    return replace(world, hogging=_hogging(world.hogging, event))
+
+
+def _hogging(now: frozenset[str], event: FaultView) -> frozenset[str]:
+    if event.fault != "cpu_hog":
+        return now
+    return now | {event.instance_id} if event.phase == "begun" else now - {event.instance_id}
+
+
+def _trimmed(instances: Mapping[str, InstanceView]) -> Mapping[str, InstanceView]:
+    """Without the oldest of too many that ended."""
+    ended = [view.id for view in instances.values() if view.state in _GONE]
+    surplus = frozenset(ended[: max(0, len(ended) - _ENDED_KEPT)])
+    return {each: view for each, view in instances.items() if each not in surplus}
+
+
+def shard_of(view: InstanceView) -> int | None:
+    """The shard that the instance serves; None where it serves none."""
+    text = view.tags.get(SHARD_TAG, "")
+    return int(text) if text.isdecimal() else None
+
+
+def is_replacement(view: InstanceView, dead: InstanceView, before: frozenset[str]) -> bool:
+    """Whether the instance took the dead one's place: new since `before`, in its fleet, serving its shard."""
+    return view.id not in before and view.fleet == dead.fleet and shard_of(view) == shard_of(dead)
+
+
+def short_ids(ids: tuple[str, ...]) -> dict[str, str]:
+    """Each id shortened to the fewest hexadecimal digits, four at least, by which no two look alike."""
+    for length in range(len("i-0") + 3, max((len(each) for each in ids), default=0)):
+        shorts = {each: each[:length] for each in ids}
+        if len(set(shorts.values())) == len(shorts):
+            return shorts
+    return {each: each for each in ids}

@@ -1,0 +1,42 @@
+"""Opening a page in the person's own browser, where there is one with a window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+
+def browser_command(
+    environ: Mapping[str, str] = os.environ, platform: str = sys.platform, which: object = None
+) -> str | None:
+    """The program that opens an address in a window; None where there is none.
+
+    Text browsers are left out: they would take the terminal from the view."""
+    find = which if callable(which) else shutil.which
+    if platform == "darwin":
+        return "open"
+    if find("wslview"):
+        return "wslview"
+    window = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
+    return "xdg-open" if window and find("xdg-open") else None
+
+
+def open_browser(url: str) -> bool:
+    """Opens the address; whether there was a browser to try."""
+    command = browser_command()
+    if command is None:
+        return False
+    try:
+        subprocess.Popen(
+            [command, url],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,223 @@
+"""The live view: keys in, experiments run, the screen drawn when something changed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+from client.tour.hog import hog_one
+from client.tour.kill import kill_one, victim_of
+from client.tour.results import HogPlan, Stage
+from client.tour.session import DEFAULT_RATE, Session
+from client.view.browser import open_browser
+from client.view.model import (
+    Note,
+    Panel,
+    Tone,
+    ViewState,
+    next_rate,
+    noted,
+    on_cloud,
+    on_found,
+    on_hog,
+    on_hogged,
+    on_kill,
+    on_killed,
+    on_load,
+)
+from client.view.screen import render
+from client.view.terminal import BACKSPACE, ENTER, ESCAPE, Terminal
+from vmhost.api.views import CloudEvent
+from vmhost.base.errors import CloudError
+
+_FRAME_S = 0.1
+_QUERY_MAX = 200
+_TASKS_MAX = 8
+
+
+class LiveView:
+    """The view of one session. `run` returns when the person quits."""
+
+    def __init__(self, session: Session, state: ViewState, *, rng: random.Random, hog: HogPlan) -> None:
+        self.state = state
+        self._session = session
+        self._rng = rng
+        self._hog_plan = hog
+        self._changed = asyncio.Event()
+        self._quit = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1)
+        self._keys: dict[str, Callable[[], None]] = {
+            "k": self._kill,
+            "h": self._hog,
+            "+": lambda: self._step(1),
+            "=": lambda: self._step(1),
+            "-": lambda: self._step(-1),
+            "s": lambda: self._become(prompt=""),
+            "/": lambda: self._become(prompt=""),
+            "o": self._open,
+            "w": lambda: self._become(panel=Panel.WALLS),
+            "?": lambda: self._become(panel=Panel.WORDS),
+            "q": self._quit.set,
+        }
+
+    def on_cloud(self, event: CloudEvent) -> None:
+        """An event of the platform."""
+        self._show(on_cloud(self.state, event, time.time()))
+
+    async def run(self, terminal: Terminal, stories: AsyncIterator[str]) -> None:
+        """Draws until `q`; `stories` are told as notes, and what ends them badly is raised."""
+        with terminal.taken():
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                helpers = [
+                    tasks.create_task(self._draw(terminal)),
+                    tasks.create_task(self._follow_load()),
+                    tasks.create_task(self._listen(stories)),
+                ]
+                await self._quit.wait()
+                for task in (*helpers, *self._under_way):
+                    task.cancel()
+
+    def key(self, key: str) -> None:
+        """A key was pressed."""
+        if self.state.prompt is not None:
+            self._type(key)
+        elif self.state.panel is not Panel.NONE and key != "q":
+            self._become(panel=Panel.NONE)
+        elif (action := self._keys.get(key.lower())) is not None:
+            action()
+
+    def resized(self) -> None:
+        """The terminal has another size, or another screen."""
+        self._changed.set()
+
+    # what is shown
+
+    def _show(self, state: ViewState) -> None:
+        self.state = state
+        self._changed.set()
+
+    def _become(self, *, panel: Panel | None = None, prompt: str | None = None) -> None:
+        self._show(replace(self.state, panel=self.state.panel if panel is None else panel, prompt=prompt))
+
+    def _note(self, text: str, *, tone: Tone = Tone.NEUTRAL, key: str = "") -> None:
+        self._show(noted(self.state, Note(at=time.time(), text=text, tone=tone, key=key)))
+
+    async def _draw(self, terminal: Terminal) -> None:
+        while True:
+            self._changed.clear()
+            terminal.draw(render(self.state, *terminal.size()))
+            await self._changed.wait()
+            await asyncio.sleep(_FRAME_S)
+
+    async def _follow_load(self) -> None:
+        async for snapshot in self._session.load.snapshots():
+            self._show(on_load(self.state, snapshot))
+        self._note("the load generator has ended; press q and start again", tone=Tone.BAD)
+
+    async def _listen(self, stories: AsyncIterator[str]) -> None:
+        async for text in stories:
+            self._note(text, tone=Tone.CARE)
+        self._quit.set()
+
+    # what keys do
+
+    def _type(self, key: str) -> None:
+        text = self.state.prompt or ""
+        if key == ENTER:
+            self._become()
+            if text.strip():
+                self._start(lambda: self._search(text.strip()))
+        elif key == ESCAPE:
+            self._become()
+        elif key == BACKSPACE:
+            self._become(prompt=text[:-1])
+        elif len(key) == 1:
+            self._become(prompt=(text + key)[:_QUERY_MAX])
+
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
+        assert self._tasks is not None
+        if len(self._under_way) >= _TASKS_MAX:
+            return
+        task = self._tasks.create_task(self._guarded(work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except CloudError as error:
+            self._note(error.message, tone=Tone.BAD)
+
+    def _experiment(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Starts an experiment unless one is under way: two at once could not be told apart in the figures."""
+        if self.state.busy:
+            self._note(f"the {self.state.busy} is still being measured; try again in a moment", key="busy")
+            return
+
+        async def alone() -> None:
+            try:
+                await work()
+            finally:
+                self._show(replace(self.state, busy=""))
+
+        self._show(replace(self.state, busy=name))
+        self._start(alone)
+
+    def _kill(self) -> None:
+        async def work() -> None:
+            victim = victim_of(self._session.watch.world, self._rng)
+            told = lambda progress: self._show(on_kill(self.state, progress, time.time()))  # noqa: E731
+            result = await kill_one(self._session, victim, told)
+            self._show(on_killed(self.state, result, time.time()))
+
+        self._experiment("kill", work)
+
+    def _hog(self) -> None:
+        number, plan = next(self._numbers), self._hog_plan
+
+        async def work() -> None:
+            victim = victim_of(self._session.watch.world, self._rng)
+
+            def told(stage: Stage) -> None:
+                self._show(on_hog(self.state, victim.id, stage, time.time(), plan=plan, number=number))
+
+            result = await hog_one(self._session, victim, plan, told)
+            self._show(on_hogged(self.state, result, time.time(), number=number))
+
+        self._experiment("hog", work)
+
+    def _step(self, step: int) -> None:
+        async def work() -> None:
+            rate = next_rate(self._session.rate_per_s, step)
+            await self._session.set_rate(rate)
+            self._note(f"{rate:g} requests a second from now on", key="rate")
+
+        if self.state.busy:
+            self._note(f"the {self.state.busy} is still being measured; the load stays as it is until then", key="busy")
+        else:
+            self._start(work)
+
+    async def _search(self, query: str) -> None:
+        self._show(on_found(self.state, await self._session.service.search(query), time.time()))
+
+    def _open(self) -> None:
+        url = self._session.service.page("hypervisor")
+        if not open_browser(url):
+            self._note(f"no browser was found here; the address is {url}")
+
+
+async def run_live(session: Session, view: LiveView, stories: AsyncIterator[str], *, colour: bool) -> None:
+    """Starts the load, waits for its first figures, and gives the terminal to the view."""
+    await session.start_load(DEFAULT_RATE)
+    async for snapshot in session.load.snapshots():
+        view.state = on_load(view.state, snapshot)
+        break
+    terminal = Terminal(on_key=view.key, on_resize=view.resized, colour=colour)
+    await view.run(terminal, stories)

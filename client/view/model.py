@@ -1,0 +1,205 @@
+"""What the view shows, folded from what is told. Pure: no clock, no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from client.load.summary import Snapshot as LoadSnapshot
+from client.tour.results import Found, HogPlan, HogResult, KillProgress, KillResult, Stage
+from client.tour.world import World, fold, shard_of, short_ids
+from client.verdicts import kill_account
+from client.view.text import clean
+from server.api.timing import RequestTrace, parse
+from vmhost.api.views import CloudEvent, InstanceView
+
+NOTES_MAX = 50
+RATES = (0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+
+
+class Panel(Enum):
+    """What covers the notes."""
+
+    NONE = "none"
+    WALLS = "walls"
+    WORDS = "words"
+
+
+class Tone(Enum):
+    """How a note is meant."""
+
+    NEUTRAL = "neutral"
+    GOOD = "good"
+    CARE = "care"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One thing that happened. A note with the same key takes its place."""
+
+    at: float
+    text: str
+    key: str = ""
+    tone: Tone = Tone.NEUTRAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewState:
+    """Everything on the screen."""
+
+    search_url: str
+    driver_note: str = ""
+    """Why it is this driver, where it was chosen for the user: "no Docker engine found"."""
+    world: World = field(default_factory=World)
+    load: LoadSnapshot | None = None
+    last: RequestTrace | None = None
+    last_query: str = ""
+    notes: tuple[Note, ...] = ()
+    panel: Panel = Panel.NONE
+    prompt: str | None = None
+    """What was typed so far into the search line; None while it is not open."""
+    busy: str = ""
+    """The experiment under way."""
+    mine: frozenset[str] = frozenset()
+    """Instances that we killed: their deaths are told by their kill's own note."""
+
+    @property
+    def shorts(self) -> Mapping[str, str]:
+        """Short ids, unique among all that is known."""
+        return short_ids(tuple(self.world.instances))
+
+    def short(self, instance_id: str) -> str:
+        """The instance's short id."""
+        return self.shorts.get(instance_id, instance_id[:6])
+
+
+def noted(state: ViewState, note: Note) -> ViewState:
+    """With the note at the end, or in the place of the one with its key."""
+    if note.key and any(each.key == note.key for each in state.notes):
+        notes = tuple(replace(note, at=each.at) if each.key == note.key else each for each in state.notes)
+    else:
+        notes = (*state.notes, note)[-NOTES_MAX:]
+    return replace(state, notes=notes)
+
+
+def on_cloud(state: ViewState, event: CloudEvent, now: float) -> ViewState:
+    """After an event of the platform."""
+    before = state.world.instances
+    after = replace(state, world=fold(state.world, event))
+    if isinstance(event, InstanceView) and (text := _story(after, before.get(event.id), event)):
+        tone = Tone.NEUTRAL if event.state == "running" else Tone.CARE
+        return noted(after, Note(at=now, text=text, tone=tone))
+    return after
+
+
+def _story(state: ViewState, old: InstanceView | None, new: InstanceView) -> str:
+    """What the change is worth telling; empty for the steps in between and for what we did ourselves."""
+    short = state.short(new.id)
+    if new.state == "running" and (old is None or old.state != "running"):
+        shard = shard_of(new)
+        return f"{short} runs on {new.host}" + ("" if shard is None else f" and serves shard {shard}")
+    if old is not None and old.state == "running" and new.state != "running" and new.id not in state.mine:
+        why = f": {clean(new.reason.message)}" if new.reason and new.reason.message else ""
+        return f"{short} is {new.state}{why}"
+    if new.state == "terminated" and old is not None and old.state == "pending":
+        why = f": {clean(new.reason.message)}" if new.reason and new.reason.message else ""
+        return f"{short} could not start{why}"
+    return ""
+
+
+def on_load(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
+    """After half a second of load."""
+    traced = snapshot.last
+    trace = None if traced is None else parse(traced.server_timing)
+    if traced is None or trace is None:
+        return replace(state, load=snapshot)
+    return replace(state, load=snapshot, last=trace, last_query=clean(traced.label))
+
+
+def on_kill(state: ViewState, progress: KillProgress, now: float) -> ViewState:
+    """A kill has come so far."""
+    victim = progress.victim
+    parts = []
+    if progress.seen_s is not None:
+        parts.append(f"seen {seconds(progress.seen_s)}")
+    if progress.replaced_s is not None:
+        parts.append(f"replaced {seconds(progress.replaced_s)}")
+    text = f"you killed {state.short(victim.id)}{': ' + ', '.join(parts) if parts else ''} …"
+    state = replace(state, mine=state.mine | {victim.id})
+    return noted(state, Note(at=now, text=text, key=f"kill {victim.id}", tone=Tone.CARE))
+
+
+def on_killed(state: ViewState, result: KillResult, now: float, *, by: str = "you") -> ViewState:
+    """A kill has been accounted for."""
+    window = result.window
+    account = kill_account(
+        seen_s=result.seen_s, replaced_s=result.replaced_s, lost=window.failed, requests=window.offered
+    )
+    tone = Tone.GOOD if result.judgement.held else Tone.BAD
+    text = f"{by} killed {state.short(result.instance_id)}: {account}"
+    return noted(state, Note(at=now, text=text, key=f"kill {result.instance_id}", tone=tone))
+
+
+def on_hog(state: ViewState, instance_id: str, stage: Stage, now: float, *, plan: HogPlan, number: int) -> ViewState:
+    """The view's hog of that number has come so far."""
+    short = state.short(instance_id)
+    text = {
+        Stage.BEFORE: f"{plan.rate_per_s:.0f} requests/s, to have something to compare with; then {short} runs wild …",
+        Stage.DURING: f"{short} burns all the CPU it can get, for {plan.hog_s:.0f} s; watch the others …",
+        Stage.AFTER: f"{short} is calm again; looking at how the others recover …",
+    }[stage]
+    return noted(state, Note(at=now, text=text, key=f"hog {number}", tone=Tone.CARE))
+
+
+def on_hogged(state: ViewState, result: HogResult, now: float, *, number: int) -> ViewState:
+    """A hog has been judged."""
+    short = state.short(result.instance_id)
+    tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.CARE}[result.judgement.held]
+    state = noted(state, Note(at=now, text=hog_account(short, result), key=f"hog {number}"))
+    return noted(state, Note(at=now, text=result.judgement.sentence, tone=tone))
+
+
+def hog_account(short: str, result: HogResult) -> str:
+    """What a hog did to the others, in a sentence."""
+    figures = " / ".join("-" if value is None else f"{value:.1f}" for value in result.others_p99_ms())
+    return (
+        f"{short} ran wild: {result.lost} of {result.during.offered} requests lost; "
+        f"p99 of the others before / during / after: {figures} ms"
+    )
+
+
+def on_found(state: ViewState, found: Found, now: float) -> ViewState:
+    """A search was answered."""
+    hits = f"{found.total} hit" if found.total == 1 else f"{found.total} hits"
+    first = f"; first: {clean(found.titles[0])}" if found.titles else ""
+    part = " (a shard is missing)" if found.partial else ""
+    state = noted(state, Note(at=now, text=f'search "{clean(found.query)}": {hits}{part}{first}'))
+    if found.trace is None:
+        return state
+    return noted(state, Note(at=now, text=f"  its way: {path_of(state, found.trace)}"))
+
+
+def path_of(state: ViewState, trace: RequestTrace) -> str:
+    """A request's way: "3.4 ms = front end 0.5 + slowest of [i-0a12 2.1 | i-0d90 2.9]"."""
+    attempts = sorted((each for each in trace.attempts if each.outcome == "won"), key=lambda each: each.shard)
+    ways = " | ".join(f"{state.short(each.instance_id)} {each.dur_ms:.1f}{_role(each.hedge)}" for each in attempts)
+    slowest = f" + slowest of [{ways}]" if ways else ""
+    return f"{trace.total_ms:.1f} ms = front end {trace.frontend_ms:.1f}{slowest}"
+
+
+def _role(hedge: bool) -> str:
+    return " hedge" if hedge else ""
+
+
+def next_rate(rate: float, step: int) -> float:
+    """The rate a step up or down the ladder."""
+    if step > 0:
+        return next((each for each in RATES if each > rate), RATES[-1])
+    return next((each for each in reversed(RATES) if each < rate), RATES[0])
+
+
+def seconds(value: float) -> str:
+    """Seconds as people read them."""
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"

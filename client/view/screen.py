@@ -1,0 +1,175 @@
+"""The live screen: a state in, lines out, for 80 x 24 and from 60 x 20 up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from client.load.summary import InstanceSummary
+from client.tour.world import shard_of
+from client.view.model import Note, Panel, Tone, ViewState, path_of
+from client.view.text import Line, Span, Style, cells, clean, cut_line, line, padded, spread, width_of, wrap
+from client.view.words import KEYS, WORDS, walls_lines, walls_sentence
+from vmhost.api.views import InstanceView
+
+COLUMNS_MIN, ROWS_MIN = 60, 20
+_SIDE_BY_SIDE_MIN = 72
+_STATE_STYLES = {"running": Style.GOOD, "pending": Style.CARE, "stopping": Style.CARE, "shutting-down": Style.CARE}
+_TONE_STYLES = {
+    Tone.NEUTRAL: Style.PLAIN,
+    Tone.GOOD: Style.GOOD,
+    Tone.CARE: Style.CARE,
+    Tone.BAD: Style.BAD,
+}
+
+
+def render(state: ViewState, columns: int, rows: int) -> list[Line]:
+    """Exactly `rows` lines of at most `columns`; the keys stand in the last one."""
+    top = [*_header(state, columns), *_hosts(state, columns, rows), *_totals(state, columns)]
+    bottom = _bottom(state, columns)
+    room = max(0, rows - len(top) - len(bottom))
+    middle = _middle(state, columns, room)
+    body = [*top, *middle, *[line()] * (room - len(middle))][: max(0, rows - len(bottom))]
+    return [cut_line(each, columns) for each in (*body, *bottom)]
+
+
+def _header(state: ViewState, columns: int) -> list[Line]:
+    count = len([view for view in state.world.running if shard_of(view) is not None])
+    noun = "machine answers" if count == 1 else "machines answer"
+    title = line(Span("glasscloud", Style.BOLD), f": {count} {noun} one search box")
+    url = line("  search  ", Span(f"{state.search_url}/search?q=hypervisor", Style.BOLD))
+    snapshot = state.world.snapshot
+    machines = walls_sentence(snapshot, state.driver_note, columns - 2) if snapshot else "asking what machines are here"
+    return [
+        spread(title, line(Span("Ctrl-C removes everything", Style.DIM)), columns),
+        spread(url, line(Span("(o opens it)", Style.DIM)), columns),
+        line("  ", machines),
+    ]
+
+
+def _hosts(state: ViewState, columns: int, rows: int) -> list[Line]:
+    snapshot = state.world.snapshot
+    if snapshot is None:
+        return []
+    hosts = [host.id for host in snapshot.hosts] or sorted({view.host for view in state.world.present})
+    side_by_side = columns >= _SIDE_BY_SIDE_MIN and len(hosts) > 1
+    across = min(len(hosts), max(1, columns // (_SIDE_BY_SIDE_MIN // 2))) if side_by_side else 1
+    width = columns // across
+    room = max(4, rows - 12) // (1 if side_by_side else max(1, len(hosts)))
+    blocks = [_host(state, host, width, room) for host in hosts]
+    lines: list[Line] = []
+    for begin in range(0, len(blocks), across):
+        lines += _beside(blocks[begin : begin + across], width)
+    return lines
+
+
+def _beside(blocks: Sequence[list[Line]], width: int) -> list[Line]:
+    height = max(len(block) for block in blocks)
+    rows = [[block[row] if row < len(block) else line() for block in blocks] for row in range(height)]
+    return [tuple(span for cell in row for span in padded(cell, width)) for row in rows]
+
+
+def _host(state: ViewState, host: str, width: int, room: int) -> list[Line]:
+    views = sorted(
+        (view for view in state.world.present if view.host == host),
+        key=lambda view: (shard_of(view) is None, shard_of(view) or 0, view.launched_at, view.id),
+    )
+    shown = views if len(views) < room else views[: room - 2]
+    lines = [line(" ", Span(host, Style.BOLD)), *(_instance(state, view, width) for view in shown)]
+    if len(shown) < len(views):
+        lines.append(line(Span(f" … and {len(views) - len(shown)} more", Style.DIM)))
+    return lines
+
+
+def _instance(state: ViewState, view: InstanceView, width: int) -> Line:
+    shard = shard_of(view)
+    name = f" {state.short(view.id)} " + (f"shard {shard} " if shard is not None else f"{view.type} ")
+    if view.id in state.world.hogging:
+        state_span = Span("runs wild", Style.BAD)
+    else:
+        state_span = Span(view.state, _STATE_STYLES.get(view.state, Style.BAD))
+    figures = _figures(state, view) if view.state == "running" else ""
+    use = _use(state, view) if width >= cells(name) + 9 + cells(figures) + 14 else ""
+    return line(name, state_span, f" {figures}{use}")
+
+
+def _figures(state: ViewState, view: InstanceView) -> str:
+    share = _share(state, view.id)
+    if share is None or state.load is None or not state.load.recent.seconds:
+        return ""
+    asked = share.answered + share.lost + share.late + share.errors
+    rate = asked / state.load.recent.seconds
+    p50 = "" if share.latency.p50 is None else f" {share.latency.p50:.1f}ms"
+    return f"{rate:4.0f}/s{p50}" if rate >= 1 or not asked else f" {rate:.1f}/s{p50}"
+
+
+def _share(state: ViewState, instance_id: str) -> InstanceSummary | None:
+    return state.load.recent.instance(instance_id) if state.load else None
+
+
+def _use(state: ViewState, view: InstanceView) -> str:
+    use = state.world.uses.get(view.id)
+    if use is None or view.state != "running":
+        return ""
+    cpu = "" if use.cpu_cores is None else f"  {use.cpu_cores * 100:.0f}%"
+    return f"{cpu} {use.memory_mib:.0f}M"
+
+
+def _totals(state: ViewState, columns: int) -> list[Line]:
+    load = state.load
+    if load is None:
+        return [line(" no requests yet"), line()]
+    recent, total = load.recent, load.total
+    name, tail = recent.response.tail
+    words = {"p99": "99 of 100 within", "p90": "9 of 10 within"}.get(name, "the slowest took")
+    figures = ""
+    if recent.response.p50 is not None and tail is not None:
+        figures = f"   half within {recent.response.p50:.1f} ms, {words} {tail:.1f} ms"
+    failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
+    rate = line(f" {load.rate_per_s:g} requests/s   ", failed, figures)
+    if state.last is None:
+        return [rate, line()]
+    way = path_of(state, state.last)
+    query = state.last_query
+    room = columns - cells(way) - len(' last: "" ')
+    return [rate, line(f' last: "{query}" {way}' if cells(query) <= room or room < 8 else f" last: {way}")]
+
+
+def _middle(state: ViewState, columns: int, room: int) -> list[Line]:
+    if state.panel is Panel.WALLS and state.world.snapshot is not None:
+        return _panel(walls_lines(state.world.snapshot, columns - 2), "any key goes back", room)
+    if state.panel is Panel.WORDS:
+        words = [each for text in WORDS for each in wrap(text, columns - 2, indent="    ")]
+        return _panel(words, "any key goes back", room)
+    lines = [each for note in state.notes for each in _note(note, columns)]
+    return lines[-room:] if room else []
+
+
+def _panel(texts: Sequence[str], hint: str, room: int) -> list[Line]:
+    lines = [line(f" {text}") for text in texts]
+    if len(lines) < room:
+        lines.append(line(Span(f" ({hint})", Style.DIM)))
+    return lines[:room]
+
+
+def _note(note: Note, columns: int) -> list[Line]:
+    style = _TONE_STYLES[note.tone]
+    texts = wrap(f"{clock(note.at)} {clean(note.text)}", columns - 1, indent=" " * 9)
+    return [line(" ", Span(text, style)) for text in texts]
+
+
+def clock(at: float) -> str:
+    """The local time of day of an epoch second."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+
+
+def _bottom(state: ViewState, columns: int) -> list[Line]:
+    if state.prompt is not None:
+        return [line(Span(" search for: ", Style.BOLD), clean(state.prompt), Span("_", Style.DIM))]
+    spans: list[Span] = [Span(" ")]
+    for key, meaning in KEYS:
+        spans += [Span(key, Style.BOLD), Span(f" {meaning}   ")]
+    keys = tuple(spans)
+    if width_of(keys) - 3 > columns:
+        keys = tuple(Span(span.text.replace("   ", " "), span.style) for span in spans)
+    return [keys]

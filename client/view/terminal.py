@@ -1,0 +1,132 @@
+"""The terminal while the live view has it: its own screen, keys one by one, and always given back as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from client.view.text import Line, painted
+
+_ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
+_LEAVE = "\x1b[?25h\x1b[?1049l"
+_HOME, _TO_LINE_END, _DOWN_CLEAR = "\x1b[H", "\x1b[K", "\x1b[J"
+_KEYS_MAX_BYTES = 256
+ESCAPE, ENTER, BACKSPACE = "escape", "enter", "backspace"
+_NAMED = {"\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\b": BACKSPACE, "\x1b": ESCAPE}
+
+
+def is_terminal(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a person sits at both ends and the terminal can draw."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and environ.get("TERM", "dumb") != "dumb"
+
+
+def wants_colour(environ: Mapping[str, str] = os.environ) -> bool:
+    """Colours unless NO_COLOR is set to anything (its published convention)."""
+    return not environ.get("NO_COLOR")
+
+
+def keys_of(data: bytes) -> list[str]:
+    """The keys in what was read: characters, `escape`, `enter`, `backspace`. Cursor and function keys are left out."""
+    text = data.decode("utf-8", "ignore")
+    if len(text) > 1 and text.startswith("\x1b"):
+        return []
+    return [_NAMED.get(char, char) for char in text if char in _NAMED or char.isprintable()]
+
+
+class Terminal:
+    """Standard input and output as a screen. Use it as a context inside a running loop.
+
+    Whatever ends the block, also an exception, gives the terminal back. Ctrl-Z gives it back for the pause."""
+
+    def __init__(self, *, on_key: Callable[[str], None], on_resize: Callable[[], None], colour: bool) -> None:
+        self._on_key = on_key
+        self._on_resize = on_resize
+        self._colour = colour
+        self._input = sys.stdin.fileno()
+        self._was: list[object] | None = None
+        self._shown: list[str] = []
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Takes the terminal for as long as the block lasts."""
+        loop = asyncio.get_running_loop()
+        self._take()
+        try:
+            loop.add_reader(self._input, self._readable)
+            loop.add_signal_handler(signal.SIGWINCH, self._resized)
+            loop.add_signal_handler(signal.SIGTSTP, self._paused)
+            yield
+        finally:
+            loop.remove_reader(self._input)
+            loop.remove_signal_handler(signal.SIGWINCH)
+            loop.remove_signal_handler(signal.SIGTSTP)
+            self._give_back()
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows now; 80 x 24 where the terminal does not tell."""
+        with contextlib.suppress(OSError):
+            size = os.get_terminal_size(sys.stdout.fileno())
+            if size.columns and size.lines:
+                return size.columns, size.lines
+        return 80, 24
+
+    def draw(self, lines: Sequence[Line]) -> None:
+        """Shows the lines, writing only those that changed."""
+        new = [painted(each, colour=self._colour) for each in lines]
+        parts = []
+        for row, text in enumerate(new):
+            if row >= len(self._shown) or self._shown[row] != text:
+                parts.append(f"\x1b[{row + 1};1H{text}{_TO_LINE_END}")
+        if len(new) < len(self._shown):
+            parts.append(f"\x1b[{len(new) + 1};1H{_DOWN_CLEAR}")
+        self._shown = new
+        if parts:
+            self._write("".join(parts))
+
+    def _take(self) -> None:
+        self._was = termios.tcgetattr(self._input)
+        # cbreak, not raw: Ctrl-C and Ctrl-Z stay signals.
+        tty.setcbreak(self._input, termios.TCSADRAIN)
+        self._shown = []
+        self._write(_ENTER)
+
+    def _give_back(self) -> None:
+        if self._was is None:
+            return
+        was, self._was = self._was, None
+        with contextlib.suppress(OSError, termios.error):
+            self._write(_LEAVE)
+            termios.tcsetattr(self._input, termios.TCSADRAIN, was)  # type: ignore[arg-type]
+
+    def _paused(self) -> None:
+        """Ctrl-Z: the shell gets its terminal; execution goes on below when the shell continues us."""
+        self._give_back()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._take()
+        self._on_resize()
+
+    def _resized(self) -> None:
+        self._shown = []
+        self._write(_HOME + _DOWN_CLEAR)
+        self._on_resize()
+
+    def _readable(self) -> None:
+        data = os.read(self._input, _KEYS_MAX_BYTES)
+        if not data:
+            # The terminal is gone; without this its end would be read for ever.
+            asyncio.get_running_loop().remove_reader(self._input)
+            self._on_key("q")
+            return
+        for key in keys_of(data):
+            self._on_key(key)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()

@@ -1,0 +1,70 @@
+"""The words on the screen: keys, the vocabulary, and what walls hold here and why not. Pure."""
+
+from __future__ import annotations
+
+from client.view.text import cells, clean, cut, wrap
+from vmhost.api.views import CapabilityView, Snapshot
+
+KEYS = (
+    ("k", "kill"),
+    ("h", "hog one machine"),
+    ("+ -", "load"),
+    ("s", "search"),
+    ("?", "words"),
+    ("q", "quit"),
+)
+
+WORDS = (
+    "machine (EC2 says instance): a small computer of its own, as far as its walls hold; w says which do",
+    "host: the big computer that machines share; here two halves of yours stand for two",
+    "shard: a part of all documents; every search asks each shard once",
+    "replica: machines with the same shard; when one dies the other answers",
+    "front end: takes a search, asks a replica of each shard, puts the answers together",
+    "half within 2 ms, 99 of 100 within 6 ms: the usual wait, and that of the unlucky (p50, p99)",
+    "kill: the machine's program ends at once, as in a crash; nobody is told, it must be noticed",
+    "hog: one machine burns all CPU it can get; good walls keep the others fast",
+    "fleet: the order 'keep two of these running', which replaces what dies",
+    "hedge: a second try at another replica because the first is slow; the faster answer counts",
+)
+
+_SAID = {"cpu": "CPU"}
+_FIRST = ("crash", "cpu", "memory")
+_CRASH = CapabilityView(name="crash", enforced=True, why="a dead machine takes no other with it")
+
+
+def _walls(snapshot: Snapshot) -> tuple[CapabilityView, ...]:
+    """The walls, the crash first: whatever a machine is, it dies alone."""
+    known = {wall.name: wall for wall in snapshot.capabilities}
+    return tuple({"crash": known.get("crash", _CRASH), **known}.values())
+
+
+def _word(wall: CapabilityView) -> str:
+    return f"{_SAID.get(wall.name, wall.name)} {'yes' if wall.enforced else 'no'}"
+
+
+def walls_sentence(snapshot: Snapshot, driver_note: str, columns: int) -> str:
+    """What the machines are and which walls hold, as much of it as fits."""
+    known = {wall.name: wall for wall in _walls(snapshot)}
+    first = [known[name] for name in _FIRST if name in known]
+    whole, _, detail = snapshot.stands_for.partition(":")
+    detail = driver_note or detail.strip()
+    variants = [
+        f"machines are {whole}: {detail}. Walls: {', '.join(_word(wall) for wall in first)}  (w why)",
+        f"machines are {whole}: {detail}. Walls: {', '.join(_word(wall) for wall in first[:2])}  (w why)",
+        f"machines are {whole} ({detail}). Walls: {', '.join(_word(wall) for wall in first[:2])} (w why)",
+        f"machines are {whole}. Walls: {', '.join(_word(wall) for wall in first)}  (w why)",
+        f"{whole}. Walls: {', '.join(_word(wall) for wall in first[:2])} (w why)",
+    ]
+    return cut(clean(next((text for text in variants if cells(text) <= columns), variants[-1])), columns)
+
+
+def walls_lines(snapshot: Snapshot, columns: int) -> list[str]:
+    """Every wall with its reason."""
+    lines = wrap(clean(f"A machine here stands for: {snapshot.stands_for}."), columns, indent="  ")
+    for wall in _walls(snapshot):
+        why = f": {wall.why}" if wall.why else ""
+        lines += wrap(clean(f"{'holds  ' if wall.enforced else 'open   '} {_SAID.get(wall.name, wall.name)}{why}"),
+                      columns, indent=" " * 8)  # fmt: skip
+    if snapshot.overcommit != 1:
+        lines.append(f"overcommit {snapshot.overcommit:g}: promised {snapshot.overcommit:g} times what is there")
+    return lines
