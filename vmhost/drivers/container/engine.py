@@ -84,7 +84,7 @@ class Engine:
         """Whether the image is there already, without asking any registry."""
         try:
             await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
-        except NotFound:
+        except (InvalidInput, NotFound):
             return False
         return True
 
