@@ -28,6 +28,7 @@ from vmhost.ec2.app import make_app
 from vmhost.ec2.auth import Auth
 from vmhost.metadata.facts import InstanceFacts
 from vmhost.metadata.server import InstanceMetadata
+from vmhost.model.guest import Capability
 from vmhost.model.image import Image
 from vmhost.model.instance import InstanceState
 from vmhost.settings import AUTO, Settings
@@ -173,9 +174,17 @@ def _reachable(url: str) -> str:
 
 
 async def _close(cloud: Cloud, driver: Driver, *, keep: bool) -> None:
-    if keep and not driver.capabilities().of("keep").enforced:
-        _log.warning("instances_not_kept", why=driver.capabilities().of("keep").why)
+    if keep and (wall := _listed(driver, "keep")) is not None and not wall.enforced:
+        _log.warning("instances_not_kept", why=wall.why)
     await cloud.close(remove=not keep)
+
+
+def _listed(driver: Driver, name: str) -> Capability | None:
+    """The capability if the driver speaks of it; one that could not be opened does not."""
+    try:
+        return next((item for item in driver.capabilities().items if item.name == name), None)
+    except CloudError:
+        return None
 
 
 async def _sweep_one(driver: Driver) -> None:
