@@ -32,12 +32,13 @@ def guard(auth: Auth) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[REQUEST_ID] = str(uuid.uuid4())
-        if auth.from_guest(request.remote or "") and request.transport is not None:
-            request.transport.abort()
+        if auth.from_guest(request.remote or ""):
+            return _silence(request)
         try:
             await _admit(request, auth)
             return await handler(request)
         except CloudError as error:
+            _log.debug("request_refused", path=request.path, code=error.code, why=error.message)
             return refusal(request, error)
         except web.HTTPException as error:
             return refusal(request, _translated(request, error))
@@ -46,6 +47,12 @@ def guard(auth: Auth) -> Middleware:
             return refusal(request, Internal(f"request {request[REQUEST_ID]} failed here; the log of vmhost says why"))
 
     return middleware
+
+
+def _silence(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=403)
 
 
 async def _admit(request: web.Request, auth: Auth) -> None:
@@ -62,6 +69,8 @@ async def _body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(_BODY_S):
             return await request.read()
+    except (web.RequestPayloadError, ConnectionError):
+        raise InvalidInput("the request's body broke off; expected all of its Content-Length") from None
     except TimeoutError:
         raise DeadlineExceeded(f"the request's body did not arrive within {_BODY_S:.0f} s") from None
 

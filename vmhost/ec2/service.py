@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.logs import get_logger
 from vmhost.ec2.actions.base import Context
 from vmhost.ec2.actions.table import ACTIONS, find
 from vmhost.ec2.codec.decode import decoder
 from vmhost.ec2.codec.encode import encoder
 from vmhost.ec2.codec.form import Tree, parse_form
 from vmhost.ec2.model import API_VERSION, Operation, load
+
+_log = get_logger("ec2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Ec2Service:
         action = find(name, self._modelled)
         _check_version(_take(form, "Version"))
         wire = self._wires[name]
+        _log.debug("action", name=name, request_id=request_id)
         answer = await action.call(context, wire.decode(form))
         return wire.encode(answer, request_id)
 

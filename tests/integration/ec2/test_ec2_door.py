@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import random
@@ -21,6 +22,7 @@ from vmhost.ec2.guard import MAX_BODY_BYTES
 from vmhost.ec2.model import Kind, ListOf, Scalar, Shape, load
 
 BODY = b"Action=DescribeInstances&Version=2016-11-15"
+RUN = f"Action=RunInstances&Version=2016-11-15&ImageId={IMAGE}&MinCount=1&MaxCount=1".encode()
 
 
 async def send(
@@ -77,6 +79,25 @@ async def test_a_guest_gets_no_answer_at_all(tmp_path: Path) -> None:
         for path in ("/", "/_glasscloud/health"):
             with pytest.raises(aiohttp.ClientError):
                 await send(cloud, path=path)
+        with pytest.raises(aiohttp.ClientError):
+            await send(cloud, RUN)
+        assert cloud.cloud.instances() == ()
+
+
+async def test_a_caller_who_hangs_up_in_the_middle_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path, change=lambda auth: replace(auth, open=True)) as cloud:
+        address = urlsplit(cloud.access.endpoint)
+        head = f"POST / HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: AWS4-HMAC-SHA256 x\r\n"
+        _, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(head.encode() + b"Content-Length: 500\r\n\r\n" + RUN)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        assert (await send(cloud))[0] == 200
+        assert cloud.cloud.instances() == ()
+    assert "request_failed" not in "".join(capsys.readouterr())
 
 
 async def test_the_open_door_still_wants_the_header(tmp_path: Path) -> None:

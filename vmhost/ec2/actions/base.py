@@ -89,7 +89,7 @@ def tags_by_resource(params: Params, kinds: Sequence[str]) -> dict[str, dict[str
     for specification in params.get("TagSpecifications", ()):
         kind = specification.get("ResourceType")
         if kind not in tags:
-            words = f"'{kind}' is not a valid taggable resource type for this operation"
+            words = f"'{str(kind)[:40]}' is not a valid taggable resource type for this operation"
             raise InvalidInput(f"{words}; expected {' or '.join(kinds)}")
         tags[kind].extend(specification.get("Tags", ()))
     return {kind: tag_map(given) for kind, given in tags.items()}

@@ -19,5 +19,5 @@ def find(name: str, modelled: frozenset[str]) -> Action[Any]:
     if name in ACTIONS:
         return ACTIONS[name]
     if name in modelled:
-        raise Unsupported(f"The action {name} is part of EC2 and not of glasscloud; `docs/` lists what is")
+        raise Unsupported(f"The action {name} is one of EC2's that glasscloud does not have; nothing was done")
     raise InvalidInput(f"The action {name[:80]} is not valid for this web service.", code="InvalidAction")

@@ -15,7 +15,7 @@ from vmhost.model.instance_type import InstanceType
 _FIELDS: Mapping[str, Field[InstanceType]] = {
     "bare-metal": lambda t: ["false"],
     "burstable-performance-supported": lambda t: [_word(t.burstable)],
-    "current-generation": lambda t: [_word(_current(t))],
+    "current-generation": lambda t: ["true"],
     "hypervisor": lambda t: [t.hypervisor],
     "instance-type": lambda t: [t.name],
     "memory-info.size-in-mib": lambda t: [str(t.memory_mib)],
@@ -54,7 +54,7 @@ def _answer(itype: InstanceType) -> Answer:
     options = cpu_options(itype)
     return {
         "InstanceType": itype.name,
-        "CurrentGeneration": _current(itype),
+        "CurrentGeneration": True,
         "SupportedUsageClasses": ["on-demand"],
         "SupportedVirtualizationTypes": ["hvm"],
         "BareMetal": False,
@@ -98,11 +98,6 @@ def _network(itype: InstanceType) -> Answer:
         "EnaSupport": "unsupported",
         "EfaSupported": False,
     }
-
-
-def _current(itype: InstanceType) -> bool:
-    # EC2 still counts t2, its last xen family, among the current generation.
-    return itype.family != "t1"
 
 
 def _word(value: bool) -> str:
