@@ -59,9 +59,7 @@ def parse(text: str) -> Query:
 
 def _cleaned(text: str) -> str:
     if len(text) > CHARS_MAX:
-        raise InvalidInput(
-            f"the query has {len(text)} characters; expected at most {CHARS_MAX}", code="QueryTooLong"
-        )
+        raise InvalidInput(f"the query has {len(text)} characters; expected at most {CHARS_MAX}", code="QueryTooLong")
     if "\0" in text:
         raise InvalidInput("the query holds a NUL character; expected text", code="QueryNotText")
     if any("\ud800" <= char <= "\udfff" for char in text):

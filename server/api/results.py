@@ -23,7 +23,7 @@ class Document:
     kind: str
     """lesson, module, class, function, method, topic or page."""
     body: str
-    """Plain text: paragraphs, headings and lists apart by empty lines, "- " before list items, code indented by four."""
+    """Plain text: blocks apart by empty lines, headings underlined, "- " before list items, code indented by four."""
 
     @property
     def url(self) -> str:

@@ -32,8 +32,7 @@ def _is_compiled(name: str) -> bool:
     except (ImportError, ValueError):
         return False
     return spec is not None and (
-        spec.origin == "built-in"
-        or (spec.origin or "").endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
+        spec.origin == "built-in" or (spec.origin or "").endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
     )
 
 

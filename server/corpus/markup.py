@@ -86,13 +86,17 @@ def from_html(text: str) -> tuple[str, str]:
     return reader.title, "\n\n".join(reader.blocks)
 
 
+def _tags(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
 class _Reader(HTMLParser):
-    _BLOCKS = frozenset(
+    _BLOCKS = _tags(
         "address article aside blockquote body br dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p"
-        " pre section table td th title tr ul".split()
+        " pre section table td th title tr ul"
     )
-    _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
-    _SILENT = frozenset("script style template noscript svg math".split())
+    _HEADINGS = _tags("h1 h2 h3 h4 h5 h6")
+    _SILENT = _tags("script style template noscript svg math")
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -70,9 +70,7 @@ def _class_documents(node: ast.ClassDef, name: str, *, depth: int) -> Iterator[D
             yield from _class_documents(member, f"{name}.{member.name}", depth=1)
 
 
-def _function_document(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, kind: str
-) -> Iterator[Document]:
+def _function_document(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, kind: str) -> Iterator[Document]:
     doc = _doc(node)
     if doc:
         yield python_document(name, kind, doc, f"({ast.unparse(node.args)})"[:_SIGNATURE_CHARS_MAX])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -14,8 +13,8 @@ from server.corpus.builtin import builtin_documents, compiled_modules
 from server.corpus.python import BODY_CHARS_MAX, Module, module_documents
 
 _LEFT_OUT = frozenset(
-    "antigravity distutils encodings ensurepip idlelib lib2to3 msilib ntpath nturl2path pydoc_data test this tkinter"
-    " turtle turtledemo".split()
+    {"antigravity", "distutils", "encodings", "ensurepip", "idlelib", "lib2to3", "msilib", "ntpath", "nturl2path"}
+    | {"pydoc_data", "test", "this", "tkinter", "turtle", "turtledemo"}
 )
 """Tests, tools with their own parts, codecs by the hundred, and what some systems package apart."""
 _BATCHES = 16
@@ -108,5 +107,5 @@ def _heading(line: str) -> str:
 
 def fingerprint() -> list[str]:
     """What the documents depend on; equal fingerprints, equal documents."""
-    stats = [(name, os.stat(path)) for name, path in source_files()]
+    stats = [(name, path.stat()) for name, path in source_files()]
     return [sys.version, *(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)]

@@ -1,9 +1,9 @@
 """The index folder: what is where in it, reading it, and replacing it whole.
 
-    manifest.json        what it holds and what it was made from
-    documents.jsonl.gz   every document, one a line, sorted by id
-    queries.json         what people ask this corpus (server.api.queries)
-    <S>/shard-<k>/       shard k of S, ready to be opened
+manifest.json        what it holds and what it was made from
+documents.jsonl.gz   every document, one a line, sorted by id
+queries.json         what people ask this corpus (server.api.queries)
+<S>/shard-<k>/       shard k of S, ready to be opened
 """
 
 from __future__ import annotations
@@ -102,9 +102,7 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = (path.parent / f".{path.name}.lock").open("w")
     except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}; choose another folder with --out"
-        ) from error
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}; choose another folder with --out") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as private:

@@ -19,19 +19,25 @@ from server.api.results import SNIPPET_CHARS, Document, Hit, url_of
 from server.query import Query, Term
 from vmhost.base.errors import Unavailable
 
-VERSION = f"1 {tantivy.__version__}"
+VERSION = f"2 {tantivy.__version__}"  # type: ignore[attr-defined]  # the library's stub forgets it
 """Changes whenever a shard made before cannot be opened, or would answer differently."""
 
 _TITLE_BOOST = 3.0
-_LESSON_TITLE_BOOST = 8.0
+_LESSON_TITLE_SCORE = 12.0
+_WHOLE_TITLE_SCORE = 10.0
+_LOOKED_THROUGH_CHARS = 6000
+"""Snippets come from so much of a body: looking for them takes most of a search's time."""
 _HEAP_BYTES = 20_000_000
 _WORD_BYTES_MAX = 40
 _SPACE = re.compile(r"\s+")
 _COMMON = frozenset(
-    "a an and are as at be by can do does for from how i in is it its my of on or that the their this to was what when"
-    " where which who why will with you your".split()
+    re.findall(
+        r"\w+",
+        "a an and are as at be by can do does for from how i in is it its my of on or that the their this to was what"
+        " when where which who why will with you your",
+    )
 )
-"""Words that say so little that a document may lack them; where they occur they still count for rank."""
+"""Words that say so little that a document may lack them; in a title they still count for rank."""
 
 
 def _analyzer() -> tantivy.TextAnalyzer:
@@ -53,6 +59,7 @@ def _schema() -> tantivy.Schema:
     for name in ("title", "body"):
         builder.add_text_field(name, stored=True, tokenizer_name="words")
     builder.add_text_field("lesson", tokenizer_name="words")
+    builder.add_text_field("whole", tokenizer_name="raw", index_option="basic")
     return builder.build()
 
 
@@ -73,6 +80,7 @@ class Shard:
             with _linked(folder) as private:
                 index = tantivy.Index.open(private)
                 index.register_tokenizer("words", _analyzer())
+                index.config_reader(reload_policy="manual")
                 return cls(index)
         except (ValueError, OSError) as error:
             raise Unavailable(
@@ -83,10 +91,11 @@ class Shard:
     def build(cls, documents: Iterable[Document], folder: Path | None = None) -> Shard:
         """A shard of these documents, kept in the folder (which must exist and be empty) or in memory."""
         index = tantivy.Index(_schema(), path=None if folder is None else str(folder))
-        index.register_tokenizer("words", _analyzer())
+        words = _analyzer()
+        index.register_tokenizer("words", words)
         writer = index.writer(_HEAP_BYTES, 1)
         for document in documents:
-            writer.add_document(_stored(document))
+            writer.add_document(_stored(document, words))
         writer.commit()
         writer.wait_merging_threads()
         index.reload()
@@ -96,10 +105,11 @@ class Shard:
         """How many documents match, and the `n` best after the first `offset`, best first."""
         matching = self._matching(query)
         found = self._searcher.search(matching, max(n, 1), count=True, offset=offset)
-        snippets = self._snippets(query) if n and found.hits else None
-        if snippets is None:
-            return found.count, []
-        return found.count, [self._hit(address, score, snippets) for score, address in found.hits]
+        total = int(found.count)  # type: ignore[attr-defined]  # the library's stub forgets it
+        if not n or not found.hits:
+            return total, []
+        snippets = self._snippets(query)
+        return total, [self._hit(address, score, snippets) for score, address in found.hits]
 
     def count(self, query: Query) -> int:
         """How many documents match."""
@@ -116,13 +126,15 @@ class Shard:
 
     def _hit(self, address: tantivy.DocAddress, score: float, snippets: tantivy.SnippetGenerator) -> Hit:
         stored = self._searcher.doc(address)
-        found = str(stored.get_first("id"))
+        found, title, kind, body = (str(stored.get_first(name)) for name in ("id", "title", "kind", "body"))
+        if len(body) > _LOOKED_THROUGH_CHARS:
+            stored = tantivy.Document(body=body[:_LOOKED_THROUGH_CHARS])
         return Hit(
             id=found,
-            title=str(stored.get_first("title")),
+            title=title,
             url=url_of(found),
-            kind=str(stored.get_first("kind")),
-            snippet=_pieces(snippets.snippet_from_doc(stored), str(stored.get_first("body"))),
+            kind=kind,
+            snippet=_pieces(snippets.snippet_from_doc(stored), body),
             score=round(score, 4),
         )
 
@@ -131,9 +143,14 @@ class Shard:
         if all(common):
             common = [False] * len(common)
         parts = [
-            (Occur.Should if optional else Occur.Must, self._any([self._anywhere(term) for term in group]))
+            (Occur.Should, self._in("title", self._words.analyze(group[0].text)))
+            if optional
+            else (Occur.Must, self._any([self._anywhere(term) for term in group]))
             for group, optional in zip(query.wanted, common, strict=True)
         ]
+        whole = _whole(self._words, " ".join(term.text for group in query.wanted for term in group))
+        exactly = tantivy.Query.term_query(self._schema, "whole", whole)
+        parts.append((Occur.Should, tantivy.Query.const_score_query(exactly, _WHOLE_TITLE_SCORE)))
         parts += [(Occur.MustNot, self._anywhere(term)) for term in query.excluded]
         return tantivy.Query.boolean_query(parts)
 
@@ -142,7 +159,7 @@ class Shard:
         return self._any(
             [
                 tantivy.Query.boost_query(self._in("title", words), _TITLE_BOOST),
-                tantivy.Query.boost_query(self._in("lesson", words), _LESSON_TITLE_BOOST),
+                tantivy.Query.const_score_query(self._in("lesson", words), _LESSON_TITLE_SCORE),
                 self._in("body", words),
             ]
         )
@@ -166,11 +183,18 @@ class Shard:
         return snippets
 
 
-def _stored(document: Document) -> tantivy.Document:
+def _stored(document: Document, words: tantivy.TextAnalyzer) -> tantivy.Document:
     fields = {"id": document.id, "title": document.title, "kind": document.kind, "body": document.body}
+    fields["whole"] = _whole(words, document.title)
     if document.kind == "lesson":
         fields["lesson"] = document.title
     return tantivy.Document(**fields)
+
+
+def _whole(words: tantivy.TextAnalyzer, text: str) -> str:
+    """The text's telling words: "What is a server?" and "servers" are the same to who looks for a title."""
+    found = words.analyze(text)
+    return " ".join([word for word in found if word not in _COMMON] or found)
 
 
 @contextlib.contextmanager
@@ -178,7 +202,8 @@ def _linked(folder: Path) -> Iterator[str]:
     """A folder of our own that leads to the shard's files: opening writes a lock file, and the shard may be read-only.
 
     What is open stays open when the folder goes."""
-    with tempfile.TemporaryDirectory(prefix="shard-") as private:
+    # The library may still be letting go of its lock file while the folder is removed.
+    with tempfile.TemporaryDirectory(prefix="shard-", ignore_cleanup_errors=True) as private:
         for path in folder.iterdir():
             if not path.name.endswith(".lock"):
                 (Path(private) / path.name).symlink_to(path.resolve())

@@ -1,0 +1,59 @@
+"""The leaf as a program: learns who it is, opens its shard, serves."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+from server.api.queries import index_folder
+from server.leaf.identity import Identity, ask_metadata
+from vmhost.base.clock import Clock, SystemClock
+from vmhost.base.errors import InvalidInput
+from vmhost.base.logs import get_logger
+from vmhost.base.web import listen, serve, write_ready
+
+_log = get_logger("leaf")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags; inside an instance none is needed."""
+    parser.add_argument("--shard", type=int, metavar="K", help="be this shard, without asking the instance metadata")
+    parser.add_argument("--shards", type=int, default=2, metavar="N", help="of so many (default 2)")
+    parser.add_argument("--index", type=Path, default=index_folder(), metavar="DIR", help="the index folder")
+    parser.add_argument("--ready", type=Path, metavar="FILE", help="write this file once it serves")
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Serves on HOST and PORT of the environment until it is cancelled, then drains.
+
+    Raises CloudErrors where it cannot begin."""
+    clock = SystemClock()
+    identity = await _identity(args, clock)
+    # Loaded only now, since the metadata service may need the same moment to come up.
+    from server.leaf.app import Leaf, Served
+    from server.leaf.opening import open_shard
+
+    shard, digest = open_shard(identity.index, identity.shard, identity.shards)
+    app = Leaf(Served(identity=identity, shard=shard, digest=digest), clock.monotonic).app()
+    sock = listen(os.environ.get("HOST", "127.0.0.1"), _port())
+    async with serve(app, sock) as url:
+        write_ready(args.ready, url=url)
+        _log.info("serving", url=url, shard=identity.shard, shards=identity.shards, documents=shard.documents)
+        await asyncio.get_running_loop().create_future()
+
+
+async def _identity(args: argparse.Namespace, clock: Clock) -> Identity:
+    if args.shard is None:
+        return await ask_metadata(clock)
+    if not 0 <= args.shard < args.shards:
+        raise InvalidInput(f"--shard {args.shard} is not possible; expected 0 to {args.shards - 1}")
+    return Identity(instance_id="i-none", shard=args.shard, shards=args.shards, index=args.index)
+
+
+def _port() -> int:
+    text = os.environ.get("PORT", "8080")
+    if not text.isdecimal() or int(text) > 65535:
+        raise InvalidInput(f"PORT {text!r} is no port; expected a number from 0 to 65535")
+    return int(text)
