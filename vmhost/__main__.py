@@ -13,6 +13,7 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import configure
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
+from vmhost.handover import parse_handover
 from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE, Settings, default_state
 
 EXAMPLES = """\
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
     add("--allowed-host", action="append", default=[], metavar="NAME", help="another name that callers may call it by")
     add("--state", type=Path, metavar="DIR", help="keys, records and logs (~/.local/state/glasscloud/NAME/vmhost)")
+    add("--hand-access", metavar="FILE[:UID]", help="while it is up, a copy of access.json there for that user number")
     add("--cloud", default="glasscloud", metavar="NAME", help="its name, on every container and network (%(default)s)")
     add("--images", type=Path, action="append", default=[], metavar="FILE", help="another image catalogue (TOML)")
     add("--hosts", type=int, default=2, metavar="N", help="logical hosts, one zone each (%(default)s)")
@@ -71,6 +73,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
         open=arguments.open,
         keep=arguments.keep,
         ready=arguments.ready,
+        handover=parse_handover(arguments.hand_access) if arguments.hand_access else None,
         allowed_hosts=frozenset(name.lower() for name in arguments.allowed_host),
     )
 

@@ -26,6 +26,7 @@ from vmhost.drivers.registry import make_driver
 from vmhost.ec2.actions.base import ACCOUNT
 from vmhost.ec2.app import make_app
 from vmhost.ec2.auth import Auth
+from vmhost.handover import handed
 from vmhost.metadata.facts import InstanceFacts
 from vmhost.metadata.server import InstanceMetadata
 from vmhost.model.guest import Capability
@@ -96,6 +97,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         )
         port = int(sock.getsockname()[1])
         url = await stack.enter_async_context(serve(make_app(cloud, auth), sock, drain_s=_DRAIN_S))
+        stack.enter_context(handed(access, settings.handover))
         yield Platform(cloud=cloud, url=url, port=port, access=access, choice=choice)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.registry import FACTORIES
+from vmhost.handover import Handover
 
 AUTO = "auto"
 DRIVERS = (AUTO, *FACTORIES)
@@ -45,6 +46,8 @@ class Settings:
     """Whether instances outlive the program, where the driver can keep them."""
     ready: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()
+    handover: Handover | None = None
+    """Where a copy of the access file goes while the platform is up."""
 
     def __post_init__(self) -> None:
         if self.driver not in DRIVERS:

@@ -142,12 +142,16 @@ def url_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Replaces the file whole or not at all; nobody ever reads half of it, or a secret with wider rights."""
+def write_atomically(path: Path, text: str, *, mode: int = 0o600, owner: int | None = None) -> None:
+    """Replaces the file whole or not at all; nobody ever reads half of it, or a secret with wider rights.
+
+    With `owner`, a user's number, the file is given to that user."""
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "w") as file:
             os.fchmod(fd, mode)
+            if owner is not None:
+                os.fchown(fd, owner, -1)
             file.write(text)
             file.flush()
             os.fsync(fd)
