@@ -9,6 +9,7 @@ import re
 from vmhost.base.errors import Unsupported
 from vmhost.drivers.cgroups import Groups
 from vmhost.drivers.process.group_wall import GroupWall
+from vmhost.drivers.process.scope_wall import Manager, ScopeWall
 from vmhost.drivers.process.walls import CPU_WALL_VARIABLE, GROUP_PREFIX, Wall
 from vmhost.drivers.process.watch_wall import WatchWall
 
@@ -20,4 +21,7 @@ async def choose_wall(cloud: str, key: str) -> Wall:
     try:
         return GroupWall(Groups.detect(), cloud_group=label, cpu_wall=cpu_wall)
     except Unsupported as no_groups:
-        return WatchWall(no_groups.message)
+        try:
+            return ScopeWall(await Manager.detect(), cloud_slice=label, cpu_wall=cpu_wall)
+        except Unsupported as no_manager:
+            return WatchWall(f"{no_groups.message}; {no_manager.message}")

@@ -63,10 +63,11 @@ async def start_program(order: Order, *, output: int) -> Process:
     The program dies with the thread that starts it, and only the main thread lasts as long as the platform. Raises
     InvalidInput for a command that cannot be run, Unavailable when something in between failed."""
     reading, writing = os.pipe()
+    environment = {**order.environment, **order.entry.environment}
     try:
         process = await asyncio.create_subprocess_exec(
             *launcher_command(order, parent=os.getpid(), report=writing),
-            stdin=DEVNULL, stdout=output, stderr=output, cwd=order.folder, env=order.environment,
+            stdin=DEVNULL, stdout=output, stderr=output, cwd=order.folder, env=environment,
             pass_fds=(writing,), start_new_session=True,
         )  # fmt: skip
     except OSError as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,8 @@ class Entry:
 
     prefix: tuple[str, ...] = ()
     """The command that starts the launcher there."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What that command needs to know; it does not pass it on."""
     doors: tuple[Path, ...] = ()
     """Files through which the launcher enters by itself."""
 
