@@ -12,9 +12,11 @@ from vmhost.ec2.guard import BODY, MAX_BODY_BYTES, REQUEST_ID, guard
 from vmhost.ec2.service import Ec2Service
 
 
-def make_app(cloud: Cloud, auth: Auth) -> web.Application:
-    """The app over an open cloud; serve it and it answers. Reads the service model, which takes a moment."""
-    service = Ec2Service()
+def make_app(cloud: Cloud, auth: Auth, *, service: Ec2Service | None = None) -> web.Application:
+    """The app over an open cloud; serve it and it answers.
+
+    Without a `service` (it has no state and can be shared) it makes one, which takes a moment."""
+    service = service or Ec2Service()
 
     async def ec2(request: web.Request) -> web.Response:
         context = Context(cloud=cloud, endpoint=request.host)

@@ -32,7 +32,7 @@ def guard(auth: Auth) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[REQUEST_ID] = str(uuid.uuid4())
-        if auth.from_guest(request.remote or ""):
+        if request.remote and auth.from_guest(request.remote):
             return _silence(request)
         try:
             await _admit(request, auth)

@@ -59,9 +59,11 @@ async def test_the_first_page_of_every_ec2_tutorial(cloud: Served, tmp_path: Pat
         while {instance.state.value for instance in cloud.cloud.instances()} != {"running"}:
             await asyncio.sleep(0.01)
     assert {instance.user_data for instance in cloud.cloud.instances()} == {b'{"shard": 0}'}
-    await aws(cloud, "wait", "instance-running", "--instance-ids", *ids)
     query = "Reservations[].Instances[].[InstanceId,State.Name,Placement.AvailabilityZone,Tags[?Key=='Name']|[0].Value]"
-    rows = await aws(cloud, "describe-instances", "--filters", "Name=tag:Name,Values=web", "--query", query)
+    rows, _ = await asyncio.gather(
+        aws(cloud, "describe-instances", "--filters", "Name=tag:Name,Values=web", "--query", query),
+        aws(cloud, "wait", "instance-running", "--instance-ids", *ids),
+    )
     assert sorted(rows) == sorted([instance_id, "running", "us-east-1b", "web"] for instance_id in ids)
     answer = await aws(cloud, "terminate-instances", "--instance-ids", *ids)
     assert sorted(change["InstanceId"] for change in answer["TerminatingInstances"]) == sorted(ids)
