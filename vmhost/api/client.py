@@ -14,6 +14,7 @@ from vmhost.api.views import (
     CloudEvent,
     FaultView,
     FleetView,
+    ImageView,
     InstanceView,
     Snapshot,
     StateChangeView,
@@ -88,7 +89,12 @@ class CloudClient:
     async def _fault(self, order: Mapping[str, str | float]) -> FaultView:
         return FaultView.from_json(await self._transport.json("POST", "/_glasscloud/faults", order))
 
-    # Instances
+    # Images and instances
+
+    async def describe_images(self, filters: Filters | None = None) -> tuple[ImageView, ...]:
+        """The images of the catalogue that pass the filters."""
+        answer = await self._transport.action("DescribeImages", {"Filter": _filters(filters)})
+        return tuple(reading.image(item) for item in answer.items("imagesSet"))
 
     async def describe_instances(self, filters: Filters | None = None) -> tuple[InstanceView, ...]:
         """The instances that pass EC2's filters, such as {"tag:role": ["leaf"], "instance-state-name": ["running"]}."""

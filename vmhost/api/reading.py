@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from vmhost.api.query import Element
-from vmhost.api.views import FleetView, InstanceView, ReasonView, StateChangeView, TemplateView
+from vmhost.api.views import FleetView, ImageView, InstanceView, ReasonView, StateChangeView, TemplateView
 from vmhost.base.errors import Internal
 
 FLEET_TAG = "aws:ec2:fleet-id"
@@ -38,6 +38,16 @@ def state_change(item: Element) -> StateChangeView:
     """One of the changes that Start-, Stop- and TerminateInstances answer."""
     previous, current = item.need("previousState/name"), item.need("currentState/name")
     return StateChangeView(id=item.need("instanceId"), previous=previous, current=current)
+
+
+def image(item: Element) -> ImageView:
+    """One of DescribeImages' images."""
+    return ImageView(
+        id=item.need("imageId"),
+        name=item.need("name"),
+        description=item.text("description") or "",
+        architecture=item.need("architecture"),
+    )
 
 
 def template(item: Element) -> TemplateView:

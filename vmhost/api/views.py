@@ -191,6 +191,16 @@ class StateChangeView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageView(View):
+    """An image that instances can boot."""
+
+    id: str
+    name: str
+    description: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateView(View):
     """A launch template."""
 

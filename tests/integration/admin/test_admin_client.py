@@ -149,6 +149,12 @@ async def test_templates_and_fleets_are_made_changed_and_ended(client: CloudClie
         await client.delete_launch_template(template.id)
 
 
+async def test_the_catalogue_s_images_are_listed(client: CloudClient) -> None:
+    (image,) = await client.describe_images()
+    assert (image.id, image.name, image.architecture) == (IMAGE, "nothing-1", "x86_64")
+    assert await client.describe_images({"name": ["some*"]}) == ()
+
+
 async def test_instances_stop_start_reboot_and_end(client: CloudClient) -> None:
     (instance,) = await running(client)
     (change,) = await client.stop_instances([instance.id])
