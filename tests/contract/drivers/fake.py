@@ -1,0 +1,50 @@
+"""The fake driver under the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from harness import Harness
+
+from vmhost.base.errors import InvalidInput
+from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
+from vmhost.model.guest import Booted, Death, GuestSpec
+from vmhost.model.image import Boot
+
+_FAILS = ("fails",)
+
+
+class _FailingDriver(FakeDriver):
+    """Runs no programs, so those that the suite asks for are known by their names."""
+
+    async def create(self, spec: GuestSpec) -> None:
+        if spec.boot.image is not None:
+            raise InvalidInput(f"image {spec.boot.image} does not exist; expected none")
+        await super().create(spec)
+
+    async def start(self, instance_id: str) -> Booted:
+        booted = await super().start(instance_id)
+        guest = self.world.guests[instance_id]
+        if guest.spec.boot.command == _FAILS:
+            self.die(instance_id, Death(exit_code=3))
+        return booted
+
+    async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
+        script = command[-1]
+        self.settings = FakeSettings(execute_s=30.0 if "sleep" in script else 0.0)
+        code = await super().execute(instance_id, command, timeout_s=timeout_s)
+        return 7 if script == "exit 7" else code
+
+
+@asynccontextmanager
+async def harness(state: Path) -> AsyncIterator[Harness]:
+    """A world of its own."""
+    world = FakeWorld()
+    yield Harness(
+        make=lambda: _FailingDriver(world=world),
+        boot=Boot(command=("runs",)),
+        failing_boot=Boot(command=_FAILS),
+        survives=True,
+    )

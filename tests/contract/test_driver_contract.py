@@ -1,0 +1,244 @@
+"""What every driver does alike. The protocol's own words are in vmhost/drivers/base.py."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from harness import Harness, Listener
+
+from vmhost.base.errors import Conflict, InvalidInput, NotFound, Unavailable
+from vmhost.drivers.base import Driver
+from vmhost.model.guest import GuestPhase
+from vmhost.model.host import Host
+from vmhost.model.image import Boot
+
+ONE, TWO = "i-0c0ffee000000001", "i-0c0ffee000000002"
+UNKNOWN = "i-0c0ffee00000ffff"
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 2.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not await holds():
+            await asyncio.sleep(0.01)
+
+
+async def phase(driver: Driver, instance_id: str) -> GuestPhase | None:
+    status = await driver.inspect(instance_id)
+    return status.phase if status else None
+
+
+async def test_a_guest_is_made_started_stopped_started_again_and_removed(under_test: Harness, driver: Driver) -> None:
+    await driver.create(under_test.spec(ONE))
+    assert await phase(driver, ONE) is GuestPhase.STOPPED
+    booted = await driver.start(ONE)
+    status = await driver.inspect(ONE)
+    assert status is not None
+    assert (status.phase, status.booted) == (GuestPhase.RUNNING, booted)
+    await driver.stop(ONE, grace_s=1)
+    assert await phase(driver, ONE) is GuestPhase.STOPPED
+    await driver.start(ONE)
+    assert await phase(driver, ONE) is GuestPhase.RUNNING
+    await driver.remove(ONE)
+    assert await driver.inspect(ONE) is None
+
+
+async def test_every_verb_may_be_repeated(under_test: Harness, driver: Driver) -> None:
+    for _ in range(2):
+        await driver.create(under_test.spec(ONE))
+    assert await driver.start(ONE) == await driver.start(ONE)
+    for _ in range(2):
+        await driver.stop(ONE, grace_s=0)
+    await driver.kill(ONE)
+    for _ in range(2):
+        await driver.remove(ONE)
+    assert await driver.list_guests() == ()
+
+
+async def test_guests_that_were_never_made_are_unknown(driver: Driver) -> None:
+    await driver.stop(UNKNOWN, grace_s=0)
+    await driver.kill(UNKNOWN)
+    await driver.remove(UNKNOWN)
+    assert await driver.inspect(UNKNOWN) is None
+    assert await driver.stats(UNKNOWN) is None
+    with pytest.raises(NotFound):
+        await driver.start(UNKNOWN)
+
+
+async def test_what_cannot_boot_is_refused_and_leaves_nothing(under_test: Harness, driver: Driver) -> None:
+    async def launch() -> None:
+        await driver.create(under_test.spec(ONE, Boot(command=("/no/such/program",), image="no-such-image:none")))
+        await driver.start(ONE)
+
+    with pytest.raises((InvalidInput, NotFound, Unavailable)):
+        await launch()
+    await driver.remove(ONE)
+    assert await driver.list_guests() == ()
+
+
+async def test_starts_and_kills_are_told_within_a_second(
+    under_test: Harness, driver: Driver, listener: Listener
+) -> None:
+    await driver.create(under_test.spec(ONE))
+    await driver.start(ONE)
+    await listener.until(lambda event: event.instance_id == ONE and event.phase is GuestPhase.RUNNING)
+    await driver.kill(ONE)
+    event = await listener.until(lambda event: event.instance_id == ONE and event.phase is GuestPhase.STOPPED)
+    assert event.death is None or event.death.exit_code in (None, 137)
+    status = await driver.inspect(ONE)
+    assert status is not None
+    assert status.death is not None
+    assert status.death.exit_code == 137
+
+
+async def test_a_program_that_ends_by_itself_is_told_with_its_exit_code(
+    under_test: Harness, driver: Driver, listener: Listener
+) -> None:
+    await driver.create(under_test.spec(ONE, under_test.failing_boot))
+    await driver.start(ONE)
+    await listener.until(lambda event: event.instance_id == ONE and event.phase is GuestPhase.STOPPED, within_s=3)
+    status = await driver.inspect(ONE)
+    assert status is not None
+    assert status.phase is GuestPhase.STOPPED
+    assert status.death is not None
+    assert status.death.exit_code == 3
+
+
+async def test_the_death_of_one_does_not_touch_its_neighbour(under_test: Harness, driver: Driver) -> None:
+    for instance_id in (ONE, TWO):
+        await driver.create(under_test.spec(instance_id))
+    first, second = await asyncio.gather(driver.start(ONE), driver.start(TWO))
+    assert (first.address, first.port) != (second.address, second.port)
+    await driver.kill(ONE)
+    await eventually(lambda: _is(driver, ONE, GuestPhase.STOPPED))
+    assert await phase(driver, TWO) is GuestPhase.RUNNING
+
+
+async def test_a_new_driver_finds_the_guests_of_an_earlier_run(under_test: Harness) -> None:
+    earlier = under_test.make()
+    await earlier.open()
+    for instance_id in (ONE, TWO):
+        await earlier.create(under_test.spec(instance_id))
+    await earlier.start(ONE)
+    await earlier.close(remove=False)
+    later = under_test.make()
+    await later.open()
+    try:
+        running = {status.instance_id for status in await later.list_guests() if status.phase is GuestPhase.RUNNING}
+        assert running == ({ONE} if under_test.survives else set())
+        if under_test.survives:
+            assert {status.instance_id for status in await later.list_guests()} == {ONE, TWO}
+    finally:
+        await later.close(remove=True)
+
+
+async def test_close_with_remove_leaves_nothing(under_test: Harness) -> None:
+    driver = under_test.make()
+    await driver.open()
+    for instance_id in (ONE, TWO):
+        await driver.create(under_test.spec(instance_id))
+        await driver.start(instance_id)
+    begun = time.monotonic()
+    await driver.close(remove=True)
+    assert time.monotonic() - begun < 5
+    later = under_test.make()
+    await later.open()
+    try:
+        assert await later.list_guests() == ()
+    finally:
+        await later.close(remove=True)
+
+
+async def test_events_end_when_the_driver_closes(under_test: Harness) -> None:
+    driver = under_test.make()
+    await driver.open()
+    listener = Listener(driver.events())
+    await asyncio.sleep(0)
+    await driver.close(remove=True)
+    async with asyncio.timeout(2):
+        await listener.ended.wait()
+    await listener.close()
+
+
+async def test_programs_run_inside_the_guest_and_tell_their_exit_code(under_test: Harness, driver: Driver) -> None:
+    await driver.create(under_test.spec(ONE))
+    with pytest.raises(Conflict):
+        await driver.execute(ONE, ["sh", "-c", "exit 7"], timeout_s=5)
+    await driver.start(ONE)
+    assert await driver.execute(ONE, ["sh", "-c", "exit 7"], timeout_s=5) == 7
+    assert await driver.execute(ONE, ["sh", "-c", "true"], timeout_s=5) == 0
+
+
+async def test_a_program_inside_the_guest_is_ended_at_its_deadline(under_test: Harness, driver: Driver) -> None:
+    await driver.create(under_test.spec(ONE))
+    await driver.start(ONE)
+    begun = time.monotonic()
+    assert await driver.execute(ONE, ["sh", "-c", "sleep 30"], timeout_s=0.3) != 0
+    assert time.monotonic() - begun < 5
+
+
+async def test_a_running_guest_tells_what_it_uses(under_test: Harness, driver: Driver) -> None:
+    await driver.create(under_test.spec(ONE))
+    assert await driver.stats(ONE) is None
+    await driver.start(ONE)
+    stats = await driver.stats(ONE)
+    assert stats is not None
+    assert stats.instance_id == ONE
+    assert stats.cpu_seconds >= 0
+    assert stats.memory_mib > 0
+
+
+async def test_a_guests_console_is_text(under_test: Harness, driver: Driver) -> None:
+    await driver.create(under_test.spec(ONE))
+    await driver.start(ONE)
+    assert isinstance(await driver.console(ONE), str)
+
+
+async def test_limits_change_running_and_stopped(under_test: Harness, driver: Driver) -> None:
+    await driver.create(under_test.spec(ONE))
+    await driver.resize(ONE, under_test.limits)
+    await driver.start(ONE)
+    await driver.resize(ONE, under_test.limits)
+    assert await phase(driver, ONE) is GuestPhase.RUNNING
+
+
+async def test_capacity_and_capabilities_are_told_in_words(driver: Driver) -> None:
+    capacity = await driver.capacity()
+    assert capacity.cpu_cores > 0
+    assert capacity.memory_mib > 0
+    assert capacity.pids > 0
+    capabilities = driver.capabilities()
+    assert capabilities.driver == driver.name
+    assert capabilities.stands_for
+    assert all(item.why for item in capabilities.items if not item.enforced)
+    assert not capabilities.of("flying").enforced
+
+
+async def test_hosts_may_be_prepared_again(under_test: Harness, driver: Driver) -> None:
+    hosts = [Host(id=f"host-{x}", zone=f"us-east-1{x}", cpu_cores=0.5, memory_mib=512, pids=1000) for x in "ab"]
+    await driver.prepare_hosts(hosts)
+    await driver.prepare_hosts(hosts)
+    await driver.create(under_test.spec(ONE, host_id="host-b"))
+    await driver.start(ONE)
+    assert await phase(driver, ONE) is GuestPhase.RUNNING
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1])
+async def test_what_a_cancelled_launch_leaves_is_removed(under_test: Harness, driver: Driver, after_s: float) -> None:
+    async def launch() -> None:
+        await driver.create(under_test.spec(ONE))
+        await driver.start(ONE)
+
+    task = asyncio.create_task(launch())
+    await asyncio.sleep(after_s)
+    task.cancel()
+    await asyncio.wait([task])
+    await driver.remove(ONE)
+    assert await driver.inspect(ONE) is None
+    assert await driver.list_guests() == ()
+
+
+async def _is(driver: Driver, instance_id: str, wanted: GuestPhase) -> bool:
+    return await phase(driver, instance_id) is wanted
