@@ -113,6 +113,14 @@ class Engine:
                 continue
         return tuple(found)
 
+    async def find_image(self, reference: str) -> str:
+        """The id of an image that this engine has. Raises NotFound."""
+        try:
+            found = await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
+        except InvalidInput as error:
+            raise NotFound(error.message) from error
+        return str(found["Id"])
+
     async def start(self, container: str) -> None:
         await self._call(f"container {container}", lambda: self._client.start(container))
 
