@@ -9,6 +9,8 @@ from typing import Any
 
 SNIPPET_CHARS = 180
 """About so long is a snippet."""
+PAGE_SIZE = 10
+"""A page lists so many hits."""
 HITS_MAX = 100
 """A leaf answers with at most so many hits, so pages end there."""
 

@@ -19,8 +19,8 @@ _DULL = frozenset(
     _WORD.findall(
         "about after all also and any are been but can for from had has have how into its may must not none object one"
         " only other self should such than that the their them then there these they this true false use used uses"
-        " using value was what when where which while will with you your return returns given name type see default optional"
-        " argument arguments function method class module"
+        " using value was what when where which while will with you your return returns given name type see default"
+        " optional argument arguments function method class module"
     )
 )
 _LENGTHS = (1, 1, 2, 2, 2, 3)
