@@ -145,7 +145,8 @@ async def test_a_death_is_told_with_its_reason(ec2: Ec2, cloud: Served) -> None:
     assert "PrivateIpAddress" not in dead or dead["PrivateIpAddress"]
     assert (await ec2.describe_instance_status(InstanceIds=[instance_id]))["InstanceStatuses"] == []
     answer = await ec2.describe_instance_status(InstanceIds=[instance_id], IncludeAllInstances=True)
-    assert answer["InstanceStatuses"][0]["InstanceStatus"]["Status"] == "impaired"
+    status = answer["InstanceStatuses"][0]
+    assert (status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"]) == ("impaired", "ok")
 
 
 async def test_refusals_have_ec2_s_codes(ec2: Ec2) -> None:

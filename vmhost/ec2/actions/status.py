@@ -17,7 +17,7 @@ _FIELDS = {
     "instance-state-code": lambda i: [str(i.state.code)],
     "instance-state-name": lambda i: [i.state.value],
     "instance-status.status": lambda i: [verdict(i)],
-    "system-status.status": lambda i: [verdict(i)],
+    "system-status.status": lambda i: [system_verdict(i)],
 }
 
 
@@ -39,6 +39,12 @@ def verdict(instance: Instance) -> str:
     return "impaired" if died and instance.state is not InstanceState.TERMINATED else "not-applicable"
 
 
+def system_verdict(instance: Instance) -> str:
+    """The same for what is under the instance: its program's death is no fault of the host."""
+    own = verdict(instance)
+    return "ok" if own == "impaired" else own
+
+
 def _check(context: Context, params: Params) -> StatusQuery:
     rest = {name: value for name, value in params.items() if name != "Filters"}
     query = parse_query(context, rest)
@@ -58,19 +64,17 @@ def _act(context: Context, query: StatusQuery) -> Answer:
 
 
 def _answer(instance: Instance) -> Answer:
-    summary = _summary(instance)
     return {
         "AvailabilityZone": instance.zone,
         "Events": [],
         "InstanceId": instance.id,
         "InstanceState": state(instance),
-        "InstanceStatus": summary,
-        "SystemStatus": summary,
+        "InstanceStatus": _summary(instance, verdict(instance)),
+        "SystemStatus": _summary(instance, system_verdict(instance)),
     }
 
 
-def _summary(instance: Instance) -> Answer:
-    status = verdict(instance)
+def _summary(instance: Instance, status: str) -> Answer:
     if status == "not-applicable":
         return {"Status": status}
     passed = {"ok": "passed", "initializing": "initializing", "impaired": "failed"}[status]
