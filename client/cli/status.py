@@ -60,4 +60,4 @@ def summary(snapshot: Snapshot, endpoint: str, facts: LocalFacts | None) -> list
             f"  {host.id}   {host.zone}: {host.cpu_used:.2f} of {host.cpu_cores:.2f} cores and "
             f"{host.memory_used_mib} of {host.memory_mib} MiB promised{wall}"
         )
-    return [*lines, *(f"  {text}" for text in walls_lines(snapshot, 100))]
+    return [*lines, *(f"  {text}" for text in walls_lines(snapshot, facts.why if facts else "", 100))]

@@ -51,7 +51,7 @@ async def _up(plan: LocalPlan) -> tuple[LocalFacts, bool]:
 
 def _differs(plan: LocalPlan, facts: LocalFacts) -> bool:
     wanted = (plan.instances, plan.shards, plan.type, plan.driver)
-    return wanted != (facts.instances, facts.shards, facts.type, facts.driver)
+    return wanted != (facts.instances, facts.shards, facts.type, facts.asked)
 
 
 def block(facts: LocalFacts, *, already: bool, differs: bool) -> list[str]:

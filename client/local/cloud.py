@@ -27,7 +27,6 @@ from client.local.plan import (
     sweep_command,
 )
 from server.api.flow import Counters
-from vmhost.api.access import Access
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.http1 import HttpFailure, Pool, build_request
 
@@ -90,24 +89,28 @@ class LocalCloud:
             self._say(f"reading {plan.corpus} into a search index")
             await run_quietly(index_command(plan), log=self._log("index"), deadline_s=_INDEX_DEADLINE_S)
         self._say("starting the platform (vmhost)")
-        endpoint = await self._start_platform()
+        platform = await self._start_platform()
+        if platform["why"]:
+            self._say(platform["why"])
         self._say(f"starting {plan.instances} machines and the search front end")
         search = await self._start_frontend()
         if not await until_all_serve(search, plan.instances, deadline_s=ALL_DEADLINE_S):
             self._say("not every machine answers yet; going on with those that do")
-        return self._facts(endpoint, search)
+        return self._facts(platform, search)
 
-    async def _start_platform(self) -> str:
+    async def _start_platform(self) -> dict[str, Any]:
         assert self._platform is not None
         plan = self._plan
         ready = plan.folder / "vmhost.ready"
-        await self._platform.start(platform_command(plan, ready=ready), ready=ready, deadline_s=START_DEADLINE_S)
-        url = Access.load(plan.access, environ={}).endpoint
+        facts = await self._platform.start(
+            platform_command(plan, ready=ready), ready=ready, deadline_s=START_DEADLINE_S
+        )
+        url: str = facts["url"]
         if note := moved(plan.api_port, url):
             self._say(note)
         # Whoever knows the address must find it there again after a restart.
         self._plan = replace(plan, api_port=port_of(url))
-        return url
+        return facts
 
     async def _start_frontend(self) -> str:
         assert self._frontend is not None
@@ -151,15 +154,17 @@ class LocalCloud:
         except CloudError as error:
             self._say(error.message)
 
-    def _facts(self, endpoint: str, search: str) -> LocalFacts:
+    def _facts(self, platform: dict[str, Any], search: str) -> LocalFacts:
         plan = self._plan
         index = plan.index or Path(sys.prefix) / "share" / "glasscloud" / "index"
         pids = tuple(child.pid for child in (self._platform, self._frontend) if child and child.pid)
         return LocalFacts(
             cloud=plan.cloud,
-            driver=plan.driver,
+            asked=plan.driver,
+            driver=platform["driver"],
+            why=platform["why"],
             supervisor=os.getpid(),
-            endpoint=endpoint,
+            endpoint=platform["url"],
             search=search,
             access=str(plan.access),
             queries=str(index / "queries.json"),

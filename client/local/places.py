@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,8 +27,12 @@ class LocalFacts:
     """A cloud that is up, as its supervisor wrote it down."""
 
     cloud: str
+    asked: str
+    """The driver that was asked for."""
     driver: str
-    """The one asked for; what it became stands in the cloud's own status."""
+    """What `auto` came to, else the same."""
+    why: str
+    """Why it came to that and how to get the other, in words; empty where somebody chose it."""
     supervisor: int
     """Process id."""
     endpoint: str
@@ -65,8 +70,10 @@ def make_folder(state: Path) -> None:
 
 
 def demo_folder() -> Path:
-    """A new folder for a demo, which goes with it."""
-    return Path(tempfile.mkdtemp(prefix=_DEMO_PREFIX))
+    """A new folder for a demo, which goes with it. Its name will do as the cloud's."""
+    folder = Path(tempfile.gettempdir()) / f"{_DEMO_PREFIX}{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def abandoned_demos() -> Iterator[Path]:

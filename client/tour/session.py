@@ -32,18 +32,19 @@ Listener = Callable[[CloudEvent], None]
 class Watch:
     """The world, kept up to date by the platform's events; wakes whoever waits for something to become so."""
 
-    def __init__(self, cloud: CloudClient, listener: Listener | None = None) -> None:
+    def __init__(self, cloud: CloudClient) -> None:
         self.world = World()
+        self.listener: Listener | None = None
+        """Is given each event after it was folded into the world."""
         self._cloud = cloud
-        self._listener = listener
         self._news = asyncio.Condition()
 
     async def run(self) -> None:
         """Follows the events until cancelled."""
         async for event in self._cloud.events():
             self.world = fold(self.world, event)
-            if self._listener is not None:
-                self._listener(event)
+            if self.listener is not None:
+                self.listener(event)
             async with self._news:
                 self._news.notify_all()
 
@@ -155,14 +156,12 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def open_session(
-    access: Access, search_url: str, *, queries: Path | None = None, listener: Listener | None = None
-) -> AsyncIterator[Session]:
+async def open_session(access: Access, search_url: str, *, queries: Path | None = None) -> AsyncIterator[Session]:
     """A session with a cloud that answers, its first snapshot taken. Raises Unavailable, DeadlineExceeded."""
     service = SearchService(search_url)
     try:
         async with CloudClient(access) as cloud, LoadWorker() as load:
-            watch = Watch(cloud, listener)
+            watch = Watch(cloud)
             following = asyncio.ensure_future(watch.run())
             try:
                 await _first(following, watch)

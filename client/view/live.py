@@ -8,11 +8,13 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
+from client.local.places import LocalFacts
 from client.tour.hog import hog_one
 from client.tour.kill import kill_one, victim_of
 from client.tour.results import HogPlan, Stage
-from client.tour.session import DEFAULT_RATE, Session
+from client.tour.session import DEFAULT_RATE, Session, open_session
 from client.view.browser import open_browser
 from client.view.model import (
     Note,
@@ -29,8 +31,10 @@ from client.view.model import (
     on_killed,
     on_load,
 )
+from client.view.plain import note_line
 from client.view.screen import render
-from client.view.terminal import BACKSPACE, ENTER, ESCAPE, Terminal
+from client.view.terminal import BACKSPACE, ENTER, ESCAPE, Terminal, wants_colour
+from vmhost.api.access import Access
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError
 
@@ -213,11 +217,21 @@ class LiveView:
             self._note(f"no browser was found here; the address is {url}")
 
 
-async def run_live(session: Session, view: LiveView, stories: AsyncIterator[str], *, colour: bool) -> None:
-    """Starts the load, waits for its first figures, and gives the terminal to the view."""
-    await session.start_load(DEFAULT_RATE)
-    async for snapshot in session.load.snapshots():
-        view.state = on_load(view.state, snapshot)
-        break
-    terminal = Terminal(on_key=view.key, on_resize=view.resized, colour=colour)
-    await view.run(terminal, stories)
+async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random) -> None:
+    """Shows a local cloud until the person quits. Nothing is drawn before there are figures to draw."""
+    access = Access.load(Path(facts.access), environ={})
+    async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
+        state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
+        view = LiveView(session, state, rng=rng, hog=HogPlan())
+        session.watch.listener = view.on_cloud
+        await session.start_load(DEFAULT_RATE)
+        async for snapshot in session.load.snapshots():
+            view.state = on_load(view.state, snapshot)
+            break
+        try:
+            await view.run(Terminal(on_key=view.key, on_resize=view.resized, colour=wants_colour()), stories)
+        finally:
+            # The screen is gone with its terminal; what was found out stays to be read.
+            for note in view.state.notes:
+                if note.key.startswith(("kill", "hog")) or note.tone in (Tone.GOOD, Tone.BAD):
+                    print(note_line(note))

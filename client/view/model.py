@@ -50,8 +50,8 @@ class ViewState:
     """Everything on the screen."""
 
     search_url: str
-    driver_note: str = ""
-    """Why it is this driver, where it was chosen for the user: "no Docker engine found"."""
+    why: str = ""
+    """Why it is this driver and how to get the other, in two sentences; empty where somebody chose it."""
     world: World = field(default_factory=World)
     load: LoadSnapshot | None = None
     last: RequestTrace | None = None

@@ -39,7 +39,7 @@ def _header(state: ViewState, columns: int) -> list[Line]:
     title = line(Span("glasscloud", Style.BOLD), f": {count} {noun} one search box")
     url = line("  search  ", Span(f"{state.search_url}/search?q=hypervisor", Style.BOLD))
     snapshot = state.world.snapshot
-    machines = walls_sentence(snapshot, state.driver_note, columns - 2) if snapshot else "asking what machines are here"
+    machines = walls_sentence(snapshot, state.why, columns - 2) if snapshot else "asking what machines are here"
     return [
         spread(title, line(Span("Ctrl-C removes everything", Style.DIM)), columns),
         spread(url, line(Span("(o opens it)", Style.DIM)), columns),
@@ -137,7 +137,7 @@ def _totals(state: ViewState, columns: int) -> list[Line]:
 
 def _middle(state: ViewState, columns: int, room: int) -> list[Line]:
     if state.panel is Panel.WALLS and state.world.snapshot is not None:
-        return _panel(walls_lines(state.world.snapshot, columns - 2), "any key goes back", room)
+        return _panel(walls_lines(state.world.snapshot, state.why, columns - 2), "any key goes back", room)
     if state.panel is Panel.WORDS:
         words = [each for text in WORDS for each in wrap(text, columns - 2, indent="    ")]
         return _panel(words, "any key goes back", room)

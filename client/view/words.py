@@ -42,29 +42,29 @@ def _word(wall: CapabilityView) -> str:
     return f"{_SAID.get(wall.name, wall.name)} {'yes' if wall.enforced else 'no'}"
 
 
-def walls_sentence(snapshot: Snapshot, driver_note: str, columns: int) -> str:
+def walls_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
     """What the machines are and which walls hold, as much of it as fits."""
     known = {wall.name: wall for wall in _walls(snapshot)}
-    first = [known[name] for name in _FIRST if name in known]
-    whole, _, detail = snapshot.stands_for.partition(":")
-    detail = driver_note or detail.strip()
+    walls = [_word(known[name]) for name in _FIRST if name in known]
+    what = why.partition(". ")[0] or f"machines are {snapshot.stands_for}"
+    kind = what.partition(":")[0]
     variants = [
-        f"machines are {whole}: {detail}. Walls: {', '.join(_word(wall) for wall in first)}  (w why)",
-        f"machines are {whole}: {detail}. Walls: {', '.join(_word(wall) for wall in first[:2])}  (w why)",
-        f"machines are {whole} ({detail}). Walls: {', '.join(_word(wall) for wall in first[:2])} (w why)",
-        f"machines are {whole}. Walls: {', '.join(_word(wall) for wall in first)}  (w why)",
-        f"{whole}. Walls: {', '.join(_word(wall) for wall in first[:2])} (w why)",
+        f"{what}. Walls: {', '.join(walls)}  (w why)",
+        f"{what}. Walls: {', '.join(walls[:2])}  (w why)",
+        f"{what}: {', '.join(walls[:2])}  (w why)",
+        f"{kind}. Walls: {', '.join(walls)}  (w why)",
     ]
     return cut(clean(next((text for text in variants if cells(text) <= columns), variants[-1])), columns)
 
 
-def walls_lines(snapshot: Snapshot, columns: int) -> list[str]:
-    """Every wall with its reason."""
+def walls_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:
+    """Every wall with its reason, and how to get other ones."""
     lines = wrap(clean(f"A machine here stands for: {snapshot.stands_for}."), columns, indent="  ")
     for wall in _walls(snapshot):
-        why = f": {wall.why}" if wall.why else ""
-        lines += wrap(clean(f"{'holds  ' if wall.enforced else 'open   '} {_SAID.get(wall.name, wall.name)}{why}"),
-                      columns, indent=" " * 8)  # fmt: skip
+        reason = f": {wall.why}" if wall.why else ""
+        text = f"{'holds ' if wall.enforced else 'open  '} {_SAID.get(wall.name, wall.name)}{reason}"
+        lines += wrap(clean(text), columns, indent=" " * 7)
     if snapshot.overcommit != 1:
         lines.append(f"overcommit {snapshot.overcommit:g}: promised {snapshot.overcommit:g} times what is there")
-    return lines
+    other = why.partition(". ")[2]
+    return [*lines, *(wrap(clean(other), columns, indent="  ") if other else ())]

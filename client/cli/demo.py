@@ -1,0 +1,79 @@
+"""`glasscloud demo`: a small cloud on this terminal, gone when it ends."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from typing import TYPE_CHECKING
+
+from client.cli.options import add_cloud_options, plan_of, say
+
+if TYPE_CHECKING:
+    from client.local.plan import LocalPlan
+
+NAME = "demo"
+HELP = (
+    "start a small cloud with a search service and traffic, show it live, and remove it all at the end; "
+    "with --once take the tour: load, a kill, a hog, and a verdict"
+)
+EXAMPLES = """\
+  glasscloud demo
+  glasscloud demo --driver process --instances 6 --shards 3
+  glasscloud demo --once                 the tour without a person; exit code 0 if all went well
+  glasscloud demo --once --json > tour.json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add_cloud_options(parser)
+    parser.add_argument("--once", action="store_true", help="take the tour and end")
+    parser.add_argument("--json", action="store_true", help="with --once: the report as JSON on standard output")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, metavar="N", help="with --once: the length of each phase (10)"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="choose the same queries and victims again")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the demo or the tour."""
+    from client.local.places import demo_folder, forget
+    from vmhost.base.errors import InvalidInput
+    from vmhost.base.web import run as run_program
+
+    if args.json and not args.once:
+        raise InvalidInput("--json belongs to --once; the live view has no JSON")
+    if not 1 <= args.seconds <= 600:
+        raise InvalidInput(f"--seconds is {args.seconds:g}; expected 1 to 600")
+    folder = demo_folder()
+    try:
+        plan = plan_of(args, state=folder, cloud=folder.name, temporary=True)
+        if args.once:
+            return run_program(lambda: _tour(plan, args))
+        return run_program(lambda: _show(plan, args))
+    finally:
+        forget(folder, temporary=True)
+
+
+async def _tour(plan: LocalPlan, args: argparse.Namespace) -> int:
+    from client.tour.report import TourPlan
+    from client.tour.run import take_tour
+
+    return await take_tour(plan, TourPlan(seconds=args.seconds, seed=args.seed or 1), as_json=args.json)
+
+
+async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
+    from client.local.attach import own_cloud, sweep_abandoned_demos
+    from client.view.live import show_live
+    from client.view.plain import show_plain
+    from client.view.terminal import is_terminal
+
+    show = show_live if is_terminal() else show_plain
+    await sweep_abandoned_demos()
+    async with own_cloud(plan, say) as supervisor:
+        try:
+            await show(supervisor.facts, supervisor.stories(), random.Random(args.seed))
+        finally:
+            say("removing everything")
+    say("nothing is left")
+    return 0

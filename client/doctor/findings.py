@@ -1,0 +1,260 @@
+"""What the facts of a machine mean for glasscloud, in words, with the command that mends what is wrong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from client.doctor.reports import EngineReport
+
+MEMORY_MIN_MIB = 1024
+MEMORY_WITH_ENGINE_MIB = 3584
+DISK_MIN_MIB = 1024
+PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 14)
+_ARCHITECTURES = ("x86_64", "amd64", "aarch64", "arm64")
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    """The demo works; something better is possible."""
+    PROBLEM = "problem"
+    """The demo does not work, or not well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    level: Level
+    text: str
+    mend: str = ""
+    """The command that mends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The facts."""
+
+    system: str
+    """"Linux" or "Darwin"."""
+    python: tuple[int, int, int]
+    in_venv: bool
+    missing_packages: tuple[str, ...]
+    architecture: str
+    cores: int
+    memory_mib: int
+    memory_free_mib: int | None
+    disk_free_mib: int
+    disk_path: str
+    ports_taken: Mapping[int, bool] = field(default_factory=dict)
+    engines: tuple[EngineReport, ...] = ()
+    image: str
+    cgroups: str
+    """"v2", "v1" or empty where the system has none."""
+    cgroups_writable: bool
+    systemd_user: bool
+    loopback_addresses: bool
+    """Whether each process can have an address of its own, such as 127.0.0.2."""
+    index: bool
+    package_manager: str
+    """apt, dnf, pacman, apk, brew or empty."""
+
+
+def findings_of(machine: Machine) -> tuple[Finding, ...]:
+    """Everything worth saying, in the order in which one would mend it."""
+    return (
+        _python(machine),
+        _environment(machine),
+        _index(machine),
+        _architecture(machine),
+        _memory(machine),
+        _disk(machine),
+        *_ports(machine),
+        *_engine(machine),
+        _cgroups(machine),
+        _loopback(machine),
+    )
+
+
+def healthy(findings: tuple[Finding, ...]) -> bool:
+    """Whether the demo works here."""
+    return all(finding.level is not Level.PROBLEM for finding in findings)
+
+
+def _ok(name: str, text: str) -> Finding:
+    return Finding(name=name, level=Level.OK, text=text)
+
+
+def _install(machine: Machine, packages: Mapping[str, str]) -> str:
+    commands = {
+        "apt": "sudo apt install",
+        "dnf": "sudo dnf install",
+        "pacman": "sudo pacman -S",
+        "apk": "sudo apk add",
+        "brew": "brew install",
+    }
+    manager = machine.package_manager
+    return f"{commands[manager]} {packages[manager]}" if manager in commands and manager in packages else ""
+
+
+def _python(machine: Machine) -> Finding:
+    version = ".".join(str(part) for part in machine.python)
+    if PYTHON_MIN <= machine.python[:2] <= PYTHON_MAX:
+        return _ok("Python", version)
+    names = {"apt": "python3 python3-venv", "dnf": "python3", "pacman": "python", "apk": "python3", "brew": "python"}
+    text = f"{version}; expected 3.{PYTHON_MIN[1]} to 3.{PYTHON_MAX[1]}"
+    mend = f"{_install(machine, names) or 'install a newer Python'}, then: make clean setup"
+    return Finding(name="Python", level=Level.PROBLEM, text=text, mend=mend)
+
+
+def _environment(machine: Machine) -> Finding:
+    if machine.missing_packages:
+        text = f"packages are missing: {', '.join(machine.missing_packages)}"
+        return Finding(name="environment", level=Level.PROBLEM, text=text, mend="make clean setup")
+    if not machine.in_venv:
+        text = "not in an environment of its own; other programs' packages may get in the way"
+        return Finding(name="environment", level=Level.NOTE, text=text, mend="make setup, then .venv/bin/glasscloud")
+    return _ok("environment", "its own, complete")
+
+
+def _index(machine: Machine) -> Finding:
+    if machine.index:
+        return _ok("search index", "built")
+    text = "not built, so there is nothing to search"
+    return Finding(name="search index", level=Level.PROBLEM, text=text, mend="glasscloud index")
+
+
+def _architecture(machine: Machine) -> Finding:
+    if machine.architecture.lower() in _ARCHITECTURES:
+        return _ok("processor", f"{machine.architecture}, {machine.cores} cores")
+    text = f"{machine.architecture}; expected x86-64 or arm64, for which the packages are built"
+    return Finding(name="processor", level=Level.PROBLEM, text=text)
+
+
+def _memory(machine: Machine) -> Finding:
+    free = machine.memory_free_mib
+    text = f"{machine.memory_mib} MiB" + ("" if free is None else f", {free} MiB free")
+    if (machine.memory_mib if free is None else free) < MEMORY_MIN_MIB:
+        text += f"; expected {MEMORY_MIN_MIB} MiB free for four machines"
+        mend = "close other programs, or: glasscloud demo --instances 2"
+        return Finding(name="memory", level=Level.PROBLEM, text=text, mend=mend)
+    return _ok("memory", text)
+
+
+def _disk(machine: Machine) -> Finding:
+    text = f"{machine.disk_free_mib} MiB free at {machine.disk_path}"
+    if machine.disk_free_mib < DISK_MIN_MIB:
+        return Finding(
+            name="disk",
+            level=Level.PROBLEM,
+            text=f"{text}; expected {DISK_MIN_MIB}",
+            mend="docker system prune, or free some space another way",
+        )
+    return _ok("disk", text)
+
+
+def _ports(machine: Machine) -> list[Finding]:
+    taken = [port for port, is_taken in machine.ports_taken.items() if is_taken]
+    if not taken:
+        return [_ok("ports", f"{', '.join(str(port) for port in machine.ports_taken)} are free")]
+    options = {4566: "--api-port", 8000: "--port"}
+    tool = "lsof -nP -iTCP:{} -sTCP:LISTEN" if machine.system == "Darwin" else "ss -ltnp 'sport = :{}'"
+    return [
+        Finding(
+            name=f"port {port}",
+            level=Level.NOTE,
+            text=f"taken by another program (or a cloud that is up); the next free one is used, or choose with "
+            f"{options.get(port, '--port')}",
+            mend=f"see who has it: {tool.format(port)}",
+        )
+        for port in taken
+    ]
+
+
+def _engine(machine: Machine) -> list[Finding]:
+    answering = next((engine for engine in machine.engines if not engine.error), None)
+    if answering is None:
+        return [_no_engine(machine)]
+    version = f"{answering.version} ({answering.source}, {answering.architecture}, cgroup v{answering.cgroup_version})"
+    found = [_ok("Docker engine", version)]
+    if answering.memory_mib < MEMORY_WITH_ENGINE_MIB:
+        found.append(_small_engine(machine, answering))
+    if answering.has_image:
+        found.append(_ok("image", machine.image))
+    else:
+        text = f"{machine.image} is not in the engine, so auto takes processes"
+        found.append(Finding(name="image", level=Level.NOTE, text=text, mend="docker compose build"))
+    return found
+
+
+def _small_engine(machine: Machine, engine: EngineReport) -> Finding:
+    text = f"{engine.memory_mib} MiB; expected {MEMORY_WITH_ENGINE_MIB} for four machines without --overcommit"
+    mend = "colima stop && colima start --memory 4" if "olima" in engine.source + engine.url else ""
+    if not mend and machine.system == "Darwin":
+        mend = "Docker Desktop: Settings, Resources, Memory"
+    return Finding(name="engine's memory", level=Level.NOTE, text=text, mend=mend or "glasscloud demo --overcommit 2")
+
+
+def _no_engine(machine: Machine) -> Finding:
+    refused = next((engine for engine in machine.engines if engine.error == "permission denied"), None)
+    if refused is not None:
+        text = f"{refused.source} at {refused.url} refuses this user, so machines are processes"
+        mend = "sudo usermod -aG docker $USER, then log in again"
+        return Finding(name="Docker engine", level=Level.NOTE, text=text, mend=mend)
+    if machine.engines:
+        first = machine.engines[0]
+        text = f"{first.source} at {first.url} does not answer ({first.error}), so machines are processes"
+    else:
+        text = "none found, so machines are processes, without a wall for the CPU"
+    return Finding(name="Docker engine", level=Level.NOTE, text=text, mend=_start_engine(machine))
+
+
+def _start_engine(machine: Machine) -> str:
+    if machine.system == "Darwin":
+        return "colima start" if machine.engines else "brew install colima docker docker-compose && colima start"
+    if machine.engines:
+        return "sudo systemctl start docker"
+    names = {"apt": "docker.io docker-compose-v2", "dnf": "docker docker-compose", "pacman": "docker docker-compose"}
+    return _install(machine, names) or "install Docker, then start it"
+
+
+def _cgroups(machine: Machine) -> Finding:
+    if machine.system != "Linux":
+        return _ok("process limits", "this system has no control groups: memory is watched")
+    if machine.cgroups and machine.cgroups_writable:
+        return _ok("process limits", f"control groups {machine.cgroups}, writable: walls for memory and processes")
+    if machine.systemd_user:
+        return _ok("process limits", "by systemd's user scopes: walls for memory and processes")
+    text = "control groups are not ours to write: processes' memory is watched, not walled"
+    return Finding(name="process limits", level=Level.NOTE, text=text, mend="use containers, or run as root")
+
+
+def _loopback(machine: Machine) -> Finding:
+    if machine.loopback_addresses:
+        return _ok("addresses", "each process gets its own loopback address")
+    return _ok("addresses", "processes share 127.0.0.1 and get a port each")
+
+
+def lines_of(findings: tuple[Finding, ...]) -> list[str]:
+    """The findings for people, the verdict last."""
+    signs = {Level.OK: "ok     ", Level.NOTE: "note   ", Level.PROBLEM: "PROBLEM"}
+    lines = []
+    for finding in findings:
+        lines.append(f"{signs[finding.level]} {finding.name}: {finding.text}")
+        if finding.mend:
+            lines.append(f"          -> {finding.mend}")
+    return [*lines, "", _verdict(findings)]
+
+
+def _verdict(findings: tuple[Finding, ...]) -> str:
+    problems = sum(finding.level is Level.PROBLEM for finding in findings)
+    if problems:
+        return f"{problems} {'problem stands' if problems == 1 else 'problems stand'} in the way; the arrows mend them"
+    if any(finding.level is Level.NOTE for finding in findings):
+        return "glasscloud works here; the arrows make it better"
+    return "all is well"

@@ -1,0 +1,114 @@
+"""Looking at this machine. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from client.doctor.engine import ask, candidates, image_name
+from client.doctor.findings import Machine
+from client.local.plan import API_PORT, SEARCH_PORT
+
+_PACKAGES = ("aiohttp", "botocore", "docker", "httptools", "structlog", "tantivy", "uvloop")
+_MANAGERS = {"apt": "apt-get", "dnf": "dnf", "pacman": "pacman", "apk": "apk", "brew": "brew"}
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_SYSCTL_TIMEOUT_S = 5
+
+
+async def look() -> Machine:
+    """The machine's facts."""
+    image = image_name()
+    engines = await asyncio.gather(*(ask(candidate, image) for candidate in candidates()))
+    memory_mib, free_mib = memory()
+    folder = tempfile.gettempdir()
+    return Machine(
+        system=platform.system(),
+        python=sys.version_info[:3],
+        in_venv=sys.prefix != sys.base_prefix,
+        missing_packages=tuple(name for name in _PACKAGES if importlib.util.find_spec(name) is None),
+        architecture=platform.machine(),
+        cores=os.cpu_count() or 1,
+        memory_mib=memory_mib,
+        memory_free_mib=free_mib,
+        disk_free_mib=shutil.disk_usage(folder).free // (1 << 20),
+        disk_path=folder,
+        ports_taken={port: is_taken(port) for port in (API_PORT, SEARCH_PORT)},
+        engines=tuple(engines),
+        image=image,
+        cgroups=cgroup_version(),
+        cgroups_writable=cgroups_writable(),
+        systemd_user=systemd_user(),
+        loopback_addresses=has_loopback_addresses(),
+        index=(Path(sys.prefix) / "share" / "glasscloud" / "index" / "manifest.json").exists(),
+        package_manager=next((name for name, program in _MANAGERS.items() if shutil.which(program)), ""),
+    )
+
+
+def memory() -> tuple[int, int | None]:
+    """MiB in all, and free for new programs where the system tells."""
+    with contextlib.suppress(OSError, KeyError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if len(line.split()) > 1}
+        return kib["MemTotal"] // 1024, kib["MemAvailable"] // 1024
+    told = subprocess.run(
+        ["sysctl", "-n", "hw.memsize"], capture_output=True, text=True, timeout=_SYSCTL_TIMEOUT_S, check=False
+    ).stdout.strip()
+    return (int(told) >> 20 if told.isdecimal() else 0), None
+
+
+def is_taken(port: int) -> bool:
+    """Whether something listens on that port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def cgroup_version() -> str:
+    """ "v2", "v1", or empty."""
+    if (_CGROUP_ROOT / "cgroup.controllers").exists():
+        return "v2"
+    return "v1" if (_CGROUP_ROOT / "memory").is_dir() else ""
+
+
+def cgroups_writable() -> bool:
+    """Whether we may make groups below our own."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "" and cgroup_version() == "v2":
+            return os.access(_CGROUP_ROOT / path.lstrip("/"), os.W_OK)
+        if "memory" in controllers.split(","):
+            return os.access(_CGROUP_ROOT / "memory" / path.lstrip("/"), os.W_OK)
+    return False
+
+
+def systemd_user() -> bool:
+    """Whether a user's systemd could hold our processes in scopes."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return bool(runtime and shutil.which("systemd-run") and (Path(runtime) / "systemd" / "private").exists())
+
+
+def has_loopback_addresses() -> bool:
+    """Whether 127.0.0.2 is ours without further ado, as on Linux."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.2", 0))
+        except OSError:
+            return False
+    return True

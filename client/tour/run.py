@@ -1,0 +1,134 @@
+"""The tour without a person: up, load, a hard kill, a hog, more load, down; then a verdict that can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from client.local.attach import Supervisor, own_cloud, sweep_abandoned_demos
+from client.local.plan import LocalPlan
+from client.tour.hog import hog_one
+from client.tour.kill import kill_one, victim_of
+from client.tour.leftovers import Program, programs_below, still_there
+from client.tour.report import TourPlan, TourReport, report_json, report_lines
+from client.tour.results import HogPlan, HogResult, KillResult
+from client.tour.session import Session, open_session
+from vmhost.api.access import Access
+
+Say = Callable[[str], None]
+
+
+async def take_tour(plan: LocalPlan, tour: TourPlan, *, as_json: bool) -> int:
+    """Takes the tour and prints its report; 0 if nothing of the others was lost and nothing is left behind."""
+    report = await _tour(plan, tour, _say)
+    print(json.dumps(report_json(report), indent=2) if as_json else "\n".join(report_lines(report)), flush=True)
+    return 0 if report.good else 1
+
+
+async def _tour(plan: LocalPlan, tour: TourPlan, say: Say) -> TourReport:
+    await sweep_abandoned_demos()
+    began = time.monotonic()
+    programs: dict[int, Program] = {}
+    async with own_cloud(plan, say) as supervisor:
+        up_s = time.monotonic() - began
+        say(f"up after {up_s:.1f} s: {supervisor.facts.search}/search?q=hypervisor")
+        async with _told(supervisor, say), _session(supervisor) as session:
+            report = await _phases(session, tour, say)
+            programs = programs_below(supervisor.facts.supervisor)
+        say("down")
+    left = (*still_there(programs), *await _left_in_engine(supervisor))
+    return replace(report, up_s=up_s, left_behind=left)
+
+
+async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
+    rng = random.Random(tour.seed)
+    say(f"load: {tour.rate_per_s:g} requests a second for {tour.seconds:g} s")
+    await session.start_load(tour.rate_per_s, seed=tour.seed)
+    start = await session.load.mark("quiet")
+    await asyncio.sleep(tour.seconds)
+    calm = await session.load.mark("kill phase")
+    kill = await _kill_in_the_middle(session, tour, rng, say)
+    hogged = await session.load.mark("hog phase")
+    hog = await _hog(session, tour, rng, say)
+    more = await session.load.mark("more load")
+    say(f"{hog.judgement.sentence}; more load")
+    await asyncio.sleep(tour.seconds / 2)
+    phases = {
+        "quiet": await session.load.window(start.at, calm.at),
+        "kill": await session.load.window(calm.at, hogged.at),
+        "before hog": hog.before,
+        "hog": hog.during,
+        "after hog": hog.after,
+        "more": await session.load.window(more.at, time.time()),
+    }
+    outcome = await session.load.stop()
+    snapshot = session.watch.world.snapshot
+    assert snapshot is not None
+    return TourReport(
+        plan=tour,
+        driver=snapshot.driver,
+        stands_for=snapshot.stands_for,
+        phases=phases,
+        kill=kill,
+        hog=hog,
+        load=outcome,
+    )
+
+
+async def _kill_in_the_middle(session: Session, tour: TourPlan, rng: random.Random, say: Say) -> KillResult:
+    began = time.monotonic()
+    await asyncio.sleep(tour.seconds / 2)
+    victim = victim_of(session.watch.world, rng)
+    say(f"killing {victim.id} the hard way")
+    result = await kill_one(session, victim, lambda _: None)
+    say(result.judgement.sentence)
+    await asyncio.sleep(max(0.0, tour.seconds - (time.monotonic() - began)))
+    return result
+
+
+async def _hog(session: Session, tour: TourPlan, rng: random.Random, say: Say) -> HogResult:
+    victim = victim_of(session.watch.world, rng)
+    plan = HogPlan(rate_per_s=tour.rate_per_s, before_s=tour.seconds / 2, hog_s=tour.seconds, after_s=tour.seconds / 2)
+    say(f"letting {victim.id} hog the CPU for {plan.hog_s:g} s")
+    return await hog_one(session, victim, plan, lambda _: None)
+
+
+@contextlib.asynccontextmanager
+async def _told(supervisor: Supervisor, say: Say) -> AsyncIterator[None]:
+    """Says what the supervisor tells meanwhile; its giving up ends the block."""
+
+    async def tell() -> None:
+        async for text in supervisor.stories():
+            say(text)
+
+    async with asyncio.TaskGroup() as tasks:
+        telling = tasks.create_task(tell())
+        yield
+        telling.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _session(supervisor: Supervisor) -> AsyncIterator[Session]:
+    facts = supervisor.facts
+    access = Access.load(Path(facts.access), environ={})
+    async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
+        yield session
+
+
+async def _left_in_engine(supervisor: Supervisor) -> tuple[str, ...]:
+    from client.doctor.engine import labelled_objects
+
+    if supervisor.facts.driver != "container":
+        return ()
+    return await labelled_objects(supervisor.facts.cloud)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,115 @@
+"""The view without a terminal: lines of plain text, for logs, pipes and compose."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from client.load.summary import Snapshot as LoadSnapshot
+from client.local.places import LocalFacts
+from client.tour.kill import kill_one, victim_of
+from client.tour.session import DEFAULT_RATE, Session, open_session
+from client.view.model import Note, ViewState, noted, on_cloud, on_kill, on_killed, on_load
+from client.view.screen import clock
+from client.view.text import clean
+from vmhost.api.access import Access
+from vmhost.api.views import CloudEvent
+from vmhost.base.errors import CloudError
+
+EVERY_S = 10.0
+KILL_AFTER_S = 15.0
+
+Print = Callable[[str], None]
+
+
+def note_line(note: Note) -> str:
+    """A note as a line."""
+    return f"{clock(note.at)}  {clean(note.text)}"
+
+
+def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
+    """The last ten seconds in a line: "14:02:10  20 req/s  failed 0  p50 2.1 ms  p99 6.0 ms  4 running"."""
+    recent = load.recent
+    rate = recent.offered / recent.seconds if recent.seconds else 0.0
+    name, tail = recent.response.tail
+    p50 = "-" if recent.response.p50 is None else f"{recent.response.p50:.1f}"
+    slow = "-" if tail is None else f"{tail:.1f}"
+    return (
+        f"{clock(at)}  {rate:.0f} req/s  failed {load.total.failed}  p50 {p50} ms  {name} {slow} ms  {running} running"
+    )
+
+
+class PlainView:
+    """Prints each event, and a line of figures every ten seconds."""
+
+    def __init__(self, session: Session, state: ViewState, printer: Print, *, every_s: float = EVERY_S) -> None:
+        self.state = state
+        self._session = session
+        self._print = printer
+        self._every_s = every_s
+
+    def on_cloud(self, event: CloudEvent) -> None:
+        """An event of the platform."""
+        self._show(on_cloud(self.state, event, time.time()))
+
+    async def run(self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random) -> None:
+        """Prints until cancelled or until `stories` end; kills one machine after `kill_after_s`."""
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [tasks.create_task(self._figures())]
+            if kill_after_s is not None:
+                helpers.append(tasks.create_task(self._kill(kill_after_s, rng)))
+            async for text in stories:
+                self._print(note_line(Note(at=time.time(), text=text)))
+            for task in helpers:
+                task.cancel()
+
+    def _show(self, state: ViewState) -> None:
+        """Prints the notes that are new and complete; those of an experiment under way end in an ellipsis."""
+        before = set(self.state.notes)
+        self.state = state
+        for note in state.notes:
+            if note not in before and not note.text.endswith("…"):
+                self._print(note_line(note))
+
+    async def _figures(self) -> None:
+        last_s = 0.0
+        async for snapshot in self._session.load.snapshots():
+            self.state = on_load(self.state, snapshot)
+            if snapshot.elapsed_s - last_s >= self._every_s - 0.1:
+                last_s = snapshot.elapsed_s
+                self._print(figures_line(snapshot.at, snapshot, len(self.state.world.running)))
+
+    async def _kill(self, after_s: float, rng: random.Random) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            victim = victim_of(self._session.watch.world, rng)
+            result = await kill_one(
+                self._session, victim, lambda progress: self._show(on_kill(self.state, progress, time.time()))
+            )
+        except CloudError as error:
+            self._show(noted(self.state, Note(at=time.time(), text=error.message)))
+            return
+        self._show(on_killed(self.state, result, time.time(), by="the demo"))
+        verdict = "one death cost nobody anything" if result.judgement.held else "this death was felt"
+        self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
+
+
+async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random) -> None:
+    """Tells a local cloud's story line by line until cancelled; one machine is killed on the way."""
+    _print(f"glasscloud: {facts.instances} machines answer one search box; Ctrl-C removes everything")
+    _print(f"  search  {facts.search}/search?q=hypervisor")
+    _print(f"  traffic {DEFAULT_RATE:g} requests a second; one machine is killed after {KILL_AFTER_S:.0f} s")
+    access = Access.load(Path(facts.access), environ={})
+    async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
+        state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
+        view = PlainView(session, state, _print)
+        session.watch.listener = view.on_cloud
+        await session.start_load(DEFAULT_RATE)
+        await view.run(stories, kill_after_s=KILL_AFTER_S, rng=rng)
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)
