@@ -7,7 +7,7 @@ shard's replicas failed and patience is over. Everything happens in callbacks of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from server.frontend.link import Flight, Link
 from server.frontend.replicas import Replica, ReplicaSet
 from vmhost.base.http1 import Failure, Response
 
-Read = Callable[[Response], Any]
-"""Makes an answer of a response (200, 400 or 404); raises ValueError for one that makes no sense."""
+Read = Callable[[int, Mapping[bytes, bytes], bytes], Any]
+"""Makes an answer of a response's status (200, 400 or 404), headers and body; raises ValueError for nonsense."""
 
 RESCUE_SHARE = 0.5
 """An attempt without an answer after this part of the deadline is presumed lost, and another replica is asked."""
@@ -60,12 +60,15 @@ class Leg:
         self.patience_until = _NEVER
 
 
-class Try:
+class Try(Flight):
     """One attempt while it happens."""
 
-    __slots__ = ("ended", "exchange", "flight", "hedge", "leg", "outcome", "replica", "retry", "search_ms", "started")
+    __slots__ = ("ended", "exchange", "hedge", "leg", "outcome", "replica", "retry", "search_ms", "started")
 
-    def __init__(self, exchange: Exchange, leg: Leg, replica: Replica, started: float) -> None:
+    def __init__(self, exchange: Exchange, leg: Leg, replica: Replica, started: float, raw: bytes) -> None:
+        self.raw = raw
+        self._link = None
+        self._connection = None
         self.exchange = exchange
         self.leg = leg
         self.replica = replica
@@ -75,10 +78,9 @@ class Try:
         self.retry = False
         self.outcome = ""
         self.search_ms: float | None = None
-        self.flight: Flight | None = None
 
     def done(self, response: Response | None, failure: Failure | None) -> None:
-        """The connection's callback."""
+        """The answer, or why there is none."""
         self.exchange.landed(self, response, failure)
 
 
@@ -123,10 +125,11 @@ class Exchange:
         self.tries: list[Try] = []
         raw = self._request(now)
         for leg in self.legs:
-            delay_ms = leg.shard.hedging.delay_ms(now)
-            leg.shard.rescues.earn()
+            shard = leg.shard
+            delay_s = shard.hedging.delay_ms(now) / 1000
+            shard.rescues.earn()
             if self._launch(leg, now, raw) is not None:
-                leg.due = now + delay_ms / 1000
+                leg.due = now + delay_s
                 leg.hedge_due = True
             else:
                 self._wait(leg, now)
@@ -163,9 +166,10 @@ class Exchange:
         if response.status not in _MEANT:
             attempt.outcome = "late" if response.status == 504 else "error"
             return None
-        attempt.search_ms = search_ms(response)
+        headers = dict(response.headers)
+        attempt.search_ms = search_ms(headers)
         try:
-            return self._read(response)
+            return self._read(response.status, headers, response.body)
         except ValueError:
             return None
 
@@ -260,9 +264,8 @@ class Exchange:
         shard = leg.shard
         while (replica := shard.replicas.choose(now, leg.tried)) is not None:
             leg.tried.append(replica)
-            attempt = Try(self, leg, replica, now)
-            attempt.flight = shard.links[replica].send(raw, attempt.done)
-            if attempt.flight is not None:
+            attempt = Try(self, leg, replica, now, raw)
+            if shard.links[replica].send(attempt):
                 replica.sent(now)
                 leg.flying += 1
                 self.tries.append(attempt)
@@ -292,13 +295,16 @@ class Exchange:
 
     def _abort_flying(self) -> None:
         for attempt in self.tries:
-            if not attempt.ended and attempt.flight is not None:
-                attempt.flight.give_up(Failure.TIMEOUT)
+            if not attempt.ended:
+                attempt.give_up(Failure.TIMEOUT)
 
     def _arm(self, now: float) -> None:
         if self.ended:
             return
-        due = min(self._deadline, *[leg.due for leg in self.legs if not leg.settled])
+        due = self._deadline
+        for leg in self.legs:
+            if leg.due < due and not leg.settled:
+                due = leg.due
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(max(due, now), self._tick)
@@ -321,13 +327,13 @@ class Exchange:
         )
 
 
-def search_ms(response: Response) -> float | None:
+def search_ms(headers: Mapping[bytes, bytes]) -> float | None:
     """The leaf's own time from its `Server-Timing: search;dur=…`; None where there is none."""
-    value = response.header(b"server-timing")
-    if value is None or not value.startswith(b"search;dur="):
+    value = headers.get(b"server-timing", b"")
+    if not value.startswith(b"search;dur="):
         return None
     try:
-        ms = float(value[11:].split(b",", 1)[0])
+        ms = float(value[11:].partition(b",")[0])
     except ValueError:
         return None
     return ms if 0 <= ms < _SEARCH_MS_MAX else None

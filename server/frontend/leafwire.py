@@ -8,10 +8,13 @@ two bodies and writing a third is half of all work otherwise. A body without tha
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from server.frontend.merge import Found, Hit, Merged
-from vmhost.base.http1 import Response
+
+Headers = Mapping[bytes, bytes]
+"""By lower-case name."""
 
 
 class Refused:
@@ -34,27 +37,29 @@ def request(target: bytes, traceparent: str) -> tuple[bytes, bytes]:
     return b"%b\r\nHost: leaf\r\ntraceparent: %b\r\nX-Deadline-Ms: " % (target, traceparent.encode()), b"\r\n\r\n"
 
 
-def read_search(response: Response) -> Found | Refused:
+def read_search(status: int, headers: Headers, body: bytes) -> Found | Refused:
     """A leaf's answer to a search. Raises ValueError for what a sane leaf would not say."""
-    if response.status == 200:
-        header = response.header(b"x-hits")
-        return _read_lines(header, response.body) if header is not None else _read_json(response)
-    if response.status == 400:
-        return Refused(_message(_object(response)))
+    if status == 200:
+        summary = headers.get(b"x-hits")
+        return _read_lines(summary, body) if summary is not None else _read_json(body)
+    if status == 400:
+        return Refused(_message(_object(body)))
     raise ValueError("a leaf answers a search with 200 or 400")
 
 
-def _read_lines(header: bytes, body: bytes) -> Found:
-    total, *scores = header.split()
-    lines = body.split(b"\n")
-    hits = [(float(score), line.rstrip(b",")) for score, line in zip(scores, lines[1:-1], strict=True)]
-    if not total.isdigit() or not lines[0].endswith(b"[") or not lines[-1].startswith(b"]"):
+def _read_lines(summary: bytes, body: bytes) -> Found:
+    total, _, scores = summary.partition(b" ")
+    # No JSON string holds a line break, so each line is a hit and all but the last end with a comma.
+    first, *lines, last = body.split(b"\n")
+    if not (total.isdigit() and first.endswith(b"[") and last.startswith(b"]")):
         raise ValueError("a search answer has a total, and hits on lines of their own")
-    return Found(total=int(total), hits=hits)
+    if lines:
+        lines[-1] += b","
+    return Found(total=int(total), hits=list(zip(map(float, scores.split()), lines, strict=True)))
 
 
-def _read_json(response: Response) -> Found:
-    data = _object(response)
+def _read_json(body: bytes) -> Found:
+    data = _object(body)
     total, found = data.get("total"), data.get("hits")
     if type(total) is not int or not isinstance(found, list):
         raise ValueError("a search answer has a total and hits")
@@ -62,7 +67,7 @@ def _read_json(response: Response) -> Found:
     for each in found:
         if not isinstance(each, dict) or type(each.get("score")) not in (float, int):
             raise ValueError("a hit has a score")
-        hits.append((each["score"], json.dumps(each, separators=(",", ":")).encode()))
+        hits.append((each["score"], json.dumps(each, separators=(",", ":")).encode() + b","))
     return Found(total=total, hits=hits)
 
 
@@ -73,20 +78,20 @@ def write_search(query: str, merged: Merged, took_ms: float) -> bytes:
         merged.total,
         took_ms,
         b"true" if merged.partial else b"false",
-        b",\n".join([raw for _, raw in merged.hits]),
+        b"\n".join([line for _, line in merged.hits])[:-1],
     )
 
 
-def read_document(response: Response) -> dict[str, Any] | Absent | Refused:
+def read_document(status: int, _headers: Headers, body: bytes) -> dict[str, Any] | Absent | Refused:
     """A leaf's answer to a wish for a document. Raises ValueError as above."""
-    if response.status == 404:
+    if status == 404:
         return Absent()
-    data = _object(response)
-    return Refused(_message(data)) if response.status == 400 else data
+    data = _object(body)
+    return Refused(_message(data)) if status == 400 else data
 
 
-def _object(response: Response) -> dict[str, Any]:
-    data = json.loads(response.body)
+def _object(body: bytes) -> dict[str, Any]:
+    data = json.loads(body)
     if not isinstance(data, dict):
         raise ValueError("expected a JSON object")
     return data

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from vmhost.base.http1 import Connection, Done, Failure, HttpFailure, Response, connect
+from vmhost.base.http1 import Connection, Failure, HttpFailure, Response, connect
 
 CONNECTIONS_MAX = 64
 WAITING_MAX = 256
@@ -18,18 +18,26 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class Flight:
-    """One request on its way; `done` is called exactly once, never from within `Link.send`."""
+    """One request on its way. `done` is called exactly once, never from within `Link.send`."""
 
-    __slots__ = ("_connection", "_done", "_link", "raw")
+    __slots__ = ("_connection", "_link", "raw")
 
-    def __init__(self, link: Link, raw: bytes, done: Done) -> None:
-        self._link = link
-        self._done = done
-        self._connection: Connection | None = None
+    def __init__(self, raw: bytes) -> None:
         self.raw = raw
+        self._link: Link | None = None
+        self._connection: Connection | None = None
 
-    def take_off(self, connection: Connection) -> None:
+    def done(self, response: Response | None, failure: Failure | None) -> None:
+        """It has its answer, or will never have one."""
+        raise NotImplementedError
+
+    def board(self, link: Link) -> None:
+        """Waits for one of the link's connections."""
+        self._link = link
+
+    def take_off(self, link: Link, connection: Connection) -> None:
         """Leaves on an idle connection."""
+        self._link = link
         self._connection = connection
         connection.send(self.raw, self._landed)
 
@@ -37,18 +45,16 @@ class Flight:
         """Ends it now as that failure; its connection ends with it, because the answer may still come."""
         if self._connection is not None:
             self._connection.abort(failure)
-        else:
+        elif self._link is not None:
             self._link.withdraw(self)
-            self._done(None, failure)
-
-    def fail(self, failure: Failure) -> None:
-        """Ends it before it left."""
-        self._done(None, failure)
+            self.done(None, failure)
 
     def _landed(self, response: Response | None, failure: Failure | None) -> None:
-        assert self._connection is not None
-        self._link.give_back(self._connection)
-        self._done(response, failure)
+        connection, link = self._connection, self._link
+        assert connection is not None
+        assert link is not None
+        link.give_back(connection)
+        self.done(response, failure)
 
 
 class Link:
@@ -68,21 +74,21 @@ class Link:
         self._waiting: deque[Flight] = deque()
         self._closed = False
 
-    def send(self, raw: bytes, done: Done) -> Flight | None:
-        """Sends the prepared request, or lets it wait for a connection; None when it is closed or too many wait.
+    def send(self, flight: Flight) -> bool:
+        """Sends the flight's request, or lets it wait for a connection; False when it is closed or too many wait.
 
         It sets no deadline: the caller gives the flight up when it has waited enough."""
-        flight = Flight(self, raw, done)
         while self._idle:
             connection = self._idle.pop()
             if connection.idle:
-                flight.take_off(connection)
-                return flight
+                flight.take_off(self, connection)
+                return True
         if self._closed or len(self._waiting) >= self._waiting_max:
-            return None
+            return False
+        flight.board(self)
         self._waiting.append(flight)
         self._open_more()
-        return flight
+        return True
 
     def close(self) -> None:
         """Ends every connection; whatever is on its way or waiting fails as RESET."""
@@ -96,7 +102,7 @@ class Link:
         if not connection.idle:
             return
         if self._waiting:
-            self._waiting.popleft().take_off(connection)
+            self._waiting.popleft().take_off(self, connection)
         else:
             self._idle.append(connection)
 
@@ -126,7 +132,7 @@ class Link:
     def _fail_waiting(self, failure: Failure) -> None:
         waiting, self._waiting = self._waiting, deque()
         for flight in waiting:
-            flight.fail(failure)
+            flight.done(None, failure)
 
     def _forget(self, connection: Connection) -> None:
         self._all.discard(connection)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 Hit = tuple[float, bytes]
-"""A score and the hit as the leaf wrote it: it travels through the front end unread."""
+"""A score, and the hit as the leaf wrote it with a comma behind: it travels through the front end unread."""
 _score = itemgetter(0)
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from server.frontend.fanout import Fanout, Gathered
 from tests.integration.server_frontend.leaves import StubLeaf, leaves, until
-from vmhost.base.http1 import Response
 
 REQUEST = (b"GET /search?q=q&n=3 HTTP/1.1\r\nHost: leaf\r\nX-Deadline-Ms: ", b"\r\n\r\n")
 
 
-def read(response: Response) -> Any:
-    return json.loads(response.body)
+def read(_status: int, _headers: Mapping[bytes, bytes], body: bytes) -> Any:
+    return json.loads(body)
 
 
 async def ask(fanout: Fanout, deadline_s: float = 1.0) -> Gathered:
@@ -49,7 +49,7 @@ async def test_the_leaf_hears_how_much_time_is_left(fanout: Fanout) -> None:
         a.status = a2.status = 503
         await ask(fanout, 0.4)
     told = [int(head.split("X-Deadline-Ms: ")[1].split("\r\n")[0]) for head in b.heads + a.heads + a2.heads]
-    assert max(told) == 400
+    assert 390 <= max(told) <= 400
     assert 0 < min(told) < 400
 
 
