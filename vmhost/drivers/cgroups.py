@@ -32,6 +32,13 @@ class Tree:
     roots: Mapping[str, Path]
     """By controller; in version 2 all the same."""
     read_only: bool = False
+    others: tuple[Path, ...] = ()
+    """Hierarchies that limit nothing here; an engine makes its groups in them too."""
+
+    @property
+    def everywhere(self) -> tuple[Path, ...]:
+        """Each place where a group may have a folder."""
+        return tuple(dict.fromkeys((*self.roots.values(), *self.others)))
 
     @property
     def counts_cpu_apart(self) -> bool:
@@ -87,7 +94,7 @@ def find_tree(mountinfo: str) -> Tree | None:
         place, kind = left.split(), right.split()
         if len(place) < 6 or len(kind) < 3 or kind[0] not in ("cgroup", "cgroup2"):
             continue
-        path = Path(place[4])
+        path = Path(place[4].replace("\\040", " "))
         read_only[path] = "ro" in place[5].split(",")
         if kind[0] == "cgroup2":
             unified = unified or path
@@ -96,7 +103,8 @@ def find_tree(mountinfo: str) -> Tree | None:
                 first.setdefault(controller, path)
     if "memory" in first:
         wanted = {name: first[name] for name in (*CONTROLLERS, "cpuacct") if name in first}
-        return Tree(version=1, roots=wanted, read_only=any(read_only[path] for path in wanted.values()))
+        others = tuple(path for path in read_only if path not in wanted.values())
+        return Tree(version=1, roots=wanted, read_only=any(read_only[path] for path in wanted.values()), others=others)
     if unified is not None:
         return Tree(version=2, roots=dict.fromkeys(CONTROLLERS, unified), read_only=read_only[unified])
     return None
@@ -232,7 +240,7 @@ class Groups:
     def children(self, group: str) -> frozenset[str]:
         """The names of the groups right under this one."""
         found: set[str] = set()
-        for root in set(self.tree.roots.values()):
+        for root in self.tree.everywhere:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 found |= {path.name for path in (root / group).iterdir() if path.is_dir()}
         return frozenset(found)
@@ -279,7 +287,7 @@ class Groups:
         for child in self.children(group):
             self.remove(f"{group}/{child}")
         gone = True
-        for root in set(self.tree.roots.values()):
+        for root in self.tree.everywhere:
             try:
                 (root / group).rmdir()
             except FileNotFoundError:

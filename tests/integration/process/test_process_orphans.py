@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -66,7 +65,7 @@ def stray() -> subprocess.Popen[bytes]:
 def _write_record(folder: Path, pid: int, started: str | None, boot: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"i-1.{pid}"
-    path.write_text(json.dumps({"pid": pid, "started": started, "boot": boot, "doors": []}))
+    path.write_text(f"{pid}\n{started}\n{boot}")
     return path
 
 
@@ -94,7 +93,7 @@ def test_a_recycled_process_id_is_nobody_of_ours(tmp_path: Path, stray: subproce
 
 
 def test_records_that_are_not_whole_are_forgotten(tmp_path: Path) -> None:
-    (tmp_path / "i-1.77").write_text('{"pid": 7')
+    (tmp_path / "i-1.77").write_text("77\n12")
     (tmp_path / "i-1.78.new").write_text("{}")
     assert orphans.end_all(tmp_path) == 1
     assert list(tmp_path.iterdir()) == [tmp_path / "i-1.78.new"]
@@ -103,7 +102,7 @@ def test_records_that_are_not_whole_are_forgotten(tmp_path: Path) -> None:
 def test_a_guest_whose_platform_is_gone_before_it_begins_does_not_begin(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     late = subprocess.Popen(
-        [sys.executable, "-I", "-S", launch.__file__, "1", str(tmp_path / "i-1"), str(writing), "[]", "sleep", "60"],
+        [sys.executable, "-I", "-S", launch.__file__, "1", str(tmp_path / "i-1"), str(writing), "0", "sleep", "60"],
         pass_fds=(writing,),
     )
     os.close(writing)

@@ -4,13 +4,11 @@ Run as a bare script, `python -I -S launch.py …`, for a quick start; so it imp
 its report pipe right before it becomes the command; the pipe closes when that worked, and carries the reason if not.
 """
 
-# ruff: noqa: PTH104, PTH123 (pathlib would double the time to start)
+# ruff: noqa: PTH104, PTH123 (pathlib, json and contextlib would double the time to start)
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import json
 import os
 import signal
 import sys
@@ -51,8 +49,11 @@ def _tie_to_parent(parent: int) -> None:
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write(_OOM_SCORE)
+        try:
+            with open("/proc/self/oom_score_adj", "w") as file:
+                file.write(_OOM_SCORE)
+        except OSError:
+            pass
     if os.getppid() != parent:
         sys.exit(125)
 
@@ -60,21 +61,21 @@ def _tie_to_parent(parent: int) -> None:
 def _record(path: str, doors: list[str]) -> None:
     """Written before the parent is looked for, so that whoever outlives the parent is on record."""
     pid = os.getpid()
-    fact = {"pid": pid, "started": started(pid), "boot": boot(), "doors": doors}
     with open(f"{path}.{pid}.new", "w") as file:
-        json.dump(fact, file)
+        file.write("\n".join((str(pid), str(started(pid)), boot(), *doors)))
     os.rename(f"{path}.{pid}.new", f"{path}.{pid}")
 
 
 def main(arguments: list[str]) -> None:
-    """`launch.py PARENT RECORD REPORT_FD DOORS_AS_JSON COMMAND…`; returns only by ending or becoming the command."""
-    parent, record, report, doors, *command = arguments
+    """`launch.py PARENT RECORD REPORT_FD COUNT DOOR… COMMAND…`; returns only by ending or becoming the command."""
+    parent, record, report, count, *rest = arguments
+    doors, command = rest[: int(count)], rest[int(count) :]
     fd = int(report)
     os.set_inheritable(fd, False)
     try:
-        _record(record, json.loads(doors))
+        _record(record, doors)
         _tie_to_parent(int(parent))
-        for door in json.loads(doors):
+        for door in doors:
             with open(door, "w") as file:
                 file.write("0")
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

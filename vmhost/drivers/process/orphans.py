@@ -8,7 +8,6 @@ tie to their parent (see launch.py) does the same at once; the warden also finds
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -36,10 +35,9 @@ class Record:
 def read_record(path: Path) -> Record | None:
     """The record in the file; None when the file is gone or not whole."""
     try:
-        fact = json.loads(path.read_text())
-        doors = tuple(Path(door) for door in fact["doors"])
-        return Record(pid=int(fact["pid"]), started=str(fact["started"]), boot=str(fact["boot"]), doors=doors)
-    except (OSError, ValueError, KeyError, TypeError):
+        pid, started, boot, *doors = path.read_text().split("\n")
+        return Record(pid=int(pid), started=started, boot=boot, doors=tuple(Path(door) for door in doors))
+    except (OSError, ValueError):
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -52,7 +51,7 @@ def launcher_command(order: Order, *, parent: int, report: int) -> tuple[str, ..
         *order.entry.prefix,
         *(sys.executable, "-I", "-S", str(LAUNCHER)),
         *(str(parent), str(order.records / order.subject), str(report)),
-        json.dumps([str(door) for door in order.entry.doors]),
+        *(str(len(order.entry.doors)), *(str(door) for door in order.entry.doors)),
         *order.command,
     )
 

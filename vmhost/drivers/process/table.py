@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_STAT_BYTES = 4096
 _PS = ("ps", "-axo", "pid=,ppid=,pgid=,rss=,time=")
 _PS_TIMEOUT_S = 5.0
 _TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
@@ -66,16 +67,22 @@ def _seconds(text: str) -> float:
 def read_row(pid: int) -> Row | None:
     """One process now, from /proc; None when it is gone."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text()
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return None
+    try:
+        text = os.read(fd, _STAT_BYTES).decode(errors="replace")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
     return parse_stat(text, page_kib=os.sysconf("SC_PAGESIZE") // 1024, ticks_per_s=os.sysconf("SC_CLK_TCK"))
 
 
 def read_all() -> dict[int, Row]:
     """Every process now. Costs some milliseconds: for endings, not for each tick."""
     if sys.platform == "linux":
-        rows = (read_row(int(path.name)) for path in _PROC.iterdir() if path.name.isdecimal())
+        rows = (read_row(int(name)) for name in os.listdir(_PROC) if name.isdecimal())  # noqa: PTH208 (thrice as fast)
         return {row.pid: row for row in rows if row is not None}
     seen = subprocess.run(_PS, capture_output=True, text=True, timeout=_PS_TIMEOUT_S, check=False)
     return parse_ps(seen.stdout)

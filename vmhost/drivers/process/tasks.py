@@ -33,17 +33,21 @@ class Tasks:
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Runs the work beside the others until it ends or all are closed."""
-        if self._group is None:
-            work.close()
-            raise Internal(f"{name} was asked of a driver that is not open")
-        self._group.create_task(_guarded(work, name), name=name)
+        self._opened(work, name).create_task(_guarded(work, name), name=name)
 
     async def finish(self, work: Coroutine[Any, Any, T], *, name: str) -> T:
         """The work's result. It is finished in the background when the caller is cancelled meanwhile."""
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        group = self._opened(work, name)
         result.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self.spawn(_deliver(work, result), name=name)
+        group.create_task(_deliver(work, result), name=name)
         return await asyncio.shield(result)
+
+    def _opened(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.TaskGroup:
+        if self._group is None:
+            work.close()
+            raise Internal(f"{name} was asked of a driver that is not open")
+        return self._group
 
     async def close(self) -> None:
         """Cancels what still runs and waits for its end."""

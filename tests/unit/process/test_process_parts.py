@@ -1,0 +1,207 @@
+"""The pure and the small parts of the process driver."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vmhost.base.errors import Internal, NoCapacity
+from vmhost.drivers.process import machine, places, table
+from vmhost.drivers.process.console import CONSOLE_BYTES, Console
+from vmhost.drivers.process.feed import Feed
+from vmhost.drivers.process.guests import Guest, find_guests
+from vmhost.drivers.process.programs import Order, clean_environment, exit_code, how_it_ended, launcher_command
+from vmhost.drivers.process.table import CpuMeter, Row
+from vmhost.drivers.process.tasks import Tasks
+from vmhost.drivers.process.walls import Entry
+from vmhost.model.guest import Booted, GuestEvent, GuestPhase, GuestSpec
+from vmhost.model.image import Boot
+from vmhost.model.limits import Limits
+
+LIMITS = Limits(
+    cpu_guaranteed_cores=0.1,
+    cpu_quota_cores=1.0,
+    cpu_weight=100,
+    memory_mib=64,
+    pids=8,
+    disk_gib=1,
+    network_mbps=1,
+)
+
+
+def test_a_clouds_addresses_are_its_own_and_in_range() -> None:
+    ours = list(itertools.islice(places.addresses("one"), 1000))
+    theirs = list(itertools.islice(places.addresses("two"), 1000))
+    assert len(set(ours)) == 1000
+    assert not set(ours) & set(theirs)
+    assert all(16 <= int(address.split(".")[1]) <= 99 for address in ours)
+    assert ours == list(itertools.islice(places.addresses("one"), 1000))
+
+
+def test_taken_places_are_passed_over() -> None:
+    first = places.choose("one", 0, (), own_addresses=True)
+    assert places.choose("one", 0, [first], own_addresses=True) != first
+    port = places.choose("one", 8080, (), own_addresses=False)
+    other = places.choose("one", 8080, [port], own_addresses=False)
+    assert port.address == other.address == "127.0.0.1"
+    assert port.port != other.port
+
+
+def test_no_place_at_all_is_told() -> None:
+    numbers = list(itertools.islice(places.ports("one"), 12_000))
+    assert len(set(numbers)) == 12_000
+    taken = [Booted(address="127.0.0.1", port=number) for number in numbers]
+    with pytest.raises(NoCapacity, match="no port"):
+        places.choose("one", 8080, taken, own_addresses=False)
+
+
+def test_the_line_of_a_process_is_read_whatever_its_name_is() -> None:
+    line = "42 (a) b (c) S 7 42 41 0 -1 0 0 0 0 0 250 50 0 0 20 0 1 0 999 1000000 25 0"
+    row = table.parse_stat(line, page_kib=4, ticks_per_s=100)
+    assert row == Row(pid=42, parent=7, session=41, memory_kib=100, cpu_seconds=3.0, started="999")
+
+
+def test_the_table_of_ps_is_read() -> None:
+    rows = table.parse_ps("  42  7  41  100   0:03.50\n  43  42  41  20 1-02:03:04\nodd line\n")
+    assert rows[42] == Row(pid=42, parent=7, session=41, memory_kib=100, cpu_seconds=3.5, started="")
+    assert rows[43].cpu_seconds == ((24 + 2) * 60 + 3) * 60 + 4
+
+
+def _row(pid: int, parent: int, session: int, cpu: float = 0.0) -> Row:
+    return Row(pid=pid, parent=parent, session=session, memory_kib=1, cpu_seconds=cpu, started="1")
+
+
+def test_a_family_is_its_session_and_whatever_descends_from_it() -> None:
+    rows = {
+        row.pid: row for row in (_row(1, 0, 1), _row(10, 1, 10), _row(11, 1, 10), _row(12, 11, 12), _row(13, 1, 13))
+    }
+    assert table.members((10,), rows) == {10, 11, 12}
+    assert table.leftovers(10, {pid: row for pid, row in rows.items() if pid != 10}) == {11, 12}
+    assert table.leftovers(10, rows) == frozenset()
+
+
+def test_this_very_process_is_in_its_own_table() -> None:
+    [row, *_] = table.family([os.getpid()])
+    assert row.pid == os.getpid()
+    assert row.memory_kib > 1000
+    assert os.getpid() in table.read_all()
+
+
+def test_the_meter_keeps_what_the_departed_used() -> None:
+    meter = CpuMeter()
+    assert meter.add([_row(1, 0, 1, 2.0), _row(2, 1, 1, 1.0)]) == 3.0
+    assert meter.add([_row(1, 0, 1, 2.5)]) == 3.5
+    assert meter.add([]) == 3.5
+
+
+def test_the_console_is_bounded_and_keeps_the_end(tmp_path: Path) -> None:
+    console = Console(tmp_path)
+    assert console.tail() == ""
+    for number in range(3000):
+        console.append(f"{number:0100}\n".encode())
+    assert console.tail().endswith(f"{2999:0100}\n")
+    assert len(console.tail()) == CONSOLE_BYTES
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * CONSOLE_BYTES + 101
+
+
+async def test_a_slow_listener_gets_a_gap_and_a_late_one_an_end() -> None:
+    feed = Feed(capacity=2)
+    slow = feed.listen()
+    for name in ("i-1", "i-2", "i-3"):
+        feed.publish(GuestEvent(instance_id=name, phase=GuestPhase.RUNNING))
+    feed.close()
+    feed.close()
+    seen = [event.instance_id async for event in slow]
+    assert seen[0] == ""
+    assert [event async for event in feed.listen()] == []
+
+
+async def test_finished_work_survives_its_asker() -> None:
+    tasks, done = Tasks(), asyncio.Event()
+    await tasks.open()
+
+    async def work() -> int:
+        await asyncio.sleep(0.01)
+        done.set()
+        return 1
+
+    assert await tasks.finish(work(), name="work") == 1
+    done.clear()
+    asker = asyncio.create_task(tasks.finish(work(), name="work"))
+    await asyncio.sleep(0)
+    asker.cancel()
+    await asyncio.wait([asker])
+    async with asyncio.timeout(1):
+        await done.wait()
+    await tasks.close()
+    with pytest.raises(Internal, match="not open"):
+        await tasks.finish(work(), name="work")
+
+
+async def test_a_failing_task_hurts_its_asker_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = Tasks()
+    await tasks.open()
+
+    async def fails() -> None:
+        raise ValueError("on purpose")
+
+    tasks.spawn(fails(), name="doomed")
+    with pytest.raises(ValueError, match="on purpose"):
+        await tasks.finish(fails(), name="asked")
+    await tasks.close()
+    assert "doomed" in "".join(capsys.readouterr())
+
+
+def test_codes_are_told_as_a_shell_does() -> None:
+    assert [exit_code(code) for code in (0, 3, -9, -15, None)] == [0, 3, 137, 143, 0]
+    assert [how_it_ended(code) for code in (1, 137, 250)] == ["exit code 1", "killed by SIGKILL", "exit code 250"]
+
+
+def test_the_launcher_is_told_all_on_its_command_line() -> None:
+    order = Order(
+        subject="i-1",
+        command=("run", "it"),
+        environment={},
+        folder=Path("/disk"),
+        records=Path("/alive"),
+        entry=Entry(prefix=("in", "scope"), doors=(Path("/door"),)),
+    )
+    words = launcher_command(order, parent=7, report=9)
+    assert words[:2] == ("in", "scope")
+    assert words[-7:] == ("7", "/alive/i-1", "9", "1", "/door", "run", "it")
+
+
+def test_only_what_programs_need_is_passed_on() -> None:
+    environment = clean_environment({"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "s", "PYTHONPATH": "/p"}, Path("/home"))
+    assert environment["PATH"].endswith(":/bin")
+    assert environment["PYTHONPATH"] == "/p"
+    assert "AWS_SECRET_ACCESS_KEY" not in environment
+
+
+def test_a_guest_is_found_again_as_it_was_and_half_a_guest_is_not(tmp_path: Path) -> None:
+    boot = Boot(command=("sh", "-c", "x"), environment={"A": "1"}, port=81)
+    spec = GuestSpec(instance_id="i-1", host_id="host-a", boot=boot, limits=LIMITS, environment={"B": "2"})
+    Guest(spec=spec, folder=tmp_path / "i-1", place=Booted(address="127.20.0.1")).save()
+    (tmp_path / "i-2").mkdir()
+    (tmp_path / "i-3").mkdir()
+    (tmp_path / "i-3/guest.json").write_text('{"spec": {}}')
+    [found] = find_guests(tmp_path)
+    assert found.spec == spec
+    assert found.place == Booted(address="127.20.0.1")
+    assert [path.name for path in tmp_path.iterdir()] == ["i-1"]
+    assert replace(found.spec, limits=LIMITS) == spec
+    found.erase()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_machine_has_a_size() -> None:
+    assert machine.cores() >= 1
+    assert machine.memory_mib() > 100
+    assert machine.pids() > 100
+    names = [machine.architecture(name) for name in ("x86_64", "AMD64", "aarch64", "arm64")]
+    assert names == ["x86_64", "x86_64", "arm64", "arm64"]
