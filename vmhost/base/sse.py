@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -67,11 +68,12 @@ class Subscription:
 class Hub:
     """Publishes to any number of readers; remembers the last `history` events for those who come back."""
 
-    def __init__(self, *, capacity: int = 1024, history: int = 1024) -> None:
+    def __init__(self, *, capacity: int = 1024, history: int = 1024, first_id: int | None = None) -> None:
+        """`first_id`: default the time in microseconds, so that a reader of an earlier run can never seem to resume."""
         self._capacity = capacity
         self._history: deque[Event] = deque(maxlen=history)
         self._readers: set[Subscription] = set()
-        self._last_id = 0
+        self._last_id = (time.time_ns() // 1000 if first_id is None else first_id) - 1
         self._closed = False
 
     @property

@@ -23,13 +23,21 @@ async def test_a_slow_reader_is_told_that_it_lagged_and_goes_on() -> None:
 
 
 async def test_a_reader_resumes_after_the_event_it_saw_last() -> None:
-    hub = Hub(history=5)
+    hub = Hub(history=5, first_id=1)
     for number in range(1, 11):
         hub.publish("n", number)
     assert not hub.can_resume(4)
     assert hub.can_resume(5)
     with hub.subscribe(after=8) as reader:
         assert [(await anext(reader)).data for _ in range(2)] == [9, 10]
+
+
+async def test_a_reader_of_an_earlier_run_cannot_resume() -> None:
+    earlier, later = Hub(), Hub()
+    for number in range(3):
+        earlier.publish("n", number)
+    later.publish("n", 0)
+    assert not later.can_resume(earlier.last_id - 1000)
 
 
 async def test_closing_the_hub_ends_its_readers() -> None:
