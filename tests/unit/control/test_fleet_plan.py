@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmhost.control.fleet_plan import FleetStep, overrides_in_order, plan
+from vmhost.control.pace import Backoff
+from vmhost.model.fleet import Fleet, FleetOverride, FleetState
+from vmhost.model.instance import Instance, InstanceState, Wanted
+
+FLEET = Fleet(
+    id="fleet-01",
+    type="maintain",
+    state=FleetState.ACTIVE,
+    template_id="lt-01",
+    template_version=1,
+    target=4,
+    created_at=0,
+)
+
+
+def member(number: int, state: InstanceState = InstanceState.RUNNING, host: str = "host-a") -> Instance:
+    return Instance(
+        id=f"i-{number:02}",
+        reservation_id="r-01",
+        launch_index=0,
+        image_id="ami-01",
+        type_name="t3.nano",
+        host_id=host,
+        zone=host.replace("host-", "us-east-1"),
+        wanted=Wanted.RUNNING,
+        state=state,
+        generation=1,
+        launched_at=float(number),
+        changed_at=0,
+    )
+
+
+def test_what_is_missing_is_launched_counting_pending_ones() -> None:
+    assert plan(FLEET, [member(1), member(2, InstanceState.PENDING)]) == FleetStep(launch=2)
+
+
+def test_a_dead_one_is_terminated_and_replaced_in_one_step() -> None:
+    members = [member(1), member(2), member(3), member(4, InstanceState.STOPPED)]
+    assert plan(FLEET, members) == FleetStep(launch=1, terminate=("i-04",))
+
+
+def test_one_on_its_way_out_is_replaced_and_let_go() -> None:
+    members = [member(1), member(2), member(3), member(4, InstanceState.SHUTTING_DOWN)]
+    assert plan(FLEET, members) == FleetStep(launch=1)
+
+
+def test_too_many_are_taken_from_the_fullest_host_newest_first() -> None:
+    members = [member(1), member(2), member(3), member(4, host="host-b")]
+    assert plan(replace(FLEET, target=2), members) == FleetStep(terminate=("i-03", "i-02"))
+
+
+def test_excess_may_be_kept() -> None:
+    assert plan(replace(FLEET, target=1, keep_excess=True), [member(1), member(2)]) == FleetStep()
+
+
+@pytest.mark.parametrize("state", [FleetState.DELETED_TERMINATING, FleetState.DELETED_RUNNING])
+def test_a_deleted_fleet_launches_nothing_and_is_over_with_its_last_instance(state: FleetState) -> None:
+    fleet = replace(FLEET, state=state)
+    expected = ("i-01",) if state is FleetState.DELETED_TERMINATING else ()
+    assert plan(fleet, [member(1), member(2, InstanceState.SHUTTING_DOWN)]) == FleetStep(terminate=expected)
+    assert plan(fleet, []).over
+
+
+@given(
+    target=st.integers(0, 12),
+    members=st.lists(
+        st.tuples(
+            st.sampled_from([s for s in InstanceState if s is not InstanceState.TERMINATED]),
+            st.sampled_from(["host-a", "host-b"]),
+        ),
+        max_size=12,
+    ),
+)
+def test_after_its_step_a_fleet_has_its_target_and_asks_for_nothing_more(
+    target: int, members: list[tuple[InstanceState, str]]
+) -> None:
+    fleet = replace(FLEET, target=target)
+    before = [member(number, state, host) for number, (state, host) in enumerate(members)]
+    step = plan(fleet, before)
+    assert not (step.launch and len(step.terminate) > sum(one.state is InstanceState.STOPPED for one in before))
+    after = [one for one in before if one.id not in step.terminate]
+    after += [member(100 + number) for number in range(step.launch)]
+    assert plan(fleet, after) == FleetStep()
+    alive = [one for one in after if one.state in (InstanceState.PENDING, InstanceState.RUNNING)]
+    assert len(alive) == target
+
+
+@given(hosts=st.lists(st.sampled_from(["host-a", "host-b"]), min_size=2, max_size=10), target=st.integers(0, 9))
+def test_scaling_in_never_makes_hosts_more_unequal(hosts: list[str], target: int) -> None:
+    before = [member(number, host=host) for number, host in enumerate(hosts)]
+    step = plan(replace(FLEET, target=target), before)
+    counts = Counter({"host-a": 0, "host-b": 0})
+    counts.update(one.host_id for one in before)
+    gap = abs(counts["host-a"] - counts["host-b"])
+    counts.subtract(one.host_id for one in before if one.id in step.terminate)
+    assert abs(counts["host-a"] - counts["host-b"]) <= max(gap, 1)
+
+
+def test_the_least_used_way_to_launch_comes_first() -> None:
+    ways = (FleetOverride(zone="us-east-1a"), FleetOverride(zone="us-east-1b"))
+    fleet = replace(FLEET, overrides=ways)
+    assert overrides_in_order(fleet, [member(1)]) == (ways[1], ways[0])
+    assert overrides_in_order(FLEET, [member(1)]) == (FleetOverride(),)
+
+
+def test_backing_off_doubles_up_to_its_most() -> None:
+    backoff = Backoff(first_s=0.5, most_s=3)
+    assert [backoff.delay_s(failures) for failures in range(6)] == [0, 0.5, 1, 2, 3, 3]
+    assert backoff.delay_s(10**6) == 3

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmhost.base.errors import NoCapacity, NotFound
+from vmhost.catalogue.types import load_types
+from vmhost.control.placement import Room, Wish, place
+from vmhost.control.sizing import guaranteed_cores
+from vmhost.model.host import Host, HostUse
+
+TYPES = {kind.name: kind for kind in load_types().types}
+NANO = TYPES["t3.nano"]
+
+
+def room(letter: str, cores: float = 2.0, memory: int = 4096, used_cores: float = 0.0, used_mib: int = 0) -> Room:
+    return Room(
+        host=Host(id=f"host-{letter}", zone=f"us-east-1{letter}", cpu_cores=cores, memory_mib=memory, pids=1000),
+        use=HostUse(cpu_cores=used_cores, memory_mib=used_mib),
+    )
+
+
+rooms_strategy = st.lists(
+    st.tuples(st.floats(0, 8), st.integers(0, 65536), st.floats(0, 8), st.integers(0, 65536)), min_size=1, max_size=6
+).map(lambda sizes: [room(letter, *size) for letter, size in zip("abcdef", sizes, strict=False)])
+
+
+@given(rooms=rooms_strategy, kind=st.sampled_from(list(TYPES.values())))
+def test_a_placed_instance_fits_and_a_refused_one_fits_nowhere(rooms: list[Room], kind: object) -> None:
+    assert kind in TYPES.values()
+    chosen = next(one for one in TYPES.values() if one == kind)
+    try:
+        host = place(chosen, rooms)
+    except NoCapacity:
+        for one in rooms:
+            short_of_cores = guaranteed_cores(chosen) > one.free_cores
+            assert short_of_cores or chosen.memory_mib > one.free_mib
+    else:
+        target = next(one for one in rooms if one.host == host)
+        assert target.use.cpu_cores + guaranteed_cores(chosen) <= target.host.cpu_cores + 0.001
+        assert target.use.memory_mib + chosen.memory_mib <= target.host.memory_mib
+
+
+@given(count=st.integers(1, 12), hosts=st.integers(1, 4))
+def test_instances_with_the_same_key_are_spread_evenly(count: int, hosts: int) -> None:
+    rooms = [room(letter, 64, 65536) for letter in "abcd"[:hosts]]
+    peers: Counter[str] = Counter()
+    for _ in range(count):
+        peers[place(NANO, rooms, peers=peers).id] += 1
+    assert max(peers.values()) - min(peers[one.host.id] for one in rooms) <= 1
+
+
+def test_two_fleets_do_not_meet_on_one_host() -> None:
+    rooms = [room("a"), room("b")]
+    for fleet in ("one", "two"):
+        peers: Counter[str] = Counter()
+        for _ in range(2):
+            host = place(NANO, rooms, peers=peers)
+            peers[host.id] += 1
+            rooms = [one.with_one(NANO) if one.host == host else one for one in rooms]
+        assert peers == {"host-a": 1, "host-b": 1}, fleet
+
+
+def test_keeping_apart_gives_way_to_having_room() -> None:
+    assert place(NANO, [room("a"), room("b", memory=100)], peers={"host-a": 5}).id == "host-a"
+
+
+def test_the_emptier_host_is_taken() -> None:
+    assert place(NANO, [room("a", used_mib=1024), room("b")]).id == "host-b"
+
+
+def test_a_wish_is_kept_or_refused_by_name() -> None:
+    rooms = [room("a"), room("b", used_mib=1024)]
+    assert place(NANO, rooms, wish=Wish(zone="us-east-1b")).id == "host-b"
+    assert place(NANO, rooms, wish=Wish(host_id="host-b")).id == "host-b"
+    with pytest.raises(NotFound, match="no host us-east-1q; expected one of host-a in us-east-1a, host-b"):
+        place(NANO, rooms, wish=Wish(zone="us-east-1q"))
+    with pytest.raises(NotFound):
+        place(NANO, rooms, wish=Wish(zone="us-east-1a", host_id="host-b"))
+
+
+def test_a_refusal_says_what_is_needed_what_is_free_and_which_flag_promises_more() -> None:
+    with pytest.raises(NoCapacity) as refused:
+        place(TYPES["m5.large"], [room("a", 0.75, 1280, 0.2, 1024), room("b", 0.75, 1280)], overcommit=1.5)
+    assert refused.value.code == "InsufficientInstanceCapacity"
+    message = str(refused.value)
+    assert "m5.large needs 2 cores and 8192 MiB" in message
+    assert "host-a has 0.55 cores and 256 MiB" in message
+    assert "host-b has 0.75 cores and 1280 MiB" in message
+    assert "--overcommit N (now 1.5)" in message
+
+
+def test_cpu_is_placed_by_guaranteed_share_and_not_by_vcpus() -> None:
+    rooms = [room("a", cores=0.5, memory=65536)]
+    for _ in range(5):
+        rooms = [rooms[0].with_one(NANO)]
+    with pytest.raises(NoCapacity):
+        place(NANO, rooms)
+    assert rooms[0].free_cores == 0
