@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from typing import Any
+
+import pytest
+from worlds import World, launch, until
+
+from vmhost.base.errors import Conflict, InvalidInput, NotFound
+from vmhost.base.sse import Subscription
+from vmhost.control.faults import HOG_SCRIPT
+from vmhost.drivers.fake import FakeSettings
+from vmhost.model.guest import Death
+from vmhost.model.instance import InstanceState
+
+
+async def faults(reader: Subscription, count: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(3):
+        while len(found) < count:
+            event = await anext(reader)
+            if event.kind == "fault":
+                found.append(event.data)
+    return found
+
+
+async def test_a_kill_is_told_and_seen_only_through_the_driver(world: World) -> None:
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        with cloud.hub.subscribe() as reader:
+            fault = await cloud.kill(one.id)
+            begun, ended = await faults(reader, 2)
+        assert begun == fault.to_json()
+        assert (begun["fault"], begun["phase"], ended["phase"]) == ("kill", "begun", "ended")
+        await until(lambda: cloud.instance(one.id).state is InstanceState.STOPPED, within_s=0.9)
+        with pytest.raises(Conflict, match="is stopped; kill needs running"):
+            await cloud.kill(one.id)
+        with pytest.raises(NotFound):
+            await cloud.kill("i-0ffffffffffffffff")
+
+
+async def test_a_hog_runs_workers_for_each_vcpu_once_at_a_time_and_is_told(world: World) -> None:
+    world.settings = FakeSettings(execute_s=0.1)
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        with cloud.hub.subscribe() as reader:
+            fault = await cloud.hog_cpu(one.id, seconds=2.5, workers_per_vcpu=8)
+            with pytest.raises(Conflict, match="hogged already"):
+                await cloud.hog_cpu(one.id, seconds=1)
+            begun, ended = await faults(reader, 2)
+        assert (begun["fault"], begun["phase"], ended["phase"]) == ("cpu_hog", "begun", "ended")
+        assert begun["fault_id"] == ended["fault_id"] == fault.fault_id
+        (command,) = world.machines.guests[one.id].commands
+        assert command == ("sh", "-c", HOG_SCRIPT, "hog", "2.5", "3", "16")
+        await cloud.hog_cpu(one.id, seconds=1)
+
+
+async def test_a_hog_ends_with_its_instance(world: World) -> None:
+    world.settings = FakeSettings(execute_s=20)
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        with cloud.hub.subscribe() as reader:
+            await cloud.hog_cpu(one.id, seconds=20)
+            await until(lambda: bool(world.machines.guests[one.id].commands))
+            world.driver.die(one.id, Death(exit_code=137))
+            assert (await faults(reader, 2))[1]["phase"] == "ended"
+
+
+@pytest.mark.parametrize(("seconds", "workers"), [(0, 8), (-1, 8), (61, 8), (float("nan"), 8), (10, 0), (10, 65)])
+async def test_hogs_without_bounds_are_refused(world: World, seconds: float, workers: int) -> None:
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        with pytest.raises(InvalidInput):
+            await cloud.hog_cpu(one.id, seconds=seconds, workers_per_vcpu=workers)
+
+
+async def test_the_hogs_script_burns_and_ends_by_itself() -> None:
+    sh = shutil.which("sh")
+    assert sh is not None
+    before, begun = os.times(), time.monotonic()
+    process = await asyncio.create_subprocess_exec(sh, "-c", HOG_SCRIPT, "hog", "0.4", "1", "2")
+    assert await process.wait() == 0
+    after = os.times()
+    assert 0.4 <= time.monotonic() - begun < 3
+    assert after.children_user + after.children_system - before.children_user - before.children_system > 0.1
+
+
+async def test_stats_are_measured_only_while_someone_reads(world: World) -> None:
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        measured = cloud.hub.last_id
+        await asyncio.sleep(0.06)
+        assert cloud.hub.last_id == measured
+        with cloud.hub.subscribe() as reader:
+            async with asyncio.timeout(1):
+                event = await anext(reader)
+        assert event.kind == "stats"
+        assert [use["id"] for use in event.data["instances"]] == [one.id]
+        assert (await cloud.stats()).instances[0].memory_mib == 1.0

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from worlds import IMAGE, World, fleet_runs, in_state, launch, make_fleet, states, until
+
+from vmhost.base.errors import CloudError, Unavailable
+from vmhost.control.cloud import Cloud
+from vmhost.control.requests import LaunchRequest
+from vmhost.drivers.fake import FakeSettings
+from vmhost.model.instance import InstanceState
+
+
+async def crash(cloud: Cloud) -> None:
+    """Ends the control plane between two instructions: its tasks are gone, nothing is tidied up."""
+    await cloud._crew.close()
+    cloud._store.close()
+
+
+async def test_what_ran_is_adopted_and_keeps_running(world: World) -> None:
+    async with world.up(remove=False) as cloud:
+        one = await launch(cloud)
+        boots = world.machines.guests[one.id].boots
+    async with world.up() as cloud:
+        assert cloud.instance(one.id) == one
+        await asyncio.sleep(0.02)
+        assert world.machines.guests[one.id].boots == boots
+
+
+async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_fleet(world: World) -> None:
+    async with world.up(remove=False) as cloud:
+        fleet = await make_fleet(cloud, 2)
+        await until(fleet_runs(cloud, fleet, 2))
+        loner = await launch(cloud)
+    world.machines.guests.clear()
+    async with world.up() as cloud:
+        await until(in_state(cloud, loner.id, InstanceState.STOPPED))
+        assert "gone" in str(cloud.instance(loner.id).reason)
+        await until(lambda: len(world.running()) == 2)
+        await until(fleet_runs(cloud, fleet, 2))
+
+
+async def test_guests_that_the_store_does_not_know_are_removed_at_the_start(world: World, tmp_path: Path) -> None:
+    async with world.up(remove=False) as cloud:
+        await launch(cloud)
+        await launch(cloud)
+    world.path = tmp_path / "another.sqlite"
+    async with world.up() as cloud:
+        assert world.machines.guests == {}
+        assert cloud.instances() == ()
+
+
+async def test_close_with_remove_leaves_nothing_in_the_driver_or_the_store(world: World) -> None:
+    world.settings = FakeSettings(create_s=0.05, boot_s=0.05)
+    async with world.up() as cloud:
+        await make_fleet(cloud, 20)
+        await until(lambda: len(world.machines.guests) > 3)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    assert world.machines.guests == {}
+    async with world.up() as cloud:
+        assert (cloud.instances(), cloud.fleets(), cloud.templates()) == ((), (), ())
+
+
+async def test_what_close_could_not_remove_the_next_start_removes(world: World) -> None:
+    async with world.up() as cloud:
+        await make_fleet(cloud, 3)
+        await until(lambda: len(world.running()) == 3)
+        world.machines.down = True
+    assert len(world.machines.guests) == 3
+    world.machines.down = False
+    async with world.up() as cloud:
+        await until(lambda: world.machines.guests == {})
+        await until(lambda: states(cloud) == ["terminated"] * 3)
+
+
+async def test_a_driver_that_does_not_answer_stops_the_start_with_its_message(world: World) -> None:
+    world.machines.down = True
+    cloud = world.cloud()
+    with pytest.raises(Unavailable, match="engine is down"):
+        await cloud.open()
+    await cloud.close(remove=False)
+
+
+async def _act_at_random(cloud: Cloud, dice: random.Random) -> None:
+    """One thing that an owner might ask; refusals are fine."""
+    ids = [one.id for one in cloud.instances()] or ["i-0ffffffffffffffff"]
+    target = [dice.choice(ids)]
+    try:
+        match dice.randrange(7):
+            case 0 | 1:
+                await cloud.run_instances(LaunchRequest(image_id=IMAGE, max_count=dice.randint(1, 2)))
+            case 2:
+                await cloud.stop(target, force=dice.random() < 0.5)
+            case 3:
+                await cloud.start(target)
+            case 4:
+                await cloud.terminate(target)
+            case 5:
+                await cloud.reboot(target)
+            case 6:
+                fleets = cloud.fleets()
+                await cloud.modify_fleet(fleets[0].id, target=dice.randint(0, 3))
+    except CloudError:
+        pass
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_however_often_the_control_plane_is_killed_no_instance_is_lost_and_none_is_orphaned(
+    world: World, seed: int
+) -> None:
+    dice = random.Random(seed)
+    world.settings = FakeSettings(create_s=0.002, boot_s=0.003, stop_s=0.002, remove_s=0.002)
+    launched: set[str] = set()
+    for life in range(4):
+        cloud = world.cloud()
+        await cloud.open()
+        assert launched <= {one.id for one in cloud.instances()}
+        if life == 0:
+            await make_fleet(cloud, 2)
+        for _ in range(dice.randint(1, 8)):
+            await _act_at_random(cloud, dice)
+            await asyncio.sleep(dice.random() * 0.008)
+        launched |= {one.id for one in cloud.instances()}
+        await crash(cloud)
+        for guest in world.machines.guests.values():
+            if dice.random() < 0.2:
+                guest.running = False
+    async with world.up() as cloud:
+        await until(lambda: _settled(world, cloud))
+        assert launched <= {one.id for one in cloud.instances()}
+
+
+def _settled(world: World, cloud: Cloud) -> bool:
+    """Every record at rest and true of the machines, and every fleet at its target."""
+    running = {one.id for one in cloud.instances() if one.state is InstanceState.RUNNING}
+    stopped = {one.id for one in cloud.instances() if one.state is InstanceState.STOPPED}
+    gone = {one.id for one in cloud.instances() if one.state is InstanceState.TERMINATED}
+    return (
+        len(running) + len(stopped) + len(gone) == len(cloud.instances())
+        and world.running() == running
+        and set(world.machines.guests) <= running | stopped
+        and all(len(cloud.fleet_instances(fleet.id)) == fleet.target for fleet in cloud.fleets())
+    )
+
+
+async def test_a_crash_between_record_and_machine_loses_neither(world: World) -> None:
+    world.settings = FakeSettings(create_s=10)
+    cloud = world.cloud()
+    await cloud.open()
+    (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE))
+    await asyncio.sleep(0.01)
+    await crash(cloud)
+    world.settings = replace(world.settings, create_s=0)
+    async with world.up() as cloud:
+        await until(in_state(cloud, one.id, InstanceState.RUNNING))

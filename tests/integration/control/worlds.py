@@ -1,0 +1,124 @@
+"""A cloud on fake machines that outlive it, so that tests can kill the control plane and start another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vmhost.base.clock import Clock, SystemClock
+from vmhost.catalogue.types import load_types
+from vmhost.control.cloud import Cloud, CloudSettings
+from vmhost.control.pace import Backoff, Pace
+from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
+from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
+from vmhost.model.fleet import Fleet
+from vmhost.model.image import Boot, Image
+from vmhost.model.instance import Instance, InstanceState
+from vmhost.store.store import Store
+
+IMAGE = "ami-0fa4e0000"
+_IMAGES = (
+    Image(
+        id=IMAGE,
+        name="nothing",
+        description="boots in make-believe",
+        architecture="x86_64",
+        root_gib=1,
+        created="2026-01-01T00:00:00Z",
+        boots={"fake": Boot()},
+    ),
+)
+QUICK = Pace(
+    measure_s=1.0,
+    create_s=1.0,
+    start_s=1.0,
+    remove_s=1.0,
+    stop_grace_s=0.2,
+    stop_s=1.0,
+    retry=Backoff(first_s=0.005, most_s=0.05),
+    fleet=Backoff(first_s=0.02, most_s=0.1),
+    early_death_s=0.0,
+    resync_s=0.05,
+    stats_s=0.02,
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """What outlives a control plane: its store's file and the machines."""
+
+    path: Path
+    machines: FakeWorld = field(default_factory=FakeWorld)
+    settings: FakeSettings = field(default_factory=FakeSettings)
+    cloud_settings: CloudSettings = field(default_factory=CloudSettings)
+    pace: Pace = QUICK
+    clock: Clock = field(default_factory=SystemClock)
+    driver: FakeDriver = field(init=False)
+
+    def cloud(self) -> Cloud:
+        """A new control plane, not open."""
+        self.driver = FakeDriver(self.settings, self.machines)
+        return Cloud(
+            driver=self.driver,
+            store=Store(self.path),
+            types=load_types().types,
+            images=_IMAGES,
+            settings=self.cloud_settings,
+            clock=self.clock,
+            pace=self.pace,
+        )
+
+    @asynccontextmanager
+    async def up(self, *, remove: bool = True) -> AsyncIterator[Cloud]:
+        """A control plane while the context lasts."""
+        cloud = self.cloud()
+        try:
+            await cloud.open()
+            yield cloud
+        finally:
+            await cloud.close(remove=remove)
+
+    def running(self) -> set[str]:
+        """The ids of the machines that run."""
+        return {key for key, guest in self.machines.guests.items() if guest.running}
+
+
+async def until(holds: Callable[[], bool], *, within_s: float = 3.0) -> None:
+    """Waits for what must become so."""
+    async with asyncio.timeout(within_s):
+        while not holds():
+            await asyncio.sleep(0.002)
+
+
+def states(cloud: Cloud) -> list[str]:
+    """The states of all instances, sorted."""
+    return sorted(one.state.value for one in cloud.instances())
+
+
+def in_state(cloud: Cloud, instance_id: str, state: InstanceState) -> Callable[[], bool]:
+    """Whether the instance is in the state, as a condition to wait for."""
+    return lambda: cloud.instance(instance_id).state is state
+
+
+async def launch(cloud: Cloud, **wishes: object) -> Instance:
+    """One running t3.nano."""
+    (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", **wishes))  # type: ignore[arg-type]
+    await until(in_state(cloud, one.id, InstanceState.RUNNING))
+    return cloud.instance(one.id)
+
+
+async def make_fleet(cloud: Cloud, target: int, **wishes: object) -> Fleet:
+    """A fleet of t3.nano, not yet complete."""
+    if not cloud.templates():
+        await cloud.create_launch_template(
+            TemplateRequest(name="nano", image_id=IMAGE, type_name="t3.nano", instance_tags={"role": "leaf"})
+        )
+    return await cloud.create_fleet(FleetRequest(template="nano", target=target, **wishes))  # type: ignore[arg-type]
+
+
+def fleet_runs(cloud: Cloud, fleet: Fleet, count: int) -> Callable[[], bool]:
+    """Whether the fleet has just so many instances and all run, as a condition to wait for."""
+    return lambda: [one.state for one in cloud.fleet_instances(fleet.id)] == [InstanceState.RUNNING] * count
