@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vmhost.api.metadata import ENDPOINT_VARIABLE
-from vmhost.base.errors import Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound
+from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, url_of
 from vmhost.drivers.base import Capacity, DriverContext
@@ -92,13 +92,20 @@ class ProcessDriver:
             return
         async with asyncio.TaskGroup() as group:
             for instance_id in tuple(self._guests):
-                group.create_task(self.remove(instance_id) if remove else self.kill(instance_id))
+                group.create_task(self._let_go(instance_id, remove=remove))
         self._feed.close()
         await self._tasks.close()
         await self._wall.close(remove=remove)
         await self._warden.close()
         if remove:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _let_go(self, instance_id: str, *, remove: bool) -> None:
+        """One that does not go must not keep the others."""
+        try:
+            await (self.remove(instance_id) if remove else self.kill(instance_id))
+        except CloudError as error:
+            _log.warning("guest_left", id=instance_id, error=error.message)
 
     def capabilities(self) -> Capabilities:
         apart = "a loopback address of its own" if self._own_addresses else "a port of its own on 127.0.0.1"
@@ -194,14 +201,17 @@ class ProcessDriver:
     async def _follow(self, guest: Guest, process: Process) -> None:
         """Waits for the end of the guest's program and settles it."""
         code = exit_code(await process.wait())
-        await ending.end_rest(guest, process.pid, self._wall)
-        await self._metadata.detach(guest.spec.instance_id)
-        used = await self._wall.usage(guest.spec, ())
-        orphans.forget(self._records, guest.spec.instance_id, process.pid)
-        guest.death = ending.death(guest, code, used)
-        guest.process = None
+        instance_id, used = guest.spec.instance_id, None
+        try:
+            await ending.end_rest(guest, process.pid, self._wall)
+            used = await self._wall.usage(guest.spec, ())
+            await self._metadata.detach(instance_id)
+        except CloudError as error:
+            _log.warning("guest_not_cleared", id=instance_id, error=error.message)
+        orphans.forget(self._records, instance_id, process.pid)
+        guest.death, guest.process = ending.death(guest, code, used), None
         guest.ended.set()
-        self._feed.publish(GuestEvent(instance_id=guest.spec.instance_id, phase=GuestPhase.STOPPED, death=guest.death))
+        self._feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.STOPPED, death=guest.death))
 
     async def stop(self, instance_id: str, *, grace_s: float) -> None:
         guest = self._guests.get(instance_id)

@@ -62,7 +62,7 @@ class GroupWall:
         limits = GroupLimits()
         if host is not None:
             limits = GroupLimits(
-                cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids, period_us=_HOST_PERIOD_US
+                cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None, period_us=_HOST_PERIOD_US
             )
         controllers = (*CONTROLLERS, "cpuacct") if self._groups.version == 1 else CONTROLLERS
         self._groups.make(f"{self._cloud}/{host_id}", limits, controllers=controllers)

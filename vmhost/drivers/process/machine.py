@@ -11,6 +11,7 @@ from vmhost.drivers.cgroups import own_memory_limit
 
 _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
 _PIDS = (Path("/proc/sys/kernel/pid_max"), Path("/proc/sys/kernel/threads-max"))
+_PIDS_MAX = 1 << 16
 _PIDS_SHARE = 2
 """The guests may have one process in so many; the rest is everyone else's."""
 
@@ -30,7 +31,8 @@ def memory_mib() -> int:
 def pids() -> int:
     """Processes that all guests together may have."""
     found = [int(path.read_text()) for path in _PIDS if path.exists()]
-    return (min(found) if found else resource.getrlimit(resource.RLIMIT_NPROC)[0]) // _PIDS_SHARE
+    own = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    return min([*found, _PIDS_MAX, own if own > 0 else _PIDS_MAX]) // _PIDS_SHARE
 
 
 def architecture(name: str) -> str:
