@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import random
 import re
@@ -73,6 +72,7 @@ class FrontEnd:
         pages: Pages,
         settings: Settings,
         rng: random.Random,
+        monotonic: Callable[[], float],
         starting: Callable[[], tuple[Machine, ...]],
     ) -> None:
         """`starting` tells the machines whose leaves have not answered yet."""
@@ -82,8 +82,8 @@ class FrontEnd:
         self._settings = settings
         self._rng = rng
         self._starting = starting
-        self._now = asyncio.get_running_loop().time
-        self._search = Search(fanout, observer, deadline_s=settings.deadline_s, monotonic=self._now)
+        self._now = monotonic
+        self._search = Search(fanout, observer, deadline_s=settings.deadline_s, monotonic=monotonic)
         # Reading a query string is pure, and most queries are asked again and again.
         self._read_search = functools.lru_cache(_REMEMBERED_QUERIES)(read_search)
 

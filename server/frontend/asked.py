@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
-from server.api.results import HITS_MAX
+from server.api.results import HITS_MAX, PAGE_SIZE
 from server.query import parse
 from vmhost.base.errors import InvalidInput
 
-PAGE_SIZE = 10
 PAGE_MAX = HITS_MAX // PAGE_SIZE
 _FORMATS = {"": None, "json": True, "html": False}
 

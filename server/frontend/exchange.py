@@ -26,7 +26,17 @@ _MEANT = frozenset({200, 400, 404})
 _PATIENCE_SHARE = 0.25
 _PAUSE_FIRST_S = 0.01
 _SEARCH_MS_MAX = 1e6
+_GRAIN_S = 0.0005
+"""An event loop's timers may fire so much early."""
 _NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Where an exchange has its time from: an event loop's own clock may stand on whole milliseconds."""
+
+    now: Callable[[], float]
+    call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -88,10 +98,10 @@ class Exchange:
     """Asks each shard once, with one deadline for all. `finished` is called when every leg is settled."""
 
     __slots__ = (
+        "_clock",
         "_deadline",
         "_finish",
         "_head",
-        "_loop",
         "_open",
         "_read",
         "_tail",
@@ -104,7 +114,7 @@ class Exchange:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        clock: Timing,
         shards: list[Shard],
         request: tuple[bytes, bytes],
         deadline_s: float,
@@ -112,12 +122,12 @@ class Exchange:
         finish: Callable[[], None],
     ) -> None:
         """`request` is what stands before and after the digits of X-Deadline-Ms."""
-        self._loop = loop
+        self._clock = clock
         self._head, self._tail = request
         self._read = read
         self._finish = finish
         self._timer: asyncio.TimerHandle | None = None
-        self.started = now = loop.time()
+        self.started = now = clock.now()
         self.ended = 0.0
         self._deadline = now + deadline_s
         self.legs = [Leg(shard) for shard in shards]
@@ -142,14 +152,14 @@ class Exchange:
     def abandon(self) -> None:
         """Nobody waits any more: what is in flight ends now."""
         if not self.ended:
-            self._end(self._loop.time())
+            self._end(self._clock.now())
         self._abort_flying()
 
     # callbacks
 
     def landed(self, attempt: Try, response: Response | None, failure: Failure | None) -> None:
         """An attempt has ended, with an answer or without."""
-        now = self._loop.time()
+        now = self._clock.now()
         attempt.ended = now
         leg = attempt.leg
         leg.flying -= 1
@@ -201,14 +211,14 @@ class Exchange:
 
     def _tick(self) -> None:
         self._timer = None
-        now = self._loop.time()
-        if now >= self._deadline - 0.0005:
+        now = self._clock.now()
+        if now >= self._deadline - _GRAIN_S:
             if not self.ended:
                 self._end(now)
             self._abort_flying()
             return
         for leg in self.legs:
-            if not leg.settled and leg.due <= now + 0.0005:
+            if not leg.settled and leg.due <= now + _GRAIN_S:
                 self._act(leg, now)
         if not self.ended:
             self._arm(now)
@@ -290,7 +300,7 @@ class Exchange:
             self._timer = None
         if any(leg.flying for leg in self.legs):
             # Whoever lost may still answer on a connection that stays good; but not for ever.
-            self._timer = self._loop.call_at(self._deadline, self._tick)
+            self._timer = self._clock.call_later(self._deadline - now, self._tick)
         self._finish()
 
     def _abort_flying(self) -> None:
@@ -307,7 +317,7 @@ class Exchange:
                 due = leg.due
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(max(due, now), self._tick)
+        self._timer = self._clock.call_later(max(due - now, 0.0), self._tick)
 
     def _attempt(self, attempt: Try, arrived: float) -> Attempt:
         machine = attempt.replica.machine

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from server.api.flow import InstanceCounters
 from server.api.timing import Attempt
-from server.frontend.exchange import Exchange, Read, Shard
+from server.frontend.exchange import Exchange, Read, Shard, Timing
 from server.frontend.hedging import SHARE, Budget, Hedging
 from server.frontend.link import Link, Spawn
 from server.frontend.replicas import Machine, Replica, ReplicaSet
@@ -34,7 +34,16 @@ class Gathered:
 class Fanout:
     """Asks shards, each through its least loaded replica. `spawn` starts tasks that open connections."""
 
-    def __init__(self, shards: int, *, rng: random.Random, spawn: Spawn, hedge_share: float = SHARE) -> None:
+    def __init__(
+        self,
+        shards: int,
+        *,
+        rng: random.Random,
+        spawn: Spawn,
+        monotonic: Callable[[], float],
+        hedge_share: float = SHARE,
+    ) -> None:
+        self._monotonic = monotonic
         self._spawn = spawn
         self._replicas: dict[str, Replica] = {}
         self.shards = [
@@ -94,7 +103,7 @@ class Fanout:
     ) -> Gathered:
         """Sends the request (its bytes before and after the digits of X-Deadline-Ms) to the shards, default all.
 
-        `arrived` is the loop's time from which attempts' starts count, default now. Returns when each shard has
+        `arrived` is the monotonic time from which attempts' starts count, default now. Returns when each shard has
         answered or the deadline has passed; never raises for what leaves do."""
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
@@ -104,7 +113,9 @@ class Fanout:
                 settled.set_result(None)
 
         asked = self.shards if shards is None else [self.shards[number] for number in shards]
-        exchange = Exchange(loop, asked, request, deadline_s, read, finish)
+        exchange = Exchange(
+            Timing(now=self._monotonic, call_later=loop.call_later), asked, request, deadline_s, read, finish
+        )
         try:
             await settled
         except asyncio.CancelledError:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,8 +135,14 @@ async def serving(
     """The whole front end while the context lasts; entered as soon as each shard has a replica. Gives its URL."""
     sock = listen(plan.bind, plan.port, search=plan.port_search)
     async with asyncio.TaskGroup() as tasks:
-        fanout = Fanout(plan.deployment.shards, rng=rng, spawn=tasks.create_task, hedge_share=plan.hedge_share)
-        observer = Observer(clock, fanout, asyncio.get_running_loop().time)
+        fanout = Fanout(
+            plan.deployment.shards,
+            rng=rng,
+            spawn=tasks.create_task,
+            monotonic=time.monotonic,
+            hedge_share=plan.hedge_share,
+        )
+        observer = Observer(clock, fanout, time.monotonic)
         changed = asyncio.Event()
         discovery = Discovery(client, fanout, service=plan.deployment.service, clock=clock, changed=changed.set)
         front_end = FrontEnd(
@@ -144,6 +151,7 @@ async def serving(
             pages=pages,
             settings=plan.settings,
             rng=rng,
+            monotonic=time.monotonic,
             starting=lambda: discovery.probing,
         )
         background = [tasks.create_task(discovery.run()), tasks.create_task(observer.tell_each_second())]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from server.api.results import shard_of
+from server.api.results import PAGE_SIZE, shard_of
 from server.api.timing import RequestTrace, make_traceparent
 from server.frontend import leafwire
-from server.frontend.asked import PAGE_SIZE, Asked
+from server.frontend.asked import Asked
 from server.frontend.exchange import Read
 from server.frontend.fanout import Fanout, Gathered
 from server.frontend.leafwire import Refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ class Serving:
 async def fanout() -> AsyncIterator[Fanout]:
     """A fan-out over two shards, without replicas yet."""
     async with asyncio.TaskGroup() as tasks:
-        made = Fanout(2, rng=random.Random(1), spawn=tasks.create_task)
+        made = Fanout(2, rng=random.Random(1), spawn=tasks.create_task, monotonic=time.monotonic)
         yield made
         made.close()
 
@@ -60,13 +61,14 @@ async def fanout() -> AsyncIterator[Fanout]:
 @pytest_asyncio.fixture
 async def serving(fanout: Fanout) -> AsyncIterator[Serving]:
     """A front end over the fan-out, with little room and little patience."""
-    observer = Observer(SystemClock(), fanout, asyncio.get_running_loop().time)
+    observer = Observer(SystemClock(), fanout, time.monotonic)
     front_end = FrontEnd(
         fanout=fanout,
         observer=observer,
         pages=PlainPages(),
         settings=Settings(service="search", deadline_s=0.3, in_flight_max=8),
         rng=random.Random(2),
+        monotonic=time.monotonic,
         starting=lambda: (),
     )
     sock = listen("127.0.0.1", 0)
