@@ -13,14 +13,13 @@ from pathlib import Path
 
 from server.api.results import Document, shard_of
 from server.corpus import stdlib
+from server.corpus.builtin import compiled_modules
 from server.corpus.folder import folder_documents, lesson_documents, text_files
 from server.corpus.queries import corpus_queries
 from server.corpus.store import IndexFolder, Manifest, refuse_foreign, replacing
 from server.leaf.index import VERSION, Shard
 from vmhost.base.errors import Unavailable
 
-FORMAT = "2"
-"""Changes whenever the same sources make other documents or queries than before."""
 SHARDS_MAX = 64
 _WORKERS_MAX = 4
 
@@ -36,7 +35,7 @@ class Sources:
 
     def fingerprint(self) -> str:
         """Equal fingerprints, equal documents. Raises InvalidInput for folders that cannot be indexed."""
-        facts = [FORMAT, VERSION]
+        facts = [VERSION, *_code_facts()]
         if self.corpus is not None:
             facts += [str(self.corpus.resolve()), *_file_facts(self.corpus)]
         else:
@@ -51,9 +50,16 @@ class Sources:
         else:
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(min(_WORKERS_MAX, os.cpu_count() or 1), mp_context=context) as workers:
-                found = stdlib.stdlib_documents(workers)
+                found = stdlib.stdlib_documents(workers, stdlib.source_files(), compiled_modules())
             found += lesson_documents(self.lessons) if self.lessons else []
         return sorted(found, key=lambda document: document.id)
+
+
+def _code_facts() -> list[str]:
+    """Other code may make other documents of the same sources."""
+    here = Path(__file__).parent
+    code = [*sorted(here.glob("*.py")), here.parent / "leaf" / "index.py"]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
 
 
 def _file_facts(folder: Path) -> list[str]:

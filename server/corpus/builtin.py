@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 
 from server.api.results import Document
@@ -36,7 +36,7 @@ def _is_compiled(name: str) -> bool:
     )
 
 
-def builtin_documents(names: list[str]) -> Iterator[Document]:
+def builtin_documents(names: Iterable[str]) -> Iterator[Document]:
     """What these modules and what they define say of themselves; a module that cannot be imported says nothing."""
     for name in names:
         with warnings.catch_warnings():
@@ -72,7 +72,7 @@ def _class(value: type, name: str) -> Iterator[Document]:
     doc = value.__doc__
     if not isinstance(doc, str) or not doc.strip():
         return
-    yield python_document(name, "class", inspect.cleandoc(doc), " ")
+    yield python_document(name, "class", inspect.cleandoc(doc))
     for key, member in sorted(vars(value).items()):
         if not key.startswith("_") and callable(getattr(member, "__func__", member)):
             yield from _callable(member, f"{name}.{key}", "method")

@@ -15,6 +15,8 @@ BODY_CHARS_MAX = 24_000
 _DOC_CHARS_MIN = 20
 """A shorter text says no more than the name does."""
 _KNOWN = {"posix": "os", "posixpath": "os.path", "genericpath": "os.path"}
+_ROLE = re.compile(r":[a-z][a-z:+-]*:`[~!]?([^`<]+?)(?: <[^`>]*>)?`|``([^`\n]+)``")
+_CODE_FOLLOWS = re.compile(r"::$", re.MULTILINE)
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -33,7 +35,8 @@ def known_name(name: str) -> str:
 
 def python_document(name: str, kind: str, doc: str, signature: str = "") -> Document:
     """The document of a dotted name."""
-    body = f"    {name}{signature}\n\n{doc}" if signature else doc
+    text = _CODE_FOLLOWS.sub(":", _ROLE.sub(lambda match: match[1] or match[2], doc))
+    body = f"    {name}{signature}\n\n{text}" if signature else text
     return Document(id="python." + _NOT_ID.sub("-", name), title=name, kind=kind, body=body[:BODY_CHARS_MAX])
 
 
@@ -62,7 +65,7 @@ def _class_documents(node: ast.ClassDef, name: str, *, depth: int) -> Iterator[D
     doc = _doc(node)
     if doc:
         bases = f"({', '.join(ast.unparse(base) for base in node.bases)})" if node.bases else ""
-        yield python_document(name, "class", doc, bases[:_SIGNATURE_CHARS_MAX] or " ")
+        yield python_document(name, "class", doc, bases[:_SIGNATURE_CHARS_MAX])
     for member in _defined(node.body):
         if isinstance(member, _FUNCTIONS):
             yield from _function_document(member, f"{name}.{member.name}", "method")

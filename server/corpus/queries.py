@@ -11,6 +11,8 @@ from server.api.results import Document
 from server.query import Query, parse
 
 QUERIES = 2000
+_TRIES = 6
+"""So many draws for each query, and for each document, are enough."""
 _SEED = 20030322
 _WORD = re.compile(r"[^\W\d_]{3,20}")
 _NEAR_CHARS = 300
@@ -33,8 +35,8 @@ def corpus_queries(documents: Sequence[Document], count: Callable[[Query], int])
     `count` tells how many documents match. Lessons' titles lead. The same documents give the same queries."""
     rng = random.Random(_SEED)
     texts = dict.fromkeys(_lesson_queries(documents, rng))
-    for _ in range(QUERIES * 20):
-        if len(texts) >= QUERIES or not documents:
+    for _ in range(min(QUERIES * _TRIES, len(documents) * _TRIES)):
+        if len(texts) >= QUERIES:
             break
         if text := _drawn(documents[rng.randrange(len(documents))], rng):
             texts.setdefault(text)

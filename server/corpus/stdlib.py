@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from server.api.results import Document
-from server.corpus.builtin import builtin_documents, compiled_modules
+from server.corpus.builtin import builtin_documents
 from server.corpus.python import BODY_CHARS_MAX, Module, module_documents
 
 _LEFT_OUT = frozenset(
@@ -17,13 +18,17 @@ _LEFT_OUT = frozenset(
     | {"pydoc_data", "test", "this", "tkinter", "turtle", "turtledemo"}
 )
 """Tests, tools with their own parts, codecs by the hundred, and what some systems package apart."""
+_EMPHASIS = re.compile(r"(?<![\w*])\*(\w[\w -]*)\*(?![\w*])")
 _BATCHES = 16
 
+SourceFile = tuple[str, Path]
+"""A module's dotted name and its file."""
 
-def source_files() -> list[tuple[str, Path]]:
+
+def source_files() -> list[SourceFile]:
     """The standard library's public modules that have source: dotted name and file, sorted by name."""
     root = Path(sysconfig.get_path("stdlib"))
-    found: list[tuple[str, Path]] = []
+    found: list[SourceFile] = []
     for name in sorted(sys.stdlib_module_names - _LEFT_OUT):
         if name.startswith("_"):
             continue
@@ -34,7 +39,7 @@ def source_files() -> list[tuple[str, Path]]:
     return found
 
 
-def _package(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
+def _package(name: str, folder: Path) -> Iterator[SourceFile]:
     for entry in sorted(folder.iterdir()):
         if entry.name == "__init__.py":
             yield name, entry
@@ -44,13 +49,12 @@ def _package(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
             yield from _package(f"{name}.{entry.name}", entry)
 
 
-def stdlib_documents(workers: Executor) -> list[Document]:
-    """All of it, sorted by id; each name once. The workers parse the sources."""
-    files = source_files()
+def stdlib_documents(workers: Executor, files: Sequence[SourceFile], compiled: Sequence[str]) -> list[Document]:
+    """What these modules and the language's topics say, sorted by id; each name once. The workers parse the sources."""
     parsed = list(workers.map(_parse, [files[start::_BATCHES] for start in range(_BATCHES)]))
     handed_on = {origin: public for _, found in parsed for origin, public in found.items()}
     documents = [_renamed(document, handed_on) for found, _ in parsed for document in found]
-    documents += builtin_documents(compiled_modules())
+    documents += builtin_documents(compiled)
     documents += topic_documents()
     unique: dict[str, Document] = {}
     for document in sorted(documents, key=lambda each: (each.id, -len(each.body), each.body)):
@@ -58,7 +62,7 @@ def stdlib_documents(workers: Executor) -> list[Document]:
     return [document for document in unique.values() if _is_public(document)]
 
 
-def _parse(files: Sequence[tuple[str, Path]]) -> tuple[list[Document], dict[str, str]]:
+def _parse(files: Sequence[SourceFile]) -> tuple[list[Document], dict[str, str]]:
     documents: list[Document] = []
     handed_on: dict[str, str] = {}
     for name, path in files:
@@ -97,7 +101,7 @@ def topic_documents() -> Iterator[Document]:
         return
     for name, text in sorted(topics.items()):
         title, _, rest = str(text).strip().partition("\n")
-        body = rest.lstrip("*=-~\n")
+        body = _EMPHASIS.sub(r"\1", rest.lstrip("*=-~\n"))
         yield Document(id=f"topic.{name}", title=_heading(title), kind="topic", body=body[:BODY_CHARS_MAX])
 
 

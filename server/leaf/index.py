@@ -27,9 +27,11 @@ _LESSON_TITLE_SCORE = 12.0
 _WHOLE_TITLE_SCORE = 10.0
 _LOOKED_THROUGH_CHARS = 6000
 """Snippets come from so much of a body: looking for them takes most of a search's time."""
+_MORE = " …"
 _HEAP_BYTES = 20_000_000
 _WORD_BYTES_MAX = 40
 _SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"\w")
 _COMMON = frozenset(
     re.findall(
         r"\w+",
@@ -124,17 +126,15 @@ class Shard:
         fields = self._searcher.doc(found[0][1]).to_dict()
         return Document(**{name: fields[name][0] for name in ("id", "title", "kind", "body")})
 
-    def _hit(self, address: tantivy.DocAddress, score: float, snippets: tantivy.SnippetGenerator) -> Hit:
+    def _hit(self, address: tantivy.DocAddress, score: float, snippets: _Snippets) -> Hit:
         stored = self._searcher.doc(address)
         found, title, kind, body = (str(stored.get_first(name)) for name in ("id", "title", "kind", "body"))
-        if len(body) > _LOOKED_THROUGH_CHARS:
-            stored = tantivy.Document(body=body[:_LOOKED_THROUGH_CHARS])
         return Hit(
             id=found,
             title=title,
             url=url_of(found),
             kind=kind,
-            snippet=_pieces(snippets.snippet_from_doc(stored), body),
+            snippet=snippets.of(body),
             score=round(score, 4),
         )
 
@@ -174,13 +174,31 @@ class Shard:
     def _any(self, queries: list[tantivy.Query]) -> tantivy.Query:
         return queries[0] if len(queries) == 1 else tantivy.Query.boolean_query([(Occur.Should, q) for q in queries])
 
-    def _snippets(self, query: Query) -> tantivy.SnippetGenerator:
+    def _snippets(self, query: Query) -> _Snippets:
         terms = [term for group in query.wanted for term in group]
         telling = [term for term in terms if term.phrase or term.text.lower() not in _COMMON] or terms
-        sought = self._any([self._in("body", self._words.analyze(term.text)) for term in telling])
-        snippets = tantivy.SnippetGenerator.create(self._searcher, sought, self._schema, "body")
-        snippets.set_max_num_chars(SNIPPET_CHARS)
-        return snippets
+        words = [self._words.analyze(term.text) for term in telling]
+        sought = self._any([self._in("body", each) for each in words])
+        generator = tantivy.SnippetGenerator.create(self._searcher, sought, self._schema, "body")
+        generator.set_max_num_chars(SNIPPET_CHARS)
+        return _Snippets(generator, self._words, {word for each in words for word in each})
+
+
+class _Snippets:
+    """Makes the snippets of one query. A body's beginning serves where it holds all that is sought: it says most."""
+
+    def __init__(self, generator: tantivy.SnippetGenerator, words: tantivy.TextAnalyzer, sought: set[str]) -> None:
+        self._generator = generator
+        self._words = words
+        self._sought = sought
+
+    def of(self, body: str) -> tuple[tuple[str, bool], ...]:
+        """Pieces of the body, those sought marked."""
+        text = body if len(body) <= SNIPPET_CHARS else body[:SNIPPET_CHARS].rsplit(None, 1)[0]
+        if not self._sought <= set(self._words.analyze(text)):
+            text = body[:_LOOKED_THROUGH_CHARS]
+        snippet = self._generator.snippet_from_doc(tantivy.Document(body=text))
+        return tuple((_SPACE.sub(" ", piece), sought) for piece, sought in _pieces(snippet, text, body) if piece)
 
 
 def _stored(document: Document, words: tantivy.TextAnalyzer) -> tantivy.Document:
@@ -210,28 +228,21 @@ def _linked(folder: Path) -> Iterator[str]:
         yield private
 
 
-def _pieces(snippet: tantivy.Snippet, body: str) -> tuple[tuple[str, bool], ...]:
-    """The snippet as text pieces, those sought marked; the body's beginning where nothing in it was sought."""
+def _pieces(snippet: tantivy.Snippet, text: str, body: str) -> Iterator[tuple[str, bool]]:
+    """The snippet of the text, which is the body or its beginning; that beginning itself where nothing was sought."""
     raw = snippet.fragment().encode()
     if not raw:
-        return ((_opening(body), False),)
-    pieces: list[tuple[str, bool]] = []
-    at = 0
+        yield text[:SNIPPET_CHARS].strip(), False
+        yield (_MORE if len(body) > SNIPPET_CHARS else ""), False
+        return
     # The library counts in bytes of UTF-8.
-    for match in snippet.highlighted():
-        pieces += [(raw[at : match.start].decode(), False), (raw[match.start : match.end].decode(), True)]
-        at = match.end
-    pieces.append((raw[at:].decode(), False))
     whole = snippet.fragment_range()
-    if whole.start > 0:
-        pieces.insert(0, ("… ", False))
-    if whole.end < len(body.encode()):
-        pieces.append((" …", False))
-    return tuple((_SPACE.sub(" ", text), sought) for text, sought in pieces if text)
-
-
-def _opening(body: str) -> str:
-    text = _SPACE.sub(" ", body[: SNIPPET_CHARS * 2])
-    if len(text) <= SNIPPET_CHARS:
-        return text
-    return text[:SNIPPET_CHARS].rsplit(" ", 1)[0] + " …"
+    yield ("… " if whole.start > 0 else ""), False
+    at = 0
+    for match in snippet.highlighted():
+        yield raw[at : match.start].decode(), False
+        yield raw[match.start : match.end].decode(), True
+        at = match.end
+    yield raw[at:].decode(), False
+    rest = body.encode()[whole.end :].decode()
+    yield (_MORE if _WORD.search(rest) else rest.rstrip()), False

@@ -12,7 +12,7 @@ from server.pages.prose import prose
 from server.pages.waterfall import ms, panel, summary
 from vmhost.base.errors import CloudError
 
-_IDEAS = ("hypervisor", "what is a server", "load balancer", "tail latency", "asyncio.create_task", '"context manager"')
+_IDEAS = ("hypervisor", "what is a server", "load balancer", "tail latency", "asyncio.create_task")
 _CONTENT_KINDS = {"lesson": "Lesson", "topic": "Language", "page": "Page"}
 
 _HOME = """<main><h1>{brand}</h1>

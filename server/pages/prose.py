@@ -8,7 +8,8 @@ from server.pages.markup import Html, fill, join
 
 _UNDERLINE = re.compile(r"([=\-~*^])\1{2,}")
 _ITEM = re.compile(r"[-*•] +(?=\S)")
-_ALIGNED = re.compile(r"\S(  +|\t)\S")
+_ALIGNED = re.compile(r"[^\s.!?:]  \S|\S {3,}\S")
+"""Two spaces after a sentence are only an old habit."""
 
 
 def prose(text: str) -> Html:

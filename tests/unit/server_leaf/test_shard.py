@@ -1,0 +1,148 @@
+"""One shard: ranking, counting, highlighting."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from server.api.results import Document, Hit, shard_of
+from server.corpus.folder import lesson_documents
+from server.corpus.stdlib import source_files, stdlib_documents
+from server.leaf.index import Shard
+from server.query import parse
+
+LESSONS = {
+    "hypervisor": "# What is a hypervisor?\n\nA hypervisor creates and runs virtual machines on one physical machine.",
+    "what-is-a-server": "# What is a server?\n\nA server is a program that waits for requests and answers them.",
+    "type-1": "# Type 1 hypervisors\n\nA type 1 hypervisor runs on the bare hardware.",
+    "client": "# What is a client?\n\nA client asks a server and uses the answer.",
+}
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
+    folder = tmp_path_factory.mktemp("lessons")
+    for name, text in LESSONS.items():
+        (folder / f"{name}.md").write_text(text)
+    packages = {"asyncio", "http", "socketserver", "wsgiref", "xmlrpc", "json"}
+    files = [file for file in source_files() if file[0].split(".")[0] in packages]
+    with ThreadPoolExecutor(1) as worker:
+        return stdlib_documents(worker, files, ["builtins"]) + lesson_documents(folder)
+
+
+def sharded(documents: list[Document], shards: int) -> list[Shard]:
+    return [
+        Shard.build(document for document in documents if shard_of(document.id, shards) == number)
+        for number in range(shards)
+    ]
+
+
+@pytest.fixture(scope="module")
+def shards(documents: list[Document]) -> list[Shard]:
+    return sharded(documents, 2)
+
+
+def best(shards: list[Shard], query: str, n: int = 5) -> list[Hit]:
+    hits = [hit for shard in shards for hit in shard.search(parse(query), n)[1]]
+    return sorted(hits, key=lambda hit: -hit.score)[:n]
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("hypervisor", "lesson.hypervisor"),
+        ("what is a hypervisor", "lesson.hypervisor"),
+        ("what is a server", "lesson.what-is-a-server"),
+        ("What is a server?", "lesson.what-is-a-server"),
+        ("server", "lesson.what-is-a-server"),
+        ("type 1 hypervisor", "lesson.type-1"),
+        ("asyncio.create_task", "python.asyncio.create_task"),
+        ("json", "python.json"),
+        ("list", "python.list"),
+    ],
+)
+def test_what_the_query_is_about_comes_first(shards: list[Shard], query: str, first: str) -> None:
+    assert best(shards, query)[0].id == first
+
+
+def test_totals_are_the_same_for_any_number_of_shards(documents: list[Document], shards: list[Shard]) -> None:
+    queries = [parse(text) for text in ("server", "event loop", "return OR raise", '"event loop" -task', "what is a")]
+    for count in (1, 3, 8):
+        others = sharded(documents, count)
+        for query in queries:
+            expected = sum(shard.count(query) for shard in shards)
+            assert sum(shard.count(query) for shard in others) == expected > 0
+
+
+def test_pages_of_hits_do_not_overlap_and_are_ordered(shards: list[Shard]) -> None:
+    query = parse("event loop")
+    total, whole = shards[0].search(query, 20)
+    assert total >= 20
+    assert [hit.score for hit in whole] == sorted((hit.score for hit in whole), reverse=True)
+    paged = shards[0].search(query, 10)[1] + shards[0].search(query, 10, offset=10)[1]
+    assert [hit.id for hit in paged] == [hit.id for hit in whole]
+    assert shards[0].search(query, 5, offset=10_000) == (total, [])
+
+
+def test_every_word_is_wanted_but_common_ones(shards: list[Shard]) -> None:
+    one = Shard.build([Document(id="a", title="Alpha", kind="page", body="beta gamma delta")])
+    for query, found in {
+        "beta gamma": 1,
+        "beta zeta": 0,
+        "the beta": 1,
+        "beta OR zeta": 1,
+        "beta -gamma": 0,
+        "beta -zeta": 1,
+        '"beta gamma"': 1,
+        '"gamma beta"': 0,
+        "ALPHA betas": 1,
+        "x" * 100: 0,
+        "the a of": 0,
+    }.items():
+        assert one.count(parse(query)) == found, query
+
+
+def test_accents_and_inflections_do_not_matter() -> None:
+    one = Shard.build([Document(id="a", title="Café", kind="page", body="Servers were naïve")])
+    assert [one.count(parse(text)) for text in ("cafe", "CAFÉ", "server", "naive")] == [1, 1, 1, 1]
+
+
+def snippet(body: str, query: str, title: str = "T") -> str:
+    one = Shard.build([Document(id="a", title=title, kind="page", body=body)])
+    _, hits = one.search(parse(query), 1)
+    return "".join(f"[{text}]" if sought else text for text, sought in hits[0].snippet)
+
+
+def test_a_snippet_marks_what_was_sought_in_any_script() -> None:
+    assert snippet("Ünïcode ☃ sérvers, and more.", "server") == "Ünïcode ☃ [sérvers], and more."
+
+
+def test_a_snippet_from_within_says_that_text_is_missing() -> None:
+    long = "nothing here " * 40 + "\n\nthen the needle lies " + "in straw " * 40
+    shown = snippet(long, "needle")
+    assert shown.startswith("… ")
+    assert "[needle]" in shown
+    assert shown.endswith(" …")
+    assert len(shown) < 220
+
+
+def test_a_snippet_of_a_hit_by_title_is_the_beginning() -> None:
+    assert snippet("word " * 100, "needle", title="Needle").startswith("word word")
+    assert snippet("", "needle", title="Needle") == ""
+
+
+def test_a_document_is_found_by_its_whole_id_only(shards: list[Shard], documents: list[Document]) -> None:
+    known = random.Random(1).sample(documents, 20)
+    for document in known:
+        own = shards[shard_of(document.id, 2)]
+        assert own.document(document.id) == document
+        assert shards[1 - shard_of(document.id, 2)].document(document.id) is None
+    assert shards[0].document("") is None
+
+
+def test_an_empty_shard_answers(tmp_path: Path) -> None:
+    Shard.build([], tmp_path)
+    assert Shard.open(tmp_path).search(parse("server"), 10) == (0, [])
