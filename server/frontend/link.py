@@ -53,7 +53,9 @@ class Flight:
         connection, link = self._connection, self._link
         assert connection is not None
         assert link is not None
-        link.give_back(connection)
+        if failure is None:
+            # Else the connection is just about to close, though it may not look so yet.
+            link.give_back(connection)
         self.done(response, failure)
 
 

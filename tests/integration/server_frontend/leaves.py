@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from server.frontend.replicas import Machine
@@ -24,6 +24,7 @@ class StubLeaf:
         self.plain = False
         """Whether its search answers are ordinary JSON, without hits on lines of their own."""
         self.heads: list[str] = []
+        self.connections = 0
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -63,6 +64,7 @@ class StubLeaf:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._writers.add(writer)
+        self.connections += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -113,6 +115,13 @@ async def until(true: Callable[[], object], within_s: float = 3.0) -> None:
     async with asyncio.timeout(within_s):
         while not true():
             await asyncio.sleep(0.005)
+
+
+async def until_true(true: Callable[[], Awaitable[bool]], within_s: float = 5.0) -> None:
+    """Returns once it is so."""
+    async with asyncio.timeout(within_s):
+        while not await true():
+            await asyncio.sleep(0.02)
 
 
 @contextlib.asynccontextmanager

@@ -130,14 +130,14 @@ async def test_a_slow_replica_is_hedged_and_the_other_wins(fanout: Fanout) -> No
             await ask(fanout)
         await asyncio.sleep(0.26)
         members[0].delay_s = 0.2
-        hedged = [gathered for gathered in [await ask(fanout) for _ in range(12)] if len(gathered.attempts) > 2]
-    assert hedged
-    lost, won = sorted(
-        (attempt for attempt in hedged[0].attempts if attempt.shard == 0), key=lambda attempt: attempt.hedge
-    )
+        async with asyncio.timeout(5):
+            gathered = await ask(fanout)
+            while not any(attempt.hedge and attempt.shard == 0 for attempt in gathered.attempts):
+                gathered = await ask(fanout)
+    lost, won = sorted((each for each in gathered.attempts if each.shard == 0), key=lambda attempt: attempt.hedge)
     assert (lost.outcome, won.outcome) == ("lost", "won")
     assert lost.instance_id != won.instance_id
-    assert hedged[0].waited_ms < 150
+    assert gathered.waited_ms < 190
 
 
 async def test_hedges_stay_within_their_budget_when_everything_is_slow(fanout: Fanout) -> None:
@@ -156,8 +156,9 @@ async def test_hedges_stay_within_their_budget_when_everything_is_slow(fanout: F
         async with asyncio.TaskGroup() as users:
             for _ in range(20):
                 users.create_task(user())
+    assert sum(shard.hedging.sent for shard in fanout.shards) >= 1
     for shard in fanout.shards:
-        assert 1 <= shard.hedging.sent <= 260 * 0.05 + 1
+        assert shard.hedging.sent <= 260 * 0.05 + 1
 
 
 async def test_a_connection_whose_answer_lost_stays_good(fanout: Fanout) -> None:

@@ -1,0 +1,88 @@
+"""Ensuring the service's machines on a real platform whose machines are records."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest_asyncio
+
+from server.frontend.deploy import Deployment, ensure
+from server.frontend.main import DEFAULT_IMAGE
+from tests.integration.server_frontend.leaves import until_true
+from vmhost.api.client import CloudClient
+from vmhost.api.views import FleetView
+from vmhost.app import platform
+from vmhost.base.ids import SeededIds
+from vmhost.settings import Settings
+
+IMAGES = Path(__file__).parents[3] / "server" / "images.toml"
+WANTED = Deployment(service="search", shards=2, replicas=2, image_id=DEFAULT_IMAGE, type_name="t3.nano")
+IDS = SeededIds(1)
+
+
+@pytest_asyncio.fixture
+async def client(tmp_path: Path) -> AsyncIterator[CloudClient]:
+    settings = Settings(driver="fake", port=0, state=tmp_path, images=(IMAGES,))
+    async with platform(settings) as up, CloudClient(up.access) as made:
+        yield made
+
+
+async def fleets(client: CloudClient) -> dict[str, FleetView]:
+    found = [fleet for fleet in await client.describe_fleets() if not fleet.state.startswith("deleted")]
+    return {fleet.tags["search:shard"]: fleet for fleet in found}
+
+
+async def running(client: CloudClient, count: int) -> None:
+    async def enough() -> bool:
+        return len(await client.describe_instances({"instance-state-name": ["running"]})) == count
+
+    await until_true(enough)
+
+
+async def test_each_shard_gets_a_fleet_whose_machines_know_their_shard(client: CloudClient) -> None:
+    await ensure(client, WANTED, IDS)
+    assert {shard: fleet.target for shard, fleet in (await fleets(client)).items()} == {"0": 2, "1": 2}
+    await running(client, 4)
+    tags = [view.tags for view in await client.describe_instances()]
+    assert sorted(each["search:shard"] for each in tags) == ["0", "0", "1", "1"]
+    assert {each["search:service"] for each in tags} == {"search"}
+
+
+async def test_ensuring_again_changes_nothing(client: CloudClient) -> None:
+    await ensure(client, WANTED, IDS)
+    before = await fleets(client)
+    await ensure(client, WANTED, IDS)
+    assert {shard: fleet.id for shard, fleet in (await fleets(client)).items()} == {
+        shard: fleet.id for shard, fleet in before.items()
+    }
+    await running(client, 4)
+    assert len(await client.describe_launch_templates()) == 2
+
+
+async def test_another_number_of_replicas_adjusts_the_fleets_that_are_there(client: CloudClient) -> None:
+    await ensure(client, WANTED, IDS)
+    before = await fleets(client)
+    await ensure(client, replace(WANTED, replicas=3), IDS)
+    after = await fleets(client)
+    assert {fleet.id for fleet in after.values()} == {fleet.id for fleet in before.values()}
+    assert {fleet.target for fleet in after.values()} == {3}
+    await running(client, 6)
+
+
+async def test_another_type_or_shard_count_replaces_the_fleets(client: CloudClient) -> None:
+    await ensure(client, WANTED, IDS)
+    await ensure(client, replace(WANTED, type_name="t3.micro", shards=1), IDS)
+    assert list(await fleets(client)) == ["0"]
+    await running(client, 2)
+    alive = await client.describe_instances({"instance-state-name": ["running"]})
+    assert {view.type for view in alive} == {"t3.micro"}
+    assert len(await client.describe_launch_templates()) == 1
+
+
+async def test_services_do_not_touch_each_other(client: CloudClient) -> None:
+    await ensure(client, WANTED, IDS)
+    await ensure(client, replace(WANTED, service="other", shards=1), IDS)
+    await ensure(client, WANTED, IDS)
+    await running(client, 6)
