@@ -65,6 +65,7 @@ class ContainerDriver:
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._addresses: dict[str, IPv4Address] = {}
         self._last_address: IPv4Address | None = None
+        self._closing = False
 
     @property
     def _site(self) -> Site:
@@ -91,6 +92,7 @@ class ContainerDriver:
     async def close(self, *, remove: bool) -> None:
         if self._site_open is None:
             return
+        self._closing = True
         if self._watch is not None:
             await self._watch.close()
         self._feed.close()
@@ -114,9 +116,13 @@ class ContainerDriver:
     async def create(self, spec: GuestSpec) -> None:
         if spec.boot.image is None:
             raise InvalidInput(f"the image of {spec.instance_id} names no container image; expected one to boot")
-        await self._alone(spec.instance_id, self._create(spec))
+        await self._finish(self._create(spec), spec.instance_id)
 
     async def _create(self, spec: GuestSpec) -> None:
+        async with self._lock(spec.instance_id):
+            await self._make(spec)
+
+    async def _make(self, spec: GuestSpec) -> None:
         site = self._site
         if await site.guest(spec.instance_id) is not None:
             return
@@ -138,14 +144,16 @@ class ContainerDriver:
         return address
 
     async def start(self, instance_id: str) -> Booted:
-        return await self._alone(instance_id, self._start(instance_id))
+        return await self._finish(self._start(instance_id), instance_id)
 
     async def _start(self, instance_id: str) -> Booted:
-        return await self._boots.boot(await self._known(instance_id))
+        async with self._lock(instance_id):
+            return await self._boots.boot(await self._known(instance_id))
 
     async def stop(self, instance_id: str, *, grace_s: float) -> None:
-        await self._settled(instance_id)
-        container = await self._site.guest(instance_id)
+        async with self._lock(instance_id):
+            # A boot that is under way is over now; while this one waits for the guest's end, `remove` may come in.
+            container = await self._site.guest(instance_id)
         if container is not None and container.running:
             with contextlib.suppress(NotFound, Conflict):
                 await self._site.engine.stop(container.id, grace_s)
@@ -158,15 +166,16 @@ class ContainerDriver:
                 await self._site.engine.kill(container.id)
 
     async def remove(self, instance_id: str) -> None:
-        await self._alone(instance_id, self._remove(instance_id))
+        await self._finish(self._remove(instance_id), instance_id)
 
     async def _remove(self, instance_id: str) -> None:
-        await self._boots.forget(instance_id, removed=True)
-        container = await self._site.guest(instance_id)
-        if container is not None:
-            with contextlib.suppress(NotFound):
-                await self._site.engine.remove(container.id)
-        self._addresses.pop(instance_id, None)
+        async with self._lock(instance_id):
+            await self._boots.forget(instance_id, removed=True)
+            container = await self._site.guest(instance_id)
+            if container is not None:
+                with contextlib.suppress(NotFound):
+                    await self._site.engine.remove(container.id)
+            self._addresses.pop(instance_id, None)
 
     async def inspect(self, instance_id: str) -> GuestStatus | None:
         container = await self._site.guest(instance_id)
@@ -206,7 +215,7 @@ class ContainerDriver:
         except TimeoutError:
             return _KILLED
         finally:
-            await self._tasks.finish(self._end_program(container, begun), name=f"end command in {instance_id}")
+            await self._finish(self._end_program(container, begun), instance_id)
 
     async def _ended(self, program: str) -> int:
         pause_s = _POLL_FIRST_S
@@ -232,19 +241,15 @@ class ContainerDriver:
     def _lock(self, instance_id: str) -> asyncio.Lock:
         return self._locks.setdefault(instance_id, asyncio.Lock())
 
-    async def _alone(self, instance_id: str, work: Coroutine[Any, Any, T]) -> T:
-        """Does the work while nobody else makes, boots or removes this guest; also finished when cancelled meanwhile,
-        for the engine finishes what it was told in any case."""
+    async def _finish(self, work: Coroutine[Any, Any, T], instance_id: str) -> T:
+        """The work's result; also finished when the caller is cancelled, for the engine finishes what it was told."""
+        return await self._tasks.finish(work, name=instance_id)
 
-        async def exclusive() -> T:
-            async with self._lock(instance_id):
-                return await work
-
-        return await self._tasks.finish(exclusive(), name=instance_id)
-
-    async def _settled(self, instance_id: str) -> None:
-        async with self._lock(instance_id):
-            return
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        if self._closing:
+            work.close()
+        else:
+            self._tasks.spawn(work, name=name)
 
     def _tell(self, happening: Happening) -> None:
         if self._happenings.full():
@@ -280,7 +285,7 @@ class ContainerDriver:
         if happening.action == "die":
             await self._died(instance_id, happening)
         elif happening.action == "start":
-            self._tasks.spawn(self._started(instance_id), name=f"started {instance_id}")
+            self._spawn(self._started(instance_id), f"started {instance_id}")
 
     async def _died(self, instance_id: str, happening: Happening) -> None:
         container = await self._site.guest(instance_id)
@@ -288,27 +293,26 @@ class ContainerDriver:
         if container is not None and not container.running:
             death = Death(exit_code=container.exit_code, oom=container.oom, detail=container.error)
         self._feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.STOPPED, death=death))
-        self._tasks.spawn(self._alone(instance_id, self._after_death(instance_id)), name=f"after death {instance_id}")
+        self._spawn(self._after_death(instance_id), f"after death {instance_id}")
 
     async def _after_death(self, instance_id: str) -> None:
         """Nobody listens for it, and were it started by somebody else, it would start without a network."""
         with contextlib.suppress(CloudError):
-            container = await self._site.guest(instance_id)
-            if container is None or not container.running:
-                await self._boots.forget(instance_id, removed=container is None)
-            if container is not None and not container.running:
-                await self._boots.unplug(container)
+            async with self._lock(instance_id):
+                container = await self._site.guest(instance_id)
+                if container is None or not container.running:
+                    await self._boots.forget(instance_id, removed=container is None)
+                if container is not None and not container.running:
+                    await self._boots.unplug(container)
 
     async def _started(self, instance_id: str) -> None:
         """Whoever started the guest, its boot gets finished before the event is told."""
         with contextlib.suppress(CloudError):
-            await self._alone(instance_id, self._finish_boot(instance_id))
+            async with self._lock(instance_id):
+                container = await self._site.guest(instance_id)
+                if container is not None and container.running:
+                    await self._boots.finish(container)
         self._feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
-
-    async def _finish_boot(self, instance_id: str) -> None:
-        container = await self._site.guest(instance_id)
-        if container is not None and container.running:
-            await self._boots.finish(container)
 
 
 def _pids_max(proc: Path = Path("/proc")) -> int:
