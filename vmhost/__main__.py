@@ -81,12 +81,12 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the platform until it is told to end. 0 after an orderly end, 1 for an error, 2 for wrong arguments."""
     arguments = parser().parse_args(argv)
-    configure(json=arguments.log_json, level=arguments.log_level)
     try:
         settings = settings_of(arguments, os.environ)
     except CloudError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    configure(json=arguments.log_json, level=arguments.log_level)
     return run(lambda: app.sweep(settings) if arguments.sweep else app.run(settings))
 
 

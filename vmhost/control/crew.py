@@ -42,9 +42,12 @@ class Crew:
             await asyncio.wait([self._home])
 
     async def _live(self, ready: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as self._group:
-            ready.set()
-            await asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                ready.set()
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self._group = None
 
 
 async def _guarded(work: Callable[[], Awaitable[None]], name: str, again: bool) -> None:

@@ -26,6 +26,8 @@ from vmhost.model.instance import Instance, InstanceState, Wanted
 from vmhost.model.lifecycle import Event
 
 _ACTION = "CreateFleet"
+_AT_ONCE = 16
+"""Launches before others get their turn."""
 _GONE = frozenset({FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING})
 _log = get_logger("fleets")
 
@@ -75,6 +77,7 @@ class Keeper:
     async def run(self) -> None:
         """Works until the fleet is deleted and its instances are gone."""
         while True:
+            await asyncio.sleep(0)
             self._wake.clear()
             if self._tend():
                 return
@@ -97,13 +100,14 @@ class Keeper:
 
     def _launch_missing(self, fleet: Fleet, count: int) -> None:
         try:
-            for _ in range(count):
+            for _ in range(min(count, _AT_ONCE)):
                 self._launch_one(fleet)
             self.trouble, self._no_room = "", False
         except CloudError as error:
             self._failed(error.message)
             self._no_room = isinstance(error, NoCapacity)
-            self._wake.set()
+        # There may be more to launch; and the first failure is tried again at once.
+        self._wake.set()
 
     def _launch_one(self, fleet: Fleet) -> None:
         last: NoCapacity | None = None

@@ -37,6 +37,8 @@ class Machines:
     async def open(self) -> None:
         """Adopts what the store and the driver know: every instance gets its task, every stray guest goes."""
         self._crew.spawn(self._follow_events, "events")
+        # Events first, then the look at what is: nothing can happen unseen in between.
+        await asyncio.sleep(0)
         for instance in self._records.instances.values():
             if instance.state is not InstanceState.TERMINATED:
                 self.add(instance.id)

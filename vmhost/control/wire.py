@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from vmhost.api.views import InstanceView, LimitsView, ReasonView
 from vmhost.api.views import HostView as HostJson
+from vmhost.api.views import InstanceView, LimitsView, ReasonView
 from vmhost.model.host import Host, HostUse
 from vmhost.model.instance import Instance
 from vmhost.model.limits import Limits

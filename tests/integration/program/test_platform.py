@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import stat
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vmhost.api.access import Access
+from vmhost.api.client import CloudClient
+from vmhost.app import platform, sweep
+from vmhost.base.errors import Conflict, InvalidInput
+from vmhost.base.web import LIFELINE, listen
+from vmhost.settings import Settings
+
+MINIMAL = "ami-0617a55c10d000001"
+
+
+def settings(state: Path, **changes: Any) -> Settings:
+    return Settings(**{"driver": "fake", "port": 0, "state": state / "vmhost", **changes})
+
+
+@contextlib.asynccontextmanager
+async def program(
+    state: Path, *arguments: str, lifeline: int | None = None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
+    """The platform as its own process, ready; killed at the end if it still runs."""
+    ready = state / "ready.json"
+    command = ["-m", "vmhost", "--driver", "fake", "--port", "0", "--state", str(state / "vmhost")]
+    environment = {**os.environ, **({LIFELINE: str(lifeline)} if lifeline is not None else {})}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        "--ready",
+        str(ready),
+        *arguments,
+        env=environment,
+        pass_fds=[lifeline] if lifeline is not None else [],
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(20):
+            while not ready.exists():
+                assert process.returncode is None
+                await asyncio.sleep(0.02)
+        yield process, json.loads(ready.read_text())
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def test_keys_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "vmhost" / "access.json"
+    async with platform(settings(tmp_path)) as up:
+        first = Access.load(path, environ={})
+        assert first.endpoint == up.url
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    async with platform(settings(tmp_path)):
+        second = Access.load(path, environ={})
+    assert (second.access_key_id, second.secret_access_key) == (first.access_key_id, first.secret_access_key)
+
+
+async def test_the_door_opens_to_the_key_and_an_instance_can_be_launched(tmp_path: Path) -> None:
+    async with platform(settings(tmp_path)) as up, CloudClient(up.access) as client:
+        (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
+        status = await client.status()
+        assert [view.id for view in status.instances] == [one.id]
+        assert (status.driver, status.cloud, len(status.hosts)) == ("fake", "glasscloud", 2)
+
+
+async def test_instances_are_kept_only_when_asked_for(tmp_path: Path) -> None:
+    for keep in (True, False):
+        async with platform(settings(tmp_path, keep=keep)) as up, CloudClient(up.access) as client:
+            await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
+        connection = sqlite3.connect(tmp_path / "vmhost" / "cloud.sqlite")
+        assert bool(connection.execute("SELECT count(*) FROM instance").fetchone()[0]) is keep
+        connection.close()
+
+
+async def test_two_platforms_never_share_a_folder(tmp_path: Path) -> None:
+    async with platform(settings(tmp_path)):
+        with pytest.raises(Conflict, match="--state"):
+            async with platform(settings(tmp_path)):
+                pass
+        with pytest.raises(Conflict):
+            await sweep(settings(tmp_path))
+
+
+async def test_a_taken_port_is_named_or_gives_way(tmp_path: Path) -> None:
+    sock = listen("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    try:
+        with pytest.raises(InvalidInput, match=str(port)):
+            async with platform(settings(tmp_path, port=port)):
+                pass
+        async with platform(settings(tmp_path, port=port, port_search=True)) as up:
+            assert up.port > port
+            assert str(up.port) in up.url
+    finally:
+        sock.close()
+
+
+async def test_sweep_forgets_what_was_recorded(tmp_path: Path) -> None:
+    async with platform(settings(tmp_path, keep=True)) as up, CloudClient(up.access) as client:
+        await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
+    await sweep(settings(tmp_path))
+    async with platform(settings(tmp_path)) as up:
+        assert up.cloud.instances() == ()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_program_ends_in_order_when_told(tmp_path: Path, number: signal.Signals) -> None:
+    async with program(tmp_path) as (process, facts):
+        assert (facts["driver"], facts["pid"]) == ("fake", process.pid)
+        assert facts["url"].endswith(f":{facts['port']}")
+        process.send_signal(number)
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+
+
+async def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    try:
+        async with program(tmp_path, lifeline=reading) as (process, _):
+            os.close(writing)
+            async with asyncio.timeout(5):
+                assert await process.wait() == 0
+    finally:
+        os.close(reading)
+
+
+async def test_a_start_that_cannot_be_is_one_line_and_code_1(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "vmhost", "--driver", "fake", "--state", str(tmp_path), "--images", "none.toml", "--port", "0"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert errors.decode() == "error: image catalogue none.toml cannot be read: No such file or directory\n"

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vmhost.__main__ import main, parser, settings_of
+from vmhost.base.errors import InvalidInput
+from vmhost.choose import choose
+from vmhost.model.image import Boot, Image
+from vmhost.settings import Settings, default_state
+
+
+def image(container: str | None) -> Image:
+    boots = {"process": Boot(command=("true",))}
+    if container:
+        boots["container"] = Boot(image=container)
+    return Image(
+        id="ami-00000001", name="x", description="", architecture="x86_64", root_gib=1, created="", boots=boots
+    )
+
+
+async def test_a_chosen_driver_is_taken_without_asking_anyone() -> None:
+    async def lacks(reference: str) -> str:
+        raise AssertionError(reference)
+
+    choice = await choose("process", [image("one")], lacks)
+    assert (choice.driver, choice.why) == ("process", "")
+
+
+async def test_auto_takes_containers_only_when_every_image_is_there_and_says_how_to_switch() -> None:
+    asked: list[str] = []
+
+    async def lacks(reference: str) -> str:
+        asked.append(reference)
+        return "the Docker engine has no image two yet" if reference == "two" else ""
+
+    chosen = await choose("auto", [image("one"), image(None)], lacks)
+    assert chosen.driver == "container"
+    assert "--driver process" in chosen.why
+    refused = await choose("auto", [image("one"), image("two")], lacks)
+    assert refused.driver == "process"
+    assert "no image two" in refused.why
+    assert "--driver container" in refused.why
+    assert asked == ["one", "one", "two"]
+
+
+def test_arguments_become_settings(tmp_path: Path) -> None:
+    line = (
+        "--driver fake --port 0 --hosts 3 --overcommit 1.5 --images a.toml --images b.toml --allowed-host VMHOST --keep"
+    )
+    arguments = parser().parse_args([*line.split(), "--state", str(tmp_path), "--cloud", "lab-1"])
+    settings = settings_of(arguments, {"GLASSCLOUD_IMAGE": "mine:1"})
+    assert (settings.driver, settings.port, settings.state, settings.keep) == ("fake", 0, tmp_path, True)
+    assert (settings.cloud.name, settings.cloud.hosts, settings.cloud.overcommit) == ("lab-1", 3, 1.5)
+    assert settings.images == (Path("a.toml"), Path("b.toml"))
+    assert (settings.allowed_hosts, settings.image) == (frozenset({"vmhost"}), "mine:1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"driver": "xen"},
+        {"port": 70000},
+        {"open": True, "bind": "0.0.0.0"},
+        {"network": "198.18.0.0/99"},
+        {"network": "198.18.0.1/16"},
+        {"network": "10.0.0.0/30"},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match="expected"):
+        Settings(state=tmp_path, **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arguments", [["--cloud", "No Name"], ["--overcommit", "0"], ["--overcommit", "nan"]])
+def test_wrong_arguments_end_with_one_line_and_code_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main([*arguments, "--driver", "fake"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+def test_the_state_folder_follows_the_custom_of_the_system() -> None:
+    assert default_state("c", {"XDG_STATE_HOME": "/var/tmp/s"}) == Path("/var/tmp/s/glasscloud/c/vmhost")
+    assert default_state("c", {}) == Path.home() / ".local/state/glasscloud/c/vmhost"
