@@ -1,0 +1,88 @@
+"""The small decisions: who is a leaf, which requests are samples, what options are possible."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from server.api.flow import Counters, FlowRecord
+from server.api.timing import Attempt, RequestTrace
+from server.frontend.main import add_arguments, plan_of
+from server.frontend.membership import machine_of
+from server.frontend.observe import Sampler
+from vmhost.api.views import InstanceView
+from vmhost.base.errors import InvalidInput
+
+LEAF = InstanceView(
+    id="i-0a",
+    type="t3.nano",
+    state="running",
+    host="host-a",
+    zone="us-east-1a",
+    image="ami-0",
+    launched_at=0.0,
+    address="198.18.0.2",
+    tags={"search:service": "search", "search:shard": "1"},
+)
+
+
+def test_a_running_tagged_instance_is_a_leaf_at_its_images_port() -> None:
+    machine = machine_of(LEAF, service="search", shards=2)
+    assert machine is not None
+    assert (machine.shard, machine.address, machine.port) == (1, "198.18.0.2", 8080)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(LEAF, state="stopping"),
+        replace(LEAF, address=None),
+        replace(LEAF, tags={}),
+        replace(LEAF, tags={"search:service": "other", "search:shard": "1"}),
+        *[replace(LEAF, tags={"search:service": "search", "search:shard": odd}) for odd in ("2", "", "x", "-1", "²")],
+    ],
+)
+def test_anything_else_is_none(other: InstanceView) -> None:
+    assert machine_of(other, service="search", shards=2) is None
+
+
+def test_words_that_could_break_a_header_do_not_reach_it() -> None:
+    machine = machine_of(replace(LEAF, type='t3"\r\n evil'), service="search", shards=2)
+    assert machine is not None
+    assert machine.type == "-"
+
+
+def test_samples_are_bounded_and_people_come_first() -> None:
+    sampler = Sampler(50.0)
+    machines = sum(sampler.take(0.0, person=False) for _ in range(200))
+    people = sum(sampler.take(0.0, person=True) for _ in range(200))
+    assert (machines, people) == (40, 10)
+    assert sum(sampler.take(1.0 + n / 100, person=False) for n in range(100)) <= 90
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--shards 0", "--shards 99", "--replicas 0", "--deadline-ms 1", "--hedge-percent -1", "--port 70000",
+     "--deadline-ms nan"],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_refused(words: str) -> None:
+    parser = ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(InvalidInput, match=words.split()[0]):
+        plan_of(parser.parse_args(words.split()))
+
+
+def test_flow_records_and_counters_survive_their_json() -> None:
+    attempt = Attempt(instance_id="i-0", type="t3.nano", host="host-a", shard=0, start_ms=0.1, dur_ms=1.0, hedge=True)
+    trace = RequestTrace(trace_id="a" * 32, total_ms=2.0, frontend_ms=1.0, attempts=(attempt,))
+    record = FlowRecord(at=1.0, query="q", status=200, partial=False, agent="", trace=trace)
+    assert FlowRecord.from_json(record.to_json()) == record
+    odd: list[Any] = [None, [], {}, {**record.to_json(), "attempts": [{}]}, {"instances": 1}]
+    for garbage in odd:
+        with pytest.raises(ValueError, match="expected"):
+            FlowRecord.from_json(garbage)
+        with pytest.raises(ValueError, match="expected"):
+            Counters.from_json(garbage)
