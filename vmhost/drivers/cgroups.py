@@ -191,7 +191,8 @@ class Groups:
         try:
             self.make(probe, GroupLimits(memory_mib=64, pids=64, cpu_cores=1.0))
         except Unavailable as error:
-            raise Unsupported(f"control groups are not ours to write: {error.message}") from error
+            cause = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error.message
+            raise Unsupported(f"control groups are not ours to write ({cause}); root is expected") from error
         finally:
             self.remove(probe)
 

@@ -17,6 +17,14 @@ from vmhost.drivers.process.walls import Wall
 from vmhost.drivers.process.watch_wall import WatchWall
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who wants control groups needs the rights to write them."""
+    for item in items:
+        if "walled" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.root)
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> DriverContext:
     """A cloud of its own for each test."""

@@ -24,4 +24,9 @@ async def choose_wall(cloud: str, key: str) -> Wall:
         try:
             return ScopeWall(await Manager.detect(), cloud_slice=label, cpu_wall=cpu_wall)
         except Unsupported as no_manager:
-            return WatchWall(f"{no_groups.message}; {no_manager.message}")
+            return WatchWall(f"{_fact(no_groups)}, {_fact(no_manager)}")
+
+
+def _fact(error: Unsupported) -> str:
+    """The message without what was expected."""
+    return error.message.partition(";")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class Console:
         reader, transport = await open_pipe(fd, limit=_CHUNK_BYTES)
         try:
             while text := await reader.read(_CHUNK_BYTES):
-                self.append(text)
+                with contextlib.suppress(OSError):  # a full disk loses text; it ends no guest
+                    self.append(text)
                 if len(text) == _CHUNK_BYTES:
                     await asyncio.sleep(_PAUSE_S)
         finally:

@@ -19,6 +19,8 @@ from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
 
 _SPEC = "guest.json"
+_ERASE_TRIES = 3
+"""The last of what it printed may arrive while its folder goes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +81,9 @@ class Guest:
         """Leaves nothing of it on disk; the spec goes first, so that half a removal is no guest."""
         with contextlib.suppress(FileNotFoundError):
             (self.folder / _SPEC).unlink()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for _ in range(_ERASE_TRIES):
+            if self.folder.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def find_guests(folder: Path) -> Iterator[Guest]:

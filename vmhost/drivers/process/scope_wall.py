@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
@@ -49,7 +50,7 @@ class Manager:
         try:
             told = await _run("systemd-run", "--user", "--scope", "--quiet", "--collect", "cat", "/proc/self/cgroup")
         except Unavailable as error:
-            raise Unsupported(f"no user service manager answers: {error.message}") from error
+            raise Unsupported(f"no user service manager answers ({error.message})") from error
         root = tree.roots["memory"]
         service = managers_group(told)
         controllers = frozenset(_read(root / service / "cgroup.controllers").split())
@@ -98,7 +99,8 @@ class ScopeWall:
 
     def entry(self, spec: GuestSpec) -> Entry:
         hidden = tuple(word for name in _REACHING for word in ("-u", name))
-        run = ("systemd-run", "--user", "--scope", "--quiet", "--collect", f"--slice={self._slice(spec)}", "--")
+        program = shutil.which("systemd-run") or "systemd-run"
+        run = (program, "--user", "--scope", "--quiet", "--collect", f"--slice={self._slice(spec)}", "--")
         environment = {name: os.environ[name] for name in _REACHING if name in os.environ}
         return Entry(prefix=(*run, "env", *hidden), environment=environment)
 

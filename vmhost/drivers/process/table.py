@@ -108,10 +108,7 @@ def leftovers(leader: int, rows: Mapping[int, Row]) -> frozenset[int]:
 
 
 def family(leaders: Iterable[int]) -> tuple[Row, ...]:
-    """These processes and their descendants now; reads only their own entries, so it is cheap."""
-    if sys.platform != "linux":
-        rows = read_all()
-        return tuple(rows[pid] for pid in members(tuple(leaders), rows))
+    """These processes and their descendants now; reads only their own entries of /proc, so it is cheap."""
     found: dict[int, Row] = {}
     todo = list(leaders)
     while todo:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 
 from vmhost.drivers.cgroups import Usage
-from vmhost.drivers.process.table import CpuMeter, Row, family, own_memory_kib
+from vmhost.drivers.process import table
+from vmhost.drivers.process.table import CpuMeter, Row, own_memory_kib
 from vmhost.drivers.process.walls import NO_CPU_WALL, Entry
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
+
+_TABLE_AGE_S = 0.2
 
 
 class WatchWall:
@@ -22,6 +26,9 @@ class WatchWall:
     def __init__(self, why: str) -> None:
         self._why = why
         self._meters: dict[str, CpuMeter] = {}
+        self._reading = asyncio.Lock()
+        self._table: Mapping[int, Row] = {}
+        self._read_at = float("-inf")
 
     def capabilities(self) -> tuple[Capability, ...]:
         watched = "watched: it is measured each 0.5 s and ended above its limit"
@@ -51,7 +58,7 @@ class WatchWall:
         return frozenset()
 
     async def usage(self, spec: GuestSpec, leaders: Collection[int]) -> Usage | None:
-        rows = await _rows(leaders)
+        rows = await self._family(leaders)
         meter = self._meters.setdefault(spec.instance_id, CpuMeter())
         return Usage(
             cpu_seconds=meter.add(rows),
@@ -61,6 +68,16 @@ class WatchWall:
             oom_kills=None,
         )
 
+    async def _family(self, leaders: Collection[int]) -> tuple[Row, ...]:
+        """On Linux a few file reads; elsewhere one `ps` for all guests of a round, which a thread waits for."""
+        if sys.platform == "linux":
+            return table.family(leaders)
+        async with self._reading:
+            if time.monotonic() - self._read_at > _TABLE_AGE_S:
+                self._table = await asyncio.to_thread(table.read_all)
+                self._read_at = time.monotonic()
+        return tuple(self._table[pid] for pid in table.members(leaders, self._table))
+
     async def kill(self, spec: GuestSpec) -> None:
         """Only the process table knows who it is."""
 
@@ -69,13 +86,6 @@ class WatchWall:
 
     async def close(self, *, remove: bool) -> None:
         """There is nothing to take down."""
-
-
-async def _rows(leaders: Collection[int]) -> tuple[Row, ...]:
-    """On Linux a few file reads; elsewhere a `ps`, which a thread waits for."""
-    if sys.platform == "linux":
-        return family(leaders)
-    return await asyncio.to_thread(family, leaders)
 
 
 def _memory_kib(rows: Collection[Row], limit_kib: int) -> int:
