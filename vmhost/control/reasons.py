@@ -45,7 +45,9 @@ def _in_words(death: Death | None, memory_mib: int | None) -> str:
     if death.exit_code is None:
         return death.detail or "its program ended; how is not known"
     if death.exit_code > 128:
-        return f"its program was killed by {_signal(death.exit_code - 128)}{detail}"
+        signal_name = _signal(death.exit_code - 128)
+        # Drivers may name the signal too; once is enough.
+        return f"its program was killed by {signal_name}{'' if 'SIG' in death.detail else detail}"
     return f"its program ended with exit code {death.exit_code}{detail}"
 
 
