@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+import time
 
 from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Settings
 from server.frontend.fanout import Fanout
@@ -19,7 +20,7 @@ async def main() -> None:
     """Serves on the first port; each further port is the only replica of one shard."""
     port, *leaves = [int(argument) for argument in sys.argv[1:]]
     async with asyncio.TaskGroup() as tasks:
-        fanout = Fanout(len(leaves), rng=random.Random(1), spawn=tasks.create_task)
+        fanout = Fanout(len(leaves), rng=random.Random(1), spawn=tasks.create_task, monotonic=time.monotonic)
         for shard, leaf_port in enumerate(leaves):
             fanout.add(
                 Machine(
@@ -31,13 +32,14 @@ async def main() -> None:
                     port=leaf_port,
                 )
             )
-        observer = Observer(SystemClock(), fanout, asyncio.get_running_loop().time)
+        observer = Observer(SystemClock(), fanout, time.monotonic)
         front_end = FrontEnd(
             fanout=fanout,
             observer=observer,
             pages=SearchPages(),
             settings=Settings(service="bench"),
             rng=random.Random(1),
+            monotonic=time.monotonic,
             starting=tuple,
         )
         tasks.create_task(observer.tell_each_second())
