@@ -1,0 +1,281 @@
+"""The pages: what they show, that nothing gets out of its place, that they load nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.api.results import Document, Hit, SearchAnswer
+from server.api.timing import Attempt, RequestTrace
+from server.pages import SearchPages
+from server.pages.pages import render_document, render_error, render_home, render_results
+from server.query import parse
+from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable
+
+EVIL = """<script>alert(1)</script>"'&<img src=x onerror=alert(2)>{title}\x00\ud800"""
+HIT = Hit(
+    id="lesson.hypervisor",
+    title="What is a hypervisor?",
+    url="/doc/lesson.hypervisor",
+    kind="lesson",
+    snippet=(("A ", False), ("hypervisor", True), (" runs machines", False)),
+    score=3.5,
+)
+ANSWER = SearchAnswer(query="hypervisor", total=123, took_ms=3.0, partial=False, hits=(HIT,))
+
+
+def attempt(number: int, shard: int, **more: object) -> Attempt:
+    made = Attempt(
+        instance_id=f"i-0a12b34c56d78e9f{number}",
+        type="t3.nano",
+        host=f"host-{'ab'[number % 2]}",
+        shard=shard,
+        start_ms=0.2,
+        dur_ms=2.0,
+        search_ms=1.0,
+    )
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+TRACE = RequestTrace(trace_id="ab" * 16, total_ms=3.42, frontend_ms=0.5, attempts=(attempt(0, 0), attempt(1, 1)))
+
+
+class Reader(HTMLParser):
+    """Tags, attributes and text of a page; checks that tags are closed in order."""
+
+    _VOID = frozenset({"meta", "link", "input", "rect", "path", "circle", "br", "img"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self._VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def every_page(text: str = "plain", trace: RequestTrace = TRACE) -> list[str]:
+    hit = replace(HIT, title=text, kind=text, url=f"/doc/{text}", snippet=((text, True), (text, False)))
+    document = Document(id="page.x", title=text, kind=text, body=f"{text}\n\n    {text}\n\n- {text}\n\n{text}\n---\n")
+    return [
+        render_home(),
+        render_results(replace(ANSWER, query=text, hits=(hit,)), trace, 1),
+        render_results(replace(ANSWER, query=text, hits=(), total=0, partial=True), trace, 3),
+        render_document(document, trace),
+        render_error(InvalidInput(text), text),
+        render_error(NotFound(text), ""),
+        render_error(Unavailable(text), text),
+    ]
+
+
+def shape(page: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(tag, tuple(attributes)) for tag, attributes in Reader(page).tags]
+
+
+def test_text_from_outside_never_becomes_markup() -> None:
+    for plain, evil in zip(every_page(), every_page(EVIL), strict=True):
+        assert shape(evil) == shape(plain)
+        assert "\x00" not in evil
+        evil.encode()
+
+
+@given(st.text(max_size=60))
+def test_any_text_leaves_every_page_whole(text: str) -> None:
+    for page in every_page(text):
+        Reader(page)
+        page.encode()
+
+
+def test_what_a_trace_says_never_becomes_markup() -> None:
+    evil = RequestTrace(
+        trace_id=EVIL,
+        total_ms=1.0,
+        frontend_ms=0.1,
+        attempts=(attempt(0, 0, instance_id=EVIL, host=EVIL, type=EVIL, outcome=EVIL, search_ms=None), attempt(1, 0)),
+    )
+    plain = replace(evil, trace_id="x", attempts=(attempt(0, 0, outcome="lost", search_ms=None), attempt(1, 0)))
+    for one, other in zip(every_page(trace=evil), every_page(trace=plain), strict=True):
+        assert shape(one) == shape(other)
+
+
+def test_pages_load_and_lead_to_nothing_elsewhere_and_hold_no_inline_code() -> None:
+    pages = SearchPages()
+    for page in every_page():
+        read = Reader(page)
+        for tag, attributes in read.tags:
+            assert not [name for name in attributes if name.startswith("on") or name == "style"]
+            for target in (attributes.get("href"), attributes.get("src"), attributes.get("action")):
+                assert target is None or re.match(r"/(?!/)|#", target), tag
+        assert all("src" in script for script in read.all("script"))
+        assert "<style" not in page
+        for link in (*read.all("link"), *read.all("script")):
+            name = str(link.get("href") or link.get("src")).removeprefix("/static/")
+            assert pages.asset(name) is not None
+
+
+def test_a_result_shows_title_address_snippet_count_and_time() -> None:
+    page = render_results(ANSWER, TRACE, 1)
+    assert "About 123 results (3.4 ms)" in page
+    assert '<a class="hit" href="/doc/lesson.hypervisor">' in page
+    assert "<cite>/doc/lesson.hypervisor</cite>" in page
+    assert "A <mark>hypervisor</mark> runs machines" in page
+    assert 'value="hypervisor"' in page
+    assert "About 1 result (" in render_results(replace(ANSWER, total=1), TRACE, 1)
+
+
+def test_a_hit_leads_only_to_our_own_documents() -> None:
+    page = render_results(replace(ANSWER, hits=(replace(HIT, url="javascript:alert(1)"),)), TRACE, 1)
+    assert "javascript:" not in page
+
+
+def test_each_shard_is_told_with_instance_type_and_host() -> None:
+    page = render_results(ANSWER, TRACE, 1)
+    assert "shard 0 answered by <b>i-0a12b34c56d78e9f0</b> (t3.nano, host-a) in 2.0 ms" in page
+    assert "shard 1 answered by <b>i-0a12b34c56d78e9f1</b> (t3.nano, host-b) in 2.0 ms" in page
+    assert page.count('<div class="row') == 3
+    assert "ab" * 16 in page
+
+
+def test_hedges_failures_and_missing_shards_are_told() -> None:
+    trace = replace(
+        TRACE,
+        attempts=(
+            attempt(0, 0, outcome="lost"),
+            attempt(1, 0, hedge=True),
+            attempt(2, 1, outcome="error", search_ms=None),
+            attempt(3, 1, outcome="timeout", retry=True, search_ms=None),
+        ),
+    )
+    page = render_results(replace(ANSWER, partial=True), trace, 1)
+    for told in ("slower, not used", "hedge", "failed", "again, no answer in time", "shard 1 gave no answer in time"):
+        assert told in page
+    assert "A part of the index did not answer in time" in page
+    assert "A part of the index" not in render_results(ANSWER, TRACE, 1)
+
+
+def test_bars_stay_on_the_time_line() -> None:
+    wild = replace(TRACE, total_ms=0.0, frontend_ms=9.0, attempts=(attempt(0, 0, dur_ms=900.0, search_ms=1e6),))
+    for trace in (TRACE, wild, replace(TRACE, attempts=())):
+        for rect in Reader(render_results(ANSWER, trace, 1)).all("rect"):
+            x, width = (float(str(rect[name]).rstrip("%")) for name in ("x", "width"))
+            assert 0 <= x <= x + width <= 100.02
+
+
+@pytest.mark.parametrize(
+    ("total", "number", "shown"),
+    [
+        (10, 1, []),
+        (11, 1, ["2", "Next ›"]),
+        (30, 2, ["‹ Previous", "1", "3", "Next ›"]),
+        (30, 3, ["‹ Previous", "1", "2"]),
+    ],
+)
+def test_the_pager_leads_to_the_other_pages(total: int, number: int, shown: list[str]) -> None:
+    page = render_results(replace(ANSWER, query="a b&c", total=total), TRACE, number)
+    links = re.findall(r'<a href="/search\?q=a\+b%26c&amp;page=(\d+)"[^>]*>([^<]+)</a>', page)
+    assert [text for _, text in links] == shown
+
+
+def test_the_last_page_that_can_be_shown_says_so() -> None:
+    many = replace(ANSWER, total=5000)
+    assert "Only the first 100" in render_results(many, TRACE, 10)
+    assert "Only the first 100" not in render_results(many, TRACE, 9)
+    assert "page=11" not in render_results(many, TRACE, 10)
+
+
+def test_a_query_without_hits_gets_advice() -> None:
+    page = render_results(replace(ANSWER, total=0, hits=()), TRACE, 1)
+    assert "No document matches <b>hypervisor</b>" in page
+
+
+def test_a_document_reads_well() -> None:
+    body = (
+        "Intro to\nthings.  More.\n\nPart\n----\n\n- one\n  more\n- two\n\n    code()\n\n    more()\n\n"
+        ">>> 1 + 1\n2\n\nName   aligned"
+    )
+    page = render_document(Document(id="page.x", title="The title", kind="lesson", body=body), TRACE)
+    for part in (
+        "<h1>The title</h1>",
+        "<p>Intro to\nthings.  More.</p>",
+        "<h2>Part</h2>",
+        "<ul><li>one more</li><li>two</li></ul>",
+        '<p class="lines">Name   aligned</p>',
+    ):
+        assert part in page
+    assert "code()\n\n" in page
+    assert "How this answer was made" in page
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InvalidInput("OR stands at an edge"), "OR stands at an edge."),
+        (NotFound("there is no document 'x'"), "There is no document &#x27;x&#x27;."),
+        (Unavailable("no part of the index answered"), "No machine can answer right now"),
+        (Internal("this is our own fault"), "Something went wrong"),
+    ],
+)
+def test_an_error_says_what_and_keeps_the_query(error: CloudError, told: str) -> None:
+    page = render_error(error, "my query")
+    assert told in page
+    assert f">{error.status}<" in page
+    assert 'value="my query"' in page
+
+
+def test_an_empty_query_is_the_start_page() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(" ")
+    assert render_error(caught.value, "") == render_home()
+
+
+def test_pages_come_from_an_answers_json_and_trace() -> None:
+    class Answer:
+        body = json.dumps(ANSWER.to_json()).encode()
+        trace = TRACE
+
+    class Shown:
+        body = json.dumps(Document(id="page.x", title="T", kind="page", body="B").to_json()).encode()
+        trace = TRACE
+
+    pages = SearchPages()
+    assert pages.results(Answer(), 1) == render_results(ANSWER, TRACE, 1)
+    assert "<h1>T</h1>" in pages.document(Shown())
+    assert pages.home() == render_home()
+    with pytest.raises(ValueError, match="no search answer"):
+        pages.results(Shown(), 1)
+
+
+def test_only_the_pages_own_files_are_given() -> None:
+    pages = SearchPages()
+    style = pages.asset("search.css")
+    assert style is not None
+    assert style[1].startswith("text/css")
+    assert b"http" not in style[0]
+    for name in ("", "../site.py", "search.css/", "nothing.css"):
+        assert pages.asset(name) is None
