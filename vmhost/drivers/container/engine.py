@@ -37,6 +37,7 @@ _sdk: Any = docker
 _THREADS = 24
 _DEADLINE_S = 30.0
 _CONNECT_DEADLINE_S = 5.0
+_REMOVAL_DEADLINE_S, _REMOVAL_PAUSE_S = 10.0, 0.03
 _OLDEST_API = "1.41"
 
 
@@ -137,8 +138,24 @@ class Engine:
         await self._call(f"container {container}", lambda: self._client.kill(container))
 
     async def remove(self, container: str) -> None:
-        """Removes it with its anonymous volumes, running or not."""
-        await self._call(f"container {container}", lambda: self._client.remove_container(container, force=True, v=True))
+        """Removes it with its anonymous volumes, running or not; one that is being removed already is waited for."""
+        try:
+            await self._call(
+                f"container {container}", lambda: self._client.remove_container(container, force=True, v=True)
+            )
+        except Conflict:
+            await self._gone(container)
+
+    async def _gone(self, container: str) -> None:
+        try:
+            async with asyncio.timeout(_REMOVAL_DEADLINE_S):
+                while True:
+                    await self.inspect(container)
+                    await asyncio.sleep(_REMOVAL_PAUSE_S)
+        except NotFound:
+            return
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"container {container} is not gone {_REMOVAL_DEADLINE_S:.0f} s later") from error
 
     async def update(self, container: str, resources: Mapping[str, Any]) -> None:
         """Changes limits, in the engine's own JSON shape: the SDK's own call cannot say the number of processes."""

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -32,7 +33,8 @@ _IFF_UP_RUNNING = 0x1 | 0x40
 _TOOL_DEADLINE_S = 5.0
 _THREAD_DEADLINE_S = 10.0
 _PATH = f"{os.defpath}:/usr/local/sbin:/usr/sbin:/sbin"
-_KILL_ROUNDS = 5
+_KILL_ROUNDS, _KILL_PAUSE_S = 100, 0.02
+"""A killed program needs CPU time to end, of which its guest may have little."""
 
 T = TypeVar("T")
 
@@ -165,7 +167,8 @@ def belongs(pid: int, container_id: str) -> bool:
 
 
 def end_session(pid: int, container_id: str) -> None:
-    """Kills a program that was started inside a container, with all of its session and all it started there."""
+    """Kills a program that was started inside a container, with all of its session and all it started there, and
+    waits for their end for two seconds."""
     for _ in range(_KILL_ROUNDS):
         living = [one for one in _family(pid) if belongs(one, container_id)]
         if not living:
@@ -173,6 +176,7 @@ def end_session(pid: int, container_id: str) -> None:
         for one in living:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
+        time.sleep(_KILL_PAUSE_S)
 
 
 def _family(pid: int) -> list[int]:

@@ -108,15 +108,13 @@ class Remote:
         request = messages.encode_request(verb, place.pid, place.container_id, **facts)
         async with self._turn:
             try:
-                if self._link is None:
-                    await self.open()
-                answer, listener = await in_thread(_exchange, self._link, request)
-            except (OSError, asyncio.CancelledError) as error:
-                # An answer that nobody waited for would be taken for the next one.
-                self._hang_up()
-                if isinstance(error, asyncio.CancelledError):
-                    raise
-                raise Unavailable(f"the helper {self._name} does not answer: {error or 'it has ended'}") from error
+                answer, listener = await self._exchange(request)
+            except OSError:
+                # It died since it was last asked; what it is asked may be done twice.
+                try:
+                    answer, listener = await self._exchange(request)
+                except OSError as error:
+                    raise Unavailable(f"the helper {self._name} does not answer: {error}") from error
         try:
             messages.raise_if_error(answer)
         except CloudError:
@@ -125,8 +123,18 @@ class Remote:
             raise
         return listener
 
+    async def _exchange(self, request: bytes) -> tuple[bytes, socket.socket | None]:
+        if self._link is None:
+            await self.open()
+        try:
+            return await in_thread(_ask_once, self._link, request)
+        except (OSError, asyncio.CancelledError):
+            # An answer that nobody waited for would be taken for the next one.
+            self._hang_up()
+            raise
 
-def _exchange(link: socket.socket, request: bytes) -> tuple[bytes, socket.socket | None]:
+
+def _ask_once(link: socket.socket, request: bytes) -> tuple[bytes, socket.socket | None]:
     link.sendall(request)
     answer, fds, _, _ = socket.recv_fds(link, messages.PACKET_BYTES_MAX, 1)
     if not answer:

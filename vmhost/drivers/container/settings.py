@@ -69,6 +69,8 @@ def _host_config(spec: GuestSpec, setting: Setting, cgroup_parent: str | None) -
     config: dict[str, Any] = {
         **resources(spec.limits, setting.cgroup_version),
         "NetworkMode": setting.network,
+        # A first process that passes signals on and buries the dead, which a service rarely does.
+        "Init": True,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "RestartPolicy": {"Name": "no"},

@@ -1,0 +1,78 @@
+"""The control plane is killed at any moment: guests live on, the next one adopts them, nothing is left at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine_world import docker, world
+from guests import Guest
+
+from vmhost.model.guest import GuestPhase
+
+pytestmark = pytest.mark.engine
+
+_DOOMED = """
+import asyncio, os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+from engine_world import spec
+from vmhost.drivers.base import DriverContext
+from vmhost.drivers.container.driver import ContainerDriver
+from vmhost.metadata.server import InstanceMetadata
+
+async def main():
+    context = DriverContext(cloud=sys.argv[3], state_dir=Path(sys.argv[4]), metadata=InstanceMetadata(lambda _: None))
+    driver = ContainerDriver(context, helper=sys.argv[5] == "helper")
+    await driver.open()
+    for instance_id in ("i-run", "i-made"):
+        await driver.create(spec(instance_id))
+    print((await driver.start("i-run")).address, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["direct", "helper"])
+async def test_guests_outlive_a_killed_control_plane_and_are_adopted(tmp_path: Path, how: str) -> None:
+    async with world(f"crash-{how}", tmp_path, helper=how == "helper") as one:
+        tests = Path(__file__).parents[2]
+        command = [sys.executable, "-c", _DOOMED, str(tests), str(tests.parent), one.cloud, str(tmp_path), how]
+        killed = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
+        assert killed.returncode == -9, killed.stderr
+        driver = one.driver()
+        await driver.open()
+        try:
+            found = {status.instance_id: status for status in await driver.list_guests()}
+            assert set(found) == {"i-run", "i-made"}
+            assert found["i-made"].phase is GuestPhase.STOPPED
+            booted = found["i-run"].booted
+            assert booted is not None
+            assert booted.address == killed.stdout.strip()
+            assert await driver.start("i-run") == booted
+            guest = Guest(cloud=one, driver=driver, id="i-run")
+            assert await guest.reaches("169.254.169.254", 80)
+            assert not await guest.reaches("169.254.1.1", 80)
+        finally:
+            await driver.close(remove=True)
+
+
+async def test_a_guest_whose_boot_was_cut_short_gets_its_network_at_the_next_start(tmp_path: Path) -> None:
+    async with world("cut", tmp_path) as one:
+        first = one.driver()
+        await first.open()
+        guest = Guest(cloud=one, driver=first, id="i-cut")
+        await guest.__aenter__()
+        await first.close(remove=False)
+        docker("network", "disconnect", one.cloud, guest.container)
+        second = one.driver()
+        await second.open()
+        try:
+            assert await second.start("i-cut") == guest.booted
+        finally:
+            await second.close(remove=True)
