@@ -28,6 +28,7 @@ from vmhost.control.sizing import REGION, split
 from vmhost.control.stats import Meter
 from vmhost.control.templates import Templates
 from vmhost.control.wire import HostView, instance_view
+from vmhost.control.within import within
 from vmhost.drivers.base import Driver
 from vmhost.model.fleet import Fleet, LaunchTemplate
 from vmhost.model.guest import Capabilities
@@ -96,10 +97,11 @@ class Cloud:
     async def open(self) -> None:
         """Opens the driver, divides the machine, adopts what an earlier run left and removes what is nobody's.
 
-        Raises Unavailable when the driver does not answer."""
-        await self._driver.open()
-        hosts = split(await self._driver.capacity(), self.settings.hosts)
-        await self._driver.prepare_hosts(hosts)
+        Raises Unavailable or DeadlineExceeded when the driver does not answer."""
+        async with within(self._pace.open_s, f"opening the {self._driver.name} driver"):
+            await self._driver.open()
+            hosts = split(await self._driver.capacity(), self.settings.hosts)
+            await self._driver.prepare_hosts(hosts)
         site = Site(
             driver=self._driver.name,
             hosts=hosts,
@@ -195,7 +197,7 @@ class Cloud:
         return self.settings.overcommit
 
     def instances(self) -> tuple[Instance, ...]:
-        """Every instance, also those that were terminated within the last hour; oldest first."""
+        """Every instance, also those that were terminated within the last hour."""
         return tuple(self._records.instances.values())
 
     def instance(self, instance_id: str) -> Instance:
@@ -245,7 +247,7 @@ class Cloud:
 
     async def console(self, instance_id: str) -> str:
         """The last 64 KiB that the instance's program printed. Raises NotFound, Unavailable."""
-        async with asyncio.timeout(self._pace.measure_s):
+        async with within(self._pace.measure_s, f"reading the console of {instance_id}"):
             return await self._driver.console(self._records.instance(instance_id).id)
 
     # Commands

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 
 from vmhost.base.logs import get_logger
 
-_AGAIN_S = 1.0
 _log = get_logger("control")
 
 
 class Crew:
     """A TaskGroup that may be opened in one task and closed in another."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, again_s: float = 1.0) -> None:
+        self._again_s = again_s
         self._group: asyncio.TaskGroup | None = None
         self._home: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -26,9 +26,9 @@ class Crew:
         await ready.wait()
 
     def spawn(self, work: Callable[[], Awaitable[None]], name: str, *, again: bool = True) -> None:
-        """Runs the work until it returns. An unforeseen error is logged, and the work begins `again` a second later."""
+        """Runs the work until it returns. An unforeseen error is logged, and the work begins `again` after a while."""
         if self._group is not None:
-            task = self._group.create_task(_guarded(work, name, again), name=name)
+            task = self._group.create_task(self._guarded(work, name, again), name=name)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -49,13 +49,12 @@ class Crew:
         finally:
             self._group = None
 
-
-async def _guarded(work: Callable[[], Awaitable[None]], name: str, again: bool) -> None:
-    while True:
-        try:
-            return await work()
-        except Exception:
-            _log.exception("task_failed", task=name, again=again)
-        if not again:
-            return None
-        await asyncio.sleep(_AGAIN_S)
+    async def _guarded(self, work: Callable[[], Awaitable[None]], name: str, again: bool) -> None:
+        while True:
+            try:
+                return await work()
+            except Exception:
+                _log.exception("task_failed", task=name, again=again)
+            if not again:
+                return None
+            await asyncio.sleep(self._again_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from vmhost.base.ids import Ids
 from vmhost.base.logs import get_logger
 from vmhost.control.crew import Crew
 from vmhost.control.records import Records
+from vmhost.control.within import within
 from vmhost.drivers.base import Driver
 from vmhost.model.instance import Instance, InstanceState
 
@@ -75,7 +75,7 @@ class Faults:
         self._running(instance_id, "kill")
         begun = self._tell(self._ids.new("fault"), "kill", instance_id, "begun")
         try:
-            async with asyncio.timeout(_KILL_S):
+            async with within(_KILL_S, f"killing {instance_id}"):
                 await self._driver.kill(instance_id)
         finally:
             self._tell(begun.fault_id, "kill", instance_id, "ended")
@@ -98,12 +98,12 @@ class Faults:
         command = ["sh", "-c", HOG_SCRIPT, "hog", f"{seconds:g}", str(math.ceil(seconds)), str(workers)]
         limit = seconds + _MARGIN_S
         try:
-            async with asyncio.timeout(limit + _MARGIN_S):
+            async with within(limit + _MARGIN_S, f"hogging {begun.instance_id}"):
                 code = await self._driver.execute(begun.instance_id, command, timeout_s=limit)
             if code:
                 _log.warning("hog_ended_early", instance=begun.instance_id, exit_code=code)
-        except (CloudError, TimeoutError) as error:
-            _log.warning("hog_failed", instance=begun.instance_id, error=str(error))
+        except CloudError as error:
+            _log.warning("hog_failed", instance=begun.instance_id, error=error.message)
         finally:
             self._hogs.pop(begun.instance_id, None)
             self._tell(begun.fault_id, "cpu_hog", begun.instance_id, "ended")

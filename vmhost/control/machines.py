@@ -11,6 +11,7 @@ from vmhost.control.crew import Crew
 from vmhost.control.machine import Machine
 from vmhost.control.pace import Pace
 from vmhost.control.records import Records
+from vmhost.control.within import within
 from vmhost.drivers.base import Driver
 from vmhost.model.guest import GuestPhase, GuestStatus
 from vmhost.model.instance import Instance, InstanceState, StateChange
@@ -99,12 +100,12 @@ class Machines:
 
         A driver that does not answer is an error only the first time."""
         try:
-            async with asyncio.timeout(self._pace.measure_s):
+            async with within(self._pace.measure_s, "listing all guests"):
                 guests = {guest.instance_id: guest for guest in await self._driver.list_guests()}
-        except (CloudError, TimeoutError) as error:
+        except CloudError as error:
             if first:
                 raise
-            _log.warning("driver_list_failed", error=str(error))
+            _log.warning("driver_list_failed", error=error.message)
             return
         for instance_id, machine in self._machines.items():
             if not _as_recorded(machine.instance, guests.get(instance_id)):
@@ -119,11 +120,11 @@ class Machines:
                 if instance_id in self._machines:
                     return
                 try:
-                    async with asyncio.timeout(self._pace.remove_s):
+                    async with within(self._pace.remove_s, f"removing {instance_id}"):
                         await self._driver.remove(instance_id)
                     _log.info("stray_guest_removed", id=instance_id)
-                except (CloudError, TimeoutError) as error:
-                    _log.warning("stray_guest_stays", id=instance_id, error=str(error))
+                except CloudError as error:
+                    _log.warning("stray_guest_stays", id=instance_id, error=error.message)
 
         async with asyncio.TaskGroup() as group:
             for instance_id in ids:

@@ -21,6 +21,7 @@ class Backoff:
 class Pace:
     """The control's patience. Tests take a quicker one."""
 
+    open_s: float = 60.0
     measure_s: float = 10.0
     """Deadline of inspect, list and stats."""
     create_s: float = 60.0

@@ -10,8 +10,8 @@ from vmhost.base.clock import ManualClock
 from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound
 from vmhost.control.cloud import CloudSettings
 from vmhost.control.requests import LaunchRequest, TemplateRequest
-from vmhost.drivers.fake import FakeSettings
-from vmhost.model.guest import Death
+from vmhost.drivers.fake import FakeDriver, FakeSettings
+from vmhost.model.guest import Death, GuestSpec
 from vmhost.model.instance import InstanceState, Wanted
 
 
@@ -158,6 +158,20 @@ async def test_a_launch_is_tried_again_when_the_engine_fails_once(world: World) 
     world.settings = FakeSettings(fail_creates=frozenset({1}), fail_starts=frozenset({1}))
     async with world.up() as cloud:
         await launch(cloud)
+
+
+async def test_a_bug_in_a_driver_fails_the_launch_and_not_the_cloud(world: World) -> None:
+    class Buggy(FakeDriver):
+        async def create(self, spec: GuestSpec) -> None:
+            raise RuntimeError("a bug")
+
+    async with world.up() as cloud:
+        fine = await launch(cloud)
+        world.driver.__class__ = Buggy
+        (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE))
+        await until(in_state(cloud, one.id, InstanceState.TERMINATED))
+        assert "RuntimeError: a bug" in str(cloud.instance(one.id).reason)
+        assert cloud.instance(fine.id).state is InstanceState.RUNNING
 
 
 async def test_a_start_that_fails_is_stopped_again_and_keeps_the_machine(world: World) -> None:

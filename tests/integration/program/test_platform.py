@@ -16,6 +16,7 @@ import pytest
 
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
+from vmhost.api.views import InstanceView
 from vmhost.app import platform, sweep
 from vmhost.base.errors import Conflict, InvalidInput
 from vmhost.base.web import LIFELINE, listen
@@ -30,11 +31,11 @@ def settings(state: Path, **changes: Any) -> Settings:
 
 @contextlib.asynccontextmanager
 async def program(
-    state: Path, *arguments: str, lifeline: int | None = None
+    state: Path, *arguments: str, driver: str = "fake", lifeline: int | None = None
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
     """The platform as its own process, ready; killed at the end if it still runs."""
     ready = state / "ready.json"
-    command = ["-m", "vmhost", "--driver", "fake", "--port", "0", "--state", str(state / "vmhost")]
+    command = ["-m", "vmhost", "--driver", driver, "--port", "0", "--state", str(state / "vmhost")]
     environment = {**os.environ, **({LIFELINE: str(lifeline)} if lifeline is not None else {})}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -137,6 +138,36 @@ async def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
                 assert await process.wait() == 0
     finally:
         os.close(reading)
+
+
+async def test_a_fleet_is_whole_again_after_the_platform_was_killed(tmp_path: Path) -> None:
+    """The process driver's guests die with the platform; the next one says so and replaces them."""
+    async with program(tmp_path, driver="process") as (process, facts):
+        async with CloudClient(Access.load(Path(facts["access"]), environ={})) as client:
+            template = await client.create_launch_template("one", image_id=MINIMAL, type_name="t3.nano")
+            await client.create_fleet(template_id=template.id, target=1)
+            (old,) = await running(client)
+        process.kill()
+        await process.wait()
+    (tmp_path / "ready.json").unlink()
+    async with program(tmp_path, driver="process") as (process, facts):
+        async with CloudClient(Access.load(Path(facts["access"]), environ={})) as client:
+            (new,) = await running(client)
+            assert new.id != old.id
+            gone = {view.id: view for view in await client.describe_instances()}[old.id]
+            assert gone.reason is not None
+            assert gone.reason.code == "Server.InternalError"
+        process.terminate()
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+
+
+async def running(client: CloudClient) -> tuple[InstanceView, ...]:
+    """What runs, as soon as something does."""
+    async with asyncio.timeout(10):
+        while not (found := await client.describe_instances({"instance-state-name": ["running"]})):
+            await asyncio.sleep(0.02)
+    return found
 
 
 async def test_a_start_that_cannot_be_is_one_line_and_code_1(tmp_path: Path) -> None:
