@@ -14,8 +14,8 @@ from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.drivers.process.watch_wall import WatchWall
 
 FAMILY = """
-import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+import os, subprocess, time
+child = subprocess.Popen(["sleep", "60"])
 print("pids", os.getpid(), child.pid, "end")
 time.sleep(60)
 """

@@ -26,15 +26,18 @@ def ask_to_end(guest: Guest) -> None:
 
 async def end_now(guest: Guest, wall: Wall) -> None:
     """SIGKILL to everyone in the guest."""
-    rows = table.read_all()
-    living = table.members([pid for pid in guest.leaders() if pid in rows], rows)
+    for leader in guest.leaders():
+        end_program(leader)
     await wall.kill(guest.spec)
-    _kill(living)
 
 
 def end_program(leader: int) -> None:
-    """SIGKILL to a program that has not been waited for, and to all that it started."""
-    _kill(table.members((leader,), table.read_all()))
+    """SIGKILL to a program that has not been waited for, and to all that it started.
+
+    The program goes first: one that waits for its children must not have the time to take it for their end."""
+    rows = table.read_all()
+    if leader in rows:
+        _kill((leader, *table.members((leader,), rows)))
 
 
 async def end_rest(guest: Guest, leader: int, wall: Wall) -> None:
