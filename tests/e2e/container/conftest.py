@@ -13,7 +13,7 @@ from engine_world import World, world
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from guests import Guest
+from container_guest import Guest
 
 from vmhost.drivers.container.driver import ContainerDriver
 

@@ -48,9 +48,10 @@ def read_happening(event: Mapping[str, Any]) -> Happening:
 class Watch:
     """Calls `tell` on the event loop for each happening until closed; after a broken stream, first with a gap."""
 
-    def __init__(self, engine: Engine, tell: Callable[[Happening], None]) -> None:
+    def __init__(self, engine: Engine, tell: Callable[[Happening], None], *, pause_s: float = _PAUSE_S) -> None:
         self._engine = engine
         self._tell = tell
+        self._pause_s = pause_s
         self._loop = asyncio.get_running_loop()
         self._closed = threading.Event()
         self._stream: EventStream | None = None
@@ -82,7 +83,7 @@ class Watch:
             self._stream = self._engine.open_events()
         except CloudError as error:
             _log.debug("engine_events_broken", error=error.message)
-            self._closed.wait(_PAUSE_S)
+            self._closed.wait(self._pause_s)
             return
         if self._closed.is_set():
             self._stream.close()

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+from container_guest import Guest
 from engine_world import IMAGE, World, docker
-from guests import Guest
 
 from vmhost.model.image import Boot
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from container_guest import Guest
 from engine_world import docker, world
-from guests import Guest
 
 from vmhost.model.guest import GuestPhase
 

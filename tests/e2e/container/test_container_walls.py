@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from container_guest import Guest
 from engine_world import IMAGE, LIMITS, World, docker, spec
-from guests import Guest
 
 from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.model.guest import GuestEvent, GuestPhase

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from container_guest import Guest
 from engine_world import World, docker
-from guests import Guest
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
 HELPER = True

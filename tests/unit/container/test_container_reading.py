@@ -1,0 +1,83 @@
+"""What the engine's answers mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vmhost.drivers.container.reading import read_container, read_info, read_stats, status
+from vmhost.drivers.container.watch import read_happening
+from vmhost.model.guest import GuestPhase
+
+
+def _container(**state: Any) -> dict[str, Any]:
+    return {
+        "Id": "abc",
+        "Name": "/c-i-1",
+        "Config": {"Labels": {"glasscloud.instance": "i-1"}},
+        "State": state,
+        "NetworkSettings": {"Networks": {"c": {"IPAddress": "198.18.0.4"}, "other": {"IPAddress": ""}}},
+    }
+
+
+def test_a_running_guest_is_where_the_engine_says() -> None:
+    found = status(read_container(_container(Running=True, Pid=7, StartedAt="2026-01-01T00:00:00Z")), "c")
+    assert found.phase is GuestPhase.RUNNING
+    assert found.booted
+    assert found.booted.address == "198.18.0.4"
+    assert found.death is None
+
+
+def test_a_running_guest_without_its_network_is_not_booted() -> None:
+    found = status(read_container(_container(Running=True, StartedAt="2026-01-01T00:00:00Z")), "other")
+    assert (found.phase, found.booted) == (GuestPhase.RUNNING, None)
+
+
+def test_a_guest_that_never_ran_has_not_died() -> None:
+    found = status(read_container(_container(Running=False, StartedAt="0001-01-01T00:00:00Z")), "c")
+    assert (found.phase, found.death) == (GuestPhase.STOPPED, None)
+
+
+def test_a_death_tells_its_code_and_whether_memory_was_the_cause() -> None:
+    raw = _container(Running=False, StartedAt="2026-01-01T00:00:00Z", ExitCode=137, OOMKilled=True)
+    death = status(read_container(raw), "c").death
+    assert death
+    assert (death.exit_code, death.oom) == (137, True)
+
+
+def test_statistics_of_both_kernels_leave_the_file_cache_out() -> None:
+    for name in ("total_inactive_file", "inactive_file"):
+        raw = {
+            "cpu_stats": {"cpu_usage": {"total_usage": 2_500_000_000}, "throttling_data": {"throttled_time": 10**9}},
+            "memory_stats": {"usage": 3 << 20, "stats": {name: 1 << 20}},
+            "pids_stats": {"current": 4},
+        }
+        stats = read_stats("i-1", raw)
+        assert stats
+        assert (stats.cpu_seconds, stats.memory_mib, stats.pids, stats.throttled_seconds) == (2.5, 2.0, 4, 1.0)
+
+
+def test_a_stopped_guest_has_no_statistics() -> None:
+    assert read_stats("i-1", {"cpu_stats": {}, "memory_stats": {}}) is None
+
+
+def test_the_engines_machine_is_named_as_ec2_does() -> None:
+    raw = {
+        "NCPU": 4,
+        "MemTotal": 8 << 30,
+        "Architecture": "aarch64",
+        "CgroupVersion": "2",
+        "CgroupDriver": "systemd",
+        "Driver": "overlay2",
+        "DriverStatus": [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]],
+    }
+    info = read_info(raw)
+    assert (info.cpus, info.memory_mib, info.architecture) == (4, 8192, "arm64")
+    assert (info.cgroup_version, info.storage) == (2, "overlay2 on extfs")
+
+
+def test_an_event_brings_labels_and_the_exit_code() -> None:
+    attributes = {"glasscloud.instance": "i-1", "exitCode": "137"}
+    event = read_happening({"Action": "die", "Actor": {"ID": "abc", "Attributes": attributes}})
+    assert (event.action, event.container_id, event.exit_code) == ("die", "abc", 137)
+    assert event.labels["glasscloud.instance"] == "i-1"
+    assert read_happening({}).exit_code is None

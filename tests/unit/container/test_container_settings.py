@@ -1,0 +1,125 @@
+"""Limits and rights as the engine is told them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmhost.drivers.container.firewall import GuestNetwork, ruleset, shaping
+from vmhost.drivers.container.reading import EngineInfo
+from vmhost.drivers.container.settings import Setting, container_config, cpu_shares, resources
+from vmhost.drivers.container.walls import capabilities, may_limit_disks
+from vmhost.model.guest import GuestSpec
+from vmhost.model.image import Boot
+from vmhost.model.limits import Limits
+
+LIMITS = Limits(
+    cpu_guaranteed_cores=0.1,
+    cpu_quota_cores=4.0,
+    cpu_weight=100,
+    memory_mib=512,
+    pids=256,
+    disk_gib=8,
+    network_mbps=32,
+)
+SETTING = Setting(cloud="c", network="c", cgroup_version=2, disk_limited=True)
+ADDRESS = IPv4Address("198.18.0.4")
+BOOT = Boot(image="x:1", command=("run", "it"), environment={"A": "1", "PORT": "80"}, read_only=True)
+SPEC = GuestSpec(instance_id="i-1", host_id="host-a", boot=BOOT, limits=LIMITS, environment={"B": "2"})
+INFO = EngineInfo(
+    cpus=2,
+    memory_mib=4000,
+    architecture="x86_64",
+    cgroup_version=2,
+    cgroup_driver="systemd",
+    storage="overlay2 on extfs",
+    operating_system="Debian",
+)
+
+
+def test_a_ceiling_above_the_core_count_is_a_quota() -> None:
+    told = resources(LIMITS, 2)
+    assert (told["CpuQuota"], told["CpuPeriod"]) == (400_000, 100_000)
+    assert "NanoCpus" not in told
+    assert resources(replace(LIMITS, cpu_quota_cores=0.001), 2)["CpuQuota"] == 1000
+
+
+def test_there_is_no_swap_on_top_of_the_memory() -> None:
+    told = resources(LIMITS, 2)
+    assert told["Memory"] == told["MemorySwap"] == 512 * 1024 * 1024
+
+
+@given(weight=st.integers(1, 10_000))
+def test_shares_become_the_weight_again_in_version_2(weight: int) -> None:
+    shares = cpu_shares(weight, 2)
+    assert abs(1 + (shares - 2) * 9999 // 262_142 - weight) <= 1
+
+
+@given(version=st.sampled_from([1, 2]), lower=st.integers(1, 10_000), higher=st.integers(1, 10_000))
+def test_more_weight_is_never_fewer_shares(version: int, lower: int, higher: int) -> None:
+    lower, higher = sorted((lower, higher))
+    assert 2 <= cpu_shares(lower, version) <= cpu_shares(higher, version) <= 262_144
+
+
+def test_a_guest_has_no_rights_and_is_found_again_by_its_labels() -> None:
+    config = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent="/p")
+    host = config["HostConfig"]
+    assert host["CapDrop"] == ["ALL"]
+    assert "CapAdd" not in host
+    assert "no-new-privileges" in host["SecurityOpt"]
+    assert host["RestartPolicy"] == {"Name": "no"}
+    assert host["CgroupParent"] == "/p"
+    assert config["Labels"]["glasscloud.cloud"] == "c"
+    assert config["Labels"]["glasscloud.instance"] == "i-1"
+    assert config["Labels"]["glasscloud.address"] == "198.18.0.4"
+
+
+def test_the_catalogues_environment_goes_before_the_usual_one() -> None:
+    config = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent=None)
+    assert set(config["Env"]) == {"HOST=0.0.0.0", "PORT=80", "A=1", "B=2"}
+    assert config["Entrypoint"] == ["run", "it"]
+    assert "CgroupParent" not in config["HostConfig"]
+
+
+def test_a_read_only_guest_writes_to_memory_alone_and_another_to_a_sized_disk() -> None:
+    read_only = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent=None)["HostConfig"]
+    assert read_only["ReadonlyRootfs"]
+    assert "StorageOpt" not in read_only
+    writing = replace(SPEC, boot=replace(BOOT, read_only=False, command=()))
+    config = container_config(writing, SETTING, address=ADDRESS, cgroup_parent=None)
+    assert config["HostConfig"]["StorageOpt"] == {"size": "8G"}
+    assert "Entrypoint" not in config
+    unlimited = replace(SETTING, disk_limited=False)
+    assert "StorageOpt" not in container_config(writing, unlimited, address=ADDRESS, cgroup_parent=None)["HostConfig"]
+
+
+def test_rules_replace_earlier_ones_and_end_in_a_refusal() -> None:
+    guest = GuestNetwork(network=IPv4Network("10.9.0.0/24"), gateway=IPv4Address("10.9.0.1"), mbps=32)
+    rules = ruleset(guest)
+    assert rules.index("delete table") < rules.index("chain input")
+    assert rules.index("ip daddr 10.9.0.1 reject") < rules.index("ip daddr 10.9.0.0/24 accept")
+    assert rules.count("policy drop") == 3
+    assert "4000 kbytes/second" in rules
+
+
+def test_a_rate_lets_a_whole_answer_through_at_once() -> None:
+    assert shaping("eth0", 8)[:9] == ("qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", "8mbit", "burst")
+    assert shaping("eth0", 8)[9] == "131072b"
+    assert shaping("eth0", 10_000)[9] == "25000000b"
+
+
+def test_what_does_not_hold_is_said_with_its_reason() -> None:
+    found = capabilities(INFO, disk_limited=False, laid="by hand", host_why_not="no groups")
+    assert not found.of("disk").enforced
+    assert "extfs" in found.of("disk").why
+    assert found.of("host").why == "no groups"
+    assert found.of("cpu").enforced
+
+
+def test_only_storage_with_quotas_is_tried() -> None:
+    assert not may_limit_disks(INFO)
+    assert may_limit_disks(replace(INFO, storage="btrfs"))
+    assert may_limit_disks(replace(INFO, storage="overlay2 on xfs"))
