@@ -115,7 +115,7 @@ def _tree(tokens: list[_Token]) -> Query:
     if not wanted:
         raise InvalidInput(
             "the query names nothing to look for; expected at least one word of letters or digits",
-            code="QueryEmpty",
+            code="QueryWithoutWords",
         )
     return Query(wanted=tuple(wanted), excluded=tuple(excluded))
 

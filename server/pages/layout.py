@@ -30,7 +30,7 @@ _CLOUD = Html(
 )
 _BRAND = '<a class="brand" href="/" aria-label="glasscloud, start page">{cloud}<b>glass</b>cloud</a>'
 _BOX = """<form action="/search" role="search">
-<input type="search" name="q" value="{query}" maxlength="{most}" placeholder="Search lessons and Python's documentation"
+<input type="search" name="q" value="{query}" maxlength="{most}" placeholder="Search lessons and Python docs"
  aria-label="Search" autocomplete="off" autocapitalize="none" spellcheck="false"{focus}>
 <button type="submit" aria-label="Search">{glass}</button>
 </form>"""

@@ -45,9 +45,9 @@ def test_queries_are_understood(text: str, tree: Query) -> None:
     [
         ("", "QueryEmpty"),
         (" \n\t\u200b", "QueryEmpty"),
-        ("??? 🙂", "QueryEmpty"),
-        ("-a", "QueryEmpty"),
-        ('""', "QueryEmpty"),
+        ("??? 🙂", "QueryWithoutWords"),
+        ("-a", "QueryWithoutWords"),
+        ('""', "QueryWithoutWords"),
         ("x" * (CHARS_MAX + 1), "QueryTooLong"),
         ("a " * 10_000, "QueryTooLong"),
         ("a " * 100, "QueryTooLong"),
