@@ -34,9 +34,10 @@ burn() {
 pids=
 n=0
 while [ "$n" -lt "$3" ]; do burn & pids="$pids $!"; n=$((n + 1)); done
-trap 'kill $pids 2>/dev/null; exit 0' TERM INT HUP
 sleep "$1" &
-wait $!
+timer=$!
+trap 'kill $pids $timer 2>/dev/null; exit 0' TERM INT HUP
+wait $timer
 kill $pids 2>/dev/null
 wait
 exit 0

@@ -217,6 +217,14 @@ async def test_what_does_not_fit_is_refused_whole_and_says_so(world: World) -> N
         assert [(view.free.memory_mib, view.used.instances) for view in cloud.hosts()] == [(256, 2), (256, 2)]
 
 
+async def test_launches_with_the_same_key_are_spread_however_full_the_hosts_are(world: World) -> None:
+    async with world.up() as cloud:
+        for _ in range(3):
+            await launch(cloud, host_id="host-a")
+        first, second = await launch(cloud, spread_key="db"), await launch(cloud, spread_key="db")
+        assert [first.host_id, second.host_id] == ["host-b", "host-a"]
+
+
 async def test_overcommit_promises_more_and_says_so(world: World) -> None:
     world.settings = FakeSettings(cpu_cores=2, memory_mib=3584)
     world.cloud_settings = CloudSettings(overcommit=2)
