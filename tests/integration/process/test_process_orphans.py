@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from asyncio.subprocess import PIPE
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,13 +34,15 @@ async def test_a_killed_platform_takes_its_guests_along(context: DriverContext, 
         sys.executable, str(PROGRAM), str(context.state_dir), wall, loop, stdout=PIPE
     )
     assert platform.stdout is not None
-    async with asyncio.timeout(DEADLINE_S):
-        told = (await platform.stdout.readline()).split()
-    guest, child = int(told[1]), int(told[2])
-    assert alive(guest)
-    assert alive(child)
-    platform.send_signal(signal.SIGKILL)
-    await platform.wait()
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            told = (await platform.stdout.readline()).split()
+        guest, child = int(told[1]), int(told[2])
+        assert alive(guest)
+        assert alive(child)
+    finally:
+        platform.send_signal(signal.SIGKILL)
+        await platform.wait()
     began = time.monotonic()
     await until(lambda: not alive(guest), "the guest ended")
     await until(lambda: not alive(child), "the guest's child ended")
@@ -57,9 +59,12 @@ async def _nothing_runs_for_the_next(context: DriverContext) -> None:
 
 
 @pytest.fixture
-def stray() -> subprocess.Popen[bytes]:
+def stray() -> Iterator[subprocess.Popen[bytes]]:
     """A program that outlived whoever started it."""
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    stray = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    yield stray
+    stray.kill()
+    stray.wait(timeout=DEADLINE_S)
 
 
 def _write_record(folder: Path, pid: int, started: str | None, boot: str) -> Path:
@@ -87,9 +92,6 @@ def test_a_recycled_process_id_is_nobody_of_ours(tmp_path: Path, stray: subproce
     _write_record(tmp_path, stray.pid, started, boot)
     assert orphans.end_all(tmp_path) == 1
     assert stray.poll() is None
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(stray.pid, signal.SIGKILL)
-    stray.wait(timeout=DEADLINE_S)
 
 
 def test_records_that_are_not_whole_are_forgotten(tmp_path: Path) -> None:
