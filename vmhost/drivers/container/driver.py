@@ -11,14 +11,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vmhost.base.errors import CloudError, Conflict, Internal, InvalidInput, NotFound
+from vmhost.base.errors import CloudError, Conflict, Internal, InvalidInput, NotFound, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.drivers.base import Capacity, DriverContext
 from vmhost.drivers.container import labels, settings
 from vmhost.drivers.container.boots import Boots
 from vmhost.drivers.container.namespaces import Place
 from vmhost.drivers.container.reading import Container, promised_addresses, read_stats, status
-from vmhost.drivers.container.site import Site, open_site
+from vmhost.drivers.container.site import Site, open_site, sweep
 from vmhost.drivers.container.watch import GAP, Happening, Watch
 from vmhost.drivers.process.feed import Feed
 from vmhost.drivers.process.tasks import Tasks
@@ -91,6 +91,10 @@ class ContainerDriver:
 
     async def close(self, *, remove: bool) -> None:
         if self._site_open is None:
+            if remove:
+                # Whoever could not open it knows already that no engine answers.
+                with contextlib.suppress(Unavailable):
+                    await sweep(self._context, self._environment)
             return
         self._closing = True
         if self._watch is not None:

@@ -24,7 +24,7 @@ class InstanceNetwork:
 
     def __init__(self, engine: Engine, *, cloud: str, wanted: str | None, proc: Path = Path("/proc")) -> None:
         self._engine = engine
-        self._cloud = cloud
+        self.cloud = cloud
         self._wanted = wanted
         self._proc = proc
         self.name = cloud
@@ -45,17 +45,23 @@ class InstanceNetwork:
             await self._make(networks)
         else:
             self._take(found.id, found.subnets[0])
-        for container in await self._engine.find(f"{labels.JOIN}={self._cloud}"):
+        for container in await self._engine.find(f"{labels.JOIN}={self.cloud}"):
             await self.join(container)
         return found is None
 
+    async def _find(self) -> bool:
+        """Whether this cloud's network is there; another's of the same name is not."""
+        networks = [one for one in await self._engine.networks() if one.labels.get(labels.CLOUD) == self.cloud]
+        self.id = next((one.id for one in networks if one.name == self.name), "")
+        return bool(self.id)
+
     async def _keeps(self, found: Network) -> bool:
         """Whether an existing network serves; one with the wrong range and no guests is removed."""
-        if found.labels.get(labels.CLOUD) != self._cloud:
+        if found.labels.get(labels.CLOUD) != self.cloud:
             raise Conflict(f"a network {found.name} is here that is not this cloud's; choose another name with --cloud")
         if self._wanted is None or parse_network(self._wanted) in found.subnets:
             return bool(found.subnets)
-        if await self._engine.find(f"{labels.CLOUD}={self._cloud}", labels.INSTANCE):
+        if await self._engine.find(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE):
             raise Conflict(f"network {found.name} has guests at {found.subnets[0]}, not {self._wanted}; end them first")
         self.id = found.id
         await self.remove()
@@ -72,7 +78,7 @@ class InstanceNetwork:
                     subnet=str(candidate),
                     pool=str(plan.joiners),
                     gateway=str(plan.gateway),
-                    labels={labels.CLOUD: self._cloud},
+                    labels={labels.CLOUD: self.cloud},
                 )
             except Conflict as error:
                 refusals.append(error.message)
@@ -110,14 +116,16 @@ class InstanceNetwork:
 
     async def remove(self) -> None:
         """Disconnects those who joined and removes the network. Guests must be gone. Gone already: nothing happens."""
-        joined = await self._engine.find(f"{labels.JOIN}={self._cloud}")
+        if not self.id and not await self._find():
+            return
+        joined = await self._engine.find(f"{labels.JOIN}={self.cloud}")
         for container in joined:
             if self.name in container.addresses:
                 with contextlib.suppress(NotFound, Conflict):
-                    await self._engine.disconnect_network(container.id, self.id or self.name)
+                    await self._engine.disconnect_network(container.id, self.id)
         for _ in range(_REMOVE_TRIES):
             try:
-                await self._engine.remove_network(self.id or self.name)
+                await self._engine.remove_network(self.id)
             except NotFound:
                 return
             except Conflict:

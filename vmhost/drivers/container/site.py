@@ -58,24 +58,40 @@ class Site:
         """Lets go; with `remove`, first takes away everything that carries this cloud's label."""
         try:
             if remove:
-                await self._remove_all()
+                await remove_all(self.engine, self.network)
+                await self.hosts.remove()
         finally:
             await self.namespaces.close()
             await self.engine.close()
 
-    async def _remove_all(self) -> None:
-        ours = f"{labels.CLOUD}={self.cloud}"
-        async with asyncio.TaskGroup() as group:
-            for container in await self.guests():
-                group.create_task(self._remove_container(container.id))
-        await self.network.remove()
-        for volume in await self.engine.volumes(ours):
-            await self.engine.remove_volume(volume)
-        await self.hosts.remove()
 
-    async def _remove_container(self, container_id: str) -> None:
-        with contextlib.suppress(NotFound):
-            await self.engine.remove(container_id)
+async def remove_all(engine: Engine, network: InstanceNetwork) -> None:
+    """Takes away every container, network and volume that carries the cloud's label."""
+    ours = f"{labels.CLOUD}={network.cloud}"
+    async with asyncio.TaskGroup() as group:
+        for container in await engine.find(ours):
+            if container.labels.get(labels.ROLE) != labels.HELPER:
+                group.create_task(_remove_container(engine, container.id))
+    await network.remove()
+    for volume in await engine.volumes(ours):
+        await engine.remove_volume(volume)
+
+
+async def _remove_container(engine: Engine, container_id: str) -> None:
+    with contextlib.suppress(NotFound):
+        await engine.remove(container_id)
+
+
+async def sweep(context: DriverContext, environment: Mapping[str, str]) -> None:
+    """Removes all of the cloud from the engine, also where guests could not be made: that takes no rights.
+
+    Raises Unavailable when no engine answers."""
+    engine = await Engine.connect(find_engines(environment, Path.home()))
+    try:
+        await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None))
+        await remove_helper(engine, context.cloud)
+    finally:
+        await engine.close()
 
 
 async def open_site(context: DriverContext, environment: Mapping[str, str], *, helper: bool | None) -> Site:

@@ -1,0 +1,181 @@
+"""`docker compose up` as people use it, in a project and a cloud of its own: up, stop, killed, kept; nothing left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from engine_world import docker, left_of, nothing_left
+
+pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).parents[3]
+_READY_S = 60
+_REMOVED_S = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One compose project and the cloud in it."""
+
+    name: str
+    environment: dict[str, str]
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["docker", "compose", "-f", str(ROOT / "compose.yaml"), *arguments]
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            self.command(*arguments), env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, f"compose {' '.join(arguments)}: {done.stderr}"
+        return done.stdout.strip()
+
+    def instances(self) -> set[str]:
+        """The names of the instances that run."""
+        return set(docker("ps", "--filter", f"label=glasscloud.cloud={self.name}", "--format", "{{.Names}}").split())
+
+    def search(self) -> dict[str, object]:
+        """A search's answer through the published port; raises OSError while there is none."""
+        where = self.run("port", "server", "8000")
+        with urllib.request.urlopen(f"http://{where}/search?q=hypervisor&format=json", timeout=2) as answer:
+            found: dict[str, object] = json.load(answer)
+        return found
+
+    def answers(self) -> bool:
+        """Whether a search is answered, and whole."""
+        try:
+            found = self.search()
+        except (OSError, AssertionError):
+            return False
+        return bool(found["total"]) and not found["partial"]
+
+    def left(self) -> list[str]:
+        """What is left of the project and its cloud."""
+        label = f"label=com.docker.compose.project={self.name}"
+        found = docker("ps", "-a", "--filter", label, "--format", "container {{.Names}}").splitlines()
+        found += docker("network", "ls", "--filter", label, "--format", "network {{.Name}}").splitlines()
+        found += docker("volume", "ls", "--filter", label, "--format", "volume {{.Name}}").splitlines()
+        return found + left_of(self.name)
+
+
+def until(holds: Callable[[], bool], what: str, *, within_s: float = _READY_S) -> float:
+    """Waits until it holds and gives the seconds that took."""
+    begun = time.monotonic()
+    while not holds():
+        assert time.monotonic() - begun < within_s, f"{what}: not within {within_s:.0f} s"
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    name = f"gct-compose-{os.getpid()}"
+    handed = tmp_path / "var"
+    handed.mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+    settings = {
+        "COMPOSE_PROJECT_NAME": name,
+        "GLASSCLOUD_CLOUD": name,
+        "GLASSCLOUD_VAR": str(handed),
+        "GLASSCLOUD_API_PORT": "0",
+        "GLASSCLOUD_SEARCH_PORT": "0",
+    }
+    one = Project(name=name, environment=os.environ | settings)
+    with nothing_left(name):
+        try:
+            yield one
+            assert one.left() == []
+            assert list(handed.iterdir()) == []
+        finally:
+            subprocess.run(one.command("down", "-v", "-t", "1"), env=one.environment, capture_output=True, check=False)
+
+
+def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
+    up = subprocess.Popen(
+        project.command("up", "--no-build"),
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    printed = ""
+    try:
+        until(project.answers, "a search through the published port")
+        assert len(project.instances()) == 4
+        _no_guest_reaches_the_api(project)
+        until(lambda: "req/s" in project.run("logs", "client"), "the first figures")
+        os.killpg(up.pid, signal.SIGINT)
+        printed, _ = up.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(up.pid, signal.SIGKILL)
+        up.wait()
+    assert "glasscloud is up: 4 instances (t3.nano, containers: they share this engine's kernel) on 2 hosts" in printed
+    for noise in ("Traceback", "Error", "warning"):
+        assert noise not in printed
+    assert project.instances() == set()
+    project.run("down")
+
+
+def _no_guest_reaches_the_api(project: Project) -> None:
+    guest = sorted(project.instances())[0]
+    networks = json.loads(docker("inspect", f"{project.name}-vmhost-1", "-f", "{{json .NetworkSettings.Networks}}"))
+    assert len(networks) == 2
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], 4566), timeout=1)"
+    for network in networks.values():
+        for address in (network["IPAddress"], network["Gateway"]):
+            if not address:
+                continue
+            tried = ["docker", "exec", guest, "python", "-c", connect, address]
+            done = subprocess.run(tried, capture_output=True, timeout=20, check=False)
+            assert done.returncode != 0, f"a guest reaches {address}:4566"
+
+
+def test_stopping_the_platform_removes_its_instances_within_five_seconds(project: Project) -> None:
+    project.run("up", "-d", "--no-build", "vmhost", "server")
+    until(project.answers, "a search")
+    begun = time.monotonic()
+    project.run("stop", "vmhost")
+    assert time.monotonic() - begun < _REMOVED_S
+    assert left_of(project.name) == []
+    project.run("down")
+
+
+def test_a_killed_platform_is_followed_by_one_that_takes_over(project: Project) -> None:
+    project.run("up", "-d", "--no-build", "vmhost", "server")
+    until(project.answers, "a search")
+    docker("kill", f"{project.name}-vmhost-1")
+    assert project.answers()
+    assert len(project.instances()) == 4
+    project.run("up", "-d", "--no-build", "vmhost", "server")
+    until(lambda: project.answers() and len(project.instances()) == 4, "a search from four instances again")
+    project.run("down")
+
+
+def test_with_a_state_folder_instances_survive_the_platform(project: Project, tmp_path: Path) -> None:
+    project.environment["GLASSCLOUD_STATE"] = str(tmp_path / "kept")
+    project.run("up", "-d", "--no-build", "vmhost", "server")
+    until(project.answers, "a search")
+    before = project.instances()
+    project.run("stop", "vmhost")
+    assert project.instances() == before
+    project.run("up", "-d", "--no-build", "vmhost")
+    until(project.answers, "a search")
+    assert project.instances() == before
+    project.run("stop", "vmhost")
+    state = ["--state", str(tmp_path / "sweep")]
+    command = [sys.executable, "-m", "vmhost", "--driver", "container", "--cloud", project.name, *state, "--sweep"]
+    subprocess.run(command, cwd=ROOT, timeout=60, check=True)
+    project.run("down")
