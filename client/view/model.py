@@ -15,6 +15,7 @@ from server.api.timing import RequestTrace, parse
 from vmhost.api.views import CloudEvent, InstanceView
 
 NOTES_MAX = 50
+SLOWEST_OF = "slowest of "
 RATES = (0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
@@ -185,7 +186,7 @@ def path_of(state: ViewState, trace: RequestTrace) -> str:
     """A request's way: "3.4 ms = front end 0.5 + slowest of [i-0a12 2.1 | i-0d90 2.9]"."""
     attempts = sorted((each for each in trace.attempts if each.outcome == "won"), key=lambda each: each.shard)
     ways = " | ".join(f"{state.short(each.instance_id)} {each.dur_ms:.1f}{_role(each.hedge)}" for each in attempts)
-    slowest = f" + slowest of [{ways}]" if ways else ""
+    slowest = f" + {SLOWEST_OF}[{ways}]" if ways else ""
     return f"{trace.total_ms:.1f} ms = front end {trace.frontend_ms:.1f}{slowest}"
 
 

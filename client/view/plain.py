@@ -55,10 +55,14 @@ class PlainView:
         """An event of the platform."""
         self._show(on_cloud(self.state, event, time.time()))
 
-    async def run(self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random) -> None:
-        """Prints until cancelled or until `stories` end; kills one machine after `kill_after_s`."""
+    async def run(
+        self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random, figures: bool = True
+    ) -> None:
+        """Prints until cancelled or until `stories` end; kills one machine after `kill_after_s`.
+
+        `figures` wants a load that was started."""
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(self._figures())]
+            helpers = [tasks.create_task(self._figures())] if figures else []
             if kill_after_s is not None:
                 helpers.append(tasks.create_task(self._kill(kill_after_s, rng)))
             async for text in stories:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from client.load.summary import InstanceSummary
+from client.load.summary import InstanceSummary, Latency
 from client.tour.world import shard_of
-from client.view.model import Note, Panel, Tone, ViewState, path_of
-from client.view.text import Line, Span, Style, cells, clean, cut_line, line, padded, spread, width_of, wrap
+from client.view.model import SLOWEST_OF, Note, Panel, Tone, ViewState, path_of
+from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
 from client.view.words import KEYS, WORDS, walls_lines, walls_sentence
 from vmhost.api.views import InstanceView
 
 COLUMNS_MIN, ROWS_MIN = 60, 20
 _SIDE_BY_SIDE_MIN = 72
+_QUERY_MIN = 6
 _STATE_STYLES = {"running": Style.GOOD, "pending": Style.CARE, "stopping": Style.CARE, "shutting-down": Style.CARE}
 _TONE_STYLES = {
     Tone.NEUTRAL: Style.PLAIN,
@@ -121,35 +122,41 @@ def _totals(state: ViewState, columns: int) -> list[Line]:
         return [line(" no requests yet"), line()]
     recent, total = load.recent, load.total
     name, tail = recent.response.tail
-    words = {"p99": "99 of 100 within", "p90": "9 of 10 within"}.get(name, "the slowest took")
-    figures = ""
-    if recent.response.p50 is not None and tail is not None:
-        figures = f"   half within {recent.response.p50:.1f} ms, {words} {tail:.1f} ms"
     failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
-    rate = line(f" {load.rate_per_s:g} requests/s   ", failed, figures)
+    rate = line(f" {load.rate_per_s:g} requests/s   ", failed, "   ")
+    return [(*rate, Span(_latency(recent.response, columns - width_of(rate)))), line(_last(state, columns))]
+
+
+def _latency(latency: Latency, room: int) -> str:
+    name, tail = latency.tail
+    if latency.p50 is None or tail is None:
+        return ""
+    words = {"p99": "99 of 100 within", "p90": "9 of 10 within"}.get(name, "the slowest took")
+    text = f"half within {latency.p50:.1f} ms, {words} {tail:.1f} ms"
+    return text if cells(text) <= room else f"p50 {latency.p50:.1f} ms  {name} {tail:.1f} ms"
+
+
+def _last(state: ViewState, columns: int) -> str:
     if state.last is None:
-        return [rate, line()]
+        return ""
     way = path_of(state, state.last)
-    query = state.last_query
     room = columns - cells(way) - len(' last: "" ')
-    return [rate, line(f' last: "{query}" {way}' if cells(query) <= room or room < 8 else f" last: {way}")]
+    if room >= _QUERY_MIN:
+        return f' last: "{cut(state.last_query, room)}" {way}'
+    return f" last: {way}" if cells(way) + len(" last: ") <= columns else f" last: {way.replace(SLOWEST_OF, '')}"
 
 
 def _middle(state: ViewState, columns: int, room: int) -> list[Line]:
     if state.panel is Panel.WALLS and state.world.snapshot is not None:
-        return _panel(walls_lines(state.world.snapshot, state.why, columns - 2), "any key goes back", room)
+        return _panel(walls_lines(state.world.snapshot, state.why, columns - 2), room)
     if state.panel is Panel.WORDS:
-        words = [each for text in WORDS for each in wrap(text, columns - 2, indent="    ")]
-        return _panel(words, "any key goes back", room)
+        return _panel(WORDS, room)
     lines = [each for note in state.notes for each in _note(note, columns)]
     return lines[-room:] if room else []
 
 
-def _panel(texts: Sequence[str], hint: str, room: int) -> list[Line]:
-    lines = [line(f" {text}") for text in texts]
-    if len(lines) < room:
-        lines.append(line(Span(f" ({hint})", Style.DIM)))
-    return lines[:room]
+def _panel(texts: Sequence[str], room: int) -> list[Line]:
+    return [line(f" {text}") for text in texts[:room]]
 
 
 def _note(note: Note, columns: int) -> list[Line]:
@@ -166,6 +173,8 @@ def clock(at: float) -> str:
 def _bottom(state: ViewState, columns: int) -> list[Line]:
     if state.prompt is not None:
         return [line(Span(" search for: ", Style.BOLD), clean(state.prompt), Span("_", Style.DIM))]
+    if state.panel is not Panel.NONE:
+        return [line(Span(" any key goes back", Style.BOLD))]
     spans: list[Span] = [Span(" ")]
     for key, meaning in KEYS:
         spans += [Span(key, Style.BOLD), Span(f" {meaning}   ")]

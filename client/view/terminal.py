@@ -49,6 +49,7 @@ class Terminal:
         self._on_resize = on_resize
         self._colour = colour
         self._input = sys.stdin.fileno()
+        self._keys = -1
         self._was: list[object] | None = None
         self._shown: list[str] = []
 
@@ -57,15 +58,18 @@ class Terminal:
         """Takes the terminal for as long as the block lasts."""
         loop = asyncio.get_running_loop()
         self._take()
+        self._keys = _open_for_keys(self._input)
         try:
-            loop.add_reader(self._input, self._readable)
+            loop.add_reader(self._keys, self._readable)
             loop.add_signal_handler(signal.SIGWINCH, self._resized)
             loop.add_signal_handler(signal.SIGTSTP, self._paused)
             yield
         finally:
-            loop.remove_reader(self._input)
+            loop.remove_reader(self._keys)
             loop.remove_signal_handler(signal.SIGWINCH)
             loop.remove_signal_handler(signal.SIGTSTP)
+            os.set_blocking(self._keys, True)
+            os.close(self._keys)
             self._give_back()
 
     def size(self) -> tuple[int, int]:
@@ -117,10 +121,15 @@ class Terminal:
         self._on_resize()
 
     def _readable(self) -> None:
-        data = os.read(self._input, _KEYS_MAX_BYTES)
+        try:
+            data = os.read(self._keys, _KEYS_MAX_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
         if not data:
             # The terminal is gone; without this its end would be read for ever.
-            asyncio.get_running_loop().remove_reader(self._input)
+            asyncio.get_running_loop().remove_reader(self._keys)
             self._on_key("q")
             return
         for key in keys_of(data):
@@ -130,3 +139,12 @@ class Terminal:
     def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _open_for_keys(terminal: int) -> int:
+    """The same terminal once more: the loop makes what it reads from non-blocking, and the shell's own must not be."""
+    with contextlib.suppress(OSError):
+        return os.open(os.ttyname(terminal), os.O_RDONLY | os.O_NOCTTY)
+    with contextlib.suppress(OSError):
+        return os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY)
+    return os.dup(terminal)

@@ -15,16 +15,19 @@ KEYS = (
 )
 
 WORDS = (
-    "machine (EC2 says instance): a small computer of its own, as far as its walls hold; w says which do",
-    "host: the big computer that machines share; here two halves of yours stand for two",
-    "shard: a part of all documents; every search asks each shard once",
-    "replica: machines with the same shard; when one dies the other answers",
-    "front end: takes a search, asks a replica of each shard, puts the answers together",
-    "half within 2 ms, 99 of 100 within 6 ms: the usual wait, and that of the unlucky (p50, p99)",
-    "kill: the machine's program ends at once, as in a crash; nobody is told, it must be noticed",
-    "hog: one machine burns all CPU it can get; good walls keep the others fast",
-    "fleet: the order 'keep two of these running', which replaces what dies",
-    "hedge: a second try at another replica because the first is slow; the faster answer counts",
+    "machine (EC2: instance)  a computer of its own, as far as its walls hold (w)",
+    "host                     the big computer that machines share; here two halves",
+    "                         of yours stand for two",
+    "shard                    a part of all documents; a search asks each shard once",
+    "replica                  a machine with the same shard as another; when one",
+    "                         dies, the other answers",
+    "front end                asks a replica of each shard, puts the answers together",
+    "fleet                    the order 'keep two of these running'; replaces the dead",
+    "kill                     the program ends at once; nobody is told, it is noticed",
+    "hog                      burns all CPU it gets; good walls keep the others fast",
+    "hedge                    a second try elsewhere because the first is slow",
+    "half within 2 ms         the usual wait (p50)",
+    "99 of 100 within 6 ms    what the unlucky wait (p99)",
 )
 
 _SAID = {"cpu": "CPU"}
@@ -53,6 +56,9 @@ def walls_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
         f"{what}. Walls: {', '.join(walls[:2])}  (w why)",
         f"{what}: {', '.join(walls[:2])}  (w why)",
         f"{kind}. Walls: {', '.join(walls)}  (w why)",
+        f"{kind}. Walls: {', '.join(walls[:2])}  (w why)",
+        f"{kind.removeprefix('machines are ')}. Walls: {', '.join(walls[:2])} (w why)",
+        f"walls: {', '.join(walls)} (w why)",
     ]
     return cut(clean(next((text for text in variants if cells(text) <= columns), variants[-1])), columns)
 

@@ -1,0 +1,46 @@
+"""`glasscloud watch`: a cloud's story, line by line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "watch"
+HELP = (
+    "wait until a cloud and its search service are healthy, print where they are, then a line for each event; "
+    "with --load also send searches and print what users see every ten seconds"
+)
+EXAMPLES = """\
+  glasscloud watch
+  glasscloud watch --load 20
+  GLASSCLOUD_ACCESS=/state/access.json glasscloud watch --frontend http://server:8000 --load 20
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("--access", type=Path, metavar="FILE", help="the cloud's access file ($GLASSCLOUD_ACCESS)")
+    parser.add_argument("--frontend", metavar="URL", help="the search service ($GLASSCLOUD_FRONTEND)")
+    parser.add_argument("--load", type=float, default=0.0, metavar="RATE", help="searches a second to send (0)")
+    parser.add_argument("--queries", type=Path, metavar="FILE", help="draw them from here (the built index's)")
+    parser.add_argument("--show-search", metavar="URL", help="the search page's address as people reach it")
+    parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address as people reach it")
+    parser.add_argument("--wait", type=float, default=120.0, metavar="S", help="wait at most so long for health (120)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watches until it is told to stop."""
+    from client.load.plan import check_rate
+    from client.view.watching import Watching, watch
+    from vmhost.base.web import run as run_program
+
+    watching = Watching(
+        access=args.access,
+        frontend=args.frontend,
+        rate_per_s=check_rate(args.load),
+        queries=args.queries,
+        shown_search=args.show_search,
+        shown_api=args.show_api,
+        wait_s=args.wait,
+    )
+    return run_program(lambda: watch(watching))

@@ -1,0 +1,143 @@
+"""Watching a cloud that somebody else runs: wait for its health, say where it is, tell its story."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.local.attach import find
+from client.local.places import LocalFacts, state_folder
+from client.tour.session import SearchService, Session, open_session
+from client.tour.world import shard_of
+from client.view.model import ViewState
+from client.view.plain import PlainView
+from vmhost.api.access import ACCESS_VARIABLE, Access
+from vmhost.api.client import CloudClient
+from vmhost.api.views import Snapshot
+from vmhost.base.errors import CloudError, DeadlineExceeded, NotFound
+
+FRONTEND_VARIABLE = "GLASSCLOUD_FRONTEND"
+_PAUSE_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """What to watch. What is not named is taken from the environment, else from the local cloud."""
+
+    access: Path | None
+    frontend: str | None
+    rate_per_s: float
+    queries: Path | None
+    shown_search: str | None
+    """The addresses as people reach them, where those differ from ours."""
+    shown_api: str | None
+    wait_s: float
+
+
+async def watch(watching: Watching) -> int:
+    """Watches until cancelled, which counts as its end. Raises CloudErrors when the cloud does not come."""
+    access, url = await _until_healthy(watching)
+    queries = watching.queries or Path(sys.prefix) / "share" / "glasscloud" / "index" / "queries.json"
+    async with open_session(access, url, queries=queries) as session:
+        snapshot = session.watch.world.snapshot
+        assert snapshot is not None
+        for text in block(
+            snapshot,
+            search=watching.shown_search or url,
+            api=watching.shown_api or access.endpoint,
+            composed=_in_compose(watching),
+        ):
+            _print(text)
+        await _tell(session, url, watching.rate_per_s)
+    return 0
+
+
+async def _tell(session: Session, url: str, rate_per_s: float) -> None:
+    view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print)
+    session.watch.listener = view.on_cloud
+    if rate_per_s:
+        await session.start_load(rate_per_s)
+    await view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=bool(rate_per_s))
+
+
+async def _nothing_more() -> AsyncIterator[str]:
+    """No stories, for ever: nobody supervises this cloud for us."""
+    await asyncio.get_running_loop().create_future()
+    yield ""
+
+
+async def _until_healthy(watching: Watching) -> tuple[Access, str]:
+    """The access and the front end's address once both answer well. Raises the last reason when they do not."""
+    reason: CloudError = NotFound("no cloud is up here; start one with: glasscloud up")
+    try:
+        async with asyncio.timeout(watching.wait_s):
+            while True:
+                try:
+                    return await _healthy(watching)
+                except CloudError as error:
+                    reason = error
+                    if _hopeless(watching, error):
+                        raise
+                await asyncio.sleep(_PAUSE_S)
+    except TimeoutError:
+        raise DeadlineExceeded(f"no healthy cloud within {watching.wait_s:g} s: {reason.message}") from None
+
+
+def _hopeless(watching: Watching, error: CloudError) -> bool:
+    """Whether waiting cannot help: nobody named a cloud that may still come, and none is here."""
+    named = watching.access or watching.frontend or os.environ.get(ACCESS_VARIABLE)
+    return isinstance(error, NotFound) and not named
+
+
+async def _healthy(watching: Watching) -> tuple[Access, str]:
+    local = _local()
+    named = watching.access is not None or ACCESS_VARIABLE in os.environ
+    if not named and local is None:
+        raise NotFound("no cloud is up here; start one with: glasscloud up")
+    access = Access.load(watching.access) if named or local is None else Access.load(Path(local.access), environ={})
+    url = watching.frontend or os.environ.get(FRONTEND_VARIABLE) or (local.search if local else None)
+    if url is None:
+        raise NotFound(f"no search service is named; expected --frontend or the variable {FRONTEND_VARIABLE}")
+    async with CloudClient(access, timeout_s=5.0) as cloud:
+        await cloud.status()
+    service = SearchService(url)
+    try:
+        if not await service.healthy():
+            raise NotFound(f"the search service at {url} is not healthy yet")
+    finally:
+        service.close()
+    return access, url
+
+
+def _local() -> LocalFacts | None:
+    return find(state_folder())
+
+
+def _in_compose(watching: Watching) -> bool:
+    """Whether people stand outside of where we run: then their addresses were given to us."""
+    return watching.shown_search is not None or watching.shown_api is not None
+
+
+def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[str]:
+    """Where the cloud is and what to do with it, in five lines."""
+    serving = [view for view in snapshot.instances if view.state == "running" and shard_of(view) is not None]
+    kind = serving[0].type if serving else "none yet"
+    env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else 'eval "$(glasscloud env)"'
+    stop = "Ctrl-C, then docker compose down: the instances go too" if composed else "glasscloud down"
+    lines = [
+        f"glasscloud is up: {len(serving)} instances ({kind}, {snapshot.stands_for}) on {len(snapshot.hosts)} hosts",
+        f"  search   {search}/search?q=hypervisor",
+        f"  EC2 API  {api}   {env}",
+    ]
+    if snapshot.driver == "container" and serving:
+        lines.append(f"  break it docker kill {snapshot.cloud}-{serving[0].id}")
+    return [*lines, f"  stop     {stop}"]
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)
