@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from vmhost.base.errors import Internal, NoCapacity
+from vmhost.drivers.feed import Feed
 from vmhost.drivers.process import machine, places, table
 from vmhost.drivers.process.console import CONSOLE_BYTES, Console
-from vmhost.drivers.process.feed import Feed
 from vmhost.drivers.process.guests import Guest, find_guests
 from vmhost.drivers.process.programs import Order, clean_environment, exit_code, how_it_ended, launcher_command
 from vmhost.drivers.process.table import CpuMeter, Row
-from vmhost.drivers.process.tasks import Tasks
 from vmhost.drivers.process.walls import Entry
+from vmhost.drivers.tasks import Tasks
 from vmhost.model.guest import Booted, GuestEvent, GuestPhase, GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits

@@ -20,8 +20,8 @@ from vmhost.drivers.container.namespaces import Place
 from vmhost.drivers.container.reading import Container, promised_addresses, read_stats, status
 from vmhost.drivers.container.site import Site, open_site, sweep
 from vmhost.drivers.container.watch import GAP, Happening, Watch
-from vmhost.drivers.process.feed import Feed
-from vmhost.drivers.process.tasks import Tasks
+from vmhost.drivers.feed import Feed
+from vmhost.drivers.tasks import Tasks
 from vmhost.model.guest import (
     Booted,
     Capabilities,

@@ -18,14 +18,14 @@ from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal,
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, url_of
 from vmhost.drivers.base import Capacity, DriverContext
+from vmhost.drivers.feed import Feed
 from vmhost.drivers.process import ending, machine, orphans, places
 from vmhost.drivers.process.choice import choose_wall
-from vmhost.drivers.process.feed import Feed
 from vmhost.drivers.process.guests import Guest, find_guests
 from vmhost.drivers.process.programs import Order, clean_environment, exit_code, start_program
-from vmhost.drivers.process.tasks import Tasks
 from vmhost.drivers.process.walls import Wall
 from vmhost.drivers.process.warden import Warden
+from vmhost.drivers.tasks import Tasks
 from vmhost.model.guest import (
     Booted,
     Capabilities,

@@ -10,7 +10,7 @@ from vmhost.base.errors import Internal
 from vmhost.base.logs import get_logger
 
 T = TypeVar("T")
-_log = get_logger("process")
+_log = get_logger("driver")
 
 
 class Tasks:
@@ -23,7 +23,7 @@ class Tasks:
 
     async def open(self) -> None:
         """Ready to spawn."""
-        self._keeper = asyncio.create_task(self._keep(), name="process driver")
+        self._keeper = asyncio.create_task(self._keep(), name="driver")
         await self._ready.wait()
 
     async def _keep(self) -> None:
