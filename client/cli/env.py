@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the variables."""
-    from client.cli.places import find_access
+    from client.local.meant import find_access
 
     variables = find_access().environment()
     if args.json:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints until it is interrupted."""
-    from client.cli.places import find_search
+    from client.local.meant import find_search
 
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_follow(find_search(args.url), count=args.count, as_json=args.json))

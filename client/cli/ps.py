@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _status() -> Snapshot:
-    from client.cli.places import find_access
+    from client.local.meant import find_access
     from vmhost.api.client import CloudClient
 
     async with CloudClient(find_access(), timeout_s=_DEADLINE_S) as cloud:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the summary."""
-    from client.cli.places import find_access, local_cloud
+    from client.local.meant import find_access, local_cloud
 
     snapshot, facts = asyncio.run(_status()), local_cloud()
     if args.json:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _status() -> Snapshot:
-    from client.cli.places import find_access
+    from client.local.meant import find_access
     from vmhost.api.client import CloudClient
 
     async with CloudClient(find_access(), timeout_s=_DEADLINE_S) as cloud:

@@ -121,7 +121,6 @@ def _totals(state: ViewState, columns: int) -> list[Line]:
     if load is None:
         return [line(" no requests yet"), line()]
     recent, total = load.recent, load.total
-    name, tail = recent.response.tail
     failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
     rate = line(f" {load.rate_per_s:g} requests/s   ", failed, "   ")
     return [(*rate, Span(_latency(recent.response, columns - width_of(rate)))), line(_last(state, columns))]

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.local.attach import find
-from client.local.places import LocalFacts, state_folder
+from client.local.meant import NOT_UP, find_access, find_search
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
 from client.view.model import ViewState
@@ -21,7 +20,6 @@ from vmhost.api.client import CloudClient
 from vmhost.api.views import Snapshot
 from vmhost.base.errors import CloudError, DeadlineExceeded, NotFound
 
-FRONTEND_VARIABLE = "GLASSCLOUD_FRONTEND"
 _PAUSE_S = 0.2
 
 
@@ -73,7 +71,7 @@ async def _nothing_more() -> AsyncIterator[str]:
 
 async def _until_healthy(watching: Watching) -> tuple[Access, str]:
     """The access and the front end's address once both answer well. Raises the last reason when they do not."""
-    reason: CloudError = NotFound("no cloud is up here; start one with: glasscloud up")
+    reason: CloudError = NotFound(NOT_UP)
     try:
         async with asyncio.timeout(watching.wait_s):
             while True:
@@ -95,14 +93,7 @@ def _hopeless(watching: Watching, error: CloudError) -> bool:
 
 
 async def _healthy(watching: Watching) -> tuple[Access, str]:
-    local = _local()
-    named = watching.access is not None or ACCESS_VARIABLE in os.environ
-    if not named and local is None:
-        raise NotFound("no cloud is up here; start one with: glasscloud up")
-    access = Access.load(watching.access) if named or local is None else Access.load(Path(local.access), environ={})
-    url = watching.frontend or os.environ.get(FRONTEND_VARIABLE) or (local.search if local else None)
-    if url is None:
-        raise NotFound(f"no search service is named; expected --frontend or the variable {FRONTEND_VARIABLE}")
+    access, url = find_access(watching.access), find_search(watching.frontend)
     async with CloudClient(access, timeout_s=5.0) as cloud:
         await cloud.status()
     service = SearchService(url)
@@ -112,10 +103,6 @@ async def _healthy(watching: Watching) -> tuple[Access, str]:
     finally:
         service.close()
     return access, url
-
-
-def _local() -> LocalFacts | None:
-    return find(state_folder())
 
 
 def _in_compose(watching: Watching) -> bool:

@@ -10,7 +10,7 @@ from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.base.errors import NotFound
 
-SEARCH_VARIABLE = "GLASSCLOUD_FRONTEND"
+FRONTEND_VARIABLE = "GLASSCLOUD_FRONTEND"
 """Environment variable: the search service's URL, where no local cloud tells it."""
 NOT_UP = "no cloud is up here; start one with: glasscloud up"
 
@@ -32,7 +32,7 @@ def find_access(path: Path | None = None) -> Access:
 
 def find_search(url: str | None = None) -> str:
     """The search service's URL that is meant. Raises NotFound."""
-    named = url or os.environ.get(SEARCH_VARIABLE)
+    named = url or os.environ.get(FRONTEND_VARIABLE)
     if named:
         return named
     facts = local_cloud()
