@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from server.api.timing import make_traceparent, parse_traceparent, render
+from server.api.timing import parse_traceparent
 from server.frontend.asked import read_search, wants_json
 from server.frontend.fanout import Fanout
 from server.frontend.observe import Observer
@@ -83,7 +83,7 @@ class FrontEnd:
         self._rng = rng
         self._starting = starting
         self._now = monotonic
-        self._search = Search(fanout, observer, deadline_s=settings.deadline_s, monotonic=monotonic)
+        self._search = Search(fanout, observer, deadline_s=settings.deadline_s, monotonic=monotonic, wall=observer.wall)
         # Reading a query string is pure, and most queries are asked again and again.
         self._read_search = functools.lru_cache(_REMEMBERED_QUERIES)(read_search)
 
@@ -221,8 +221,7 @@ def _json_wanted(request: web.Request, by_name: bool | None) -> bool:
 
 def _story(answer: Answer) -> tuple[tuple[str, str], ...]:
     """The headers that tell the answer's way."""
-    traceparent = make_traceparent(answer.trace.trace_id, answer.span_id)
-    return (("Server-Timing", render(answer.trace)), ("traceparent", traceparent))
+    return (("Server-Timing", answer.server_timing), ("traceparent", answer.traceparent))
 
 
 def status_of(settings: Settings, fanout: Fanout, observer: Observer, starting: tuple[Machine, ...]) -> dict[str, Any]:

@@ -145,9 +145,14 @@ class Exchange:
                 self._wait(leg, now)
         self._arm(now)
 
-    def attempts(self, arrived: float) -> tuple[Attempt, ...]:
-        """What happened until the end, as a trace tells it; starts count from `arrived`."""
-        return tuple([self._attempt(each, arrived) for each in self.tries])
+    def take_attempts(self, arrived: float) -> tuple[Attempt, ...]:
+        """What happened until the end, as a trace tells it; starts count from `arrived`. To be asked once.
+
+        Attempts that have ended are let go: they and their exchange refer to each other, and such rings are freed late
+        and dearly."""
+        attempts = tuple([self._attempt(each, arrived) for each in self.tries])
+        self.tries = [each for each in self.tries if not each.ended]
+        return attempts
 
     def abandon(self) -> None:
         """Nobody waits any more: what is in flight ends now."""

@@ -123,7 +123,7 @@ class Fanout:
             raise
         return Gathered(
             answers=[leg.answer for leg in exchange.legs],
-            attempts=exchange.attempts(exchange.started if arrived is None else arrived),
+            attempts=exchange.take_attempts(exchange.started if arrived is None else arrived),
             waited_ms=(exchange.ended - exchange.started) * 1000,
         )
 

