@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.machinery
-import importlib.util
 import inspect
 import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 from server.api.results import Document
@@ -22,18 +21,11 @@ _SELF = re.compile(r"\(\$(module|self|type)(, /)?(, )?")
 
 def compiled_modules() -> list[str]:
     """The names of the standard library's compiled modules here, sorted."""
-    names = [name for name in sys.stdlib_module_names if not name.startswith(_SKIPPED)]
-    return sorted(name for name in names if _is_compiled(name))
-
-
-def _is_compiled(name: str) -> bool:
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return False
-    return spec is not None and (
-        spec.origin == "built-in" or (spec.origin or "").endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
-    )
+    # The usual finders are not asked: packages may have put finders of their own before them, which import at length.
+    folders = [path for path in map(Path, sys.path) if path.name == "lib-dynload" and path.is_dir()]
+    files = {file.name.partition(".")[0] for folder in folders for file in folder.iterdir()}
+    names = sys.stdlib_module_names & {*sys.builtin_module_names, *files}
+    return sorted(name for name in names if not name.startswith(_SKIPPED))
 
 
 def builtin_documents(names: Iterable[str]) -> Iterator[Document]:

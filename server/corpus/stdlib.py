@@ -51,11 +51,12 @@ def _package(name: str, folder: Path) -> Iterator[SourceFile]:
 
 def stdlib_documents(workers: Executor, files: Sequence[SourceFile], compiled: Sequence[str]) -> list[Document]:
     """What these modules and the language's topics say, sorted by id; each name once. The workers parse the sources."""
-    parsed = list(workers.map(_parse, [files[start::_BATCHES] for start in range(_BATCHES)]))
+    parsing = workers.map(_parse, [files[start::_BATCHES] for start in range(_BATCHES)])
+    asked = [*builtin_documents(compiled), *topic_documents()]
+    parsed = list(parsing)
     handed_on = {origin: public for _, found in parsed for origin, public in found.items()}
     documents = [_renamed(document, handed_on) for found, _ in parsed for document in found]
-    documents += builtin_documents(compiled)
-    documents += topic_documents()
+    documents += asked
     unique: dict[str, Document] = {}
     for document in sorted(documents, key=lambda each: (each.id, -len(each.body), each.body)):
         unique.setdefault(document.id, document)
