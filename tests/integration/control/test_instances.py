@@ -11,7 +11,7 @@ from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound
 from vmhost.control.cloud import CloudSettings
 from vmhost.control.requests import LaunchRequest, TemplateRequest
 from vmhost.drivers.fake import FakeDriver, FakeSettings
-from vmhost.model.guest import Death, GuestSpec
+from vmhost.model.guest import Death, GuestSpec, GuestStatus
 from vmhost.model.instance import InstanceState, Wanted
 
 
@@ -91,6 +91,31 @@ async def test_terminate_breaks_off_a_slow_boot(world: World) -> None:
         await cloud.terminate([one.id])
         await until(in_state(cloud, one.id, InstanceState.TERMINATED), within_s=1)
         assert world.machines.guests == {}
+
+
+async def test_a_measurement_that_is_broken_off_is_not_taken_for_an_answer(world: World) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeDriver):
+        async def inspect(self, instance_id: str) -> GuestStatus | None:
+            if not answer.is_set():
+                asked.set()
+                await answer.wait()
+            return await super().inspect(instance_id)
+
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        world.driver.__class__ = Slow
+        world.driver.gap()
+        world.machines.guests[one.id].running = False
+        await asked.wait()
+        world.machines.guests[one.id].running = True
+        await cloud.stop([one.id])
+        await asyncio.sleep(0.01)
+        assert cloud.instance(one.id).state is InstanceState.STOPPING
+        answer.set()
+        await until(in_state(cloud, one.id, InstanceState.STOPPED))
+        assert not world.machines.guests[one.id].running
 
 
 async def test_a_forced_stop_gives_no_grace(world: World) -> None:
@@ -223,6 +248,8 @@ async def test_launches_with_the_same_key_are_spread_however_full_the_hosts_are(
             await launch(cloud, host_id="host-a")
         first, second = await launch(cloud, spread_key="db"), await launch(cloud, spread_key="db")
         assert [first.host_id, second.host_id] == ["host-b", "host-a"]
+        pair = await cloud.run_instances(LaunchRequest(image_id=IMAGE, min_count=2, max_count=2, spread_key="web"))
+        assert [one.host_id for one in pair] == ["host-b", "host-a"]
 
 
 async def test_overcommit_promises_more_and_says_so(world: World) -> None:
