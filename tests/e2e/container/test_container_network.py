@@ -1,0 +1,63 @@
+"""The instance network: ranges that are asked for, names that are taken, and a cloud swept without opening it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from container_guest import Guest
+from engine_world import docker, left_of, world
+
+from vmhost.base.errors import Conflict, InvalidInput
+from vmhost.drivers.container.driver import ContainerDriver
+
+pytestmark = pytest.mark.engine
+
+
+async def test_a_wanted_range_is_used_and_may_change_while_there_are_no_guests(tmp_path: Path) -> None:
+    async with world("range", tmp_path) as one:
+        for wanted in ("10.199.0.0/24", "10.199.1.0/24"):
+            driver = ContainerDriver(replace(one.context, network_cidr=wanted))
+            await driver.open()
+            async with Guest(cloud=one, driver=driver, id="i-01") as guest:
+                assert guest.booted.address == wanted.replace(".0/24", ".4")
+            await driver.close(remove=False)
+        driver = ContainerDriver(replace(one.context, network_cidr="10.199.1.0/24"))
+        await driver.open()
+        await Guest(cloud=one, driver=driver, id="i-02").__aenter__()
+        other = ContainerDriver(replace(one.context, network_cidr="10.199.2.0/24"))
+        with pytest.raises(Conflict, match="has guests"):
+            await other.open()
+        await driver.close(remove=True)
+
+
+async def test_a_range_in_use_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    async with world("overlap", tmp_path) as one:
+        taken = docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}")
+        with pytest.raises(InvalidInput, match="overlaps"):
+            await ContainerDriver(replace(one.context, network_cidr=taken)).open()
+
+
+async def test_a_network_of_the_same_name_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    async with world("foreign", tmp_path) as one:
+        docker("network", "create", "--internal", one.cloud)
+        try:
+            driver = one.driver()
+            with pytest.raises(Conflict, match="--cloud"):
+                await driver.open()
+            await driver.close(remove=True)
+            assert docker("network", "inspect", one.cloud, "-f", "{{.Name}}") == one.cloud
+        finally:
+            docker("network", "rm", one.cloud)
+
+
+async def test_a_cloud_can_be_swept_by_a_driver_that_never_opened(tmp_path: Path) -> None:
+    async with world("sweep", tmp_path) as one:
+        driver = one.driver()
+        await driver.open()
+        await Guest(cloud=one, driver=driver, id="i-01").__aenter__()
+        await driver.close(remove=False)
+        assert left_of(one.cloud)
+        await one.driver().close(remove=True)
+        assert left_of(one.cloud) == []
