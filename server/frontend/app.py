@@ -173,11 +173,11 @@ class FrontEnd:
         headers = request.headers
         trace_id = parse_traceparent(headers.get("traceparent", ""))
         return Asker(
-            arrived=arrived,
-            trace_id=trace_id or f"{self._rng.getrandbits(128) or 1:032x}",
-            span_id=f"{self._rng.getrandbits(64) or 1:016x}",
-            agent=headers.get("User-Agent", ""),
-            person=trace_id is None,
+            arrived,
+            trace_id or f"{self._rng.getrandbits(128) or 1:032x}",
+            f"{self._rng.getrandbits(64) or 1:016x}",
+            headers.get("User-Agent", ""),
+            trace_id is None,
         )
 
     def _busy(self, request: web.Request) -> web.Response:

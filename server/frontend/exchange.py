@@ -95,15 +95,15 @@ class Try(Flight):
 
 
 class Exchange:
-    """Asks each shard once, with one deadline for all. `finished` is called when every leg is settled."""
+    """Asks each shard once, with one deadline for all. `settled` has a result once every leg is settled."""
 
     __slots__ = (
         "_clock",
         "_deadline",
-        "_finish",
         "_head",
         "_open",
         "_read",
+        "_settled",
         "_tail",
         "_timer",
         "ended",
@@ -119,13 +119,13 @@ class Exchange:
         request: tuple[bytes, bytes],
         deadline_s: float,
         read: Read,
-        finish: Callable[[], None],
+        settled: asyncio.Future[None],
     ) -> None:
         """`request` is what stands before and after the digits of X-Deadline-Ms."""
         self._clock = clock
         self._head, self._tail = request
         self._read = read
-        self._finish = finish
+        self._settled = settled
         self._timer: asyncio.TimerHandle | None = None
         self.started = now = clock.now()
         self.ended = 0.0
@@ -306,7 +306,8 @@ class Exchange:
         if any(leg.flying for leg in self.legs):
             # Whoever lost may still answer on a connection that stays good; but not for ever.
             self._timer = self._clock.call_later(self._deadline - now, self._tick)
-        self._finish()
+        if not self._settled.done():
+            self._settled.set_result(None)
 
     def _abort_flying(self) -> None:
         for attempt in self.tries:

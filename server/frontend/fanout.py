@@ -20,7 +20,7 @@ _RESCUE_BURST = 50.0
 _QUANTILES = (0.5, 0.95, 0.99)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Gathered:
     """What the shards said to one request. Nobody changes it."""
 
@@ -32,7 +32,9 @@ class Gathered:
 
 
 class Fanout:
-    """Asks shards, each through its least loaded replica. `spawn` starts tasks that open connections."""
+    """Asks shards, each through its least loaded replica. To be made inside the event loop.
+
+    `spawn` starts tasks that open connections."""
 
     def __init__(
         self,
@@ -43,7 +45,8 @@ class Fanout:
         monotonic: Callable[[], float],
         hedge_share: float = SHARE,
     ) -> None:
-        self._monotonic = monotonic
+        self._loop = asyncio.get_running_loop()
+        self._timing = Timing(now=monotonic, call_later=self._loop.call_later)
         self._spawn = spawn
         self._replicas: dict[str, Replica] = {}
         self.shards = [
@@ -105,26 +108,18 @@ class Fanout:
 
         `arrived` is the monotonic time from which attempts' starts count, default now. Returns when each shard has
         answered or the deadline has passed; never raises for what leaves do."""
-        loop = asyncio.get_running_loop()
-        settled: asyncio.Future[None] = loop.create_future()
-
-        def finish() -> None:
-            if not settled.done():
-                settled.set_result(None)
-
+        settled: asyncio.Future[None] = self._loop.create_future()
         asked = self.shards if shards is None else [self.shards[number] for number in shards]
-        exchange = Exchange(
-            Timing(now=self._monotonic, call_later=loop.call_later), asked, request, deadline_s, read, finish
-        )
+        exchange = Exchange(self._timing, asked, request, deadline_s, read, settled)
         try:
             await settled
         except asyncio.CancelledError:
             exchange.abandon()
             raise
         return Gathered(
-            answers=[leg.answer for leg in exchange.legs],
-            attempts=exchange.take_attempts(exchange.started if arrived is None else arrived),
-            waited_ms=(exchange.ended - exchange.started) * 1000,
+            [leg.answer for leg in exchange.legs],
+            exchange.take_attempts(exchange.started if arrived is None else arrived),
+            (exchange.ended - exchange.started) * 1000,
         )
 
     def instances(self, now: float) -> tuple[InstanceCounters, ...]:

@@ -55,7 +55,7 @@ def _read_lines(summary: bytes, body: bytes) -> Found:
         raise ValueError("a search answer has a total, and hits on lines of their own")
     if lines:
         lines[-1] += b","
-    return Found(total=int(total), hits=list(zip(map(float, scores.split()), lines, strict=True)))
+    return Found(int(total), list(zip(map(float, scores.split()), lines, strict=True)))
 
 
 def _read_json(body: bytes) -> Found:

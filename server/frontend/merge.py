@@ -11,7 +11,7 @@ Hit = tuple[float, bytes]
 _score = itemgetter(0)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Found:
     """What one shard found. Nobody changes it."""
 
@@ -19,7 +19,7 @@ class Found:
     hits: list[Hit]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Merged:
     """The best hits of those shards that answered. Nobody changes it."""
 
@@ -44,4 +44,4 @@ def merge(answers: Sequence[Found | None], *, count: int, offset: int = 0) -> Me
             total += answer.total
             hits += answer.hits
     hits.sort(key=_score, reverse=True)
-    return Merged(total=total, hits=hits[offset : offset + count], partial=partial)
+    return Merged(total, hits[offset : offset + count], partial)

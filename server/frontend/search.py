@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from server.frontend.observe import Observer, Seen
 from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unavailable
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Asker:
     """Who asks, and where the request stands in a larger story. Nobody changes it."""
 
@@ -84,9 +84,9 @@ class Search:
         missing = NotFound(f"there is no document {document_id!r}; expected the address of a search result")
         return self._answer(asker, gathered, document_id, b"", _trouble(gathered) or missing)
 
-    async def _ask(self, target: bytes, read: Read, asker: Asker, shards: Sequence[int] | None = None) -> Gathered:
+    def _ask(self, target: bytes, read: Read, asker: Asker, shards: Sequence[int] | None = None) -> Awaitable[Gathered]:
         request = leafwire.request(target, make_traceparent(asker.trace_id, asker.span_id))
-        return await self._fanout.ask(request, read, deadline_s=self._deadline_s, arrived=asker.arrived, shards=shards)
+        return self._fanout.ask(request, read, deadline_s=self._deadline_s, arrived=asker.arrived, shards=shards)
 
     def _answer(self, asker: Asker, gathered: Gathered, query: str, body: bytes, error: CloudError | None) -> Answer:
         total_ms = (self._monotonic() - asker.arrived) * 1000
