@@ -52,7 +52,7 @@ def judge_kill(
 
 
 def kill_account(*, seen_s: float | None, replaced_s: float | None, lost: int, requests: int) -> str:
-    """A kill's figures in words: "seen 0.08 s, replaced 0.90 s, 0 of 412 requests lost"."""
+    """A kill's figures in words: "seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost"."""
     seen = "not seen" if seen_s is None else f"seen {_seconds(seen_s)}"
     replaced = "not replaced" if replaced_s is None else f"replaced {_seconds(replaced_s)}"
     return f"{seen}, {replaced}, {lost} of {_requests(requests)} lost"
@@ -121,7 +121,7 @@ def _affected(instance: InstanceSummary, before: InstanceSummary | None) -> bool
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+    return f"{seconds:.2f} s" if seconds < 0.1 else f"{seconds:.1f} s"
 
 
 def _requests(count: int) -> str:

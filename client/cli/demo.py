@@ -64,16 +64,22 @@ async def _tour(plan: LocalPlan, args: argparse.Namespace) -> int:
 
 async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.local.attach import own_cloud, sweep_abandoned_demos
+    from client.tour.leftovers import Program, programs_below, still_there
     from client.view.live import show_live
     from client.view.plain import show_plain
     from client.view.terminal import is_terminal
 
     show = show_live if is_terminal() else show_plain
     await sweep_abandoned_demos()
-    async with own_cloud(plan, say) as supervisor:
-        try:
-            await show(supervisor.facts, supervisor.stories(), random.Random(args.seed))
-        finally:
-            say("removing everything")
-    say("nothing is left")
+    programs: dict[int, Program] = {}
+    try:
+        async with own_cloud(plan, say) as supervisor:
+            try:
+                await show(supervisor.facts, supervisor.stories(), random.Random(args.seed))
+            finally:
+                say("removing everything")
+                programs = programs_below(supervisor.facts.supervisor)
+    finally:
+        if programs:
+            say("\n".join(f"left behind: {each}" for each in still_there(programs)) or "nothing is left")
     return 0

@@ -15,7 +15,6 @@ from server.api.timing import RequestTrace, parse
 from vmhost.api.views import CloudEvent, InstanceView
 
 NOTES_MAX = 50
-SLOWEST_OF = "slowest of "
 RATES = (0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
@@ -182,12 +181,13 @@ def on_found(state: ViewState, found: Found, now: float) -> ViewState:
     return noted(state, Note(at=now, text=f"  its way: {path_of(state, found.trace)}"))
 
 
-def path_of(state: ViewState, trace: RequestTrace) -> str:
-    """A request's way: "3.4 ms = front end 0.5 + slowest of [i-0a12 2.1 | i-0d90 2.9]"."""
+def path_of(state: ViewState, trace: RequestTrace, *, brief: bool = False) -> str:
+    """A request's way: "3.4 ms = front end 0.5 + slower of [i-0a12 2.1 | i-0d90 2.9]"."""
     attempts = sorted((each for each in trace.attempts if each.outcome == "won"), key=lambda each: each.shard)
     ways = " | ".join(f"{state.short(each.instance_id)} {each.dur_ms:.1f}{_role(each.hedge)}" for each in attempts)
-    slowest = f" + {SLOWEST_OF}[{ways}]" if ways else ""
-    return f"{trace.total_ms:.1f} ms = front end {trace.frontend_ms:.1f}{slowest}"
+    which = "" if brief or len(attempts) < 2 else "slower of " if len(attempts) == 2 else "slowest of "
+    leaves = f" + {which}[{ways}]" if ways else ""
+    return f"{trace.total_ms:.1f} ms = front end {trace.frontend_ms:.1f}{leaves}"
 
 
 def _role(hedge: bool) -> str:
@@ -203,4 +203,4 @@ def next_rate(rate: float, step: int) -> float:
 
 def seconds(value: float) -> str:
     """Seconds as people read them."""
-    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
+    return f"{value:.2f} s" if value < 0.1 else f"{value:.1f} s"

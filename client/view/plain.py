@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from client.load.summary import Snapshot as LoadSnapshot
@@ -76,7 +77,8 @@ class PlainView:
         self.state = state
         for note in state.notes:
             if note not in before and not note.text.endswith("…"):
-                self._print(note_line(note))
+                # The line's own time: a note that was completed keeps the time of its beginning.
+                self._print(note_line(replace(note, at=time.time())))
 
     async def _figures(self) -> None:
         last_s = 0.0

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from client.load.summary import InstanceSummary, Latency
 from client.tour.world import shard_of
-from client.view.model import SLOWEST_OF, Note, Panel, Tone, ViewState, path_of
+from client.view.model import Note, Panel, Tone, ViewState, path_of
 from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
 from client.view.words import KEYS, WORDS, walls_lines, walls_sentence
 from vmhost.api.views import InstanceView
@@ -142,7 +142,7 @@ def _last(state: ViewState, columns: int) -> str:
     room = columns - cells(way) - len(' last: "" ')
     if room >= _QUERY_MIN:
         return f' last: "{cut(state.last_query, room)}" {way}'
-    return f" last: {way}" if cells(way) + len(" last: ") <= columns else f" last: {way.replace(SLOWEST_OF, '')}"
+    return f" last: {path_of(state, state.last, brief=cells(way) + len(' last: ') > columns)}"
 
 
 def _middle(state: ViewState, columns: int, room: int) -> list[Line]:

@@ -54,7 +54,7 @@ def walls_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
     variants = [
         f"{what}. Walls: {', '.join(walls)}  (w why)",
         f"{what}. Walls: {', '.join(walls[:2])}  (w why)",
-        f"{what}: {', '.join(walls[:2])}  (w why)",
+        f"{what.removeprefix('machines are ')}. Walls: {', '.join(walls[:2])}  (w why)",
         f"{kind}. Walls: {', '.join(walls)}  (w why)",
         f"{kind}. Walls: {', '.join(walls[:2])}  (w why)",
         f"{kind.removeprefix('machines are ')}. Walls: {', '.join(walls[:2])} (w why)",

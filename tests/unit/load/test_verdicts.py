@@ -57,7 +57,7 @@ def test_a_hog_is_judged_by_the_others_alone() -> None:
 @pytest.mark.parametrize(
     ("seen", "replaced", "lost", "held", "sentence"),
     [
-        (0.08, 0.9, 0, True, "i-0a12 killed: seen 0.08 s, replaced 0.90 s, 0 of 412 requests lost"),
+        (0.08, 0.9, 0, True, "i-0a12 killed: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost"),
         (0.08, 2.25, 1, False, "i-0a12 killed: seen 0.08 s, replaced 2.2 s, 1 of 412 requests lost"),
         (None, None, 0, False, "i-0a12 killed: not seen, not replaced, 0 of 412 requests lost"),
     ],

@@ -1,0 +1,202 @@
+"""The live screen as people see it: exact pictures, and what holds at every size."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from client_builders import IDS, cloud, instance, load, summary, world
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.tour.results import HogPlan, HogResult, KillProgress, KillResult, Stage
+from client.verdicts import judge_hog, judge_kill
+from client.view.model import (
+    Note,
+    Panel,
+    ViewState,
+    next_rate,
+    noted,
+    on_cloud,
+    on_hog,
+    on_hogged,
+    on_kill,
+    on_killed,
+    on_load,
+)
+from client.view.screen import render
+from client.view.text import cells, painted, plain, width_of
+
+NOON = time.mktime((2026, 11, 23, 14, 2, 11, 0, 0, -1))
+WHY = "machines are plain processes: no Docker engine found. Containers instead: start a Docker engine"
+
+
+def shown(state: ViewState, columns: int = 80, rows: int = 24) -> list[str]:
+    return [plain(each) for each in render(state, columns, rows)]
+
+
+def running(**changes: object) -> ViewState:
+    state = ViewState(search_url="http://127.0.0.1:8000", why=WHY, world=world())
+    return replace(on_load(state, load()), **changes)  # type: ignore[arg-type]
+
+
+def killed(state: ViewState) -> ViewState:
+    window = summary(requests=412)
+    judgement = judge_kill(instance_id=IDS[0], seen_s=0.08, replaced_s=0.9, lost=0, requests=412)
+    result = KillResult(
+        instance_id=IDS[0], replacement_id=IDS[1], seen_s=0.08, replaced_s=0.9, window=window, judgement=judgement
+    )
+    return on_killed(state, result, NOON)
+
+
+def test_the_first_screen_tells_what_there_is_and_what_to_press() -> None:
+    lines = shown(killed(running()))
+    assert lines[:9] == [
+        "glasscloud: 4 machines answer one search box           Ctrl-C removes everything",
+        "  search  http://127.0.0.1:8000/search?q=hypervisor                 (o opens it)",
+        "  plain processes: no Docker engine found. Walls: crash yes, CPU no  (w why)",
+        " host-a                                  host-b",
+        " i-00a1 shard 0 running   10/s 2.1ms     i-00c7 shard 0 running   10/s 2.0ms",
+        " i-00b3 shard 1 running   10/s 2.2ms     i-00d9 shard 1 running   10/s 2.1ms",
+        " 20 requests/s   failed 0   half within 2.1 ms, 9 of 10 within 2.2 ms",
+        ' last: "hypervisor" 3.4 ms = front end 0.5 + slower of [i-00a1 2.1 | i-00d9 2.9]',
+        " 14:02:11 you killed i-00a1: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost",
+    ]
+    assert lines[-1] == " k kill   h hog one machine   + - load   s search   ? words   q quit"
+    assert len(lines) == 24
+
+
+@given(st.integers(60, 200), st.integers(20, 60), st.sampled_from(list(Panel)), st.booleans(), st.text(max_size=90))
+def test_every_size_gets_exactly_its_lines_and_none_is_too_long(
+    columns: int, rows: int, panel: Panel, typing: bool, query: str
+) -> None:
+    state = killed(on_load(running(panel=panel, prompt=query if typing else None), load(query=query)))
+    lines = render(state, columns, rows)
+    assert len(lines) == rows
+    assert all(width_of(each) <= columns for each in lines)
+    assert shown(state, columns, rows)[-1].strip()
+
+
+def test_a_narrow_terminal_shows_hosts_below_each_other_and_keeps_what_matters() -> None:
+    lines = shown(killed(running()), 60, 20)
+    assert [text for text in lines if text.startswith(" host-")] == [" host-a", " host-b"]
+    assert " 20 requests/s   failed 0   p50 2.1 ms  p90 2.2 ms" in lines
+    assert " last: 3.4 ms = front end 0.5 + [i-00a1 2.1 | i-00d9 2.9]" in lines
+    assert "k kill" in lines[-1]
+    assert all(cells(text) <= 60 for text in lines)
+
+
+def test_more_machines_than_rows_are_counted_not_lost() -> None:
+    many = tuple(instance(number % 4, own_id=f"i-0{number:016x}") for number in range(60))
+    lines = shown(running(world=world(*many)))
+    assert any("more" in text for text in lines)
+    assert "k kill" in lines[-1]
+
+
+def test_walls_say_which_hold_and_why_not_and_how_to_get_others() -> None:
+    text = "\n".join(shown(running(panel=Panel.WALLS)))
+    assert "holds  crash: one that dies takes no other along" in text
+    assert "open   CPU: processes share the host's cores" in text
+    assert "Containers instead: start a Docker engine" in text
+    assert "any key goes back" in text
+
+
+def test_words_fit_the_usual_screen() -> None:
+    text = "\n".join(shown(running(panel=Panel.WORDS)))
+    assert "p99" in text
+    assert "hedge" in text
+
+
+def test_what_strangers_search_for_cannot_steer_the_terminal() -> None:
+    state = running(last_query="x")
+    state = on_load(state, load(query="\x1b[2J\x1b]0;title\x07"))
+    text = "\n".join(painted(each, colour=True) for each in render(state, 120, 24))
+    assert "\x1b[2J" not in text
+    assert "\x07" not in text
+
+
+def test_colour_is_used_only_where_it_is_wanted() -> None:
+    lines = render(running(), 80, 24)
+    assert "\x1b[" not in "".join(painted(each, colour=False) for each in lines)
+    assert "\x1b[" in "".join(painted(each, colour=True) for each in lines)
+
+
+def test_a_kill_is_told_as_it_goes_in_one_line() -> None:
+    state = on_kill(running(), KillProgress(victim=instance(0)), NOON)
+    assert state.notes[-1].text == "you killed i-00a1 …"
+    state = on_kill(state, KillProgress(victim=instance(0), seen_s=0.08), NOON + 1)
+    assert state.notes[-1].text == "you killed i-00a1: seen 0.08 s …"
+    state = killed(state)
+    assert [note.text for note in state.notes] == [
+        "you killed i-00a1: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost"
+    ]
+    assert state.notes[0].at == NOON
+
+
+def test_our_own_victims_death_is_not_told_twice_but_others_deaths_are_told() -> None:
+    state = on_kill(running(), KillProgress(victim=instance(0)), NOON)
+    state = on_cloud(state, instance(0, state="stopped", generation=2), NOON)
+    assert len(state.notes) == 1
+    state = on_cloud(state, instance(1, state="stopped", generation=2), NOON)
+    assert state.notes[-1].text == "i-00b3 is stopped"
+
+
+def test_a_machine_that_comes_says_where_and_what_for() -> None:
+    state = on_cloud(running(), instance(0, own_id="i-0ffff000000000001", state="pending"), NOON)
+    state = on_cloud(state, instance(0, own_id="i-0ffff000000000001", generation=2), NOON)
+    assert [note.text for note in state.notes] == ["i-0fff runs on host-a and serves shard 0"]
+
+
+def test_an_older_generation_changes_nothing() -> None:
+    state = on_cloud(running(), instance(0, state="stopped", generation=5), NOON)
+    assert on_cloud(state, instance(0, generation=4), NOON).world == state.world
+
+
+def test_a_hog_ends_in_its_figures_and_its_verdict() -> None:
+    state = on_hog(running(), IDS[0], Stage.DURING, NOON, plan=HogPlan(), number=1)
+    assert "i-00a1 burns all the CPU it can get, for 10 s" in state.notes[-1].text
+    before, during = summary(requests=2000), summary(requests=2000, ms={1: 30.0, 2: 30.0, 3: 30.0})
+    result = HogResult(
+        instance_id=IDS[0],
+        before=before,
+        during=during,
+        after=before,
+        judgement=judge_hog(victim=IDS[0], before=before, during=during),
+    )
+    state = on_hogged(state, result, NOON, number=1)
+    assert [note.text for note in state.notes] == [
+        "i-00a1 ran wild: 0 of 2000 requests lost; p99 of the others before / during / after: 2.2 / 30.0 / 2.2 ms",
+        "no wall: the others' p99 2.2 -> 30.0 ms, 0 lost",
+    ]
+
+
+def test_short_ids_differ_however_alike_the_ids_are() -> None:
+    twins = (instance(0, own_id="i-0aaaa000000000001"), instance(1, own_id="i-0aaaa000000000002"))
+    state = running(world=world(*twins))
+    assert state.short(twins[0].id) != state.short(twins[1].id)
+
+
+def test_notes_are_bounded() -> None:
+    state = running()
+    for number in range(500):
+        state = noted(state, Note(at=NOON, text=str(number)))
+    assert len(state.notes) == 50
+    assert state.notes[-1].text == "499"
+
+
+def test_before_the_first_figures_the_screen_says_so() -> None:
+    state = ViewState(search_url="http://127.0.0.1:8000", world=world())
+    assert " no requests yet" in shown(state)
+
+
+@pytest.mark.parametrize(
+    ("rate", "step", "expected"), [(20, 1, 50), (20, -1, 10), (5, -1, 0), (0, -1, 0), (1000, 1, 1000), (33, 1, 50)]
+)
+def test_the_load_moves_along_a_ladder(rate: float, step: int, expected: float) -> None:
+    assert next_rate(rate, step) == expected
+
+
+def test_a_cloud_that_was_away_is_shown_anew() -> None:
+    state = on_cloud(running(), cloud(instance(2), instance(3)), NOON)
+    assert shown(state)[0].startswith("glasscloud: 2 machines answer")
