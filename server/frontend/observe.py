@@ -38,9 +38,10 @@ class Sampler:
 
     def take(self, now: float, *, person: bool) -> bool:
         """Whether this one is a sample; `now` is monotonic seconds."""
-        self._tokens = min(self._per_s, self._tokens + max(now - self._at, 0.0) * self._per_s)
-        self._at = now
-        if self._tokens < 1 + (0 if person else min(_RESERVE, self._per_s / 2)):
+        if now > self._at:
+            self._tokens = min(self._per_s, self._tokens + (now - self._at) * self._per_s)
+            self._at = now
+        if self._tokens < (1.0 if person else 1.0 + _RESERVE):
             return False
         self._tokens -= 1
         return True
@@ -104,7 +105,7 @@ class Observer:
         else:
             self.failed += 1
         self._recent.append(seen)
-        if self._sampler.take(now, person=person):
+        if self.hub.readers and self._sampler.take(now, person=person):
             self.hub.publish("request", seen.record().to_json())
 
     def counters(self) -> Counters:

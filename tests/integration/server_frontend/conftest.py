@@ -66,7 +66,7 @@ async def serving(fanout: Fanout) -> AsyncIterator[Serving]:
         fanout=fanout,
         observer=observer,
         pages=PlainPages(),
-        settings=Settings(service="search", deadline_s=0.3, in_flight_max=8),
+        settings=Settings(service="search", deadline_s=1.0, in_flight_max=8),
         rng=random.Random(2),
         monotonic=time.monotonic,
         starting=lambda: (),

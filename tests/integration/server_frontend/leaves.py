@@ -19,6 +19,9 @@ class StubLeaf:
         self.name = name
         self.hits = hits if hits is not None else [hit(f"{name}-{i}", 10.0 - i) for i in range(3)]
         self.delay_s = 0.0
+        self.gate = asyncio.Event()
+        """While it is clear, answers wait."""
+        self.gate.set()
         self.status = 200
         self.raw: bytes | None = None
         self.plain = False
@@ -69,6 +72,7 @@ class StubLeaf:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 self.heads.append(head)
+                await self.gate.wait()
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
                 writer.write(self.raw if self.raw is not None else self._answer(head.split(" ")[1]))

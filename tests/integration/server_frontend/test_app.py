@@ -178,13 +178,15 @@ async def test_health_needs_a_replica_of_each_shard(serving: Serving) -> None:
 async def test_beyond_its_room_the_front_end_sheds_load_at_once(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         for leaf in members:
-            leaf.delay_s = 0.15
+            leaf.gate.clear()
         add(serving, *members)
-        answers = await asyncio.gather(*[get(serving, "/search?q=a", JSON) for _ in range(20)])
-    statuses = [status for status, _, _ in answers]
-    assert set(statuses) == {200, 503}
-    assert statuses.count(200) >= 8
-    assert serving.observer.shed == statuses.count(503)
+        asking = [asyncio.ensure_future(get(serving, "/search?q=a", JSON)) for _ in range(20)]
+        await until(lambda: serving.observer.shed == 12)
+        for leaf in members:
+            leaf.gate.set()
+        answers = await asyncio.gather(*asking)
+    assert sorted(status for status, _, _ in answers) == [200] * 8 + [503] * 12
+    assert all(headers["Retry-After"] == "1" for status, _, headers in answers if status == 503)
     assert serving.observer.in_flight == 0
 
 
@@ -216,8 +218,9 @@ async def test_the_flow_is_sampled_and_the_counts_are_not(serving: Serving) -> N
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         before = serving.observer.hub.last_id
-        for _ in range(150):
-            await get(serving, "/search?q=a", {**JSON, "traceparent": PARENT})
+        with serving.observer.hub.subscribe():
+            for _ in range(150):
+                await get(serving, "/search?q=a", {**JSON, "traceparent": PARENT})
     assert serving.observer.answered == 150
     assert 10 < serving.observer.hub.last_id - before < 150
 
