@@ -43,7 +43,7 @@ async def main() -> None:
             starting=tuple,
         )
         tasks.create_task(observer.tell_each_second())
-        async with serve(front_end.app(), listen("127.0.0.1", port), line_bytes_max=LINE_BYTES_MAX):
+        async with serve(front_end.handle, listen("127.0.0.1", port), line_bytes_max=LINE_BYTES_MAX):
             await asyncio.get_running_loop().create_future()
 
 

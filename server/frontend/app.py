@@ -19,18 +19,21 @@ from server.frontend.replicas import Machine
 from server.frontend.reply import as_file, as_json, as_json_bytes, as_page, problem
 from server.frontend.search import Answer, Asker, Search
 from vmhost.base import sse
-from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable
+from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable, Unsupported
 from vmhost.base.logs import get_logger
 
 LINE_BYTES_MAX = 64 * 1024
 """So long may a request line be: a query that is much too long still gets an answer that says so."""
 _REMEMBERED_QUERIES = 1024
 _REMEMBERED_CHARS_MAX = 1024
+_METHODS = ("GET", "HEAD")
+_DOCUMENTS = "/doc/"
+_FILES = "/static/"
 _DOCUMENT_ID = re.compile(r"[\w.-]{1,300}", re.ASCII)
 _BUSY = Unavailable("too many requests are under way; try again in a second")
 _log = get_logger("frontend")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Pages(Protocol):
@@ -86,29 +89,47 @@ class FrontEnd:
         self._search = Search(fanout, observer, deadline_s=settings.deadline_s, monotonic=monotonic, wall=observer.wall)
         # Reading a query string is pure, and most queries are asked again and again.
         self._read_search = functools.lru_cache(_REMEMBERED_QUERIES)(read_search)
-
-    def app(self) -> web.Application:
-        """The aiohttp application."""
-        app = web.Application()
-        app.router.add_get("/search", self._guarded(self._on_search, counted=True))
-        app.router.add_get("/doc/{id:.+}", self._guarded(self._on_document, counted=True))
-        app.router.add_get("/flow", self._flow, allow_head=False)
-        for path, handler in {
+        self._exact: dict[str, Handler] = {
             "/": self._home,
-            "/static/{name:.+}": self._on_asset,
+            "/search": self._on_search,
             "/healthz": self._health,
             "/status": self._status,
-            "/{path:.*}": self._nothing,
-        }.items():
-            app.router.add_get(path, self._guarded(handler, counted=False))
-        return app
+            "/flow": self._flow,
+        }
+        self._prefixed: dict[str, Handler] = {_DOCUMENTS: self._on_document, _FILES: self._on_asset}
+        self._counted: tuple[Handler, ...] = (self._on_search, self._on_document)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answers any request; the handler to serve."""
+        handler = self._handler_of(request)
+        try:
+            return await handler(request)
+        except CloudError as error:
+            self._observer.rejected += handler in self._counted and error.status < 500
+            return self._refusal(request, error)
+        except Exception:
+            self._observer.failed += handler in self._counted
+            _log.exception("request_failed", path=request.raw_path[:200])
+            return self._refusal(request, Internal("this is our own fault; the log says more"))
+
+    def _handler_of(self, request: web.BaseRequest) -> Handler:
+        if request.method not in _METHODS:
+            return self._other_method
+        handler = self._exact.get(request.raw_path.partition("?")[0])
+        if handler is not None:
+            return handler
+        path = request.path
+        for prefix, prefixed in self._prefixed.items():
+            if path.startswith(prefix):
+                return prefixed
+        return self._exact.get(path, self._nothing)
 
     # pages and answers
 
-    async def _home(self, _request: web.Request) -> web.StreamResponse:
+    async def _home(self, _request: web.BaseRequest) -> web.StreamResponse:
         return as_page(self._pages.home())
 
-    async def _on_search(self, request: web.Request) -> web.StreamResponse:
+    async def _on_search(self, request: web.BaseRequest) -> web.StreamResponse:
         arrived = self._now()
         query_string = request.raw_path.partition("?")[2]
         remembered = len(query_string) <= _REMEMBERED_CHARS_MAX
@@ -127,9 +148,9 @@ class FrontEnd:
             return as_json_bytes(answer.body, extra=_story(answer))
         return as_page(self._pages.results(answer, asked.page), extra=_story(answer))
 
-    async def _on_document(self, request: web.Request) -> web.StreamResponse:
+    async def _on_document(self, request: web.BaseRequest) -> web.StreamResponse:
         arrived = self._now()
-        document_id = request.match_info["id"]
+        document_id = request.path.removeprefix(_DOCUMENTS)
         if not _DOCUMENT_ID.fullmatch(document_id):
             raise NotFound("there is no document at this address; expected that of a search result")
         observer = self._observer
@@ -146,30 +167,36 @@ class FrontEnd:
             return as_json_bytes(answer.body, extra=_story(answer))
         return as_page(self._pages.document(answer), extra=_story(answer))
 
-    async def _on_asset(self, request: web.Request) -> web.StreamResponse:
-        found = self._pages.asset(request.match_info["name"])
+    async def _on_asset(self, request: web.BaseRequest) -> web.StreamResponse:
+        found = self._pages.asset(request.path.removeprefix(_FILES))
         if found is None:
             raise NotFound("there is no such file")
         return as_file(found[0], found[1], cache="max-age=300")
 
-    async def _nothing(self, _request: web.Request) -> web.StreamResponse:
+    async def _other_method(self, request: web.BaseRequest) -> web.StreamResponse:
+        refusal = self._refusal(request, Unsupported(f"{request.method[:20]} does nothing here; expected GET or HEAD"))
+        refusal.set_status(405)
+        refusal.headers["Allow"] = "GET, HEAD"
+        return refusal
+
+    async def _nothing(self, _request: web.BaseRequest) -> web.StreamResponse:
         raise NotFound("there is nothing at this address; expected /, /search?q=… or a search result")
 
     # for operators
 
-    async def _health(self, _request: web.Request) -> web.StreamResponse:
+    async def _health(self, _request: web.BaseRequest) -> web.StreamResponse:
         complete = self._fanout.complete
         return as_json({"status": "ok" if complete else "incomplete"}, status=200 if complete else 503)
 
-    async def _status(self, _request: web.Request) -> web.StreamResponse:
+    async def _status(self, _request: web.BaseRequest) -> web.StreamResponse:
         return as_json(status_of(self._settings, self._fanout, self._observer, self._starting()))
 
-    async def _flow(self, request: web.Request) -> web.StreamResponse:
+    async def _flow(self, request: web.BaseRequest) -> web.StreamResponse:
         return await sse.respond(request, self._observer.hub, self._observer.snapshot)
 
     # inside
 
-    def _asker(self, request: web.Request, arrived: float) -> Asker:
+    def _asker(self, request: web.BaseRequest, arrived: float) -> Asker:
         headers = request.headers
         trace_id = parse_traceparent(headers.get("traceparent", ""))
         return Asker(
@@ -180,12 +207,12 @@ class FrontEnd:
             trace_id is None,
         )
 
-    def _busy(self, request: web.Request) -> web.Response:
+    def _busy(self, request: web.BaseRequest) -> web.Response:
         self._observer.shed += 1
         return self._refusal(request, _BUSY)
 
     def _refusal(
-        self, request: web.Request, error: CloudError, *, query: str = "", extra: tuple[tuple[str, str], ...] = ()
+        self, request: web.BaseRequest, error: CloudError, *, query: str = "", extra: tuple[tuple[str, str], ...] = ()
     ) -> web.Response:
         if error.status == 503:
             extra = (*extra, ("Retry-After", "1"))
@@ -197,22 +224,8 @@ class FrontEnd:
             return as_json(problem(error), status=error.status, extra=extra)
         return as_page(self._pages.problem(error, query), status=error.status, extra=extra)
 
-    def _guarded(self, handler: Handler, *, counted: bool) -> Handler:
-        async def guarded(request: web.Request) -> web.StreamResponse:
-            try:
-                return await handler(request)
-            except CloudError as error:
-                self._observer.rejected += counted and error.status < 500
-                return self._refusal(request, error)
-            except Exception:
-                self._observer.failed += counted
-                _log.exception("request_failed", path=request.raw_path[:200])
-                return self._refusal(request, Internal("this is our own fault; the log says more"))
 
-        return guarded
-
-
-def _json_wanted(request: web.Request, by_name: bool | None) -> bool:
+def _json_wanted(request: web.BaseRequest, by_name: bool | None) -> bool:
     if by_name is not None:
         return by_name
     accept = request.headers.get("Accept", "")

@@ -156,7 +156,7 @@ async def serving(
         )
         background = [tasks.create_task(discovery.run()), tasks.create_task(observer.tell_each_second())]
         try:
-            async with serve(front_end.app(), sock, line_bytes_max=LINE_BYTES_MAX) as url:
+            async with serve(front_end.handle, sock, line_bytes_max=LINE_BYTES_MAX) as url:
                 try:
                     await _complete(fanout, changed)
                     write_ready(plan.ready, url=url_of(sock))

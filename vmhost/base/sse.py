@@ -128,7 +128,7 @@ def encode(event: Event) -> bytes:
 
 
 async def respond(
-    request: web.Request, hub: Hub, snapshot: Callable[[], Awaitable[Any]] | Callable[[], Any]
+    request: web.BaseRequest, hub: Hub, snapshot: Callable[[], Awaitable[Any]] | Callable[[], Any]
 ) -> web.StreamResponse:
     """Streams the hub to one reader: first a `snapshot` event (unless Last-Event-ID can be resumed), then the rest.
 

@@ -73,7 +73,7 @@ async def serving(fanout: Fanout) -> AsyncIterator[Serving]:
     )
     sock = listen("127.0.0.1", 0)
     async with (
-        serve(front_end.app(), sock, line_bytes_max=LINE_BYTES_MAX) as url,
+        serve(front_end.handle, sock, line_bytes_max=LINE_BYTES_MAX) as url,
         aiohttp.ClientSession() as client,
     ):
         yield Serving(url=url, fanout=fanout, observer=observer, client=client)

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from server.api.flow import Counters, FlowRecord
 from server.api.results import SearchAnswer, shard_of
@@ -113,6 +114,24 @@ async def test_bad_input_is_refused_clearly_as_page_and_as_json(serving: Serving
         assert found == status
         assert text.startswith("problem ")
     assert serving.observer.failed == 0
+
+
+async def test_other_methods_than_reading_are_refused_and_head_has_no_body(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            async with serving.client.request(method, serving.url + "/search?q=a", headers=JSON) as response:
+                assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
+        async with serving.client.head(serving.url + "/search?q=a&format=json") as response:
+            assert (response.status, await response.read()) == (200, b"")
+            assert int(response.headers["Content-Length"]) > 10
+
+
+async def test_a_path_in_other_spelling_leads_to_the_same_place(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        async with serving.client.get(URL(serving.url + "/%68ealthz", encoded=True)) as response:
+            assert response.status == 200
 
 
 async def test_odd_unicode_is_searched_for(serving: Serving) -> None:
