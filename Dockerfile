@@ -13,7 +13,7 @@ COPY . .
 RUN python3 -m pip --python /opt/glasscloud/bin/python install --no-deps --no-build-isolation --no-index .
 RUN mkdir -p /opt/glasscloud/share/glasscloud \
     && cp -r docs/lessons server/images.toml /opt/glasscloud/share/glasscloud/ \
-    && /opt/glasscloud/bin/python -m server index
+    && /opt/glasscloud/bin/python -m server index && chmod -R a+rX /opt/glasscloud/share
 # The platform speaks EC2 alone; the models of all other services are most of botocore. Nothing is built from here on.
 RUN cd /opt/glasscloud/lib/python3*/site-packages \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name ec2 -exec rm -r {} + \

@@ -123,8 +123,8 @@ def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
             os.killpg(up.pid, signal.SIGKILL)
         up.wait()
     assert "glasscloud is up: 4 instances (t3.nano, containers: they share this engine's kernel) on 2 hosts" in printed
-    for noise in ("Traceback", "Error", "warning"):
-        assert noise not in printed
+    for noise in ("Traceback", "Error", "warning", f"{project.name}-i-"):
+        assert noise not in printed.replace(f"docker kill {project.name}-i-", "")
     assert project.instances() == set()
     project.run("down")
 
@@ -143,17 +143,7 @@ def _no_guest_reaches_the_api(project: Project) -> None:
             assert done.returncode != 0, f"a guest reaches {address}:4566"
 
 
-def test_stopping_the_platform_removes_its_instances_within_five_seconds(project: Project) -> None:
-    project.run("up", "-d", "--no-build", "vmhost", "server")
-    until(project.answers, "a search")
-    begun = time.monotonic()
-    project.run("stop", "vmhost")
-    assert time.monotonic() - begun < _REMOVED_S
-    assert left_of(project.name) == []
-    project.run("down")
-
-
-def test_a_killed_platform_is_followed_by_one_that_takes_over(project: Project) -> None:
+def test_a_killed_platform_is_followed_by_one_that_takes_over_and_removes_all_when_it_stops(project: Project) -> None:
     project.run("up", "-d", "--no-build", "vmhost", "server")
     until(project.answers, "a search")
     docker("kill", f"{project.name}-vmhost-1")
@@ -161,6 +151,10 @@ def test_a_killed_platform_is_followed_by_one_that_takes_over(project: Project) 
     assert len(project.instances()) == 4
     project.run("up", "-d", "--no-build", "vmhost", "server")
     until(lambda: project.answers() and len(project.instances()) == 4, "a search from four instances again")
+    begun = time.monotonic()
+    project.run("stop", "vmhost")
+    assert time.monotonic() - begun < _REMOVED_S
+    assert left_of(project.name) == []
     project.run("down")
 
 

@@ -15,3 +15,5 @@ HELPER = "helper"
 """The role of the container that works in the guests' network namespaces for a control plane without the rights."""
 JOIN = "glasscloud.join"
 """Whoever carries this with a cloud's name is connected to that cloud's instance network; no more is done to it."""
+NOT_COMPOSES = {"com.docker.compose.project": "", "com.docker.compose.service": ""}
+"""Compose labels the images that it builds, and takes every container that inherits the label for one of its own."""

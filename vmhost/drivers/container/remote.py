@@ -176,7 +176,7 @@ def _config(cloud: str, image: str, folder: Path) -> dict[str, Any]:
         "Entrypoint": ["python", "-m", "vmhost.drivers.container.helper", f"{_INSIDE}/{_SOCKET}"],
         "Cmd": [],
         "User": "0:0",
-        "Labels": {labels.CLOUD: cloud, labels.ROLE: labels.HELPER},
+        "Labels": labels.NOT_COMPOSES | {labels.CLOUD: cloud, labels.ROLE: labels.HELPER},
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
             "NetworkMode": "none",

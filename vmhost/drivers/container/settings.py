@@ -46,7 +46,8 @@ def container_config(
         "Image": boot.image,
         "Hostname": spec.instance_id,
         "Env": [f"{name}={value}" for name, value in environment.items()],
-        "Labels": {
+        "Labels": labels.NOT_COMPOSES
+        | {
             labels.CLOUD: setting.cloud,
             labels.INSTANCE: spec.instance_id,
             labels.HOST: spec.host_id,
