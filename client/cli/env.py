@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
+from dataclasses import replace
 
 NAME = "env"
 HELP = "print shell exports that lead the AWS CLI and the SDKs to this cloud"
@@ -13,6 +15,10 @@ EXAMPLES = """\
   aws ec2 describe-instances
   docker compose exec -T client glasscloud env    the same for the cloud of compose
 """
+
+
+SHOWN_API_VARIABLE = "GLASSCLOUD_SHOWN_API"
+"""Environment variable: the API's address as whoever reads the exports reaches it, where that is not ours."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
     """Prints the variables."""
     from client.local.meant import find_access
 
-    variables = find_access().environment()
+    access = find_access()
+    variables = replace(access, endpoint=os.environ.get(SHOWN_API_VARIABLE) or access.endpoint).environment()
     if args.json:
         print(json.dumps(variables, indent=2))
     else:

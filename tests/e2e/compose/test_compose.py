@@ -116,6 +116,8 @@ def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
         assert len(project.instances()) == 4
         _no_guest_reaches_the_api(project)
         until(lambda: "req/s" in project.run("logs", "client"), "the first figures")
+        exported = project.run("exec", "-T", "client", "glasscloud", "env")
+        assert "export AWS_ENDPOINT_URL=http://127.0.0.1:0\n" in exported
         os.killpg(up.pid, signal.SIGINT)
         printed, _ = up.communicate(timeout=60)
     finally:
