@@ -81,3 +81,10 @@ def test_an_event_brings_labels_and_the_exit_code() -> None:
     assert (event.action, event.container_id, event.exit_code) == ("die", "abc", 137)
     assert event.labels["glasscloud.instance"] == "i-1"
     assert read_happening({}).exit_code is None
+
+
+def test_an_engine_tells_when_its_networks_are_elsewhere() -> None:
+    raw = {"NCPU": 2, "MemTotal": 1 << 30}
+    assert read_info(raw | {"OperatingSystem": "Debian"}).elsewhere == ""
+    assert "virtual machine" in read_info(raw | {"OperatingSystem": "Docker Desktop"}).elsewhere
+    assert "without root" in read_info(raw | {"SecurityOptions": ["name=seccomp", "name=rootless"]}).elsewhere

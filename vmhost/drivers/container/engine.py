@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
@@ -58,12 +60,12 @@ class Engine:
                 async with asyncio.timeout(_CONNECT_DEADLINE_S * 2):
                     return cls(candidate, await asyncio.to_thread(_connect, candidate))
             except TimeoutError:
-                failures.append(f"{candidate.source} ({candidate.url}): no answer")
+                failures.append(f"by {candidate.source}, {candidate.url} does not answer")
             except CloudError as error:
-                failures.append(f"{candidate.source} ({candidate.url}): {error}")
+                failures.append(f"by {candidate.source}, {error}")
         if not failures:
             raise Unavailable("no Docker engine was found; install and start one, or choose the process driver")
-        raise Unavailable(f"no Docker engine answers: {'; '.join(failures)}; start it or set DOCKER_HOST")
+        raise Unavailable(f"no Docker engine answers: {'; '.join(failures)}")
 
     async def close(self) -> None:
         """Ends the threads and connections; nothing of the engine's is touched."""
@@ -274,7 +276,26 @@ _BROKEN = (
 )
 
 
+def _knock(path: Path) -> None:
+    """Says in words why a socket does not answer; the SDK's own words name neither the file nor the remedy."""
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(_CONNECT_DEADLINE_S)
+            sock.connect(str(path))
+    except FileNotFoundError:
+        raise Unavailable(f"{path} is not there; start the engine") from None
+    except PermissionError:
+        raise Unavailable(f"this user may not use {path}; join its group: sudo usermod -aG docker $USER") from None
+    except OSError as error:
+        raise Unavailable(
+            f"{path} is there but nothing answers ({error.strerror or error}); start the engine"
+        ) from None
+
+
 def _connect(candidate: EngineCandidate) -> Any:
+    if candidate.socket is not None:
+        _knock(candidate.socket)
+
     def work() -> Any:
         client = _sdk.APIClient(
             base_url=candidate.url,

@@ -38,5 +38,5 @@ async def _image_lacks(engine: Engine, reference: str) -> str:
     except NotFound:
         return f"the image {reference} is not built"
     if not Path("/sys/class/net").exists():
-        return "the engine's networks are in a machine of its own"
-    return ""
+        return "the engine keeps its networks in a virtual machine"
+    return (await engine.info()).elsewhere

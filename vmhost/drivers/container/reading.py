@@ -26,6 +26,15 @@ class EngineInfo:
     storage: str
     """Storage driver and what it lies on: "overlay2 on extfs"."""
     operating_system: str
+    rootless: bool = False
+    """Whether the engine itself has no root: its networks are then in a namespace of its own."""
+
+    @property
+    def elsewhere(self) -> str:
+        """Why the engine's networks cannot be this machine's, as far as the engine itself tells; empty if they may."""
+        if "Docker Desktop" in self.operating_system:
+            return "Docker Desktop keeps its networks in a virtual machine"
+        return "an engine without root keeps its networks to itself" if self.rootless else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +90,7 @@ def read_info(info: Mapping[str, Any]) -> EngineInfo:
         cgroup_driver=str(info.get("CgroupDriver", "")),
         storage=f"{storage} on {backing}" if backing else storage,
         operating_system=str(info.get("OperatingSystem", "")),
+        rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
     )
 
 

@@ -144,9 +144,10 @@ async def _furnished(
 async def _reachable(engine: Engine, network: InstanceNetwork, info: EngineInfo, cloud: str) -> Standing:
     here = await standing(engine, network.bridge)
     if here is None:
+        why = info.elsewhere or f"the networks of {info.operating_system or 'the engine'} are not this machine's"
         raise Unavailable(
-            f"the engine's networks ({info.operating_system}, by {engine.candidate.source}) are not this machine's, so "
-            "guests cannot be reached from here; use docker compose up, or the process driver"
+            f"guests of the engine (by {engine.candidate.source}) cannot be reached from here: {why}; "
+            "use docker compose up, or the process driver"
         )
     if here.container_id:
         own = await engine.inspect(here.container_id)
