@@ -34,7 +34,7 @@ class Cloud(Protocol):
     async def describe_instances(self, filters: Mapping[str, Sequence[str]] | None = None) -> tuple[InstanceView, ...]:
         """The instances that pass the filters."""
 
-    def events(self) -> AsyncIterator[CloudEvent]:
+    def events(self, *, stats: bool) -> AsyncIterator[CloudEvent]:
         """Snapshots and changes, without end."""
 
 
@@ -76,7 +76,7 @@ class Discovery:
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             try:
-                async for event in self._cloud.events():
+                async for event in self._cloud.events(stats=False):
                     if isinstance(event, Snapshot):
                         self._see_all(event.instances, tasks)
                     elif isinstance(event, InstanceView):

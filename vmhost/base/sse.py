@@ -34,7 +34,8 @@ class Event:
 class Subscription:
     """One reader's bounded queue. Iterate it; it ends when the hub closes."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, without: frozenset[str] = frozenset()) -> None:
+        self.without = without
         self._queue: deque[Event] = deque()
         self._capacity = capacity
         self._ready = asyncio.Event()
@@ -42,6 +43,8 @@ class Subscription:
 
     def offer(self, event: Event) -> None:
         """Queues the event, or puts one `lagged` event in place of everything when the reader is too slow."""
+        if event.kind in self.without:
+            return
         if len(self._queue) >= self._capacity:
             self._queue.clear()
             event = Event(id=event.id, kind=LAGGED, data={})
@@ -86,6 +89,10 @@ class Hub:
         """How many are reading now."""
         return len(self._readers)
 
+    def wanted(self, kind: str) -> bool:
+        """Whether anybody reads events of this kind now; one that costs something to make can wait for a reader."""
+        return any(kind not in reader.without for reader in self._readers)
+
     def publish(self, kind: str, data: Any) -> None:
         """Gives the event to every reader; never blocks."""
         self._last_id += 1
@@ -100,9 +107,11 @@ class Hub:
         return oldest - 1 <= last_id <= self._last_id
 
     @contextlib.contextmanager
-    def subscribe(self, *, after: int | None = None) -> Iterator[Subscription]:
-        """A reader of everything from now on, or of everything after event `after` where `can_resume`."""
-        reader = Subscription(self._capacity)
+    def subscribe(self, *, after: int | None = None, without: frozenset[str] = frozenset()) -> Iterator[Subscription]:
+        """A reader of everything from now on, or of everything after event `after` where `can_resume`.
+
+        Events of the kinds in `without` are left out."""
+        reader = Subscription(self._capacity, without)
         if after is not None:
             for event in self._history:
                 if event.id > after:
@@ -132,6 +141,7 @@ async def respond(
 ) -> web.StreamResponse:
     """Streams the hub to one reader: first a `snapshot` event (unless Last-Event-ID can be resumed), then the rest.
 
+    `?without=KIND` (any number of them) leaves events of that kind out.
     After a gap the reader gets a new snapshot. Returns when the reader or the hub goes."""
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -139,7 +149,8 @@ async def respond(
     await response.prepare(request)
     last = request.headers.get("Last-Event-ID", "")
     resume = int(last) if last.isdecimal() and len(last) < 19 and hub.can_resume(int(last)) else None
-    with hub.subscribe(after=resume) as reader, contextlib.suppress(ConnectionError):
+    without = frozenset(request.query.getall("without", []))
+    with hub.subscribe(after=resume, without=without) as reader, contextlib.suppress(ConnectionError):
         if resume is None:
             await _write_snapshot(response, hub, snapshot)
         while True:

@@ -330,8 +330,8 @@ class Cloud:
         self.hub.publish("instance", instance_view(new, self._site.limits(new)).to_json())
 
     async def _measure(self) -> None:
-        """Publishes stats while someone reads the hub."""
+        """Publishes stats while someone reads them."""
         while True:
-            if self.hub.readers:
+            if self.hub.wanted("stats"):
                 self.hub.publish("stats", (await self.stats()).to_json())
             await asyncio.sleep(self._pace.stats_s)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[3]
 IMAGE = os.environ.get("NEWCOMER_IMAGE", "glasscloud-ci-newcomer:bookworm")
 pytestmark = pytest.mark.engine
 
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()=>][A-Z0-9]?")
 README = (ROOT / "README.md").read_text()
 NEEDS = re.search(r"`(apt install [^`]+)`", README)
 INTERRUPT = r"""
@@ -83,7 +84,7 @@ class Session:
         command = ["docker", "exec", "-u", user, "-e", "REPOSITORY=/repository", "-e", f"HOME={home}"]
         command += ["-it", "-e", "TERM=xterm", "-e", "COLUMNS=80", "-e", "LINES=24"] if terminal else []
         self._ours, theirs = pty.openpty()
-        self._text = ""
+        self._name, self._text = name, ""
         self.process = subprocess.Popen(
             [*command, name, "sh", "-c", script],
             stdin=theirs if terminal else subprocess.DEVNULL,
@@ -92,17 +93,17 @@ class Session:
         )
         os.close(theirs)
 
-    def wait_for(self, pattern: str, *, timeout_s: float) -> str:
+    def wait_for(self, pattern: str, *, timeout_s: float) -> None:
+        """Reads until the pattern stands in what was printed, terminal codes left out."""
         end = time.monotonic() + timeout_s
-        while not re.search(pattern, self._text, re.DOTALL):
+        while not re.search(pattern, ESCAPES.sub("", self._text), re.DOTALL):
             left = end - time.monotonic()
             assert left > 0, f"{pattern!r} did not show; last: {self._text[-3000:]}"
             if select.select([self._ours], [], [], min(left, 1.0))[0]:
                 try:
                     self._text += os.read(self._ours, 65536).decode("utf-8", "replace")
                 except OSError:
-                    assert re.search(pattern, self._text, re.DOTALL), f"ended early: {self._text[-3000:]}"
-        return self._text
+                    raise AssertionError(f"it ended before {pattern!r} showed: {self._text[-3000:]}") from None
 
     def type(self, keys: str) -> None:
         self._text = ""
@@ -114,9 +115,13 @@ class Session:
         return code
 
     def stop(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        """Ends whatever a failed test has left running."""
+        if self.process.poll() is None:
+            inside(self._name, INTERRUPT, user="root")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=15)
             self.process.kill()
-        self.process.wait(timeout=10)
+            self.process.wait(timeout=10)
 
 
 @pytest.mark.parametrize("user", ["root", "ada"])

@@ -36,7 +36,7 @@ class ScriptedCloud:
         assert filters == {"tag:search:service": ["search"]}
         return tuple(self.views.values())
 
-    async def events(self) -> AsyncIterator[CloudEvent]:
+    async def events(self, *, stats: bool) -> AsyncIterator[CloudEvent]:
         yield Snapshot(
             cloud="test",
             region="us-east-1",

@@ -78,3 +78,15 @@ async def test_a_stream_over_http_starts_with_a_snapshot_and_resumes_without_one
         async with session.get(url, headers={"Last-Event-ID": str(first.id)}) as response, asyncio.timeout(2):
             assert (await anext(read_events(response.content))).data == 2
         hub.close()
+
+
+async def test_a_reader_may_leave_out_a_kind_and_then_nobody_wants_it() -> None:
+    hub = Hub()
+    with hub.subscribe(without=frozenset({"stats"})) as reader:
+        assert not hub.wanted("stats")
+        assert hub.wanted("instance")
+        hub.publish("stats", 1)
+        hub.publish("instance", 2)
+        assert (await anext(reader)).data == 2
+        with hub.subscribe():
+            assert hub.wanted("stats")
