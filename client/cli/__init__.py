@@ -32,7 +32,7 @@ GROUPS = {
     },
     "Mend and prepare": {
         "doctor": "what this machine lacks, and the command that mends it",
-        "ready": "fetch, build and try everything, so that a session needs no network",
+        "ready": "fetch, build and try all, so that a session needs no network",
     },
     "Single programs": {
         "host": "the platform: the EC2 API and the machines behind it",
@@ -46,9 +46,9 @@ COMMANDS = {name: text for group in GROUPS.values() for name, text in group.item
 def overview() -> str:
     """The help of the command as a whole."""
     lines = [
-        "glasscloud: a small cloud on your laptop whose every request and machine you can see",
+        "glasscloud: a small cloud on your laptop, every request and machine in sight",
         "",
-        "usage: glasscloud COMMAND [OPTIONS]     glasscloud COMMAND --help shows examples",
+        "usage: glasscloud COMMAND [OPTIONS]      (COMMAND --help shows examples)",
     ]
     for title, group in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:<8} {text}" for name, text in group.items())]

@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the demo or the tour."""
+    from client.cli.running import run_until_told
     from client.local.places import demo_folder, forget
     from vmhost.base.errors import InvalidInput
-    from vmhost.base.web import run as run_program
 
     if args.json and not args.once:
         raise InvalidInput("--json belongs to --once; the live view has no JSON")
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         plan = plan_of(args, state=folder, cloud=folder.name, temporary=True)
         if args.once:
-            return run_program(lambda: _tour(plan, args))
-        return run_program(lambda: _show(plan, args))
+            return run_until_told(lambda: _tour(plan, args))
+        return run_until_told(lambda: _show(plan, args))
     finally:
         forget(folder, temporary=True)
 

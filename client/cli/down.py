@@ -65,5 +65,6 @@ def sentence(done: dict[str, Any]) -> str:
     if done["swept"]:
         text += f"\n{done['swept']}"
     if done["demos_removed"]:
-        text += f"\nremoved what {done['demos_removed']} killed demos left"
+        count = done["demos_removed"]
+        text += f"\nremoved what {count} killed {'demo' if count == 1 else 'demos'} left"
     return text

@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watches until it is told to stop."""
+    from client.cli.running import run_until_told
     from client.load.plan import check_rate
     from client.view.watching import Watching, watch
-    from vmhost.base.web import run as run_program
 
     watching = Watching(
         access=args.access,
@@ -43,4 +43,4 @@ def run(args: argparse.Namespace) -> int:
         shown_api=args.show_api,
         wait_s=args.wait,
     )
-    return run_program(lambda: watch(watching))
+    return run_until_told(lambda: watch(watching))

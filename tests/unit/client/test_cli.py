@@ -1,0 +1,173 @@
+"""The command line as people meet it: help, mistakes, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from client_builders import IDS, cloud, instance
+
+from client.cli import COMMANDS, main, overview
+from client.cli.down import sentence
+from client.cli.ps import since, table
+from client.cli.up import block
+from client.local.places import LocalFacts
+from client.view.watching import block as watch_block
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_overview_names_every_command_and_where_to_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in COMMANDS)
+    assert "Start with: glasscloud demo" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert f"glasscloud {name}" in text
+    assert name == importlib.import_module(f"client.cli.{name}").NAME
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_is_understood_by_its_command(name: str) -> None:
+    module = importlib.import_module(f"client.cli.{name}")
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    module.add_arguments(parser)
+    for example in module.EXAMPLES.splitlines():
+        words = example.split("   ")[0].replace("'", "").split("|")[0].split(">")[0].split()
+        if f"glasscloud {name}" not in example or "eval" in example or "docker" in example or "Bearer" in example:
+            continue
+        words = words[words.index(name) + 1 :]
+        if "--help" not in words:
+            parser.parse_known_args(words)
+
+
+def test_nothing_heavy_is_loaded_to_show_the_overview() -> None:
+    code = "import sys, client.cli; client.cli.main(['--help']); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert not loaded & {"aiohttp", "asyncio", "structlog", "uvloop", "json"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("stauts", "did you mean status?"), ("UP", "did you mean up?"), ("xyzzy", "--help lists them"),
+     ("--json", "comes after a command")],
+)  # fmt: skip
+def test_a_wrong_command_gets_a_hint_and_code_2(typed: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([typed]) == 2
+    said = capsys.readouterr()
+    assert hint in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["up", "--drivr", "x"], "unrecognized arguments"),
+        (["up", "--driver", "vmware"], "invalid choice"),
+        (["up", "--instances", "5"], "5 instances cannot hold 2 shards evenly; expected 4 or 6"),
+        (["up", "--shards", "0"], "0 shards are not possible"),
+        (["up", "--corpus", "/does/not/exist"], "is no folder"),
+        (["up", "--overcommit", "0.5"], "expected 1 or more"),
+        (["demo", "--json"], "--json belongs to --once"),
+        (["demo", "--once", "--seconds", "0"], "expected 1 to 600"),
+        (["watch", "--load", "-3"], "rate -3/s is not possible"),
+        (["serve", "nothing"], "invalid choice"),
+    ],
+)
+def test_wrong_use_is_told_in_words_with_code_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["ps"], ["status"], ["env"], ["flow"], ["watch"]])
+def test_without_a_cloud_one_sentence_says_how_to_start_one(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert said == f"glasscloud {words[0]}: no cloud is up here; start one with: glasscloud up\n"
+
+
+def test_env_prints_exports_of_the_access_file_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    access = {"endpoint": "http://a:1", "region": "r", "access_key_id": "K", "secret_access_key": "it's"}
+    (tmp_path / "access.json").write_text(json.dumps(access))
+    monkeypatch.setenv("GLASSCLOUD_ACCESS", str(tmp_path / "access.json"))
+    monkeypatch.setenv("GLASSCLOUD_ENDPOINT", "http://b:2")
+    assert main(["env"]) == 0
+    text = capsys.readouterr().out
+    assert "export AWS_ENDPOINT_URL=http://b:2\n" in text
+    assert "export AWS_SECRET_ACCESS_KEY='it'\"'\"'s'\n" in text
+    assert main(["env", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["AWS_ACCESS_KEY_ID"] == "K"
+
+
+def test_the_machines_as_a_table_with_the_reason_of_those_that_stand() -> None:
+    lines = table([instance(0), instance(1, state="stopped")], 160.0)
+    assert lines[0].split()[:3] == ["INSTANCE", "STATE", "TYPE"]
+    assert lines[1].split() == [IDS[0], "running", "t3.nano", "host-a", "127.0.0.1:8080", "search", "shard", "0", "1",
+                                "min"]  # fmt: skip
+    assert table([], 0.0) == ["no machines"]
+    assert [since(5), since(7300), since(90000)] == ["5 s", "2 h", "1 d"]
+
+
+def facts() -> LocalFacts:
+    return LocalFacts(
+        cloud="glasscloud", asked="auto", driver="process", why="", supervisor=1, endpoint="http://127.0.0.1:4566",
+        search="http://127.0.0.1:8000", access="a", queries="q", instances=4, shards=2, type="t3.nano", since=0.0,
+    )  # fmt: skip
+
+
+def test_up_says_where_it_is_and_how_to_end_it() -> None:
+    text = "\n".join(block(facts(), already=True, differs=True))
+    assert text.startswith("glasscloud is up already: 4 machines (t3.nano), 2 shards")
+    assert 'eval "$(glasscloud env)"' in text
+    assert "stop     glasscloud down" in text
+    assert "started with other options" in text
+
+
+def test_down_says_what_was_there() -> None:
+    clean = {"was_up": True, "clean": True, "swept": "", "demos_removed": 0}
+    assert sentence(clean) == "glasscloud is down; nothing is left"
+    assert sentence({**clean, "was_up": False, "demos_removed": 1}) == (
+        "no cloud was up\nremoved what 1 killed demo left"
+    )
+
+
+def test_watch_prints_one_block_for_the_people_before_compose() -> None:
+    snapshot = cloud(instance(0), instance(1), driver="container")
+    lines = watch_block(snapshot, search="http://127.0.0.1:8000", api="http://127.0.0.1:4566", composed=True)
+    assert lines[0] == "glasscloud is up: 2 instances (t3.nano, plain processes on one OS) on 2 hosts"
+    assert lines[1:] == [
+        "  search   http://127.0.0.1:8000/search?q=hypervisor",
+        '  EC2 API  http://127.0.0.1:4566   eval "$(docker compose exec -T client glasscloud env)"',
+        f"  break it docker kill glasscloud-{IDS[0]}",
+        "  stop     Ctrl-C, then docker compose down: the instances go too",
+    ]
+
+
+def test_the_overview_fits_a_terminal() -> None:
+    assert all(len(text) <= 80 for text in overview().splitlines())

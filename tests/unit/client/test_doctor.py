@@ -1,0 +1,91 @@
+"""What the doctor says of machines that lack something, and the command it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from client.doctor.findings import Level, Machine, findings_of, healthy, lines_of
+from client.doctor.reports import EngineReport
+
+ENGINE = EngineReport(
+    source="Docker", url="unix:///var/run/docker.sock", version="27.0", architecture="x86_64", cores=4, memory_mib=8000,
+    cgroup_version="2", has_image=True,
+)  # fmt: skip
+WELL = Machine(
+    system="Linux",
+    python=(3, 12, 1),
+    in_venv=True,
+    missing_packages=(),
+    architecture="x86_64",
+    cores=4,
+    memory_mib=8000,
+    memory_free_mib=4000,
+    disk_free_mib=50_000,
+    disk_path="/tmp",
+    ports_taken={4566: False, 8000: False},
+    engines=(ENGINE,),
+    image="glasscloud:latest",
+    cgroups="v2",
+    cgroups_writable=True,
+    systemd_user=False,
+    loopback_addresses=True,
+    index=True,
+    package_manager="apt",
+)
+
+
+def test_a_machine_that_has_all_is_well() -> None:
+    findings = findings_of(WELL)
+    assert {finding.level for finding in findings} == {Level.OK}
+    assert healthy(findings)
+    assert lines_of(findings)[-1] == "all is well"
+
+
+@pytest.mark.parametrize(
+    ("machine", "level", "mend"),
+    [
+        (replace(WELL, python=(3, 10, 0)), Level.PROBLEM, "sudo apt install python3"),
+        (replace(WELL, missing_packages=("tantivy",)), Level.PROBLEM, "make clean setup"),
+        (replace(WELL, in_venv=False), Level.NOTE, "make setup"),
+        (replace(WELL, index=False), Level.PROBLEM, "glasscloud index"),
+        (replace(WELL, architecture="riscv64"), Level.PROBLEM, ""),
+        (replace(WELL, memory_free_mib=500), Level.PROBLEM, "--instances 2"),
+        (replace(WELL, disk_free_mib=10), Level.PROBLEM, "docker system prune"),
+        (replace(WELL, ports_taken={8000: True}), Level.NOTE, "ss -ltnp 'sport = :8000'"),
+        (replace(WELL, system="Darwin", ports_taken={8000: True}), Level.NOTE, "lsof -nP -iTCP:8000"),
+        (replace(WELL, engines=()), Level.NOTE, "sudo apt install docker.io"),
+        (replace(WELL, engines=(), system="Darwin", package_manager="brew"), Level.NOTE, "brew install colima"),
+        (
+            replace(WELL, engines=(EngineReport(source="Docker", url="u", error="permission denied"),)),
+            Level.NOTE,
+            "usermod -aG docker",
+        ),
+        (
+            replace(WELL, engines=(EngineReport(source="DOCKER_HOST", url="u", error="nothing listens there"),)),
+            Level.NOTE,
+            "systemctl start docker",
+        ),
+        (replace(WELL, engines=(replace(ENGINE, has_image=False),)), Level.NOTE, "docker compose build"),
+        (replace(WELL, engines=(replace(ENGINE, memory_mib=2000),)), Level.NOTE, "--overcommit 2"),
+        (
+            replace(WELL, engines=(replace(ENGINE, source="docker context colima", memory_mib=2000),)),
+            Level.NOTE,
+            "colima start --memory 4",
+        ),
+        (replace(WELL, cgroups_writable=False), Level.NOTE, "use containers"),
+    ],
+)
+def test_what_is_missing_is_named_with_the_command_that_mends_it(machine: Machine, level: Level, mend: str) -> None:
+    findings = [finding for finding in findings_of(machine) if finding.level is not Level.OK]
+    assert [finding.level for finding in findings] == [level]
+    assert mend in findings[0].mend
+    assert healthy(tuple(findings)) == (level is Level.NOTE)
+    assert findings[0].name in "\n".join(lines_of(tuple(findings)))
+
+
+def test_the_engine_that_answers_counts_whichever_place_it_has() -> None:
+    silent = EngineReport(source="Podman", url="u", error="no such socket")
+    assert healthy(findings_of(replace(WELL, engines=(silent, ENGINE))))
+    assert all(finding.level is Level.OK for finding in findings_of(replace(WELL, engines=(silent, ENGINE))))

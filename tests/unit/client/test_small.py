@@ -1,0 +1,105 @@
+"""Keys, text, programs and browsers: the client's small pure parts."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from client_builders import instance
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.tour.leftovers import programs, programs_below, still_there
+from client.tour.world import is_replacement, short_ids
+from client.view.browser import browser_command
+from client.view.terminal import keys_of, wants_colour
+from client.view.text import cells, clean, columns_of, cut, spread, wrap
+
+
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        (b"k", ["k"]),
+        (b"kh", ["k", "h"]),
+        ("ü".encode(), ["ü"]),
+        (b"\r", ["enter"]),
+        (b"\x7f", ["backspace"]),
+        (b"\x1b", ["escape"]),
+        (b"\x1b[A", []),
+        (b"\x1bOP", []),
+        (b"\x00\x01", []),
+        (b"\xff", []),
+    ],
+)
+def test_keys_are_told_apart_and_cursor_keys_are_none(data: bytes, keys: list[str]) -> None:
+    assert keys_of(data) == keys
+
+
+@given(st.text(), st.integers(0, 40))
+def test_cut_text_never_takes_more_room(text: str, columns: int) -> None:
+    assert cells(cut(clean(text), columns)) <= columns
+
+
+def test_wide_characters_count_twice_and_combining_ones_not_at_all() -> None:
+    assert cells("a漢e\u0301") == 4
+    assert cut("漢字漢字", 5) == "漢字…"
+
+
+def test_what_does_not_fit_at_the_right_is_left_out() -> None:
+    from client.view.text import line, plain
+
+    assert plain(spread(line("left"), line("right"), 12)) == "left   right"
+    assert plain(spread(line("left"), line("right"), 10)) == "left"
+
+
+def test_wrapped_text_is_indented_below() -> None:
+    assert wrap("one two three four five six", 20, indent="  ") == ["one two three four", "  five six"]
+    assert columns_of([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
+
+
+def test_no_color_of_any_value_means_no_colour() -> None:
+    assert wants_colour({})
+    assert not wants_colour({"NO_COLOR": "0"})
+    assert wants_colour({"NO_COLOR": ""})
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "there", "command"),
+    [
+        ("darwin", {}, (), "open"),
+        ("linux", {"DISPLAY": ":0"}, ("xdg-open",), "xdg-open"),
+        ("linux", {}, ("xdg-open",), None),
+        ("linux", {"WAYLAND_DISPLAY": "w"}, (), None),
+        ("linux", {}, ("wslview",), "wslview"),
+    ],
+)
+def test_only_browsers_with_a_window_are_opened(
+    platform: str, environ: dict[str, str], there: tuple[str, ...], command: str | None
+) -> None:
+    assert browser_command(environ, platform, lambda name: name if name in there else None) == command
+
+
+def test_a_replacement_is_new_and_of_the_same_fleet_and_shard() -> None:
+    dead = instance(0)
+    before = frozenset({dead.id})
+    assert is_replacement(instance(0, own_id="i-0new"), dead, before)
+    assert not is_replacement(instance(1, own_id="i-0new"), dead, before)
+    assert not is_replacement(dead, dead, before)
+
+
+@given(st.sets(st.text("0123456789abcdef", min_size=17, max_size=17), max_size=50))
+def test_short_ids_are_unique_prefixes(tails: set[str]) -> None:
+    ids = tuple(f"i-{tail}" for tail in tails)
+    shorts = short_ids(ids)
+    assert len(set(shorts.values())) == len(ids)
+    assert all(each.startswith(short) for each, short in shorts.items())
+
+
+def test_we_are_among_the_programs_and_below_our_parent() -> None:
+    assert os.getpid() in programs()
+    below = programs_below(os.getpid())
+    assert os.getpid() in below
+    assert still_there({os.getpid(): below[os.getpid()]})
+    assert not still_there(
+        {os.getpid(): below[os.getpid()].__class__(pid=os.getpid(), parent=1, started="?", command="")}
+    )
