@@ -11,6 +11,7 @@ from engine_world import docker, left_of, world
 
 from vmhost.base.errors import Conflict, InvalidInput
 from vmhost.drivers.container.driver import ContainerDriver
+from vmhost.model.host import Host
 
 pytestmark = pytest.mark.engine
 
@@ -56,6 +57,7 @@ async def test_a_cloud_can_be_swept_by_a_driver_that_never_opened(tmp_path: Path
     async with world("sweep", tmp_path) as one:
         driver = one.driver()
         await driver.open()
+        await driver.prepare_hosts([Host(id="host-a", zone="us-east-1a", cpu_cores=1.0, memory_mib=512, pids=500)])
         await Guest(cloud=one, driver=driver, id="i-01").__aenter__()
         await driver.close(remove=False)
         assert left_of(one.cloud)

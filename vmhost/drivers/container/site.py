@@ -90,6 +90,7 @@ async def sweep(context: DriverContext, environment: Mapping[str, str]) -> None:
     try:
         await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None))
         await remove_helper(engine, context.cloud)
+        await HostGroups(cloud=context.cloud, info=await engine.info(), on_engines_machine=True).remove()
     finally:
         await engine.close()
 
