@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from client.cli.options import add_cloud_options, plan_of, say
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from client.local.plan import LocalPlan
 
 NAME = "demo"
+RATE_MAX = 5000.0
 HELP = (
     "start a small cloud with a search service and traffic, show it live, and remove it all at the end; "
     "with --once take the tour: load, a kill, a hog, and a verdict"
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=10.0, metavar="N", help="with --once: the length of each phase (10)"
     )
+    parser.add_argument("--rate", type=float, metavar="N", help="searches a second (20; with --once 220)")
     parser.add_argument("--seed", type=int, metavar="N", help="choose the same queries and victims again")
 
 
@@ -43,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.json and not args.once:
         raise InvalidInput("--json belongs to --once; the live view has no JSON")
+    if args.rate is not None and not 0 < args.rate <= RATE_MAX:
+        raise InvalidInput(f"--rate is {args.rate:g}; expected more than 0 and at most {RATE_MAX:g}")
     if not 1 <= args.seconds <= 600:
         raise InvalidInput(f"--seconds is {args.seconds:g}; expected 1 to 600")
     folder = demo_folder()
@@ -59,12 +64,14 @@ async def _tour(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.tour.report import TourPlan
     from client.tour.run import take_tour
 
-    return await take_tour(plan, TourPlan(seconds=args.seconds, seed=args.seed or 1), as_json=args.json)
+    tour = TourPlan(seconds=args.seconds, seed=args.seed or 1)
+    return await take_tour(plan, tour if args.rate is None else replace(tour, rate_per_s=args.rate), as_json=args.json)
 
 
 async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.local.attach import own_cloud, sweep_abandoned_demos
     from client.tour.leftovers import Program, programs_below, still_there
+    from client.tour.session import DEFAULT_RATE
     from client.view.live import show_live
     from client.view.plain import show_plain
     from client.view.terminal import is_terminal
@@ -75,7 +82,7 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     try:
         async with own_cloud(plan, say) as supervisor:
             try:
-                await show(supervisor.facts, supervisor.stories(), random.Random(args.seed))
+                await show(supervisor.facts, supervisor.stories(), random.Random(args.seed), args.rate or DEFAULT_RATE)
             finally:
                 say("removing everything")
                 programs = programs_below(supervisor.facts.supervisor)

@@ -14,7 +14,7 @@ from client.local.places import LocalFacts
 from client.tour.hog import hog_one
 from client.tour.kill import kill_one, victim_of
 from client.tour.results import HogPlan, Stage
-from client.tour.session import DEFAULT_RATE, Session, open_session
+from client.tour.session import Session, open_session
 from client.view.browser import open_browser
 from client.view.model import (
     Note,
@@ -217,14 +217,14 @@ class LiveView:
             self._note(f"no browser was found here; the address is {url}")
 
 
-async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random) -> None:
+async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random, rate_per_s: float) -> None:
     """Shows a local cloud until the person quits. Nothing is drawn before there are figures to draw."""
     access = Access.load(Path(facts.access), environ={})
     async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = LiveView(session, state, rng=rng, hog=HogPlan())
         session.watch.listener = view.on_cloud
-        await session.start_load(DEFAULT_RATE)
+        await session.start_load(rate_per_s)
         async for snapshot in session.load.snapshots():
             view.state = on_load(view.state, snapshot)
             break

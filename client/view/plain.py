@@ -12,7 +12,7 @@ from pathlib import Path
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.places import LocalFacts
 from client.tour.kill import kill_one, victim_of
-from client.tour.session import DEFAULT_RATE, Session, open_session
+from client.tour.session import Session, open_session
 from client.view.model import Note, ViewState, noted, on_cloud, on_kill, on_killed, on_load
 from client.view.screen import clock
 from client.view.text import clean
@@ -103,17 +103,17 @@ class PlainView:
         self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
 
 
-async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random) -> None:
+async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random, rate_per_s: float) -> None:
     """Tells a local cloud's story line by line until cancelled; one machine is killed on the way."""
     _print(f"glasscloud: {facts.instances} machines answer one search box; Ctrl-C removes everything")
     _print(f"  search  {facts.search}/search?q=hypervisor")
-    _print(f"  traffic {DEFAULT_RATE:g} requests a second; one machine is killed after {KILL_AFTER_S:.0f} s")
+    _print(f"  traffic {rate_per_s:g} requests a second; one machine is killed after {KILL_AFTER_S:.0f} s")
     access = Access.load(Path(facts.access), environ={})
     async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = PlainView(session, state, _print)
         session.watch.listener = view.on_cloud
-        await session.start_load(DEFAULT_RATE)
+        await session.start_load(rate_per_s)
         await view.run(stories, kill_after_s=KILL_AFTER_S, rng=rng)
 
 

@@ -174,10 +174,8 @@ def _bottom(state: ViewState, columns: int) -> list[Line]:
         return [line(Span(" search for: ", Style.BOLD), clean(state.prompt), Span("_", Style.DIM))]
     if state.panel is not Panel.NONE:
         return [line(Span(" any key goes back", Style.BOLD))]
-    spans: list[Span] = [Span(" ")]
-    for key, meaning in KEYS:
-        spans += [Span(key, Style.BOLD), Span(f" {meaning}   ")]
-    keys = tuple(spans)
-    if width_of(keys) - 3 > columns:
-        keys = tuple(Span(span.text.replace("   ", " "), span.style) for span in spans)
-    return [keys]
+    for gap in ("   ", " "):
+        text = " " + gap.join(f"{key} {meaning}" for key, meaning in KEYS)
+        if cells(text) <= columns:
+            break
+    return [line(Span(text, Style.BOLD))]

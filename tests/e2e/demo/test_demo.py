@@ -1,0 +1,219 @@
+"""The demo and the command line with real programs: processes as machines, as a newcomer without an engine has them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.tour.leftovers import Program, programs, programs_below, still_there
+
+CLIENT = [sys.executable, "-P", "-m", "client"]
+ANY_PORT = ["--driver", "process", "--port", "0", "--api-port", "0"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment whose clouds and demos have this test's folder to themselves."""
+    (tmp_path / "tmp").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GLASSCLOUD_")}
+    return {**kept, "XDG_STATE_HOME": str(tmp_path / "state"), "TMPDIR": str(tmp_path / "tmp"), "TERM": "xterm"}
+
+
+def run(environment: dict[str, str], *words: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CLIENT, *words], env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
+def until(holds: Any, *, timeout_s: float = 15) -> None:
+    end = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end, "it did not come to be in time"
+        time.sleep(0.05)
+
+
+def demos(environment: dict[str, str]) -> list[Path]:
+    return list(Path(environment["TMPDIR"]).glob("glasscloud-demo-*"))
+
+
+@contextlib.contextmanager
+def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], dict[int, Program]]]:
+    """A demo without a terminal that is up, and its programs."""
+    demo = subprocess.Popen(
+        [*CLIENT, "demo", *ANY_PORT], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    assert demo.stdout is not None
+    try:
+        assert "4 machines answer one search box" in demo.stdout.readline()
+        assert re.match(r"  search  http://127\.0\.0\.1:\d+/search\?q=hypervisor$", demo.stdout.readline().rstrip())
+        until(lambda: sum("client.load.worker" in each.command for each in programs_below(demo.pid).values()))
+        yield demo, programs_below(demo.pid)
+    finally:
+        demo.kill()
+        demo.wait(timeout=10)
+        demo.stdout.close()
+
+
+def test_the_tour_loses_nothing_and_leaves_nothing_and_says_so_in_json(environment: dict[str, str]) -> None:
+    done = run(environment, "demo", "--once", "--json", "--seconds", "1", "--rate", "30", *ANY_PORT)
+    report = json.loads(done.stdout)
+    assert report["left_behind"] == []
+    assert report["kill"]["seen_s"] < 5
+    assert report["kill"]["replacement_id"] not in (None, report["kill"]["instance_id"])
+    assert [phase["phase"] for phase in report["phases"]] == [
+        "quiet", "kill", "before hog", "hog", "after hog", "more"
+    ]  # fmt: skip
+    assert {row["instance_id"] for row in report["phases"][0]["instances"]} >= {report["kill"]["instance_id"]}
+    assert (done.returncode == 0) == report["good"], done.stderr
+    assert report["good"], report["failures"]
+    assert demos(environment) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_without_a_terminal_it_tells_its_story_and_a_signal_ends_it_in_order(
+    environment: dict[str, str], number: signal.Signals
+) -> None:
+    with plain_demo(environment) as (demo, below):
+        demo.send_signal(number)
+        assert demo.wait(timeout=20) == 0
+        assert still_there(below) == ()
+        assert demos(environment) == []
+
+
+def test_a_killed_demo_leaves_nothing_behind(environment: dict[str, str]) -> None:
+    with plain_demo(environment) as (demo, below):
+        demo.kill()
+        demo.wait(timeout=10)
+        until(lambda: still_there(below) == () and demos(environment) == [])
+
+
+def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    before = termios.tcgetattr(theirs)
+    demo = subprocess.Popen(
+        [*CLIENT, "demo", *ANY_PORT], env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True,
+    )  # fmt: skip
+    screen = Screen(ours)
+    try:
+        assert "\x1b[?1049h" not in screen.until("starting the platform")
+        screen.until("k kill")
+        below = programs_below(demo.pid)
+        screen.press("k", until=r"you killed i-0\w+: seen .*, replaced .* lost")
+        screen.press("?", until=r"hedge .*any key goes back")
+        screen.press("x", until=r"k kill")
+        screen.press("shypervisor\r", until=r'search "hypervisor": \d+ hits')
+        screen.press("+", until=r"50 requests/s")
+        os.write(ours, b"q")
+        screen.until("nothing is left")
+        assert demo.wait(timeout=20) == 0
+        assert screen.text.rfind("\x1b[?1049l") > screen.text.rfind("\x1b[?1049h")
+        assert termios.tcgetattr(theirs) == before
+        assert still_there(below) == ()
+    finally:
+        demo.kill()
+        demo.wait(timeout=10)
+        os.close(ours)
+        os.close(theirs)
+
+
+class Screen:
+    """What a terminal was told."""
+
+    def __init__(self, fd: int) -> None:
+        self.text = ""
+        self._fd = fd
+
+    def until(self, pattern: str, *, timeout_s: float = 40) -> str:
+        end = time.monotonic() + timeout_s
+        begin = len(self.text)
+        while not re.search(pattern, self.text[begin:], re.DOTALL):
+            left = end - time.monotonic()
+            assert left > 0, f"{pattern!r} did not show; last: {self.text[-2000:]}"
+            if select.select([self._fd], [], [], min(left, 0.5))[0]:
+                self.text += os.read(self._fd, 65536).decode("utf-8", "replace")
+        return self.text
+
+    def press(self, keys: str, *, until: str) -> None:
+        os.write(self._fd, keys.encode())
+        self.until(until)
+
+
+def facts(environment: dict[str, str]) -> dict[str, Any]:
+    path = Path(environment["XDG_STATE_HOME"]) / "glasscloud" / "glasscloud" / "local.json"
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
+def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
+    below: dict[int, Program] = {}
+    try:
+        first = run(environment, "up", *ANY_PORT)
+        assert first.returncode == 0, first.stderr
+        assert "glasscloud is up: 4 machines (t3.nano), 2 shards" in first.stdout
+        again = run(environment, "up", *ANY_PORT)
+        assert "glasscloud is up already" in again.stdout
+        assert "started with other options" not in again.stdout
+        below = programs_below(facts(environment)["supervisor"])
+
+        machines = json.loads(run(environment, "ps", "--json").stdout)
+        assert [each["state"] for each in machines] == ["running"] * 4
+        assert "4 running" in run(environment, "status").stdout
+        assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in run(environment, "env").stdout
+        watched = subprocess.run(
+            ["timeout", "-s", "INT", "5", *CLIENT, "watch", "--load", "5"], env=environment, capture_output=True,
+            text=True, timeout=20, check=False,
+        )  # fmt: skip
+        assert watched.stdout.startswith("glasscloud is up: 4 instances (t3.nano, "), watched.stderr
+
+        search = facts(environment)["search"]
+        os.kill(facts(environment)["pids"][1], signal.SIGKILL)
+        until(lambda: run(environment, "load", search, "--rate", "5", "--for", "1s").returncode == 0)
+
+        down = run(environment, "down")
+        assert down.stdout == "glasscloud is down; nothing is left\n"
+        assert still_there(below) == ()
+        assert run(environment, "down").stdout.startswith("no cloud was up")
+    finally:
+        stop(below)
+
+
+def test_after_everything_was_killed_down_removes_what_is_left(environment: dict[str, str]) -> None:
+    below: dict[int, Program] = {}
+    try:
+        assert run(environment, "up", *ANY_PORT).returncode == 0
+        supervisor = facts(environment)["supervisor"]
+        below = programs_below(supervisor)
+        for pid in (supervisor, *facts(environment)["pids"]):
+            os.kill(pid, signal.SIGKILL)
+        assert run(environment, "ps").stderr.startswith("glasscloud ps: no cloud is up here")
+        down = run(environment, "down")
+        assert down.returncode == 0, down.stderr
+        assert still_there(below) == ()
+    finally:
+        stop(below)
+
+
+def stop(below: dict[int, Program]) -> None:
+    """After a failed test: ends what it left running."""
+    for pid, program in below.items():
+        if still_there({pid: program}) and pid in programs():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
