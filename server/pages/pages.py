@@ -20,7 +20,7 @@ _HOME = """<main><h1>{brand}</h1>
 <p class="ideas">{ideas}</p>
 <p class="hint">Every answer tells which machines made it, and how long each step took.</p></main>"""
 _RESULTS = """{top}<main>
-<p class="stats">About {total} {noun} ({took}) <span>{who}</span></p>
+<p class="stats">{total} {noun} ({took}) <span>{who}</span></p>
 {banner}{hits}{pager}{panel}</main>"""
 _HIT = """<li><a class="hit" href="{url}"><cite>{url}</cite><h2>{title}</h2></a>
 <p><span class="kind">{kind}</span> {snippet}</p></li>"""
