@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import tempfile
 import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from client.load.control import LoadWorker
 from client.load.plan import Plan
+from client.tour.corpus import fitting_queries
 from client.tour.results import Found
 from client.tour.world import World, fold
 from server.api.flow import Counters
@@ -139,15 +141,27 @@ class Session:
     service: SearchService
     load: LoadWorker
     queries: Path | None
+    """The known corpus's queries."""
+    scratch: Path
+    """A folder that goes with the session."""
     rate_per_s: float = 0.0
 
-    async def start_load(self, rate_per_s: float, *, seed: int = 1) -> None:
-        """Sends searches drawn from the corpus's words, answers checked; else one search again and again."""
-        queries = self.queries if self.queries is not None and self.queries.exists() else None
-        url = self.service.url if queries else self.service.page("hypervisor") + "&format=json"
+    async def start_load(self, rate_per_s: float, *, seed: int = 1) -> str:
+        """Sends searches drawn from the corpus's words, answers checked; else one search again and again.
+
+        Gives a sentence on what the answers are held against, empty where that is the known corpus."""
+        url, queries, note = self.service.url, None, ""
+        if self.queries is not None and self.queries.exists():
+            try:
+                queries, note = await fitting_queries(self.service.search, self.queries, self.scratch)
+            except* CloudError as group:
+                raise Unavailable(f"the search service does not answer: {group.exceptions[0]}") from None
+        else:
+            url = self.service.page("hypervisor") + "&format=json"
         plan = Plan(url=url, rate_per_s=rate_per_s, seed=seed, queries=str(queries) if queries else None)
         await self.load.start(plan)
         self.rate_per_s = rate_per_s
+        return note
 
     async def set_rate(self, rate_per_s: float) -> None:
         """Changes the load from now on."""
@@ -165,7 +179,10 @@ async def open_session(access: Access, search_url: str, *, queries: Path | None 
             following = asyncio.ensure_future(watch.run())
             try:
                 await _first(following, watch)
-                yield Session(cloud=cloud, watch=watch, service=service, load=load, queries=queries)
+                with tempfile.TemporaryDirectory(prefix="glasscloud-queries-") as scratch:
+                    yield Session(
+                        cloud=cloud, watch=watch, service=service, load=load, queries=queries, scratch=Path(scratch)
+                    )
             finally:
                 following.cancel()
                 with contextlib.suppress(asyncio.CancelledError, CloudError):

@@ -224,7 +224,8 @@ async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = LiveView(session, state, rng=rng, hog=HogPlan())
         session.watch.listener = view.on_cloud
-        await session.start_load(rate_per_s)
+        if told := await session.start_load(rate_per_s):
+            view.state = noted(view.state, Note(at=time.time(), text=told))
         async for snapshot in session.load.snapshots():
             view.state = on_load(view.state, snapshot)
             break

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import sys
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.local.meant import NOT_UP, find_access, find_search
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
-from client.view.model import ViewState
-from client.view.plain import PlainView
+from client.view.model import Note, ViewState
+from client.view.plain import PlainView, note_line
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import Snapshot
 from vmhost.base.errors import CloudError, DeadlineExceeded, NotFound
 
 _PAUSE_S = 0.2
+_SETTLE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +45,8 @@ async def watch(watching: Watching) -> int:
     access, url = await _until_healthy(watching)
     queries = watching.queries or Path(sys.prefix) / "share" / "glasscloud" / "index" / "queries.json"
     async with open_session(access, url, queries=queries) as session:
-        snapshot = session.watch.world.snapshot
-        assert snapshot is not None
         for text in block(
-            snapshot,
+            await _settled(session),
             search=watching.shown_search or url,
             api=watching.shown_api or access.endpoint,
             composed=_in_compose(watching),
@@ -55,11 +56,26 @@ async def watch(watching: Watching) -> int:
     return 0
 
 
+async def _settled(session: Session) -> Snapshot:
+    """The cloud once every machine of the service takes requests, or as it is after a while."""
+    with contextlib.suppress(CloudError):
+        world = await session.watch.until(
+            lambda world: all(view.state == "running" for view in world.present),
+            deadline_s=_SETTLE_S,
+            what="every machine's start",
+        )
+        serving = frozenset(view.id for view in world.running if shard_of(view) is not None)
+        await session.service.until_in_rotation(lambda ids: serving <= ids, deadline_s=_SETTLE_S)
+    world = session.watch.world
+    assert world.snapshot is not None
+    return replace(world.snapshot, instances=tuple(world.instances.values()))
+
+
 async def _tell(session: Session, url: str, rate_per_s: float) -> None:
     view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print)
     session.watch.listener = view.on_cloud
-    if rate_per_s:
-        await session.start_load(rate_per_s)
+    if rate_per_s and (note := await session.start_load(rate_per_s)):
+        _print(note_line(Note(at=time.time(), text=note)))
     await view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=bool(rate_per_s))
 
 

@@ -25,7 +25,7 @@ from client.view.watching import block as watch_block
 def _nothing_is_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
-    for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT"):
+    for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT", "GLASSCLOUD_SHOWN_API"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -121,6 +121,9 @@ def test_env_prints_exports_of_the_access_file_that_the_environment_names(
     text = capsys.readouterr().out
     assert "export AWS_ENDPOINT_URL=http://b:2\n" in text
     assert "export AWS_SECRET_ACCESS_KEY='it'\"'\"'s'\n" in text
+    monkeypatch.setenv("GLASSCLOUD_SHOWN_API", "http://outside:3")
+    assert main(["env"]) == 0
+    assert "export AWS_ENDPOINT_URL=http://outside:3\n" in capsys.readouterr().out
     assert main(["env", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["AWS_ACCESS_KEY_ID"] == "K"
 
