@@ -49,7 +49,7 @@ async def platform(driver: str, *arguments: str) -> AsyncIterator[Platform]:
         ready = Path(folder) / "ready.json"
         process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "vmhost", "--driver", driver, "--port", "0", "--state", folder],
-            *["--cloud", f"bench-{uuid.uuid4().hex[:6]}", "--ready", str(ready), *arguments],
+            *["--log-level", "warning", "--cloud", f"bench-{uuid.uuid4().hex[:6]}", "--ready", str(ready), *arguments],
         )
         try:
             await until_file(ready, process)
@@ -71,9 +71,9 @@ async def until_file(path: Path, process: asyncio.subprocess.Process, *, timeout
             await asyncio.sleep(0.02)
 
 
-async def first_answer(host: str, port: int, *, timeout_s: float = 30) -> float:
+async def first_answer(host: str, port: int, *, path: str = "/", timeout_s: float = 30) -> float:
     """Asks without pause until somebody there answers 200; the monotonic time of that answer."""
-    raw = build_request("GET", "/", [("Host", host)])
+    raw = build_request("GET", path, [("Host", host)])
     pool = Pool(host, port, limit=1)
     async with asyncio.timeout(timeout_s):
         while True:

@@ -1,0 +1,58 @@
+"""Search in a leaf: one container instance of type t3.micro with the whole corpus, 500 checked queries per second."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+from pathlib import Path
+
+import server
+from bench.figures import Figure, Missing, at_most, spread
+from bench.machines import first_answer, need_engine, platform
+from client.load.control import LoadWorker
+from client.load.plan import Plan
+from server.api.queries import index_folder
+from vmhost.api.client import CloudClient
+
+RATE_PER_S = 500.0
+SECONDS = 15.0
+ROUNDS = 3
+_IMAGES = str(Path(server.__file__).parent / "images.toml")
+
+
+async def run() -> list[Figure]:
+    """The median of three rounds' p99, counted from each query's scheduled time."""
+    need_engine()
+    queries = index_folder() / "queries.json"
+    if not await asyncio.to_thread(queries.exists):
+        raise Missing("needs the search index (glasscloud index)")
+    async with platform("container", "--images", _IMAGES) as cloud:
+        image = next(each.id for each in await cloud.client.describe_images() if each.name == "glasscloud-search")
+        data = json.dumps({"shard": 0, "shards": 1}).encode()
+        (instance,) = await cloud.client.run_instances(image_id=image, type_name="t3.micro", user_data=data)
+        address = await _address(cloud.client, instance.id)
+        await first_answer(address, 8080, path="/healthz")
+        url = f"http://{address}:8080"
+        rounds = [await _round(url, str(queries)) for _ in range(ROUNDS)]
+    return [at_most("search in a leaf at 500 queries/s: p99", statistics.median(rounds), 5.0, "ms", spread(rounds))]
+
+
+async def _address(client: CloudClient, instance_id: str) -> str:
+    async with asyncio.timeout(30):
+        while True:
+            (found,) = await client.describe_instances({"instance-id": [instance_id]})
+            if found.state == "running" and found.address:
+                return found.address
+            await asyncio.sleep(0.05)
+
+
+async def _round(url: str, queries: str) -> float:
+    async with LoadWorker() as worker:
+        await worker.start(Plan(url=url, rate_per_s=RATE_PER_S, duration_s=SECONDS, queries=queries))
+        report = await worker.finished()
+    if report.summary.failed:
+        raise RuntimeError(f"{report.summary.failed} of {report.summary.completed} queries failed")
+    p99 = report.summary.response.p99
+    assert p99 is not None
+    return p99
