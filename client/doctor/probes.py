@@ -17,6 +17,7 @@ from pathlib import Path
 from client.doctor.engine import ask, candidates, image_name
 from client.doctor.findings import Machine
 from client.local.plan import API_PORT, SEARCH_PORT
+from server.api.queries import index_folder
 
 _PACKAGES = ("aiohttp", "botocore", "docker", "httptools", "structlog", "tantivy", "uvloop")
 _MANAGERS = {"apt": "apt-get", "dnf": "dnf", "pacman": "pacman", "apk": "apk", "brew": "brew"}
@@ -48,7 +49,7 @@ async def look() -> Machine:
         cgroups_writable=cgroups_writable(),
         systemd_user=systemd_user(),
         loopback_addresses=has_loopback_addresses(),
-        index=(Path(sys.prefix) / "share" / "glasscloud" / "index" / "manifest.json").exists(),
+        index=(index_folder() / "manifest.json").exists(),
         package_manager=next((name for name, program in _MANAGERS.items() if shutil.which(program)), ""),
     )
 

@@ -110,8 +110,7 @@ async def _until_up(process: asyncio.subprocess.Process, say: Say) -> LocalFacts
         elif "failed" in message:
             raise Unavailable(message["failed"])
         elif "up" in message:
-            facts = message["up"]
-            return LocalFacts(**{**facts, "pids": tuple(facts["pids"])})
+            return LocalFacts.from_json(message["up"])
     code = await process.wait()
     raise Unavailable(f"the supervisor ended with code {code} before the cloud was up; its log says more")
 

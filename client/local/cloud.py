@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from client.local.plan import (
     sweep_command,
 )
 from server.api.flow import Counters
+from server.api.queries import index_folder
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.http1 import HttpFailure, Pool, build_request
 
@@ -52,6 +52,7 @@ class LocalCloud:
         self._say = say
         self._platform: Child | None = None
         self._frontend: Child | None = None
+        self._notes: list[str] = []
 
     @contextlib.asynccontextmanager
     async def up(self) -> AsyncIterator[LocalFacts]:
@@ -106,8 +107,7 @@ class LocalCloud:
             platform_command(plan, ready=ready), ready=ready, deadline_s=START_DEADLINE_S
         )
         url: str = facts["url"]
-        if note := moved(plan.api_port, url):
-            self._say(note)
+        self._noted(moved(plan.api_port, url))
         # Whoever knows the address must find it there again after a restart.
         self._plan = replace(plan, api_port=port_of(url))
         return facts
@@ -120,10 +120,14 @@ class LocalCloud:
             frontend_command(plan, ready=ready), ready=ready, deadline_s=START_DEADLINE_S
         )
         url: str = facts["url"]
-        if note := moved(plan.search_port, url):
-            self._say(note)
+        self._noted(moved(plan.search_port, url))
         self._plan = replace(plan, search_port=port_of(url))
         return url
+
+    def _noted(self, note: str | None) -> None:
+        if note is not None:
+            self._say(note)
+            self._notes.append(note)
 
     async def _keep_one(self, child: Child, start: Callable[[], Any]) -> None:
         ends: list[float] = []
@@ -156,7 +160,7 @@ class LocalCloud:
 
     def _facts(self, platform: dict[str, Any], search: str) -> LocalFacts:
         plan = self._plan
-        index = plan.index or Path(sys.prefix) / "share" / "glasscloud" / "index"
+        index = plan.index or index_folder()
         pids = tuple(child.pid for child in (self._platform, self._frontend) if child and child.pid)
         return LocalFacts(
             cloud=plan.cloud,
@@ -173,6 +177,7 @@ class LocalCloud:
             type=plan.type,
             since=time.time(),
             pids=pids,
+            notes=tuple(self._notes),
         )
 
     def _log(self, name: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from client.local.attach import find
 from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
+from server.api.queries import index_folder
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.base.errors import NotFound
 
@@ -39,3 +40,9 @@ def find_search(url: str | None = None) -> str:
     if facts is None:
         raise NotFound(NOT_UP)
     return facts.search
+
+
+def find_queries() -> Path:
+    """The queries of the corpus that is searched: the local cloud's, else those of the index that set-up built."""
+    facts = local_cloud()
+    return index_folder() / "queries.json" if facts is None else Path(facts.queries)

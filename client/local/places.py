@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from vmhost.base.errors import Conflict, InvalidInput
 from vmhost.base.web import write_atomically
@@ -49,6 +50,13 @@ class LocalFacts:
     since: float
     pids: tuple[int, ...] = ()
     """Of the platform and the front end."""
+    notes: tuple[str, ...] = ()
+    """What went otherwise than asked, such as a taken port."""
+
+    @classmethod
+    def from_json(cls, data: Any) -> LocalFacts:
+        """The facts as they were written. Raises KeyError or TypeError for anything else."""
+        return cls(**{**data, "pids": tuple(data["pids"]), "notes": tuple(data["notes"])})
 
 
 def state_folder(cloud: str = DEFAULT_CLOUD, *, environ: Mapping[str, str] = os.environ) -> Path:
@@ -125,8 +133,7 @@ def write_facts(state: Path, facts: LocalFacts) -> None:
 def read_facts(state: Path) -> LocalFacts | None:
     """What was last written down there, true while the folder is held; None where there is nothing."""
     try:
-        values = json.loads((state / _FACTS).read_text())
-        return LocalFacts(**{**values, "pids": tuple(values["pids"])})
+        return LocalFacts.from_json(json.loads((state / _FACTS).read_text()))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 

@@ -222,6 +222,8 @@ async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.
     access = Access.load(Path(facts.access), environ={})
     async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
+        for text in facts.notes:
+            state = noted(state, Note(at=facts.since, text=text, tone=Tone.CARE))
         view = LiveView(session, state, rng=rng, hog=HogPlan())
         session.watch.listener = view.on_cloud
         if told := await session.start_load(rate_per_s):

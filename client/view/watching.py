@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import os
 import random
-import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from client.local.meant import NOT_UP, find_access, find_search
+from client.local.meant import NOT_UP, find_access, find_queries, find_search
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
 from client.view.model import Note, ViewState
@@ -43,8 +42,7 @@ class Watching:
 async def watch(watching: Watching) -> int:
     """Watches until cancelled, which counts as its end. Raises CloudErrors when the cloud does not come."""
     access, url = await _until_healthy(watching)
-    queries = watching.queries or Path(sys.prefix) / "share" / "glasscloud" / "index" / "queries.json"
-    async with open_session(access, url, queries=queries) as session:
+    async with open_session(access, url, queries=watching.queries or find_queries()) as session:
         for text in block(
             await _settled(session),
             search=watching.shown_search or url,

@@ -21,9 +21,9 @@ WORDS = (
     "shard                    a part of all documents; a search asks each shard once",
     "replica                  a machine with the same shard as another; when one",
     "                         dies, the other answers",
-    "front end                asks a replica of each shard, puts the answers together",
-    "fleet                    the order 'keep two of these running'; replaces the dead",
-    "kill                     the program ends at once; nobody is told, it is noticed",
+    "front end                asks a replica of each shard, joins the answers",
+    "fleet                    the order 'keep two of these'; replaces the dead",
+    "kill                     the program ends at once; nobody is told of it",
     "hog                      burns all CPU it gets; good walls keep the others fast",
     "hedge                    a second try elsewhere because the first is slow",
     "half within 2 ms         the usual wait (p50)",
@@ -65,7 +65,7 @@ def walls_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
 
 def walls_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:
     """Every wall with its reason, and how to get other ones."""
-    lines = wrap(clean(f"A machine here stands for: {snapshot.stands_for}."), columns, indent="  ")
+    lines = wrap(clean(f"Machines here are {snapshot.stands_for}."), columns, indent="  ")
     for wall in _walls(snapshot):
         reason = f": {wall.why}" if wall.why else ""
         text = f"{'holds ' if wall.enforced else 'open  '} {_SAID.get(wall.name, wall.name)}{reason}"

@@ -200,3 +200,7 @@ def test_the_load_moves_along_a_ladder(rate: float, step: int, expected: float) 
 def test_a_cloud_that_was_away_is_shown_anew() -> None:
     state = on_cloud(running(), cloud(instance(2), instance(3)), NOON)
     assert shown(state)[0].startswith("glasscloud: 2 machines answer")
+
+
+def test_no_word_is_cut_at_80_columns() -> None:
+    assert not any("…" in text for text in shown(running(panel=Panel.WORDS))[8:])
