@@ -17,7 +17,9 @@ from vmhost.base.errors import Unavailable, Unsupported
 from vmhost.base.units import MIB, mib
 
 CONTROLLERS = ("cpu", "memory", "pids")
-DEFAULT_PERIOD_US = 100_000
+CPU_PERIOD_US = 10_000
+"""How often a CPU ceiling is counted anew. With the kernel's usual 100 ms, a guest that has used up its share stands
+still for tens of milliseconds, which no machine of that size would; counted ten times as often it just runs slower."""
 
 _V1_ROUNDS_OF_KILLING = 5
 _ROOT_MEMORY_V1 = 1 << 60
@@ -56,8 +58,6 @@ class GroupLimits:
     memory_mib: int | None = None
     """With no swap on top."""
     pids: int | None = None
-    period_us: int = DEFAULT_PERIOD_US
-    """How often a CPU ceiling is counted anew: shorter stalls for less efficiency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +121,10 @@ def _settings_v1(limits: GroupLimits) -> tuple[Setting, ...]:
         shares = max(2, min(262_144, round(limits.cpu_weight * 10.24)))
         wanted.append(Setting(controller="cpu", file="cpu.shares", value=str(shares)))
     if limits.cpu_cores is not None:
-        quota = _quota_us(limits.cpu_cores, limits.period_us)
+        quota = _quota_us(limits.cpu_cores)
         wanted += [
             Setting(controller="cpu", file="cpu.cfs_quota_us", value="-1"),
-            Setting(controller="cpu", file="cpu.cfs_period_us", value=str(limits.period_us)),
+            Setting(controller="cpu", file="cpu.cfs_period_us", value=str(CPU_PERIOD_US)),
             Setting(controller="cpu", file="cpu.cfs_quota_us", value=str(quota)),
         ]
     if limits.memory_mib is not None:
@@ -145,7 +145,7 @@ def _settings_v2(limits: GroupLimits) -> tuple[Setting, ...]:
         weight = max(1, min(10_000, limits.cpu_weight))
         wanted.append(Setting(controller="cpu", file="cpu.weight", value=str(weight)))
     if limits.cpu_cores is not None:
-        value = f"{_quota_us(limits.cpu_cores, limits.period_us)} {limits.period_us}"
+        value = f"{_quota_us(limits.cpu_cores)} {CPU_PERIOD_US}"
         wanted.append(Setting(controller="cpu", file="cpu.max", value=value))
     if limits.memory_mib is not None:
         wanted += [
@@ -157,9 +157,9 @@ def _settings_v2(limits: GroupLimits) -> tuple[Setting, ...]:
     return tuple(wanted)
 
 
-def _quota_us(cores: float, period_us: int) -> int:
+def _quota_us(cores: float) -> int:
     """The kernel refuses ceilings under one millisecond a period."""
-    return max(1000, round(cores * period_us))
+    return max(1000, round(cores * CPU_PERIOD_US))
 
 
 class Groups:

@@ -62,7 +62,7 @@ def _written(version: int, limits: GroupLimits) -> list[tuple[str, str]]:
 def test_limits_in_version_two() -> None:
     assert _written(2, LIMITS) == [
         ("cpu.weight", "50"),
-        ("cpu.max", "50000 100000"),
+        ("cpu.max", "5000 10000"),
         ("memory.max", "67108864"),
         ("memory.swap.max", "0"),
         ("pids.max", "32"),
@@ -73,8 +73,8 @@ def test_limits_in_version_one_are_legal_from_any_earlier_ones() -> None:
     assert _written(1, LIMITS) == [
         ("cpu.shares", "512"),
         ("cpu.cfs_quota_us", "-1"),
-        ("cpu.cfs_period_us", "100000"),
-        ("cpu.cfs_quota_us", "50000"),
+        ("cpu.cfs_period_us", "10000"),
+        ("cpu.cfs_quota_us", "5000"),
         ("memory.memsw.limit_in_bytes", "-1"),
         ("memory.limit_in_bytes", "67108864"),
         ("memory.memsw.limit_in_bytes", "67108864"),
@@ -85,7 +85,7 @@ def test_limits_in_version_one_are_legal_from_any_earlier_ones() -> None:
 def test_extremes_stay_within_what_the_kernel_takes() -> None:
     tiny = GroupLimits(cpu_cores=0.0001, cpu_weight=0)
     huge = GroupLimits(cpu_weight=1_000_000)
-    assert _written(2, tiny) == [("cpu.weight", "1"), ("cpu.max", "1000 100000")]
+    assert _written(2, tiny) == [("cpu.weight", "1"), ("cpu.max", "1000 10000")]
     assert _written(1, huge) == [("cpu.shares", "262144")]
     assert settings(2, GroupLimits()) == ()
 

@@ -42,7 +42,7 @@ INFO = EngineInfo(
 
 def test_a_ceiling_above_the_core_count_is_a_quota() -> None:
     told = resources(LIMITS, 2)
-    assert (told["CpuQuota"], told["CpuPeriod"]) == (400_000, 100_000)
+    assert (told["CpuQuota"], told["CpuPeriod"]) == (40_000, 10_000)
     assert "NanoCpus" not in told
     assert resources(replace(LIMITS, cpu_quota_cores=0.001), 2)["CpuQuota"] == 1000
 

@@ -8,11 +8,11 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from vmhost.base.units import MIB
+from vmhost.drivers.cgroups import CPU_PERIOD_US
 from vmhost.drivers.container import labels
 from vmhost.model.guest import GuestSpec
 from vmhost.model.limits import Limits
 
-CPU_PERIOD_US = 100_000
 _QUOTA_US_MIN = 1000
 """The kernel takes no smaller one."""
 _SHARES_MIN, _SHARES_MAX = 2, 262_144

@@ -18,8 +18,6 @@ from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
 
-_HOST_PERIOD_US = 20_000
-"""A host stands for a machine with that many cores; long stalls would not look like one."""
 _REMOVE_TRIES = 20
 _REMOVE_PAUSE_S = 0.01
 
@@ -61,9 +59,7 @@ class GroupWall:
         host = self._hosts.get(host_id)
         limits = GroupLimits()
         if host is not None:
-            limits = GroupLimits(
-                cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None, period_us=_HOST_PERIOD_US
-            )
+            limits = GroupLimits(cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None)
         controllers = (*CONTROLLERS, "cpuacct") if self._groups.version == 1 else CONTROLLERS
         self._groups.make(f"{self._cloud}/{host_id}", limits, controllers=controllers)
 
