@@ -20,6 +20,9 @@ _KEPT_CORES = 0.5
 _WEIGHT_PER_CORE = 500
 _PIDS_PER_VCPU = 512
 _MIN_QUOTA_CORES = 0.01
+_CEILING_SHARE = 2 / 3
+"""Of a host's cores, what one guest may take at most. A group that has used up its ceiling stands still as a whole,
+whatever the weights inside; so if one guest could use up its host's, its neighbours would stand still with it."""
 
 
 def split(capacity: Capacity, hosts: int) -> tuple[Host, ...]:
@@ -57,11 +60,13 @@ def limits_of(kind: InstanceType, host: Host, *, disk_gib: int) -> Limits:
     """What an instance of this type gets on this host.
 
     The guarantee is the published baseline of every vCPU (a whole one where there is none); the ceiling is the vCPU
-    count, cut to the host's cores; the network ceiling is the published burst."""
+    count, cut to two thirds of the host's cores (to all of them where the guarantee needs more); the network ceiling is
+    the published burst."""
     guaranteed = guaranteed_cores(kind)
+    ceiling = min(max(guaranteed, min(float(kind.vcpus), host.cpu_cores * _CEILING_SHARE)), host.cpu_cores)
     return Limits(
         cpu_guaranteed_cores=guaranteed,
-        cpu_quota_cores=round(max(_MIN_QUOTA_CORES, min(float(kind.vcpus), host.cpu_cores)), 3),
+        cpu_quota_cores=round(max(_MIN_QUOTA_CORES, ceiling), 3),
         cpu_weight=min(10_000, max(1, round(guaranteed * _WEIGHT_PER_CORE))),
         memory_mib=kind.memory_mib,
         pids=min(_PIDS_PER_VCPU * kind.vcpus, host.pids) if host.pids > 0 else _PIDS_PER_VCPU * kind.vcpus,
