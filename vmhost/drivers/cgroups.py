@@ -21,8 +21,6 @@ CPU_PERIOD_US = 10_000
 """How often a CPU ceiling is counted anew. With the kernel's usual 100 ms, a guest that has used up its share stands
 still for tens of milliseconds, which no machine of that size would; counted ten times as often it just runs slower."""
 
-CLOUD_WEIGHT = 1000
-"""A cloud's group holds many programs, so beside the machine's others it weighs as much as ten, not as one."""
 _V1_ROUNDS_OF_KILLING = 5
 _ROOT_MEMORY_V1 = 1 << 60
 """Version 1 says "no limit" with a number near 2^63."""

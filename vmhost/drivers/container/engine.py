@@ -9,7 +9,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +50,7 @@ class Engine:
         self.candidate = candidate
         self._client = client
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
+        self._under_way: set[Future[Any]] = set()
 
     @classmethod
     async def connect(cls, candidates: Sequence[EngineCandidate]) -> Engine:
@@ -72,11 +73,19 @@ class Engine:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
+    async def settle(self) -> None:
+        """Waits for calls whose callers were cancelled: the engine still does what it was told, and what it makes is
+        there only then."""
+        if calls := [asyncio.wrap_future(call) for call in tuple(self._under_way)]:
+            await asyncio.wait(calls, timeout=_DEADLINE_S)
+
     async def _call(self, subject: str, work: Callable[[], T], *, deadline_s: float = _DEADLINE_S) -> T:
-        loop = asyncio.get_running_loop()
+        call = self._threads.submit(_translated, subject, work)
+        self._under_way.add(call)
+        call.add_done_callback(self._under_way.discard)
         try:
             async with asyncio.timeout(deadline_s):
-                return await loop.run_in_executor(self._threads, _translated, subject, work)
+                return await asyncio.wrap_future(call)
         except TimeoutError as error:
             raise DeadlineExceeded(f"{subject}: the engine did not answer within {deadline_s:.0f} s") from error
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vmhost.base.errors import CloudError, Unsupported
 from vmhost.base.logs import get_logger
-from vmhost.drivers.cgroups import CLOUD_WEIGHT, GroupLimits, Groups
+from vmhost.drivers.cgroups import GroupLimits, Groups
 from vmhost.drivers.container.reading import EngineInfo
 from vmhost.model.host import Host
 
@@ -38,7 +38,6 @@ class HostGroups:
         """Makes a group with its limits for each host; again adjusts them."""
         if self._groups is None:
             return
-        await asyncio.to_thread(self._groups.make, self._root, GroupLimits(cpu_weight=CLOUD_WEIGHT))
         for host in hosts:
             limits = GroupLimits(cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None)
             await asyncio.to_thread(self._groups.make, f"{self._root}/{host.id}", limits)

@@ -58,6 +58,7 @@ class Site:
         """Lets go; with `remove`, first takes away everything that carries this cloud's label."""
         try:
             if remove:
+                await self.engine.settle()
                 await remove_all(self.engine, self.network)
                 await self.hosts.remove()
         finally:
@@ -66,12 +67,15 @@ class Site:
 
 
 async def remove_all(engine: Engine, network: InstanceNetwork) -> None:
-    """Takes away every container, network and volume that carries the cloud's label."""
+    """Takes away every container, network and volume that carries the cloud's label.
+
+    A container that does not go keeps no other: all are tried before the first failure is raised."""
     ours = f"{labels.CLOUD}={network.cloud}"
-    async with asyncio.TaskGroup() as group:
-        for container in await engine.find(ours):
-            if container.labels.get(labels.ROLE) != labels.HELPER:
-                group.create_task(_remove_container(engine, container.id))
+    found = [one for one in await engine.find(ours) if one.labels.get(labels.ROLE) != labels.HELPER]
+    ends = await asyncio.gather(*(_remove_container(engine, one.id) for one in found), return_exceptions=True)
+    for failure in ends:
+        if failure is not None:
+            raise failure
     await network.remove()
     for volume in await engine.volumes(ours):
         await engine.remove_volume(volume)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from vmhost.drivers.cgroups import CLOUD_WEIGHT, CONTROLLERS, GroupLimits, Groups, Usage
+from vmhost.drivers.cgroups import CONTROLLERS, GroupLimits, Groups, Usage
 from vmhost.drivers.process.table import CpuMeter, family
 from vmhost.drivers.process.walls import NO_CPU_WALL, Entry
 from vmhost.model.guest import Capability, GuestSpec
@@ -61,7 +61,6 @@ class GroupWall:
         if host is not None:
             limits = GroupLimits(cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None)
         controllers = (*CONTROLLERS, "cpuacct") if self._groups.version == 1 else CONTROLLERS
-        self._groups.make(self._cloud, GroupLimits(cpu_weight=CLOUD_WEIGHT), controllers=controllers)
         self._groups.make(f"{self._cloud}/{host_id}", limits, controllers=controllers)
 
     async def build(self, spec: GuestSpec) -> None:
