@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from container_guest import Guest
-from engine_world import docker, world
+from engine_world import docker, left_of, spec, world
 
 from vmhost.model.guest import GuestPhase
 
@@ -36,6 +36,21 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+async def test_closing_amid_launches_leaves_nothing(tmp_path: Path) -> None:
+    async with world("amid", tmp_path) as one:
+        driver = one.driver()
+        await driver.open()
+        launches = [asyncio.ensure_future(driver.create(spec(f"i-{number}"))) for number in range(6)]
+        await asyncio.sleep(0.02)
+        for launch in launches:
+            launch.cancel()
+        await driver.close(remove=True)
+        await asyncio.gather(*launches, return_exceptions=True)
+        # What the engine was still making would appear within this time.
+        await asyncio.sleep(0.5)
+        assert left_of(one.cloud) == []
 
 
 @pytest.mark.parametrize("how", ["as_it_is", "helper"])

@@ -6,6 +6,7 @@ Every call runs in a bounded pool of threads under a deadline and raises only Cl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,8 +77,10 @@ class Engine:
     async def settle(self) -> None:
         """Waits for calls whose callers were cancelled: the engine still does what it was told, and what it makes is
         there only then."""
-        if calls := [asyncio.wrap_future(call) for call in tuple(self._under_way)]:
-            await asyncio.wait(calls, timeout=_DEADLINE_S)
+        calls = [asyncio.wrap_future(call) for call in tuple(self._under_way)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DEADLINE_S):
+                await asyncio.gather(*calls, return_exceptions=True)
 
     async def _call(self, subject: str, work: Callable[[], T], *, deadline_s: float = _DEADLINE_S) -> T:
         call = self._threads.submit(_translated, subject, work)
