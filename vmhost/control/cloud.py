@@ -90,7 +90,6 @@ class Cloud:
         self._pace = pace or Pace()
         self._crew = Crew()
         self._records = Records(store, self._clock)
-        self._records.listen(self._on_change)
         self._templates = Templates(self._records, self._clock, self._ids)
         self._meter = Meter(driver, self._clock, timeout_s=self._pace.measure_s)
 
@@ -119,6 +118,7 @@ class Cloud:
     def _build(self, site: Site) -> None:
         records, driver, crew, clock, pace = self._records, self._driver, self._crew, self._clock, self._pace
         self._site = site
+        self._records.listen(self._on_change)
 
         def machine(instance_id: str) -> Machine:
             return Machine(instance_id, records=records, driver=driver, blueprints=site, pace=pace, clock=clock)

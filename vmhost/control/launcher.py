@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vmhost.base.clock import Clock
@@ -66,9 +66,8 @@ class Launcher:
 
     def run(self, request: LaunchRequest) -> tuple[Instance, ...]:
         """The reservation. Raises NoCapacity, with nothing launched, when not even `min_count` fit."""
-        before = [self._records.instances.get(one) for one in made_before(self._records, _ACTION, request) or ()]
-        if before:
-            return tuple(instance for instance in before if instance is not None)
+        if before := made_before(self._records, _ACTION, request):
+            return self._again(request, before)
         order = self._order(request)
         hosts = self._place(request, order.kind)
         instances = self._instances(request, order, hosts)
@@ -77,6 +76,16 @@ class Launcher:
         for instance in instances:
             self._begin(instance.id)
         return instances
+
+    def _again(self, request: LaunchRequest, ids: Sequence[str]) -> tuple[Instance, ...]:
+        found = tuple(self._records.instances[one] for one in ids if one in self._records.instances)
+        if not found:
+            raise InvalidInput(
+                f"the client token {request.client_token} launched {', '.join(ids[:5])}, terminated since; expected a "
+                "new token for a new launch",
+                code="IdempotentInstanceTerminated",
+            )
+        return found
 
     def _order(self, request: LaunchRequest) -> _Order:
         _check(request, alive=sum(one.state in _ALIVE for one in self._records.instances.values()))

@@ -360,3 +360,15 @@ async def test_a_terminated_instance_stays_visible_for_an_hour(world: World) -> 
         assert cloud.instance(one.id).state is InstanceState.TERMINATED
         clock.advance(2)
         await until(lambda: cloud.instances() == ())
+
+
+async def test_a_token_whose_instances_are_forgotten_is_refused_as_ec2_does(world: World) -> None:
+    world.pace = replace(world.pace, keep_terminated_s=0.0)
+    request = LaunchRequest(image_id=IMAGE, client_token="once")
+    async with world.up() as cloud:
+        (one,) = await cloud.run_instances(request)
+        await cloud.terminate([one.id])
+        await until(lambda: cloud.instances() == ())
+        with pytest.raises(InvalidInput, match=one.id) as refused:
+            await cloud.run_instances(request)
+        assert refused.value.code == "IdempotentInstanceTerminated"

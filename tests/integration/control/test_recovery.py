@@ -159,3 +159,17 @@ async def test_a_crash_between_record_and_machine_loses_neither(world: World) ->
     world.settings = replace(world.settings, create_s=0)
     async with world.up() as cloud:
         await until(in_state(cloud, one.id, InstanceState.RUNNING))
+
+
+async def test_an_engine_that_is_down_at_the_start_is_told_in_words_and_what_is_recorded_goes_later(
+    world: World,
+) -> None:
+    async with world.up(remove=False) as cloud:
+        await launch(cloud)
+    world.machines.down = True
+    with pytest.raises(Unavailable, match="engine is down"):
+        async with world.up():
+            pass
+    world.machines.down = False
+    async with world.up() as cloud:
+        await until(lambda: world.machines.guests == {})
