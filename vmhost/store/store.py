@@ -7,6 +7,7 @@ the last changes, never the file.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class Store:
         Raises InvalidInput for a file that is not ours, newer than us, damaged, or in a place we may not write."""
         self._path = str(path)
         try:
+            if self._path != ":memory:":
+                _for_owner_only(Path(self._path))
             self._connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -66,7 +69,7 @@ class Store:
             except BaseException:
                 self._connection.close()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise InvalidInput(f"{self._path} cannot be used ({error}); expected a database of ours") from error
 
     def load(self) -> Saved:
@@ -119,3 +122,9 @@ class Store:
                 yield load(kind, body)
             except (TypeError, ValueError, KeyError, AttributeError) as error:
                 raise Internal(f"{self._path}: the record of {key} is not understood: {error}") from error
+
+
+def _for_owner_only(path: Path) -> None:
+    """User data may hold secrets and the folder may be anyone's to read. SQLite gives its own files the same rights."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)

@@ -178,3 +178,11 @@ def _version(path: Path) -> int:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
     finally:
         connection.close()
+
+
+def test_nobody_else_may_read_the_file_whatever_the_folder_allows(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with Store(tmp_path / "cloud.sqlite") as store:
+        store.write([INSTANCE])
+        rights = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(rights.values()) == {0o600}, rights
