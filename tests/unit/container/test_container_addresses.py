@@ -65,3 +65,10 @@ def test_an_address_rests_after_its_guest_is_gone() -> None:
     first = plan.next_free(set(), None)
     assert plan.next_free(set(), first) == first + 1
     assert plan.next_free(set(), plan.joiners[0] - 1) == IPv4Address("10.9.0.4")
+
+
+def test_a_default_route_in_two_halves_takes_no_network_away() -> None:
+    vpn = ROUTES.splitlines()[0] + "".join(
+        f"\ntun0\t{half}\t0100080A\t0003\t0\t0\t0\t00000080\t0\t0\t0" for half in ("00000000", "00000080")
+    )
+    assert str(free_networks(None, routed_networks(vpn))[0]) == "198.18.0.0/16"

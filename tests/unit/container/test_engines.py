@@ -71,3 +71,9 @@ def test_engines_without_root_are_known_by_the_runtime_folder(tmp_path: Path) ->
     urls = [one.url for one in known_sockets({"XDG_RUNTIME_DIR": "/run/user/1000"}, tmp_path)]
     assert "unix:///run/user/1000/docker.sock" in urls
     assert "unix:///run/user/1000/podman/podman.sock" in urls
+
+
+def test_a_place_that_cannot_be_looked_at_holds_no_engine_of_ours(tmp_path: Path) -> None:
+    assert all(
+        one.source != "Docker without root" for one in find_engines({"XDG_RUNTIME_DIR": "/" + "x" * 300}, tmp_path)
+    )

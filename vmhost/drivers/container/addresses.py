@@ -14,6 +14,8 @@ DEFAULTS = ("198.18.0.0/16", "10.213.0.0/16", "172.29.0.0/16")
 _RESERVED = 4
 """As in EC2, the first addresses of a network are no guest's: the network's own, the gateway and two spare ones."""
 _SMALLEST = 27
+_SHORTEST_PREFIX = 8
+"""A shorter route is a default route in pieces, as VPNs lay them (0.0.0.0/1 and 128.0.0.0/1): ours goes before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +81,14 @@ def free_networks(wanted: str | None, in_use: Iterable[IPv4Network]) -> tuple[IP
 
 
 def routed_networks(proc_net_route: str) -> tuple[IPv4Network, ...]:
-    """The networks in the text of /proc/net/route, the default route left out."""
-    found: list[IPv4Network] = []
-    for line in proc_net_route.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) >= 8 and fields[7] != "00000000":
-            found.append(IPv4Network((int(_little_endian(fields[1])), str(_little_endian(fields[7])))))
-    return tuple(found)
+    """The networks in the text of /proc/net/route, the default route left out, in one piece or in several."""
+    lines = (line.split() for line in proc_net_route.splitlines()[1:])
+    routes = (
+        IPv4Network((int(_little_endian(fields[1])), str(_little_endian(fields[7]))))
+        for fields in lines
+        if len(fields) >= 8
+    )
+    return tuple(route for route in routes if route.prefixlen >= _SHORTEST_PREFIX)
 
 
 def _little_endian(text: str) -> IPv4Address:
