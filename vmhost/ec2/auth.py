@@ -38,7 +38,7 @@ class Auth:
         if match is None or match[1].lower() not in LOCAL_NAMES | self.allowed_hosts:
             raise Denied(f"Host {host[:80]!r} is not served here; expected localhost or a name given by --allowed-host")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _netloc(origin) != host.lower():
             raise Denied(f"Origin {origin[:80]!r} is foreign; web pages may not call this API")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise Denied("a web page of another site made this request; web pages may not call this API")
@@ -58,6 +58,13 @@ class Auth:
 
     def _secret_of(self, key_id: str) -> str | None:
         return self.credentials.secret_access_key if key_id == self.credentials.access_key_id else None
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def is_loopback(peer: str | None) -> bool:

@@ -35,6 +35,7 @@ def test_the_names_of_this_machine_and_those_configured_are_served(host: str) ->
         {"host": "localhost:4566", "origin": "http://localhost:8000"},
         {"host": "localhost", "origin": "null"},
         {"host": "localhost", "origin": ""},
+        {"host": "localhost", "origin": "http://["},
         {"host": "localhost", "sec-fetch-site": "cross-site"},
         {"host": "localhost", "sec-fetch-site": "same-site"},
     ],
