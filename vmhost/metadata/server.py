@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from aiohttp import web
 
@@ -94,6 +95,8 @@ class InstanceMetadata:
             await self.detach(instance_id)
 
     async def _respond(self, instance_id: str, request: web.BaseRequest) -> web.StreamResponse:
+        if not _by_address(request.headers.get("Host", "")):
+            return _page(403)
         path = request.rel_url.raw_path
         if path in _TOKEN_PATHS:
             return self._issue(instance_id, request)
@@ -119,6 +122,18 @@ class InstanceMetadata:
             return _page(400)
         token = tokens.issue(self._secret, instance_id, expires_at=self._clock.now() + ttl_s)
         return web.Response(text=token, headers={TTL_HEADER: str(ttl_s)})
+
+
+def _by_address(host: str) -> bool:
+    """Whether the service was called by an address, as every guest calls it.
+
+    A name may be a web page's own, made to resolve to this machine, where a process guest's metadata is in reach."""
+    name = host.rpartition(":")[0] or host
+    try:
+        ip_address(name)
+    except ValueError:
+        return name.lower() == "localhost"
+    return True
 
 
 _REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}

@@ -188,3 +188,18 @@ async def test_attaching_again_moves_the_service_to_the_new_socket(served: Serve
     assert await GuestMetadata(after).get("instance-id") == "i-0a12"
     with pytest.raises(Unavailable):
         await GuestMetadata(before, deadline_s=1).get("instance-id")
+
+
+async def test_a_page_whose_name_resolves_to_this_machine_learns_nothing(
+    served: Served, http: aiohttp.ClientSession
+) -> None:
+    url = await served.add("i-0a12")
+    port = url.rpartition(":")[2]
+    for host, status in (
+        (f"evil.example:{port}", 403),
+        ("evil.example", 403),
+        (f"127.0.0.1:{port}", 200),
+        ("169.254.169.254", 200),
+    ):
+        async with http.get(f"{url}/latest/user-data", headers={"Host": host}) as answer:
+            assert answer.status == status, host
