@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from container_guest import Guest
-from engine_world import docker, left_of, world
+from engine_world import IMAGE, docker, left_of, spec, world
 
-from vmhost.base.errors import Conflict, InvalidInput
+from vmhost.base.errors import Conflict, InvalidInput, Unavailable
 from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.model.host import Host
 
@@ -63,3 +63,46 @@ async def test_a_cloud_can_be_swept_by_a_driver_that_never_opened(tmp_path: Path
         assert left_of(one.cloud)
         await one.driver().close(remove=True)
         assert left_of(one.cloud) == []
+
+
+async def test_nobody_takes_over_a_cloud_whose_platform_runs_in_a_container(tmp_path: Path) -> None:
+    async with world("taken", tmp_path) as one:
+        driver = one.driver()
+        await driver.open()
+        guest = await Guest(cloud=one, driver=driver, id="i-01").__aenter__()
+        labels = ("--label", f"glasscloud.join={one.cloud}", "--label", "glasscloud.role=platform")
+        platform = docker("run", "-d", "--rm", *labels, "--entrypoint", "sleep", IMAGE, "600")
+        try:
+            other = one.driver()
+            with pytest.raises(Conflict, match="is up in container"):
+                await other.open()
+            with pytest.raises(Conflict, match="--cloud"):
+                await other.close(remove=True)
+            assert docker("inspect", guest.container, "-f", "{{.State.Running}}") == "true"
+        finally:
+            docker("rm", "-f", platform)
+            await driver.close(remove=True)
+
+
+async def test_a_boot_that_failed_before_the_rate_was_laid_lays_it_when_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world("rate", tmp_path) as one:
+        driver = one.driver()
+        await driver.open()
+        try:
+            await driver.create(spec("i-01"))
+            laid: list[int] = []
+
+            async def shape(_: object, mbps: int) -> None:
+                laid.append(mbps)
+                if len(laid) == 1:
+                    raise Unavailable("no tc for once")
+
+            monkeypatch.setattr(driver._site.namespaces, "shape", shape)
+            with pytest.raises(Unavailable):
+                await driver.start("i-01")
+            await driver.start("i-01")
+            assert len(laid) == 2
+        finally:
+            await driver.close(remove=True)

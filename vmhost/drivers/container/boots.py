@@ -41,11 +41,15 @@ class Boots:
         """Does what is missing of a running guest's boot and tells where it is."""
         name = self._site.network.name
         try:
-            if self._furnished.get(container.instance_id) != container.started_at:
+            fresh = self._furnished.get(container.instance_id) != container.started_at
+            if fresh:
                 await self._furnish(container)
             if not container.addresses.get(name):
                 await self._plug(container)
                 container = await self._site.engine.inspect(container.id)
+            elif fresh:
+                # Whoever plugged it may have ended before it was held to its rate.
+                await self._site.namespaces.shape(_place(container), self._rate(container))
         except NotFound as error:
             raise await self._ended(container) from error
         if not container.running:
@@ -62,9 +66,14 @@ class Boots:
         self._furnished[container.instance_id] = container.started_at
 
     async def _plug(self, container: Container) -> None:
-        with contextlib.suppress(Conflict):
-            await self._site.engine.connect_network(container.id, self._site.network.id, container.wanted_address)
-        await self._site.namespaces.shape(_place(container), self._rate(container))
+        try:
+            with contextlib.suppress(Conflict):
+                await self._site.engine.connect_network(container.id, self._site.network.id, container.wanted_address)
+            await self._site.namespaces.shape(_place(container), self._rate(container))
+        except BaseException:
+            # Attached and not held to its rate: the next try does it all again.
+            self._furnished.pop(container.instance_id, None)
+            raise
 
     async def _ended(self, container: Container) -> Conflict:
         with contextlib.suppress(NotFound):

@@ -13,6 +13,8 @@ MBPS = "glasscloud.network_mbps"
 ROLE = "glasscloud.role"
 HELPER = "helper"
 """The role of the container that works in the guests' network namespaces for a control plane without the rights."""
+PLATFORM = "platform"
+"""The role of a control plane in a container: while it runs, no other one takes over its cloud."""
 JOIN = "glasscloud.join"
 """Whoever carries this with a cloud's name is connected to that cloud's instance network; no more is done to it."""
 NOT_COMPOSES = {"com.docker.compose.project": "", "com.docker.compose.service": ""}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.base.engines import find_engines
-from vmhost.base.errors import CloudError, NotFound, Unavailable
+from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container import labels, netns, settings, walls
 from vmhost.drivers.container.engine import Engine
@@ -18,7 +18,7 @@ from vmhost.drivers.container.namespaces import Direct, Namespaces
 from vmhost.drivers.container.network import InstanceNetwork
 from vmhost.drivers.container.reading import Container, EngineInfo
 from vmhost.drivers.container.remote import Remote, remove_helper
-from vmhost.drivers.container.where import Standing, standing
+from vmhost.drivers.container.where import Standing, own_container, standing
 from vmhost.model.guest import Capabilities
 
 DEFAULT_IMAGE = "glasscloud:latest"
@@ -89,9 +89,10 @@ async def _remove_container(engine: Engine, container_id: str) -> None:
 async def sweep(context: DriverContext, environment: Mapping[str, str]) -> None:
     """Removes all of the cloud from the engine, also where guests could not be made: that takes no rights.
 
-    Raises Unavailable when no engine answers."""
+    Raises Unavailable when no engine answers, Conflict while the cloud's platform runs in a container."""
     engine = await Engine.connect(find_engines(environment, Path.home()))
     try:
+        await _check_alone(engine, context.cloud)
         await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None))
         await remove_helper(engine, context.cloud)
         await HostGroups(cloud=context.cloud, info=await engine.info(), on_engines_machine=True).remove()
@@ -114,6 +115,7 @@ async def open_site(context: DriverContext, environment: Mapping[str, str], *, h
 async def _furnished(
     engine: Engine, context: DriverContext, environment: Mapping[str, str], *, helper: bool | None
 ) -> Site:
+    await _check_alone(engine, context.cloud)
     info = await engine.info()
     image = environment.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
     network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr)
@@ -144,6 +146,17 @@ async def _furnished(
             info, disk_limited=disk_limited, laid=namespaces.how, host_why_not=hosts.why_not
         ),
     )
+
+
+async def _check_alone(engine: Engine, cloud: str) -> None:
+    """Raises Conflict while another platform of this cloud runs in a container: its guests would be strays to us."""
+    own = await own_container(engine)
+    for other in await engine.find(f"{labels.JOIN}={cloud}", f"{labels.ROLE}={labels.PLATFORM}"):
+        if other.running and (own is None or other.id != own[0]):
+            raise Conflict(
+                f"cloud {cloud} is up in container {other.name}; stop that one (docker compose down), "
+                "or choose another name with --cloud"
+            )
 
 
 async def _reachable(engine: Engine, network: InstanceNetwork, info: EngineInfo, cloud: str) -> Standing:

@@ -28,7 +28,7 @@ async def standing(engine: Engine, bridge: str, proc: Path = Path("/proc")) -> S
     """How this program can reach guests on the bridge; None when it cannot.
 
     On the engine's machine the bridge is an interface of ours; in a container we must join the network."""
-    own = await _own_container(engine, proc)
+    own = await own_container(engine, proc)
     if own is None:
         here = Path("/sys/class/net", bridge).exists()
         return Standing(sees_processes=True) if here else None
@@ -36,7 +36,8 @@ async def standing(engine: Engine, bridge: str, proc: Path = Path("/proc")) -> S
     return Standing(container_id=container_id, sees_processes=pid in _ancestors(os.getpid(), proc))
 
 
-async def _own_container(engine: Engine, proc: Path) -> tuple[str, int] | None:
+async def own_container(engine: Engine, proc: Path = Path("/proc")) -> tuple[str, int] | None:
+    """The engine's container that this program runs in, and its first process; None when it runs in none of its."""
     try:
         found = _CONTAINER_FILE.search((proc / "self/mountinfo").read_text())
     except OSError:
