@@ -170,6 +170,7 @@ class TracedRequest:
 class Snapshot:
     """The run at one moment. `recent` covers the last ten seconds; `total` all, but without its instances.
 
+    `minute` is the response time of sixty seconds: at 20 requests a second a 99th percentile needs fifty of them.
     `last` and `slowest` are of the good answers since the snapshot before."""
 
     at: float
@@ -180,6 +181,7 @@ class Snapshot:
     cpu_percent: float
     total: Summary
     recent: Summary
+    minute: Latency
     last: TracedRequest | None
     slowest: TracedRequest | None
     marks: tuple[Mark, ...]

@@ -26,17 +26,19 @@ import uvloop
 
 from client.load.connections import reach
 from client.load.engine import Engine
+from client.load.histogram import Histogram
 from client.load.metrics import Metrics
 from client.load.pacer import NS_PER_S, ConstantPacer
 from client.load.plan import Plan, check_rate, parse_target
 from client.load.requests import Requests, prepare_queries, prepare_single
-from client.load.summary import Snapshot
+from client.load.summary import Snapshot, latency_of
 from client.load.wire import from_json, to_json
 from server.api.queries import load as load_queries
 from vmhost.base.errors import CloudError, InvalidInput
 
 SNAPSHOT_EVERY_S = 0.5
 RECENT_S = 10
+MINUTE_S = 60
 HEAD_START_NS = 20_000_000
 """The schedule begins so long after everything is ready, or its first arrivals would be late."""
 LINE_MAX_BYTES = 1 << 20
@@ -163,6 +165,10 @@ async def snapshot(engine: Engine, now_ns: int, cpu_percent: float) -> Snapshot:
     for piece in pieces:
         recent.add(piece)
         await asyncio.sleep(0)
+    minute = Histogram()
+    for piece in metrics.pieces(now_ns - MINUTE_S * NS_PER_S, now_ns, now_ns):
+        minute.add(piece.response)
+        await asyncio.sleep(0)
     last, slowest = engine.trace_last()
     return Snapshot(
         at=metrics.epoch(now_ns),
@@ -173,6 +179,7 @@ async def snapshot(engine: Engine, now_ns: int, cpu_percent: float) -> Snapshot:
         cpu_percent=cpu_percent,
         total=metrics.summary(total, histograms=False, instances=False),
         recent=metrics.summary(recent, histograms=False),
+        minute=latency_of(minute),
         last=last,
         slowest=slowest,
         marks=tuple(metrics.marks),

@@ -32,11 +32,13 @@ def note_line(note: Note) -> str:
 
 
 def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
-    """The last ten seconds in a line: "14:02:10  20 req/s  failed 0  p50 2.1 ms  p99 6.0 ms  4 running"."""
+    """A line such as "14:02:10  20 req/s  failed 0  p50 2.1 ms  p99 6.0 ms  4 running".
+
+    The rate is of ten seconds, the percentiles are of the last minute, the failures of the whole run."""
     recent = load.recent
     rate = recent.offered / recent.seconds if recent.seconds else 0.0
-    name, tail = recent.response.tail
-    p50 = "-" if recent.response.p50 is None else f"{recent.response.p50:.1f}"
+    name, tail = load.minute.tail
+    p50 = "-" if load.minute.p50 is None else f"{load.minute.p50:.1f}"
     slow = "-" if tail is None else f"{tail:.1f}"
     return (
         f"{clock(at)}  {rate:.0f} req/s  failed {load.total.failed}  p50 {p50} ms  {name} {slow} ms  {running} running"

@@ -120,10 +120,10 @@ def _totals(state: ViewState, columns: int) -> list[Line]:
     load = state.load
     if load is None:
         return [line(" no requests yet"), line()]
-    recent, total = load.recent, load.total
+    total = load.total
     failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
     rate = line(f" {load.rate_per_s:g} requests/s   ", failed, "   ")
-    return [(*rate, Span(_latency(recent.response, columns - width_of(rate)))), line(_last(state, columns))]
+    return [(*rate, Span(_latency(load.minute, columns - width_of(rate)))), line(_last(state, columns))]
 
 
 def _latency(latency: Latency, room: int) -> str:

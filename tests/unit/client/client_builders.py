@@ -103,5 +103,5 @@ def load(*, requests: int = 200, lost: int = 0, rate: float = 20.0, query: str =
     )
     return Snapshot(
         at=0.0, elapsed_s=10.0, rate_per_s=rate, in_flight=0, waiting=0, cpu_percent=3.0, total=figures,
-        recent=figures, last=last, slowest=None, marks=(),
+        recent=figures, minute=figures.response, last=last, slowest=None, marks=(),
     )  # fmt: skip
