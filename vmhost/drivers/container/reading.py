@@ -12,6 +12,8 @@ from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatus
 
 _NEVER = "0001-"
+_LIMITS = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit"}
+"""By the limit's name here, the engine's word on whether its kernel can hold it; it only warns where it cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,9 @@ class EngineInfo:
     operating_system: str
     rootless: bool = False
     """Whether the engine itself has no root: its networks are then in a namespace of its own."""
+
+    lacks: frozenset[str] = frozenset()
+    """Which of cpu, memory, swap and pids its kernel cannot limit."""
 
     @property
     def elsewhere(self) -> str:
@@ -91,6 +96,7 @@ def read_info(info: Mapping[str, Any]) -> EngineInfo:
         storage=f"{storage} on {backing}" if backing else storage,
         operating_system=str(info.get("OperatingSystem", "")),
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+        lacks=frozenset(name for name, word in _LIMITS.items() if info.get(word) is False),
     )
 
 

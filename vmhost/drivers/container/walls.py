@@ -27,9 +27,9 @@ def capabilities(info: EngineInfo, *, disk_limited: bool, laid: str, host_why_no
     kernel = f"control groups version {info.cgroup_version}"
     items = (
         Capability(name="crash", enforced=True, why="one that dies takes no other along"),
-        Capability(name="cpu", enforced=True, why=f"weight and quota, {kernel}"),
-        Capability(name="memory", enforced=True, why=f"no swap on top, {kernel}"),
-        Capability(name="pids", enforced=True, why=kernel),
+        _limit(info, "cpu", f"weight and quota, {kernel}"),
+        _limit(info, "memory", f"{_swap(info)}, {kernel}"),
+        _limit(info, "pids", kernel),
         disk,
         Capability(name="network", enforced=True, why=f"rules and rate in each guest's network, laid {laid}"),
         Capability(
@@ -43,3 +43,13 @@ def capabilities(info: EngineInfo, *, disk_limited: bool, laid: str, host_why_no
         Capability(name="resize", enforced=True, why="running or stopped"),
     )
     return Capabilities(driver="container", stands_for=STANDS_FOR, items=items)
+
+
+def _limit(info: EngineInfo, name: str, why: str) -> Capability:
+    if name in info.lacks:
+        return Capability(name=name, enforced=False, why=f"the kernel under the engine cannot limit {name}")
+    return Capability(name=name, enforced=True, why=why)
+
+
+def _swap(info: EngineInfo) -> str:
+    return "swap comes on top, for its kernel does not count that" if "swap" in info.lacks else "no swap on top"
