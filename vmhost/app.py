@@ -21,6 +21,7 @@ from vmhost.catalogue.types import load_types
 from vmhost.choose import CONTAINER, PROCESS, Choice, choose
 from vmhost.control.cloud import Cloud
 from vmhost.control.sizing import REGION
+from vmhost.control.within import within
 from vmhost.drivers.base import Driver, DriverContext
 from vmhost.drivers.registry import make_driver
 from vmhost.ec2.actions.base import ACCOUNT
@@ -191,10 +192,10 @@ def _listed(driver: Driver, name: str) -> Capability | None:
 
 async def _sweep_one(driver: Driver) -> None:
     try:
-        async with asyncio.timeout(_SWEEP_S):
+        async with within(_SWEEP_S, f"opening the {driver.name} driver"):
             await driver.open()
     finally:
-        async with asyncio.timeout(_SWEEP_S):
+        async with within(_SWEEP_S, f"removing all of the {driver.name} driver's"):
             await driver.close(remove=True)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import subprocess
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 from process_guests import DEADLINE_S, limits, python
 from test_process_driver import SLEEP, _printed, next_death
 
-from vmhost.drivers.cgroups import Groups
+from vmhost.drivers.cgroups import Groups, Usage
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.drivers.process.group_wall import GroupWall
-from vmhost.model.guest import Death
+from vmhost.model.guest import Death, GuestSpec
 from vmhost.model.host import Host
 
 HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.5, memory_mib=512, pids=100)
@@ -42,6 +45,23 @@ async def test_a_group_ends_a_guest_above_its_memory(walled: ProcessDriver) -> N
     events = walled.events()
     await walled.start("i-1")
     assert await next_death(events) == Death(exit_code=137, oom=True, detail="above its memory limit of 48 MiB")
+
+
+async def test_a_look_that_fails_does_not_end_the_watch(
+    watched: ProcessDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage, looks = watched._wall.usage, itertools.count()
+
+    async def now_and_then(spec: GuestSpec, leaders: Collection[int]) -> Usage | None:
+        if next(looks) == 1:
+            raise subprocess.TimeoutExpired("ps", 5.0)
+        return await usage(spec, leaders)
+
+    monkeypatch.setattr(watched._wall, "usage", now_and_then)
+    await watched.create(python("i-1", EAT.replace("0.002", "0.05"), memory_mib=48))
+    events = watched.events()
+    await watched.start("i-1")
+    assert (await next_death(events)).oom
 
 
 async def test_the_watcher_ends_a_guest_above_its_memory_and_says_so(watched: ProcessDriver) -> None:

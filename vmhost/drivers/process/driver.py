@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import threading
 from asyncio.subprocess import Process
@@ -318,10 +319,17 @@ class ProcessDriver:
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
             for guest in [guest for guest in self._guests.values() if guest.process is not None]:
-                used = await self._wall.usage(guest.spec, guest.leaders())
-                if used is not None and used.memory_mib > guest.spec.limits.memory_mib:
-                    guest.verdict = f"above its memory limit of {guest.spec.limits.memory_mib} MiB (watched)"
-                    await ending.end_now(guest, self._wall)
+                try:
+                    await self._look(guest)
+                except (CloudError, OSError, subprocess.SubprocessError) as error:
+                    # Such as a `ps` that took too long on a busy machine: the next look may do better.
+                    _log.warning("watch_missed", id=guest.spec.instance_id, error=str(error))
+
+    async def _look(self, guest: Guest) -> None:
+        used = await self._wall.usage(guest.spec, guest.leaders())
+        if used is not None and used.memory_mib > guest.spec.limits.memory_mib:
+            guest.verdict = f"above its memory limit of {guest.spec.limits.memory_mib} MiB (watched)"
+            await ending.end_now(guest, self._wall)
 
     def _guest(self, instance_id: str) -> Guest:
         guest = self._guests.get(instance_id)
