@@ -40,6 +40,7 @@ _sdk: Any = docker
 _THREADS = 24
 _DEADLINE_S = 30.0
 _CONNECT_DEADLINE_S = 5.0
+_SETTLE_DEADLINE_S = 4.0
 _REMOVAL_DEADLINE_S, _REMOVAL_PAUSE_S = 10.0, 0.03
 _OLDEST_API = "1.41"
 
@@ -79,7 +80,7 @@ class Engine:
         there only then."""
         calls = [asyncio.wrap_future(call) for call in tuple(self._under_way)]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DEADLINE_S):
+            async with asyncio.timeout(_SETTLE_DEADLINE_S):
                 await asyncio.gather(*calls, return_exceptions=True)
 
     async def _call(self, subject: str, work: Callable[[], T], *, deadline_s: float = _DEADLINE_S) -> T:

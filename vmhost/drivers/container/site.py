@@ -108,6 +108,7 @@ async def open_site(context: DriverContext, environment: Mapping[str, str], *, h
     try:
         return await _furnished(engine, context, environment, helper=helper)
     except BaseException:
+        await engine.settle()
         await engine.close()
         raise
 
