@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,7 +81,13 @@ def checked(plan: LocalPlan) -> LocalPlan:
         raise InvalidInput(f"overcommit {plan.overcommit:g} would leave room unused; expected 1 or more")
     if plan.corpus is not None and not Path(plan.corpus).is_dir():
         raise InvalidInput(f"corpus {plan.corpus} is no folder; expected one with text, Markdown or HTML files")
-    return plan
+    if plan.corpus is not None and plan.driver == "container":
+        raise InvalidInput(
+            "a container searches the index in its image and cannot see a folder of this computer; "
+            "leave out --driver, or use --driver process with --corpus"
+        )
+    # Machines that are processes can read the new index; `auto` must not choose others.
+    return replace(plan, driver="process") if plan.corpus is not None else plan
 
 
 def platform_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ def test_a_wrong_command_gets_a_hint_and_code_2(typed: str, hint: str, capsys: p
         (["up", "--instances", "5"], "5 instances cannot hold 2 shards evenly; expected 4 or 6"),
         (["up", "--shards", "0"], "0 shards are not possible"),
         (["up", "--corpus", "/does/not/exist"], "is no folder"),
+        (["up", "--corpus", "/", "--driver", "container"], "use --driver process"),
         (["up", "--overcommit", "0.5"], "expected 1 or more"),
         (["demo", "--json"], "--json belongs to --once"),
         (["demo", "--once", "--seconds", "0"], "expected 1 to 600"),

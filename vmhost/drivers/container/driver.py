@@ -267,8 +267,9 @@ class ContainerDriver:
             happening = await self._happenings.get()
             try:
                 await self._attend_to(happening)
-            except CloudError as error:
-                _log.warning("event_not_attended", action=happening.action, error=error.message)
+            except Exception as error:
+                # Whatever one event brought, the next one may be a death that somebody waits to hear of.
+                _log.warning("event_not_attended", action=happening.action, error=str(error) or repr(error))
 
     async def _attend_to(self, happening: Happening) -> None:
         if happening.action == "gap":
