@@ -8,6 +8,7 @@ import sys
 import time
 
 from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Settings
+from server.frontend.collector import relax_collector
 from server.frontend.fanout import Fanout
 from server.frontend.observe import Observer
 from server.frontend.replicas import Machine
@@ -43,6 +44,7 @@ async def main() -> None:
             starting=tuple,
         )
         tasks.create_task(observer.tell_each_second())
+        relax_collector()
         async with serve(front_end.handle, listen("127.0.0.1", port), line_bytes_max=LINE_BYTES_MAX):
             await asyncio.get_running_loop().create_future()
 

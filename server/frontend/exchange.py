@@ -15,6 +15,7 @@ from server.api.timing import Attempt
 from server.frontend.hedging import Budget, Hedging
 from server.frontend.link import Flight, Link
 from server.frontend.replicas import Replica, ReplicaSet
+from server.frontend.timers import GRAIN_S, Timer, Timers
 from vmhost.base.http1 import Failure, Response
 
 Read = Callable[[int, Mapping[bytes, bytes], bytes], Any]
@@ -26,17 +27,7 @@ _MEANT = frozenset({200, 400, 404})
 _PATIENCE_SHARE = 0.25
 _PAUSE_FIRST_S = 0.01
 _SEARCH_MS_MAX = 1e6
-_GRAIN_S = 0.0005
-"""An event loop's timers may fire so much early."""
 _NEVER = float("inf")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """Where an exchange has its time from: an event loop's own clock may stand on whole milliseconds."""
-
-    now: Callable[[], float]
-    call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -98,7 +89,6 @@ class Exchange:
     """Asks each shard once, with one deadline for all. `settled` has a result once every leg is settled."""
 
     __slots__ = (
-        "_clock",
         "_deadline",
         "_head",
         "_open",
@@ -106,6 +96,7 @@ class Exchange:
         "_settled",
         "_tail",
         "_timer",
+        "_timers",
         "ended",
         "legs",
         "started",
@@ -114,7 +105,7 @@ class Exchange:
 
     def __init__(
         self,
-        clock: Timing,
+        timers: Timers,
         shards: list[Shard],
         request: tuple[bytes, bytes],
         deadline_s: float,
@@ -122,12 +113,12 @@ class Exchange:
         settled: asyncio.Future[None],
     ) -> None:
         """`request` is what stands before and after the digits of X-Deadline-Ms."""
-        self._clock = clock
+        self._timers = timers
         self._head, self._tail = request
         self._read = read
         self._settled = settled
-        self._timer: asyncio.TimerHandle | None = None
-        self.started = now = clock.now()
+        self._timer: Timer | None = None
+        self.started = now = timers.now()
         self.ended = 0.0
         self._deadline = now + deadline_s
         self.legs = [Leg(shard) for shard in shards]
@@ -143,7 +134,7 @@ class Exchange:
                 leg.hedge_due = True
             else:
                 self._wait(leg, now)
-        self._arm(now)
+        self._arm()
 
     def take_attempts(self, arrived: float) -> tuple[Attempt, ...]:
         """What happened until the end, as a trace tells it; starts count from `arrived`. To be asked once.
@@ -157,14 +148,14 @@ class Exchange:
     def abandon(self) -> None:
         """Nobody waits any more: what is in flight ends now."""
         if not self.ended:
-            self._end(self._clock.now())
+            self._end(self._timers.now())
         self._abort_flying()
 
     # callbacks
 
     def landed(self, attempt: Try, response: Response | None, failure: Failure | None) -> None:
         """An attempt has ended, with an answer or without."""
-        now = self._clock.now()
+        now = self._timers.now()
         attempt.ended = now
         leg = attempt.leg
         leg.flying -= 1
@@ -175,7 +166,7 @@ class Exchange:
         self._bad(attempt, failure, now)
         if not leg.settled and not leg.flying and not self._again(leg, now):
             self._wait(leg, now)
-            self._arm(now)
+            self._arm()
 
     def _understand(self, attempt: Try, response: Response) -> Any:
         if response.status not in _MEANT:
@@ -216,17 +207,17 @@ class Exchange:
 
     def _tick(self) -> None:
         self._timer = None
-        now = self._clock.now()
-        if now >= self._deadline - _GRAIN_S:
+        now = self._timers.now()
+        if now >= self._deadline - GRAIN_S:
             if not self.ended:
                 self._end(now)
             self._abort_flying()
             return
         for leg in self.legs:
-            if not leg.settled and leg.due <= now + _GRAIN_S:
+            if not leg.settled and leg.due <= now + GRAIN_S:
                 self._act(leg, now)
         if not self.ended:
-            self._arm(now)
+            self._arm()
 
     # decisions
 
@@ -298,14 +289,16 @@ class Exchange:
 
     def _end(self, now: float) -> None:
         self.ended = now
+        flying = 0
         for leg in self.legs:
             leg.settled = True
+            flying += leg.flying
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if any(leg.flying for leg in self.legs):
+        if flying:
             # Whoever lost may still answer on a connection that stays good; but not for ever.
-            self._timer = self._clock.call_later(self._deadline - now, self._tick)
+            self._timer = self._timers.call_at(self._deadline, self._tick)
         if not self._settled.done():
             self._settled.set_result(None)
 
@@ -314,7 +307,7 @@ class Exchange:
             if not attempt.ended:
                 attempt.give_up(Failure.TIMEOUT)
 
-    def _arm(self, now: float) -> None:
+    def _arm(self) -> None:
         if self.ended:
             return
         due = self._deadline
@@ -323,7 +316,7 @@ class Exchange:
                 due = leg.due
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._clock.call_later(max(due - now, 0.0), self._tick)
+        self._timer = self._timers.call_at(due, self._tick)
 
     def _attempt(self, attempt: Try, arrived: float) -> Attempt:
         machine = attempt.replica.machine

@@ -10,10 +10,11 @@ from typing import Any
 
 from server.api.flow import InstanceCounters
 from server.api.timing import Attempt
-from server.frontend.exchange import Exchange, Read, Shard, Timing
+from server.frontend.exchange import Exchange, Read, Shard
 from server.frontend.hedging import SHARE, Budget, Hedging
 from server.frontend.link import Link, Spawn
 from server.frontend.replicas import Machine, Replica, ReplicaSet
+from server.frontend.timers import Timers
 
 _RESCUE_SHARE = 0.1
 _RESCUE_BURST = 50.0
@@ -46,7 +47,7 @@ class Fanout:
         hedge_share: float = SHARE,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._timing = Timing(now=monotonic, call_later=self._loop.call_later)
+        self._timers = Timers(self._loop, monotonic)
         self._spawn = spawn
         self._replicas: dict[str, Replica] = {}
         self.shards = [
@@ -110,7 +111,7 @@ class Fanout:
         answered or the deadline has passed; never raises for what leaves do."""
         settled: asyncio.Future[None] = self._loop.create_future()
         asked = self.shards if shards is None else [self.shards[number] for number in shards]
-        exchange = Exchange(self._timing, asked, request, deadline_s, read, settled)
+        exchange = Exchange(self._timers, asked, request, deadline_s, read, settled)
         try:
             await settled
         except asyncio.CancelledError:

@@ -29,7 +29,8 @@ class Budget:
 
     def earn(self) -> None:
         """A first attempt was sent."""
-        self._tokens = min(self._tokens + self._share, self._burst)
+        tokens = self._tokens + self._share
+        self._tokens = tokens if tokens < self._burst else self._burst
 
     def spend(self) -> bool:
         """Whether one extra attempt may be sent now; if so it is paid."""

@@ -8,8 +8,8 @@ _US_MAX = (1 << (_SUB_BITS + 22)) - 1
 
 
 def _bucket(us: int) -> int:
-    shift = max(us.bit_length() - _SUB_BITS - 1, 0)
-    return (shift << _SUB_BITS) + (us >> shift)
+    shift = us.bit_length() - _SUB_BITS - 1
+    return (shift << _SUB_BITS) + (us >> shift) if shift > 0 else us
 
 
 def _upper_us(bucket: int) -> int:
@@ -34,8 +34,8 @@ class LatencyWindow:
         """Adds one answer."""
         if now >= self._turn_at:
             self._turn(now)
-        us = min(int(latency_ms * 1000), _US_MAX)
-        self._current[_bucket(us)] += 1
+        us = int(latency_ms * 1000)
+        self._current[_bucket(us if us < _US_MAX else _US_MAX)] += 1
 
     def quantiles(self, wanted: tuple[float, ...], now: float, *, samples_min: int = 1) -> tuple[float | None, ...]:
         """The quantiles (rising, each below 1) in ms; None for each while there are fewer samples than asked for."""

@@ -112,9 +112,12 @@ class Search:
 
 def _trouble(gathered: Gathered) -> CloudError | None:
     """Why there is no answer at all; None where at least one shard gave one."""
+    missing = 0
     for answer in gathered.answers:
-        if isinstance(answer, Refused):
+        if answer is None:
+            missing += 1
+        elif isinstance(answer, Refused):
             return InvalidInput(answer.message)
-    if all(answer is None for answer in gathered.answers):
+    if missing == len(gathered.answers):
         return Unavailable("no part of the index answered in time; try again")
     return None
