@@ -21,6 +21,7 @@ from vmhost.base.web import LIFELINE
 
 _DEADLINE_S = 2 * START_DEADLINE_S + ALL_DEADLINE_S + 600.0
 _LEAVE_DEADLINE_S = 40.0
+_LAST_STEPS_S = 2.0
 _POLL_S = 0.05
 
 
@@ -73,7 +74,8 @@ async def leave_running(plan: LocalPlan, say: Say) -> LocalFacts:
 
 
 async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> Supervisor:
-    make_folder(checked(plan).folder)
+    plan = checked(plan)
+    make_folder(plan.folder)
     reading, lifeline = os.pipe() if attached else (None, None)
     log = (plan.folder / "supervisor.log").open("ab")
     try:
@@ -149,12 +151,21 @@ async def take_down(state: Path, facts: LocalFacts) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(facts.supervisor, signal.SIGTERM)
     if await until_free(state, deadline_s=_LEAVE_DEADLINE_S):
+        await _until_gone(facts.supervisor)
         return True
     for pid in (facts.supervisor, *facts.pids):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     await until_free(state, deadline_s=5.0)
     return False
+
+
+async def _until_gone(pid: int) -> None:
+    """Waits for a process that has let go of everything to be gone as well; not long, it may have no one to bury it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_STEPS_S):
+            while _alive(pid):
+                await asyncio.sleep(_POLL_S)
 
 
 async def sweep_abandoned_demos() -> int:

