@@ -7,15 +7,18 @@ nearly the same everywhere and scores of different shards may be compared.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import tantivy
 from tantivy import Occur
 
-from server.api.results import SNIPPET_CHARS, Document, Hit, url_of
+from server.api.results import Document, Hit, url_of
+from server.leaf.passages import Passage, passages_of, snippet
 from server.query import Query, Term
 from vmhost.base.errors import Unavailable
 
@@ -25,13 +28,10 @@ VERSION = f"2 {tantivy.__version__}"  # type: ignore[attr-defined]  # the librar
 _TITLE_BOOST = 3.0
 _LESSON_TITLE_SCORE = 12.0
 _WHOLE_TITLE_SCORE = 10.0
-_LOOKED_THROUGH_CHARS = 6000
-"""Snippets come from so much of a body: looking for them takes most of a search's time."""
-_MORE = " …"
+_KEPT_DOCUMENTS = 4096
+"""So many stay ready to be shown: 3 KiB each where documents are short, 40 KiB where all are long."""
 _HEAP_BYTES = 20_000_000
 _WORD_BYTES_MAX = 40
-_SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"\w")
 _COMMON = frozenset(
     re.findall(
         r"\w+",
@@ -42,14 +42,35 @@ _COMMON = frozenset(
 """Words that say so little that a document may lack them; in a title they still count for rank."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a hit shows of a document, apart from the query."""
+
+    id: str
+    title: str
+    url: str
+    kind: str
+    passages: tuple[Passage, ...]
+
+
+def _words() -> tantivy.TextAnalyzer:
+    """Gives a text's words as they stand there."""
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).build()
+
+
+def _stems() -> tantivy.TextAnalyzer:
+    """Gives the stem of each of those words."""
+    return _stemming(tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()))
+
+
 def _analyzer() -> tantivy.TextAnalyzer:
-    chain = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    for each in (
-        tantivy.Filter.remove_long(_WORD_BYTES_MAX),
-        tantivy.Filter.lowercase(),
-        tantivy.Filter.ascii_fold(),
-        tantivy.Filter.stemmer("english"),
-    ):
+    """Gives the stems that are kept in the index."""
+    simple = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    return _stemming(simple.filter(tantivy.Filter.remove_long(_WORD_BYTES_MAX)))
+
+
+def _stemming(chain: tantivy.TextAnalyzerBuilder) -> tantivy.TextAnalyzer:
+    for each in (tantivy.Filter.lowercase(), tantivy.Filter.ascii_fold(), tantivy.Filter.stemmer("english")):
         chain = chain.filter(each)
     return chain.build()
 
@@ -73,6 +94,8 @@ class Shard:
         self._schema = index.schema
         self._searcher = index.searcher()
         self._words = _analyzer()
+        self._whole_words, self._stems = _words(), _stems()
+        self._shown = functools.lru_cache(_KEPT_DOCUMENTS)(self._read)
         self.documents: int = self._searcher.num_docs
 
     @classmethod
@@ -110,8 +133,10 @@ class Shard:
         total = int(found.count)  # type: ignore[attr-defined]  # the library's stub forgets it
         if not n or not found.hits:
             return total, []
-        snippets = self._snippets(query)
-        return total, [self._hit(address, score, snippets) for score, address in found.hits]
+        sought = self._sought(query)
+        return total, [
+            _hit(self._shown(address.segment_ord, address.doc), score, sought) for score, address in found.hits
+        ]
 
     def count(self, query: Query) -> int:
         """How many documents match."""
@@ -126,17 +151,12 @@ class Shard:
         fields = self._searcher.doc(found[0][1]).to_dict()
         return Document(**{name: fields[name][0] for name in ("id", "title", "kind", "body")})
 
-    def _hit(self, address: tantivy.DocAddress, score: float, snippets: _Snippets) -> Hit:
-        stored = self._searcher.doc(address)
+    def _read(self, segment: int, number: int) -> _Shown:
+        """What hits show of the document with that address."""
+        stored = self._searcher.doc(tantivy.DocAddress(segment, number))
         found, title, kind, body = (str(stored.get_first(name)) for name in ("id", "title", "kind", "body"))
-        return Hit(
-            id=found,
-            title=title,
-            url=url_of(found),
-            kind=kind,
-            snippet=snippets.of(body),
-            score=round(score, 4),
-        )
+        passages = passages_of(body, self._whole_words.analyze, self._stems.analyze)
+        return _Shown(found, title, url_of(found), kind, passages)
 
     def _matching(self, query: Query) -> tantivy.Query:
         common = [len(group) == 1 and group[0].text.lower() in _COMMON for group in query.wanted]
@@ -174,31 +194,22 @@ class Shard:
     def _any(self, queries: list[tantivy.Query]) -> tantivy.Query:
         return queries[0] if len(queries) == 1 else tantivy.Query.boolean_query([(Occur.Should, q) for q in queries])
 
-    def _snippets(self, query: Query) -> _Snippets:
+    def _sought(self, query: Query) -> set[str]:
+        """The stems that a snippet should show."""
         terms = [term for group in query.wanted for term in group]
         telling = [term for term in terms if term.phrase or term.text.lower() not in _COMMON] or terms
-        words = [self._words.analyze(term.text) for term in telling]
-        sought = self._any([self._in("body", each) for each in words])
-        generator = tantivy.SnippetGenerator.create(self._searcher, sought, self._schema, "body")
-        generator.set_max_num_chars(SNIPPET_CHARS)
-        return _Snippets(generator, self._words, {word for each in words for word in each})
+        return {word for term in telling for word in self._words.analyze(term.text)}
 
 
-class _Snippets:
-    """Makes the snippets of one query. A body's beginning serves where it holds all that is sought: it says most."""
-
-    def __init__(self, generator: tantivy.SnippetGenerator, words: tantivy.TextAnalyzer, sought: set[str]) -> None:
-        self._generator = generator
-        self._words = words
-        self._sought = sought
-
-    def of(self, body: str) -> tuple[tuple[str, bool], ...]:
-        """Pieces of the body, those sought marked."""
-        text = body if len(body) <= SNIPPET_CHARS else body[:SNIPPET_CHARS].rsplit(None, 1)[0]
-        if not self._sought <= set(self._words.analyze(text)):
-            text = body[:_LOOKED_THROUGH_CHARS]
-        snippet = self._generator.snippet_from_doc(tantivy.Document(body=text))
-        return tuple((_SPACE.sub(" ", piece), sought) for piece, sought in _pieces(snippet, text, body) if piece)
+def _hit(shown: _Shown, score: float, sought: set[str]) -> Hit:
+    return Hit(
+        id=shown.id,
+        title=shown.title,
+        url=shown.url,
+        kind=shown.kind,
+        snippet=snippet(shown.passages, sought),
+        score=round(score, 4),
+    )
 
 
 def _stored(document: Document, words: tantivy.TextAnalyzer) -> tantivy.Document:
@@ -226,23 +237,3 @@ def _linked(folder: Path) -> Iterator[str]:
             if not path.name.endswith(".lock"):
                 (Path(private) / path.name).symlink_to(path.resolve())
         yield private
-
-
-def _pieces(snippet: tantivy.Snippet, text: str, body: str) -> Iterator[tuple[str, bool]]:
-    """The snippet of the text, which is the body or its beginning; that beginning itself where nothing was sought."""
-    raw = snippet.fragment().encode()
-    if not raw:
-        yield text[:SNIPPET_CHARS].strip(), False
-        yield (_MORE if len(body) > SNIPPET_CHARS else ""), False
-        return
-    # The library counts in bytes of UTF-8.
-    whole = snippet.fragment_range()
-    yield ("… " if whole.start > 0 else ""), False
-    at = 0
-    for match in snippet.highlighted():
-        yield raw[at : match.start].decode(), False
-        yield raw[match.start : match.end].decode(), True
-        at = match.end
-    yield raw[at:].decode(), False
-    rest = body.encode()[whole.end :].decode()
-    yield (_MORE if _WORD.search(rest) else rest.rstrip()), False
