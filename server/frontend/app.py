@@ -18,6 +18,7 @@ from server.frontend.observe import Observer
 from server.frontend.replicas import Machine
 from server.frontend.reply import as_file, as_json, as_json_bytes, as_page, problem
 from server.frontend.search import Answer, Asker, Search
+from server.frontend.swift import Swift
 from vmhost.base import sse
 from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable, Unsupported
 from vmhost.base.logs import get_logger
@@ -87,6 +88,7 @@ class FrontEnd:
         self._starting = starting
         self._now = monotonic
         self._search = Search(fanout, observer, deadline_s=settings.deadline_s, monotonic=monotonic, wall=observer.wall)
+        self._swift = Swift(observer.wall)
         # Reading a query string is pure, and most queries are asked again and again.
         self._read_search = functools.lru_cache(_REMEMBERED_QUERIES)(read_search)
         self._exact: dict[str, Handler] = {
@@ -145,7 +147,7 @@ class FrontEnd:
         if answer.error is not None:
             return self._refusal(request, answer.error, query=asked.query, extra=_story(answer))
         if _json_wanted(request, asked.json):
-            return as_json_bytes(answer.body, extra=_story(answer))
+            return self._swift.json(request, answer.body, _story(answer))
         return as_page(self._pages.results(answer, asked.page), extra=_story(answer))
 
     async def _on_document(self, request: web.BaseRequest) -> web.StreamResponse:

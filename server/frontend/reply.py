@@ -16,6 +16,16 @@ _POLICY = (
 )
 
 Headers = tuple[tuple[str, str], ...]
+JSON_HEADERS: Headers = (
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+def lines(headers: Headers) -> str:
+    """The headers as they stand in a message."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers])
 
 
 def as_json(data: Any, *, status: int = 200, extra: Headers = ()) -> web.Response:
@@ -25,18 +35,7 @@ def as_json(data: Any, *, status: int = 200, extra: Headers = ()) -> web.Respons
 
 def as_json_bytes(body: bytes, *, status: int = 200, extra: Headers = ()) -> web.Response:
     """JSON that no cache keeps."""
-    return web.Response(
-        body=body,
-        status=status,
-        headers=CIMultiDict(
-            (
-                ("Content-Type", "application/json"),
-                ("Cache-Control", "no-store"),
-                ("X-Content-Type-Options", "nosniff"),
-                *extra,
-            )
-        ),
-    )
+    return web.Response(body=body, status=status, headers=CIMultiDict((*JSON_HEADERS, *extra)))
 
 
 def as_page(html: str, *, status: int = 200, extra: Headers = ()) -> web.Response:
