@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from server.api.timing import parse_traceparent
-from server.frontend.asked import read_search, wants_json
+from server.frontend.asked import parameters, read_search, wants_json
 from server.frontend.fanout import Fanout
 from server.frontend.observe import Observer
 from server.frontend.replicas import Machine
@@ -26,6 +26,7 @@ from vmhost.base.logs import get_logger
 LINE_BYTES_MAX = 64 * 1024
 """So long may a request line be: a query that is much too long still gets an answer that says so."""
 _REMEMBERED_QUERIES = 1024
+_SHOWN_CHARS_MAX = 256
 _REMEMBERED_CHARS_MAX = 1024
 _METHODS = ("GET", "HEAD")
 _DOCUMENTS = "/doc/"
@@ -145,7 +146,7 @@ class FrontEnd:
         finally:
             observer.in_flight -= 1
         if answer.error is not None:
-            return self._refusal(request, answer.error, query=asked.query, extra=_story(answer))
+            return self._refusal(request, answer.error, extra=_story(answer))
         if _json_wanted(request, asked.json):
             return self._swift.json(request, answer.body, _story(answer))
         return as_page(self._pages.results(answer, asked.page), extra=_story(answer))
@@ -214,16 +215,19 @@ class FrontEnd:
         return self._refusal(request, _BUSY)
 
     def _refusal(
-        self, request: web.BaseRequest, error: CloudError, *, query: str = "", extra: tuple[tuple[str, str], ...] = ()
+        self, request: web.BaseRequest, error: CloudError, *, extra: tuple[tuple[str, str], ...] = ()
     ) -> web.Response:
         if error.status == 503:
             extra = (*extra, ("Retry-After", "1"))
+        asked = request.raw_path.partition("?")[2]
         try:
-            by_name = wants_json(request.raw_path.partition("?")[2])
+            by_name = wants_json(asked)
         except InvalidInput:
             by_name = None
         if _json_wanted(request, by_name):
             return as_json(problem(error), status=error.status, extra=extra)
+        # What was typed stays in the box, so that it can be mended.
+        query = parameters(asked).get("q", "")[:_SHOWN_CHARS_MAX]
         return as_page(self._pages.problem(error, query), status=error.status, extra=extra)
 
 

@@ -264,3 +264,9 @@ async def test_a_person_who_leaves_harms_nobody(serving: Serving) -> None:
         await asyncio.gather(asking, return_exceptions=True)
         await until(lambda: serving.observer.in_flight == 0)
         assert (await get(serving, "/search?q=a", JSON))[0] == 200
+
+
+async def test_a_query_that_is_refused_stays_in_the_box_to_be_mended(serving: Serving) -> None:
+    status, text, _ = await get(serving, "/search?q=%22open+quote", {"Accept": "text/html"})
+    assert status == 400
+    assert '"open quote' in text
