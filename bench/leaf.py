@@ -12,8 +12,8 @@ from pathlib import Path
 import server
 from bench.figures import Figure, at_most, spread
 from bench.machines import IMAGE, first_answer, need_engine, platform
-from client.load.control import LoadWorker
-from client.load.plan import Plan
+from client.load.control import LoadRun
+from client.load.plan.words import constant
 from vmhost.api.client import CloudClient
 
 RATE_PER_S = 500.0
@@ -66,9 +66,9 @@ async def _address(client: CloudClient, instance_id: str) -> str:
 
 
 async def _round(url: str, queries: str, *, rate_per_s: float = RATE_PER_S, seconds: float = SECONDS) -> float:
-    async with LoadWorker() as worker:
-        await worker.start(Plan(url=url, rate_per_s=rate_per_s, duration_s=seconds, queries=queries))
-        report = await worker.finished()
+    async with LoadRun() as load:
+        await load.start(constant(url, rate_per_s, corpus=queries, duration_s=seconds))
+        report = await load.finished()
     if report.summary.failed:
         raise RuntimeError(f"{report.summary.failed} of {report.summary.completed} queries failed")
     p99 = report.summary.response.p99

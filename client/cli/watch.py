@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Watches until it is told to stop."""
     from client.cli.running import run_until_told
-    from client.load.plan import check_rate
+    from client.load.plan.check import check_rate
     from client.view.watching import Watching, watch
 
     watching = Watching(

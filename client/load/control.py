@@ -1,48 +1,91 @@
-"""The generator's process as an object: start it, steer it, read it."""
+"""A run as an object: started, steered and read, whatever the number of processes that send it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
-import json
-import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any
 
-from client.load.plan import Plan
-from client.load.report import Report, make_report
-from client.load.summary import Mark, Outcome, Snapshot, Summary
+from client.load.crew import Crew, LocalCrew, Member
+from client.load.engine.ended import Ended
+from client.load.environment import Environment, observe
+from client.load.metrics import Metrics
+from client.load.plan.check import check_rate, checked
+from client.load.plan.origin import parse_url
+from client.load.plan.words import Plan
+from client.load.rates import Constant, Rate, rate_of
+from client.load.report.report import Report, make_report
+from client.load.schedule import NS_PER_S, Part, Schedule
+from client.load.summary import Latency, Mark, Outcome, Process, Snapshot, Summary, TracedRequest, latency_of
+from client.load.tally import Tally
 from client.load.wire import from_json, to_json
+from client.load.worker import Job
 from vmhost.base.errors import CloudError, InvalidInput, Unavailable
 
 START_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 10.0
-LEAVE_TIMEOUT_S = 2.0
-LINE_MAX_BYTES = 64 << 20
-STDERR_KEPT_BYTES = 2000
+SNAPSHOT_EVERY_S = 0.5
+RECENT_S = 10.0
+MINUTE_S = 60.0
+SETTLE_S = 3.0
+"""So long after a second's last request has run into its timeout all processes have told of it."""
+HEAD_START_S = 0.02
+HEAD_START_FAR_S = 0.5
+"""The schedule begins so long after everybody is ready: the word to go takes its time, longer over a network."""
+_CLOCK_QUESTIONS = 15
 
 
-class LoadWorker:
-    """One run in a process of its own.
+class Seat:
+    """One member in a run: its part, its clock, and what it said last."""
 
-    `async with LoadWorker() as worker: await worker.start(plan)`. Leaving the block ends the process, finished or not.
-    Every method raises Unavailable once the process has died, with the last it said."""
+    def __init__(self, member: Member, part: Part) -> None:
+        self.member = member
+        self.part = part
+        self.clock_ahead_ns = 0
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.clock: asyncio.Future[int] | None = None
+        self.flushed: dict[int, asyncio.Future[None]] = {}
+        self.ended: Ended | None = None
+        self.gone = False
+        self.offered = 0
+        self.in_flight = self.waiting = 0
+        self.cpu_percent = 0.0
+        self.last: TracedRequest | None = None
+        self.slowest: TracedRequest | None = None
 
-    def __init__(self) -> None:
+
+class LoadRun:
+    """One run of a plan by so many processes, or by the crew's.
+
+    `async with LoadRun() as run: await run.start(plan)`. Leaving the block ends the processes, finished or not.
+    `on_stretch` is called with each second (or piece of one, where a mark cut it) once all of its requests have ended.
+    Every method raises Unavailable once the generator has died."""
+
+    def __init__(
+        self, *, processes: int = 1, crew: Crew | None = None, on_stretch: Callable[[Tally], None] | None = None
+    ) -> None:
         self.latest: Snapshot | None = None
+        self.metrics = Metrics(0.0)
+        self._wanted = processes
+        self._crew = crew or LocalCrew()
+        self._on_stretch = on_stretch
         self._plan: Plan | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._environment: Environment | None = None
+        self._seats: list[Seat] = []
         self._tasks = asyncio.TaskGroup()
-        self._ids = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._started: asyncio.Future[float] | None = None
+        self._numbers = itertools.count(1)
+        self._start_ns = 0
+        self._rate: Rate | None = None
+        self._changes: list[tuple[int, float]] = []
+        self._error: CloudError | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
         self._news = asyncio.Condition()
-        self._stderr = b""
 
-    async def __aenter__(self) -> LoadWorker:
+    async def __aenter__(self) -> LoadRun:
         await self._tasks.__aenter__()
         return self
 
@@ -50,42 +93,91 @@ class LoadWorker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            await self._leave()
+            await asyncio.gather(*(seat.member.leave() for seat in self._seats))
         finally:
             # The block's own error goes on as it is, not in a group; a cancellation may be the group's own affair.
             ours = isinstance(error, asyncio.CancelledError)
             await self._tasks.__aexit__(kind if ours else None, error if ours else None, trace if ours else None)
 
+    # Beginning
+
     async def start(self, plan: Plan) -> float:
         """Starts the run; the epoch second of its beginning.
 
         Raises InvalidInput for a plan that makes no sense, Unavailable where its server cannot be reached."""
-        if self._process is not None:
-            raise RuntimeError("a LoadWorker does one run")
-        self._plan = plan.checked()
-        loop = asyncio.get_running_loop()
-        self._started, self._outcome = loop.create_future(), loop.create_future()
-        process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "client.load.worker",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            limit=LINE_MAX_BYTES, start_new_session=True,
-        )  # fmt: skip
-        self._tasks.create_task(self._read(process))
-        self._tasks.create_task(self._read_stderr(process))
-        self._write(to_json(plan))
-        return float(await _within(START_TIMEOUT_S + plan.timeout_s, self._started, "the load generator's start"))
+        await self.prepare(plan)
+        return self.go(time.monotonic_ns() + round(self.head_start_s * NS_PER_S))
+
+    async def prepare(self, plan: Plan) -> None:
+        """Everything but the beginning: processes started, servers reached, clocks compared. Raises as `start`."""
+        if self._plan is not None:
+            raise RuntimeError("a LoadRun does one run")
+        plan = self._plan = checked(plan)
+        self._environment = observe([parse_url(target.url)[0].host for target in plan.targets if "{" not in target.url])
+        members = await self._crew.members(self._wanted)
+        self._seats = [Seat(member, Part(index, len(members))) for index, member in enumerate(members)]
+        for seat in self._seats:
+            self._tasks.create_task(self._hear(seat))
+            seat.member.send({"job": to_json(Job(plan=plan, part=(seat.part.index, seat.part.of)))})
+        limit_s = START_TIMEOUT_S + plan.timeout_s
+        await _within(limit_s, asyncio.gather(*(seat.ready for seat in self._seats)), "the load generator's start")
+        await asyncio.gather(*(self._compare_clocks(seat) for seat in self._seats if not seat.member.here))
+
+    @property
+    def head_start_s(self) -> float:
+        """How long before the beginning `go` must be called."""
+        return HEAD_START_S if all(seat.member.here for seat in self._seats) else HEAD_START_FAR_S
+
+    def go(self, start_ns: int) -> float:
+        """Begins at that monotonic time; the epoch second of it."""
+        plan = self._plan
+        assert plan is not None, "prepare comes first"
+        self._start_ns = start_ns
+        self._rate = rate_of(plan.open) if plan.open is not None else None
+        began = time.time() + (start_ns - time.monotonic_ns()) / NS_PER_S
+        names = tuple(target.name or target.url for target in plan.targets)
+        self.metrics = Metrics(began, targets=names, warm_up_s=plan.warm_up_s)
+        self._outcome = asyncio.get_running_loop().create_future()
+        for seat in self._seats:
+            seat.member.send({"go": start_ns + seat.clock_ahead_ns})
+        self._tasks.create_task(self._tell())
+        return began
+
+    # Steering
 
     async def set_rate(self, rate_per_s: float) -> None:
-        """Changes the arrival rate; 0 pauses. Raises InvalidInput."""
-        await self._ask({"rate": rate_per_s})
+        """Changes the arrival rate of an open loop, in all processes at the same instant; 0 pauses it.
+
+        Raises InvalidInput for a rate that is not possible, or where there are users instead of a rate."""
+        check_rate(rate_per_s)
+        self._must_run()
+        assert self._plan is not None
+        if self._plan.open is None:
+            raise InvalidInput(f"a rate of {rate_per_s:g}/s belongs to an open loop; this run has users")
+        at_ns = self._soon_ns()
+        self._changes.append((at_ns, rate_per_s))
+        assert self._rate is not None
+        at_s = (at_ns - self._start_ns) / NS_PER_S
+        self._rate = Constant(rate_per_s, at_s, self._rate.reached(at_s))
+        for seat in self._seats:
+            seat.member.send({"rate": rate_per_s, "at": at_ns + seat.clock_ahead_ns})
+        await self._past(at_ns)
 
     async def mark(self, text: str) -> Mark:
         """Notes an event now; a window from or to its time is exact to the request."""
-        return from_json(Mark, await self._ask({"mark": text}))
+        self._must_run()
+        at_ns = self._soon_ns()
+        for seat in self._seats:
+            seat.member.send({"cut": at_ns + seat.clock_ahead_ns})
+        mark = self.metrics.mark(text[:200], (at_ns - self._start_ns) / NS_PER_S)
+        await self._past(at_ns)
+        return mark
 
     async def window(self, since: float, until: float) -> Summary:
         """The summary, with histograms, of the requests due in that stretch of the last ten minutes (epoch seconds)."""
-        return from_json(Summary, await self._ask({"window": [since, until]}))
+        self._must_run()
+        await self._flush()
+        return self.metrics.window(since, until, self._elapsed_s())
 
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         """The newest snapshot each time there is one, until the run ends; a slow reader skips some."""
@@ -107,108 +199,216 @@ class LoadWorker:
     def stop_soon(self) -> None:
         """Asks for the end of the schedule without waiting for it: for signal handlers."""
         if not self._over:
-            self._write({"stop": True})
+            for seat in self._seats:
+                seat.member.send({"stop": True})
 
     async def finished(self) -> Report:
         """Waits for the run's end and gives its report."""
         assert self._outcome is not None, "start comes first"
         assert self._plan is not None
-        return make_report(self._plan, await asyncio.shield(self._outcome))
+        assert self._environment is not None
+        return make_report(self._plan, await asyncio.shield(self._outcome), self._environment)
 
     @property
-    def pid(self) -> int | None:
-        """The process's id while there is one."""
-        return self._process.pid if self._process is not None else None
+    def processes(self) -> int:
+        """How many processes send."""
+        return len(self._seats)
 
     @property
     def _over(self) -> bool:
         return self._outcome is None or self._outcome.done()
 
-    async def _ask(self, command: dict[str, Any]) -> Any:
+    def _must_run(self) -> None:
         if self._over:
-            raise self._gone()
-        number = next(self._ids)
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
-        try:
-            self._write({"id": number, **command})
-            return await _within(ANSWER_TIMEOUT_S, answer, "an answer of the load generator")
-        finally:
-            del self._answers[number]
+            raise self._error or Unavailable("the load generator has ended; expected it to run")
 
-    def _write(self, message: Any) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+    def _soon_ns(self) -> int:
+        """An instant that every process hears of before it comes."""
+        return time.monotonic_ns() + round(self.head_start_s * NS_PER_S)
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        try:
-            while line := await process.stdout.readline():
-                await self._take(json.loads(line))
-        finally:
-            code = await process.wait()
-            # What it said last arrives on another pipe, at about the same time.
-            await asyncio.sleep(0)
-            await self._end(self._gone(code))
+    async def _past(self, at_ns: int) -> None:
+        await asyncio.sleep(max(0.0, (at_ns - time.monotonic_ns()) / NS_PER_S))
 
-    async def _take(self, message: dict[str, Any]) -> None:
-        assert self._started is not None
-        assert self._outcome is not None
-        if "snapshot" in message:
-            async with self._news:
-                self.latest = from_json(Snapshot, message["snapshot"])
-                self._news.notify_all()
-        elif "started" in message:
-            _settle(self._started, message["started"])
-        elif "outcome" in message:
-            _settle(self._outcome, from_json(Outcome, message["outcome"]))
-            await self._end(self._gone())
-        elif "error" in message:
-            kind = InvalidInput if message["error"]["kind"] == InvalidInput.kind else Unavailable
-            _refuse(self._started, kind(message["error"]["message"]))
-        elif (answer := self._answers.get(message.get("id", 0))) is not None:
-            if "refused" in message:
-                _refuse(answer, InvalidInput(message["refused"]))
-            else:
-                _settle(answer, message["answer"])
+    async def _flush(self) -> None:
+        """Returns when everything that has been counted by now is here."""
+        number = next(self._numbers)
+        waiting = []
+        for seat in self._seats:
+            if not seat.gone and seat.ended is None:
+                flushed = seat.flushed[number] = asyncio.get_running_loop().create_future()
+                waiting.append(flushed)
+                seat.member.send({"flush": number})
+        await _within(ANSWER_TIMEOUT_S, asyncio.gather(*waiting), "an answer of the load generator")
 
-    async def _end(self, error: CloudError) -> None:
-        for future in (self._started, self._outcome, *self._answers.values()):
+    # Hearing
+
+    async def _hear(self, seat: Seat) -> None:
+        # What is no line of ours ends the conversation as its own end would.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            async for message in seat.member.lines():
+                self._take(seat, message)
+        seat.gone = True
+        words = seat.member.last_words()
+        gone = Unavailable(f"the load generator has gone{f': {words}' if words else ''}; expected it to run")
+        if seat.ended is None:
+            self._error = gone
+        for future in (seat.ready, seat.clock, *seat.flushed.values()):
             if future is not None:
-                _refuse(future, error)
-        async with self._news:
-            self._news.notify_all()
+                _refuse(future, gone)
+        await self._look_whether_over()
 
-    async def _read_stderr(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr is not None
-        while chunk := await process.stderr.read(4096):
-            self._stderr = (self._stderr + chunk)[-STDERR_KEPT_BYTES:]
+    def _take(self, seat: Seat, message: dict[str, Any]) -> None:
+        match message:
+            case {"tally": data}:
+                tally = Tally.from_json(data)
+                seat.offered += tally.offered
+                self.metrics.add(tally)
+            case {"tick": tick}:
+                seat.in_flight, seat.waiting = int(tick["in_flight"]), int(tick["waiting"])
+                seat.cpu_percent = float(tick["cpu_percent"])
+                seat.last = None if tick["last"] is None else from_json(TracedRequest, tick["last"])
+                seat.slowest = None if tick["slowest"] is None else from_json(TracedRequest, tick["slowest"])
+            case {"ready": _}:
+                _settle(seat.ready, None)
+            case {"clock": _, "now": int() as now_ns}:
+                if seat.clock is not None:
+                    _settle(seat.clock, now_ns)
+            case {"flushed": int() as number}:
+                if (flushed := seat.flushed.pop(number, None)) is not None:
+                    _settle(flushed, None)
+            case {"ended": data}:
+                seat.ended = from_json(Ended, data)
+                self._tasks.create_task(self._look_whether_over())
+            case {"error": error}:
+                kind = InvalidInput if error["kind"] == InvalidInput.kind else Unavailable
+                _refuse(seat.ready, kind(error["message"]))
 
-    def _gone(self, code: int | None = None) -> Unavailable:
-        said = self._stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-        ended = "has ended" if code is None else f"ended with code {code}"
-        return Unavailable(f"the load generator {ended}{f' ({said})' if said else ''}; expected it to run")
+    async def _compare_clocks(self, seat: Seat) -> None:
+        """Learns how far the member's clock is ahead, from the quickest of several questions (as NTP does)."""
+        best_ns = 1 << 62
+        for number in range(_CLOCK_QUESTIONS):
+            seat.clock = asyncio.get_running_loop().create_future()
+            asked_ns = time.monotonic_ns()
+            seat.member.send({"clock": number})
+            theirs_ns = await _within(ANSWER_TIMEOUT_S, seat.clock, f"the clock of {seat.member.name}")
+            now_ns = time.monotonic_ns()
+            if now_ns - asked_ns < best_ns:
+                best_ns = now_ns - asked_ns
+                seat.clock_ahead_ns = theirs_ns - (asked_ns + now_ns) // 2
 
-    async def _leave(self) -> None:
-        process = self._process
-        if process is None:
+    # Telling
+
+    def _elapsed_s(self) -> float:
+        return max(0.0, (time.monotonic_ns() - self._start_ns) / NS_PER_S)
+
+    async def _tell(self) -> None:
+        while not self._over:
+            await asyncio.sleep(SNAPSHOT_EVERY_S)
+            self._tell_stretches(self._elapsed_s())
+            async with self._news:
+                self.latest = self._snapshot()
+                self._news.notify_all()
+
+    def _tell_stretches(self, now_s: float) -> None:
+        assert self._plan is not None
+        if self._on_stretch is not None:
+            for tally in self.metrics.settled(now_s - self._plan.timeout_s - SETTLE_S):
+                self._on_stretch(tally)
+
+    def _snapshot(self) -> Snapshot:
+        now_s, metrics = self._elapsed_s(), self.metrics
+        now = metrics.began + now_s
+        shown = [seat for seat in self._seats if not seat.gone]
+        return Snapshot(
+            at=now,
+            elapsed_s=now_s,
+            rate_per_s=self._rate_now(now_s),
+            in_flight=sum(seat.in_flight for seat in shown),
+            waiting=sum(seat.waiting for seat in shown),
+            cpu_percent=max((seat.cpu_percent for seat in shown), default=0.0),
+            processes=len(shown),
+            total=metrics.total(now_s, instances=False),
+            recent=metrics.window(now - RECENT_S, now, now_s),
+            minute=self._minute(now, now_s),
+            last=next((seat.last for seat in shown if seat.last is not None), None),
+            slowest=max(
+                (seat.slowest for seat in shown if seat.slowest is not None),
+                key=lambda traced: traced.response_ms,
+                default=None,
+            ),
+            marks=tuple(metrics.marks),
+            timeline=metrics.timeline.columns(),
+        )
+
+    def _minute(self, now: float, now_s: float) -> Latency:
+        return latency_of(self.metrics.window(now - MINUTE_S, now, now_s).response_histogram)
+
+    def _rate_now(self, now_s: float) -> float:
+        """The rate that is asked for at this moment: the area of the half second round it."""
+        if self._rate is None:
+            return 0.0
+        if isinstance(self._rate, Constant):
+            return self._rate.per_s
+        return round((self._rate.reached(now_s + 0.25) - self._rate.reached(max(0.0, now_s - 0.25))) / 0.5, 1)
+
+    # Ending
+
+    async def _look_whether_over(self) -> None:
+        if self._outcome is None or self._outcome.done():
             return
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if all(seat.gone or seat.ended is not None for seat in self._seats):
+            self._tell_stretches(float("inf"))
+            self._outcome.set_result(self._make_outcome())
+            async with self._news:
+                self.latest = self._snapshot()
+                self._news.notify_all()
+
+    def _make_outcome(self) -> Outcome:
+        ends = [seat.ended for seat in self._seats if seat.ended is not None]
+        elapsed_s = max((end.elapsed_s for end in ends), default=self._elapsed_s())
+        processes = tuple(self._process(seat, elapsed_s) for seat in self._seats)
+        missed = sum(process.missed for process in processes)
+        self.metrics.missed(missed)
+        return Outcome(
+            total=self.metrics.total(elapsed_s),
+            elapsed_s=elapsed_s,
+            missed=missed,
+            processes=processes,
+            stopped=any(end.stopped for end in ends),
+            marks=tuple(self.metrics.marks),
+            timeline=self.metrics.timeline.columns(),
+        )
+
+    def _process(self, seat: Seat, elapsed_s: float) -> Process:
+        if seat.ended is not None:
+            return Process(
+                name=seat.member.name,
+                cpu_percent=seat.ended.cpu_percent,
+                precise_timer=seat.ended.precise_timer,
+                missed=seat.ended.missed,
+            )
+        missed = max(0, self._due(seat.part, elapsed_s) - seat.offered)
+        return Process(
+            name=seat.member.name, cpu_percent=seat.cpu_percent, precise_timer=True, missed=missed, lost=True
+        )
+
+    def _due(self, part: Part, until_s: float) -> int:
+        """How many arrivals of that part the schedule had until then, with all changes of its rate."""
+        assert self._plan is not None
+        if self._plan.open is None:
+            return 0
+        schedule = Schedule(self._plan.open, seed=self._plan.seed, start_ns=0, part=part)
+        due = 0
+        for at_ns, rate_per_s in self._changes:
+            due += schedule.count_before(at_ns - self._start_ns)
+            schedule.change_rate(rate_per_s, at_ns - self._start_ns)
+        return due + schedule.count_before(round(until_s * NS_PER_S))
 
 
-async def _within(seconds: float, future: asyncio.Future[Any], what: str) -> Any:
+async def _within(seconds: float, awaited: Any, what: str) -> Any:
     try:
         async with asyncio.timeout(seconds):
-            return await future
+            return await awaited
     except TimeoutError:
         raise Unavailable(f"{what} did not come within {seconds:.0f} s; expected it at once") from None
 
@@ -222,4 +422,5 @@ def _refuse(future: asyncio.Future[Any], error: CloudError) -> None:
     if not future.done():
         future.set_exception(error)
         # Whoever asks later learns of it; nobody asking is no fault.
-        future.exception()
+        with contextlib.suppress(asyncio.CancelledError):
+            future.exception()

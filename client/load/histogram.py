@@ -69,6 +69,12 @@ class Histogram:
         self.sum_us += other.sum_us
         self.max_us = max(self.max_us, other.max_us)
 
+    def copy(self) -> Histogram:
+        """Another one with the same samples."""
+        result = Histogram()
+        result.add(self)
+        return result
+
     def percentile_us(self, percent: float) -> int | None:
         """The value that `percent` of the samples do not exceed, None with fewer than 10 samples beyond it."""
         return self.percentiles_us((percent,))[0]

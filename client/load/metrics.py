@@ -1,253 +1,168 @@
-"""Counting a run: per second while it is recent, in one total for ever, in constant memory.
+"""A run's figures, put together from what its processes counted: exact, whatever their number, in constant memory.
 
-A tally is a stretch of the schedule: one second, or less where a mark cuts it. A request keeps the tally in which it
-was due and is counted there when it ends, however late; so what happened before, during and after an event stays apart.
+Stretches of the last ten minutes are kept apart; the timeline keeps the whole run in at most so many columns, which
+become twice as wide when there are too many. Times are seconds from the run's start inside, epoch seconds outside.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable
+import bisect
+from collections.abc import Iterator
 
-from client.load.histogram import Histogram
-from client.load.pacer import NS_PER_S
-from client.load.summary import COUNTED_BY_AGE, Fault, InstanceSummary, Lag, Mark, Summary, latency_of
-from server.api.timing import Attempt
+from client.load.schedule import NS_PER_S
+from client.load.summary import Column, Mark, Summary, summarise
+from client.load.tally import Tally
 from vmhost.base.errors import Conflict
 
 KEPT_S = 600
 MARKS_MAX = 1000
-INSTANCES_MAX = 1000
-"""Beyond so many names in one tally the header is noise, and further ones are not kept."""
+COLUMNS_MAX = 600
 
 
-class InstanceTally:
-    """One instance's attempts."""
+class Timeline:
+    """The whole run in columns of equal width, at most 600: after ten minutes they are 2 s wide, after twenty 4 s."""
 
-    __slots__ = ("answered", "errors", "host", "late", "latency", "lost", "shard", "type")
+    def __init__(self, warm_up_s: float = 0.0) -> None:
+        self.width_s = 1
+        self._warm_up_s = warm_up_s
+        self._columns: dict[int, Tally] = {}
+        self._summed: dict[int, Column] = {}
 
-    def __init__(self, kind: str, host: str, shard: int) -> None:
-        self.type = kind
-        self.host = host
-        self.shard = shard
-        self.answered = self.lost = self.late = self.errors = 0
-        self.latency = Histogram()
+    def add(self, tally: Tally) -> None:
+        """Counts a stretch, or more of one."""
+        number = tally.start_ns // NS_PER_S // self.width_s
+        while number >= COLUMNS_MAX:
+            self._widen()
+            number //= 2
+        column = self._columns.get(number)
+        if column is None:
+            column = self._columns[number] = Tally(0, 0)
+        column.add(tally)
+        self._summed.pop(number, None)
 
-    def count(self, attempt: Attempt) -> None:
-        """Counts one attempt by its outcome."""
-        outcome = attempt.outcome
-        if outcome == "won":
-            self.answered += 1
-        elif outcome == "lost":
-            self.lost += 1
-            if attempt.hedge:
-                # A hedge that came second was cut short by the first one's speed: it says nothing of this instance.
-                return
-        elif outcome == "error":
-            self.errors += 1
-            return
-        else:
-            self.late += 1
-        self.latency.record(int(attempt.dur_ms * 1000))
+    def columns(self) -> tuple[Column, ...]:
+        """All columns from the first to the last, also those in which nothing was due."""
+        return tuple(self._column(number) for number in range(max(self._columns, default=-1) + 1))
 
-    def add(self, other: InstanceTally) -> None:
-        """Merges another stretch of the same instance."""
-        self.answered += other.answered
-        self.lost += other.lost
-        self.late += other.late
-        self.errors += other.errors
-        self.latency.add(other.latency)
+    def _widen(self) -> None:
+        self.width_s *= 2
+        wide: dict[int, Tally] = {}
+        for number, tally in self._columns.items():
+            if number // 2 in wide:
+                wide[number // 2].add(tally)
+            else:
+                wide[number // 2] = tally
+        self._columns = wide
+        self._summed.clear()
 
+    def _column(self, number: int) -> Column:
+        column = self._summed.get(number)
+        if column is None:
+            column = self._summed[number] = self._sum(number)
+        return column
 
-class Tally:
-    """All that is counted of one stretch of the schedule."""
-
-    __slots__ = (
-        "completed", "connection_lag", "end_ns", "errors", "generator_lag", "instances", "offered", "ok", "pending",
-        "response", "service", "start_ns", "started", "statuses",
-    )  # fmt: skip
-
-    def __init__(self, start_ns: int, end_ns: int) -> None:
-        self.start_ns = start_ns
-        self.end_ns = end_ns
-        self.offered = self.started = self.completed = self.ok = self.pending = 0
-        self.response = Histogram()
-        self.service = Histogram()
-        self.generator_lag = Histogram()
-        self.connection_lag = Histogram()
-        self.errors: defaultdict[str, Histogram] = defaultdict(Histogram)
-        self.statuses: defaultdict[int, int] = defaultdict(int)
-        self.instances: dict[str, InstanceTally] = {}
-
-    def arrived(self) -> None:
-        """A request of this stretch was taken up."""
-        self.offered += 1
-        self.pending += 1
-
-    def sent(self, generator_us: int, connection_us: int) -> None:
-        """It was sent, so late by our own fault and so late for want of a connection."""
-        self.started += 1
-        self.generator_lag.record(generator_us)
-        self.connection_lag.record(connection_us)
-
-    def succeeded(self, response_us: int, service_us: int) -> None:
-        """It got a good answer."""
-        self.pending -= 1
-        self.ok += 1
-        self.response.record(response_us)
-        self.service.record(service_us)
-
-    def failed(self, fault: Fault, response_us: int) -> None:
-        """It ended in an error at that age."""
-        self.pending -= 1
-        self.errors[fault].record(response_us)
-        if fault in COUNTED_BY_AGE:
-            self.response.record(response_us)
-
-    def answered(self, status: int, attempts: Iterable[Attempt]) -> None:
-        """An answer came, good or bad, and told of these attempts."""
-        self.completed += 1
-        self.statuses[status] += 1
-        for attempt in attempts:
-            instance = self.instances.get(attempt.instance_id)
-            if instance is None:
-                if len(self.instances) >= INSTANCES_MAX:
-                    continue
-                instance = InstanceTally(attempt.type, attempt.host, attempt.shard)
-                self.instances[attempt.instance_id] = instance
-            instance.count(attempt)
-
-    def add(self, other: Tally) -> None:
-        """Merges another stretch into this one, exactly."""
-        self.offered += other.offered
-        self.started += other.started
-        self.completed += other.completed
-        self.ok += other.ok
-        self.pending += other.pending
-        self.response.add(other.response)
-        self.service.add(other.service)
-        self.generator_lag.add(other.generator_lag)
-        self.connection_lag.add(other.connection_lag)
-        for fault, histogram in other.errors.items():
-            self.errors[fault].add(histogram)
-        for status, count in other.statuses.items():
-            self.statuses[status] += count
-        for instance_id, instance in other.instances.items():
-            mine = self.instances.get(instance_id)
-            if mine is None:
-                mine = self.instances[instance_id] = InstanceTally(instance.type, instance.host, instance.shard)
-            mine.add(instance)
+    def _sum(self, number: int) -> Column:
+        tally = self._columns.get(number) or Tally(0, 0)
+        began = float(number * self.width_s)
+        summary = summarise(tally, since=began, until=began + self.width_s, targets=(), instances=False)
+        return Column(
+            began=began,
+            seconds=float(self.width_s),
+            offered=summary.offered,
+            started=summary.started,
+            completed=summary.completed,
+            ok=summary.ok,
+            errors=summary.errors,
+            response_histogram=summary.response_histogram,
+            service_histogram=summary.service_histogram,
+            warm_up=began < self._warm_up_s,
+        )
 
 
 class Metrics:
-    """The run's tallies. Times are monotonic nanoseconds inside and epoch seconds outside."""
+    """The merged tallies of one run that began at `began` (epoch seconds). `targets` are the plan's names in order."""
 
-    def __init__(self, start_ns: int, start_epoch_s: float) -> None:
-        self._start_ns = start_ns
-        self.began = start_epoch_s
-        self._current = Tally(start_ns, start_ns + NS_PER_S)
-        self._recent: deque[Tally] = deque([self._current])
-        self._folded = Tally(start_ns, start_ns)
-        self._unfolded: deque[Tally] = deque([self._current])
+    def __init__(self, began: float, *, targets: tuple[str, ...] = (), warm_up_s: float = 0.0) -> None:
+        self.began = began
         self.marks: list[Mark] = []
+        self.timeline = Timeline(warm_up_s)
+        self._targets = targets
+        self._warm_up_ns = round(warm_up_s * NS_PER_S)
+        self._total = Tally(self._warm_up_ns, self._warm_up_ns)
+        self._starts: list[int] = []
+        self._stretches: dict[int, Tally] = {}
+        self._settled_ns = -1
 
-    def tally(self, due_ns: int) -> Tally:
-        """The tally for a request due then; due times come in rising order."""
-        if due_ns >= self._current.end_ns:
-            self._open(due_ns - (due_ns - self._start_ns) % NS_PER_S)
-        return self._current
+    def add(self, tally: Tally) -> None:
+        """Counts what a process counted, or more of it; a tally's times are nanoseconds from the run's start."""
+        self.timeline.add(tally)
+        if tally.start_ns >= self._warm_up_ns:
+            self._total.add(tally)
+        known = self._stretches.get(tally.start_ns)
+        if known is None:
+            known = self._stretches[tally.start_ns] = Tally(tally.start_ns, tally.end_ns)
+            bisect.insort(self._starts, tally.start_ns)
+        # A mark may have cut it after its first part was told.
+        known.end_ns = min(known.end_ns, tally.end_ns)
+        known.add(tally)
+        self._forget()
 
-    def mark(self, text: str, now_ns: int) -> Mark:
-        """Notes an event and cuts the second there. All requests due before must have been taken up.
+    def missed(self, count: int) -> None:
+        """So many arrivals were due and never taken up: they count as offered."""
+        self._total.offered += count
 
-        Raises Conflict after the thousandth mark."""
+    def mark(self, text: str, at_s: float) -> Mark:
+        """Notes an event at that many seconds from the start. Raises Conflict after the thousandth mark."""
         if len(self.marks) >= MARKS_MAX:
             raise Conflict(f"the run has {MARKS_MAX} marks already; expected no more")
-        now_ns = max(now_ns, self._current.start_ns)
-        whole_end_ns = self.tally(now_ns).end_ns
-        self._current.end_ns = now_ns
-        self._open(now_ns, whole_end_ns)
-        mark = Mark(at=self.epoch(now_ns), text=text)
+        mark = Mark(at=self.began + at_s, text=text)
         self.marks.append(mark)
         return mark
 
-    def total(self, now_ns: int) -> Tally:
-        """Everything since the start."""
-        while len(self._unfolded) > 1 and self._unfolded[0].pending == 0:
-            self._folded.add(self._unfolded.popleft())
-        result = Tally(self._start_ns, now_ns)
-        for tally in (self._folded, *self._unfolded):
-            result.add(tally)
-        return result
+    def total(self, now_s: float, *, instances: bool = True) -> Summary:
+        """Everything since the start or the end of the warm-up."""
+        return self._summary(self._total, self._warm_up_ns / NS_PER_S, now_s, instances=instances)
 
-    def between(self, start_ns: int, end_ns: int, now_ns: int) -> Tally:
-        """The stretches of the last ten minutes whose middle lies in [start, end): exact at marks, else to a second."""
-        pieces = self.pieces(start_ns, end_ns, now_ns)
-        result = self.empty(pieces, start_ns, now_ns)
+    def window(self, since: float, until: float, now_s: float) -> Summary:
+        """The stretches of the last ten minutes whose middle lies between these epoch seconds: exact at marks, else to
+        a second."""
+        begin_ns, end_ns = ((at - self.began) * NS_PER_S for at in (since, until))
+        now_ns = round(now_s * NS_PER_S)
+        pieces = [
+            tally
+            for tally in self.stretches()
+            if begin_ns - 1e3 <= (tally.start_ns + min(tally.end_ns, now_ns)) / 2 < end_ns + 1e3
+        ]
+        if not pieces:
+            return self._summary(Tally(0, 0), since - self.began, since - self.began)
+        result = Tally(pieces[0].start_ns, min(pieces[-1].end_ns, now_ns))
         for tally in pieces:
             result.add(tally)
-        return result
+        return self._summary(result, result.start_ns / NS_PER_S, result.end_ns / NS_PER_S)
 
-    def pieces(self, start_ns: int, end_ns: int, now_ns: int) -> list[Tally]:
-        """The tallies that `between` merges, for one who spreads that work over time."""
-        return [
-            tally for tally in self._recent if start_ns <= (tally.start_ns + min(tally.end_ns, now_ns)) // 2 < end_ns
-        ]
+    def stretches(self) -> Iterator[Tally]:
+        """The stretches of the last ten minutes in order."""
+        return (self._stretches[start_ns] for start_ns in self._starts)
 
-    def empty(self, pieces: list[Tally], start_ns: int, now_ns: int) -> Tally:
-        """A tally of nothing over the stretch of these pieces; without any, of no length."""
-        return Tally(pieces[0].start_ns, min(pieces[-1].end_ns, now_ns)) if pieces else Tally(start_ns, start_ns)
+    def settled(self, until_s: float) -> list[Tally]:
+        """The stretches that were over by then and have not been given by an earlier call, in order."""
+        until_ns = until_s * NS_PER_S
+        begin = bisect.bisect_right(self._starts, self._settled_ns)
+        found = [self._stretches[start_ns] for start_ns in self._starts[begin:]]
+        over = [tally for tally in found if tally.end_ns <= until_ns]
+        if over:
+            self._settled_ns = over[-1].start_ns
+        return over
 
-    def window(self, since: float, until: float, now_ns: int) -> Summary:
-        """The summary, with histograms, of a stretch given in epoch seconds."""
-        return self.summary(self.between(self.nanoseconds(since), self.nanoseconds(until), now_ns))
-
-    def epoch(self, monotonic_ns: int) -> float:
-        """Epoch seconds of a monotonic time, by the clocks' distance at the start."""
-        return self.began + (monotonic_ns - self._start_ns) / NS_PER_S
-
-    def nanoseconds(self, epoch_s: float) -> int:
-        """The monotonic time of epoch seconds."""
-        return self._start_ns + round((epoch_s - self.began) * NS_PER_S)
-
-    def summary(self, tally: Tally, *, histograms: bool = True, instances: bool = True) -> Summary:
-        """A tally as figures; without histograms and instances it costs the generator less."""
-        shares = sorted(tally.instances.items()) if instances else ()
-        return Summary(
-            since=self.epoch(tally.start_ns),
-            until=self.epoch(tally.end_ns),
-            offered=tally.offered,
-            started=tally.started,
-            completed=tally.completed,
-            ok=tally.ok,
-            response=latency_of(tally.response),
-            service=latency_of(tally.service),
-            lag=Lag(connection=latency_of(tally.connection_lag), generator=latency_of(tally.generator_lag)),
-            errors={fault: histogram.total for fault, histogram in sorted(tally.errors.items())},
-            statuses={str(status): count for status, count in sorted(tally.statuses.items())},
-            instances=tuple(_instance_summary(name, share, histograms) for name, share in shares),
-            response_histogram=tally.response.to_json() if histograms else [],
-            service_histogram=tally.service.to_json() if histograms else [],
+    def _summary(self, tally: Tally, since_s: float, until_s: float, *, instances: bool = True) -> Summary:
+        return summarise(
+            tally,
+            since=self.began + since_s,
+            until=self.began + max(since_s, until_s),
+            targets=self._targets,
+            instances=instances,
         )
 
-    def _open(self, start_ns: int, end_ns: int | None = None) -> None:
-        self._current = Tally(start_ns, start_ns + NS_PER_S if end_ns is None else end_ns)
-        self._recent.append(self._current)
-        self._unfolded.append(self._current)
-        while self._recent[0].end_ns < start_ns - KEPT_S * NS_PER_S:
-            self._recent.popleft()
-
-
-def _instance_summary(instance_id: str, tally: InstanceTally, histograms: bool) -> InstanceSummary:
-    return InstanceSummary(
-        id=instance_id,
-        type=tally.type,
-        host=tally.host,
-        shard=tally.shard,
-        answered=tally.answered,
-        lost=tally.lost,
-        late=tally.late,
-        errors=tally.errors,
-        latency=latency_of(tally.latency),
-        histogram=tally.latency.to_json() if histograms else [],
-    )
+    def _forget(self) -> None:
+        while self._starts[0] < self._starts[-1] - KEPT_S * NS_PER_S:
+            del self._stretches[self._starts.pop(0)]

@@ -5,118 +5,177 @@ Which request an arrival sends depends on its number alone, so that a run can be
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from pathlib import Path
 from urllib.parse import quote_plus
 
-from client.load.plan import Plan, Target, parse_target
+from client.load.plan.origin import Origin, parse_url
+from client.load.plan.sources import drawer, fill, read_sources, words_in
+from client.load.plan.words import Expect, Plan, Target
 from client.load.summary import Fault
-from server.api.queries import CorpusQuery, draw
+from server.api.queries import draw
+from server.api.queries import load as load_queries
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import Response, build_request
 
 _PLACEHOLDER = "0" * 48
 _TOTAL = re.compile(rb'"total":\s*(\d+)')
 _PARTIAL = re.compile(rb'"partial":\s*true')
+ANYTHING_GOOD = Expect()
 DRAWS = 1 << 14
-"""So many queries are drawn before the run; then they come round again."""
+"""So many requests are drawn before the run; then they come round again."""
 
 
 class Prepared:
-    """One request, ready but for its trace id, and the total that a right answer gives (None: any answer is right)."""
+    """One request as bytes and what a right answer to it is. `target` is the number of its target in the plan, `server`
+    that of its origin among those of all requests."""
 
-    __slots__ = ("_after", "_before", "_between", "expected_total", "label")
+    __slots__ = (
+        "_after", "_before", "_contains", "_easy", "_statuses", "_total", "head", "label", "origin", "raw", "server",
+        "target",
+    )  # fmt: skip
 
-    def __init__(self, raw: bytes, label: str, expected_total: int | None = None) -> None:
-        mark = _PLACEHOLDER.encode()
-        self._before, trace, rest = raw.partition(b"00-" + mark[:32] + b"-")
-        self._before += b"00-"
-        self._between = b"-"
-        self._after = rest[16:]
-        if not trace:
-            raise ValueError("a prepared request without the place for its trace id")
+    def __init__(
+        self, raw: bytes, *, origin: Origin, target: int, label: str, expect: Expect = ANYTHING_GOOD,
+        total: int | None = None, head: bool = False,
+    ) -> None:  # fmt: skip
+        self.raw = raw
+        self.origin = origin
+        self.target = target
         self.label = label
-        self.expected_total = expected_total
+        self.head = head
+        self.server = 0
+        self._easy = not expect.statuses and expect.contains is None and total is None
+        self._statuses = frozenset(expect.statuses)
+        self._contains = None if expect.contains is None else expect.contains.encode()
+        self._total = total
+        self._before, trace, rest = raw.partition(b"\r\ntraceparent: 00-" + _PLACEHOLDER[:32].encode() + b"-")
+        self._before += trace[: -len(_PLACEHOLDER[:32]) - 1]
+        self._after = rest[16:]
 
     def with_trace(self, trace_hex: bytes) -> bytes:
         """The bytes to send; `trace_hex` is 32 digits of trace id and 16 of span id."""
-        return self._before + trace_hex[:32] + self._between + trace_hex[32:] + self._after
+        return self._before + trace_hex[:32] + b"-" + trace_hex[32:] + self._after
 
-    def fault(self, response: Response) -> Fault | None:
-        """What is wrong with the answer, None if nothing."""
-        if response.status >= 400:
-            return Fault.SERVER_ERROR if response.status >= 500 else Fault.CLIENT_ERROR
-        if self.expected_total is None:
-            return None
-        return self._fault_in_result(response.body)
+    def fault(self, response: Response) -> str:
+        """What is wrong with the answer; empty if nothing."""
+        status = response.status
+        if self._easy and status < 400:
+            return ""
+        if self._statuses:
+            if status not in self._statuses:
+                return _class_of(status) or Fault.WRONG
+        elif status >= 400:
+            return _class_of(status)
+        if self._contains is not None and self._contains not in response.body:
+            return Fault.WRONG
+        return "" if self._total is None else self._fault_in_result(response.body)
 
-    def _fault_in_result(self, body: bytes) -> Fault | None:
+    def _fault_in_result(self, body: bytes) -> str:
         # A quote inside a JSON string is escaped, so these keys cannot be found within a text; parsing each answer in
         # full would cost more than all the rest of a request.
         if _PARTIAL.search(body):
             return Fault.PARTIAL
         total = _TOTAL.search(body)
-        return None if total and int(total[1]) == self.expected_total else Fault.WRONG
+        return "" if total and int(total[1]) == self._total else Fault.WRONG
 
 
-class Requests(Protocol):
-    """Which request each arrival sends."""
-
-    def pick(self, number: int) -> Prepared:
-        """The request of that arrival."""
-
-
-class SingleRequest:
-    """The same request always."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        self._prepared = prepared
-
-    def pick(self, number: int) -> Prepared:
-        return self._prepared
+def _class_of(status: int) -> str:
+    if status >= 500:
+        return Fault.SERVER_ERROR
+    return Fault.CLIENT_ERROR if status >= 400 else ""
 
 
-class DrawnRequests:
-    """Requests drawn beforehand, in turn."""
+class Requests:
+    """The requests drawn beforehand; the arrival's number says which."""
 
     def __init__(self, drawn: Sequence[Prepared]) -> None:
         self._drawn = drawn
+        self._count = len(drawn)
+        self.origins = tuple(dict.fromkeys(each.origin for each in drawn))
+        for each in drawn:
+            each.server = self.origins.index(each.origin)
 
     def pick(self, number: int) -> Prepared:
-        return self._drawn[number % len(self._drawn)]
+        """The request of that arrival."""
+        return self._drawn[number % self._count]
 
 
-def prepare(plan: Plan, target: Target, resource: str, label: str, expected_total: int | None = None) -> Prepared:
-    """A GET of the resource with the plan's headers. Raises InvalidInput for a header that cannot be sent."""
-    trace = f"00-{_PLACEHOLDER[:32]}-{_PLACEHOLDER[32:]}-00"
-    own = {name.lower() for name, _ in plan.headers}
-    usual = [("Host", target.authority), ("User-Agent", "glasscloud-load"), ("Accept", "*/*")]
-    headers = [*((name, value) for name, value in usual if name.lower() not in own), ("traceparent", trace)]
-    headers += [(name, value) for name, value in plan.headers if name.lower() != "traceparent"]
-    try:
-        return Prepared(build_request("GET", resource, headers), label, expected_total)
-    except (ValueError, UnicodeEncodeError) as error:
-        raise InvalidInput(f"the request for {label} cannot be sent: {error}") from error
+def prepare(plan: Plan) -> Requests:
+    """All that the plan can send, drawn with its seed. Raises InvalidInput for what cannot be sent or read."""
+    rng = random.Random(f"requests {plan.seed}")
+    makers = [_Maker(plan, number, target, rng) for number, target in enumerate(plan.targets)]
+    if all(maker.fixed for maker in makers) and len(makers) == 1:
+        return Requests([makers[0].draw()])
+    weights = [target.weight for target in plan.targets]
+    return Requests([maker.draw() for maker in rng.choices(makers, weights, k=DRAWS)])
 
 
-def prepare_single(plan: Plan) -> SingleRequest:
-    """The plan's URL, again and again."""
-    target = parse_target(plan.url)
-    return SingleRequest(prepare(plan, target, target.resource, target.resource))
+class _Maker:
+    """Draws the requests of one target; the same words give the same object."""
+
+    def __init__(self, plan: Plan, number: int, target: Target, rng: random.Random) -> None:
+        self._plan, self._number, self._target, self._rng = plan, number, target, rng
+        self._made: dict[tuple[str, ...], Prepared] = {}
+        texts = (target.url, target.body, *(value for _, value in target.headers))
+        found = read_sources({name: source for name, source in (plan.sources or {}).items() if _used(name, texts)})
+        self._words = {name: drawer(source, values, rng) for name, (source, values) in found.items()}
+        missing = [word for word in words_in(target.url) if word not in self._words]
+        if missing:
+            raise InvalidInput(f"URL {target.url!r} has the word {{{missing[0]}}}; expected a source of that name")
+        self._queries = None
+        if target.corpus is not None:
+            corpus = load_queries(Path(target.corpus))
+            self._queries = iter(draw(corpus, seed=plan.seed, count=DRAWS))
+        self.fixed = not self._words and self._queries is None
+
+    def draw(self) -> Prepared:
+        """The next request of this target."""
+        if self._queries is not None:
+            return self._search()
+        values = {name: each() for name, each in self._words.items()}
+        key = tuple(values.values())
+        made = self._made.get(key)
+        if made is None:
+            url = fill(self._target.url, values, quoted=True)
+            origin, resource = parse_url(url)
+            made = self._made[key] = self._prepare(origin, resource, " ".join(key) or resource, values)
+        return made
+
+    def _search(self) -> Prepared:
+        assert self._queries is not None
+        query = next(self._queries)
+        made = self._made.get((query.query,))
+        if made is None:
+            origin, resource = parse_url(self._target.url)
+            page = resource.partition("?")[0]
+            page = "/search" if page == "/" else page
+            asked = f"{page}?q={quote_plus(query.query)}&format=json"
+            made = self._made[(query.query,)] = self._prepare(origin, asked, query.query, {}, total=query.total)
+        return made
+
+    def _prepare(
+        self, origin: Origin, resource: str, label: str, values: dict[str, str], total: int | None = None
+    ) -> Prepared:
+        target = self._target
+        headers = [(name, fill(value, values)) for name, value in target.headers]
+        own = {name.lower() for name, _ in headers}
+        usual = [("Host", origin.authority), ("User-Agent", "glasscloud-load"), ("Accept", "*/*")]
+        lines = [(name, value) for name, value in usual if name.lower() not in own]
+        if self._plan.traced:
+            lines.append(("traceparent", f"00-{_PLACEHOLDER[:32]}-{_PLACEHOLDER[32:]}-00"))
+            headers = [(name, value) for name, value in headers if name.lower() != "traceparent"]
+        try:
+            raw = build_request(target.method, resource, [*lines, *headers], fill(target.body, values).encode())
+        except (ValueError, UnicodeEncodeError) as error:
+            raise InvalidInput(f"the request for {label} cannot be sent: {error}") from error
+        return Prepared(
+            raw, origin=origin, target=self._number, label=label, expect=target.expect, total=total,
+            head=target.method == "HEAD",
+        )  # fmt: skip
 
 
-def prepare_queries(plan: Plan, corpus: Sequence[CorpusQuery]) -> DrawnRequests:
-    """Searches drawn by popularity with the plan's seed; a right answer has the total that the corpus knows.
-
-    The plan's URL is the service or its search page."""
-    target = parse_target(plan.url)
-    page = target.resource.partition("?")[0]
-    page = "/search" if page == "/" else page
-    prepared = {
-        each.query: prepare(
-            plan, target, f"{page}?q={quote_plus(each.query)}&format=json", each.query, expected_total=each.total
-        )
-        for each in corpus
-    }
-    return DrawnRequests([prepared[each.query] for each in draw(corpus, seed=plan.seed, count=DRAWS)])
+def _used(name: str, texts: Sequence[str]) -> bool:
+    return any(name in words_in(text) for text in texts)

@@ -1,9 +1,11 @@
-"""What the generator tells of a stretch of time: counts, both latencies, errors, its own lag, each instance's share.
+"""What the generator tells of a stretch of time: counts, both latencies, errors, its own lag, each target's and
+instance's share.
 
-Definitions. *Response* counts from the instant a request was due, *service* from the instant it was sent. Both hold
-good answers; response also holds requests that ran into the timeout or were unfinished at the end, with the age they
-had reached, so that a slow request cannot leave the distribution by being given up. Other errors have histograms of
-their own: a quick refusal must not make the service look fast. A request belongs to the stretch in which it was due.
+Definitions. *Response* counts from the instant a request was due, *service* from the instant it was sent; a closed loop
+has no schedule, and both are the same. Both hold good answers; response also holds requests that ran into the timeout
+or were unfinished at the end, with the age they had reached, so that a slow request cannot leave the distribution by
+being given up. Other errors have histograms of their own: a quick refusal must not make the service look fast. A
+request belongs to the stretch in which it was due.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from client.load.histogram import Histogram, merged
+from client.load.tally import GOOD, Cell, Ending, InstanceTally, Tally
 
 PERCENTS = (50.0, 90.0, 99.0, 99.9, 99.99)
 
@@ -93,7 +96,26 @@ class InstanceSummary:
     late: int
     errors: int
     latency: Latency
-    histogram: list[int]
+    histogram: Histogram
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSummary:
+    """One target's share. `completed` got an answer, `ok` a good one."""
+
+    name: str
+    completed: int
+    ok: int
+    errors: dict[str, int]
+    response: Latency
+    service: Latency
+    response_histogram: Histogram
+    service_histogram: Histogram
+
+    @property
+    def failed(self) -> int:
+        """Requests that ended in an error of any class."""
+        return sum(self.errors.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +128,10 @@ class Lag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A stretch from `since` until `until` (epoch seconds). Histograms are there in windows and at the end only."""
+    """A stretch from `since` until `until` (epoch seconds). Histograms are shared: whoever changes one copies it.
+
+    `classes` are the response times of answers by status class ("2xx"), good or bad. `hedged` requests were sent a
+    second time, beyond `started`; of these `hedges_won` answered first."""
 
     since: float
     until: float
@@ -114,14 +139,19 @@ class Summary:
     started: int
     completed: int
     ok: int
+    hedged: int
+    hedges_won: int
+    received_bytes: int
     response: Latency
     service: Latency
     lag: Lag
     errors: dict[str, int]
     statuses: dict[str, int]
+    classes: dict[str, Latency]
+    targets: tuple[TargetSummary, ...]
     instances: tuple[InstanceSummary, ...]
-    response_histogram: list[int]
-    service_histogram: list[int]
+    response_histogram: Histogram
+    service_histogram: Histogram
 
     @property
     def failed(self) -> int:
@@ -138,12 +168,104 @@ class Summary:
         return next((each for each in self.instances if each.id == instance_id), None)
 
     def others(self, *excluded: str) -> Latency:
-        """The latency of all attempts on instances other than these; needs the histograms."""
-        return latency_of(merged(_histograms(each for each in self.instances if each.id not in excluded)))
+        """The latency of all attempts on instances other than these."""
+        return latency_of(merged(each.histogram for each in self.instances if each.id not in excluded))
 
 
-def _histograms(instances: Iterable[InstanceSummary]) -> Iterable[Histogram]:
-    return (Histogram.from_json(each.histogram) for each in instances if each.histogram)
+def summarise(tally: Tally, *, since: float, until: float, targets: tuple[str, ...], instances: bool = True) -> Summary:
+    """A tally as figures; `targets` are the plan's names in order."""
+    response, service = times_of(tally.cells.items())
+    return Summary(
+        since=since,
+        until=until,
+        offered=tally.offered,
+        started=tally.started,
+        completed=sum(cell.response.total for (_, status, _), cell in tally.cells.items() if status),
+        ok=sum(cell.response.total for (_, _, fault), cell in tally.cells.items() if fault == GOOD),
+        hedged=tally.hedged,
+        hedges_won=tally.hedges_won,
+        received_bytes=tally.received_bytes,
+        response=latency_of(response),
+        service=latency_of(service),
+        lag=Lag(connection=latency_of(tally.connection_lag), generator=latency_of(tally.generator_lag)),
+        errors=_errors(tally.cells.items()),
+        statuses=_statuses(tally.cells.items()),
+        classes=_classes(tally),
+        targets=_targets(tally, targets),
+        instances=tuple(_instance(name, one) for name, one in sorted(tally.instances.items())) if instances else (),
+        response_histogram=response,
+        service_histogram=service,
+    )
+
+
+def times_of(cells: Iterable[tuple[Ending, Cell]]) -> tuple[Histogram, Histogram]:
+    """Response and service time by the definitions above."""
+    response, service = Histogram(), Histogram()
+    for (_, _, fault), cell in cells:
+        if fault == GOOD:
+            response.add(cell.response)
+            service.add(cell.service or cell.response)
+        elif fault in COUNTED_BY_AGE:
+            response.add(cell.response)
+    return response, service
+
+
+def _errors(cells: Iterable[tuple[Ending, Cell]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for (_, _, fault), cell in cells:
+        if fault != GOOD:
+            counts[fault] = counts.get(fault, 0) + cell.response.total
+    return dict(sorted(counts.items()))
+
+
+def _statuses(cells: Iterable[tuple[Ending, Cell]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for (_, status, _), cell in cells:
+        if status:
+            counts[str(status)] = counts.get(str(status), 0) + cell.response.total
+    return dict(sorted(counts.items()))
+
+
+def _classes(tally: Tally) -> dict[str, Latency]:
+    names = sorted({status // 100 for _, status, _ in tally.cells if status})
+    return {
+        f"{name}xx": latency_of(merged(cell.response for (_, s, _), cell in tally.cells.items() if s // 100 == name))
+        for name in names
+    }
+
+
+def _targets(tally: Tally, names: tuple[str, ...]) -> tuple[TargetSummary, ...]:
+    return tuple(_target(tally, number, name) for number, name in enumerate(names)) if len(names) > 1 else ()
+
+
+def _target(tally: Tally, number: int, name: str) -> TargetSummary:
+    cells = [(ending, cell) for ending, cell in tally.cells.items() if ending[0] == number]
+    response, service = times_of(cells)
+    return TargetSummary(
+        name=name,
+        completed=sum(cell.response.total for (_, status, _), cell in cells if status),
+        ok=sum(cell.response.total for (_, _, fault), cell in cells if fault == GOOD),
+        errors=_errors(cells),
+        response=latency_of(response),
+        service=latency_of(service),
+        response_histogram=response,
+        service_histogram=service,
+    )
+
+
+def _instance(instance_id: str, tally: InstanceTally) -> InstanceSummary:
+    return InstanceSummary(
+        id=instance_id,
+        type=tally.type,
+        host=tally.host,
+        shard=tally.shard,
+        answered=tally.answered,
+        lost=tally.lost,
+        late=tally.late,
+        errors=tally.errors,
+        latency=latency_of(tally.latency),
+        histogram=tally.latency,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +289,28 @@ class TracedRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A stretch of the timeline. `began` and `seconds` count from the run's start; `warm_up` is left out of figures."""
+
+    began: float
+    seconds: float
+    offered: int
+    started: int
+    completed: int
+    ok: int
+    errors: dict[str, int]
+    response_histogram: Histogram
+    service_histogram: Histogram
+    warm_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The run at one moment. `recent` covers the last ten seconds; `total` all, but without its instances.
 
     `minute` is the response time of sixty seconds: at 20 requests a second a 99th percentile needs fifty of them.
-    `last` and `slowest` are of the good answers since the snapshot before."""
+    `last` and `slowest` are of the good answers since the snapshot before. `cpu_percent` is that of the busiest of
+    `processes`. `timeline` is the run so far, the newest column last."""
 
     at: float
     elapsed_s: float
@@ -179,22 +318,47 @@ class Snapshot:
     in_flight: int
     waiting: int
     cpu_percent: float
+    processes: int
     total: Summary
     recent: Summary
     minute: Latency
     last: TracedRequest | None
     slowest: TracedRequest | None
     marks: tuple[Mark, ...]
+    timeline: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One of the generator's processes, as it was at the end. `lost`: it died or its line was cut before the end."""
+
+    name: str
+    cpu_percent: float
+    precise_timer: bool
+    missed: int
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run measured. `missed` arrivals were due and never taken up by the generator (they are in `offered`)."""
+    """What a run measured, its warm-up left out of `total`. `elapsed_s` is the schedule's length as it was run.
+
+    `missed` arrivals were due and never taken up by the generator (they are in `offered`)."""
 
     total: Summary
     elapsed_s: float
     missed: int
-    cpu_percent: float
-    precise_timer: bool
+    processes: tuple[Process, ...]
     stopped: bool
     marks: tuple[Mark, ...]
+    timeline: tuple[Column, ...]
+
+    @property
+    def cpu_percent(self) -> float:
+        """CPU of the busiest process, in percent of a core."""
+        return max((each.cpu_percent for each in self.processes), default=0.0)
+
+    @property
+    def precise_timer(self) -> bool:
+        """Whether every process could wake to within microseconds."""
+        return all(each.precise_timer for each in self.processes)

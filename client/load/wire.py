@@ -1,13 +1,14 @@
 """Frozen dataclasses to JSON and back, checked: what the generator's process and its askers tell each other.
 
-One rule for all messages instead of one hand-written pair each. Understands str, bool, int, float, None, unions with
-None, `tuple[X, ...]`, `list[X]`, `dict[str, X]` and dataclasses of these.
+One rule for all messages instead of one hand-written pair each. Understands str, bool, int, float, enums, None, unions
+with None, `tuple[X, ...]`, `list[X]`, `dict[str, X]` and dataclasses of these.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import types
+from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -74,6 +75,10 @@ def _decode_items(kind: Any, data: Any, where: str) -> Any:
 
 
 def _decode_scalar(kind: Any, data: Any, where: str) -> Any:
+    if issubclass(kind, Enum):
+        words = [word.value for word in kind]
+        _expect(data in words, where, f"one of {', '.join(map(str, words))}", data)
+        return kind(data)
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
     _expect(isinstance(data, kind) and (kind is bool or not isinstance(data, bool)), where, kind.__name__, data)

@@ -1,10 +1,11 @@
-"""The generator's process: `python -m client.load.worker`. JSON lines in, JSON lines out.
+"""One of the generator's processes: `python -m client.load.worker`. JSON lines in, JSON lines out.
 
-In: the plan first, then commands `{"rate": 200}`, `{"mark": "text"}`, `{"window": [t0, t1]}` (epoch seconds),
-`{"stop": true}`, each with an `id` that its answer repeats. The end of the input ends the process, so that it never
-outlives its asker.
-Out: `{"started": epoch}` or `{"error": {...}}`; a `{"snapshot": ...}` each half second; `{"id": n, "answer": ...}` or
-`{"id": n, "refused": message}`; at last `{"outcome": ...}`.
+In, in this order: `{"job": {"plan": …, "part": [i, of]}}`; any number of `{"clock": n}`; `{"go": at}`. Then, in any
+order: `{"rate": per_s, "at": at}`, `{"cut": at}`, `{"flush": n}`, `{"stop": true}`. All times are nanoseconds of this
+process's monotonic clock. The end of the input ends the process, so that it never outlives its asker.
+Out: `{"ready": pid}` or `{"error": {"kind", "message"}}`; `{"clock": n, "now": at}`; while it runs `{"tally": …}` for
+each stretch in which something was counted, and each half second a `{"tick": …}`; `{"flushed": n}` after everything
+counted until then; at last `{"ended": …}`.
 """
 
 from __future__ import annotations
@@ -19,31 +20,29 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, cast
 
 import uvloop
 
-from client.load.connections import reach
-from client.load.engine import Engine
-from client.load.histogram import Histogram
-from client.load.metrics import Metrics
-from client.load.pacer import NS_PER_S, ConstantPacer
-from client.load.plan import Plan, check_rate, parse_target
-from client.load.requests import Requests, prepare_queries, prepare_single
-from client.load.summary import Snapshot, latency_of
+from client.load.engine.making import Engine, Ready, make_ready
+from client.load.plan.check import check_rate, checked
+from client.load.plan.words import Plan
+from client.load.schedule import NS_PER_S, Part
+from client.load.tally import Collector
 from client.load.wire import from_json, to_json
-from server.api.queries import load as load_queries
 from vmhost.base.errors import CloudError, InvalidInput
 
-SNAPSHOT_EVERY_S = 0.5
-RECENT_S = 10
-MINUTE_S = 60
-HEAD_START_NS = 20_000_000
-"""The schedule begins so long after everything is ready, or its first arrivals would be late."""
-LINE_MAX_BYTES = 1 << 20
-OUTBOX_MAX_BYTES = 1 << 20
-"""With so much unread, snapshots are left out: a slow reader must not slow the load."""
+TICK_EVERY_S = 0.5
+LINE_MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one process shall do: its part of a plan."""
+
+    plan: Plan
+    part: tuple[int, int] = (0, 1)
 
 
 class Outbox(asyncio.BaseProtocol):
@@ -59,10 +58,8 @@ class Outbox(asyncio.BaseProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed.set()
 
-    def send(self, message: dict[str, Any], *, may_drop: bool = False) -> None:
-        """Queues one line."""
-        if may_drop and self._transport.get_write_buffer_size() > OUTBOX_MAX_BYTES:
-            return
+    def send(self, message: dict[str, Any]) -> None:
+        """Queues one line. What is counted has a bound, so a slow reader costs memory for its pauses only."""
         self._transport.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
     async def close(self) -> None:
@@ -74,121 +71,121 @@ class Outbox(asyncio.BaseProtocol):
 async def serve(reader: asyncio.StreamReader, outbox: Outbox) -> int:
     """One run for one asker; the exit code."""
     try:
-        engine = await _prepare(await reader.readline())
+        ready = await _prepare(await reader.readline())
     except CloudError as error:
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
         await outbox.close()
         return 1
-    outbox.send({"started": engine.metrics.began})
+    gc.collect()
+    gc.freeze()
+    outbox.send({"ready": os.getpid()})
+    start_ns = await _until_go(reader, outbox)
+    if start_ns is None:
+        await outbox.close()
+        return 0
+    run = Run(ready, start_ns, outbox)
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(engine.run())
-        helpers = [
-            tasks.create_task(_follow(reader, engine, outbox, run.cancel)),
-            tasks.create_task(_tell(engine, outbox)),
-        ]
+        running = tasks.create_task(run.engine.run())
+        helpers = [tasks.create_task(run.follow(reader, running.cancel)), tasks.create_task(run.tell())]
         with contextlib.suppress(asyncio.CancelledError):
-            outbox.send({"outcome": to_json(await run)})
+            ended = await running
+            run.flush()
+            outbox.send({"ended": to_json(ended)})
             await outbox.close()
         for helper in helpers:
             helper.cancel()
     return 0
 
 
-async def _prepare(line: bytes) -> Engine:
+async def _prepare(line: bytes) -> Ready:
     try:
-        plan = from_json(Plan, json.loads(line)).checked()
-    except ValueError as error:
-        raise InvalidInput(f"the plan is not understood: {error}; expected one JSON object on a line") from error
-    requests: Requests = (
-        prepare_single(plan) if plan.queries is None else prepare_queries(plan, load_queries(Path(plan.queries)))
-    )
-    endpoint = await reach(parse_target(plan.url), plan.timeout_s)
-    gc.collect()
-    gc.freeze()
-    start_ns = time.monotonic_ns() + HEAD_START_NS
-    return Engine(
-        plan,
-        endpoint=endpoint,
-        requests=requests,
-        pacer=ConstantPacer(rate_per_s=plan.rate_per_s, anchor_ns=start_ns),
-        metrics=Metrics(start_ns, time.time() + HEAD_START_NS / NS_PER_S),
-        start_ns=start_ns,
-    )
+        job = from_json(Job, json.loads(line)["job"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
+    return await make_ready(checked(job.plan), Part(*job.part))
 
 
-async def _follow(reader: asyncio.StreamReader, engine: Engine, outbox: Outbox, abandon: Callable[[], Any]) -> None:
+async def _until_go(reader: asyncio.StreamReader, outbox: Outbox) -> int | None:
+    """Answers questions for the clock until it is told when to begin; None when the asker goes away."""
     while line := await reader.readline():
-        try:
-            command = json.loads(line)
-            number = command.get("id")
-        except (ValueError, AttributeError):
-            number, command = None, {}
-        try:
-            outbox.send({"id": number, "answer": _obey(engine, command)})
-        except (CloudError, ValueError, TypeError) as error:
-            outbox.send({"id": number, "refused": str(error)})
-    abandon()
+        match json.loads(line):
+            case {"clock": int() as number}:
+                outbox.send({"clock": number, "now": time.monotonic_ns()})
+            case {"go": int() as at_ns}:
+                return at_ns
+            case _:
+                return None
+    return None
 
 
-def _obey(engine: Engine, command: dict[str, Any]) -> Any:
-    """Does what one command says and gives its answer."""
-    match command:
-        case {"rate": float() | int() as rate}:
-            engine.set_rate(check_rate(float(rate)))
-            return {"rate": engine.rate_per_s}
-        case {"mark": str() as text}:
-            return to_json(engine.metrics.mark(text[:200], engine.settle()))
-        case {"window": [float() | int() as since, float() | int() as until]}:
-            return to_json(engine.metrics.window(since, until, engine.settle()))
-        case {"stop": True}:
-            engine.stop()
-            return {}
-    raise InvalidInput(f"command {str(command)[:60]} is not known; expected rate, mark, window or stop")
+class Run:
+    """An engine, and the conversation about it."""
 
+    def __init__(self, ready: Ready, start_ns: int, outbox: Outbox) -> None:
+        self._collector = Collector(start_ns)
+        if ready.plan.warm_up_s:
+            self._collector.cut(start_ns + round(ready.plan.warm_up_s * NS_PER_S))
+        self._outbox = outbox
+        self.engine: Engine = ready.engine(self._collector, start_ns)
 
-async def _tell(engine: Engine, outbox: Outbox) -> None:
-    cpu_s, at_ns = time.process_time(), time.monotonic_ns()
-    while True:
-        await asyncio.sleep(SNAPSHOT_EVERY_S)
-        now_cpu_s, now_ns = time.process_time(), engine.settle()
-        cpu_percent = 100 * (now_cpu_s - cpu_s) * NS_PER_S / max(1, now_ns - at_ns)
-        cpu_s, at_ns = now_cpu_s, now_ns
-        outbox.send({"snapshot": to_json(await snapshot(engine, now_ns, round(cpu_percent, 1)))}, may_drop=True)
+    async def follow(self, reader: asyncio.StreamReader, abandon: Callable[[], Any]) -> None:
+        """Does what it is told until the asker goes away."""
+        while line := await reader.readline():
+            try:
+                self._obey(json.loads(line))
+            except (CloudError, ValueError) as error:
+                self._outbox.send({"refused": str(error)})
+        abandon()
 
+    def _obey(self, command: Any) -> None:
+        match command:
+            case {"rate": float() | int() as rate, "at": int() as at_ns}:
+                self.engine.change_rate(check_rate(float(rate)), at_ns)
+            case {"cut": int() as at_ns}:
+                self._collector.cut(at_ns)
+            case {"flush": int() as number}:
+                self.engine.settle()
+                self.flush()
+                self._outbox.send({"flushed": number})
+            case {"stop": True}:
+                self.engine.stop()
+            case _:
+                raise InvalidInput(f"command {str(command)[:60]} is not known; expected rate, cut, flush or stop")
 
-async def snapshot(engine: Engine, now_ns: int, cpu_percent: float) -> Snapshot:
-    """The run as it stands, put together in short steps so that no request has to wait for it."""
-    metrics = engine.metrics
-    total = metrics.total(now_ns)
-    pieces = metrics.pieces(now_ns - RECENT_S * NS_PER_S, now_ns, now_ns)
-    recent = metrics.empty(pieces, now_ns, now_ns)
-    for piece in pieces:
-        recent.add(piece)
-        await asyncio.sleep(0)
-    minute = Histogram()
-    for piece in metrics.pieces(now_ns - MINUTE_S * NS_PER_S, now_ns, now_ns):
-        minute.add(piece.response)
-        await asyncio.sleep(0)
-    last, slowest = engine.trace_last()
-    return Snapshot(
-        at=metrics.epoch(now_ns),
-        elapsed_s=(now_ns - total.start_ns) / NS_PER_S,
-        rate_per_s=engine.rate_per_s,
-        in_flight=engine.in_flight,
-        waiting=engine.waiting,
-        cpu_percent=cpu_percent,
-        total=metrics.summary(total, histograms=False, instances=False),
-        recent=metrics.summary(recent, histograms=False),
-        minute=latency_of(minute),
-        last=last,
-        slowest=slowest,
-        marks=tuple(metrics.marks),
-    )
+    def flush(self) -> None:
+        """Sends everything that was counted."""
+        for tally in self._collector.take():
+            self._outbox.send({"tally": tally})
+
+    async def tell(self) -> None:
+        """Sends what was counted each half second, stretch by stretch, so that no request has to wait for it."""
+        cpu_s, at_ns = time.process_time(), time.monotonic_ns()
+        while True:
+            await asyncio.sleep(TICK_EVERY_S)
+            self.engine.settle()
+            for tally in self._collector.take():
+                self._outbox.send({"tally": tally})
+                await asyncio.sleep(0)
+            now_cpu_s, now_ns = time.process_time(), time.monotonic_ns()
+            cpu_percent = 100 * (now_cpu_s - cpu_s) * NS_PER_S / max(1, now_ns - at_ns)
+            cpu_s, at_ns = now_cpu_s, now_ns
+            last, slowest = self.engine.take_shown()
+            self._outbox.send(
+                {
+                    "tick": {
+                        "in_flight": self.engine.in_flight,
+                        "waiting": self.engine.waiting,
+                        "cpu_percent": round(cpu_percent, 1),
+                        "last": to_json(last),
+                        "slowest": to_json(slowest),
+                    }
+                }
+            )
 
 
 async def _main() -> int:
     loop = asyncio.get_running_loop()
-    # The terminal's Ctrl-C is for the asker, who says stop and wants the outcome.
+    # The terminal's Ctrl-C is for the asker, who says stop and wants what was measured.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reader = asyncio.StreamReader(limit=LINE_MAX_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

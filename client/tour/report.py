@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from client.load.report import Report
+from client.load.report.report import Report
 from client.load.summary import Summary
 from client.tour.results import HOG_RATE, HogResult, KillResult
 from client.verdicts import PhaseRow, phase_table

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.load.control import LoadWorker
-from client.load.plan import Plan
+from client.load.control import LoadRun
+from client.load.plan.words import constant
 from client.tour.corpus import fitting_queries
 from client.tour.results import Found
 from client.tour.world import World, fold
@@ -139,7 +139,7 @@ class Session:
     cloud: CloudClient
     watch: Watch
     service: SearchService
-    load: LoadWorker
+    load: LoadRun
     queries: Path | None
     """The known corpus's queries."""
     scratch: Path
@@ -158,8 +158,7 @@ class Session:
                 raise Unavailable(f"the search service does not answer: {group.exceptions[0]}") from None
         else:
             url = self.service.page("hypervisor") + "&format=json"
-        plan = Plan(url=url, rate_per_s=rate_per_s, seed=seed, queries=str(queries) if queries else None)
-        await self.load.start(plan)
+        await self.load.start(constant(url, rate_per_s, corpus=str(queries) if queries else None, seed=seed))
         self.rate_per_s = rate_per_s
         return note
 
@@ -174,7 +173,7 @@ async def open_session(access: Access, search_url: str, *, queries: Path | None 
     """A session with a cloud that answers, its first snapshot taken. Raises Unavailable, DeadlineExceeded."""
     service = SearchService(search_url)
     try:
-        async with CloudClient(access) as cloud, LoadWorker() as load:
+        async with CloudClient(access) as cloud, LoadRun() as load:
             watch = Watch(cloud)
             following = asyncio.ensure_future(watch.run())
             try:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.api.timing import Attempt
-from server.frontend.hedging import Budget, Hedging
+from server.frontend.hedging import Hedging
 from server.frontend.link import Flight, Link
 from server.frontend.replicas import Replica, ReplicaSet
 from server.frontend.timers import GRAIN_S, Timer, Timers
+from vmhost.base.budget import Budget
 from vmhost.base.http1 import Failure, Response
 
 Read = Callable[[int, Mapping[bytes, bytes], bytes], Any]

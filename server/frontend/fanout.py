@@ -11,10 +11,11 @@ from typing import Any
 from server.api.flow import InstanceCounters
 from server.api.timing import Attempt
 from server.frontend.exchange import Exchange, Read, Shard
-from server.frontend.hedging import SHARE, Budget, Hedging
+from server.frontend.hedging import SHARE, Hedging
 from server.frontend.link import Link, Spawn
 from server.frontend.replicas import Machine, Replica, ReplicaSet
 from server.frontend.timers import Timers
+from vmhost.base.budget import Budget
 
 _RESCUE_SHARE = 0.1
 _RESCUE_BURST = 50.0

@@ -7,6 +7,7 @@ which bounds the extra load to about five per cent; a budget makes that a promis
 from __future__ import annotations
 
 from server.frontend.latency import LatencyWindow
+from vmhost.base.budget import Budget
 
 QUANTILE = 0.95
 SHARE = 0.05
@@ -15,29 +16,6 @@ DELAY_MIN_MS = 1.0
 _BURST = 10.0
 _SAMPLES_MIN = 40
 _RENEW_S = 0.25
-
-
-class Budget:
-    """At most `share` extra per request, saved up to `burst`; it starts with `start`."""
-
-    __slots__ = ("_burst", "_share", "_tokens")
-
-    def __init__(self, *, share: float, burst: float, start: float = 1.0) -> None:
-        self._share = share
-        self._burst = burst
-        self._tokens = start
-
-    def earn(self) -> None:
-        """A first attempt was sent."""
-        tokens = self._tokens + self._share
-        self._tokens = tokens if tokens < self._burst else self._burst
-
-    def spend(self) -> bool:
-        """Whether one extra attempt may be sent now; if so it is paid."""
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 class Hedging:

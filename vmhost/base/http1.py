@@ -22,6 +22,7 @@ from vmhost.base.errors import Unavailable
 MAX_HEADERS_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
 _RECEIVE_BYTES = 16 * 1024
+_HEADS_MAX = 1024
 
 
 class Failure(StrEnum):
@@ -62,6 +63,37 @@ class Response:
         return None
 
 
+class Heads:
+    """Heads of answers as the parser understood them: the same bytes again mean the same, so they need not be read
+    again. For a client that asks one server the same thing very often; shared by its connections.
+
+    Only answers with a Content-Length are remembered, and only while it pays: a server whose heads hardly ever come
+    twice (an id or a time of its own in each) makes it give up."""
+
+    __slots__ = ("_learned", "hits", "known")
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, tuple[int, Response]] = {}
+        """The whole answer's length for each head, and such an answer."""
+        self.hits = 0
+        self._learned = 0
+
+    def learn(self, data: bytes, response: Response) -> None:
+        """`data` was one whole answer, and this is what it says."""
+        if response.header(b"content-length") is None or response.header(b"transfer-encoding") is not None:
+            return
+        end = len(data) - len(response.body)
+        if data[end - 4 : end] != b"\r\n\r\n" or self._learned < 0:
+            return
+        if len(self.known) >= _HEADS_MAX:
+            worth = self.hits >= len(self.known)
+            self.known.clear()
+            self.hits = 0
+            self._learned = 0 if worth else -1
+        if self._learned >= 0:
+            self.known[data[:end]] = len(data), response
+
+
 Done = Callable[[Response | None, Failure | None], None]
 """Called exactly once per request, with the answer or with the failure."""
 
@@ -84,9 +116,12 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_chunks",
+        "_data",
         "_done",
+        "_fresh",
         "_head",
         "_headers",
+        "_heads",
         "_in_body",
         "_on_close",
         "_parser",
@@ -95,12 +130,16 @@ class Connection(asyncio.Protocol):
         "open",
     )
 
-    def __init__(self, on_close: Callable[[Connection], None] | None = None) -> None:
+    def __init__(self, on_close: Callable[[Connection], None] | None = None, heads: Heads | None = None) -> None:
         self.open = False
         self._on_close = on_close
         self._transport: asyncio.Transport | None = None
         self._done: Done | None = None
+        self._heads = heads
         self._head = False
+        # Whether the next bytes begin an answer whose head may be known; those bytes while the parser has them.
+        self._fresh = False
+        self._data: bytes | None = None
         # One parser for the connection's life: it starts over by itself after each answer.
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
@@ -115,10 +154,11 @@ class Connection(asyncio.Protocol):
 
     def send(self, raw: bytes, done: Done, *, head: bool = False) -> None:
         """Sends one prepared request; `head` says that its answer has no body (HEAD). The connection must be idle."""
-        if not self.idle:
+        if self._done is not None or not self.open:
             raise RuntimeError("the connection is not idle; one request at a time")
         self._done = done
         self._head = head
+        self._fresh = self._heads is not None and not head
         assert self._transport is not None
         self._transport.write(raw)
 
@@ -143,10 +183,23 @@ class Connection(asyncio.Protocol):
         self.open = True
 
     def data_received(self, data: bytes) -> None:
-        if self._done is None:
+        done = self._done
+        if done is None:
             # Nobody asked: whatever this is belongs to no request.
             self._close(at_once=True)
             return
+        if self._fresh:
+            self._fresh = False
+            heads = self._heads
+            assert heads is not None
+            end = data.find(b"\r\n\r\n") + 4
+            like = heads.known.get(data[:end])
+            if like is not None and like[0] == len(data):
+                heads.hits += 1
+                self._done = None
+                done(Response(like[1].status, like[1].headers, data[end:], True), None)
+                return
+            self._data = data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -155,6 +208,7 @@ class Connection(asyncio.Protocol):
             self._fail(Failure.TOO_LARGE)
         except httptools.HttpParserError:
             self._fail(Failure.GARBAGE)
+        self._data = None
 
     def eof_received(self) -> None:
         if self._done is not None and self._in_body and self._ends_with_connection():
@@ -212,6 +266,8 @@ class Connection(asyncio.Protocol):
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         response = Response(parser.get_status_code(), self._headers, body, keep_alive and not self._head)
         self._reset()
+        if self._data is not None and self._heads is not None and response.keep_alive:
+            self._heads.learn(self._data, response)
         if not response.keep_alive:
             self._close(at_once=False)
         self._finish(response, None)
@@ -250,13 +306,14 @@ async def connect(
     timeout_s: float,
     tls: ssl.SSLContext | None = None,
     on_close: Callable[[Connection], None] | None = None,
+    heads: Heads | None = None,
 ) -> Connection:
     """An open connection. Raises HttpFailure(CONNECT), also after `timeout_s`."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
             _, connection = await loop.create_connection(
-                lambda: Connection(on_close), host, port, ssl=tls, server_hostname=host if tls else None
+                lambda: Connection(on_close, heads), host, port, ssl=tls, server_hostname=host if tls else None
             )
     except (OSError, TimeoutError) as error:
         raise HttpFailure(Failure.CONNECT, f"{host}:{port}") from error

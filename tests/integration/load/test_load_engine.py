@@ -9,14 +9,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from client.load.alarm import LoopAlarm, best_alarm
-from client.load.connections import Endpoint
-from client.load.engine import Engine
+from client.load.engine.alarm import LoopAlarm, best_alarm
+from client.load.engine.closed_loop import ClosedLoopEngine
+from client.load.engine.connections import Endpoint
+from client.load.engine.ended import Ended
+from client.load.engine.open_loop import OpenLoopEngine
 from client.load.metrics import Metrics
-from client.load.pacer import NS_PER_S, ConstantPacer
-from client.load.plan import Plan
-from client.load.requests import prepare_single
-from client.load.summary import Outcome
+from client.load.plan.check import checked
+from client.load.plan.words import ClosedLoop, Hedge, OpenLoop, Plan, Stage, Target
+from client.load.requests import prepare
+from client.load.schedule import NS_PER_S, Part, Schedule
+from client.load.summary import Summary
+from client.load.tally import Collector, Tally
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Answer = Callable[[], bytes | None]
@@ -56,32 +60,69 @@ async def serving(answer: Answer, hold_until: Callable[[], float] = lambda: 0.0)
         server.close()
 
 
-def engine(port: int, **changes: object) -> Engine:
-    settings = {"rate_per_s": 200.0, "duration_s": 0.3, "timeout_s": 1.0, **changes}
-    plan = Plan(url=f"http://127.0.0.1:{port}/", **settings).checked()  # type: ignore[arg-type]
-    start_ns = time.monotonic_ns()
-    return Engine(
-        plan,
-        endpoint=Endpoint(host="127.0.0.1", port=port, tls=None),
-        requests=prepare_single(plan),
-        pacer=ConstantPacer(rate_per_s=plan.rate_per_s, anchor_ns=start_ns),
-        metrics=Metrics(start_ns, time.time()),
-        start_ns=start_ns,
-    )
+class Trial:
+    """A plan run by an engine of its own, and what it counted."""
+
+    def __init__(
+        self, port: int, *, rate_per_s: float = 200.0, users: int = 0, think_s: float = 0.0, **changes: object
+    ):
+        settings = {"duration_s": 0.3, "timeout_s": 1.0, **changes}
+        loops = (
+            {"closed": ClosedLoop(users=users, think_s=think_s)} if users else {"open": OpenLoop(rate_per_s=rate_per_s)}
+        )
+        target = Target(url=f"http://127.0.0.1:{port}/")
+        plan = checked(Plan(**{"targets": (target,), **loops, **settings}))  # type: ignore[arg-type]
+        self.start_ns = time.monotonic_ns()
+        self.collector = Collector(self.start_ns)
+        self.metrics = Metrics(time.time())
+        requests = prepare(plan)
+        endpoints = [Endpoint(host="127.0.0.1", port=port, tls=None)]
+        self.engine: OpenLoopEngine | ClosedLoopEngine
+        if plan.open is not None:
+            schedule = Schedule(plan.open, seed=plan.seed, start_ns=self.start_ns)
+            self.engine = OpenLoopEngine(
+                plan, endpoints=endpoints, requests=requests, schedule=schedule, collector=self.collector,
+                start_ns=self.start_ns,
+            )  # fmt: skip
+        else:
+            self.engine = ClosedLoopEngine(
+                plan, endpoints=endpoints, requests=requests, collector=self.collector, start_ns=self.start_ns,
+                part=Part(),
+            )  # fmt: skip
+
+    async def run(self, **settings: float) -> Ended:
+        async with asyncio.timeout(10):
+            return await self.engine.run(**settings)
+
+    def elapsed_s(self) -> float:
+        return (time.monotonic_ns() - self.start_ns) / NS_PER_S
+
+    def total(self) -> Summary:
+        self._collect()
+        return self.metrics.total(self.elapsed_s())
+
+    def window(self, since_ns: int, until_ns: int) -> Summary:
+        self._collect()
+        at = [self.metrics.began + (ns - self.start_ns) / NS_PER_S for ns in (since_ns, until_ns)]
+        return self.metrics.window(at[0], at[1], self.elapsed_s())
+
+    def _collect(self) -> None:
+        for data in self.collector.take():
+            self.metrics.add(Tally.from_json(data))
 
 
-async def run(port: int, **changes: object) -> Outcome:
-    async with asyncio.timeout(10):
-        return await engine(port, **changes).run()
+async def run(port: int, **changes: object) -> tuple[Summary, Ended]:
+    trial = Trial(port, **changes)  # type: ignore[arg-type]
+    ended = await trial.run()
+    return trial.total(), ended
 
 
 async def test_every_arrival_of_the_schedule_is_sent_and_counted_once() -> None:
     async with serving(lambda: OK) as port:
-        outcome = await run(port)
-    total = outcome.total
+        total, ended = await run(port)
     assert (total.offered, total.started, total.completed, total.ok, total.failed) == (60, 60, 60, 60, 0)
     assert total.statuses == {"200": 60}
-    assert outcome.missed == 0
+    assert ended.missed == 0
     assert total.response.count == total.service.count == 60
 
 
@@ -94,8 +135,7 @@ async def test_a_stall_shows_in_the_response_time_and_hides_from_the_service_tim
         return stall[1] if stall[0] <= time.monotonic() < stall[1] else 0.0
 
     async with serving(lambda: OK, hold_until) as port:
-        outcome = await run(port, rate_per_s=500.0, duration_s=1.2, connections=2)
-    total = outcome.total
+        total, _ = await run(port, rate_per_s=500.0, duration_s=1.2, connections=2)
     assert total.ok == total.offered == 600
     assert total.response.p90 is not None
     assert total.service.p90 is not None
@@ -121,8 +161,7 @@ async def test_a_stall_shows_in_the_response_time_and_hides_from_the_service_tim
 )
 async def test_each_way_to_fail_has_its_class(answer: bytes | None, fault: str) -> None:
     async with serving(lambda: answer) as port:
-        outcome = await run(port, rate_per_s=50.0, duration_s=0.2, timeout_s=0.2)
-    total = outcome.total
+        total, _ = await run(port, rate_per_s=50.0, duration_s=0.2, timeout_s=0.2)
     # An abort may reach us as an orderly end or as a reset, depending on what was in the buffers.
     errors = {"reset" if name == "short" and fault == "reset" else name: n for name, n in total.errors.items()}
     assert errors == {fault: 10}
@@ -132,20 +171,20 @@ async def test_each_way_to_fail_has_its_class(answer: bytes | None, fault: str) 
 async def test_a_server_that_is_gone_costs_every_arrival_and_a_name() -> None:
     async with serving(lambda: OK) as port:
         pass
-    total = (await run(port)).total
+    total, _ = await run(port)
     assert total.errors == {"connect": 60}
     assert (total.started, total.response.count) == (0, 0)
 
 
 async def test_a_connection_that_the_server_closes_is_replaced() -> None:
     async with serving(lambda: OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) as port:
-        total = (await run(port, connections=1)).total
+        total, _ = await run(port, connections=1)
     assert (total.ok, total.failed) == (60, 0)
 
 
 async def test_what_times_out_in_the_queue_is_counted_without_having_been_sent() -> None:
     async with serving(lambda: None) as port:
-        total = (await run(port, rate_per_s=100.0, duration_s=0.3, connections=1, timeout_s=0.25)).total
+        total, _ = await run(port, rate_per_s=100.0, duration_s=0.3, connections=1, timeout_s=0.25)
     assert total.offered == 30
     assert total.started < total.offered
     assert total.errors == {"timeout": 30}
@@ -156,13 +195,13 @@ async def test_what_times_out_in_the_queue_is_counted_without_having_been_sent()
 
 async def test_after_a_stop_what_is_unfinished_counts_with_its_age() -> None:
     async with serving(lambda: None) as port, asyncio.timeout(10):
-        running = engine(port, duration_s=None, timeout_s=30.0)
-        run_task = asyncio.ensure_future(running.run(grace_s=0.1))
+        trial = Trial(port, duration_s=None, timeout_s=30.0)
+        run_task = asyncio.ensure_future(trial.run(grace_s=0.1))
         await asyncio.sleep(0.2)
-        running.stop()
-        outcome = await run_task
-    total = outcome.total
-    assert outcome.stopped
+        trial.engine.stop()
+        ended = await run_task
+    total = trial.total()
+    assert ended.stopped
     assert total.offered >= 30
     assert total.errors == {"unfinished": total.offered}
     assert total.response.max is not None
@@ -171,33 +210,127 @@ async def test_after_a_stop_what_is_unfinished_counts_with_its_age() -> None:
 
 async def test_the_rate_changes_while_it_runs_without_a_burst() -> None:
     async with serving(lambda: OK) as port, asyncio.timeout(10):
-        running = engine(port, rate_per_s=50.0, duration_s=None)
-        run_task = asyncio.ensure_future(running.run())
-        await asyncio.sleep(0.2)
-        first = running.metrics.mark("up", running.settle())
-        running.set_rate(500.0)
-        await asyncio.sleep(0.2)
-        second = running.metrics.mark("pause", running.settle())
-        running.set_rate(0.0)
-        await asyncio.sleep(0.1)
-        third = running.metrics.mark("on", running.settle())
-        running.set_rate(50.0)
-        await asyncio.sleep(0.1)
-        running.stop()
+        trial = Trial(port, rate_per_s=50.0, duration_s=None)
+        at = [trial.start_ns + round(s * NS_PER_S) for s in (0.2, 0.4, 0.5, 0.6)]
+        for at_ns, rate_per_s in zip(at, (500.0, 0.0, 50.0), strict=False):
+            trial.collector.cut(at_ns)
+            trial.engine.change_rate(rate_per_s, at_ns)
+        run_task = asyncio.ensure_future(trial.run())
+        while time.monotonic_ns() < at[3]:
+            await asyncio.sleep(0.01)
+        trial.engine.stop()
         await run_task
-    now_ns = time.monotonic_ns()
-    fast = running.metrics.window(first.at, second.at, now_ns)
-    paused = running.metrics.window(second.at, third.at, now_ns)
-    slow = running.metrics.window(third.at, third.at + 10, now_ns)
-    assert fast.offered / (second.at - first.at) == pytest.approx(500, rel=0.1)
-    assert paused.offered <= 1
-    assert 3 <= slow.offered <= 20
+    fast, paused, slow = trial.window(at[0], at[1]), trial.window(at[1], at[2]), trial.window(at[2], at[2] + NS_PER_S)
+    # The schedule is exact; only how late it is stopped is not.
+    assert trial.window(trial.start_ns, at[0]).offered == 10
+    assert fast.offered == 100
+    assert paused.offered == 0
+    assert slow.offered >= 5
     assert fast.failed == 0
 
 
-async def test_cancelling_ends_every_connection() -> None:
+async def test_a_ramp_offers_what_lies_under_it() -> None:
+    ramp = OpenLoop(stages=(Stage(seconds=0.5, from_per_s=0, to_per_s=400),))
+    async with serving(lambda: OK) as port:
+        total, _ = await run(port, open=ramp, duration_s=0.5)
+    assert total.offered == total.ok == 100
+
+
+async def test_four_parts_offer_what_the_whole_does() -> None:
+    seen: list[int] = []
+    loop = OpenLoop(rate_per_s=100)
+    for part in (Part(0, 4), Part(1, 4), Part(2, 4), Part(3, 4)):
+        schedule = Schedule(loop, seed=1, start_ns=0, part=part)
+        seen.append(schedule.count_before(NS_PER_S))
+    assert seen == [25, 25, 25, 25]
+
+
+async def test_what_is_slow_is_asked_again_within_the_budget_and_the_first_answer_counts() -> None:
+    # Every tenth answer is held back by 0.3 s: asked again after 30 ms it comes at once.
+    answers = 0
+
+    def hold_until() -> float:
+        nonlocal answers
+        answers += 1
+        return time.monotonic() + 0.3 if answers % 10 == 0 else 0.0
+
+    async with serving(lambda: OK, hold_until) as port:
+        total, _ = await run(port, duration_s=1.0, hedge=Hedge(after_ms=30.0, budget=0.5))
+    assert total.ok == total.offered == total.started == 200
+    assert 15 <= total.hedged <= 60
+    assert total.hedges_won > 0
+    assert total.response.p90 is not None
+    assert total.response.p90 < 100
+    assert answers == total.started + total.hedged
+
+
+async def test_the_budget_bounds_what_is_asked_again() -> None:
+    async with serving(lambda: OK, lambda: time.monotonic() + 0.1) as port:
+        total, _ = await run(port, duration_s=0.5, hedge=Hedge(after_ms=10.0, budget=0.1))
+    assert total.ok == 100
+    assert 5 <= total.hedged <= 11
+
+
+async def test_users_wait_for_their_answer_before_they_ask_again() -> None:
+    async with serving(lambda: OK, lambda: time.monotonic() + 0.05) as port:
+        total, ended = await run(port, users=4, duration_s=0.5)
+    # Four users, one answer each 50 ms.
+    assert 20 <= total.ok <= 44
+    assert total.offered == total.started == total.ok
+    assert total.service == total.response
+    assert total.response.max is not None
+    assert total.response.max >= 50
+    assert ended.missed == 0
+
+
+async def test_users_think_before_they_ask_again() -> None:
+    async with serving(lambda: OK) as port:
+        total, _ = await run(port, users=5, think_s=0.1, duration_s=0.35)
+    assert 5 * 2 <= total.ok <= 5 * 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"", "reset"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort", "short"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "5xx"),
+        (None, "timeout"),
+    ],
+)
+async def test_users_meet_the_same_errors(answer: bytes | None, fault: str) -> None:
+    async with serving(lambda: answer) as port:
+        total, _ = await run(port, users=3, think_s=0.05, duration_s=0.3, timeout_s=0.15)
+    assert total.ok == 0
+    assert total.failed == total.offered >= 3
+    names = {"reset" if name == "short" and fault == "reset" else name for name in total.errors}
+    assert names <= {fault, "unfinished"}
+
+
+async def test_users_of_a_server_that_is_gone_do_not_storm_it() -> None:
+    async with serving(lambda: OK) as port:
+        pass
+    total, _ = await run(port, users=2, duration_s=0.4)
+    assert set(total.errors) == {"connect"}
+    assert 2 <= total.failed <= 20
+    assert total.started == 0
+
+
+async def test_a_stop_ends_the_users() -> None:
+    async with serving(lambda: OK) as port, asyncio.timeout(10):
+        trial = Trial(port, users=3, duration_s=None)
+        run_task = asyncio.ensure_future(trial.run())
+        await asyncio.sleep(0.1)
+        trial.engine.stop()
+        assert (await run_task).stopped
+    assert trial.total().ok > 3
+    assert trial.total().failed == 0
+
+
+@pytest.mark.parametrize("users", [0, 3])
+async def test_cancelling_ends_every_connection(users: int) -> None:
     async with serving(lambda: None) as port, asyncio.timeout(10):
-        run_task = asyncio.ensure_future(engine(port, duration_s=None).run())
+        run_task = asyncio.ensure_future(Trial(port, users=users, duration_s=None).run())
         await asyncio.sleep(0.1)
         run_task.cancel()
         with pytest.raises(asyncio.CancelledError):

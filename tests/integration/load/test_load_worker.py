@@ -7,16 +7,19 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from client.load.control import LoadWorker
-from client.load.plan import Plan
-from client.load.report import Verdict
+from client.load.control import LoadRun
+from client.load.crew import LocalMember
+from client.load.plan.words import ClosedLoop, Plan, Target, constant
+from client.load.verdict import Verdict
 from client.load.wire import to_json
+from client.load.worker import Job
 from server.api.timing import Attempt, RequestTrace, parse, render
 from vmhost.base.errors import InvalidInput, Unavailable
 
@@ -24,9 +27,13 @@ ROOT = Path(__file__).parents[3]
 COMMAND = """
 import argparse, sys
 from client.cli import load
+from vmhost.base.errors import CloudError
 parser = argparse.ArgumentParser()
 load.add_arguments(parser)
-sys.exit(load.run(parser.parse_args()))
+try:
+    sys.exit(load.run(parser.parse_args()))
+except CloudError as error:
+    sys.exit(error.message)
 """
 
 
@@ -74,10 +81,10 @@ async def service() -> AsyncIterator[Service]:
 
 
 async def test_a_run_ends_by_itself_with_a_report(service: Service) -> None:
-    async with asyncio.timeout(20), LoadWorker() as worker:
-        await worker.start(Plan(url=service.url, rate_per_s=100, duration_s=0.6))
-        report = await worker.finished()
-        assert await worker.stop() == report
+    async with asyncio.timeout(20), LoadRun() as load:
+        await load.start(constant(service.url, 100, duration_s=0.6))
+        report = await load.finished()
+        assert await load.stop() == report
     assert (report.summary.offered, report.summary.ok) == (60, 60)
     assert len(set(service.traceparents)) == 60
     first, second = report.summary.instances
@@ -91,9 +98,9 @@ async def test_searches_are_checked_against_the_corpus(service: Service, tmp_pat
     queries = [{"query": query, "weight": 1.0, "total": 7} for query in ("right", "wrong", "half")]
     file = tmp_path / "queries.json"
     file.write_text(json.dumps({"queries": queries}))
-    async with asyncio.timeout(20), LoadWorker() as worker:
-        await worker.start(Plan(url=service.url, rate_per_s=200, duration_s=0.3, queries=str(file)))
-        report = await worker.finished()
+    async with asyncio.timeout(20), LoadRun() as load:
+        await load.start(constant(service.url, 200, duration_s=0.3, corpus=str(file)))
+        report = await load.finished()
     total = report.summary
     assert total.offered == total.completed == 60
     assert set(total.errors) == {"wrong answer", "partial"}
@@ -102,24 +109,24 @@ async def test_searches_are_checked_against_the_corpus(service: Service, tmp_pat
 
 
 async def test_it_is_steered_while_it_runs(service: Service) -> None:
-    async with asyncio.timeout(20), LoadWorker() as worker:
-        began = await worker.start(Plan(url=service.url, rate_per_s=20))
-        snapshots = worker.snapshots()
+    async with asyncio.timeout(20), LoadRun() as load:
+        began = await load.start(constant(service.url, 20))
+        snapshots = load.snapshots()
         assert (await anext(snapshots)).rate_per_s == 20
-        faster = await worker.mark("faster")
-        await worker.set_rate(400)
+        faster = await load.mark("faster")
+        await load.set_rate(400)
         snapshot = await anext(snapshots)
         while snapshot.recent.offered < 100:
             snapshot = await anext(snapshots)
-        await worker.set_rate(0)
-        pause = await worker.mark("paused")
-        before, during = await worker.window(began, faster.at), await worker.window(faster.at, pause.at)
+        await load.set_rate(0)
+        pause = await load.mark("paused")
+        before, during = await load.window(began, faster.at), await load.window(faster.at, pause.at)
         with pytest.raises(InvalidInput, match="rate -5"):
-            await worker.set_rate(-5)
-        report = await worker.stop()
-        assert [_ async for _ in worker.snapshots()] == [worker.latest]
+            await load.set_rate(-5)
+        report = await load.stop()
+        assert [_ async for _ in load.snapshots()] == [load.latest]
         with pytest.raises(Unavailable, match="has ended"):
-            await worker.mark("too late")
+            await load.mark("too late")
     assert before.offered / before.seconds == pytest.approx(20, rel=0.3)
     assert during.offered / during.seconds == pytest.approx(400, rel=0.1)
     assert report.summary.offered == before.offered + during.offered
@@ -134,31 +141,77 @@ async def test_it_is_steered_while_it_runs(service: Service) -> None:
 
 
 async def test_a_server_that_is_not_there_is_an_error_before_the_run() -> None:
-    async with asyncio.timeout(20), LoadWorker() as worker:
+    async with asyncio.timeout(20), LoadRun() as load:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9 cannot be reached: Connection refused"):
-            await worker.start(Plan(url="http://127.0.0.1:9/", rate_per_s=10))
-    async with asyncio.timeout(20), LoadWorker() as worker:
+            await load.start(constant("http://127.0.0.1:9/", 10))
+    async with asyncio.timeout(20), LoadRun() as load:
         with pytest.raises(InvalidInput, match="rate -1"):
-            await worker.start(Plan(url="http://127.0.0.1:9/", rate_per_s=-1))
+            await load.start(constant("http://127.0.0.1:9/", -1))
+
+
+async def test_several_processes_send_one_schedule(service: Service) -> None:
+    async with asyncio.timeout(20), LoadRun(processes=3) as load:
+        await load.start(constant(service.url, 100, duration_s=0.6))
+        report = await load.finished()
+    assert (report.summary.offered, report.summary.ok) == (60, 60)
+    assert len(set(service.traceparents)) == 60
+    assert [process.name for process in report.outcome.processes] == ["process 1", "process 2", "process 3"]
+
+
+async def test_users_are_shared_out_among_processes(service: Service) -> None:
+    plan = Plan(targets=(Target(url=service.url),), closed=ClosedLoop(users=3, think_s=0.1), duration_s=0.5)
+    async with asyncio.timeout(20), LoadRun(processes=2) as load:
+        await load.start(plan)
+        report = await load.finished()
+    assert report.summary.failed == 0
+    assert 3 * 3 <= report.summary.ok <= 3 * 6
+
+
+async def test_one_of_several_that_is_killed_makes_the_run_invalid_and_what_was_measured_stays(
+    service: Service,
+) -> None:
+    async with asyncio.timeout(20), LoadRun(processes=2) as load:
+        await load.start(constant(service.url, 100))
+        first, second = [member_pid(load, number) for number in (0, 1)]
+        await service.busy.wait()
+        os.kill(first, signal.SIGKILL)
+        async for snapshot in load.snapshots():
+            if snapshot.processes == 1 and snapshot.total.completed > 20:
+                break
+        report = await load.stop()
+        os.kill(second, 0)
+    assert report.verdict is Verdict.INVALID
+    assert "1 of 2 generator processes were lost (process 1)" in report.reason
+    assert report.summary.ok > 20
+    # What the dead one should have sent is offered and missed.
+    assert report.outcome.missed > 5
+    assert report.summary.offered == pytest.approx(100 * report.outcome.elapsed_s, abs=3)
+
+
+def member_pid(load: LoadRun, number: int) -> int:
+    member = load._seats[number].member
+    assert isinstance(member, LocalMember)
+    assert member.pid is not None
+    return member.pid
 
 
 async def test_a_killed_generator_is_told_and_not_waited_for(service: Service) -> None:
-    async with asyncio.timeout(20), LoadWorker() as worker:
-        await worker.start(Plan(url=service.url, rate_per_s=20))
-        assert worker.pid is not None
-        os.kill(worker.pid, signal.SIGKILL)
+    async with asyncio.timeout(20), LoadRun() as load:
+        await load.start(constant(service.url, 20))
+        os.kill(member_pid(load, 0), signal.SIGKILL)
+        report = await load.finished()
+        assert report.verdict is Verdict.INVALID
         with pytest.raises(Unavailable, match="ended with code -9"):
-            await worker.finished()
-        assert [_ async for _ in worker.snapshots() if worker.latest is None] == []
+            await load.mark("too late")
 
 
 async def test_leaving_the_block_ends_the_process(service: Service) -> None:
     pids: list[int | None] = []
 
     async def fails_within() -> None:
-        async with LoadWorker() as worker:
-            await worker.start(Plan(url=service.url, rate_per_s=20))
-            pids.append(worker.pid)
+        async with LoadRun() as load:
+            await load.start(constant(service.url, 20))
+            pids.append(member_pid(load, 0))
             raise KeyError("the block's own error")
 
     async with asyncio.timeout(20):
@@ -181,20 +234,22 @@ async def test_the_end_of_its_input_ends_the_process(service: Service) -> None:
         process = await spawn("-m", "client.load.worker")
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(to_json(Plan(url=service.url, rate_per_s=50))).encode() + b"\n")
-        assert "started" in json.loads(await process.stdout.readline())
-        process.stdin.write(b'{"id": 1, "window": "x"}\nnot json\n')
-        line = json.loads(await process.stdout.readline())
-        while "refused" not in line:
-            line = json.loads(await process.stdout.readline())
-        assert line["id"] == 1
+        job = {"job": to_json(Job(plan=constant(service.url, 50)))}
+        process.stdin.write(json.dumps(job).encode() + b"\n")
+        assert json.loads(await process.stdout.readline()) == {"ready": process.pid}
+        process.stdin.write(b'{"clock": 7}\n')
+        assert json.loads(await process.stdout.readline())["clock"] == 7
+        process.stdin.write(b'{"go": %d}\n{"window": "x"}\nnot json\n' % time.monotonic_ns())
+        lines = [json.loads(await process.stdout.readline()) for _ in range(2)]
+        assert "window" in lines[0]["refused"]
+        assert "refused" in lines[1]
         process.stdin.close()
         _, stderr = await process.communicate()
     assert process.returncode == 0
     assert stderr == b""
 
 
-@pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[1]\n", b'{"url": "http://127.0.0.1/", "rate_per_s": -1}\n'])
+@pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[1]\n", b'{"job": {"plan": {"open": {"rate_per_s": -1}}}}\n'])
 async def test_a_plan_that_is_none_is_answered_with_an_error(line: bytes) -> None:
     async with asyncio.timeout(20):
         process = await spawn("-m", "client.load.worker")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from client.load.metrics import Metrics
-from client.load.pacer import NS_PER_S
-from client.load.summary import Fault, Snapshot, Summary, TracedRequest
+from client.load.schedule import NS_PER_S
+from client.load.summary import Fault, Snapshot, Summary, TracedRequest, summarise
+from client.load.tally import GOOD, Tally
 from client.tour.world import World, fold
 from server.api.timing import Attempt, RequestTrace, render
 from vmhost.api import views
@@ -77,8 +77,7 @@ def trace(left: int = 0, right: int = 3) -> RequestTrace:
 
 def summary(*, requests: int = 200, lost: int = 0, ms: Mapping[int, float] | None = None, seconds: int = 10) -> Summary:
     """So many requests, each asking replicas of both shards in turn; `ms` by the number of the instance."""
-    metrics = Metrics(0, 0.0)
-    tally = metrics.tally(0)
+    tally = Tally(0, NS_PER_S)
     took = {0: 2.1, 1: 2.2, 2: 2.0, 3: 2.1, **(ms or {})}
     for number in range(requests):
         tally.arrived()
@@ -88,12 +87,12 @@ def summary(*, requests: int = 200, lost: int = 0, ms: Mapping[int, float] | Non
             Attempt(instance_id=IDS[n], type="t3.nano", host=HOSTS[n], shard=n % 2, start_ms=0, dur_ms=took[n])
             for n in pair
         ]
-        tally.answered(200, attempts)
+        tally.attempted(attempts)
         if number < lost:
-            tally.failed(Fault.PARTIAL, 2000)
+            tally.ended((0, 200, Fault.PARTIAL), 2000, 2000)
         else:
-            tally.succeeded(int(1000 * max(took[n] for n in pair)), 2000)
-    return metrics.summary(metrics.total(seconds * NS_PER_S))
+            tally.ended((0, 200, GOOD), int(1000 * max(took[n] for n in pair)), 2000)
+    return summarise(tally, since=0.0, until=float(seconds), targets=("search",))
 
 
 def load(*, requests: int = 200, lost: int = 0, rate: float = 20.0, query: str = "hypervisor") -> Snapshot:
@@ -102,6 +101,6 @@ def load(*, requests: int = 200, lost: int = 0, rate: float = 20.0, query: str =
         label=query, response_ms=3.4, service_ms=3.4, status=200, trace_id="", server_timing=render(trace())
     )
     return Snapshot(
-        at=0.0, elapsed_s=10.0, rate_per_s=rate, in_flight=0, waiting=0, cpu_percent=3.0, total=figures,
-        recent=figures, minute=figures.response, last=last, slowest=None, marks=(),
+        at=0.0, elapsed_s=10.0, rate_per_s=rate, in_flight=0, waiting=0, cpu_percent=3.0, processes=1,
+        total=figures, recent=figures, minute=figures.response, last=last, slowest=None, marks=(), timeline=(),
     )  # fmt: skip

@@ -4,39 +4,109 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from client.load.plan import Plan, parse_target
+from client.load.plan.check import checked
+from client.load.plan.origin import parse_url
+from client.load.plan.words import (
+    ClosedLoop,
+    Hedge,
+    OpenLoop,
+    Plan,
+    Source,
+    Spacing,
+    Stage,
+    Target,
+    Wave,
+    constant,
+)
+from client.load.requests import prepare
 from client.load.wire import from_json, to_json
 from vmhost.base.errors import InvalidInput
 
-PLAN = Plan(url="http://127.0.0.1:8000/", rate_per_s=20, duration_s=1, headers=(("A", "b"),))
+PLAN = constant("http://127.0.0.1:8000/", 20, duration_s=1.0)
+RICH = Plan(
+    targets=(
+        Target(url="http://127.0.0.1/{word}", name="a", headers=(("A", "b"),), weight=2.0),
+        Target(url="http://127.0.0.1/", name="b", method="POST", body="x"),
+    ),
+    open=OpenLoop(
+        rate_per_s=5, spacing=Spacing.POISSON, stages=(Stage(seconds=1, from_per_s=1, to_per_s=2),)
+    ),
+    sources={"word": Source(values=("x", "y"), draw="zipf")},
+    hedge=Hedge(after_ms=5.0),
+    thresholds=("p99<50ms", "a:errors<1%"),
+)  # fmt: skip
+
+
+def with_target(**changes: Any) -> Plan:
+    return replace(PLAN, targets=(replace(PLAN.targets[0], **changes),))
+
+
+def with_open(**changes: Any) -> Plan:
+    return replace(PLAN, open=OpenLoop(**{"rate_per_s": 20.0, **changes}))
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("plan", "named"),
     [
-        ({"url": "ftp://127.0.0.1/"}, "ftp://127.0.0.1/"),
-        ({"url": "127.0.0.1:8000"}, "127.0.0.1:8000"),
-        ({"url": "http://"}, "http://"),
-        ({"url": "http://127.0.0.1:99999/"}, "99999"),
-        ({"url": "http://127.0.0.1/a b"}, "percent-encoded"),
-        ({"url": "http://127.0.0.1/\u00e4"}, "percent-encoded"),
-        ({"url": "http://user@127.0.0.1/"}, "user name"),
-        ({"rate_per_s": -1.0}, "rate -1"),
-        ({"rate_per_s": 1e7}, "rate 1e+07"),
-        ({"rate_per_s": float("nan")}, "rate nan"),
-        ({"duration_s": 0.0}, "duration"),
-        ({"connections": 0}, "0 connections"),
-        ({"timeout_s": 0.0}, "timeout"),
-        ({"timeout_s": float("nan")}, "timeout"),
-        ({"model": "sine"}, "sine"),
+        (with_open(rate_per_s=-1.0), "rate -1"),
+        (with_open(rate_per_s=1e7), "rate 1e+07"),
+        (with_open(rate_per_s=float("nan")), "rate nan"),
+        (with_open(stages=(Stage(seconds=0, from_per_s=1, to_per_s=1),)), "a stage of 0 s"),
+        (with_open(stages=(Stage(seconds=1, from_per_s=1, to_per_s=-1),)), "rate -1"),
+        (with_open(wave=Wave(amplitude_per_s=30, period_s=1)), "amplitude of 30"),
+        (with_open(wave=Wave(amplitude_per_s=3, period_s=0)), "period of 0"),
+        (with_open(trace=()), "a trace of 0"),
+        (with_open(trace=(1.0, 0.5)), "arrival 2 of the trace"),
+        (with_open(trace=(0.0, float("inf"))), "arrival 2"),
+        (with_open(trace=(0.0,), wave=Wave(amplitude_per_s=1, period_s=1)), "more than one"),
+        (replace(PLAN, closed=ClosedLoop(users=1)), "two"),
+        (replace(PLAN, open=None), "no loop"),
+        (replace(PLAN, open=None, closed=ClosedLoop(users=0)), "0 users"),
+        (replace(PLAN, duration_s=0.0), "duration"),
+        (replace(PLAN, warm_up_s=1.0), "warm-up"),
+        (replace(PLAN, connections=0), "0 connections"),
+        (replace(PLAN, timeout_s=0.0), "timeout"),
+        (replace(PLAN, timeout_s=float("nan")), "timeout"),
+        (replace(PLAN, thresholds=("p99<soon",)), "p99<soon"),
+        (replace(PLAN, thresholds=("p99<5%",)), "'%'"),
+        (replace(PLAN, thresholds=("other:p99<5ms",)), "'other'"),
+        (replace(PLAN, hedge=Hedge(budget=0)), "budget"),
+        (replace(PLAN, hedge=Hedge(after_ms=5000)), "hedging after 5000 ms"),
+        (replace(PLAN, targets=()), "0 targets"),
+        (replace(PLAN, targets=PLAN.targets * 2), "twice"),
+        (with_target(method="FETCH"), "FETCH"),
+        (with_target(weight=0), "weight 0"),
+        (replace(PLAN, sources={"w": Source()}), "'w'"),
+        (replace(PLAN, sources={"w": Source(values=("a",), draw="loudly")}), "loudly"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(change: dict[str, object], named: str) -> None:
+def test_what_makes_no_sense_is_refused_by_name(plan: Plan, named: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        replace(PLAN, **change).checked()  # type: ignore[arg-type]
+        checked(plan)
+    assert named in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("ftp://127.0.0.1/", "ftp://127.0.0.1/"),
+        ("127.0.0.1:8000", "127.0.0.1:8000"),
+        ("http://", "http://"),
+        ("http://127.0.0.1:99999/", "99999"),
+        ("http://127.0.0.1:0/", "port 0"),
+        ("http://127.0.0.1/a b", "percent-encoded"),
+        ("http://127.0.0.1/\u00e4", "percent-encoded"),
+        ("http://user@127.0.0.1/", "user name"),
+        ("http://127.0.0.1/{word}", "{word}"),
+    ],
+)
+def test_a_url_that_cannot_be_asked_is_refused(url: str, named: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        prepare(with_target(url=url))
     assert named in caught.value.message
 
 
@@ -51,24 +121,44 @@ def test_what_makes_no_sense_is_refused_by_name(change: dict[str, object], named
     ],
 )
 def test_a_url_gives_host_header_and_resource(url: str, authority: str, resource: str) -> None:
-    target = parse_target(url)
-    assert (target.authority, target.resource) == (authority, resource)
+    origin, asked = parse_url(url)
+    assert (origin.authority, asked) == (authority, resource)
 
 
-def test_a_plan_survives_json() -> None:
-    assert from_json(Plan, json.loads(json.dumps(to_json(PLAN)))) == PLAN
+@pytest.mark.parametrize("plan", [PLAN, RICH, replace(PLAN, open=None, closed=ClosedLoop(users=3, think_s=0.5))])
+def test_a_plan_survives_json(plan: Plan) -> None:
+    assert from_json(Plan, json.loads(json.dumps(to_json(checked(plan))))) == plan
 
 
 @pytest.mark.parametrize(
     ("data", "named"),
     [
         ([], "Plan"),
-        ({"url": "http://a/"}, "rate_per_s"),
-        ({"url": "http://a/", "rate_per_s": "20"}, "Plan.rate_per_s"),
-        ({"url": "http://a/", "rate_per_s": True}, "Plan.rate_per_s"),
-        ({"url": "http://a/", "rate_per_s": 1, "headers": [["a"]]}, "Plan.headers"),
+        ({"open": {"rate_per_s": "20"}}, "Plan.open.rate_per_s"),
+        ({"open": {"rate_per_s": True}}, "Plan.open.rate_per_s"),
+        ({"open": {"spacing": "odd"}}, "Plan.open.spacing"),
+        ({"targets": [{}]}, "Plan.targets"),
+        ({"targets": [{"url": "http://a/", "headers": [["a"]]}]}, "Plan.targets.headers"),
     ],
 )
 def test_json_that_is_no_plan_is_refused_by_field(data: object, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         from_json(Plan, data)
+
+
+@pytest.mark.parametrize(
+    ("plan", "model"),
+    [
+        (PLAN, "open loop, constant 20/s"),
+        (RICH, "open loop, ramp 1 to 2/s in 1 s, Poisson"),
+        (with_open(wave=Wave(amplitude_per_s=5, period_s=10)), "open loop, sine 20±5/s each 10 s"),
+        (with_open(trace=(0.0, 1.0)), "open loop, replay of 2 arrivals"),
+        (replace(PLAN, open=None, closed=ClosedLoop(users=1)), "closed loop, 1 user asking again at once"),
+        (
+            replace(PLAN, open=None, closed=ClosedLoop(users=9, think_s=2, think_varies=True)),
+            "closed loop, 9 users thinking 2 s (exponential)",
+        ),
+    ],
+)
+def test_the_model_is_named(plan: Plan, model: str) -> None:
+    assert plan.model == model

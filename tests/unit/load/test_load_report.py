@@ -7,58 +7,111 @@ from dataclasses import replace
 
 import pytest
 
+from client.load.environment import Environment
 from client.load.metrics import Metrics
-from client.load.pacer import NS_PER_S
-from client.load.plan import Plan
-from client.load.report import Verdict, make_report, report_json, report_lines
-from client.load.summary import Fault, Outcome
-from client.load.wire import from_json, to_json
+from client.load.plan.words import ClosedLoop, Plan, Target, constant
+from client.load.report.document import batches, report_json
+from client.load.report.lines import report_lines
+from client.load.report.report import Report, make_report
+from client.load.schedule import NS_PER_S
+from client.load.summary import Fault, Outcome, Process
+from client.load.tally import GOOD, Tally
+from client.load.verdict import Verdict
 
-PLAN = Plan(url="http://127.0.0.1:8000/", rate_per_s=100, duration_s=10)
+PLAN = constant("http://127.0.0.1:8000/", 100, duration_s=10)
+CLOSED = Plan(targets=PLAN.targets, closed=ClosedLoop(users=10), duration_s=10)
+HERE = Environment(
+    system="Linux 6", cpu="a processor", cores=2, usable_cores=1, python="3.11", versions={}, load_average=0.1,
+    same_host=True,
+)  # fmt: skip
 
 
-def outcome(*, good: int = 1000, refused: int = 0, unsent: int = 0, lag_us: int = 50, **changes: object) -> Outcome:
-    metrics = Metrics(0, 1_700_000_000.0)
-    tally = metrics.tally(0)
-    for _ in range(good):
-        tally.arrived()
-        tally.sent(lag_us, 0)
-        tally.answered(200, ())
-        tally.succeeded(2000, 1900)
+def outcome(
+    *, good: int = 1000, refused: int = 0, unsent: int = 0, lag_us: int = 50, missed: int = 0, cpu: float = 12.0,
+    lost: bool = False, response_us: int = 2000, **changes: object,
+) -> Outcome:  # fmt: skip
+    metrics = Metrics(1_700_000_000.0, targets=("only",))
+    for second in range(10):
+        tally = Tally(second * NS_PER_S, (second + 1) * NS_PER_S)
+        for _ in range(good // 10):
+            tally.arrived()
+            tally.sent(lag_us, 0)
+            tally.ended((0, 200, GOOD), response_us + second, response_us - 100)
+        metrics.add(tally)
+    rest = Tally(0, NS_PER_S)
     for _ in range(refused):
-        tally.arrived()
-        tally.failed(Fault.CONNECT, 100)
+        rest.arrived()
+        rest.ended((0, 0, Fault.CONNECT), 100, 0)
     for _ in range(unsent):
-        tally.arrived()
-        tally.failed(Fault.TIMEOUT, 2_000_000)
+        rest.arrived()
+        rest.ended((0, 0, Fault.TIMEOUT), 2_000_000, 0)
+    metrics.add(rest)
+    metrics.missed(missed)
+    process = Process(name="process 1", cpu_percent=cpu, precise_timer=True, missed=missed, lost=lost)
     made = Outcome(
-        total=metrics.summary(metrics.total(10 * NS_PER_S)), elapsed_s=10.0, missed=0, cpu_percent=12.0,
-        precise_timer=True, stopped=False, marks=(),
+        total=metrics.total(10.0), elapsed_s=10.0, missed=missed, processes=(process,), stopped=False, marks=(),
+        timeline=metrics.timeline.columns(),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def report(measured: Outcome, plan: Plan = PLAN) -> Report:
+    return make_report(plan, measured, HERE)
 
 
 @pytest.mark.parametrize(
     ("measured", "verdict", "exit_code", "told"),
     [
         (outcome(), Verdict.VALID, 0, "1000 of 1000 requests answered"),
-        (outcome(refused=3), Verdict.FAILED, 1, "3 of 1003 requests failed"),
+        (outcome(refused=3), Verdict.FAILED, 1, "3 of 1003 failed"),
         (outcome(good=0), Verdict.FAILED, 1, "no request was due"),
-        (outcome(missed=50), Verdict.INVALID, 3, "started 95.0 %"),
-        (outcome(missed=9), Verdict.VALID, 0, "1000 of 1000"),
-        (outcome(unsent=50, cpu_percent=98.0), Verdict.INVALID, 3, "generator CPU 98 %): try --rate 70"),
+        (outcome(missed=50), Verdict.INVALID, 3, "started 95.2 %"),
+        (outcome(missed=9), Verdict.VALID, 0, "1000 of 1009"),
+        (outcome(unsent=50, cpu=98.0), Verdict.INVALID, 3, "(generator CPU 98 %): try --processes 2 or --rate 70"),
         (outcome(unsent=50), Verdict.FAILED, 1, "50 of 1050"),
         (outcome(lag_us=20_000, refused=3), Verdict.INVALID, 3, "p99 20.0 ms where 10 is allowed"),
+        (outcome(lost=True), Verdict.INVALID, 3, "1 of 1 generator processes were lost (process 1)"),
     ],
 )
 def test_the_verdict_names_its_reason(measured: Outcome, verdict: Verdict, exit_code: int, told: str) -> None:
-    report = make_report(PLAN, measured)
-    assert (report.verdict, report.exit_code) == (verdict, exit_code)
-    assert told in report.reason
+    made = report(measured)
+    assert (made.verdict, made.exit_code) == (verdict, exit_code)
+    assert told in made.reason
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "verdict", "told"),
+    [
+        (("p99<50ms", "errors<1%", "rate>=90"), Verdict.VALID, "answered"),
+        (("p99<1ms",), Verdict.FAILED, "p99<1ms does not hold: p99 2.0"),
+        (("errors<0.1%",), Verdict.FAILED, "errors<0.1% does not hold: 3 of 1003 failed (0.299 %)"),
+        (("rate>=101",), Verdict.FAILED, "rate>=101 does not hold: 100 good answers/s"),
+        (("errors<1%", "service.p50<=1.9ms"), Verdict.VALID, "answered"),
+        (("errors<1%", "p99.99<1s"), Verdict.FAILED, "too few to tell p99.99"),
+    ],
+)
+def test_a_threshold_that_does_not_hold_fails_the_run(thresholds: tuple[str, ...], verdict: Verdict, told: str) -> None:
+    measured = outcome(refused=3) if any("errors" in text for text in thresholds) else outcome()
+    made = report(measured, replace(PLAN, thresholds=thresholds))
+    assert made.verdict is verdict
+    assert told in made.reason
+
+
+def test_what_may_fail_is_said_by_the_threshold() -> None:
+    assert report(outcome(refused=3), replace(PLAN, thresholds=("p99<1s", "errors<1%"))).verdict is Verdict.VALID
+    assert report(outcome(refused=3), replace(PLAN, thresholds=("p99<1s",))).verdict is Verdict.FAILED
+
+
+def test_a_closed_loop_has_no_schedule_to_miss_and_says_when_it_was_the_limit() -> None:
+    made = report(outcome(cpu=99.0, lag_us=50_000), CLOSED)
+    assert made.verdict is Verdict.VALID
+    assert made.judgement.generator_bound
+    assert "generator-bound" in made.reason
+    assert not report(outcome(cpu=40.0), CLOSED).judgement.generator_bound
 
 
 def test_json_has_the_promised_top_level_and_latencies_in_ms() -> None:
-    data = json.loads(json.dumps(report_json(make_report(PLAN, outcome(refused=1)))))
+    data = json.loads(json.dumps(report_json(report(outcome(refused=1)))))
     assert data["verdict"] == "FAILED"
     assert (data["offered_per_s"], data["started_per_s"], data["completed_per_s"]) == (100.1, 100.0, 100.0)
     assert data["errors"] == {"connect": 1}
@@ -67,15 +120,26 @@ def test_json_has_the_promised_top_level_and_latencies_in_ms() -> None:
         assert {"p50", "p90", "p99", "p999", "max"} <= data[name].keys()
     assert data["response_ms"]["p50"] == pytest.approx(2.0, rel=0.01)
     assert data["response_ms"]["p999"] is None
+    assert len(data["timeline"]) == 10
+
+
+def test_secrets_stay_out_of_what_is_told() -> None:
+    headers = (("Authorization", "Bearer geheim"), ("Accept", "text/html"), ("X-Key", "geheim"))
+    plan = replace(PLAN, targets=(Target(url="http://127.0.0.1:8000/", headers=headers),))
+    told = json.dumps(report_json(report(outcome(), plan))) + "\n".join(report_lines(report(outcome(), plan)))
+    assert "geheim" not in told
+    assert "text/html" in told
+
+
+def test_a_run_is_cut_into_ten_batches_whose_samples_are_its_own() -> None:
+    parts = batches(outcome().timeline)
+    assert len(parts) == 10
+    assert [part.max_us for part in parts] == [2000 + second for second in range(10)]
+    assert sum(part.total for part in parts) == 1000
 
 
 def test_the_text_opens_with_the_verdict_and_prints_no_percentile_of_too_few() -> None:
-    lines = report_lines(make_report(PLAN, outcome(good=100)))
+    lines = report_lines(report(outcome(good=100)))
     assert lines[0] == "VALID: 100 of 100 requests answered"
     response = next(line for line in lines if "response" in line)
-    assert response.split()[1:6] == ["2.00", "2.00", "-", "-", "2.00"]
-
-
-def test_an_outcome_survives_json() -> None:
-    measured = outcome(refused=2)
-    assert from_json(Outcome, json.loads(json.dumps(to_json(measured)))) == measured
+    assert response.split()[1:7] == ["2.00", "2.01", "-", "-", "-", "2.01"]

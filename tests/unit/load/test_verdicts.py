@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from client.load.metrics import Metrics
-from client.load.pacer import NS_PER_S
-from client.load.summary import Fault, Summary
+from client.load.schedule import NS_PER_S
+from client.load.summary import Fault, Summary, summarise
+from client.load.tally import GOOD, Tally
 from client.verdicts import judge_hog, judge_kill, judge_wall, phase_table
 from server.api.timing import Attempt
 
 
 def phase(victim_ms: float, other_ms: float, *, requests: int = 1200, lost: int = 0, errors: int = 0) -> Summary:
-    metrics = Metrics(0, 0.0)
-    tally = metrics.tally(0)
+    tally = Tally(0, NS_PER_S)
     for number in range(requests):
         tally.arrived()
         tally.sent(0, 0)
@@ -22,12 +21,9 @@ def phase(victim_ms: float, other_ms: float, *, requests: int = 1200, lost: int 
             Attempt(instance_id=name, type="t3.nano", host="host-a", shard=shard, start_ms=0, dur_ms=ms, outcome=told)
             for shard, (name, ms, told) in enumerate((("i-1", victim_ms, outcome), ("i-2", other_ms, "won")))
         ]
-        tally.answered(200, attempts)
-        if number < lost:
-            tally.failed(Fault.PARTIAL, 2000)
-        else:
-            tally.succeeded(2000, 2000)
-    return metrics.summary(metrics.total(NS_PER_S))
+        tally.attempted(attempts)
+        tally.ended((0, 200, Fault.PARTIAL if number < lost else GOOD), 2000, 2000)
+    return summarise(tally, since=0.0, until=1.0, targets=("search",))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.frontend.hedging import DELAY_MIN_MS, DELAY_UNKNOWN_MS, Budget, Hedging
+from server.frontend.hedging import DELAY_MIN_MS, DELAY_UNKNOWN_MS, Hedging
+from vmhost.base.budget import Budget
 
 
 @given(st.lists(st.booleans(), max_size=500), st.floats(0, 0.5), st.floats(1, 20))

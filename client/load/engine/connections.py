@@ -9,9 +9,9 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.load.plan import Target
+from client.load.plan.origin import Origin
 from vmhost.base.errors import Unavailable
-from vmhost.base.http1 import Connection, HttpFailure, connect
+from vmhost.base.http1 import Connection, Heads, HttpFailure, connect
 
 RESOLVE_TIMEOUT_S = 5.0
 
@@ -25,14 +25,14 @@ class Endpoint:
     tls: ssl.SSLContext | None
 
 
-async def reach(target: Target, timeout_s: float) -> Endpoint:
-    """The first of the target's addresses that accepts a connection (which is closed again).
+async def reach(origin: Origin, timeout_s: float, *, insecure: bool = False) -> Endpoint:
+    """The first of the server's addresses that accepts a connection (which is closed again).
 
-    Raises Unavailable: the name is not known, or nothing listens there."""
-    tls = ssl.create_default_context() if target.tls else None
+    `insecure` takes any certificate. Raises Unavailable: the name is not known, or nothing listens there."""
+    tls = _context(insecure) if origin.tls else None
     reason = "no address"
-    for host in await _addresses(target):
-        endpoint = Endpoint(host=target.host if tls else host, port=target.port, tls=tls)
+    for host in await _addresses(origin):
+        endpoint = Endpoint(host=origin.host if tls else host, port=origin.port, tls=tls)
         try:
             connection = await connect(endpoint.host, endpoint.port, timeout_s=timeout_s, tls=tls)
         except HttpFailure as failure:
@@ -41,22 +41,32 @@ async def reach(target: Target, timeout_s: float) -> Endpoint:
         else:
             connection.close()
             return endpoint
-    raise Unavailable(f"{target.peer} cannot be reached: {reason}; expected a server that accepts connections there")
+    raise Unavailable(f"{origin.peer} cannot be reached: {reason}; expected a server that accepts connections there")
 
 
-async def _addresses(target: Target) -> list[str]:
+def _context(insecure: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _addresses(origin: Origin) -> list[str]:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
-            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError, TimeoutError) as error:
         raise Unavailable(
-            f"host {target.host!r} is not known ({_told(error)}); expected a name or an address"
+            f"host {origin.host!r} is not known ({_told(error)}); expected a name or an address"
         ) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _told(error: BaseException | None) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}; -k takes it all the same)"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
@@ -81,6 +91,7 @@ class Connections:
         self._tasks = tasks
         self._freed = freed
         self._refused = refused
+        self._heads = Heads()
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -123,7 +134,12 @@ class Connections:
         connection = None
         with contextlib.suppress(HttpFailure):
             connection = await connect(
-                endpoint.host, endpoint.port, timeout_s=self._timeout_s, tls=endpoint.tls, on_close=self._lost
+                endpoint.host,
+                endpoint.port,
+                timeout_s=self._timeout_s,
+                tls=endpoint.tls,
+                on_close=self._lost,
+                heads=self._heads,
             )
         task = asyncio.current_task()
         assert task is not None

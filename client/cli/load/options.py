@@ -1,0 +1,164 @@
+"""The options that describe a load, and the plan they describe."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from client.load.plan.check import checked
+from client.load.plan.words import ClosedLoop, Hedge, OpenLoop, Plan, Spacing, Target
+from server.api.queries import index_folder
+from vmhost.base.errors import InvalidInput
+from vmhost.base.units import parse_duration
+
+DEFAULT_RATE = 20.0
+DEFAULT_DURATION = "10s"
+DEFAULT_CONNECTIONS = 64
+_DEFAULT_QUERIES = "default"
+
+
+def add_target_options(parser: argparse.ArgumentParser) -> None:
+    """What is asked: the habits of curl, hey and wrk."""
+    group = parser.add_argument_group("what is asked")
+    group.add_argument("-X", "--method", default=None, metavar="METHOD", help="GET, or POST where there is a body")
+    group.add_argument(
+        "-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="add a header; repeatable"
+    )
+    group.add_argument("-d", "--data", metavar="TEXT", help="send this body; @FILE sends a file's")
+    group.add_argument("-k", "--insecure", action="store_true", help="take any certificate")
+    group.add_argument(
+        "--queries",
+        nargs="?",
+        const=_DEFAULT_QUERIES,
+        metavar="FILE",
+        help="search for the corpus's own words, as often as people would, and check the answers",
+    )
+    group.add_argument(
+        "--timeout", default="2s", metavar="TIME", help="give a request up so long after it was due (2s)"
+    )
+
+
+def add_loop_options(parser: argparse.ArgumentParser) -> None:
+    """When it is asked."""
+    group = parser.add_argument_group("when (an open loop at --rate, or a closed one of --users)")
+    group.add_argument(
+        "--rate",
+        "-r",
+        metavar="N|max",
+        help=f"requests a second, whatever the server does ({DEFAULT_RATE:g}); max: as fast as -c users can",
+    )
+    group.add_argument("--poisson", action="store_true", help="independent arrivals instead of regular ones")
+    group.add_argument("--users", type=int, metavar="N", help="so many users, each waiting for its answer")
+    group.add_argument("--think", default="0s", metavar="TIME", help="their mean pause before they ask again (0s)")
+    group.add_argument(
+        "--for", dest="duration", default=DEFAULT_DURATION, metavar="TIME", help="how long, such as 30s or 5m (10s)"
+    )
+    group.add_argument(
+        "--warm-up", default="0s", metavar="TIME", help="leave what is due in the first TIME out of the figures"
+    )
+    group.add_argument(
+        "--connections", "-c", type=int, default=None, metavar="N", help=f"at most so many ({DEFAULT_CONNECTIONS})"
+    )
+    group.add_argument("--processes", default="1", metavar="N", help="processes that send; auto: one for each core (1)")
+    group.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same run (1)")
+    group.add_argument(
+        "--hedge",
+        metavar="p95|20ms[,5%%]",
+        help="ask again what is slower than that, for at most so many requests (5%%), and take the first answer",
+    )
+
+
+def plan_of(args: argparse.Namespace) -> Plan:
+    """The plan that the options describe. Raises InvalidInput."""
+    connections = DEFAULT_CONNECTIONS if args.connections is None else args.connections
+    flat_out = args.rate == "max"
+    opened, closed = _loops(args, connections)
+    return checked(
+        Plan(
+            targets=(_target(args),),
+            open=opened,
+            closed=closed,
+            duration_s=parse_duration(args.duration),
+            warm_up_s=parse_duration(args.warm_up),
+            connections=connections,
+            timeout_s=parse_duration(args.timeout),
+            seed=args.seed,
+            hedge=None if args.hedge is None else parse_hedge(args.hedge),
+            insecure=args.insecure,
+            # A trace id for each request costs as much as counting it; who asks for speed wants speed.
+            traced=not flat_out,
+        )
+    )
+
+
+def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None, ClosedLoop | None]:
+    think_s = parse_duration(args.think)
+    if args.users is not None or args.rate == "max":
+        if args.users is not None and args.rate is not None:
+            raise InvalidInput("--rate and --users are both there; expected an open loop or a closed one")
+        if args.poisson:
+            raise InvalidInput("--poisson belongs to --rate; users come when they were answered")
+        users = connections if args.users is None else args.users
+        return None, ClosedLoop(users=users, think_s=think_s, think_varies=think_s > 0)
+    if think_s:
+        raise InvalidInput("--think belongs to --users; an open loop does not wait")
+    spacing = Spacing.POISSON if args.poisson else Spacing.EVEN
+    return OpenLoop(rate_per_s=DEFAULT_RATE if args.rate is None else _rate(args.rate), spacing=spacing), None
+
+
+def _rate(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(
+            f"rate {text!r} is not understood; expected requests a second, such as 200, or max"
+        ) from None
+
+
+def _target(args: argparse.Namespace) -> Target:
+    body = "" if args.data is None else _body(args.data)
+    method = args.method or ("GET" if args.data is None else "POST")
+    headers = [_header(text) for text in args.header]
+    if args.data is not None and not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    queries = args.queries
+    if queries == _DEFAULT_QUERIES:
+        queries = str(index_folder() / "queries.json")
+    return Target(url=args.url, method=method.upper(), headers=tuple(headers), body=body, corpus=queries)
+
+
+def _body(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"--data {text}: cannot be read: {error}; expected a text file") from error
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise InvalidInput(f"header {text!r} is not understood; expected 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def parse_hedge(text: str) -> Hedge:
+    """The policy in "p95", "20ms" or "p99,2%". Raises InvalidInput."""
+    after, _, budget = text.partition(",")
+    try:
+        share = float(budget.removesuffix("%")) / 100 if budget else Hedge().budget
+        if after.startswith("p"):
+            return Hedge(after_percentile=float(after[1:]), budget=share)
+    except ValueError:
+        raise InvalidInput(f"hedge {text!r} is not understood; expected such as p95, 20ms or p99,2%") from None
+    return Hedge(after_ms=1000 * parse_duration(after), budget=share)
+
+
+def processes_of(text: str, cores: int) -> int:
+    """How many processes `--processes` means. Raises InvalidInput."""
+    if text == "auto":
+        return cores
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise InvalidInput(f"{text!r} processes are not possible; expected 1 to 256, or auto")
+    return int(text)

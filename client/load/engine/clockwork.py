@@ -1,0 +1,132 @@
+"""Keeping a schedule: each arrival is handed over when it is due, or at once when that has passed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+from client.load.engine.alarm import Alarm, best_alarm
+from client.load.schedule import NS_PER_S, Schedule
+
+_BATCH_MAX = 128
+_QUANTUM_NS = 100_000
+"""Waking less than 0.1 ms after the last time would cost a core at high rates and gain nothing."""
+_CATCH_UP_NS = NS_PER_S // 10
+"""So long after its end the schedule's last arrivals are still taken up; the rest is missed."""
+_CATCH_UP_MAX = 20_000
+
+Arrive = Callable[[int, int, int], None]
+"""Called with an arrival's number, when it was due and the time now, in monotonic nanoseconds."""
+
+
+class Clockwork:
+    """A schedule under way. `begin` starts it; it is over at `end_ns`, or after `stop`."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        *,
+        end_ns: int | None,
+        arrive: Arrive,
+        alarm: Callable[[Callable[[], None]], Alarm] = best_alarm,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.missed = 0
+        self._schedule = schedule
+        self._end_ns = end_ns
+        self._arrive = arrive
+        self._now_ns = clock_ns
+        self._make_alarm = alarm
+        self._alarm: Alarm | None = None
+        self._changes: deque[tuple[int, float]] = deque()
+        self._over = asyncio.Event()
+
+    @property
+    def over(self) -> bool:
+        """Whether no arrival comes any more."""
+        return self._over.is_set()
+
+    @property
+    def precise(self) -> bool:
+        """Whether it wakes to within microseconds."""
+        return self._alarm is not None and self._alarm.precise
+
+    def begin(self) -> None:
+        """Takes what is due and sets the alarm for what comes."""
+        self._alarm = self._make_alarm(self._take_due)
+        self._take_due()
+
+    async def finished(self) -> int:
+        """Returns when the schedule is over: the time of its end."""
+        await self._over.wait()
+        now_ns = self._now_ns()
+        return now_ns if self._end_ns is None else min(now_ns, self._end_ns)
+
+    def close(self) -> None:
+        """Lets go of the alarm."""
+        if self._alarm is not None:
+            self._alarm.close()
+
+    def stop(self) -> None:
+        """Ends the schedule now; what is due by now is taken first."""
+        if not self.over:
+            self.settle()
+            self._end(self._now_ns())
+
+    def change_rate(self, rate_per_s: float, at_ns: int) -> None:
+        """Goes on at another rate from `at_ns` on, in the order in which it is told; 0 pauses."""
+        self._changes.append((at_ns, rate_per_s))
+        self._take_due()
+
+    def settle(self) -> int:
+        """Takes all arrivals that are due by now; the time it did so."""
+        for _ in range(_CATCH_UP_MAX):
+            now_ns, due_ns = self._now_ns(), self._next_due_ns()
+            if due_ns is None or due_ns > now_ns or self.over:
+                break
+            self._take(due_ns, now_ns)
+        return self._now_ns()
+
+    def _take_due(self) -> None:
+        if self.over or self._alarm is None:
+            return
+        for _ in range(_BATCH_MAX):
+            now_ns = self._now_ns()
+            due_ns = self._next_due_ns()
+            if due_ns is None or due_ns > now_ns:
+                break
+            if self._end_ns is not None and now_ns > self._end_ns + _CATCH_UP_NS:
+                self._end(now_ns)
+                return
+            self._take(due_ns, now_ns)
+        now_ns = self._now_ns()
+        if due_ns is None and self._end_ns is not None and now_ns >= self._end_ns:
+            self._end(now_ns)
+            return
+        wakes = [at_ns for at_ns in (due_ns, self._end_ns if due_ns is None else None) if at_ns is not None]
+        wakes += [self._changes[0][0]] if self._changes else []
+        if wakes:
+            self._alarm.set(max(min(wakes), now_ns + _QUANTUM_NS))
+
+    def _take(self, due_ns: int, now_ns: int) -> None:
+        number = self._schedule.number
+        self._schedule.advance()
+        self._arrive(number, due_ns, now_ns)
+
+    def _next_due_ns(self) -> int | None:
+        schedule = self._schedule
+        while self._changes and (schedule.due_ns is None or schedule.due_ns >= self._changes[0][0]):
+            at_ns, rate_per_s = self._changes[0]
+            if schedule.due_ns is None and self._now_ns() < at_ns:
+                break
+            self._changes.popleft()
+            schedule.change_rate(rate_per_s, at_ns)
+        due_ns = schedule.due_ns
+        return None if due_ns is None or (self._end_ns is not None and due_ns >= self._end_ns) else due_ns
+
+    def _end(self, now_ns: int) -> None:
+        end_ns = now_ns if self._end_ns is None else min(now_ns, self._end_ns)
+        self.missed = self._schedule.count_before(end_ns)
+        self._over.set()

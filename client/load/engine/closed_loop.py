@@ -1,0 +1,306 @@
+"""The closed loop: users who ask, wait for the answer, think and ask again, each on a connection of their own.
+
+Nothing is scheduled, so response and service time are one. The path from an answer to the next request is kept short:
+it is what limits how fast one core can ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from client.load.engine.answers import FAULTS, Attempts, Shown
+from client.load.engine.connections import Endpoint
+from client.load.engine.ended import Ended, busy_percent
+from client.load.plan.words import Plan
+from client.load.requests import Prepared, Requests
+from client.load.schedule import NS_PER_S, Part
+from client.load.summary import Fault, TracedRequest
+from client.load.tally import Collector, Tally
+from vmhost.base.errors import InvalidInput
+from vmhost.base.http1 import Connection, Failure, Heads, HttpFailure, Response, connect
+
+_SWEEP_S = 0.02
+_REST_AFTER_REFUSAL_S = 0.05
+"""A user whose connection was refused comes again so much later; at once would be a storm, not a user."""
+_NS_PER_US = 1000
+
+
+class User:
+    """One user. Its request under way, if any, was begun at `began_ns` and sent at `sent_ns`."""
+
+    __slots__ = (
+        "asking",
+        "began_ns",
+        "connection",
+        "done",
+        "loop",
+        "number",
+        "prepared",
+        "sent_ns",
+        "server",
+        "tally",
+        "trace",
+    )
+
+    def __init__(self, loop: ClosedLoopEngine, number: int, tally: Tally) -> None:
+        self.loop = loop
+        self.number = number
+        self.tally = tally
+        self.began_ns = self.sent_ns = 0
+        self.connection: Connection | None = None
+        self.server = -1
+        self.trace = b""
+        self.prepared: Prepared
+        self.asking = False
+        # Bound once: made anew for each request it would cost as much as counting one.
+        self.done = self._done
+
+    def _done(self, response: Response | None, failure: Failure | None) -> None:
+        self.loop.finished(self, response, failure)
+
+
+class ClosedLoopEngine:
+    """One part of a plan's users. `run` may be awaited once; the rest acts while it runs."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        endpoints: Sequence[Endpoint],
+        requests: Requests,
+        collector: Collector,
+        start_ns: int,
+        part: Part,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        assert plan.closed is not None
+        self._plan = plan
+        self._endpoints = endpoints
+        self._heads = [Heads() for _ in endpoints]
+        self._requests = requests
+        self._collector = collector
+        self._start_ns = start_ns
+        self._end_ns: int | None = None
+        if plan.duration_s is not None:
+            self._end_ns = start_ns + round(plan.duration_s * NS_PER_S)
+        self._closing_ns = self._end_ns or 1 << 62
+        self._now_ns = clock_ns
+        self._think = _thinking(plan, part)
+        self._traced = plan.traced
+        self._trace_bits = random.Random().getrandbits
+        self._timeout_ns = round(plan.timeout_s * NS_PER_S)
+        self._attempts = Attempts()
+        self._shown = Shown()
+        self._stopped = False
+        self._over = asyncio.Event()
+        # Users walk the same list of requests, each from its own place, as arrivals would.
+        self._numbers = range(part.index, plan.closed.users, part.of)
+        self._stride = plan.closed.users
+        self._users: list[User] = []
+        self._tasks: asyncio.TaskGroup
+
+    @property
+    def in_flight(self) -> int:
+        """Requests sent and not yet ended."""
+        return sum(1 for user in self._users if user.asking and user.sent_ns)
+
+    @property
+    def waiting(self) -> int:
+        """Users who wait for a connection."""
+        return sum(1 for user in self._users if user.asking and not user.sent_ns)
+
+    async def run(self, *, grace_s: float = 1.0) -> Ended:
+        """Lets the users ask until the end or `stop`, then waits for what is under way: to its timeout, or `grace_s`
+        after a stop. Cancelling ends every connection at once."""
+        delay_s = (self._start_ns - self._now_ns()) / NS_PER_S
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+        cpu_s, started_ns = time.process_time(), self._now_ns()
+        async with asyncio.TaskGroup() as self._tasks:
+            self._users = [User(self, number, self._collector.tally(started_ns)) for number in self._numbers]
+            sweeper = self._tasks.create_task(self._sweep_regularly())
+            try:
+                for user in self._users:
+                    self._begin(user, started_ns)
+                await self._until_over()
+                ended_ns = self._now_ns()
+                cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
+                await self._drain(grace_s if self._stopped else self._plan.timeout_s + 1.0)
+            finally:
+                sweeper.cancel()
+                self._give_up_rest()
+        return Ended(
+            elapsed_s=max(0, min(ended_ns, self._end_ns or ended_ns) - self._start_ns) / NS_PER_S,
+            missed=0,
+            cpu_percent=round(cpu_percent, 1),
+            precise_timer=True,
+            stopped=self._stopped,
+        )
+
+    def stop(self) -> None:
+        """No user asks again."""
+        if not self._over.is_set():
+            self._stopped = True
+            self._closing_ns = self._now_ns()
+            self._over.set()
+
+    def change_rate(self, rate_per_s: float, at_ns: int) -> None:
+        """Refused: users ask as fast as they are answered. Raises InvalidInput."""
+        raise InvalidInput(f"a rate of {rate_per_s:g}/s belongs to an open loop; this one has users")
+
+    def settle(self) -> None:
+        """Nothing is scheduled, so nothing can be late."""
+
+    def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
+        """The last and the slowest good answer since this was asked before."""
+        return self._shown.take()
+
+    # One user
+
+    def _begin(self, user: User, now_ns: int) -> None:
+        prepared = user.prepared = self._requests.pick(user.number)
+        user.number += self._stride
+        tally = user.tally
+        if now_ns >= tally.end_ns:
+            tally = user.tally = self._collector.tally(now_ns)
+        tally.offered += 1
+        tally.pending += 1
+        user.began_ns = now_ns
+        user.asking = True
+        connection = user.connection
+        if connection is not None and connection.open and user.server == prepared.server:
+            user.sent_ns = now_ns
+            tally.started += 1
+            connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
+        else:
+            user.sent_ns = 0
+            self._tasks.create_task(self._connect(user, user.number))
+
+    def _bytes_of(self, user: User, prepared: Prepared) -> bytes:
+        if not self._traced:
+            return prepared.raw
+        user.trace = b"%048x" % self._trace_bits(192)
+        return prepared.with_trace(user.trace)
+
+    def finished(self, user: User, response: Response | None, failure: Failure | None) -> None:
+        """The user's request has ended: it is counted, and the user goes on."""
+        now_ns = self._now_ns()
+        if not user.asking:
+            return
+        user.asking = False
+        tally, prepared = user.tally, user.prepared
+        took_ns = now_ns - user.began_ns
+        if response is not None:
+            fault = prepared.fault(response)
+            tally.ended((prepared.target, response.status, fault), took_ns // _NS_PER_US, None)
+            tally.received_bytes += len(response.body)
+            if attempts := self._attempts.of(response):
+                tally.attempted(attempts)
+            if not fault:
+                self._shown.note(prepared, response, user.trace, took_ns, took_ns)
+        else:
+            assert failure is not None
+            tally.ended((prepared.target, 0, FAULTS[failure]), took_ns // _NS_PER_US, None)
+        if now_ns >= self._closing_ns:
+            return
+        if self._think is None:
+            self._begin(user, now_ns)
+        else:
+            self._later(user, self._think())
+
+    def _later(self, user: User, delay_s: float) -> None:
+        asyncio.get_running_loop().call_later(delay_s, self._come_again, user)
+
+    def _come_again(self, user: User) -> None:
+        now_ns = self._now_ns()
+        if now_ns < self._closing_ns:
+            self._begin(user, now_ns)
+
+    async def _connect(self, user: User, number: int) -> None:
+        """Opens a connection for the user's present request, which `number` tells from its later ones, and sends it."""
+        if user.connection is not None:
+            user.connection.abort()
+        prepared = user.prepared
+        endpoint = self._endpoints[prepared.server]
+        connection = None
+        with contextlib.suppress(HttpFailure):
+            connection = await connect(
+                endpoint.host,
+                endpoint.port,
+                timeout_s=self._plan.timeout_s,
+                tls=endpoint.tls,
+                heads=self._heads[prepared.server],
+            )
+        if not user.asking or user.number != number:
+            # It has given up meanwhile, or all is over.
+            if connection is not None:
+                connection.abort()
+        elif connection is None or not connection.open:
+            self._refused(user)
+        else:
+            user.connection, user.server = connection, prepared.server
+            user.sent_ns = self._now_ns()
+            user.tally.started += 1
+            connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
+
+    def _refused(self, user: User) -> None:
+        user.asking = False
+        now_ns = self._now_ns()
+        user.tally.ended((user.prepared.target, 0, Fault.CONNECT), (now_ns - user.began_ns) // _NS_PER_US, None)
+        self._later(user, max(_REST_AFTER_REFUSAL_S, self._think() if self._think else 0.0))
+
+    # Time running out
+
+    async def _until_over(self) -> None:
+        left_s = None if self._end_ns is None else max(0.0, (self._end_ns - self._now_ns()) / NS_PER_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await self._over.wait()
+        self._closing_ns = min(self._closing_ns, self._now_ns())
+
+    async def _sweep_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
+            now_ns = self._now_ns()
+            for user in self._users:
+                if user.asking and now_ns - user.began_ns >= self._timeout_ns:
+                    self._give_up(user, Fault.TIMEOUT)
+
+    def _give_up(self, user: User, fault: Fault) -> None:
+        user.asking = False
+        now_ns = self._now_ns()
+        user.tally.ended((user.prepared.target, 0, fault), (now_ns - user.began_ns) // _NS_PER_US, None)
+        if user.connection is not None:
+            user.connection.abort()
+        self._come_again(user)
+
+    async def _drain(self, grace_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while any(user.asking for user in self._users):
+                    await asyncio.sleep(_SWEEP_S)
+
+    def _give_up_rest(self) -> None:
+        self._closing_ns = 0
+        for user in self._users:
+            if user.asking:
+                self._give_up(user, Fault.UNFINISHED)
+            if user.connection is not None:
+                user.connection.abort()
+
+
+def _thinking(plan: Plan, part: Part) -> Callable[[], float] | None:
+    """Gives the seconds of the next pause; None where nobody thinks."""
+    assert plan.closed is not None
+    mean_s = plan.closed.think_s
+    if not mean_s:
+        return None
+    if not plan.closed.think_varies:
+        return lambda: mean_s
+    draw = random.Random(f"thinking {plan.seed} {part.index}").random
+    return lambda: -mean_s * math.log(1.0 - draw())

@@ -1,0 +1,104 @@
+"""Asking again what is slow: when, and how often at most.
+
+The policy of Dean and Barroso, "The Tail at Scale" (CACM 56:2, 2013): a second request after the time in which most
+answers come, within a budget.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from client.load.engine.alarm import Alarm, best_alarm
+from client.load.histogram import Histogram
+from client.load.plan.words import Hedge
+from client.load.schedule import NS_PER_S
+from vmhost.base.budget import Budget
+
+_SAVED_MAX = 10.0
+"""So many hedges can be saved up for a bad moment."""
+_QUANTUM_NS = 100_000
+
+
+class Asked(Protocol):
+    """What can be asked twice; `over` once it has ended."""
+
+    over: bool
+
+
+class Hedging:
+    """Calls `send` for each request that is still unanswered after the delay, as far as the budget goes.
+
+    Without a fixed delay it is the percentile of the answers of the last second or two;
+    until there are enough of them nothing is hedged."""
+
+    def __init__(
+        self,
+        hedge: Hedge,
+        *,
+        send: Callable[[Asked], None],
+        alarm: Callable[[Callable[[], None]], Alarm] = best_alarm,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._send = send
+        self._make_alarm = alarm
+        self._alarm: Alarm | None = None
+        self._now_ns = clock_ns
+        self._percentile = hedge.after_percentile
+        self._fixed = hedge.after_ms is not None
+        self._delay_ns: int | None = None if hedge.after_ms is None else round(hedge.after_ms * 1e6)
+        self._budget = Budget(share=hedge.budget, burst=_SAVED_MAX)
+        self._asked: deque[tuple[int, Asked]] = deque()
+        self._answers, self._before = Histogram(), Histogram()
+        self._learn_at_ns = 0
+
+    def begin(self) -> None:
+        """Needs a running loop from here on."""
+        self._alarm = self._make_alarm(self._ring)
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        if self._alarm is not None:
+            self._alarm.close()
+        self._asked.clear()
+
+    def sent(self, asked: Asked, now_ns: int) -> None:
+        """A request was sent for the first time."""
+        self._budget.earn()
+        if self._delay_ns is None:
+            return
+        self._asked.append((now_ns, asked))
+        if len(self._asked) == 1:
+            self._wake(now_ns)
+
+    def answered(self, service_us: int) -> None:
+        """A good answer came after that time."""
+        if not self._fixed:
+            self._answers.record(service_us)
+            if self._now_ns() >= self._learn_at_ns:
+                self._learn()
+
+    def _learn(self) -> None:
+        self._learn_at_ns = self._now_ns() + NS_PER_S
+        recent = self._before
+        recent.add(self._answers)
+        value_us = recent.percentile_us(self._percentile)
+        self._delay_ns = None if value_us is None else value_us * 1000
+        self._before, self._answers = self._answers, Histogram()
+
+    def _wake(self, now_ns: int) -> None:
+        if self._asked and self._alarm is not None and self._delay_ns is not None:
+            self._alarm.set(max(self._asked[0][0] + self._delay_ns, now_ns + _QUANTUM_NS))
+
+    def _ring(self) -> None:
+        now_ns = self._now_ns()
+        while self._asked and self._delay_ns is not None:
+            sent_ns, asked = self._asked[0]
+            if not asked.over and sent_ns + self._delay_ns > now_ns:
+                break
+            self._asked.popleft()
+            if not asked.over and self._budget.spend():
+                self._send(asked)
+        self._wake(now_ns)

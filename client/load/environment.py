@@ -1,0 +1,78 @@
+"""Where a run was made: what a reader must know before comparing its figures with another machine's."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import platform
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("glasscloud", "uvloop", "httptools")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A machine and its programs. `usable_cores` is how many this process may run on; `same_host`: the server is on
+    this machine too and shares its processors with the generator."""
+
+    system: str
+    cpu: str
+    cores: int
+    usable_cores: int
+    python: str
+    versions: dict[str, str]
+    load_average: float | None
+    same_host: bool
+
+
+def observe(hosts: Sequence[str]) -> Environment:
+    """This machine, and whether one of these hosts is it."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Environment(
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=_cpu_model(),
+        cores=os.cpu_count() or 1,
+        usable_cores=usable,
+        python=platform.python_version(),
+        versions={name: found for name in _PACKAGES if (found := _version(name)) is not None},
+        load_average=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        same_host=any(map(_is_here, hosts)),
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _is_here(host: str) -> bool:
+    """Whether the host is an address of this machine: loopback, or one that a socket here can be bound to."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True

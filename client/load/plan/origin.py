@@ -1,0 +1,50 @@
+"""Where requests go: a URL taken apart, with everything that cannot be sent refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from vmhost.base.errors import InvalidInput
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """One server. `host` is a name or address without brackets."""
+
+    tls: bool
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+    @property
+    def peer(self) -> str:
+        """ "host:port" for messages."""
+        return f"{self.host}:{self.port}"
+
+
+def parse_url(url: str) -> tuple[Origin, str]:
+    """The server that an http or https URL names, and the path and query to ask it for. Raises InvalidInput."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInput(
+            f"URL {url!r} is not understood: {error}; expected such as http://127.0.0.1:8000/"
+        ) from error
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise InvalidInput(f"URL {url!r} names no http server; expected such as http://127.0.0.1:8000/")
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if parts.username is not None or not resource.isascii() or any(char <= " " or char == "\x7f" for char in resource):
+        raise InvalidInput(f"URL {url!r} cannot be sent as it stands; expected percent-encoded ASCII and no user name")
+    port = _DEFAULT_PORTS[parts.scheme] if port is None else port
+    if not port:
+        raise InvalidInput(f"URL {url!r} has port 0; expected 1 to 65535")
+    return Origin(tls=parts.scheme == "https", host=parts.hostname, port=port), resource

@@ -1,0 +1,169 @@
+"""The words of a plan: what is asked (targets), when (an open or a closed loop), and what would be good enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+OWN_TARGET = ""
+"""The name of a plan's only target, where nobody gave it one."""
+
+
+class Spacing(StrEnum):
+    """How arrivals lie around the rate: as regular as a metronome, or as independent users come."""
+
+    EVEN = "even"
+    POISSON = "Poisson"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stretch of time in which the rate goes in a straight line from one value to another."""
+
+    seconds: float
+    from_per_s: float
+    to_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """A sine round the plan's rate: `amplitude_per_s` above and below it, once each `period_s`."""
+
+    amplitude_per_s: float
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLoop:
+    """Arrivals that come when they come, whatever the server does: users who do not know of each other.
+
+    A constant `rate_per_s`, or `stages` one after the other (the last one's rate then stays), or a `wave` round the
+    rate, or a `trace`: the seconds of all arrivals from the run's start, in order."""
+
+    rate_per_s: float = 0.0
+    spacing: Spacing = Spacing.EVEN
+    stages: tuple[Stage, ...] = ()
+    wave: Wave | None = None
+    trace: tuple[float, ...] | None = None
+
+    @property
+    def model(self) -> str:
+        """The arrival process in words, for reports."""
+        if self.trace is not None:
+            return f"open loop, replay of {len(self.trace)} arrivals"
+        if self.wave is not None:
+            rate = f"sine {self.rate_per_s:g}±{self.wave.amplitude_per_s:g}/s each {self.wave.period_s:g} s"
+        elif len(self.stages) == 1:
+            (stage,) = self.stages
+            rate = f"ramp {stage.from_per_s:g} to {stage.to_per_s:g}/s in {stage.seconds:g} s"
+        elif self.stages:
+            rate = f"{len(self.stages)} stages up to {max(max(s.from_per_s, s.to_per_s) for s in self.stages):g}/s"
+        else:
+            rate = f"constant {self.rate_per_s:g}/s"
+        return f"open loop, {rate}" + (", Poisson" if self.spacing is Spacing.POISSON else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedLoop:
+    """So many users, each of whom waits for the answer, thinks, and asks again: a slow server gets less to do.
+
+    `think_s` is the mean of an exponential distribution where `think_varies`, else it is always the same. Without
+    thinking it is wrk's question: how fast can it go."""
+
+    users: int
+    think_s: float = 0.0
+    think_varies: bool = False
+
+    @property
+    def model(self) -> str:
+        """The arrival process in words, for reports."""
+        kind = "exponential" if self.think_varies else "constant"
+        thinking = f"thinking {self.think_s:g} s ({kind})" if self.think_s else "asking again at once"
+        return f"closed loop, {self.users} {'user' if self.users == 1 else 'users'} {thinking}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What a good answer is. Without statuses anything below 400 is."""
+
+    statuses: tuple[int, ...] = ()
+    contains: str | None = None
+    """Text that the body holds, as UTF-8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the values of one word of a URL, a header or a body come from: a list, or the lines of a file.
+
+    They are drawn `uniform`, `zipf` (the n-th is asked 1/n as often as the first), or `in turn`."""
+
+    values: tuple[str, ...] = ()
+    file: str | None = None
+    draw: str = "uniform"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One kind of request. `{word}` in the URL, a header or the body is filled from the plan's source of that name.
+
+    `corpus` is the path of a search corpus's queries: then `url` is the search service, its words are asked as often
+    as people would, and every answer is checked against the corpus."""
+
+    url: str
+    name: str = OWN_TARGET
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    weight: float = 1.0
+    expect: Expect = Expect()
+    corpus: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hedge:
+    """Asking a second time what is slow, and taking the answer that comes first.
+
+    After `after_ms`, or after the percentile `after_percentile` of the last seconds' answers; at most `budget` times
+    as many extra requests as arrivals."""
+
+    after_ms: float | None = None
+    after_percentile: float = 95.0
+    budget: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One tenant's load: targets, one loop, and its bounds. `duration_s` None runs until told to stop.
+
+    `timeout_s` counts from the instant the request was due, as its user waits. What is due in the first `warm_up_s` is
+    sent, shown and left out of the figures. `traced` puts a fresh W3C traceparent into each request. `script` is the
+    path of a Python file whose `flow` each arrival runs, instead of one request."""
+
+    targets: tuple[Target, ...] = ()
+    open: OpenLoop | None = None
+    closed: ClosedLoop | None = None
+    name: str = ""
+    duration_s: float | None = None
+    warm_up_s: float = 0.0
+    connections: int = 64
+    timeout_s: float = 2.0
+    seed: int = 1
+    sources: dict[str, Source] | None = None
+    hedge: Hedge | None = None
+    thresholds: tuple[str, ...] = ()
+    insecure: bool = False
+    traced: bool = True
+    script: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The arrival process in words."""
+        loop = self.open or self.closed
+        assert loop is not None, "a checked plan has a loop"
+        return loop.model
+
+
+def constant(url: str, rate_per_s: float, *, corpus: str | None = None, **settings: object) -> Plan:
+    """The plan most people want first: one target at a constant rate; `settings` are a Plan's own."""
+    target = Target(url=url, corpus=corpus)
+    return Plan(targets=(target,), open=OpenLoop(rate_per_s=rate_per_s), **settings)  # type: ignore[arg-type]

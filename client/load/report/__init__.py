@@ -1,0 +1,4 @@
+"""A run told: to people in lines and as a page, to programs as JSON, Prometheus text and HdrHistogram logs.
+
+Law: pure. A report is made from what a run measured and nothing else; `report.py` is what all of them tell.
+"""

@@ -1,0 +1,101 @@
+"""The report for programs: JSON with a schema number. The schema is documented in docs/load.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from client.load.histogram import Histogram
+from client.load.plan.shown import plan_json
+from client.load.report.report import Report
+from client.load.summary import Column, InstanceSummary, TargetSummary, latency_of
+from client.load.wire import to_json
+
+SCHEMA = 2
+"""One higher whenever a reader of an older one would be wrong; new fields do not count."""
+BATCHES = 10
+"""A run is also cut in so many equal parts, whose spread is the noise that a comparison is held against."""
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The report, schema 2; latencies in milliseconds, null where there are too few samples."""
+    total, outcome, judgement = report.summary, report.outcome, report.judgement
+    seconds = report.seconds
+    return {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "reason": report.reason,
+        "generator_bound": judgement.generator_bound,
+        "thresholds": to_json(judgement.thresholds),
+        "model": report.plan.model,
+        "offered_per_s": round(total.offered / seconds, 2),
+        "started_per_s": round(total.started / seconds, 2),
+        "completed_per_s": round(total.completed / seconds, 2),
+        "requests": {"offered": total.offered, "started": total.started, "completed": total.completed, "ok": total.ok},
+        "response_ms": to_json(total.response),
+        "service_ms": to_json(total.service),
+        "errors": total.errors,
+        "statuses": total.statuses,
+        "classes_ms": to_json(total.classes),
+        "targets": [_target(target) for target in total.targets],
+        "instances": [_instance(instance) for instance in total.instances],
+        "hedges": {"sent": total.hedged, "won": total.hedges_won},
+        "received_bytes": total.received_bytes,
+        "send_lag_ms": to_json(total.lag),
+        "generator": {
+            "cpu_percent": outcome.cpu_percent,
+            "missed": outcome.missed,
+            "precise_timer": outcome.precise_timer,
+            "processes": to_json(outcome.processes),
+        },
+        "began": round(total.since, 3),
+        "elapsed_s": round(outcome.elapsed_s, 3),
+        "stopped": outcome.stopped,
+        "marks": to_json(outcome.marks),
+        "batches": [to_json(latency_of(batch)) for batch in batches(outcome.timeline)],
+        "timeline": [_column(column) for column in outcome.timeline],
+        "environment": to_json(report.environment),
+        "plan": plan_json(report.plan),
+    }
+
+
+def batches(timeline: tuple[Column, ...]) -> list[Histogram]:
+    """The response times of up to ten equal parts of the run, its warm-up and any unequal rest left out."""
+    columns = [column for column in timeline if not column.warm_up]
+    size = len(columns) // BATCHES or 1
+    result = []
+    for begin in range(0, min(len(columns), size * BATCHES), size):
+        part = columns[begin : begin + size]
+        if len(part) == size:
+            batch = Histogram()
+            for column in part:
+                batch.add(column.response_histogram)
+            result.append(batch)
+    return result
+
+
+def _target(target: TargetSummary) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "completed": target.completed,
+        "ok": target.ok,
+        "errors": target.errors,
+        "response_ms": to_json(target.response),
+        "service_ms": to_json(target.service),
+    }
+
+
+def _instance(instance: InstanceSummary) -> dict[str, Any]:
+    return {
+        "id": instance.id, "type": instance.type, "host": instance.host, "shard": instance.shard,
+        "answered": instance.answered, "lost": instance.lost, "late": instance.late, "errors": instance.errors,
+        "latency": to_json(instance.latency),
+    }  # fmt: skip
+
+
+def _column(column: Column) -> dict[str, Any]:
+    latency = latency_of(column.response_histogram)
+    return {
+        "began": column.began, "seconds": column.seconds, "offered": column.offered, "started": column.started,
+        "completed": column.completed, "ok": column.ok, "errors": column.errors, "p50": latency.p50,
+        "p99": latency.p99, "max": latency.max, "warm_up": column.warm_up,
+    }  # fmt: skip

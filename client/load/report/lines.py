@@ -1,0 +1,118 @@
+"""The report for people who read a terminal."""
+
+from __future__ import annotations
+
+from client.load.report.report import Report
+from client.load.summary import InstanceSummary, Latency, TargetSummary
+
+
+def report_lines(report: Report) -> list[str]:
+    """The verdict first, then what users saw and what the generator did."""
+    total, outcome, plan, seconds = report.summary, report.outcome, report.plan, report.seconds
+    early = outcome.stopped and plan.duration_s is not None
+    rates = (
+        f"offered {total.offered / seconds:.1f}   started {total.started / seconds:.1f}"
+        f"   completed {total.completed / seconds:.1f}   ({total.ok} of {total.offered} good)"
+    )
+    return [
+        f"{report.verdict}: {report.reason}" + ("   (stopped before its end)" if early else ""),
+        f"  {_what(report)}   {plan.model}, {outcome.elapsed_s:.1f} s, seed {plan.seed}"
+        + (f" (the first {plan.warm_up_s:g} s left out)" if plan.warm_up_s else ""),
+        f"  requests/s {rates}",
+        f"  {'ms':<10}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")),
+        *_times(report),
+        f"  errors     {_counts(total.errors) or 'none'}",
+        *_thresholds(report),
+        *([f"  hedged     {_hedges(report)}"] if total.hedged else []),
+        *_target_lines(total.targets),
+        *_instance_lines(total.instances),
+    ]
+
+
+def _what(report: Report) -> str:
+    plan = report.plan
+    name = f"{plan.name}: " if plan.name else ""
+    if plan.script is not None:
+        return f"{name}{plan.script}"
+    more = f" and {len(plan.targets) - 1} more" if len(plan.targets) > 1 else ""
+    return f"{name}{plan.targets[0].url}{more}"
+
+
+def _times(report: Report) -> list[str]:
+    total, outcome = report.summary, report.outcome
+    cpu = f"its CPU {outcome.cpu_percent:.0f} %"
+    if report.plan.closed is not None:
+        return [
+            f"  {'response':<10}{_figures(total.response)}   from the instant each was sent: a closed loop",
+            f"  generator  {cpu}" + ("; it was the limit" if report.judgement.generator_bound else ""),
+        ]
+    return [
+        f"  {'response':<10}{_figures(total.response)}   from the instant each was due",
+        f"  {'service':<10}{_figures(total.service)}   from the instant each was sent",
+        f"  send lag   waited for a connection {_tail(total.lag.connection)}; generator late "
+        f"{_tail(total.lag.generator)}, {cpu}"
+        + ("" if outcome.precise_timer else " (this system has no precise timer)"),
+    ]
+
+
+def _thresholds(report: Report) -> list[str]:
+    marks = {True: "held", False: "BROKEN", None: "cannot tell"}
+    return [
+        f"  threshold  {each.text}: {marks[each.held]}, {each.measured}"
+        for each in report.judgement.thresholds
+        if report.plan.thresholds
+    ]
+
+
+def _hedges(report: Report) -> str:
+    total = report.summary
+    share = 100 * total.hedged / max(1, total.started)
+    return f"{total.hedged} requests sent twice ({share:.1f} % more load); the second answered first {total.hedges_won}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _target_lines(targets: tuple[TargetSummary, ...]) -> list[str]:
+    if not targets:
+        return []
+    return [
+        f"  {'target':<30} {'good':>9}{'failed':>8}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}",
+        *(
+            f"  {one.name[:30]:<30} {one.ok:>9}{one.failed:>8}{_ms(one.response.p50):>9}{_ms(one.response.p99):>9}"
+            f"{_ms(one.response.max):>9}"
+            for one in targets
+        ),
+    ]
+
+
+def _instance_lines(instances: tuple[InstanceSummary, ...]) -> list[str]:
+    if not instances:
+        return []
+    return [
+        f"  {'instance':<20} {'type':<10} {'host':<8}{'shard':>5}{'answered':>10}{'late':>6}{'errors':>7}"
+        f"{'p50 ms':>9}{'p99 ms':>9}",
+        *(
+            f"  {one.id:<20} {one.type:<10} {one.host:<8}{one.shard:>5}{one.answered:>10}{one.late:>6}{one.errors:>7}"
+            f"{_ms(one.latency.p50):>9}{_ms(one.latency.p99):>9}"
+            for one in instances
+        ),
+    ]
+
+
+def _figures(latency: Latency) -> str:
+    shown = (latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max)
+    return "".join(f"{_ms(value):>9}" for value in shown)
+
+
+def _tail(latency: Latency) -> str:
+    name, value = latency.tail
+    return f"{name} {_ms(value)} ms"
+
+
+def _ms(value: float | None) -> str:
+    """Milliseconds with a figure or two behind the point; "-" where there are too few samples to say."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -1,0 +1,108 @@
+"""Which arrival is due when, decided before any request is sent and the same for everybody with the same seed. Pure.
+
+All of a run's processes walk the same schedule; the i-th of N takes every N-th arrival. So a run can be repeated, split
+and put together again, and how the server answers never bends it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+from client.load.plan.words import OpenLoop, Spacing
+from client.load.rates import Constant, Rate, rate_of
+
+NS_PER_S = 1_000_000_000
+COUNTED_MAX = 2_000_000
+"""So many arrivals are counted one by one; what is beyond them is taken from the area under the rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The arrivals `index`, `index + of`, … of a schedule."""
+
+    index: int = 0
+    of: int = 1
+
+
+WHOLE = Part()
+
+
+class Schedule:
+    """The arrivals of one part, in order. `number` and `due_ns` are the next one's; `due_ns` None: none for now."""
+
+    __slots__ = ("_of", "_position", "_random", "_rate", "_start_ns", "due_ns", "number")
+
+    def __init__(self, loop: OpenLoop, *, seed: int, start_ns: int, part: Part = WHOLE) -> None:
+        self._rate: Rate = rate_of(loop)
+        # Another stream than the one that draws the requests, or a busy moment would choose its own words.
+        self._random = random.Random(f"arrivals {seed}").random if loop.spacing is Spacing.POISSON else None
+        self._start_ns = start_ns
+        self._of = part.of
+        self.number = 0
+        self._position = 0.0 if self._random is None else self._gap()
+        self._go_on(part.index)
+
+    def advance(self) -> None:
+        """The next one has been taken."""
+        self._go_on(self._of)
+
+    def change_rate(self, rate_per_s: float, at_ns: int) -> None:
+        """Goes on at this constant rate from `at_ns`, before which every arrival must have been taken: no burst and no
+        gap, because the part of the way to the next arrival that has passed already counts."""
+        at_s = (at_ns - self._start_ns) / NS_PER_S
+        self._rate = Constant(rate_per_s, at_s, self._rate.reached(at_s))
+        self.due_ns = self._due_ns(self._position)
+
+    def count_before(self, end_ns: int) -> int:
+        """Takes all that are due before `end_ns` and gives their number.
+
+        Exact for even spacing. Of independent users the first millions are counted, the rest is their mean, and the
+        schedule cannot go on."""
+        count = 0
+        if self._random is None:
+            count = self._count_even(end_ns)
+            self._go_on(count * self._of)
+            return count
+        while self.due_ns is not None and self.due_ns < end_ns:
+            if count == COUNTED_MAX:
+                rest = self._rate.reached((end_ns - self._start_ns) / NS_PER_S) - self._position
+                return count + round(rest / self._of)
+            self.advance()
+            count += 1
+        return count
+
+    def _go_on(self, count: int) -> None:
+        """Passes so many arrivals of the whole."""
+        self.number += count
+        if self._random is None:
+            self._position = float(self.number)
+        else:
+            for _ in range(count):
+                self._position += self._gap()
+        self.due_ns = self._due_ns(self._position)
+
+    def _gap(self) -> float:
+        assert self._random is not None
+        return -math.log(1.0 - self._random())
+
+    def _due_ns(self, position: float) -> int | None:
+        at_s = self._rate.when(position)
+        return None if at_s is None else self._start_ns + round(at_s * NS_PER_S)
+
+    def _count_even(self, end_ns: int) -> int:
+        def due(offset: int) -> bool:
+            due_ns = self._due_ns(float(self.number + offset * self._of))
+            return due_ns is not None and due_ns < end_ns
+
+        if not due(0):
+            return 0
+        beyond = 1
+        while due(beyond):
+            beyond *= 2
+        known = beyond // 2
+        while beyond - known > 1:
+            middle = (known + beyond) // 2
+            known, beyond = (middle, beyond) if due(middle) else (known, middle)
+        return beyond

@@ -1,0 +1,242 @@
+"""Counting a stretch of the schedule, so that counts of several processes add up to what one would have counted.
+
+A tally is one second, or less where a mark cuts it. A request keeps the tally in which it was due and is counted there
+when it ends, however late; so what happened before, during and after an event stays apart. Every request ends in
+exactly one cell, by its ending: target, status and fault; all distributions that a report shows are sums of cells.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from client.load.histogram import Histogram
+from client.load.schedule import NS_PER_S
+from server.api.timing import Attempt
+
+INSTANCES_MAX = 1000
+"""Beyond so many names in one tally the header is noise, and further ones are not kept."""
+GOOD = ""
+"""The fault of a good answer."""
+
+Ending = tuple[int, int, str]
+"""The target's number, the status (0: no answer came) and the fault (empty: none)."""
+
+
+class Cell:
+    """The times of requests that ended one way. `service` None: the same as `response`, as in a closed loop."""
+
+    __slots__ = ("response", "service")
+
+    def __init__(self, *, same: bool) -> None:
+        self.response = Histogram()
+        self.service: Histogram | None = None if same else Histogram()
+
+    def add(self, other: Cell) -> None:
+        """Merges the same ending of another stretch or process."""
+        if self.service is not None or other.service is not None:
+            mine = self.service or self.response.copy()
+            mine.add(other.service or other.response)
+            self.service = mine
+        self.response.add(other.response)
+
+
+class InstanceTally:
+    """One instance's attempts."""
+
+    __slots__ = ("answered", "errors", "host", "late", "latency", "lost", "shard", "type")
+
+    def __init__(self, kind: str, host: str, shard: int) -> None:
+        self.type = kind
+        self.host = host
+        self.shard = shard
+        self.answered = self.lost = self.late = self.errors = 0
+        self.latency = Histogram()
+
+    def count(self, attempt: Attempt) -> None:
+        """Counts one attempt by its outcome."""
+        outcome = attempt.outcome
+        if outcome == "won":
+            self.answered += 1
+        elif outcome == "lost":
+            self.lost += 1
+            if attempt.hedge:
+                # A hedge that came second was cut short by the first one's speed: it says nothing of this instance.
+                return
+        elif outcome == "error":
+            self.errors += 1
+            return
+        else:
+            self.late += 1
+        self.latency.record(int(attempt.dur_ms * 1000))
+
+    def add(self, other: InstanceTally) -> None:
+        """Merges another stretch of the same instance."""
+        self.answered += other.answered
+        self.lost += other.lost
+        self.late += other.late
+        self.errors += other.errors
+        self.latency.add(other.latency)
+
+
+class Tally:
+    """All that is counted of one stretch, which begins and ends at these nanoseconds."""
+
+    __slots__ = (
+        "cells", "connection_lag", "end_ns", "generator_lag", "hedged", "hedges_won", "instances", "offered", "pending",
+        "received_bytes", "start_ns", "started",
+    )  # fmt: skip
+
+    def __init__(self, start_ns: int, end_ns: int) -> None:
+        self.start_ns = start_ns
+        self.end_ns = end_ns
+        self.pending = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.offered = self.started = self.hedged = self.hedges_won = self.received_bytes = 0
+        self.cells: dict[Ending, Cell] = {}
+        self.generator_lag = Histogram()
+        self.connection_lag = Histogram()
+        self.instances: dict[str, InstanceTally] = {}
+
+    def arrived(self) -> None:
+        """A request of this stretch was taken up."""
+        self.offered += 1
+        self.pending += 1
+
+    def sent(self, generator_us: int, connection_us: int) -> None:
+        """It was sent, so late by our own fault and so late for want of a connection."""
+        self.started += 1
+        self.generator_lag.record(generator_us)
+        self.connection_lag.record(connection_us)
+
+    def ended(self, ending: Ending, response_us: int, service_us: int | None) -> None:
+        """It ended so; `service_us` None in a closed loop, where both times are one."""
+        self.pending -= 1
+        cell = self.cells.get(ending)
+        if cell is None:
+            cell = self.cells[ending] = Cell(same=service_us is None)
+        cell.response.record(response_us)
+        if service_us is not None and cell.service is not None:
+            cell.service.record(service_us)
+
+    def attempted(self, attempts: Iterable[Attempt]) -> None:
+        """An answer told of these attempts."""
+        for attempt in attempts:
+            instance = self.instances.get(attempt.instance_id)
+            if instance is None:
+                if len(self.instances) >= INSTANCES_MAX:
+                    continue
+                instance = InstanceTally(attempt.type, attempt.host, attempt.shard)
+                self.instances[attempt.instance_id] = instance
+            instance.count(attempt)
+
+    def add(self, other: Tally) -> None:
+        """Merges the counts of another stretch or process into this one, exactly."""
+        self.offered += other.offered
+        self.started += other.started
+        self.pending += other.pending
+        self.hedged += other.hedged
+        self.hedges_won += other.hedges_won
+        self.received_bytes += other.received_bytes
+        self.generator_lag.add(other.generator_lag)
+        self.connection_lag.add(other.connection_lag)
+        for ending, cell in other.cells.items():
+            mine = self.cells.get(ending)
+            if mine is None:
+                mine = self.cells[ending] = Cell(same=cell.service is None)
+            mine.add(cell)
+        for instance_id, instance in other.instances.items():
+            known = self.instances.get(instance_id)
+            if known is None:
+                known = self.instances[instance_id] = InstanceTally(instance.type, instance.host, instance.shard)
+            known.add(instance)
+
+    def take(self, origin_ns: int) -> dict[str, Any] | None:
+        """What was counted since this was called before, for `from_json` elsewhere; None if nothing was."""
+        if not (self.offered or self.started or self.cells or self.instances or self.hedged or self.hedges_won):
+            return None
+        data = self.to_json(origin_ns)
+        self._clear()
+        return data
+
+    def to_json(self, origin_ns: int = 0) -> dict[str, Any]:
+        """The tally as plain data, its times counted from `origin_ns`."""
+        return {
+            "from": self.start_ns - origin_ns,
+            "to": self.end_ns - origin_ns,
+            "counts": [self.offered, self.started, self.hedged, self.hedges_won, self.received_bytes],
+            "lag": [self.generator_lag.to_json(), self.connection_lag.to_json()],
+            "cells": [
+                [*ending, cell.response.to_json(), None if cell.service is None else cell.service.to_json()]
+                for ending, cell in self.cells.items()
+            ],
+            "instances": [
+                [name, one.type, one.host, one.shard, one.answered, one.lost, one.late, one.errors,
+                 one.latency.to_json()]
+                for name, one in self.instances.items()
+            ],
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: Any) -> Tally:
+        """The same tally. Raises ValueError for anything that `to_json` did not write."""
+        try:
+            tally = cls(int(data["from"]), int(data["to"]))
+            counts = data["counts"]
+            tally.offered, tally.started, tally.hedged, tally.hedges_won, tally.received_bytes = map(int, counts)
+            tally.generator_lag, tally.connection_lag = map(Histogram.from_json, data["lag"])
+            for target, status, fault, response, service in data["cells"]:
+                cell = tally.cells[int(target), int(status), str(fault)] = Cell(same=service is None)
+                cell.response = Histogram.from_json(response)
+                cell.service = None if service is None else Histogram.from_json(service)
+            for name, kind, host, shard, answered, lost, late, errors, latency in data["instances"]:
+                one = tally.instances[str(name)] = InstanceTally(str(kind), str(host), int(shard))
+                one.answered, one.lost, one.late, one.errors = int(answered), int(lost), int(late), int(errors)
+                one.latency = Histogram.from_json(latency)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no tally: {error!r}") from error
+        return tally
+
+
+class Collector:
+    """One process's tallies, open as long as a request of theirs is under way. In constant memory."""
+
+    def __init__(self, start_ns: int) -> None:
+        self._start_ns = start_ns
+        self._current = Tally(start_ns, start_ns + NS_PER_S)
+        self._open: deque[Tally] = deque([self._current])
+        self._cuts: list[int] = []
+
+    def tally(self, due_ns: int) -> Tally:
+        """The tally for a request due then; due times come in rising order."""
+        if due_ns >= self._current.end_ns:
+            self._begin(due_ns)
+        return self._current
+
+    def cut(self, at_ns: int) -> None:
+        """Begins a new stretch there, so that windows that begin or end there are exact to the request.
+
+        What was due then and has been taken up already stays in the stretch before."""
+        self._cuts.append(at_ns)
+        self._cuts.sort()
+        if self._current.start_ns < at_ns < self._current.end_ns:
+            self._current.end_ns = at_ns
+
+    def take(self) -> Iterator[dict[str, Any]]:
+        """What was counted since this was called before, stretch by stretch, times counted from the start; requests may
+        end between one and the next."""
+        for tally in tuple(self._open):
+            data = tally.take(self._start_ns)
+            if data is not None:
+                yield data
+        self._open = deque(tally for tally in self._open if tally.pending or tally is self._current)
+
+    def _begin(self, due_ns: int) -> None:
+        second_ns = due_ns - (due_ns - self._start_ns) % NS_PER_S
+        start_ns = max([second_ns, *(at_ns for at_ns in self._cuts if at_ns <= due_ns)])
+        self._cuts = [at_ns for at_ns in self._cuts if at_ns > due_ns]
+        self._current = Tally(start_ns, min([second_ns + NS_PER_S, *self._cuts]))
+        self._open.append(self._current)

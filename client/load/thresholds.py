@@ -1,0 +1,111 @@
+"""What would be good enough: `p99<50ms`, `errors<0.1%`, `search:p95<=20ms`, `rate>=900`. Pure."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client.load.histogram import Histogram
+from client.load.summary import Summary
+from vmhost.base.errors import InvalidInput
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_TEXT = re.compile(
+    r"(?:(?P<target>[^:<>=\s]+):)?(?P<metric>(?:service\.)?(?:p\d+(?:\.\d+)?|max|mean)|errors|rate)\s*"
+    r"(?P<compare><=|>=|<|>)\s*(?P<bound>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|%|/s)?"
+)
+_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, None: 1.0}
+NO_ERRORS = "errors<=0%"
+"""Holds where nobody says anything of errors: a generator that shrugs at failures hides them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """One promise. Latencies are in milliseconds, errors a share of 0 to 1, rate good answers a second."""
+
+    text: str
+    target: str
+    metric: str
+    compare: str
+    bound: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Whether a threshold held; `held` None where too few samples were there to say. `measured` is in its words."""
+
+    text: str
+    held: bool | None
+    measured: str
+
+
+def parse_threshold(text: str) -> Threshold:
+    """The threshold. Raises InvalidInput."""
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(
+            f"threshold {text!r} is not understood; expected such as p99<50ms, errors<0.1%, rate>=900, search:p95<20ms"
+        )
+    metric, unit, bound = match["metric"], match["unit"], float(match["bound"])
+    fits = {"errors": ("%", None), "rate": ("/s", None)}.get(metric, ("us", "ms", "s", None))
+    if unit not in fits:
+        units = " or ".join(each for each in fits if each)
+        raise InvalidInput(f"threshold {text!r} has unit {unit!r}; expected {units} for {metric}")
+    if metric == "errors":
+        bound = bound / 100 if unit == "%" else bound
+    elif metric != "rate":
+        bound *= _MS[unit]
+    return Threshold(
+        text=text.strip(), target=match["target"] or "", metric=metric, compare=match["compare"], bound=bound
+    )
+
+
+def with_default(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The thresholds, and that nothing fails, unless one of them says what may fail."""
+    if any(parse_threshold(text).metric == "errors" for text in texts):
+        return texts
+    return (*texts, NO_ERRORS)
+
+
+def judge(threshold: Threshold, total: Summary) -> Held:
+    """Whether the threshold held in what was measured."""
+    value, measured = _measure(threshold, total)
+    held = None if value is None else _COMPARE[threshold.compare](value, threshold.bound)
+    return Held(text=threshold.text, held=held, measured=measured)
+
+
+def _measure(threshold: Threshold, total: Summary) -> tuple[float | None, str]:
+    part = next((each for each in total.targets if each.name == threshold.target), None) if threshold.target else total
+    if part is None:
+        return None, f"nothing was asked of {threshold.target}"
+    if threshold.metric == "errors":
+        ended = part.ok + part.failed
+        if not ended:
+            return None, "no request ended"
+        return part.failed / ended, f"{part.failed} of {ended} failed ({100 * part.failed / ended:.3g} %)"
+    if threshold.metric == "rate":
+        rate = part.ok / total.seconds if total.seconds else 0.0
+        return rate, f"{rate:.4g} good answers/s"
+    histogram = part.service_histogram if threshold.metric.startswith("service.") else part.response_histogram
+    return _latency(histogram, threshold.metric.removeprefix("service."))
+
+
+def _latency(histogram: Histogram, metric: str) -> tuple[float | None, str]:
+    if not histogram.total:
+        return None, "no answer came"
+    if metric == "max":
+        value_us: float | None = histogram.max_us
+    elif metric == "mean":
+        value_us = histogram.mean_us()
+    else:
+        value_us = histogram.percentile_us(float(metric[1:]))
+    if value_us is None:
+        return None, f"{histogram.total} samples are too few to tell {metric}"
+    return value_us / 1000, f"{metric} {value_us / 1000:.4g} ms"

@@ -1,0 +1,103 @@
+"""What a run is worth: whether the generator kept its schedule, and whether the service kept its promises. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from client.load.plan.words import Plan
+from client.load.summary import Outcome
+from client.load.thresholds import Held, judge, parse_threshold, with_default
+
+STARTED_SHARE_MIN = 0.99
+LAG_MAX_MS = 10.0
+"""A generator that sends later than this more often than once in a hundred measures itself."""
+BUSY_PERCENT = 90.0
+
+
+class Verdict(StrEnum):
+    """What a run is worth."""
+
+    VALID = "VALID"
+    INVALID = "INVALID"
+    """The generator did not keep the schedule: the figures say nothing about the server."""
+    FAILED = "FAILED"
+    """The figures hold, and the service broke a promise."""
+
+    @property
+    def exit_code(self) -> int:
+        """0, 3, 1."""
+        return {Verdict.VALID: 0, Verdict.INVALID: 3, Verdict.FAILED: 1}[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict, the sentence behind it, and what became of each threshold.
+
+    `generator_bound`: a closed loop's generator had no time left, so a faster one would have got more answers."""
+
+    verdict: Verdict
+    reason: str
+    thresholds: tuple[Held, ...]
+    generator_bound: bool = False
+
+
+def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
+    """The verdict; INVALID beats FAILED."""
+    total = outcome.total
+    thresholds = tuple(judge(parse_threshold(text), total) for text in with_default(plan.thresholds))
+    bound = plan.closed is not None and outcome.cpu_percent >= BUSY_PERCENT
+    doubt = _lost(outcome) or (_generator_fault(plan, outcome) if plan.open is not None else None)
+    if doubt is not None:
+        return Judgement(verdict=Verdict.INVALID, reason=doubt, thresholds=thresholds)
+    if not total.completed and not total.failed:
+        return Judgement(verdict=Verdict.FAILED, reason="no request was due", thresholds=thresholds)
+    broken = [each for each in thresholds if not each.held]
+    if broken:
+        reasons = "; ".join(f"{each.text} does not hold: {each.measured}" for each in broken)
+        return Judgement(verdict=Verdict.FAILED, reason=reasons, thresholds=thresholds, generator_bound=bound)
+    reason = f"{total.ok} of {total.offered} requests answered"
+    if bound:
+        reason += f"; generator-bound: its CPU was at {outcome.cpu_percent:.0f} %, try --processes {_more(outcome)}"
+    return Judgement(verdict=Verdict.VALID, reason=reason, thresholds=thresholds, generator_bound=bound)
+
+
+def _lost(outcome: Outcome) -> str | None:
+    lost = [each.name for each in outcome.processes if each.lost]
+    if not lost:
+        return None
+    return (
+        f"{len(lost)} of {len(outcome.processes)} generator processes were lost ({', '.join(lost[:3])}): run it again"
+    )
+
+
+def _generator_fault(plan: Plan, outcome: Outcome) -> str | None:
+    """Cause, figure and next step where the generator did not keep the schedule, else None."""
+    total = outcome.total
+    cpu = f"generator CPU {outcome.cpu_percent:.0f} %"
+    busy = outcome.cpu_percent >= BUSY_PERCENT
+    if total.offered:
+        ours = total.offered - total.started if busy else outcome.missed
+        if ours > (1 - STARTED_SHARE_MIN) * total.offered:
+            share = 100 * (total.offered - ours) / total.offered
+            return f"the generator started {share:.1f} % of what was due ({cpu}): {_next_step(plan, outcome, busy)}"
+    name, lag_ms = total.lag.generator.tail
+    if lag_ms is not None and lag_ms > LAG_MAX_MS:
+        step = _next_step(plan, outcome, outcome.cpu_percent >= 50)
+        return f"the generator sent late, {name} {lag_ms:.1f} ms where {LAG_MAX_MS:.0f} is allowed ({cpu}): {step}"
+    return None
+
+
+def _next_step(plan: Plan, outcome: Outcome, busy: bool) -> str:
+    if not busy:
+        return "other programs keep it from its time"
+    reached = outcome.total.started / max(outcome.elapsed_s - plan.warm_up_s, 1e-9)
+    return f"try --processes {_more(outcome)} or --rate {_lower(reached)}"
+
+
+def _more(outcome: Outcome) -> int:
+    return 2 * max(1, len(outcome.processes))
+
+
+def _lower(rate_per_s: float) -> str:
+    return f"{max(1.0, rate_per_s * 0.7):.2g}" if rate_per_s < 100 else str(int(rate_per_s * 0.7) // 10 * 10)
