@@ -1,4 +1,7 @@
-"""Search in a warm leaf: one container instance of type t3.micro, the whole corpus, 500 checked queries per second."""
+"""Search in a leaf: one container instance of type t3.micro, the whole corpus, 500 checked queries per second.
+
+Each round has a platform and an instance of its own and asks from its first answer on: nothing was searched before.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,6 @@ from vmhost.api.client import CloudClient
 
 RATE_PER_S = 500.0
 SECONDS = 10.0
-WARM_UP_PER_S = 200.0
-WARM_UP_S = 20.0
-"""A leaf cuts a document into passages when it is first found; this many queries find most of them once."""
 ROUNDS = 3
 _IMAGES = str(Path(server.__file__).parent / "images.toml")
 
@@ -31,10 +31,9 @@ async def run() -> list[Figure]:
     with tempfile.NamedTemporaryFile(suffix=".json") as queries:
         queries.write(await asyncio.to_thread(_queries_in_image))
         queries.flush()
-        rounds = await _measure(queries.name)
-    return [
-        at_most("search in a warm leaf at 500 queries/s: p99", statistics.median(rounds), 5.0, "ms", spread(rounds))
-    ]
+        rounds = [await _round(queries.name) for _ in range(ROUNDS)]
+    name = "search in a leaf at 500 queries/s from its first moment: p99"
+    return [at_most(name, statistics.median(rounds), 5.0, "ms", spread(rounds))]
 
 
 def _queries_in_image() -> bytes:
@@ -44,16 +43,15 @@ def _queries_in_image() -> bytes:
     return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
 
 
-async def _measure(queries: str) -> list[float]:
+async def _round(queries: str) -> float:
+    """The p99 in ms of a new leaf's first seconds."""
     async with platform("container", "--images", _IMAGES) as cloud:
         image = next(each.id for each in await cloud.client.describe_images() if each.name == "glasscloud-search")
         data = json.dumps({"shard": 0, "shards": 1}).encode()
         (instance,) = await cloud.client.run_instances(image_id=image, type_name="t3.micro", user_data=data)
         address = await _address(cloud.client, instance.id)
         await first_answer(address, 8080, path="/healthz")
-        url = f"http://{address}:8080"
-        await _round(url, queries, rate_per_s=WARM_UP_PER_S, seconds=WARM_UP_S)
-        return [await _round(url, queries) for _ in range(ROUNDS)]
+        return await _asked(f"http://{address}:8080", queries)
 
 
 async def _address(client: CloudClient, instance_id: str) -> str:
@@ -65,9 +63,9 @@ async def _address(client: CloudClient, instance_id: str) -> str:
             await asyncio.sleep(0.05)
 
 
-async def _round(url: str, queries: str, *, rate_per_s: float = RATE_PER_S, seconds: float = SECONDS) -> float:
+async def _asked(url: str, queries: str) -> float:
     async with LoadRun() as load:
-        await load.start(constant(url, rate_per_s, corpus=queries, duration_s=seconds))
+        await load.start(constant(url, RATE_PER_S, corpus=queries, duration_s=SECONDS))
         report = await load.finished()
     if report.summary.failed:
         raise RuntimeError(f"{report.summary.failed} of {report.summary.completed} queries failed")

@@ -58,7 +58,7 @@ class Sources:
 def _code_facts() -> list[str]:
     """Other code may make other documents of the same sources."""
     here = Path(__file__).parent
-    code = [*sorted(here.glob("*.py")), here.parent / "leaf" / "index.py"]
+    code = [*sorted(here.glob("*.py")), *(here.parent / "leaf" / name for name in ("index.py", "passages.py"))]
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
 
 

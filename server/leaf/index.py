@@ -10,7 +10,7 @@ import contextlib
 import functools
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +18,18 @@ import tantivy
 from tantivy import Occur
 
 from server.api.results import Document, Hit, url_of
-from server.leaf.passages import Passage, passages_of, snippet
+from server.leaf.passages import Passage, packed, passages_of, snippet, unpacked
 from server.query import Query, Term
 from vmhost.base.errors import Unavailable
 
-VERSION = f"2 {tantivy.__version__}"  # type: ignore[attr-defined]  # the library's stub forgets it
+VERSION = f"3 {tantivy.__version__}"  # type: ignore[attr-defined]  # the library's stub forgets it
 """Changes whenever a shard made before cannot be opened, or would answer differently."""
 
 _TITLE_BOOST = 3.0
 _LESSON_TITLE_SCORE = 12.0
 _WHOLE_TITLE_SCORE = 10.0
 _KEPT_DOCUMENTS = 4096
-"""So many stay ready to be shown: 3 KiB each where documents are short, 40 KiB where all are long."""
+"""So many stay unpacked: 2 KiB each where documents are short, 30 KiB where all are long."""
 _HEAP_BYTES = 20_000_000
 _WORD_BYTES_MAX = 40
 _COMMON = frozenset(
@@ -53,14 +53,11 @@ class _Shown:
     passages: tuple[Passage, ...]
 
 
-def _words() -> tantivy.TextAnalyzer:
-    """Gives a text's words as they stand there."""
-    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).build()
-
-
-def _stems() -> tantivy.TextAnalyzer:
-    """Gives the stem of each of those words."""
-    return _stemming(tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()))
+def cutter() -> Callable[[str], tuple[Passage, ...]]:
+    """Cuts texts into passages at the same words as the index does, the overlong ones included."""
+    words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).build()
+    stems = _stemming(tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()))
+    return lambda body: passages_of(body, words.analyze, stems.analyze)
 
 
 def _analyzer() -> tantivy.TextAnalyzer:
@@ -83,6 +80,7 @@ def _schema() -> tantivy.Schema:
         builder.add_text_field(name, stored=True, tokenizer_name="words")
     builder.add_text_field("lesson", tokenizer_name="words")
     builder.add_text_field("whole", tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("passages", stored=True)
     return builder.build()
 
 
@@ -94,7 +92,6 @@ class Shard:
         self._schema = index.schema
         self._searcher = index.searcher()
         self._words = _analyzer()
-        self._whole_words, self._stems = _words(), _stems()
         self._shown = functools.lru_cache(_KEPT_DOCUMENTS)(self._read)
         self.documents: int = self._searcher.num_docs
 
@@ -116,11 +113,11 @@ class Shard:
     def build(cls, documents: Iterable[Document], folder: Path | None = None) -> Shard:
         """A shard of these documents, kept in the folder (which must exist and be empty) or in memory."""
         index = tantivy.Index(_schema(), path=None if folder is None else str(folder))
-        words = _analyzer()
+        words, cut = _analyzer(), cutter()
         index.register_tokenizer("words", words)
         writer = index.writer(_HEAP_BYTES, 1)
         for document in documents:
-            writer.add_document(_stored(document, words))
+            writer.add_document(_stored(document, words, cut(document.body)))
         writer.commit()
         writer.wait_merging_threads()
         index.reload()
@@ -154,9 +151,8 @@ class Shard:
     def _read(self, segment: int, number: int) -> _Shown:
         """What hits show of the document with that address."""
         stored = self._searcher.doc(tantivy.DocAddress(segment, number))
-        found, title, kind, body = (str(stored.get_first(name)) for name in ("id", "title", "kind", "body"))
-        passages = passages_of(body, self._whole_words.analyze, self._stems.analyze)
-        return _Shown(found, title, url_of(found), kind, passages)
+        found, title, kind = (str(stored.get_first(name)) for name in ("id", "title", "kind"))
+        return _Shown(found, title, url_of(found), kind, unpacked(stored["passages"][0]))
 
     def _matching(self, query: Query) -> tantivy.Query:
         common = [len(group) == 1 and group[0].text.lower() in _COMMON for group in query.wanted]
@@ -212,12 +208,12 @@ def _hit(shown: _Shown, score: float, sought: set[str]) -> Hit:
     )
 
 
-def _stored(document: Document, words: tantivy.TextAnalyzer) -> tantivy.Document:
+def _stored(document: Document, words: tantivy.TextAnalyzer, passages: tuple[Passage, ...]) -> tantivy.Document:
     fields = {"id": document.id, "title": document.title, "kind": document.kind, "body": document.body}
     fields["whole"] = _whole(words, document.title)
     if document.kind == "lesson":
         fields["lesson"] = document.title
-    return tantivy.Document(**fields)
+    return tantivy.Document(**fields, passages=packed(passages))
 
 
 def _whole(words: tantivy.TextAnalyzer, text: str) -> str:

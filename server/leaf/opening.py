@@ -16,8 +16,8 @@ _log = get_logger("leaf")
 def open_shard(path: Path, shard: int, shards: int) -> tuple[Shard, str]:
     """The shard and the digest of the whole index.
 
-    A shard that was not made beforehand, or cannot be opened, is made in memory from the folder's documents: some
-    tenths of a second instead of some milliseconds. Raises Unavailable where there is no index."""
+    A shard that was not made beforehand, or cannot be opened, is made in memory from the folder's documents: for
+    the whole corpus most of a second instead of some milliseconds. Raises Unavailable where there is no index."""
     folder = IndexFolder(path)
     manifest = folder.manifest()
     if shards in manifest.shards and manifest.library == VERSION:

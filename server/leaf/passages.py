@@ -1,15 +1,15 @@
 """A document as results show it: its text in passages, each about as long as a snippet, with their words known.
 
-Making this costs as much as several searches, choosing and marking a passage almost nothing; so it is made once for a
-document and kept. Pure.
+Cutting a text costs as much as several searches, choosing and marking a passage almost nothing; so it is done when the
+index is made, and the index keeps what came of it, packed. Pure.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from server.api.results import SNIPPET_CHARS
 
@@ -24,44 +24,47 @@ _MORE = " …"
 _MORE_BEFORE = "… "
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w")
+# All white space of a text becomes single blanks, so that no text holds these.
+_BETWEEN_WORDS = "\t"
+_BETWEEN_LINES = "\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Some words in a row, and what stands between them."""
+    """Some words in a row, and what stands between them; strings, since thousands are kept and few are looked into."""
 
     text: str
-    stems: tuple[str, ...]
-    """The word forms that are compared with those sought."""
-    bounds: tuple[int, ...]
-    """Where each word begins and ends in `text`, by turns."""
-    before: str
-    after: str
-    """What tells that text is missing there, or the last word's punctuation."""
+    """What stands before the first word, that word, what stands before the next, and so on; a tab after each but the
+    last, which tells that text is missing, or is the last word's punctuation."""
+    stems: str
+    """The form of each word that is compared with those sought; a tab before and after each."""
+    leads: bool
+    """Whether it is its text's beginning."""
 
-    def marked(self, sought: set[str]) -> Pieces:
+    def marked(self, sought: Collection[str]) -> Pieces:
         """The passage, with those of its words marked that are sought."""
-        pieces = [(self.before, False)] if self.before else []
-        bounds, at = self.bounds, 0
-        for number, stem in enumerate(self.stems):
+        found: list[tuple[str, bool]] = [] if self.leads else [(_MORE_BEFORE, False)]
+        parts, at = self.text.split(_BETWEEN_WORDS), 0
+        for number, stem in enumerate(self.stems.split(_BETWEEN_WORDS)[1:-1]):
             if stem in sought:
-                start, end = bounds[2 * number], bounds[2 * number + 1]
-                if start > at:
-                    pieces.append((self.text[at:start], False))
-                pieces.append((self.text[start:end], True))
-                at = end
-        rest = self.text[at:] + self.after
-        return (*pieces, (rest, False)) if rest else tuple(pieces)
+                word = 2 * number + 1
+                if between := "".join(parts[at:word]):
+                    found.append((between, False))
+                found.append((parts[word], True))
+                at = word + 1
+        rest = "".join(parts[at:])
+        return (*found, (rest, False)) if rest else tuple(found)
 
 
-def snippet(passages: tuple[Passage, ...], sought: set[str]) -> Pieces:
-    """The first passage that holds as many of the words sought as any; the beginning says most."""
+def snippet(passages: tuple[Passage, ...], sought: Collection[str]) -> Pieces:
+    """The first passage that holds as many of the words sought, each named once, as any; the beginning says most."""
+    whole = [f"{_BETWEEN_WORDS}{stem}{_BETWEEN_WORDS}" for stem in sought]
     best, most = passages[0], 0
     for passage in passages:
-        held = len(sought.intersection(passage.stems))
+        held = sum([stem in passage.stems for stem in whole])
         if held > most:
             best, most = passage, held
-            if held == len(sought):
+            if held == len(whole):
                 break
     return best.marked(sought)
 
@@ -70,18 +73,31 @@ def passages_of(body: str, words: Words, stems: Words) -> tuple[Passage, ...]:
     """The passages of the body's beginning, at least one. `words` gives parts of its text, `stems` the stem of each."""
     text = _SPACE.sub(" ", body[:_LOOKED_THROUGH_CHARS]).rstrip()
     spans = list(_spans(text, words(text)))
-    known = [sys.intern(stem) for stem in stems(text)]
     if not spans:
-        return (Passage(text[:SNIPPET_CHARS], (), (), "", _MORE if len(text) > SNIPPET_CHARS else ""),)
-    firsts = list(_firsts(spans))
-    ends = [*firsts[1:], len(spans)]
+        return (Passage(text[:SNIPPET_CHARS] + (_MORE if len(text) > SNIPPET_CHARS else ""), "", leads=True),)
+    known = stems(text)
     # What follows the last word belongs to it, unless more words are left out.
     whole = _WORD.search(body, _LOOKED_THROUGH_CHARS) is None
     last = text[spans[-1][1] :][:SNIPPET_CHARS] if whole else _MORE
     return tuple(
-        _passage(text, spans[first:end], tuple(known[first:end]), first == 0, last if end == len(spans) else _MORE)
-        for first, end in zip(firsts, ends, strict=True)
+        Passage(
+            _parted(text, spans[first:end], leads=first == 0, after=last if end == len(spans) else _MORE),
+            _BETWEEN_WORDS.join(["", *known[first:end], ""]),
+            leads=first == 0,
+        )
+        for first, end in pairwise([*_firsts(spans), len(spans)])
     )
+
+
+def packed(passages: tuple[Passage, ...]) -> bytes:
+    """The passages of one text as the index keeps them; `unpacked` gives them back."""
+    return _BETWEEN_LINES.join([line for passage in passages for line in (passage.text, passage.stems)]).encode()
+
+
+def unpacked(data: bytes) -> tuple[Passage, ...]:
+    """The passages that `packed` was given."""
+    lines = data.decode().split(_BETWEEN_LINES)
+    return tuple([Passage(lines[at], lines[at + 1], leads=at == 0) for at in range(0, len(lines), 2)])
 
 
 def _spans(text: str, words: list[str]) -> Iterator[tuple[int, int]]:
@@ -102,8 +118,10 @@ def _firsts(spans: list[tuple[int, int]]) -> Iterator[int]:
             full = (start if number else 0) + SNIPPET_CHARS
 
 
-def _passage(text: str, spans: list[tuple[int, int]], stems: tuple[str, ...], leads: bool, after: str) -> Passage:
-    """The passage of these words; the one that leads takes what stands before its first word along."""
-    begin = 0 if leads else spans[0][0]
-    bounds = tuple(bound - begin for span in spans for bound in span)
-    return Passage(text[begin : spans[-1][1]], stems, bounds, "" if leads else _MORE_BEFORE, after)
+def _parted(text: str, spans: list[tuple[int, int]], *, leads: bool, after: str) -> str:
+    """These words with what stands between them; who leads takes what stands before the first word along."""
+    parts, at = [], 0 if leads else spans[0][0]
+    for start, end in spans:
+        parts += [text[at:start], text[start:end]]
+        at = end
+    return _BETWEEN_WORDS.join([*parts, after])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from server.api.queries import draw, load
 from server.corpus.build import Sources, build
 from server.corpus.folder import FILE_BYTES_MAX
 from server.corpus.store import IndexFolder
+from server.leaf.index import Shard
 from server.leaf.opening import open_shard
 from server.query import parse
 from vmhost.base.errors import InvalidInput, Unavailable
@@ -133,6 +136,19 @@ def test_a_damaged_shard_is_made_in_memory(texts: Path, tmp_path: Path) -> None:
     before = total(folder, "server", 2)
     (folder.shard_path(0, 2) / "meta.json").write_text("{")
     assert total(folder, "server", 2) == before
+
+
+def test_a_shard_of_an_older_format_is_not_opened_and_the_index_made_again(texts: Path, tmp_path: Path) -> None:
+    folder = made(texts, tmp_path / "out", 1)
+    current, before = folder.manifest(), total(folder, "server", 1)
+    shutil.rmtree(folder.shard_path(0, 1))
+    folder.shard_path(0, 1).mkdir()
+    Shard.build([], folder.shard_path(0, 1))
+    assert total(folder, "server", 1) == 0 < before
+    folder.write_manifest(replace(current, library="2 0.1", source="older"))
+    assert total(folder, "server", 1) == before
+    assert made(texts, folder.path, 1).manifest() == current
+    assert total(folder, "server", 1) == before
 
 
 def test_a_folder_without_index_is_refused_with_the_remedy(tmp_path: Path) -> None:

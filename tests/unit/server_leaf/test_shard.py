@@ -11,7 +11,8 @@ import pytest
 from server.api.results import Document, Hit, shard_of
 from server.corpus.folder import lesson_documents
 from server.corpus.stdlib import source_files, stdlib_documents
-from server.leaf.index import Shard
+from server.leaf.index import Shard, cutter
+from server.leaf.passages import snippet as snippet_of
 from server.query import parse
 
 LESSONS = {
@@ -132,6 +133,20 @@ def test_a_snippet_from_within_says_that_text_is_missing() -> None:
 def test_a_snippet_of_a_hit_by_title_is_the_beginning() -> None:
     assert snippet("word " * 100, "needle", title="Needle").startswith("word word")
     assert snippet("", "needle", title="Needle") == ""
+
+
+def test_an_opened_shard_shows_its_documents_as_if_they_were_cut_now(documents: list[Document], tmp_path: Path) -> None:
+    Shard.build(documents, tmp_path)
+    opened, cut, bodies = Shard.open(tmp_path), cutter(), {document.id: document.body for document in documents}
+    shown = set()
+    for text in ("server", "return", "value", "raise", "event loop", "self", "list", "string object", "hypervisor"):
+        sought = set(cut(text)[0].stems.split())
+        total = opened.count(parse(text))
+        for offset in range(0, total, 100):
+            for hit in opened.search(parse(text), 100, offset)[1]:
+                assert hit.snippet == snippet_of(cut(bodies[hit.id]), sought)
+                shown.add(hit.id)
+    assert len(shown) > 300
 
 
 def test_a_document_is_found_by_its_whole_id_only(shards: list[Shard], documents: list[Document]) -> None:
