@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -34,6 +33,7 @@ from client.load.requests import Requests, prepare_queries, prepare_single
 from client.load.summary import Snapshot, latency_of
 from client.load.wire import from_json, to_json
 from server.api.queries import load as load_queries
+from vmhost.base import collector
 from vmhost.base.errors import CloudError, InvalidInput
 
 SNAPSHOT_EVERY_S = 0.5
@@ -103,8 +103,7 @@ async def _prepare(line: bytes) -> Engine:
         prepare_single(plan) if plan.queries is None else prepare_queries(plan, load_queries(Path(plan.queries)))
     )
     endpoint = await reach(parse_target(plan.url), plan.timeout_s)
-    gc.collect()
-    gc.freeze()
+    collector.set_aside()
     start_ns = time.monotonic_ns() + HEAD_START_NS
     return Engine(
         plan,
