@@ -193,7 +193,7 @@ class ContainerDriver:
 
     async def resize(self, instance_id: str, limits: Limits) -> None:
         container = await self._known(instance_id)
-        await self._site.engine.update(container.id, settings.resources(limits, self._site.info.cgroup_version))
+        await self._site.engine.update(container.id, settings.resources(limits, self._site.info.conversion))
         await self._boots.change_rate(container, limits.network_mbps)
 
     async def stats(self, instance_id: str) -> GuestStats | None:

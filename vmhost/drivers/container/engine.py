@@ -94,7 +94,9 @@ class Engine:
             raise DeadlineExceeded(f"{subject}: the engine did not answer within {deadline_s:.0f} s") from error
 
     async def info(self) -> EngineInfo:
-        return read_info(await self._call("the engine", self._client.info))
+        info = await self._call("the engine", self._client.info)
+        version = await self._call("the engine", self._client.version)
+        return read_info(info, version.get("Components") or ())
 
     async def has_image(self, reference: str) -> bool:
         """Whether the image is there already, without asking any registry."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from vmhost.base.units import mib
 from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE
+from vmhost.drivers.container.shares import Conversion, conversion_of
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatus
 
 _NEVER = "0001-"
@@ -31,6 +32,8 @@ class EngineInfo:
     rootless: bool = False
     """Whether the engine itself has no root: its networks are then in a namespace of its own."""
 
+    conversion: Conversion = Conversion.NONE
+    """What its runtime makes of CPU shares."""
     lacks: frozenset[str] = frozenset()
     """Which of cpu, memory, swap and pids its kernel cannot limit."""
 
@@ -83,7 +86,9 @@ class Network:
     subnets: tuple[IPv4Network, ...]
 
 
-def read_info(info: Mapping[str, Any]) -> EngineInfo:
+def read_info(info: Mapping[str, Any], components: Iterable[Mapping[str, Any]] = ()) -> EngineInfo:
+    """The machine from what the engine's info call says, and the components from its version call."""
+    version = int(info.get("CgroupVersion") or 1)
     backing = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2).get("Backing Filesystem", "")
     storage = str(info.get("Driver", "unknown"))
     machine = str(info.get("Architecture", ""))
@@ -91,11 +96,12 @@ def read_info(info: Mapping[str, Any]) -> EngineInfo:
         cpus=int(info["NCPU"]),
         memory_mib=int(mib(int(info["MemTotal"]))),
         architecture={"aarch64": "arm64", "amd64": "x86_64"}.get(machine, machine),
-        cgroup_version=int(info.get("CgroupVersion") or 1),
+        cgroup_version=version,
         cgroup_driver=str(info.get("CgroupDriver", "")),
         storage=f"{storage} on {backing}" if backing else storage,
         operating_system=str(info.get("OperatingSystem", "")),
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+        conversion=conversion_of(version, components),
         lacks=frozenset(name for name, word in _LIMITS.items() if info.get(word) is False),
     )
 

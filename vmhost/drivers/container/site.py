@@ -140,7 +140,7 @@ async def _furnished(
         setting=settings.Setting(
             cloud=context.cloud,
             network=network.name,
-            cgroup_version=info.cgroup_version,
+            conversion=info.conversion,
             disk_limited=disk_limited,
         ),
         capabilities=walls.capabilities(
