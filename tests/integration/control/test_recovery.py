@@ -161,6 +161,24 @@ async def test_a_crash_between_record_and_machine_loses_neither(world: World) ->
         await until(in_state(cloud, one.id, InstanceState.RUNNING))
 
 
+async def test_a_reboot_cut_off_by_a_crash_is_finished_by_the_next_control_plane(world: World) -> None:
+    async with world.up(remove=False) as cloud:
+        one = await launch(cloud)
+    world.settings = FakeSettings(boot_s=10)
+    cloud = world.cloud()
+    await cloud.open()
+    await cloud.reboot([one.id])
+    await until(lambda: world.machines.starts == 2)
+    await crash(cloud)
+    assert world.running() == set()
+    world.settings = FakeSettings()
+    async with world.up() as cloud:
+        await until(lambda: world.running() == {one.id})
+        await until(lambda: not cloud.instance(one.id).rebooting)
+        assert cloud.instance(one.id).state is InstanceState.RUNNING
+        assert world.machines.guests[one.id].boots == 2
+
+
 async def test_an_engine_that_is_down_at_the_start_is_told_in_words_and_what_is_recorded_goes_later(
     world: World,
 ) -> None:
