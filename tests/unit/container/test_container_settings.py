@@ -87,6 +87,7 @@ def test_rules_replace_earlier_ones_and_end_in_a_refusal() -> None:
     rules = ruleset(guest)
     assert rules.index("delete table") < rules.index("chain input")
     assert rules.index("ip daddr 10.9.0.1 reject") < rules.index("ip daddr 10.9.0.0/24 accept")
+    assert rules.index("ip daddr 127.0.0.11 reject") < rules.index("    oif lo accept")
     assert rules.count("policy drop") == 3
     assert "4000 kbytes/second" in rules
 
