@@ -110,6 +110,7 @@ class Cloud:
             wall=self._driver.capabilities().of("host"),
         )
         self._build(site)
+        await self._refit()
         await self._crew.open()
         await self._machines.open()
         self._fleets.open()
@@ -325,6 +326,23 @@ class Cloud:
                 kind, wish = self._site.kind(instance.type_name), Wish(host_id=instance.host_id)
                 host = place(kind, tuple(rooms.values()), wish=wish, overcommit=self.overcommit)
                 rooms[host.id] = rooms[host.id].with_one(kind)
+
+    async def _refit(self) -> None:
+        """Gives guests of an earlier run the limits that they have now, for the hosts may have another size."""
+        async with within(self._pace.measure_s, "listing all guests"):
+            guests = await self._driver.list_guests()
+        async with asyncio.TaskGroup() as group:
+            for guest in guests:
+                instance = self._records.instances.get(guest.instance_id)
+                if instance is not None and (limits := self._site.limits(instance)) is not None:
+                    group.create_task(self._resize(instance.id, limits))
+
+    async def _resize(self, instance_id: str, limits: Limits) -> None:
+        try:
+            async with within(self._pace.measure_s, f"resizing {instance_id}"):
+                await self._driver.resize(instance_id, limits)
+        except CloudError as error:
+            _log.warning("guest_not_resized", id=instance_id, error=error.message)
 
     def _on_change(self, new: Instance, old: Instance | None) -> None:
         self.hub.publish("instance", instance_view(new, self._site.limits(new)).to_json())

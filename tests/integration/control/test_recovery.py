@@ -32,6 +32,25 @@ async def test_what_ran_is_adopted_and_keeps_running(world: World) -> None:
         assert world.machines.guests[one.id].boots == boots
 
 
+@pytest.mark.parametrize("cores", [4.5, 1.5])
+async def test_what_is_adopted_has_the_limits_that_are_told_of_it_on_a_host_of_another_size(
+    world: World, cores: float
+) -> None:
+    world.settings = FakeSettings(cpu_cores=2.5)
+    async with world.up(remove=False) as cloud:
+        one = await launch(cloud)
+        await cloud.stop([one.id])
+        await until(in_state(cloud, one.id, InstanceState.STOPPED))
+        two = await launch(cloud)
+        before = cloud.limits(one)
+        assert world.machines.guests[one.id].spec.limits == before
+    world.settings = FakeSettings(cpu_cores=cores)
+    async with world.up() as cloud:
+        for each in (one, two):
+            assert cloud.limits(each) != before
+            assert world.machines.guests[each.id].spec.limits == cloud.limits(each)
+
+
 async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_fleet(world: World) -> None:
     async with world.up(remove=False) as cloud:
         fleet = await make_fleet(cloud, 2)

@@ -13,6 +13,7 @@ from vmhost.drivers.container.shares import Conversion, conversion_of
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatus
 
 _NEVER = "0001-"
+_USUAL_PERIOD_US = 100_000
 _LIMITS = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit"}
 """By the limit's name here, the engine's word on whether its kernel can hold it; it only warns where it cannot."""
 
@@ -59,6 +60,8 @@ class Container:
     exit_code: int
     oom: bool
     error: str
+    cpu_quota_cores: float
+    """Its CPU ceiling; 0 for none."""
     addresses: Mapping[str, str]
     """By the name of each network that it belongs to, running or not; "" while it has no address there."""
 
@@ -121,8 +124,13 @@ def read_container(found: Mapping[str, Any]) -> Container:
         exit_code=int(state.get("ExitCode") or 0),
         oom=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
+        cpu_quota_cores=_quota_cores(found.get("HostConfig") or {}),
         addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},
     )
+
+
+def _quota_cores(config: Mapping[str, Any]) -> float:
+    return max(0, int(config.get("CpuQuota") or 0)) / int(config.get("CpuPeriod") or _USUAL_PERIOD_US)
 
 
 def read_network(found: Mapping[str, Any]) -> Network:

@@ -96,12 +96,16 @@ def resources(limits: Limits, conversion: Conversion) -> dict[str, Any]:
     The ceiling is a quota: the engine refuses a plain number of CPUs above those that it has."""
     return {
         "CpuShares": cpu_shares(limits.cpu_weight, conversion),
-        "CpuPeriod": CPU_PERIOD_US,
-        "CpuQuota": max(_QUOTA_US_MIN, round(limits.cpu_quota_cores * CPU_PERIOD_US)),
+        **ceiling(limits.cpu_quota_cores),
         "Memory": limits.memory_mib * MIB,
         "MemorySwap": limits.memory_mib * MIB,
         "PidsLimit": limits.pids,
     }
+
+
+def ceiling(cores: float) -> dict[str, int]:
+    """A CPU ceiling alone."""
+    return {"CpuPeriod": CPU_PERIOD_US, "CpuQuota": max(_QUOTA_US_MIN, round(cores * CPU_PERIOD_US))}
 
 
 def rate_of(found: Mapping[str, str]) -> int:

@@ -35,11 +35,20 @@ class Site:
     namespaces: Namespaces
     hosts: HostGroups
     setting: settings.Setting
-    capabilities: Capabilities
 
     @property
     def cloud(self) -> str:
         return self.setting.cloud
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Which walls hold; the hosts' as they were last prepared."""
+        return walls.capabilities(
+            self.info,
+            disk_limited=self.setting.disk_limited,
+            laid=self.namespaces.how,
+            host_why_not=self.hosts.why_not,
+        )
 
     async def guest(self, instance_id: str) -> Container | None:
         """The guest's container; None when there is none or when one of that name is not this cloud's."""
@@ -142,9 +151,6 @@ async def _furnished(
             network=network.name,
             conversion=info.conversion,
             disk_limited=disk_limited,
-        ),
-        capabilities=walls.capabilities(
-            info, disk_limited=disk_limited, laid=namespaces.how, host_why_not=hosts.why_not
         ),
     )
 
