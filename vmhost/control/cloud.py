@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ from vmhost.store.store import Store
 
 MAX_OVERCOMMIT = 100.0
 _HUB_CAPACITY = 4096
+_TASKS_SHARE = 0.25
+"""Of the time for closing, what the tasks may take."""
 _log = get_logger("cloud")
 
 
@@ -58,6 +61,15 @@ class CloudSettings:
             raise InvalidInput(
                 f"an overcommit of {self.overcommit:g} is not possible; expected above 0, at most {MAX_OVERCOMMIT:g}"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a cloud could not wholly remove of itself."""
+
+    instances: tuple[str, ...]
+    """Those that were to go; some of them may be gone."""
+    why: str
 
 
 class Cloud:
@@ -162,28 +174,33 @@ class Cloud:
             clock=self._clock,
         )
 
-    async def close(self, *, remove: bool) -> None:
+    async def close(self, *, remove: bool) -> Left | None:
         """Ends every task. With `remove` nothing is left of the cloud, in the driver and in the store, within 5 s;
-        what could not be removed in that time stays recorded, and the next `open` removes it."""
-        await self._crew.close()
+        what could not be removed in that time is told, stays recorded, and the next `open` removes it."""
+        until = asyncio.get_running_loop().time() + self._pace.close_s
+        # A task that waits for a driver which hangs is ended with the driver.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.close_s * _TASKS_SHARE):
+                await self._crew.close()
         self.hub.close()
-        if remove:
-            self._doom_all()
+        doomed = self._doom_all() if remove else ()
         try:
-            async with asyncio.timeout(self._pace.close_s):
+            async with asyncio.timeout_at(until):
                 await self._driver.close(remove=remove)
             if remove:
                 self._store.clear()
         except (CloudError, TimeoutError) as error:
-            _log.warning("cloud_not_wholly_removed", error=str(error) or "out of time")
+            return Left(instances=doomed, why=str(error) or f"the {self._driver.name} driver did not end in time")
+        return None
 
-    def _doom_all(self) -> None:
-        """Records that everything goes, so that a crash from here on ends in the same."""
+    def _doom_all(self) -> tuple[str, ...]:
+        """Records that everything goes, so that a crash from here on ends in the same; tells which instances do."""
         self._records.forget([*self._records.fleets.values(), *self._records.templates.values()])
         doomed = [one.id for one in self._records.instances.values() if one.state is not InstanceState.TERMINATED]
         self._records.change_all(
             {key: {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED} for key in doomed}
         )
+        return tuple(doomed)
 
     # Reads
 

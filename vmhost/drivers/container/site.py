@@ -23,6 +23,7 @@ from vmhost.model.guest import Capabilities
 
 DEFAULT_IMAGE = "glasscloud:latest"
 IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
+_HANG_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,10 @@ class Site:
                 await remove_all(self.engine, self.network)
                 await self.hosts.remove()
         finally:
-            await self.namespaces.close()
+            # Whoever waits has waited long already when the engine does not answer.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_HANG_UP_S):
+                    await self.namespaces.close()
             await self.engine.close()
 
 
@@ -117,7 +121,7 @@ async def open_site(context: DriverContext, environment: Mapping[str, str], *, h
     try:
         return await _furnished(engine, context, environment, helper=helper)
     except BaseException:
-        await engine.settle()
+        await engine.settle(_HANG_UP_S)
         await engine.close()
         raise
 
