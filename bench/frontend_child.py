@@ -8,11 +8,11 @@ import sys
 import time
 
 from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Settings
-from server.frontend.collector import relax_collector
 from server.frontend.fanout import Fanout
 from server.frontend.observe import Observer
 from server.frontend.replicas import Machine
 from server.pages import SearchPages
+from vmhost.base import collector
 from vmhost.base.clock import SystemClock
 from vmhost.base.web import listen, run, serve
 
@@ -44,7 +44,7 @@ async def main() -> None:
             starting=tuple,
         )
         tasks.create_task(observer.tell_each_second())
-        relax_collector()
+        collector.relax()
         async with serve(front_end.handle, listen("127.0.0.1", port), line_bytes_max=LINE_BYTES_MAX):
             await asyncio.get_running_loop().create_future()
 

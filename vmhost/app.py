@@ -23,6 +23,7 @@ from vmhost.control.cloud import Cloud
 from vmhost.control.sizing import REGION
 from vmhost.control.within import within
 from vmhost.drivers.base import Driver, DriverContext
+from vmhost.drivers.container.labels import removal
 from vmhost.drivers.registry import make_driver
 from vmhost.ec2.actions.base import ACCOUNT
 from vmhost.ec2.app import make_app
@@ -87,7 +88,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         driver = make_driver(choice.driver, _context(settings, metadata))
         store = stack.enter_context(Store(settings.state / STORE))
         cloud = Cloud(driver=driver, store=store, types=load_types().types, images=images, settings=settings.cloud)
-        stack.push_async_callback(_close, cloud, driver, keep=settings.keep)
+        stack.push_async_callback(_close, cloud, driver, settings)
         await cloud.open()
         access = _access(settings.state / ACCESS, url_of(sock))
         auth = Auth(
@@ -176,10 +177,21 @@ def _reachable(url: str) -> str:
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-async def _close(cloud: Cloud, driver: Driver, *, keep: bool) -> None:
-    if keep and (wall := _listed(driver, "keep")) is not None and not wall.enforced:
+async def _close(cloud: Cloud, driver: Driver, settings: Settings) -> None:
+    if settings.keep and (wall := _listed(driver, "keep")) is not None and not wall.enforced:
         _log.warning("instances_not_kept", why=wall.why)
-    await cloud.close(remove=not keep)
+    left = await cloud.close(remove=not settings.keep)
+    if left is not None:
+        _log.warning(
+            "cloud_not_wholly_removed", why=left.why, instances=list(left.instances), mend=_mend(driver.name, settings)
+        )
+
+
+def _mend(driver: str, settings: Settings) -> str:
+    """The command that removes what a platform left behind."""
+    if driver == CONTAINER:
+        return removal(settings.cloud.name)
+    return f"python -m vmhost --sweep --driver {driver} --cloud {settings.cloud.name} --state {settings.state}"
 
 
 def _listed(driver: Driver, name: str) -> Capability | None:

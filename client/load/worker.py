@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -31,6 +30,7 @@ from client.load.plan.words import Plan
 from client.load.schedule import NS_PER_S, Part
 from client.load.tally import Collector
 from client.load.wire import from_json, to_json
+from vmhost.base import collector
 from vmhost.base.errors import CloudError, InvalidInput
 
 TICK_EVERY_S = 0.5
@@ -76,8 +76,7 @@ async def serve(reader: asyncio.StreamReader, outbox: Outbox) -> int:
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
         await outbox.close()
         return 1
-    gc.collect()
-    gc.freeze()
+    collector.set_aside()
     outbox.send({"ready": os.getpid()})
     start_ns = await _until_go(reader, outbox)
     if start_ns is None:
@@ -122,11 +121,11 @@ class Run:
     """An engine, and the conversation about it."""
 
     def __init__(self, ready: Ready, start_ns: int, outbox: Outbox) -> None:
-        self._collector = Collector(start_ns)
+        self._counted = Collector(start_ns)
         if ready.plan.warm_up_s:
-            self._collector.cut(start_ns + round(ready.plan.warm_up_s * NS_PER_S))
+            self._counted.cut(start_ns + round(ready.plan.warm_up_s * NS_PER_S))
         self._outbox = outbox
-        self.engine: Engine = ready.engine(self._collector, start_ns)
+        self.engine: Engine = ready.engine(self._counted, start_ns)
 
     async def follow(self, reader: asyncio.StreamReader, abandon: Callable[[], Any]) -> None:
         """Does what it is told until the asker goes away."""
@@ -142,7 +141,7 @@ class Run:
             case {"rate": float() | int() as rate, "at": int() as at_ns}:
                 self.engine.change_rate(check_rate(float(rate)), at_ns)
             case {"cut": int() as at_ns}:
-                self._collector.cut(at_ns)
+                self._counted.cut(at_ns)
             case {"flush": int() as number}:
                 self.engine.settle()
                 self.flush()
@@ -154,7 +153,7 @@ class Run:
 
     def flush(self) -> None:
         """Sends everything that was counted."""
-        for tally in self._collector.take():
+        for tally in self._counted.take():
             self._outbox.send({"tally": tally})
 
     async def tell(self) -> None:
@@ -163,7 +162,7 @@ class Run:
         while True:
             await asyncio.sleep(TICK_EVERY_S)
             self.engine.settle()
-            for tally in self._collector.take():
+            for tally in self._counted.take():
                 self._outbox.send({"tally": tally})
                 await asyncio.sleep(0)
             now_cpu_s, now_ns = time.process_time(), time.monotonic_ns()

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Pages, Settings
-from server.frontend.collector import relax_collector
 from server.frontend.deploy import Deployment, ensure
 from server.frontend.discovery import Discovery
 from server.frontend.fanout import Fanout
 from server.frontend.observe import Observer
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
+from vmhost.base import collector
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import InvalidInput, Unavailable
 from vmhost.base.ids import Ids, RandomIds
@@ -112,7 +112,7 @@ async def run(args: argparse.Namespace) -> None:
     clock = SystemClock()
     async with CloudClient(access) as client:
         await _ensure_patiently(client, plan.deployment, RandomIds(), clock)
-        relax_collector()
+        collector.relax()
         async with serving(client, plan, SearchPages(), clock, random.Random()) as url:
             _log.info("serving", url=url)
             await asyncio.get_running_loop().create_future()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 from pathlib import Path
 
 from server.api.queries import index_folder
 from server.leaf.identity import Identity, ask_metadata
+from vmhost.base import collector
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import InvalidInput
 from vmhost.base.logs import get_logger
@@ -38,9 +38,7 @@ async def run(args: argparse.Namespace) -> None:
 
     shard, digest = open_shard(identity.index, identity.shard, identity.shards)
     app = Leaf(Served(identity=identity, shard=shard, digest=digest), clock.monotonic).app()
-    # What is loaded now stays, so it need not be gone through again and again.
-    gc.collect()
-    gc.freeze()
+    collector.set_aside()
     sock = listen(os.environ.get("HOST", "127.0.0.1"), _port())
     async with serve(app, sock) as url:
         write_ready(args.ready, url=url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ from vmhost.store.store import Store
 
 MAX_OVERCOMMIT = 100.0
 _HUB_CAPACITY = 4096
+_TASKS_SHARE = 0.25
+"""Of the time for closing, what the tasks may take."""
 _log = get_logger("cloud")
 
 
@@ -58,6 +61,15 @@ class CloudSettings:
             raise InvalidInput(
                 f"an overcommit of {self.overcommit:g} is not possible; expected above 0, at most {MAX_OVERCOMMIT:g}"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a cloud could not wholly remove of itself."""
+
+    instances: tuple[str, ...]
+    """Those that were to go; some of them may be gone."""
+    why: str
 
 
 class Cloud:
@@ -110,6 +122,7 @@ class Cloud:
             wall=self._driver.capabilities().of("host"),
         )
         self._build(site)
+        await self._refit()
         await self._crew.open()
         await self._machines.open()
         self._fleets.open()
@@ -161,28 +174,33 @@ class Cloud:
             clock=self._clock,
         )
 
-    async def close(self, *, remove: bool) -> None:
+    async def close(self, *, remove: bool) -> Left | None:
         """Ends every task. With `remove` nothing is left of the cloud, in the driver and in the store, within 5 s;
-        what could not be removed in that time stays recorded, and the next `open` removes it."""
-        await self._crew.close()
+        what could not be removed in that time is told, stays recorded, and the next `open` removes it."""
+        until = asyncio.get_running_loop().time() + self._pace.close_s
+        # A task that waits for a driver which hangs is ended with the driver.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.close_s * _TASKS_SHARE):
+                await self._crew.close()
         self.hub.close()
-        if remove:
-            self._doom_all()
+        doomed = self._doom_all() if remove else ()
         try:
-            async with asyncio.timeout(self._pace.close_s):
+            async with asyncio.timeout_at(until):
                 await self._driver.close(remove=remove)
             if remove:
                 self._store.clear()
         except (CloudError, TimeoutError) as error:
-            _log.warning("cloud_not_wholly_removed", error=str(error) or "out of time")
+            return Left(instances=doomed, why=str(error) or f"the {self._driver.name} driver did not end in time")
+        return None
 
-    def _doom_all(self) -> None:
-        """Records that everything goes, so that a crash from here on ends in the same."""
+    def _doom_all(self) -> tuple[str, ...]:
+        """Records that everything goes, so that a crash from here on ends in the same; tells which instances do."""
         self._records.forget([*self._records.fleets.values(), *self._records.templates.values()])
         doomed = [one.id for one in self._records.instances.values() if one.state is not InstanceState.TERMINATED]
         self._records.change_all(
             {key: {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED} for key in doomed}
         )
+        return tuple(doomed)
 
     # Reads
 
@@ -325,6 +343,23 @@ class Cloud:
                 kind, wish = self._site.kind(instance.type_name), Wish(host_id=instance.host_id)
                 host = place(kind, tuple(rooms.values()), wish=wish, overcommit=self.overcommit)
                 rooms[host.id] = rooms[host.id].with_one(kind)
+
+    async def _refit(self) -> None:
+        """Gives guests of an earlier run the limits that they have now, for the hosts may have another size."""
+        async with within(self._pace.measure_s, "listing all guests"):
+            guests = await self._driver.list_guests()
+        async with asyncio.TaskGroup() as group:
+            for guest in guests:
+                instance = self._records.instances.get(guest.instance_id)
+                if instance is not None and (limits := self._site.limits(instance)) is not None:
+                    group.create_task(self._resize(instance.id, limits))
+
+    async def _resize(self, instance_id: str, limits: Limits) -> None:
+        try:
+            async with within(self._pace.measure_s, f"resizing {instance_id}"):
+                await self._driver.resize(instance_id, limits)
+        except CloudError as error:
+            _log.warning("guest_not_resized", id=instance_id, error=error.message)
 
     def _on_change(self, new: Instance, old: Instance | None) -> None:
         self.hub.publish("instance", instance_view(new, self._site.limits(new)).to_json())

@@ -39,6 +39,8 @@ def converge(instance: Instance, observed: GuestStatus | None, *, memory_mib: in
         case InstanceState.PENDING:
             return _towards_running(observed)
         case InstanceState.RUNNING:
+            if instance.rebooting and observed is not None:
+                return Step(act=Act.STOP if running else Act.START)
             return REST if running else _dead(instance, observed, memory_mib)
         case InstanceState.STOPPING:
             return Step(act=Act.STOP) if running else Step(event=Event.STOPPED)

@@ -69,7 +69,7 @@ class Machine:
         self._wake = asyncio.Event()
         self._call: asyncio.Timeout | None = None
         self._act: Act | None = None
-        self._reboots = False
+        self._tried: Act | None = None
         self._forced = False
         self._failures = 0
         self._told: Death | None = None
@@ -86,7 +86,9 @@ class Machine:
         before = self.instance
         state = next_state(before.state, event, subject=f"instance {self.id}")
         self._forced = event is Event.STOP and force
-        self._reboots = event is Event.REBOOT or (self._reboots and state is before.state)
+        if event is Event.REBOOT and not before.rebooting:
+            # Recorded, so that a crash between its stop and its start does not make a death of it.
+            self._records.change(self.id, rebooting=True)
         if state is not before.state:
             self._move(event, wanted=_WANTED[event], reason=_reason(before, event))
             self._failures = 0
@@ -138,14 +140,12 @@ class Machine:
             self._started(observed)
         elif step.event is not None:
             self._down(step.event, step.reason or self.instance.reason)
-        elif self._reboots:
-            await self._reboot()
         else:
             self._refresh(observed)
             await self._wake.wait()
 
     async def _carry_out(self, act: Act) -> None:
-        self._act = act
+        self._act = self._tried = act
         try:
             match act:
                 case Act.CREATE:
@@ -168,6 +168,8 @@ class Machine:
         self._told = None
         async with self._deadline("start", self._pace.start_s):
             await self._driver.start(self.id)
+        if self.instance.rebooting:
+            self._records.change(self.id, rebooting=False)
 
     async def _stop(self) -> None:
         grace = 0.0 if self._forced else self._pace.stop_grace_s
@@ -179,12 +181,6 @@ class Machine:
             await self._driver.remove(self.id)
         if self.instance.state is InstanceState.SHUTTING_DOWN:
             self._down(Event.REMOVED, self.instance.reason)
-
-    async def _reboot(self) -> None:
-        self._reboots = False
-        await self._carry_out(Act.STOP)
-        if self.instance.state is InstanceState.RUNNING:
-            await self._carry_out(Act.START)
 
     def _down(self, event: Event, reason: Reason | None) -> None:
         wanted = _WANTED.get(event, self.instance.wanted)
@@ -204,7 +200,7 @@ class Machine:
     def _move(self, event: Event, **fields: Any) -> None:
         before = self.instance
         state = next_state(before.state, event, subject=f"instance {self.id}")
-        after = self._records.change(self.id, state=state, **fields)
+        after = self._records.change(self.id, state=state, rebooting=False, **fields)
         _log.info(
             "instance_state_changed",
             id=self.id,
@@ -216,19 +212,25 @@ class Machine:
 
     async def _after_failure(self, error: CloudError) -> None:
         self._failures += 1
-        pending = self.instance.state is InstanceState.PENDING
         lasting = not isinstance(error, _TRANSIENT) or self._failures >= self._pace.tries
-        if pending and lasting:
+        if lasting and (failed := self._failed_boot()) is not None:
+            event, verb = failed
             self._failures = 0
-            launch = self.instance.boots == 0
-            reason = reasons.of_failure("launch" if launch else "start", error.message)
-            self._move(Event.LAUNCH_FAILED if launch else Event.START_FAILED, reason=reason)
+            self._move(event, reason=reasons.of_failure(verb, error.message), **_whereabouts(self.instance, None))
             return
         delay = self._pace.retry.delay_s(self._failures)
         _log.warning("driver_call_failed", id=self.id, error=error.message, failures=self._failures, again_s=delay)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await self._wake.wait()
+
+    def _failed_boot(self) -> tuple[Event, str] | None:
+        """What has failed if the guest cannot be brought up, and its name; None when no boot is under way."""
+        if self.instance.state is InstanceState.PENDING:
+            return (Event.START_FAILED, "start") if self.instance.boots else (Event.LAUNCH_FAILED, "launch")
+        if self.instance.rebooting and self._tried is Act.START:
+            return Event.DIED, "reboot"
+        return None
 
     def _break_off(self) -> None:
         if self._call is not None:

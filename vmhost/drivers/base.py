@@ -63,13 +63,15 @@ class Driver(Protocol):
         """Lets go; with `remove`, first removes every guest, network and volume of this cloud."""
 
     def capabilities(self) -> Capabilities:
-        """What holds on this machine and why the rest does not; fixed after `open`."""
+        """What holds on this machine and why the rest does not; fixed after `prepare_hosts`."""
 
     async def capacity(self) -> Capacity:
         """The machine's size as the engine or the OS tells it."""
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
-        """Puts a wall round each logical host where the driver can (capability "host"); idempotent."""
+        """Puts a wall round each logical host where the driver can (capability "host"); idempotent.
+
+        Guests of an earlier run with a ceiling above their host's are cut to it, running or stopped."""
 
     async def create(self, spec: GuestSpec) -> None:
         """Makes the guest, stopped, with every limit on it. Already made: nothing happens.

@@ -84,6 +84,8 @@ class Instance:
     """Instances with the same key go to different hosts where there is room."""
     boots: int = 0
     """How often it came up; 0 while its launch may still fail."""
+    rebooting: bool = False
+    """Whether a reboot was asked for that is not over; only while running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

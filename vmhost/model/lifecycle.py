@@ -101,6 +101,8 @@ def document() -> str:
             "  signal or the memory limit in words.",
             "- A launch that fails is `shutting-down` until nothing of it is left, then `terminated`, with its",
             "  `StateReason`.",
+            "- A reboot is recorded until the guest is up again: one that a crash of the platform cuts off is finished",
+            "  at its next start, and the instance is `running` all the while. One that fails leaves it `stopped`.",
             "- A terminated instance stays visible for one hour.",
             "",
         ]

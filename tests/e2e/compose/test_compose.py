@@ -118,7 +118,8 @@ def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
         until(lambda: "req/s" in project.run("logs", "client"), "the first figures")
         exported = project.run("exec", "-T", "client", "glasscloud", "env")
         assert "export AWS_ENDPOINT_URL=http://127.0.0.1:0\n" in exported
-        os.killpg(up.pid, signal.SIGINT)
+        # To docker's command alone: without a terminal it passes it on to Compose, for which a second one means kill.
+        os.kill(up.pid, signal.SIGINT)
         printed, _ = up.communicate(timeout=60)
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -45,6 +45,38 @@ async def test_a_guest_reaches_its_metadata_and_no_other_link_local_address(make
         assert not await guest.reaches("192.0.2.1", 80)
 
 
+_ASK_NAME_SERVER = """
+import socket, sys
+name = b"".join(bytes([len(label)]) + label.encode() for label in sys.argv[1].split("."))
+query = bytes.fromhex("abcd01000001000000000000") + name + bytes.fromhex("0000010001")
+for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.settimeout(2)
+        try:
+            sock.connect(("127.0.0.11", 53))
+            sock.sendall(query if kind is socket.SOCK_DGRAM else len(query).to_bytes(2, "big") + query)
+            print("answered", sock.recv(512))
+        except OSError as error:
+            print("refused" if not isinstance(error, TimeoutError) else "silent")
+"""
+_RESOLVE = """
+import socket, sys, time
+begun = time.monotonic()
+try:
+    print(socket.gethostbyname(sys.argv[1]))
+except OSError:
+    print("unknown", time.monotonic() - begun < 2)
+"""
+
+
+async def test_a_guest_has_no_name_service_and_is_told_so_at_once(make_guest: Callable[..., Guest]) -> None:
+    async with make_guest() as guest, make_guest() as neighbour:
+        for name in (neighbour.container, "example.com"):
+            assert await guest.python(_ASK_NAME_SERVER, name) == "refused\nrefused", name
+            assert await guest.python(_RESOLVE, name) == "unknown True", name
+        assert await guest.python(_RESOLVE, guest.id) == guest.booted.address
+
+
 async def test_the_host_and_neighbours_reach_a_guest(make_guest: Callable[..., Guest]) -> None:
     async with make_guest(boot=SERVER) as server, make_guest() as neighbour:
         with socket.create_connection((server.booted.address, 8080), timeout=2):

@@ -83,6 +83,17 @@ async def test_a_reboot_starts_the_program_anew_and_the_state_stays(world: World
         assert cloud.instance(one.id).state is InstanceState.RUNNING
 
 
+async def test_a_reboot_that_cannot_start_the_program_again_is_told_as_such(world: World) -> None:
+    world.settings = FakeSettings(fail_starts=frozenset({2, 3, 4}))
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        await cloud.reboot([one.id])
+        await until(in_state(cloud, one.id, InstanceState.STOPPED))
+        assert "Internal error on reboot" in str(cloud.instance(one.id).reason)
+        await cloud.start([one.id])
+        await until(in_state(cloud, one.id, InstanceState.RUNNING))
+
+
 async def test_terminate_breaks_off_a_slow_boot(world: World) -> None:
     world.settings = FakeSettings(boot_s=30)
     async with world.up() as cloud:

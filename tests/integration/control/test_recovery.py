@@ -32,6 +32,25 @@ async def test_what_ran_is_adopted_and_keeps_running(world: World) -> None:
         assert world.machines.guests[one.id].boots == boots
 
 
+@pytest.mark.parametrize("cores", [4.5, 1.5])
+async def test_what_is_adopted_has_the_limits_that_are_told_of_it_on_a_host_of_another_size(
+    world: World, cores: float
+) -> None:
+    world.settings = FakeSettings(cpu_cores=2.5)
+    async with world.up(remove=False) as cloud:
+        one = await launch(cloud)
+        await cloud.stop([one.id])
+        await until(in_state(cloud, one.id, InstanceState.STOPPED))
+        two = await launch(cloud)
+        before = cloud.limits(one)
+        assert world.machines.guests[one.id].spec.limits == before
+    world.settings = FakeSettings(cpu_cores=cores)
+    async with world.up() as cloud:
+        for each in (one, two):
+            assert cloud.limits(each) != before
+            assert world.machines.guests[each.id].spec.limits == cloud.limits(each)
+
+
 async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_fleet(world: World) -> None:
     async with world.up(remove=False) as cloud:
         fleet = await make_fleet(cloud, 2)
@@ -159,6 +178,24 @@ async def test_a_crash_between_record_and_machine_loses_neither(world: World) ->
     world.settings = replace(world.settings, create_s=0)
     async with world.up() as cloud:
         await until(in_state(cloud, one.id, InstanceState.RUNNING))
+
+
+async def test_a_reboot_cut_off_by_a_crash_is_finished_by_the_next_control_plane(world: World) -> None:
+    async with world.up(remove=False) as cloud:
+        one = await launch(cloud)
+    world.settings = FakeSettings(boot_s=10)
+    cloud = world.cloud()
+    await cloud.open()
+    await cloud.reboot([one.id])
+    await until(lambda: world.machines.starts == 2)
+    await crash(cloud)
+    assert world.running() == set()
+    world.settings = FakeSettings()
+    async with world.up() as cloud:
+        await until(lambda: world.running() == {one.id})
+        await until(lambda: not cloud.instance(one.id).rebooting)
+        assert cloud.instance(one.id).state is InstanceState.RUNNING
+        assert world.machines.guests[one.id].boots == 2
 
 
 async def test_an_engine_that_is_down_at_the_start_is_told_in_words_and_what_is_recorded_goes_later(

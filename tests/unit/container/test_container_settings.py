@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from vmhost.drivers.container.firewall import GuestNetwork, ruleset, shaping
 from vmhost.drivers.container.reading import EngineInfo
-from vmhost.drivers.container.settings import Setting, container_config, cpu_shares, resources
+from vmhost.drivers.container.settings import Setting, container_config, resources
+from vmhost.drivers.container.shares import Conversion
 from vmhost.drivers.container.walls import capabilities, may_limit_disks
 from vmhost.model.guest import GuestSpec
 from vmhost.model.image import Boot
@@ -25,7 +23,7 @@ LIMITS = Limits(
     disk_gib=8,
     network_mbps=32,
 )
-SETTING = Setting(cloud="c", network="c", cgroup_version=2, disk_limited=True)
+SETTING = Setting(cloud="c", network="c", conversion=Conversion.LINEAR, disk_limited=True)
 ADDRESS = IPv4Address("198.18.0.4")
 BOOT = Boot(image="x:1", command=("run", "it"), environment={"A": "1", "PORT": "80"}, read_only=True)
 SPEC = GuestSpec(instance_id="i-1", host_id="host-a", boot=BOOT, limits=LIMITS, environment={"B": "2"})
@@ -41,27 +39,15 @@ INFO = EngineInfo(
 
 
 def test_a_ceiling_above_the_core_count_is_a_quota() -> None:
-    told = resources(LIMITS, 2)
+    told = resources(LIMITS, Conversion.LINEAR)
     assert (told["CpuQuota"], told["CpuPeriod"]) == (40_000, 10_000)
     assert "NanoCpus" not in told
-    assert resources(replace(LIMITS, cpu_quota_cores=0.001), 2)["CpuQuota"] == 1000
+    assert resources(replace(LIMITS, cpu_quota_cores=0.001), Conversion.LINEAR)["CpuQuota"] == 1000
 
 
 def test_there_is_no_swap_on_top_of_the_memory() -> None:
-    told = resources(LIMITS, 2)
+    told = resources(LIMITS, Conversion.LINEAR)
     assert told["Memory"] == told["MemorySwap"] == 512 * 1024 * 1024
-
-
-@given(weight=st.integers(1, 10_000))
-def test_shares_become_the_weight_again_in_version_2(weight: int) -> None:
-    shares = cpu_shares(weight, 2)
-    assert abs(1 + (shares - 2) * 9999 // 262_142 - weight) <= 1
-
-
-@given(version=st.sampled_from([1, 2]), lower=st.integers(1, 10_000), higher=st.integers(1, 10_000))
-def test_more_weight_is_never_fewer_shares(version: int, lower: int, higher: int) -> None:
-    lower, higher = sorted((lower, higher))
-    assert 2 <= cpu_shares(lower, version) <= cpu_shares(higher, version) <= 262_144
 
 
 def test_a_guest_has_no_rights_and_is_found_again_by_its_labels() -> None:
@@ -101,6 +87,7 @@ def test_rules_replace_earlier_ones_and_end_in_a_refusal() -> None:
     rules = ruleset(guest)
     assert rules.index("delete table") < rules.index("chain input")
     assert rules.index("ip daddr 10.9.0.1 reject") < rules.index("ip daddr 10.9.0.0/24 accept")
+    assert rules.index("ip daddr 127.0.0.11 reject") < rules.index("    oif lo accept")
     assert rules.count("policy drop") == 3
     assert "4000 kbytes/second" in rules
 

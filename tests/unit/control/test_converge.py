@@ -19,7 +19,7 @@ ENDED = GuestStatus(instance_id=I, phase=GuestPhase.STOPPED, death=Death(exit_co
 OBSERVED = (None, MADE, DEAD, ENDED, RUNNING)
 
 
-def instance(state: InstanceState, shutdown_behavior: str = "stop") -> Instance:
+def instance(state: InstanceState, shutdown_behavior: str = "stop", *, rebooting: bool = False) -> Instance:
     return Instance(
         id=I,
         reservation_id="r-01",
@@ -34,6 +34,7 @@ def instance(state: InstanceState, shutdown_behavior: str = "stop") -> Instance:
         launched_at=0,
         changed_at=0,
         shutdown_behavior=shutdown_behavior,
+        rebooting=rebooting,
     )
 
 
@@ -86,6 +87,17 @@ def test_an_orderly_end_terminates_where_the_owner_said_so() -> None:
     assert converge(instance(InstanceState.RUNNING, "terminate"), DEAD).event is Event.DIED
 
 
+@pytest.mark.parametrize("shutdown_behavior", ["stop", "terminate"])
+@pytest.mark.parametrize(("observed", "act"), [(RUNNING, Act.STOP), (ENDED, Act.START), (DEAD, Act.START)])
+def test_the_end_that_a_reboot_brings_is_no_death(observed: GuestStatus, act: Act, shutdown_behavior: str) -> None:
+    rebooting = instance(InstanceState.RUNNING, shutdown_behavior, rebooting=True)
+    assert converge(rebooting, observed) == Step(act=act)
+
+
+def test_a_guest_that_is_gone_amid_a_reboot_has_died() -> None:
+    assert converge(instance(InstanceState.RUNNING, rebooting=True), None).event is Event.DIED
+
+
 @given(state=st.sampled_from(InstanceState), observed=st.sampled_from(OBSERVED))
 def test_every_event_that_it_finds_is_in_the_table(state: InstanceState, observed: GuestStatus | None) -> None:
     step = converge(instance(state), observed)
@@ -94,13 +106,14 @@ def test_every_event_that_it_finds_is_in_the_table(state: InstanceState, observe
 
 @given(
     state=st.sampled_from(InstanceState),
+    rebooting=st.booleans(),
     observed=st.sampled_from(OBSERVED),
     disturbances=st.lists(st.sampled_from(OBSERVED), max_size=6),
 )
 def test_from_anywhere_it_comes_to_rest_whatever_happens_meanwhile(
-    state: InstanceState, observed: GuestStatus | None, disturbances: list[GuestStatus | None]
+    state: InstanceState, rebooting: bool, observed: GuestStatus | None, disturbances: list[GuestStatus | None]
 ) -> None:
-    one, seen = instance(state), observed
+    one, seen = instance(state, rebooting=rebooting), observed
     for disturbance in disturbances:
         one, _ = _advance(one, seen)
         seen = disturbance
@@ -116,8 +129,10 @@ def _advance(one: Instance, seen: GuestStatus | None) -> tuple[Instance, GuestSt
     """A driver that does what it is told."""
     step = converge(one, seen)
     if step.event is not None:
-        return replace(one, state=next_state(one.state, step.event)), seen
+        return replace(one, state=next_state(one.state, step.event), rebooting=False), seen
     if step.act is Act.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
         one = replace(one, state=next_state(one.state, Event.REMOVED))
+    if step.act is Act.START:
+        one = replace(one, rebooting=False)
     after = {Act.CREATE: MADE, Act.START: RUNNING, Act.STOP: ENDED, Act.REMOVE: None}
     return one, after[step.act] if step.act else seen

@@ -99,8 +99,10 @@ class Boots:
 
     async def change_rate(self, container: Container, mbps: int) -> None:
         """Holds the guest to another rate, now if it runs and at its later boots."""
+        furnished = self._furnished.get(container.instance_id) == container.started_at
+        held = furnished and mbps == self._rate(container)
         self._mbps[container.instance_id] = mbps
-        if container.running:
+        if container.running and not held:
             self._furnished.pop(container.instance_id, None)
             await self._furnish(container)
             await self._site.namespaces.shape(_place(container), mbps)

@@ -115,7 +115,19 @@ class ContainerDriver:
         )
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
+        # Version 1 of control groups refuses a host a ceiling below a guest's, and a guest that is started one above
+        # its host's.
+        cores = {host.id: host.cpu_cores for host in hosts}
+        for container in await self._site.guests():
+            if container.cpu_quota_cores > (most := cores.get(container.host_id, container.cpu_quota_cores)):
+                await self._cut(container, most)
         await self._site.hosts.prepare(hosts)
+
+    async def _cut(self, container: Container, cores: float) -> None:
+        try:
+            await self._site.engine.update(container.id, settings.ceiling(cores))
+        except CloudError as error:
+            _log.warning("guest_not_cut_to_its_host", id=container.instance_id, error=error.message)
 
     async def create(self, spec: GuestSpec) -> None:
         if spec.boot.image is None:
@@ -193,7 +205,7 @@ class ContainerDriver:
 
     async def resize(self, instance_id: str, limits: Limits) -> None:
         container = await self._known(instance_id)
-        await self._site.engine.update(container.id, settings.resources(limits, self._site.info.cgroup_version))
+        await self._site.engine.update(container.id, settings.resources(limits, self._site.info.conversion))
         await self._boots.change_rate(container, limits.network_mbps)
 
     async def stats(self, instance_id: str) -> GuestStats | None:

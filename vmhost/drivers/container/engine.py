@@ -1,16 +1,18 @@
 """The Docker engine, off the event loop. The only module that knows docker's SDK and its exceptions.
 
-Every call runs in a bounded pool of threads under a deadline and raises only CloudErrors.
+Every call runs in a bounded pool of threads under a deadline and raises only CloudErrors. An engine that hangs holds
+its threads for a minute, but never the program's end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +33,7 @@ from vmhost.drivers.container.reading import (
     read_info,
     read_network,
 )
+from vmhost.drivers.container.threads import Threads
 
 T = TypeVar("T")
 
@@ -48,43 +51,46 @@ _OLDEST_API = "1.41"
 class Engine:
     """One engine that answered. Containers are named by id or name; unknown ones raise NotFound."""
 
-    def __init__(self, candidate: EngineCandidate, client: Any) -> None:
+    def __init__(self, candidate: EngineCandidate, client: Any, threads: Threads) -> None:
         self.candidate = candidate
         self._client = client
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
+        self._threads = threads
         self._under_way: set[Future[Any]] = set()
 
     @classmethod
     async def connect(cls, candidates: Sequence[EngineCandidate]) -> Engine:
         """The first candidate that answers. Raises Unavailable saying what was tried and how to mend it."""
         failures: list[str] = []
+        threads = Threads(_THREADS, name="engine")
         for candidate in candidates:
             try:
                 async with asyncio.timeout(_CONNECT_DEADLINE_S * 2):
-                    return cls(candidate, await asyncio.to_thread(_connect, candidate))
+                    client = await asyncio.wrap_future(threads.submit(functools.partial(_connect, candidate)))
+                return cls(candidate, client, threads)
             except TimeoutError:
                 failures.append(f"by {candidate.source}, {candidate.url} does not answer")
             except CloudError as error:
                 failures.append(f"by {candidate.source}, {error}")
+        threads.close()
         if not failures:
             raise Unavailable("no Docker engine was found; install and start one, or choose the process driver")
         raise Unavailable(f"no Docker engine answers: {'; '.join(failures)}")
 
     async def close(self) -> None:
         """Ends the threads and connections; nothing of the engine's is touched."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         self._client.close()
 
-    async def settle(self) -> None:
+    async def settle(self, deadline_s: float = _SETTLE_DEADLINE_S) -> None:
         """Waits for calls whose callers were cancelled: the engine still does what it was told, and what it makes is
         there only then."""
         calls = [asyncio.wrap_future(call) for call in tuple(self._under_way)]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_DEADLINE_S):
+            async with asyncio.timeout(deadline_s):
                 await asyncio.gather(*calls, return_exceptions=True)
 
     async def _call(self, subject: str, work: Callable[[], T], *, deadline_s: float = _DEADLINE_S) -> T:
-        call = self._threads.submit(_translated, subject, work)
+        call = self._threads.submit(functools.partial(_translated, subject, work))
         self._under_way.add(call)
         call.add_done_callback(self._under_way.discard)
         try:
@@ -94,7 +100,9 @@ class Engine:
             raise DeadlineExceeded(f"{subject}: the engine did not answer within {deadline_s:.0f} s") from error
 
     async def info(self) -> EngineInfo:
-        return read_info(await self._call("the engine", self._client.info))
+        info = await self._call("the engine", self._client.info)
+        version = await self._call("the engine", self._client.version)
+        return read_info(info, version.get("Components") or ())
 
     async def has_image(self, reference: str) -> bool:
         """Whether the image is there already, without asking any registry."""

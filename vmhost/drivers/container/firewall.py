@@ -10,6 +10,9 @@ METADATA_PORT = 80
 LISTENER_PORT = 61680
 """Where the metadata listener really is: a guest's own server may want port 80 of every address, and no ephemeral
 port is this high."""
+ENGINES_NAME_SERVER = "127.0.0.11"
+"""The engine answers here inside each guest, and asks the host's own name servers what it does not know: a guest would
+learn of every container on its network, and older engines carry its questions out to the world."""
 
 _BURST_S = 0.02
 """How long a guest may send at full speed after a rest, in seconds of its rate."""
@@ -29,8 +32,8 @@ class GuestNetwork:
 def ruleset(guest: GuestNetwork) -> str:
     """Rules under which a guest reaches its own loopback, its metadata and the instance network, and nothing else.
 
-    It may answer whoever reached it, also the host through the gateway, but never begin. Loading them again
-    replaces them whole."""
+    It may answer whoever reached it, also the host through the gateway, but never begin. The engine's name server
+    refuses at once, so that a program that asks for a name need not wait. Loading them again replaces them whole."""
     rate = f"limit rate over {guest.mbps * 125} kbytes/second burst {_burst_bytes(guest.mbps) // 1024} kbytes drop"
     return f"""\
 table inet glasscloud {{}}
@@ -54,6 +57,7 @@ table inet glasscloud {{
     type filter hook output priority filter; policy drop;
     ip daddr {METADATA_ADDRESS} oif lo accept
     ip daddr 169.254.0.0/16 reject with icmp type admin-prohibited
+    ip daddr {ENGINES_NAME_SERVER} reject with icmp type admin-prohibited
     oif lo accept
     meta nfproto ipv6 drop
     ct state established,related accept

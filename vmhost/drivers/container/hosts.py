@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vmhost.base.errors import CloudError, Unsupported
 from vmhost.base.logs import get_logger
@@ -19,7 +19,14 @@ _REMOVE_PAUSE_S = 0.05
 class HostGroups:
     """The cloud's groups. `why_not` says why there are none; empty when they hold."""
 
-    def __init__(self, *, cloud: str, info: EngineInfo, on_engines_machine: bool) -> None:
+    def __init__(
+        self,
+        *,
+        cloud: str,
+        info: EngineInfo,
+        on_engines_machine: bool,
+        detect: Callable[[], Groups] = Groups.detect,
+    ) -> None:
         self._root = f"glasscloud-{cloud}"
         self._groups: Groups | None = None
         self._made: set[str] = set()
@@ -30,18 +37,43 @@ class HostGroups:
             self.why_not = f"the engine leaves control groups to {info.cgroup_driver}, which owns the parents' limits"
         else:
             try:
-                self._groups = Groups.detect()
+                self._groups = detect()
             except Unsupported as error:
                 self.why_not = error.message
 
     async def prepare(self, hosts: Sequence[Host]) -> None:
-        """Makes a group with its limits for each host; again adjusts them."""
+        """Makes a group with its limits for each host; again adjusts them.
+
+        A limit that the kernel refuses, which it may where guests live already, leaves the others standing and is told
+        in `why_not`."""
         if self._groups is None:
             return
+        refusals: list[str] = []
         for host in hosts:
-            limits = GroupLimits(cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None)
-            await asyncio.to_thread(self._groups.make, f"{self._root}/{host.id}", limits)
-            self._made.add(host.id)
+            refusals += await asyncio.to_thread(self._set_up, self._groups, host)
+        self.why_not = "; ".join(refusals)
+
+    def _set_up(self, groups: Groups, host: Host) -> list[str]:
+        """What of the host's wall does not stand, in words."""
+        group = f"{self._root}/{host.id}"
+        try:
+            groups.make(group, GroupLimits())
+        except CloudError as error:
+            return [f"{host.id}: {error.message}"]
+        self._made.add(host.id)
+        refusals: list[str] = []
+        limits = [GroupLimits(cpu_cores=host.cpu_cores), GroupLimits(pids=host.pids or None)]
+        if (used := groups.usage(group)) is not None and used.memory_mib > host.memory_mib:
+            # The kernel would end guests until the rest fits.
+            refusals.append(f"{host.id}: its guests use {used.memory_mib:.0f} MiB, more than its {host.memory_mib} MiB")
+        else:
+            limits.append(GroupLimits(memory_mib=host.memory_mib))
+        for one in limits:
+            try:
+                groups.limit(group, one)
+            except CloudError as error:
+                refusals.append(f"{host.id}: {error.message}")
+        return refusals
 
     def parent(self, host_id: str) -> str | None:
         """The parent group of a guest on this host, as the engine wants it; None where the host has no wall."""

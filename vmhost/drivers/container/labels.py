@@ -19,3 +19,9 @@ JOIN = "glasscloud.join"
 """Whoever carries this with a cloud's name is connected to that cloud's instance network; no more is done to it."""
 NOT_COMPOSES = {"com.docker.compose.project": "", "com.docker.compose.service": ""}
 """Compose labels the images that it builds, and takes every container that inherits the label for one of its own."""
+
+
+def removal(cloud: str) -> str:
+    """The command by which a person removes every container and network of a cloud."""
+    ours = f"--filter label={CLOUD}={cloud}"
+    return f"docker rm -fv $(docker ps -aq {ours}); docker network rm $(docker network ls -q {ours})"

@@ -9,9 +9,11 @@ from typing import Any
 
 from vmhost.base.units import mib
 from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE
+from vmhost.drivers.container.shares import Conversion, conversion_of
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatus
 
 _NEVER = "0001-"
+_USUAL_PERIOD_US = 100_000
 _LIMITS = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit"}
 """By the limit's name here, the engine's word on whether its kernel can hold it; it only warns where it cannot."""
 
@@ -31,6 +33,8 @@ class EngineInfo:
     rootless: bool = False
     """Whether the engine itself has no root: its networks are then in a namespace of its own."""
 
+    conversion: Conversion = Conversion.NONE
+    """What its runtime makes of CPU shares."""
     lacks: frozenset[str] = frozenset()
     """Which of cpu, memory, swap and pids its kernel cannot limit."""
 
@@ -56,6 +60,8 @@ class Container:
     exit_code: int
     oom: bool
     error: str
+    cpu_quota_cores: float
+    """Its CPU ceiling; 0 for none."""
     addresses: Mapping[str, str]
     """By the name of each network that it belongs to, running or not; "" while it has no address there."""
 
@@ -83,7 +89,9 @@ class Network:
     subnets: tuple[IPv4Network, ...]
 
 
-def read_info(info: Mapping[str, Any]) -> EngineInfo:
+def read_info(info: Mapping[str, Any], components: Iterable[Mapping[str, Any]] = ()) -> EngineInfo:
+    """The machine from what the engine's info call says, and the components from its version call."""
+    version = int(info.get("CgroupVersion") or 1)
     backing = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2).get("Backing Filesystem", "")
     storage = str(info.get("Driver", "unknown"))
     machine = str(info.get("Architecture", ""))
@@ -91,11 +99,12 @@ def read_info(info: Mapping[str, Any]) -> EngineInfo:
         cpus=int(info["NCPU"]),
         memory_mib=int(mib(int(info["MemTotal"]))),
         architecture={"aarch64": "arm64", "amd64": "x86_64"}.get(machine, machine),
-        cgroup_version=int(info.get("CgroupVersion") or 1),
+        cgroup_version=version,
         cgroup_driver=str(info.get("CgroupDriver", "")),
         storage=f"{storage} on {backing}" if backing else storage,
         operating_system=str(info.get("OperatingSystem", "")),
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+        conversion=conversion_of(version, components),
         lacks=frozenset(name for name, word in _LIMITS.items() if info.get(word) is False),
     )
 
@@ -115,8 +124,13 @@ def read_container(found: Mapping[str, Any]) -> Container:
         exit_code=int(state.get("ExitCode") or 0),
         oom=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
+        cpu_quota_cores=_quota_cores(found.get("HostConfig") or {}),
         addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},
     )
+
+
+def _quota_cores(config: Mapping[str, Any]) -> float:
+    return max(0, int(config.get("CpuQuota") or 0)) / int(config.get("CpuPeriod") or _USUAL_PERIOD_US)
 
 
 def read_network(found: Mapping[str, Any]) -> Network:

@@ -10,12 +10,12 @@ from typing import Any
 from vmhost.base.units import MIB
 from vmhost.drivers.cgroups import CPU_PERIOD_US
 from vmhost.drivers.container import labels
+from vmhost.drivers.container.shares import Conversion, cpu_shares
 from vmhost.model.guest import GuestSpec
 from vmhost.model.limits import Limits
 
 _QUOTA_US_MIN = 1000
 """The kernel takes no smaller one."""
-_SHARES_MIN, _SHARES_MAX = 2, 262_144
 _LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 
 
@@ -25,7 +25,8 @@ class Setting:
 
     cloud: str
     network: str
-    cgroup_version: int
+    conversion: Conversion
+    """What becomes of CPU shares on their way into a guest's control group."""
     disk_limited: bool
     """Whether this engine's storage can hold a guest's disk to a size."""
 
@@ -68,7 +69,7 @@ def container_config(
 
 def _host_config(spec: GuestSpec, setting: Setting, cgroup_parent: str | None) -> dict[str, Any]:
     config: dict[str, Any] = {
-        **resources(spec.limits, setting.cgroup_version),
+        **resources(spec.limits, setting.conversion),
         "NetworkMode": setting.network,
         # A first process that passes signals on and buries the dead, which a service rarely does.
         "Init": True,
@@ -89,27 +90,22 @@ def _host_config(spec: GuestSpec, setting: Setting, cgroup_parent: str | None) -
     return config
 
 
-def resources(limits: Limits, cgroup_version: int) -> dict[str, Any]:
+def resources(limits: Limits, conversion: Conversion) -> dict[str, Any]:
     """The limits that can also be changed while the guest exists.
 
     The ceiling is a quota: the engine refuses a plain number of CPUs above those that it has."""
     return {
-        "CpuShares": cpu_shares(limits.cpu_weight, cgroup_version),
-        "CpuPeriod": CPU_PERIOD_US,
-        "CpuQuota": max(_QUOTA_US_MIN, round(limits.cpu_quota_cores * CPU_PERIOD_US)),
+        "CpuShares": cpu_shares(limits.cpu_weight, conversion),
+        **ceiling(limits.cpu_quota_cores),
         "Memory": limits.memory_mib * MIB,
         "MemorySwap": limits.memory_mib * MIB,
         "PidsLimit": limits.pids,
     }
 
 
-def cpu_shares(weight: int, cgroup_version: int) -> int:
-    """The engine's shares for a weight of 1 to 10000 where 100 is usual.
-
-    In version 1 shares are used as they are, 1024 being usual; for version 2 the runtime turns them into a weight
-    by 1 + (shares - 2) * 9999 / 262142, which this inverts."""
-    shares = weight * 10.24 if cgroup_version == 1 else 2 + (weight - 1) * 262_142 / 9999
-    return max(_SHARES_MIN, min(_SHARES_MAX, round(shares)))
+def ceiling(cores: float) -> dict[str, int]:
+    """A CPU ceiling alone."""
+    return {"CpuPeriod": CPU_PERIOD_US, "CpuQuota": max(_QUOTA_US_MIN, round(cores * CPU_PERIOD_US))}
 
 
 def rate_of(found: Mapping[str, str]) -> int:

@@ -23,6 +23,7 @@ from vmhost.model.guest import Capabilities
 
 DEFAULT_IMAGE = "glasscloud:latest"
 IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
+_HANG_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,20 @@ class Site:
     namespaces: Namespaces
     hosts: HostGroups
     setting: settings.Setting
-    capabilities: Capabilities
 
     @property
     def cloud(self) -> str:
         return self.setting.cloud
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Which walls hold; the hosts' as they were last prepared."""
+        return walls.capabilities(
+            self.info,
+            disk_limited=self.setting.disk_limited,
+            laid=self.namespaces.how,
+            host_why_not=self.hosts.why_not,
+        )
 
     async def guest(self, instance_id: str) -> Container | None:
         """The guest's container; None when there is none or when one of that name is not this cloud's."""
@@ -62,7 +72,10 @@ class Site:
                 await remove_all(self.engine, self.network)
                 await self.hosts.remove()
         finally:
-            await self.namespaces.close()
+            # Whoever waits has waited long already when the engine does not answer.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_HANG_UP_S):
+                    await self.namespaces.close()
             await self.engine.close()
 
 
@@ -108,7 +121,7 @@ async def open_site(context: DriverContext, environment: Mapping[str, str], *, h
     try:
         return await _furnished(engine, context, environment, helper=helper)
     except BaseException:
-        await engine.settle()
+        await engine.settle(_HANG_UP_S)
         await engine.close()
         raise
 
@@ -140,11 +153,8 @@ async def _furnished(
         setting=settings.Setting(
             cloud=context.cloud,
             network=network.name,
-            cgroup_version=info.cgroup_version,
+            conversion=info.conversion,
             disk_limited=disk_limited,
-        ),
-        capabilities=walls.capabilities(
-            info, disk_limited=disk_limited, laid=namespaces.how, host_why_not=hosts.why_not
         ),
     )
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,12 +56,14 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._closed = threading.Event()
         self._stream: EventStream | None = None
+        self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="engine-events", daemon=True)
 
     async def open(self) -> None:
         """Returns once the stream stands: what happens after is told. Raises Unavailable."""
-        self._stream = await asyncio.to_thread(self._engine.open_events)
+        self._opened.set_running_or_notify_cancel()
         self._thread.start()
+        await asyncio.wrap_future(self._opened)
 
     async def close(self) -> None:
         self._closed.set()
@@ -70,6 +73,14 @@ class Watch:
             await asyncio.to_thread(self._thread.join, _END_DEADLINE_S)
 
     def _run(self) -> None:
+        try:
+            self._stream = self._engine.open_events()
+        except CloudError as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        if self._closed.is_set():
+            self._stream.close()
         while not self._closed.is_set():
             if self._stream is None:
                 self._open_again()

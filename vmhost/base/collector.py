@@ -8,11 +8,16 @@ _YOUNG = 50_000
 _OLDER = 50
 
 
-def relax_collector() -> None:
-    """Sets what exists aside as here to stay, and has the rest looked through seldom.
+def set_aside() -> None:
+    """Takes what exists now as here to stay, so that no later collection goes through it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def relax() -> None:
+    """Sets what exists aside and has the rest looked through seldom.
 
     By default each 700 new objects start a collection, at full load several for every ten requests: a tenth of the
     processor's time, to find nothing, because requests' objects are freed by their reference counts."""
-    gc.collect()
-    gc.freeze()
+    set_aside()
     gc.set_threshold(_YOUNG, _OLDER, _OLDER)

@@ -1,0 +1,81 @@
+"""Walls round logical hosts, on folders that look like the kernel's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vmhost.base.errors import Unsupported
+from vmhost.drivers.cgroups import Groups, Tree
+from vmhost.drivers.container.hosts import HostGroups
+from vmhost.drivers.container.reading import EngineInfo, read_info
+from vmhost.model.host import Host
+
+HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.5, memory_mib=64, pids=100)
+GROUP = "glasscloud-c/host-a"
+
+
+def _info(driver: str = "cgroupfs") -> EngineInfo:
+    return read_info({"NCPU": 2, "MemTotal": 1 << 30, "CgroupDriver": driver, "CgroupVersion": "2"})
+
+
+@pytest.fixture
+def groups(tmp_path: Path) -> Groups:
+    """A folder like version 2's, with the host's group in it."""
+    (tmp_path / GROUP).mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "glasscloud-c"):
+        (folder / "cgroup.subtree_control").write_text("cpu memory pids")
+    (tmp_path / GROUP / "memory.current").write_text(str(32 << 20))
+    return Groups(Tree(version=2, roots=dict.fromkeys(("cpu", "memory", "pids"), tmp_path)))
+
+
+def _hosts(groups: Groups) -> HostGroups:
+    return HostGroups(cloud="c", info=_info(), on_engines_machine=True, detect=lambda: groups)
+
+
+async def test_a_host_is_a_group_with_its_limits(groups: Groups, tmp_path: Path) -> None:
+    hosts = _hosts(groups)
+    await hosts.prepare([HOST])
+    assert hosts.why_not == ""
+    assert hosts.parent("host-a") == f"/{GROUP}"
+    assert hosts.parent("host-b") is None
+    wanted = {"cpu.max": "5000 10000", "memory.max": str(64 << 20), "pids.max": "100"}
+    assert {name: (tmp_path / GROUP / name).read_text() for name in wanted} == wanted
+
+
+async def test_a_limit_that_is_refused_leaves_the_others_standing_and_is_told(groups: Groups, tmp_path: Path) -> None:
+    (tmp_path / GROUP / "cpu.max").mkdir()
+    hosts = _hosts(groups)
+    await hosts.prepare([HOST])
+    assert hosts.why_not.startswith("host-a: ")
+    assert "cpu.max refuses" in hosts.why_not
+    assert hosts.parent("host-a") == f"/{GROUP}"
+    assert (tmp_path / GROUP / "memory.max").read_text() == str(64 << 20)
+    assert (tmp_path / GROUP / "pids.max").read_text() == "100"
+    (tmp_path / GROUP / "cpu.max").rmdir()
+    await hosts.prepare([HOST])
+    assert hosts.why_not == ""
+
+
+async def test_no_guest_is_ended_because_its_host_became_smaller(groups: Groups, tmp_path: Path) -> None:
+    (tmp_path / GROUP / "memory.current").write_text(str(80 << 20))
+    hosts = _hosts(groups)
+    await hosts.prepare([HOST])
+    assert hosts.why_not == "host-a: its guests use 80 MiB, more than its 64 MiB"
+    assert not (tmp_path / GROUP / "memory.max").exists()
+    assert (tmp_path / GROUP / "cpu.max").read_text() == "5000 10000"
+
+
+async def test_where_there_can_be_no_wall_it_is_told_why() -> None:
+    def none() -> Groups:
+        raise Unsupported("no groups here")
+
+    def make(driver: str = "cgroupfs", *, here: bool = True) -> HostGroups:
+        return HostGroups(cloud="c", info=_info(driver), on_engines_machine=here, detect=none)
+
+    assert make().why_not == "no groups here"
+    assert "systemd" in make("systemd").why_not
+    assert "not this machine's" in make(here=False).why_not
+    await make().prepare([HOST])
+    assert make().parent("host-a") is None

@@ -1,0 +1,63 @@
+"""A guest's weight arrives as it was meant, whatever the engine's runtime makes of shares."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmhost.drivers.container.reading import read_info
+from vmhost.drivers.container.shares import Conversion, conversion_of, cpu_shares
+
+
+def _arrives(shares: int, conversion: Conversion) -> float:
+    """The weight that a runtime's own formula gives."""
+    if conversion is Conversion.NONE:
+        return shares / 10.24
+    if conversion is Conversion.LINEAR:
+        return 1 + (shares - 2) * 9999 // 262_142
+    log = math.log2(shares)
+    return math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34))
+
+
+def test_the_formulas_are_those_of_runc() -> None:
+    """The values that runc 1.3.1 and 1.4.0-rc.1 gave for the same shares (runc issue 4896), and the newer one's fixed
+    point."""
+    assert _arrives(2000, Conversion.LINEAR) == 77
+    assert _arrives(2000, Conversion.LOGARITHMIC) == 170
+    assert _arrives(1024, Conversion.LOGARITHMIC) == 100
+
+
+@given(weight=st.integers(1, 10_000), conversion=st.sampled_from(Conversion))
+def test_a_weight_arrives_as_it_was_meant(weight: int, conversion: Conversion) -> None:
+    arrived = _arrives(cpu_shares(weight, conversion), conversion)
+    assert abs(arrived - weight) <= 1
+
+
+@given(conversion=st.sampled_from(Conversion), lower=st.integers(1, 10_000), higher=st.integers(1, 10_000))
+def test_more_weight_is_never_fewer_shares(conversion: Conversion, lower: int, higher: int) -> None:
+    lower, higher = sorted((lower, higher))
+    assert 2 <= cpu_shares(lower, conversion) <= cpu_shares(higher, conversion) <= 262_144
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "conversion"),
+    [
+        ("runc", "1.1.5+ds1", Conversion.LINEAR),
+        ("runc", "1.3.1", Conversion.LINEAR),
+        ("runc", "1.3.2", Conversion.LOGARITHMIC),
+        ("runc", "v1.4.0-rc.1", Conversion.LOGARITHMIC),
+        ("OCI Runtime (crun)", "crun version 1.14.1\ncommit: de537a7", Conversion.LINEAR),
+        ("OCI Runtime (crun)", "crun version 1.23", Conversion.LOGARITHMIC),
+        ("another", "0.1", Conversion.LOGARITHMIC),
+        ("runc", "", Conversion.LOGARITHMIC),
+    ],
+)
+def test_the_runtimes_version_tells_how_it_converts(name: str, version: str, conversion: Conversion) -> None:
+    components = [{"Name": "Engine", "Version": "26.1.5"}, {"Name": name, "Version": version}]
+    assert conversion_of(2, components) is conversion
+    assert conversion_of(1, components) is Conversion.NONE
+    told = {"NCPU": 2, "MemTotal": 1 << 30, "CgroupVersion": "2"}
+    assert read_info(told, components).conversion is conversion
