@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from client.load.plan.check import checked
-from client.load.plan.words import ClosedLoop, Hedge, OpenLoop, Plan, Spacing, Target
+from client.load.plan.file import parse_hedge
+from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from server.api.queries import index_folder
 from vmhost.base.errors import InvalidInput
 from vmhost.base.units import parse_duration
@@ -141,18 +142,6 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise InvalidInput(f"header {text!r} is not understood; expected 'Name: value'")
     return name.strip(), value.strip()
-
-
-def parse_hedge(text: str) -> Hedge:
-    """The policy in "p95", "20ms" or "p99,2%". Raises InvalidInput."""
-    after, _, budget = text.partition(",")
-    try:
-        share = float(budget.removesuffix("%")) / 100 if budget else Hedge().budget
-        if after.startswith("p"):
-            return Hedge(after_percentile=float(after[1:]), budget=share)
-    except ValueError:
-        raise InvalidInput(f"hedge {text!r} is not understood; expected such as p95, 20ms or p99,2%") from None
-    return Hedge(after_ms=1000 * parse_duration(after), budget=share)
 
 
 def processes_of(text: str, cores: int) -> int:
