@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ GROUPS = {
         "env": "shell exports for the AWS CLI and SDKs",
     },
     "Measure": {
-        "load": "send requests at a fixed rate and tell what users saw",
+        "load": "send requests by a schedule or by users, and tell what they saw",
     },
     "Mend and prepare": {
         "doctor": "what this machine lacks, and the command that mends it",
@@ -40,6 +41,9 @@ GROUPS = {
         "index": "build the search index from a folder of documents",
     },
 }
+ALONE = frozenset({"load"})
+"""Commands that work where only they were installed."""
+_CLOUDS_LIBRARIES = ("botocore", "docker", "tantivy")
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 
@@ -71,6 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args[0] not in COMMANDS:
         print(f"glasscloud: {_unknown(args[0])}", file=sys.stderr)
         return 2
+    if args[0] not in ALONE and (missing := _missing()):
+        print(
+            f"glasscloud: {args[0]} needs {', '.join(missing)}, which are not installed here; "
+            "install glasscloud[cloud] instead of glasscloud",
+            file=sys.stderr,
+        )
+        return 1
     return _run(importlib.import_module(f"client.cli.{args[0]}"), args[1:])
 
 
@@ -80,6 +91,11 @@ def _unknown(word: str) -> str:
     near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "glasscloud --help lists them"
     return f"{word!r} is no command; {hint}"
+
+
+def _missing() -> list[str]:
+    """What the cloud's commands need and whoever installed only the load generator does not have."""
+    return [name for name in _CLOUDS_LIBRARIES if importlib.util.find_spec(name) is None]
 
 
 def _version() -> str:

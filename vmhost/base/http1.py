@@ -70,28 +70,46 @@ class Heads:
     Only answers with a Content-Length are remembered, and only while it pays: a server whose heads hardly ever come
     twice (an id or a time of its own in each) makes it give up."""
 
-    __slots__ = ("_learned", "hits", "known")
+    __slots__ = ("_hits", "_known", "_last", "_last_head", "_last_length")
 
     def __init__(self) -> None:
-        self.known: dict[bytes, tuple[int, Response]] = {}
-        """The whole answer's length for each head, and such an answer."""
-        self.hits = 0
-        self._learned = 0
+        # The whole answer's length for each head, and such an answer; None once it has given up.
+        self._known: dict[bytes, tuple[int, Response]] | None = {}
+        self._hits = 0
+        # Most often the head is that of the answer before: comparing is quicker than hashing.
+        self._last: Response | None = None
+        self._last_head, self._last_length = b"", -1
+
+    def find(self, data: bytes) -> Response | None:
+        """The answer, if `data` is one whole answer with a known head."""
+        if len(data) == self._last_length and data.startswith(self._last_head):
+            like = self._last
+            assert like is not None
+            self._hits += 1
+            return Response(like.status, like.headers, data[len(self._last_head) :], True)
+        if not self._known:
+            return None
+        end = data.find(b"\r\n\r\n") + 4
+        length, like = self._known.get(data[:end], (-1, None))
+        if like is None or length != len(data):
+            return None
+        self._hits += 1
+        self._last, self._last_head, self._last_length = like, data[:end], length
+        return Response(like.status, like.headers, data[end:], True)
 
     def learn(self, data: bytes, response: Response) -> None:
         """`data` was one whole answer, and this is what it says."""
-        if response.header(b"content-length") is None or response.header(b"transfer-encoding") is not None:
+        if self._known is None or response.header(b"content-length") is None:
             return
         end = len(data) - len(response.body)
-        if data[end - 4 : end] != b"\r\n\r\n" or self._learned < 0:
+        if response.header(b"transfer-encoding") is not None or data[end - 4 : end] != b"\r\n\r\n":
             return
-        if len(self.known) >= _HEADS_MAX:
-            worth = self.hits >= len(self.known)
-            self.known.clear()
-            self.hits = 0
-            self._learned = 0 if worth else -1
-        if self._learned >= 0:
-            self.known[data[:end]] = len(data), response
+        if len(self._known) >= _HEADS_MAX:
+            worth, self._hits = self._hits >= _HEADS_MAX, 0
+            self._known = {} if worth else None
+            if self._known is None:
+                return
+        self._known[data[:end]] = len(data), response
 
 
 Done = Callable[[Response | None, Failure | None], None]
@@ -190,14 +208,11 @@ class Connection(asyncio.Protocol):
             return
         if self._fresh:
             self._fresh = False
-            heads = self._heads
-            assert heads is not None
-            end = data.find(b"\r\n\r\n") + 4
-            like = heads.known.get(data[:end])
-            if like is not None and like[0] == len(data):
-                heads.hits += 1
+            assert self._heads is not None
+            response = self._heads.find(data)
+            if response is not None:
                 self._done = None
-                done(Response(like[1].status, like[1].headers, data[end:], True), None)
+                done(response, None)
                 return
             self._data = data
         try:

@@ -20,48 +20,47 @@ _NONE: tuple[timing.Attempt, ...] = ()
 
 
 class Attempts:
-    """Reads the attempts out of `Server-Timing`; answers that share a remembered head are looked at once."""
+    """Reads the attempts out of `Server-Timing`. `without` are the last headers that told of none: answers that share
+    a remembered head share them, so that most need not be looked through."""
 
-    __slots__ = ("_without",)
+    __slots__ = ("without",)
 
     def __init__(self) -> None:
-        self._without: list[tuple[bytes, bytes]] | None = None
+        self.without: list[tuple[bytes, bytes]] | None = None
 
     def of(self, response: Response) -> tuple[timing.Attempt, ...]:
         """The attempts that the answer tells of, usually none."""
-        headers = response.headers
-        if headers is self._without:
-            return _NONE
         header = response.header(b"server-timing")
         if header is None or b"attempt" not in header:
-            self._without = headers
+            self.without = response.headers
             return _NONE
         trace = timing.parse(header.decode("latin-1"))
         return trace.attempts if trace is not None else _NONE
 
 
 class Shown:
-    """The last and the slowest good answer since somebody looked."""
+    """A fresh good answer and the slowest since somebody looked. Worth a `note` are those slower than `above_ns`."""
 
-    __slots__ = ("_last", "_slowest", "_slowest_ns")
+    __slots__ = ("_fresh", "_slowest", "above_ns")
 
     def __init__(self) -> None:
-        self._last: tuple[Prepared, Response, bytes, int, int] | None = None
+        self.above_ns = -1
+        self._fresh: tuple[Prepared, Response, bytes, int, int] | None = None
         self._slowest: tuple[Prepared, Response, bytes, int, int] | None = None
-        self._slowest_ns = -1
 
     def note(self, prepared: Prepared, response: Response, trace: bytes, response_ns: int, service_ns: int) -> None:
-        """A good answer came."""
-        self._last = (prepared, response, trace, response_ns, service_ns)
-        if response_ns > self._slowest_ns:
-            self._slowest, self._slowest_ns = self._last, response_ns
+        """A good answer came, slower than any before."""
+        self._slowest = (prepared, response, trace, response_ns, service_ns)
+        self.above_ns = response_ns
+        if self._fresh is None:
+            self._fresh = self._slowest
 
     def take(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """The last and the slowest; from now on only later ones."""
-        last, slowest = self._last, self._slowest
-        self._last = self._slowest = None
-        self._slowest_ns = -1
-        return _traced(last), _traced(slowest)
+        """The first and the slowest since this was called before."""
+        fresh, slowest = self._fresh, self._slowest
+        self._fresh = self._slowest = None
+        self.above_ns = -1
+        return _traced(fresh), _traced(slowest)
 
 
 def _traced(kept: tuple[Prepared, Response, bytes, int, int] | None) -> TracedRequest | None:

@@ -20,7 +20,7 @@ from client.load.plan.words import Plan
 from client.load.requests import Prepared, Requests
 from client.load.schedule import NS_PER_S, Part
 from client.load.summary import Fault, TracedRequest
-from client.load.tally import Collector, Tally
+from client.load.tally import GOOD, Collector, Tally
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import Connection, Failure, Heads, HttpFailure, Response, connect
 
@@ -34,18 +34,8 @@ class User:
     """One user. Its request under way, if any, was begun at `began_ns` and sent at `sent_ns`."""
 
     __slots__ = (
-        "asking",
-        "began_ns",
-        "connection",
-        "done",
-        "loop",
-        "number",
-        "prepared",
-        "sent_ns",
-        "server",
-        "tally",
-        "trace",
-    )
+        "asking", "began_ns", "connection", "done", "loop", "number", "prepared", "sent_ns", "server", "tally", "trace",
+    )  # fmt: skip
 
     def __init__(self, loop: ClosedLoopEngine, number: int, tally: Tally) -> None:
         self.loop = loop
@@ -54,14 +44,33 @@ class User:
         self.began_ns = self.sent_ns = 0
         self.connection: Connection | None = None
         self.server = -1
-        self.trace = b""
         self.prepared: Prepared
+        self.trace = b""
         self.asking = False
         # Bound once: made anew for each request it would cost as much as counting one.
         self.done = self._done
 
     def _done(self, response: Response | None, failure: Failure | None) -> None:
-        self.loop.finished(self, response, failure)
+        """The connection's call when the request has ended: it is counted, and the user goes on."""
+        if not self.asking:
+            return
+        self.asking = False
+        loop, tally, prepared = self.loop, self.tally, self.prepared
+        now_ns = loop.now_ns()
+        took_ns = now_ns - self.began_ns
+        if response is not None:
+            status = response.status
+            fault = GOOD if prepared.easy and status < 400 else prepared.fault(response)
+            tally.ended((prepared.target, status, fault), took_ns // _NS_PER_US, None)
+            tally.received_bytes += len(response.body)
+            if response.headers is not loop.attempts.without:
+                tally.attempted(loop.attempts.of(response))
+            if took_ns > loop.shown.above_ns and fault == GOOD:
+                loop.shown.note(prepared, response, self.trace, took_ns, took_ns)
+        else:
+            assert failure is not None
+            tally.ended((prepared.target, 0, FAULTS[failure]), took_ns // _NS_PER_US, None)
+        loop.goes_on(self, now_ns)
 
 
 class ClosedLoopEngine:
@@ -89,13 +98,13 @@ class ClosedLoopEngine:
         if plan.duration_s is not None:
             self._end_ns = start_ns + round(plan.duration_s * NS_PER_S)
         self._closing_ns = self._end_ns or 1 << 62
-        self._now_ns = clock_ns
+        self.now_ns = clock_ns
         self._think = _thinking(plan, part)
         self._traced = plan.traced
         self._trace_bits = random.Random().getrandbits
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
-        self._attempts = Attempts()
-        self._shown = Shown()
+        self.attempts = Attempts()
+        self.shown = Shown()
         self._stopped = False
         self._over = asyncio.Event()
         # Users walk the same list of requests, each from its own place, as arrivals would.
@@ -117,10 +126,10 @@ class ClosedLoopEngine:
     async def run(self, *, grace_s: float = 1.0) -> Ended:
         """Lets the users ask until the end or `stop`, then waits for what is under way: to its timeout, or `grace_s`
         after a stop. Cancelling ends every connection at once."""
-        delay_s = (self._start_ns - self._now_ns()) / NS_PER_S
+        delay_s = (self._start_ns - self.now_ns()) / NS_PER_S
         if delay_s > 0:
             await asyncio.sleep(delay_s)
-        cpu_s, started_ns = time.process_time(), self._now_ns()
+        cpu_s, started_ns = time.process_time(), self.now_ns()
         async with asyncio.TaskGroup() as self._tasks:
             self._users = [User(self, number, self._collector.tally(started_ns)) for number in self._numbers]
             sweeper = self._tasks.create_task(self._sweep_regularly())
@@ -128,7 +137,7 @@ class ClosedLoopEngine:
                 for user in self._users:
                     self._begin(user, started_ns)
                 await self._until_over()
-                ended_ns = self._now_ns()
+                ended_ns = self.now_ns()
                 cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
                 await self._drain(grace_s if self._stopped else self._plan.timeout_s + 1.0)
             finally:
@@ -146,7 +155,7 @@ class ClosedLoopEngine:
         """No user asks again."""
         if not self._over.is_set():
             self._stopped = True
-            self._closing_ns = self._now_ns()
+            self._closing_ns = self.now_ns()
             self._over.set()
 
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:
@@ -157,8 +166,8 @@ class ClosedLoopEngine:
         """Nothing is scheduled, so nothing can be late."""
 
     def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """The last and the slowest good answer since this was asked before."""
-        return self._shown.take()
+        """A fresh and the slowest good answer since this was asked before."""
+        return self.shown.take()
 
     # One user
 
@@ -187,25 +196,8 @@ class ClosedLoopEngine:
         user.trace = b"%048x" % self._trace_bits(192)
         return prepared.with_trace(user.trace)
 
-    def finished(self, user: User, response: Response | None, failure: Failure | None) -> None:
-        """The user's request has ended: it is counted, and the user goes on."""
-        now_ns = self._now_ns()
-        if not user.asking:
-            return
-        user.asking = False
-        tally, prepared = user.tally, user.prepared
-        took_ns = now_ns - user.began_ns
-        if response is not None:
-            fault = prepared.fault(response)
-            tally.ended((prepared.target, response.status, fault), took_ns // _NS_PER_US, None)
-            tally.received_bytes += len(response.body)
-            if attempts := self._attempts.of(response):
-                tally.attempted(attempts)
-            if not fault:
-                self._shown.note(prepared, response, user.trace, took_ns, took_ns)
-        else:
-            assert failure is not None
-            tally.ended((prepared.target, 0, FAULTS[failure]), took_ns // _NS_PER_US, None)
+    def goes_on(self, user: User, now_ns: int) -> None:
+        """The user has its answer; it asks again at once or after thinking, unless all is over."""
         if now_ns >= self._closing_ns:
             return
         if self._think is None:
@@ -217,7 +209,7 @@ class ClosedLoopEngine:
         asyncio.get_running_loop().call_later(delay_s, self._come_again, user)
 
     def _come_again(self, user: User) -> None:
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         if now_ns < self._closing_ns:
             self._begin(user, now_ns)
 
@@ -244,36 +236,36 @@ class ClosedLoopEngine:
             self._refused(user)
         else:
             user.connection, user.server = connection, prepared.server
-            user.sent_ns = self._now_ns()
+            user.sent_ns = self.now_ns()
             user.tally.started += 1
             connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
 
     def _refused(self, user: User) -> None:
         user.asking = False
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         user.tally.ended((user.prepared.target, 0, Fault.CONNECT), (now_ns - user.began_ns) // _NS_PER_US, None)
         self._later(user, max(_REST_AFTER_REFUSAL_S, self._think() if self._think else 0.0))
 
     # Time running out
 
     async def _until_over(self) -> None:
-        left_s = None if self._end_ns is None else max(0.0, (self._end_ns - self._now_ns()) / NS_PER_S)
+        left_s = None if self._end_ns is None else max(0.0, (self._end_ns - self.now_ns()) / NS_PER_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._over.wait()
-        self._closing_ns = min(self._closing_ns, self._now_ns())
+        self._closing_ns = min(self._closing_ns, self.now_ns())
 
     async def _sweep_regularly(self) -> None:
         while True:
             await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
-            now_ns = self._now_ns()
+            now_ns = self.now_ns()
             for user in self._users:
                 if user.asking and now_ns - user.began_ns >= self._timeout_ns:
                     self._give_up(user, Fault.TIMEOUT)
 
     def _give_up(self, user: User, fault: Fault) -> None:
         user.asking = False
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         user.tally.ended((user.prepared.target, 0, fault), (now_ns - user.began_ns) // _NS_PER_US, None)
         if user.connection is not None:
             user.connection.abort()

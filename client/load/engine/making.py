@@ -41,7 +41,7 @@ class Engine(Protocol):
         """Takes up everything that is due by now, for windows."""
 
     def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """The last and the slowest good answer since this was asked before."""
+        """A fresh and the slowest good answer since this was asked before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

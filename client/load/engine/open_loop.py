@@ -174,7 +174,7 @@ class OpenLoopEngine:
         self._clockwork.settle()
 
     def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """The last and the slowest good answer since this was asked before."""
+        """A fresh and the slowest good answer since this was asked before."""
         return self._shown.take()
 
     def _lane(self, endpoint: Endpoint, tasks: asyncio.TaskGroup) -> Lane:
@@ -268,10 +268,11 @@ class OpenLoopEngine:
         fault = prepared.fault(response)
         tally.ended((prepared.target, response.status, fault), response_ns // _NS_PER_US, service_ns // _NS_PER_US)
         tally.received_bytes += len(response.body)
-        if attempts := self._attempts.of(response):
-            tally.attempted(attempts)
+        if response.headers is not self._attempts.without:
+            tally.attempted(self._attempts.of(response))
         if fault == GOOD:
-            self._shown.note(prepared, response, arrival.trace, response_ns, service_ns)
+            if response_ns > self._shown.above_ns:
+                self._shown.note(prepared, response, arrival.trace, response_ns, service_ns)
             if self._hedging is not None:
                 self._hedging.answered(service_ns // _NS_PER_US)
 

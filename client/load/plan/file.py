@@ -32,6 +32,7 @@ from vmhost.base.units import parse_duration
 TENANTS_MAX = 16
 _LOOP = {"rate", "spacing", "stages", "wave", "trace", "users", "think", "think-varies"}
 _OTHER = {"for", "warm-up", "connections", "timeout", "seed", "thresholds", "hedge", "insecure", "traced"}
+_KINDS = {"dict": "a table", "list": "a list", "str": "a text", "int": "a whole number", "float": "a number"}
 _TABLES = {"target", "source", "tenant", "name", "corpus"}
 
 
@@ -81,7 +82,7 @@ class _Table:
         value = self._left.pop(name)
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            words = " or ".join({dict: "a table", list: "a list", str: "a text"}.get(k, k.__name__) for k in kinds)
+            words = " or ".join(_KINDS.get(kind.__name__, kind.__name__) for kind in kinds)
             raise InvalidInput(f"{self.where}: {name} = {value!r} is not understood; expected {words}")
         return value
 
