@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.figures import Figure, Missing
 
-NAMES = ("frontend", "leaf", "launching", "idling")
+NAMES = ("frontend", "load", "leaf", "launching", "idling")
 
 
 def main() -> int:

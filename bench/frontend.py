@@ -7,19 +7,16 @@ nginx is a good figure; half of it would be a miracle.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from bench.figures import Figure, Missing, at_least, spread
 from bench.machines import cpu_seconds, first_answer
-from vmhost.base.web import listen
+from bench.nginx import free_ports, need_nginx, nginx_arguments, pinned
 
 ROUNDS = 3
 SECONDS = 4
@@ -30,18 +27,16 @@ _TARGET = "/search?q=hypervisor&format=json"
 
 async def run() -> list[Figure]:
     """The median ratio of three rounds, nginx and the front end in turn."""
-    nginx, wrk = shutil.which("nginx") or "/usr/sbin/nginx", shutil.which("wrk")
-    if not Path(nginx).exists() or wrk is None:
-        raise Missing("needs nginx and wrk (apt install nginx-light wrk)")
-    if (os.cpu_count() or 1) < 2 or not hasattr(os, "sched_setaffinity"):
-        raise Missing("needs Linux with two cores")
+    nginx, wrk = need_nginx(), shutil.which("wrk")
+    if wrk is None:
+        raise Missing("needs wrk (apt install wrk)")
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
         first, second, proxy, ours = free_ports(4)
         async with (
-            _started(nginx, *_nginx(Path(folder), "leaf", _leaf(first, second)), core=1) as leaf,
-            _started(nginx, *_nginx(Path(folder), "proxy", _proxy(proxy, first)), core=0) as peer,
-            _started(
-                sys.executable, "-m", "bench.frontend_child", *map(str, (ours, first, second)), core=0
+            pinned([nginx, *nginx_arguments(Path(folder), "leaf", _leaf(first, second))], core=1) as leaf,
+            pinned([nginx, *nginx_arguments(Path(folder), "proxy", _proxy(proxy, first))], core=0) as peer,
+            pinned(
+                [sys.executable, "-m", "bench.frontend_child", *map(str, (ours, first, second))], core=0
             ) as front_end,
         ):
             await asyncio.gather(*(first_answer("127.0.0.1", port) for port in (first, proxy, ours)))
@@ -68,41 +63,6 @@ async def _rate(wrk: str, port: int, pid: int) -> float:
         raise RuntimeError(f"port {port} gave errors under load:\n{text}")
     requests = next(int(line.split()[0]) for line in text.splitlines() if " requests in " in line)
     return requests / (cpu_seconds(pid) - before)
-
-
-@contextlib.asynccontextmanager
-async def _started(*command: str, core: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A program on one core while the context lasts."""
-    process = await asyncio.create_subprocess_exec("taskset", "-c", str(core), *command)
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        async with asyncio.timeout(10):
-            await process.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        return [stack.enter_context(listen("127.0.0.1", 0)).getsockname()[1] for _ in range(count)]
-
-
-def _nginx(folder: Path, name: str, http: str) -> list[str]:
-    """Arguments for a single-process nginx of its own, in the foreground."""
-    home = folder / name
-    home.mkdir()
-    paths = "".join(
-        f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = home / "nginx.conf"
-    config.write_text(
-        f"daemon off; master_process off; pid {home}/pid; error_log stderr error;\n"
-        f"events {{ worker_connections 1024; }}\n"
-        f"http {{ access_log off; keepalive_requests 1000000;\n{paths}{http}\n}}\n"
-    )
-    return ["-p", str(home), "-c", str(config), "-e", "stderr"]
 
 
 def _leaf(*ports: int) -> str:

@@ -87,7 +87,7 @@ def _class_of(status: int) -> str:
 
 
 class Requests:
-    """The requests drawn beforehand; the arrival's number says which."""
+    """The requests drawn beforehand; the arrival's number says which. `easy`: nobody looks into the answers' bodies."""
 
     def __init__(self, drawn: Sequence[Prepared]) -> None:
         self._drawn = drawn
@@ -95,6 +95,7 @@ class Requests:
         self.origins = tuple(dict.fromkeys(each.origin for each in drawn))
         for each in drawn:
             each.server = self.origins.index(each.origin)
+        self.easy = all(each.easy for each in drawn)
 
     def pick(self, number: int) -> Prepared:
         """The request of that arrival."""

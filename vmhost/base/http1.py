@@ -68,11 +68,13 @@ class Heads:
     again. For a client that asks one server the same thing very often; shared by its connections.
 
     Only answers with a Content-Length are remembered, and only while it pays: a server whose heads hardly ever come
-    twice (an id or a time of its own in each) makes it give up."""
+    twice (an id or a time of its own in each) makes it give up. Without `bodies`, for whoever looks at none, an answer
+    with a known head is given as the first one was, which has a body of the same length."""
 
-    __slots__ = ("_hits", "_known", "_last", "_last_head", "_last_length")
+    __slots__ = ("_bodies", "_hits", "_known", "_last", "_last_head", "_last_length")
 
-    def __init__(self) -> None:
+    def __init__(self, *, bodies: bool = True) -> None:
+        self._bodies = bodies
         # The whole answer's length for each head, and such an answer; None once it has given up.
         self._known: dict[bytes, tuple[int, Response]] | None = {}
         self._hits = 0
@@ -86,7 +88,7 @@ class Heads:
             like = self._last
             assert like is not None
             self._hits += 1
-            return Response(like.status, like.headers, data[len(self._last_head) :], True)
+            return Response(like.status, like.headers, data[len(self._last_head) :], True) if self._bodies else like
         if not self._known:
             return None
         end = data.find(b"\r\n\r\n") + 4
@@ -95,7 +97,7 @@ class Heads:
             return None
         self._hits += 1
         self._last, self._last_head, self._last_length = like, data[:end], length
-        return Response(like.status, like.headers, data[end:], True)
+        return Response(like.status, like.headers, data[end:], True) if self._bodies else like
 
     def learn(self, data: bytes, response: Response) -> None:
         """`data` was one whole answer, and this is what it says."""

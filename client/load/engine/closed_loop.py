@@ -70,7 +70,11 @@ class User:
         else:
             assert failure is not None
             tally.ended((prepared.target, 0, FAULTS[failure]), took_ns // _NS_PER_US, None)
-        loop.goes_on(self, now_ns)
+        if now_ns < loop.closing_ns:
+            if loop.think is None:
+                loop.begin(self, now_ns)
+            else:
+                loop.later(self, loop.think())
 
 
 class ClosedLoopEngine:
@@ -90,16 +94,16 @@ class ClosedLoopEngine:
         assert plan.closed is not None
         self._plan = plan
         self._endpoints = endpoints
-        self._heads = [Heads() for _ in endpoints]
+        self._heads = [Heads(bodies=not requests.easy) for _ in endpoints]
         self._requests = requests
         self._collector = collector
         self._start_ns = start_ns
         self._end_ns: int | None = None
         if plan.duration_s is not None:
             self._end_ns = start_ns + round(plan.duration_s * NS_PER_S)
-        self._closing_ns = self._end_ns or 1 << 62
+        self.closing_ns = self._end_ns or 1 << 62
         self.now_ns = clock_ns
-        self._think = _thinking(plan, part)
+        self.think = _thinking(plan, part)
         self._traced = plan.traced
         self._trace_bits = random.Random().getrandbits
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
@@ -135,7 +139,7 @@ class ClosedLoopEngine:
             sweeper = self._tasks.create_task(self._sweep_regularly())
             try:
                 for user in self._users:
-                    self._begin(user, started_ns)
+                    self.begin(user, started_ns)
                 await self._until_over()
                 ended_ns = self.now_ns()
                 cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
@@ -155,7 +159,7 @@ class ClosedLoopEngine:
         """No user asks again."""
         if not self._over.is_set():
             self._stopped = True
-            self._closing_ns = self.now_ns()
+            self.closing_ns = self.now_ns()
             self._over.set()
 
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:
@@ -171,7 +175,8 @@ class ClosedLoopEngine:
 
     # One user
 
-    def _begin(self, user: User, now_ns: int) -> None:
+    def begin(self, user: User, now_ns: int) -> None:
+        """The user wants something now."""
         prepared = user.prepared = self._requests.pick(user.number)
         user.number += self._stride
         tally = user.tally
@@ -196,22 +201,14 @@ class ClosedLoopEngine:
         user.trace = b"%048x" % self._trace_bits(192)
         return prepared.with_trace(user.trace)
 
-    def goes_on(self, user: User, now_ns: int) -> None:
-        """The user has its answer; it asks again at once or after thinking, unless all is over."""
-        if now_ns >= self._closing_ns:
-            return
-        if self._think is None:
-            self._begin(user, now_ns)
-        else:
-            self._later(user, self._think())
-
-    def _later(self, user: User, delay_s: float) -> None:
+    def later(self, user: User, delay_s: float) -> None:
+        """The user comes again after a pause, unless all is over by then."""
         asyncio.get_running_loop().call_later(delay_s, self._come_again, user)
 
     def _come_again(self, user: User) -> None:
         now_ns = self.now_ns()
-        if now_ns < self._closing_ns:
-            self._begin(user, now_ns)
+        if now_ns < self.closing_ns:
+            self.begin(user, now_ns)
 
     async def _connect(self, user: User, number: int) -> None:
         """Opens a connection for the user's present request, which `number` tells from its later ones, and sends it."""
@@ -244,7 +241,7 @@ class ClosedLoopEngine:
         user.asking = False
         now_ns = self.now_ns()
         user.tally.ended((user.prepared.target, 0, Fault.CONNECT), (now_ns - user.began_ns) // _NS_PER_US, None)
-        self._later(user, max(_REST_AFTER_REFUSAL_S, self._think() if self._think else 0.0))
+        self.later(user, max(_REST_AFTER_REFUSAL_S, self.think() if self.think else 0.0))
 
     # Time running out
 
@@ -253,7 +250,7 @@ class ClosedLoopEngine:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._over.wait()
-        self._closing_ns = min(self._closing_ns, self.now_ns())
+        self.closing_ns = min(self.closing_ns, self.now_ns())
 
     async def _sweep_regularly(self) -> None:
         while True:
@@ -278,7 +275,7 @@ class ClosedLoopEngine:
                     await asyncio.sleep(_SWEEP_S)
 
     def _give_up_rest(self) -> None:
-        self._closing_ns = 0
+        self.closing_ns = 0
         for user in self._users:
             if user.asking:
                 self._give_up(user, Fault.UNFINISHED)

@@ -84,6 +84,7 @@ class Connections:
         tasks: asyncio.TaskGroup,
         freed: Callable[[], None],
         refused: Callable[[], None],
+        heads: Heads,
     ) -> None:
         self._endpoint = endpoint
         self._limit = limit
@@ -91,7 +92,7 @@ class Connections:
         self._tasks = tasks
         self._freed = freed
         self._refused = refused
-        self._heads = Heads()
+        self._heads = heads
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()

@@ -25,7 +25,7 @@ from client.load.requests import Prepared, Requests
 from client.load.schedule import NS_PER_S, Schedule
 from client.load.summary import Fault, TracedRequest
 from client.load.tally import GOOD, Collector, Tally
-from vmhost.base.http1 import Connection, Failure, Response
+from vmhost.base.http1 import Connection, Failure, Heads, Response
 
 WAITING_MAX = 100_000
 _SWEEP_S = 0.02
@@ -186,6 +186,7 @@ class OpenLoopEngine:
             tasks=tasks,
             freed=lambda: self._serve_waiting(lane),
             refused=lambda: self._connect_failed(lane),
+            heads=Heads(bodies=not self._requests.easy),
         )
         return lane
 

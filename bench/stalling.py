@@ -1,0 +1,54 @@
+"""A server that answers at once, but for one second in five, in which it does nothing at all; it tells when those were.
+
+`python -m bench.stalling READY TOLD`: writes its port to READY, and its stalls (epoch seconds) to TOLD when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import cast
+
+import uvloop
+
+PERIOD_S, STALL_S = 5.0, 1.0
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Answering(asyncio.Protocol):
+    """One connection; each read is one request."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(_ANSWER)
+
+
+async def serve(ready: Path, told: Path) -> None:
+    """Until SIGTERM."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    server = await loop.create_server(Answering, "127.0.0.1", 0)
+    ready.write_text(str(server.sockets[0].getsockname()[1]))
+    stalls: list[tuple[float, float]] = []
+    while not over.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), PERIOD_S - STALL_S)
+            continue
+        began = time.time()
+        # Blocks the whole loop: that is what a stall is.
+        time.sleep(STALL_S)  # noqa: ASYNC251
+        stalls.append((began, time.time()))
+    told.write_text(json.dumps(stalls))
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(Path(sys.argv[1]), Path(sys.argv[2])))
