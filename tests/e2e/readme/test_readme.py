@@ -21,11 +21,21 @@ pytestmark = pytest.mark.engine
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()=>][A-Z0-9]?")
 README = (ROOT / "README.md").read_text()
+LOAD_ALONE = re.search(r"`(pipx install git\+)ADDRESS`", (ROOT / "docs" / "load.md").read_text())
 NEEDS = re.search(r"`(apt install [^`]+)`", README)
 INTERRUPT = r"""
 for p in /proc/[0-9]*; do
     tr '\0' ' ' <$p/cmdline 2>/dev/null | grep -q 'python.*[b]in/glasscloud demo' && kill -INT ${p#/proc/}
 done; true"""
+MEASURE = """
+cd; export PATH=$HOME/.local/bin:$PATH
+python3 -m http.server --bind 127.0.0.1 8123 >/dev/null 2>&1 & server=$!
+trap 'kill $server' EXIT
+asks='import urllib.request as u; u.urlopen("http://127.0.0.1:8123/")'
+until python3 -c "$asks" 2>/dev/null; do sleep 0.1; done
+glasscloud load http://127.0.0.1:8123/ --rate 20 --for 2s || test $? = 3
+glasscloud demo 2>&1 || true
+"""
 TRY_IT = re.search(r"## Try it.*?```sh\n(.*?)```", README, re.DOTALL)
 
 
@@ -149,3 +159,18 @@ def test_a_newcomer_without_a_terminal_reads_a_verdict_and_stops_it(newcomer: st
     finally:
         session.stop()
     assert programs_left(newcomer) == []
+
+
+def test_the_load_generator_is_installed_alone_and_measures(newcomer: str) -> None:
+    assert LOAD_ALONE is not None
+    inside(newcomer, "apt-get install -qq -y pipx", user="root", timeout_s=240)
+    # pipx takes addresses with a host only, so the clone is served as a repository on the net would be.
+    serve = "git daemon --base-path=/ --export-all --detach --listen=127.0.0.1 --pid-file=/tmp/git-daemon.pid"
+    inside(newcomer, serve, user="root")
+    inside(newcomer, f"{LOAD_ALONE[1]}git://127.0.0.1/repository", user="ada", timeout_s=240)
+    told = inside(newcomer, MEASURE, user="ada", timeout_s=120)
+    assert re.search(r"(VALID|INVALID): ", told)
+    assert "(40 of 40 good)" in told
+    assert "glasscloud: demo needs" in told
+    found = inside(newcomer, "ls ~/.local/*/venvs/glasscloud/lib/python3*/site-packages", user="ada")
+    assert not {"docker", "botocore", "tantivy"} & set(found.split())
