@@ -80,7 +80,11 @@ class Comparison:
 def compare(a: Recorded, b: Recorded) -> Comparison:
     """The comparison of two recorded runs."""
     repeated = len(a.repeats) >= REPEATS_MIN and len(b.repeats) >= REPEATS_MIN
-    samples = f"{len(a.repeats)} and {len(b.repeats)} runs" if repeated else "the ten parts of one run each"
+    samples = (
+        f"{len(a.repeats)} and {len(b.repeats)} runs"
+        if repeated
+        else f"{len(a.batches)} and {len(b.batches)} parts of one run each; --repeat sees what differs between runs"
+    )
     return Comparison(
         a=a,
         b=b,
