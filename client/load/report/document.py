@@ -52,14 +52,15 @@ def report_json(report: Report) -> dict[str, Any]:
         "stopped": outcome.stopped,
         "marks": to_json(outcome.marks),
         "batches": [to_json(latency_of(batch)) for batch in batches(outcome.timeline)],
+        "service_batches": [to_json(latency_of(batch)) for batch in batches(outcome.timeline, service=True)],
         "timeline": [_column(column) for column in outcome.timeline],
         "environment": to_json(report.environment),
         "plan": plan_json(report.plan),
     }
 
 
-def batches(timeline: tuple[Column, ...]) -> list[Histogram]:
-    """The response times of up to ten equal parts of the run, its warm-up and any unequal rest left out."""
+def batches(timeline: tuple[Column, ...], *, service: bool = False) -> list[Histogram]:
+    """The response (or service) times of up to ten equal parts of the run, without warm-up and any unequal rest."""
     columns = [column for column in timeline if not column.warm_up]
     size = len(columns) // BATCHES or 1
     result = []
@@ -68,7 +69,7 @@ def batches(timeline: tuple[Column, ...]) -> list[Histogram]:
         if len(part) == size:
             batch = Histogram()
             for column in part:
-                batch.add(column.response_histogram)
+                batch.add(column.service_histogram if service else column.response_histogram)
             result.append(batch)
     return result
 

@@ -1,0 +1,59 @@
+"""`glasscloud load compare A.json B.json`: what differs between two runs, and whether it exceeds the noise."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from client.load.report.compare import Comparison, compare, compare_json, compare_lines
+from client.load.report.recorded import Recorded, read
+from client.load.verdict import Verdict
+from vmhost.base.errors import InvalidInput
+
+NAME = "load compare"
+HELP = "compare two runs, and tell what of the difference exceeds the noise"
+EXAMPLES = """\
+  glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > before.json
+  glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > after.json
+  glasscloud load compare before.json after.json
+  glasscloud load compare before.json after.json --fail-if-worse   for a pipeline: 1 if the second is worse
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("a", metavar="A.json", help="what --json wrote of the first run, or of a repeated one")
+    parser.add_argument("b", metavar="B.json", help="and of the second")
+    parser.add_argument("--json", action="store_true", help="the comparison as JSON on standard output")
+    parser.add_argument(
+        "--fail-if-worse",
+        action="store_true",
+        help="exit with 1 if B is worse beyond the noise, with 3 if a run is INVALID and cannot be judged",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compares; 0, or with `--fail-if-worse` 1 where B is worse and 3 where that cannot be judged. Raises
+    InvalidInput."""
+    comparison = compare(_read(args.a), _read(args.b))
+    if args.json:
+        print(json.dumps(compare_json(comparison), indent=2))
+    else:
+        print("\n".join(compare_lines(comparison)))
+    return _exit_code(comparison) if args.fail_if_worse else 0
+
+
+def _exit_code(comparison: Comparison) -> int:
+    if Verdict.INVALID in (comparison.a.verdict, comparison.b.verdict):
+        return Verdict.INVALID.exit_code
+    return 1 if comparison.worse else 0
+
+
+def _read(path: str) -> Recorded:
+    try:
+        return read(path, json.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}; expected the JSON of a run") from error
+    except ValueError as error:
+        raise InvalidInput(f"{path}: no JSON: {error}; expected what glasscloud load --json writes") from error

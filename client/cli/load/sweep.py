@@ -1,0 +1,142 @@
+"""`glasscloud load sweep URL`: latency against offered rate, up to where the service breaks."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from client.cli.load.options import add_loop_options, add_target_options, plan_of, processes_of
+from client.load.control import LoadRun
+from client.load.environment import Environment
+from client.load.plan.words import Plan
+from client.load.report.report import Report
+from client.load.report.sweep_lines import step_line, sweep_json, sweep_lines
+from client.load.report.sweep_page import sweep_page
+from client.load.sweep import Range, Sweep, checked_range, step_of
+from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.units import parse_duration
+
+NAME = "load sweep"
+HELP = "offer more and more requests a second, until the service breaks, and find the knee of its latency"
+EXAMPLES = """\
+  glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000
+  glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000 --poisson --report sweep.html
+  glasscloud load sweep http://127.0.0.1:8000 --queries --from 20 --to 2000 --steps 12 --for 10s
+"""
+STOPPED = "stopped"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("url", help="where to send requests; with --queries the search service")
+    group = parser.add_argument_group("which rates")
+    group.add_argument("--from", dest="from_per_s", type=float, required=True, metavar="N", help="the lowest, a second")
+    group.add_argument("--to", dest="to_per_s", type=float, required=True, metavar="N", help="the highest, a second")
+    group.add_argument("--steps", type=int, default=8, metavar="N", help="how many, with the closer look (8)")
+    group.add_argument("--for", dest="duration", default="5s", metavar="TIME", help="how long each (5s)")
+    group.add_argument("--rest", default="1s", metavar="TIME", help="pause after each, to let queues empty (1s)")
+    group.add_argument(
+        "--poisson", action="store_true", help="independent arrivals instead of regular ones: the knee comes earlier"
+    )
+    group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help="at most so many (64)")
+    group.add_argument("--processes", default="1", metavar="N", help="processes that send; auto: one for each core (1)")
+    group.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same arrivals (1)")
+    add_target_options(parser)
+    group = parser.add_argument_group("what is told")
+    group.add_argument("--json", action="store_true", help="the sweep as JSON on standard output")
+    group.add_argument("--report", metavar="FILE", help="write a page with the plot")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sweeps; 0 done, 1 no rate is good, 3 the generator was the limit. Raises InvalidInput, Unavailable."""
+    plan = _lowest(args)
+    assert plan.duration_s is not None
+    rates = checked_range(
+        Range(from_per_s=args.from_per_s, to_per_s=args.to_per_s, steps=args.steps), step_s=plan.duration_s
+    )
+    rest_s, processes = parse_duration(args.rest), processes_of(args.processes, os.cpu_count() or 1)
+    if args.report is not None:
+        _check_writable(Path(args.report))
+    sweep, environment = asyncio.run(_sweep(plan, rates, processes=processes, rest_s=rest_s, tell=_tell))
+    if args.json:
+        print(json.dumps(sweep_json(sweep, plan, environment), indent=2))
+    else:
+        print("\n".join(sweep_lines(sweep)))
+    if args.report is not None and sweep.steps:
+        Path(args.report).write_text(sweep_page(sweep, plan), encoding="utf-8")
+    return sweep.exit_code
+
+
+def _lowest(args: argparse.Namespace) -> Plan:
+    """The plan of the lowest rate: what our own options leave open is as in a run without options."""
+    parser = argparse.ArgumentParser()
+    add_loop_options(parser)
+    usual = vars(parser.parse_args([]))
+    return plan_of(argparse.Namespace(**{**usual, **vars(args), "rate": str(args.from_per_s)}))
+
+
+async def _sweep(
+    plan: Plan, rates: Range, *, processes: int, rest_s: float, tell: Callable[[str], None]
+) -> tuple[Sweep, Environment | None]:
+    """Carries the sweep out. What was measured is kept when it is interrupted or the server goes away."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    assert plan.open is not None, "a sweep has rates"
+    sweep, environment = Sweep(range=rates), None
+    while (rate := sweep.next_rate()) is not None:
+        try:
+            report = await _measure(replace(plan, open=replace(plan.open, rate_per_s=rate)), processes, stop)
+        except CloudError as error:
+            if not sweep.steps:
+                raise
+            return replace(sweep, halted=f"it could not be asked at {rate:g}/s: {error.message}"), environment
+        if stop.is_set():
+            # The step was cut short; those before it were not.
+            return replace(sweep, halted=STOPPED), environment
+        environment, step = report.environment, step_of(rate, report)
+        sweep = sweep.plus(step)
+        tell(step_line(sweep, step))
+        if sweep.next_rate() is not None and await _stopped_within(stop, rest_s):
+            return replace(sweep, halted=STOPPED), environment
+    return sweep, environment
+
+
+async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+    return stop.is_set()
+
+
+async def _measure(plan: Plan, processes: int, stop: asyncio.Event) -> Report:
+    async with LoadRun(processes=processes) as run:
+        await run.start(plan)
+        stopper = asyncio.create_task(_stop_when(stop, run))
+        try:
+            return await run.finished()
+        finally:
+            stopper.cancel()
+
+
+async def _stop_when(stop: asyncio.Event, run: LoadRun) -> None:
+    await stop.wait()
+    run.stop_soon()
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _check_writable(path: Path) -> None:
+    """Raises InvalidInput before anything is sent, rather than after all is measured."""
+    there = path if path.exists() else path.parent
+    if path.is_dir() or not os.access(there, os.W_OK):
+        raise InvalidInput(f"--report {path}: cannot be written; expected a file in a folder that is there")

@@ -1,0 +1,195 @@
+"""Two runs side by side: each figure's difference, and whether it exceeds the noise. Pure.
+
+The noise of one run comes from its batches: the run is cut into ten equal parts, and the parts' own figures are taken
+as independent samples (the method of batch means: Law, Simulation Modeling and Analysis, chapter 9.5.3; Schmeiser,
+Batch size effects in the analysis of simulation output, Operations Research 30 (1982): ten to thirty batches do). Two
+sets of samples are held against each other by Welch's interval at 95 % (Law, 10.2.2). Where both sides were repeated,
+the runs themselves are the samples: batches of one run cannot see what differs from one run to the next.
+
+What that means for a reader: of eight figures that did not change one lies beyond the noise in about every third
+comparison; and batches shorter than the server's own moods (a collection of garbage, a full queue) are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from client.load.noise import Interval, difference
+from client.load.report.figures import FIGURES, Document, Figure
+from client.load.report.recorded import Recorded
+
+BATCHES_MIN = 5
+REPEATS_MIN = 3
+SCHEMA = 1
+_PLAN_DETAILS = frozenset({"name", "seed", "thresholds"})
+_MACHINE = ("system", "cpu", "cores", "usable_cores")
+_PROGRAMS = ("python", "versions", "same_host")
+
+
+class Noise(StrEnum):
+    """What a difference is worth."""
+
+    BEYOND = "beyond the noise"
+    WITHIN = "within the noise"
+    UNKNOWN = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One figure of both. `interval`: where the samples' mean difference lies; None where there are too few of them.
+
+    `worse`: B is worse beyond the noise."""
+
+    name: str
+    a: float | None
+    b: float | None
+    noise: Noise
+    interval: Interval | None
+    worse: bool
+
+    @property
+    def difference(self) -> float | None:
+        """How much more B has."""
+        return None if self.a is None or self.b is None else self.b - self.a
+
+    @property
+    def percent(self) -> float | None:
+        """The difference in percent of A."""
+        return 100 * self.difference / self.a if self.difference is not None and self.a else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs compared; `warnings` say why they may not be comparable, `samples` what the noise was taken from."""
+
+    a: Recorded
+    b: Recorded
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+    samples: str
+
+    @property
+    def worse(self) -> tuple[str, ...]:
+        """The figures in which B is worse beyond the noise."""
+        return tuple(row.name for row in self.rows if row.worse)
+
+
+def compare(a: Recorded, b: Recorded) -> Comparison:
+    """The comparison of two recorded runs."""
+    repeated = len(a.repeats) >= REPEATS_MIN and len(b.repeats) >= REPEATS_MIN
+    samples = (
+        f"{len(a.repeats)} and {len(b.repeats)} runs"
+        if repeated
+        else f"{len(a.batches)} and {len(b.batches)} parts of one run each; --repeat sees what differs between runs"
+    )
+    return Comparison(
+        a=a,
+        b=b,
+        rows=tuple(_row(figure, a, b, repeated=repeated) for figure in FIGURES),
+        warnings=tuple(_warnings(a, b)),
+        samples=samples,
+    )
+
+
+def _row(figure: Figure, a: Recorded, b: Recorded, *, repeated: bool) -> Row:
+    enough = REPEATS_MIN if repeated else BATCHES_MIN
+    told = [
+        [value for each in (side.repeats if repeated else side.batches) if (value := each[figure.name]) is not None]
+        for side in (a, b)
+    ]
+    value_a, value_b = a.values[figure.name], b.values[figure.name]
+    interval, noise, worse = None, Noise.UNKNOWN, False
+    if value_a is not None and value_b is not None and min(map(len, told)) >= enough:
+        interval = difference(*told)
+        more = value_b - value_a
+        # A few slow requests in one part move the whole run's figure and not the parts' mean: both must agree.
+        agrees = (interval.low + interval.high) * more > 0
+        beyond = not interval.holds_zero and agrees and abs(more) > figure.grain_at(max(value_a, value_b))
+        noise = Noise.BEYOND if beyond else Noise.WITHIN
+        worse = beyond and (more < 0 if figure.more_is_better else more > 0)
+    return Row(name=figure.name, a=value_a, b=value_b, noise=noise, interval=interval, worse=worse)
+
+
+def _warnings(a: Recorded, b: Recorded) -> Iterator[str]:
+    for side in (a, b):
+        if side.verdict == "INVALID":
+            yield f"{side.name} is INVALID, its figures say nothing about the server: {side.reason}"
+        if side.run["stopped"]:
+            yield f"{side.name} was stopped before its end"
+        if side.run.get("generator_bound"):
+            yield f"{side.name} was limited by its generator, not by the server"
+    if a.run["model"] != b.run["model"]:
+        yield f"not the same model: {a.run['model']} and {b.run['model']}"
+    if plan := _differing(a.run["plan"], b.run["plan"], without=_PLAN_DETAILS):
+        yield f"not the same plan: they differ in {', '.join(plan)}"
+    here, there = a.run["environment"], b.run["environment"]
+    for what, keys in (("machine", _MACHINE), ("programs", _PROGRAMS)):
+        if differing := [key for key in keys if here.get(key) != there.get(key)]:
+            told = "; ".join(f"{key} {_words(here.get(key))} and {_words(there.get(key))}" for key in differing)
+            yield f"not the same {what}: {told}"
+
+
+def _differing(a: Document, b: Document, *, without: frozenset[str]) -> list[str]:
+    return sorted(key for key in a.keys() | b.keys() if key not in without and a.get(key) != b.get(key))
+
+
+def _words(value: Any) -> str:
+    return " ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
+
+
+def compare_lines(comparison: Comparison) -> list[str]:
+    """The two runs, what makes them hard to compare, and the table."""
+    a, b = comparison.a, comparison.b
+    lines = [f"{letter}  {side.name}   {side.verdict}: {side.reason}" for letter, side in (("A", a), ("B", b))]
+    lines += [f"warning: {text}" for text in comparison.warnings]
+    lines.append(f"  {'':<18}{'A':>11}{'B':>11}{'B - A':>11}")
+    for row in comparison.rows:
+        percent = "" if row.percent is None else f"{row.percent:+.1f} %"
+        more = _short(row.difference, like=max(row.a or 0, row.b or 0), signed=True)
+        figures = f"{_short(row.a):>11}{_short(row.b):>11}{more:>11}{percent:>10}"
+        lines.append(f"  {row.name:<18}{figures}   {row.noise}{', worse' if row.worse else ''}")
+    lines.append(f"  noise: Welch's interval at 95 %, over {comparison.samples}")
+    return lines
+
+
+def compare_json(comparison: Comparison) -> dict[str, Any]:
+    """The comparison, schema 1: `a` and `b` (`name`, `verdict`, `reason`), `warnings`, `samples` in words, `worse`
+    (names of figures) and `figures`: of each `name`, `a`, `b`, `difference`, `percent`, `noise`, `worse`, and
+    `interval` (two ends, for the mean difference of the samples); null where there are too few samples."""
+    return {
+        "schema": SCHEMA,
+        "kind": "compare",
+        "a": _side(comparison.a),
+        "b": _side(comparison.b),
+        "warnings": list(comparison.warnings),
+        "samples": comparison.samples,
+        "worse": list(comparison.worse),
+        "figures": [
+            {
+                "name": row.name, "a": row.a, "b": row.b, "difference": _rounded(row.difference),
+                "percent": _rounded(row.percent), "noise": row.noise.value, "worse": row.worse,
+                "interval": row.interval and [_rounded(row.interval.low), _rounded(row.interval.high)],
+            }
+            for row in comparison.rows
+        ],
+    }  # fmt: skip
+
+
+def _side(side: Recorded) -> dict[str, str]:
+    return {"name": side.name, "verdict": side.verdict, "reason": side.reason}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _short(value: float | None, *, like: float | None = None, signed: bool = False) -> str:
+    """The value with as many digits as one of the size of `like` has."""
+    if value is None:
+        return "-"
+    size = abs(value if like is None else like)
+    digits = 1 if size >= 100 else 2 if size >= 1 or not size else 3
+    return f"{value:{'+' if signed else ''}.{digits}f}"

@@ -1,0 +1,88 @@
+"""The figures by which runs are compared, read from the JSON of a run: of the whole, and of its ten equal parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from client.load.report.document import BATCHES
+
+Document = dict[str, Any]
+"""A run as `client.load.report.document.report_json` writes it, schema 2."""
+
+RATE = "requests/s"
+ERRORS = "errors %"
+_RESPONSE = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999", "max": "max"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure. `grain`: a smaller difference cannot be told, whatever the scatter."""
+
+    name: str
+    more_is_better: bool = False
+    grain: float = 0.0
+    relative_grain: float = 0.0
+
+    def grain_at(self, value: float) -> float:
+        """The grain of values of that size."""
+        return max(self.grain, self.relative_grain * abs(value))
+
+
+# Latencies are told to a microsecond and, above two milliseconds, to a thousandth: the histogram's buckets.
+FIGURES = (
+    Figure(name=RATE, more_is_better=True, relative_grain=0.001),
+    Figure(name=ERRORS),
+    *(Figure(name=f"response {name} ms", grain=0.001, relative_grain=0.001) for name in _RESPONSE),
+    Figure(name="service p99 ms", grain=0.001, relative_grain=0.001),
+)
+
+Values = dict[str, float | None]
+"""A value for each figure's name; None where there were too few samples."""
+
+
+def headline(document: Document) -> Values:
+    """The figures of the whole run. Raises KeyError or TypeError for what is no run."""
+    failed = sum(document["errors"].values())
+    return {
+        RATE: float(document["completed_per_s"]),
+        ERRORS: _percent(failed, document["requests"]["ok"] + failed),
+        **_latencies(document["response_ms"], document["service_ms"]),
+    }
+
+
+def parts(document: Document) -> list[Values]:
+    """The figures of up to ten equal parts of the run. Raises as `headline`."""
+    service = document.get("service_batches", [])
+    latencies = [
+        _latencies(batch, service[number] if number < len(service) else {})
+        for number, batch in enumerate(document["batches"])
+    ]
+    untold: Values = {RATE: None, ERRORS: None}
+    counts = list(_counts(document))
+    return [(counts[number] if number < len(counts) else untold) | latency for number, latency in enumerate(latencies)]
+
+
+def _latencies(response: Document, service: Document) -> Values:
+    found = {f"response {name} ms": response.get(key) for name, key in _RESPONSE.items()}
+    return {**found, "service p99 ms": service.get("p99")}
+
+
+def _counts(document: Document) -> Iterator[Values]:
+    """Rate and errors of the same parts, from the timeline; a last second that was not lived to its end is left out."""
+    lived_s = document["elapsed_s"] * 1.005
+    all_columns = [column for column in document["timeline"] if not column["warm_up"]]
+    size = len(all_columns) // BATCHES or 1
+    for begin in range(0, min(len(all_columns), size * BATCHES), size):
+        columns = all_columns[begin : begin + size]
+        if len(columns) == size and columns[-1]["began"] + columns[-1]["seconds"] <= lived_s:
+            failed = sum(sum(column["errors"].values()) for column in columns)
+            yield {
+                RATE: sum(column["completed"] for column in columns) / sum(column["seconds"] for column in columns),
+                ERRORS: _percent(failed, sum(column["ok"] for column in columns) + failed),
+            }
+
+
+def _percent(failed: int, ended: int) -> float:
+    return round(100 * failed / ended, 4) if ended else 0.0

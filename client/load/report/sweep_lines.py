@@ -1,0 +1,110 @@
+"""A sweep told to people in lines and to programs as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from client.load.environment import Environment
+from client.load.plan.shown import plan_json
+from client.load.plan.words import Plan
+from client.load.report.sweep_plot import plot_lines
+from client.load.sweep import Step, Sweep
+from client.load.wire import to_json
+
+SCHEMA = 1
+HEADINGS = ("offered/s", "completed/s", "errors", "p50 ms", "p99 ms", "max ms", "service p99")
+
+
+def sweep_lines(sweep: Sweep) -> list[str]:
+    """The knee first, then the table and the plot."""
+    if not sweep.steps:
+        return [f"nothing was measured: {sweep.reason}"]
+    power = sweep.power_peak
+    return [
+        headline(sweep),
+        f"  {sweep.reason}",
+        *([f"  power, throughput over mean response time, is highest at {power.rate_per_s:g}/s"] if power else []),
+        "  " + "".join(f"{heading:>12}" for heading in HEADINGS),
+        *(
+            f"  {''.join(f'{cell:>12}' for cell in row_of(sweep, step))}   {note(sweep, step)}"
+            for step in sweep.by_rate
+        ),
+        *plot_lines(sweep),
+    ]
+
+
+def headline(sweep: Sweep) -> str:
+    """The knee in a sentence."""
+    knee = sweep.knee
+    if knee is None:
+        return "no knee found"
+    return f"the knee is at {knee.rate_per_s:g}/s, where {sweep.tail} is {_ms(sweep.tail_ms(knee))} ms"
+
+
+def step_line(sweep: Sweep, step: Step) -> str:
+    """A step as it is told while the sweep goes on."""
+    tail = f"{sweep.tail} {_ms(sweep.tail_ms(step))} ms"
+    words = ": ".join(word for word in (sweep.health(step).value, sweep.why(step)) if word)
+    return f"{step.rate_per_s:>9g}/s  completed {sweep.kept_per_s(step):.1f}/s  {tail}  {words}"
+
+
+def row_of(sweep: Sweep, step: Step) -> tuple[str, ...]:
+    """The cells of a step's row."""
+    response = step.response
+    return (
+        f"{step.rate_per_s:g}",
+        f"{sweep.kept_per_s(step):.1f}",
+        f"{100 * step.error_share:.2g} %",
+        *(_ms(value) for value in (response.p50, response.p99, response.max, step.service.p99)),
+    )
+
+
+def note(sweep: Sweep, step: Step) -> str:
+    """What is remarkable about a step."""
+    if step is sweep.knee:
+        return "the knee"
+    return ": ".join(word for word in (sweep.health(step).value, sweep.why(step)) if word)
+
+
+def sweep_json(sweep: Sweep, plan: Plan, environment: Environment | None) -> dict[str, Any]:
+    """The sweep, schema 1: `knee_per_s`, `broken_per_s` and `power_per_s` (null where there is none), `reason`, `tail`
+    (the percentile by which steps were judged) and `steps` with rising rates: `rate_per_s`, `offered_per_s`,
+    `completed_per_s` (with the time that the last requests still needed), `error_share`, `response_ms`, `service_ms`,
+    `generator_cpu_percent`, `health` (good, slow, broken, unknown) and `why`. `plan` is that of the lowest rate."""
+    return {
+        "schema": SCHEMA,
+        "kind": "sweep",
+        "knee_per_s": _rate(sweep.knee),
+        "broken_per_s": _rate(sweep.broken),
+        "power_per_s": _rate(sweep.power_peak),
+        "reason": sweep.reason,
+        "tail": sweep.tail,
+        "range": to_json(sweep.range),
+        "steps": [_step(sweep, step) for step in sweep.by_rate],
+        "environment": to_json(environment),
+        "plan": plan_json(plan),
+    }
+
+
+def _step(sweep: Sweep, step: Step) -> dict[str, Any]:
+    return {
+        "rate_per_s": step.rate_per_s,
+        "offered_per_s": round(step.offered / step.seconds, 2),
+        "completed_per_s": round(sweep.kept_per_s(step), 2),
+        "error_share": round(step.error_share, 6),
+        "response_ms": to_json(step.response),
+        "service_ms": to_json(step.service),
+        "generator_cpu_percent": step.cpu_percent,
+        "health": sweep.health(step).value,
+        "why": sweep.why(step),
+    }
+
+
+def _rate(step: Step | None) -> float | None:
+    return None if step is None else step.rate_per_s
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -1,0 +1,223 @@
+"""Two runs compared: what exceeds the noise is said, what does not is not, and what cannot be told is told so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from load_runs import run
+
+from client.cli import main
+from client.load.plan.words import ClosedLoop, Plan, constant
+from client.load.repeat import Repeats, repeat_json
+from client.load.report.compare import Comparison, Noise, Row, compare, compare_json, compare_lines
+from client.load.report.document import report_json
+from client.load.report.recorded import read
+from client.load.report.report import Report
+from vmhost.base.errors import InvalidInput
+
+NOISY = (2000, 2300, 1900, 2500, 2100, 2200, 2600, 1800, 2400, 2000)
+SLOWER = tuple(took_us + 1500 for took_us in reversed(NOISY))
+MOVED = (*NOISY[:0:-1], 2100)
+
+
+def of(a: Report, b: Report) -> Comparison:
+    return compare(read("a.json", report_json(a)), read("b.json", report_json(b)))
+
+
+def row(comparison: Comparison, name: str) -> Row:
+    return next(row for row in comparison.rows if row.name == name)
+
+
+def test_a_difference_larger_than_the_scatter_of_the_parts_is_beyond_the_noise() -> None:
+    comparison = of(run(NOISY), run(SLOWER))
+    found = row(comparison, "response p50 ms")
+    assert found.noise is Noise.BEYOND
+    assert found.worse
+    assert found.interval is not None
+    assert found.interval.low < 1.5 < found.interval.high
+    assert found.difference == pytest.approx(1.5, abs=0.2)
+    assert "service p99 ms" in comparison.worse
+    assert "requests/s" not in comparison.worse
+
+
+def test_faster_is_beyond_the_noise_and_not_worse() -> None:
+    comparison = of(run(SLOWER), run(NOISY))
+    assert row(comparison, "response p99 ms").noise is Noise.BEYOND
+    assert comparison.worse == ()
+
+
+def test_a_difference_smaller_than_the_scatter_is_within_it() -> None:
+    comparison = of(run(NOISY), run(MOVED))
+    assert {row.noise for row in comparison.rows} == {Noise.WITHIN, Noise.UNKNOWN}
+
+
+def test_one_slow_second_of_ten_is_an_event_and_no_finding() -> None:
+    # The whole run's p99 goes from 2.6 to 900 ms, by one part of ten.
+    found = row(of(run(NOISY), run((*NOISY[:-1], 900_000))), "response p99 ms")
+    assert (found.b, found.noise) == (pytest.approx(900, rel=0.01), Noise.WITHIN)
+
+
+def test_fewer_answers_are_worse() -> None:
+    comparison = of(run(per_s=1000), run(per_s=900))
+    assert comparison.worse == ("requests/s",)
+    assert row(comparison, "requests/s").percent == pytest.approx(-10)
+
+
+def test_errors_are_a_share_of_what_ended() -> None:
+    comparison = of(run(), run(errors=(10, 12, 9, 11, 10, 10, 13, 9, 11, 10)))
+    assert row(comparison, "errors %").b == pytest.approx(1.05)
+    assert "errors %" in comparison.worse
+    assert row(of(run(), run(errors=(1,))), "errors %").noise is Noise.WITHIN
+
+
+def test_less_than_a_histogram_can_tell_is_no_difference_even_without_scatter() -> None:
+    assert row(of(run((2000,) * 10), run((2001,) * 10)), "response p50 ms").noise is Noise.WITHIN
+    assert row(of(run((2000,) * 10), run((2100,) * 10)), "response p50 ms").noise is Noise.BEYOND
+
+
+def test_too_few_parts_with_a_percentile_cannot_be_told() -> None:
+    comparison = of(run(NOISY, per_s=500), run(SLOWER, per_s=500))
+    found = row(comparison, "response p99 ms")
+    assert (found.noise, found.interval) == (Noise.UNKNOWN, None)
+    assert found.a is not None
+    assert row(comparison, "response p90 ms").noise is Noise.BEYOND
+    assert row(of(run(NOISY[:4]), run(SLOWER[:4])), "response p50 ms").noise is Noise.UNKNOWN
+
+
+def test_a_last_second_that_was_cut_off_is_no_lower_rate() -> None:
+    cut: dict[str, Any] = report_json(run((2000,) * 7))
+    cut["elapsed_s"] = 6.4
+    cut["timeline"][6]["completed"] = 400
+    comparison = compare(read("a", report_json(run((2000,) * 7))), read("b", {**cut, "completed_per_s": 1000.0}))
+    assert row(comparison, "requests/s").noise is Noise.WITHIN
+
+
+def repeated(*tooks_us: int, invalid: bool = False) -> dict[str, Any]:
+    runs = [run((took_us,) * 10) for took_us in tooks_us]
+    if invalid:
+        runs.append(run((900_000,) * 10, lag_us=50_000))
+    return repeat_json(Repeats(runs=tuple(runs), times=len(runs)))
+
+
+def test_repeated_runs_are_samples_themselves() -> None:
+    comparison = compare(read("a", repeated(2000, 2400, 2900)), read("b", repeated(2200, 2300, 3100)))
+    found = row(comparison, "response p99 ms")
+    assert (found.a, found.b) == (pytest.approx(2.4), pytest.approx(2.3))
+    assert found.noise is Noise.WITHIN
+    assert comparison.samples == "3 and 3 runs"
+    assert (
+        "response p99 ms" in compare(read("a", repeated(2000, 2050, 2100)), read("b", repeated(2500, 2600, 2550))).worse
+    )
+
+
+def test_too_few_repeats_fall_back_to_the_parts_of_the_median_run() -> None:
+    comparison = compare(read("a", repeated(2000, 2000, 2000)), read("b", report_json(run((2500,) * 10))))
+    assert comparison.samples.startswith("10 and 10 parts of one run each; --repeat sees")
+    assert "response p50 ms" in comparison.worse
+
+
+def test_an_invalid_repeat_is_warned_of_and_does_not_count() -> None:
+    b = read("b", repeated(2000, 2010, 2020, invalid=True))
+    assert len(b.repeats) == 3
+    assert any(text.startswith("b is INVALID") for text in compare(read("a", repeated(2000, 2010, 2020)), b).warnings)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (run(lag_us=50_000), "b.json is INVALID, its figures say nothing about the server: the generator sent late"),
+        (run(stopped=True), "b.json was stopped before its end"),
+        (run(cpu="another one"), "not the same machine: cpu a processor and another one"),
+        (
+            run(plan=constant("http://127.0.0.1:9000/", 1000, duration_s=10)),
+            "not the same plan: they differ in targets",
+        ),
+        (run(plan=Plan(targets=run().plan.targets, closed=ClosedLoop(users=3), duration_s=10)), "not the same model: "),
+    ],
+)
+def test_runs_that_are_not_comparable_are_warned_of_in_words(other: Report, told: str) -> None:
+    comparison = of(run(), other)
+    assert any(told in text for text in comparison.warnings)
+    assert any(told in line for line in compare_lines(comparison) if line.startswith("warning: "))
+
+
+def test_equal_runs_are_compared_without_a_warning() -> None:
+    assert of(run(), run(plan=constant(run().plan.targets[0].url, 1000, duration_s=10, seed=7))).warnings == ()
+
+
+def test_the_table_tells_every_figure_and_its_worth() -> None:
+    lines = compare_lines(of(run(NOISY), run(SLOWER)))
+    p50 = next(line.split() for line in lines if "response p50" in line)
+    assert p50[3:5] == ["2.10", "3.60"]
+    assert p50[5].startswith("+1.50")
+    assert "beyond the noise, worse" in " ".join(p50)
+    assert sum("noise" in line or "cannot tell" in line for line in lines) == 9
+
+
+def test_json_is_plain_and_has_the_interval() -> None:
+    data = json.loads(json.dumps(compare_json(of(run(NOISY), run(SLOWER)))))
+    assert (data["schema"], data["kind"], data["a"]["name"]) == (1, "compare", "a.json")
+    (p50,) = (each for each in data["figures"] if each["name"] == "response p50 ms")
+    assert p50["noise"] == "beyond the noise"
+    assert p50["interval"][0] < p50["difference"] < p50["interval"][1]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ([], "schema None; expected 2"),
+        ({"schema": 1}, "schema 1; expected 2"),
+        ({"schema": 2}, "no report of a run"),
+        ({"schema": 2, "runs": []}, "no report of a run"),
+        ({"schema": 2, "runs": [], "counted": [], "median_run": None}, "no report of a run"),
+        ({**report_json(run()), "errors": 3}, "no report of a run"),
+    ],
+)
+def test_what_is_no_report_is_refused(data: Any, told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        read("x.json", data)
+
+
+# The command
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    runs = {"usual": run(NOISY), "slower": run(SLOWER), "invalid": run(NOISY, lag_us=50_000)}
+    for name, made in runs.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(report_json(made)))
+    (tmp_path / "torn.json").write_text('{"schema": 2, ')
+    return {name: str(tmp_path / f"{name}.json") for name in (*runs, "torn", "absent")}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "code", "gate"),
+    [("usual", "slower", 0, 1), ("slower", "usual", 0, 0), ("usual", "usual", 0, 0), ("usual", "invalid", 0, 3)],
+)
+def test_the_exit_code_tells_only_when_asked(files: dict[str, str], a: str, b: str, code: int, gate: int) -> None:
+    assert main(["load", "compare", files[a], files[b]]) == code
+    assert main(["load", "compare", files[a], files[b], "--fail-if-worse", "--json"]) == gate
+
+
+@pytest.mark.parametrize(("name", "told"), [("torn", "no JSON"), ("absent", "No such file")])
+def test_a_file_that_cannot_be_read_is_named(
+    files: dict[str, str], name: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["load", "compare", files["usual"], files[name]]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"glasscloud load compare: {files[name]}: ")
+    assert told in said
+
+
+@pytest.mark.parametrize("asked", [["load", "compare", "--help"], ["help", "load", "compare"]])
+def test_a_command_below_a_command_has_its_own_help(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(asked) == 0
+    assert "usage: glasscloud load compare" in capsys.readouterr().out
+
+
+def test_a_word_that_is_no_subcommand_stays_a_url(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load", "compar"]) == 2
+    assert capsys.readouterr().err.startswith("glasscloud load: URL 'compar'")
