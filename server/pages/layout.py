@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from server.pages.markup import Html, fill
 from server.query import CHARS_MAX
+from vmhost.base.markup import Html, fill
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -7,10 +7,10 @@ from urllib.parse import quote_plus
 from server.api.results import HITS_MAX, PAGE_SIZE, Document, Hit, SearchAnswer
 from server.api.timing import RequestTrace
 from server.pages.layout import box, brand, page, top
-from server.pages.markup import Html, fill, join
 from server.pages.prose import prose
 from server.pages.waterfall import ms, panel, summary
 from vmhost.base.errors import CloudError
+from vmhost.base.markup import Html, fill, join
 
 _IDEAS = ("hypervisor", "what is a server", "load balancer", "tail latency", "asyncio.create_task")
 _CONTENT_KINDS = {"lesson": "Lesson", "topic": "Language", "page": "Page"}

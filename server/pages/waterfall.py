@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.api.timing import Attempt, RequestTrace
-from server.pages.markup import Html, fill, join
+from vmhost.base.markup import Html, fill, join
 
 _SHOWN_MAX = 48
 _WIDTH_MIN_PERCENT = 0.6

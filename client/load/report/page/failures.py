@@ -1,0 +1,82 @@
+"""Errors by class and answers by status; what was promised; what hedging cost."""
+
+from __future__ import annotations
+
+from client.load.report.page.figures import NAMES, row, share
+from client.load.report.page.table import table
+from client.load.report.report import Report
+from client.load.summary import Fault
+from vmhost.base.markup import Html, fill, join
+
+_ERRORS = """<section>
+<h3>Errors and statuses</h3>
+{parts}
+</section>"""
+_THRESHOLDS = """<section>
+<h3>Thresholds</h3>
+<ul class="held">{items}</ul>
+</section>"""
+_HEDGING = """<section>
+<h3>Hedging</h3>
+<p>{told}</p>
+</section>"""
+_WORDS: dict[str, str] = {
+    Fault.CONNECT: "no connection could be made",
+    Fault.RESET: "the connection broke before the answer",
+    Fault.TIMEOUT: "no answer within the timeout, which counts from when the request was due",
+    Fault.SHORT: "the connection ended within the answer",
+    Fault.GARBAGE: "the answer was no HTTP/1.1",
+    Fault.CLIENT_ERROR: "a status of 400 to 499",
+    Fault.SERVER_ERROR: "a status of 500 to 599",
+    Fault.WRONG: "an answer other than the plan expects",
+    Fault.PARTIAL: "an answer that says it is not complete",
+    Fault.UNFINISHED: "still under way when the run ended",
+    Fault.OVERFLOW: "too many already waited for a connection",
+}
+_HELD = {True: ("yes", "✓", "held"), False: ("no", "✗", "broken"), None: ("unknown", "?", "cannot tell")}
+
+
+def errors(report: Report) -> Html:
+    """The section of errors and statuses."""
+    total = report.summary
+    parts = [Html("<p>Nothing failed.</p>")]
+    if total.errors:
+        rows = (
+            [name, _WORDS.get(name, ""), f"{count:,}", share(count, total.offered)]
+            for name, count in sorted(total.errors.items(), key=lambda each: -each[1])
+        )
+        parts = [table("Errors by class", ("error", "what happened", "requests", "of all"), rows, words=2)]
+    if total.statuses:
+        rows = ([name, f"{count:,}", share(count, total.completed)] for name, count in total.statuses.items())
+        parts.append(table("Answers by status", ("status", "answers", "of answers"), rows))
+    if total.classes:
+        rows = ([name, *row(latency), f"{latency.count:,}"] for name, latency in total.classes.items())
+        parts.append(table("Response time by class of status", ("ms", *NAMES, "answers"), rows))
+    return fill(_ERRORS, parts=join(parts, "\n"))
+
+
+def thresholds(report: Report) -> Html:
+    """The section of promises."""
+    items = []
+    for each in report.judgement.thresholds:
+        kind, sign, word = _HELD[each.held]
+        items.append(fill('<li class="{kind}"><b><i aria-hidden="true">{sign}</i>{word}</b> <code>{text}</code> '
+                          "<span>{measured}</span></li>",
+                          kind=kind, sign=sign, word=word, text=each.text, measured=each.measured))  # fmt: skip
+    return fill(_THRESHOLDS, items=join(items))
+
+
+def hedging(report: Report) -> Html:
+    """The section of hedging; nothing where the plan does not hedge."""
+    total, hedge = report.summary, report.plan.hedge
+    if hedge is None and not total.hedged:
+        return Html("")
+    when = ""
+    if hedge is not None:
+        after = f"{hedge.after_ms:g} ms" if hedge.after_ms is not None else f"p{hedge.after_percentile:g} of late"
+        when = f"What had no answer after {after} was sent again, for at most {100 * hedge.budget:g} % of requests. "
+    return fill(
+        _HEDGING,
+        told=f"{when}{total.hedged:,} requests were sent twice: {share(total.hedged, total.started)} more load for the "
+        f"service. The second answered first {total.hedges_won:,} times.",
+    )
