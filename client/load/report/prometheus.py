@@ -1,0 +1,130 @@
+"""A run for Prometheus: its text exposition format, 0.0.4.
+
+Everything counts from the run's start and leaves the warm-up out. A plan with a name gives each series the label
+`tenant`. Where a plan has several targets, what is known of each stands once for each of them, with the label `target`,
+and not once more for all: the sum over the label is the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from client.load.histogram import Histogram, bucket_of
+from client.load.plan.words import Plan
+from client.load.summary import Snapshot, Summary, TargetSummary
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BOUNDS_MS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
+"""The upper bounds of the histograms' buckets. A sample of up to 0.1 % above a bound may count as below it."""
+
+Labels = dict[str, str]
+Sample = tuple[str, Labels, float]
+"""What follows the metric's name, the labels, the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """A metric with one run's samples; `name` without the prefix that ours have in common."""
+
+    name: str
+    kind: str
+    help: str
+    samples: list[Sample]
+
+
+def prometheus_text(snapshot: Snapshot, plan: Plan) -> str:
+    """The run as it is at that moment."""
+    return prometheus_text_of([(snapshot, plan)])
+
+
+def prometheus_text_of(runs: Sequence[tuple[Snapshot, Plan]]) -> str:
+    """Several runs side by side, say of two tenants, whose plans' names differ."""
+    each = (_metrics(snapshot, {"tenant": plan.name} if plan.name else {}) for snapshot, plan in runs)
+    return "".join(f"{line}\n" for same in zip(*each, strict=True) for line in _lines(same))
+
+
+def _metrics(snapshot: Snapshot, tenant: Labels) -> Iterator[_Metric]:
+    total = snapshot.total
+    parts = _parts(total, tenant)
+
+    def counter(name: str, text: str, value: int) -> _Metric:
+        return _Metric(name, "counter", text, [("", tenant, value)])
+
+    def gauge(name: str, text: str, value: float) -> _Metric:
+        return _Metric(name, "gauge", text, [("", tenant, value)])
+
+    yield counter("offered_total", "Requests that were due.", total.offered)
+    yield counter("started_total", "Requests that were sent, without hedges.", total.started)
+    yield _Metric(
+        "completed_total", "counter", "Requests that were answered, well or not.",
+        [("", labels, part.completed) for labels, part in parts],
+    )  # fmt: skip
+    yield _Metric(
+        "ok_total", "counter", "Requests that were answered well.", [("", labels, part.ok) for labels, part in parts]
+    )
+    yield _Metric(
+        "errors_total", "counter", "Requests that ended in an error, by its class.",
+        [("", {**labels, "class": name}, count) for labels, part in parts for name, count in part.errors.items()],
+    )  # fmt: skip
+    yield _Metric(
+        "answers_total", "counter", "Answers by HTTP status.",
+        [("", {**tenant, "status": status}, count) for status, count in total.statuses.items()],
+    )  # fmt: skip
+    yield counter("hedges_total", "Requests that were sent a second time.", total.hedged)
+    yield counter("hedges_won_total", "Second requests that were answered first.", total.hedges_won)
+    yield counter("received_bytes_total", "Bytes that were received.", total.received_bytes)
+    yield gauge("in_flight", "Requests that wait for their answer.", snapshot.in_flight)
+    yield gauge("waiting", "Requests that are due and wait for a connection.", snapshot.waiting)
+    yield gauge("rate_per_second", "The arrival rate that is asked for; 0 in a closed loop.", snapshot.rate_per_s)
+    yield gauge(
+        "generator_cpu_ratio", "CPU of the busiest generator process, 1 for a whole core.", snapshot.cpu_percent / 100
+    )
+    yield _Metric(
+        "response_seconds", "histogram", "Time from the instant each request was due; a timeout counts by its age.",
+        [sample for labels, part in parts for sample in _distribution(labels, part.response_histogram)],
+    )  # fmt: skip
+    yield _Metric(
+        "service_seconds", "histogram", "Time from the instant each request was sent, of good answers.",
+        [sample for labels, part in parts for sample in _distribution(labels, part.service_histogram)],
+    )  # fmt: skip
+
+
+def _lines(same: tuple[_Metric, ...]) -> Iterator[str]:
+    """One metric of all runs, as it is exposed."""
+    metric = same[0]
+    name = f"glasscloud_load_{metric.name}"
+    yield f"# HELP {name} {metric.help}"
+    yield f"# TYPE {name} {metric.kind}"
+    for run in same:
+        for suffix, labels, value in run.samples:
+            yield f"{name}{suffix}{_labels(labels)} {value}"
+
+
+def _parts(total: Summary, tenant: Labels) -> list[tuple[Labels, Summary | TargetSummary]]:
+    if not total.targets:
+        return [(tenant, total)]
+    return [({**tenant, "target": target.name}, target) for target in total.targets]
+
+
+def _distribution(labels: Labels, histogram: Histogram) -> Iterator[Sample]:
+    rest = sorted(histogram.counts.items(), reverse=True)
+    below = 0
+    for bound_ms in BOUNDS_MS:
+        last = bucket_of(round(bound_ms * 1000))
+        while rest and rest[-1][0] <= last:
+            below += rest.pop()[1]
+        yield "_bucket", {**labels, "le": f"{bound_ms / 1000:g}"}, below
+    yield "_bucket", {**labels, "le": "+Inf"}, histogram.total
+    yield "_sum", labels, histogram.sum_us / 1e6
+    yield "_count", labels, histogram.total
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

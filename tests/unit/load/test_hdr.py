@@ -1,0 +1,102 @@
+"""Histograms in HdrHistogram's encoding: what it says is kept, what it cannot say is within its three digits."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client.load.histogram import HIGHEST_US, Histogram, bucket_of, highest_of
+from client.load.report.hdr import from_hdr_bytes, from_hdr_text, hdr_bytes, hdr_text
+
+values = st.one_of(st.integers(0, 5_000), st.integers(0, 10_000_000), st.integers(0, HIGHEST_US))
+
+
+def recorded(samples: list[int]) -> Histogram:
+    histogram = Histogram()
+    for sample in samples:
+        histogram.record(sample)
+    return histogram
+
+
+def outer(packed: bytes, *, cookie: int = 0x1C849314, longer: int = 0) -> bytes:
+    return struct.pack(">II", cookie, len(packed) + longer) + packed
+
+
+def inner(counts: bytes, *, digits: int = 3, lowest: int = 1, cookie: int = 0x1C849313, longer: int = 0) -> bytes:
+    header = struct.pack(">IIIIQQd", cookie, len(counts) + longer, 0, digits, lowest, HIGHEST_US, 1.0)
+    return outer(zlib.compress(header + counts))
+
+
+@settings(deadline=None)
+@given(st.lists(values, max_size=200))
+def test_what_is_read_back_has_the_same_counts(samples: list[int]) -> None:
+    histogram = recorded(samples)
+    again = from_hdr_text(hdr_text(histogram))
+    assert (again.counts, again.total) == (histogram.counts, histogram.total)
+    assert again.max_us == min(highest_of(bucket_of(histogram.max_us)), HIGHEST_US)
+    assert again.sum_us == pytest.approx(histogram.sum_us, rel=0.001)
+    assert hdr_bytes(again) == hdr_bytes(histogram)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2047), max_size=200))
+def test_below_two_milliseconds_nothing_is_lost(samples: list[int]) -> None:
+    assert from_hdr_bytes(hdr_bytes(recorded(samples))) == recorded(samples)
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 8191, 8192, 2**40, 2**55 - 1])
+def test_counts_of_any_length(count: int) -> None:
+    histogram = Histogram()
+    histogram.counts[5], histogram.total = count, count
+    assert from_hdr_bytes(hdr_bytes(histogram)).counts == {5: count}
+
+
+def test_a_number_of_nine_bytes_has_all_bits_in_its_last() -> None:
+    # 2^55 as a zigzag number is 2^56, which is bit 0 of the ninth byte.
+    assert from_hdr_bytes(inner(b"\x80" * 8 + b"\x01\x02")).counts == {0: 2**55, 1: 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "0 bytes; expected a header of 8"),
+        (outer(b"", cookie=0x1C849303), "mark 0x1c849303; expected 0x1c849314"),
+        (outer(b"abc", longer=1), "3 packed bytes; expected 4"),
+        (outer(b"no zlib"), "cannot be unpacked"),
+        (outer(zlib.compress(b"long enough to be cut")[:-2]), "cut short"),
+        (outer(zlib.compress(bytes(10_000_000))), "longer than"),
+        (outer(zlib.compress(b"short")), "5 bytes unpacked; expected a header of 40"),
+        (inner(b"", digits=2), "2 digits from 1 .* expected 3 digits from 1"),
+        (inner(b"", lowest=1000), "3 digits from 1000"),
+        (inner(b"", cookie=0x1C849301), "mark 0x1c849301"),
+        (inner(b"\x02", longer=5), "1 bytes of counts; expected 6"),
+        (inner(b"\x02\x80"), "last count is cut short"),
+        (inner(b"\xff\xff\x7f\x02"), "bucket 1048576; expected 23220 at most, an hour"),
+        (inner(b"\x81\x80\x80\x80\x80\x80\x80\x80\x80\x02"), "bucket 4611686018427387905; expected 23220 at most"),
+    ],
+)
+def test_what_is_no_histogram_of_ours_is_refused(data: bytes, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        from_hdr_text(base64.b64encode(data).decode())
+
+
+def test_what_is_no_base64_is_refused() -> None:
+    with pytest.raises(ValueError, match="no base64"):
+        from_hdr_text("HISTFAAAA!")
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200), st.booleans())
+def test_noise_is_refused_and_nothing_else_happens(noise: bytes, wrapped: bool) -> None:
+    data = inner(noise) if wrapped else noise
+    try:
+        histogram = from_hdr_bytes(data)
+    except ValueError:
+        return
+    assert histogram.total == sum(histogram.counts.values())
+    assert from_hdr_bytes(hdr_bytes(histogram)).counts == histogram.counts

@@ -1,0 +1,187 @@
+"""A run's log: each second with its distributions, readable up to the line in which its writer was killed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from client.load.histogram import Histogram
+from client.load.metrics import Metrics
+from client.load.report.hdr import hdr_text
+from client.load.report.hlog import HlogWriter, open_hlog, read_hlog
+from client.load.schedule import NS_PER_S
+from client.load.summary import Fault
+from client.load.tally import GOOD, Tally
+from vmhost.base.errors import InvalidInput
+
+BEGAN = 1_700_000_000.25
+HEADER = 5
+START = "#[StartTime: 1700000000.250 (seconds since epoch), some day]\n"
+
+
+def tally(second: int, *, seconds: float = 1.0, good: int = 3, faults: tuple[str, ...] = ()) -> Tally:
+    made = Tally(second * NS_PER_S, round((second + seconds) * NS_PER_S))
+    for number in range(good):
+        made.arrived()
+        made.ended((0, 200, GOOD), 5_000_000 + second + number, 4_000_000 + second)
+    for fault in faults:
+        made.arrived()
+        made.ended((0, 0, fault), 7_000_001, 1)
+    return made
+
+
+def written(path: Path, *tallies: Tally, began: float = BEGAN) -> Path:
+    with open_hlog(path) as file:
+        writer = HlogWriter(file, began)
+        for each in tallies:
+            writer.stretch(each)
+        assert writer.fault == ""
+    return path
+
+
+def samples(count: int = 1) -> str:
+    histogram = Histogram()
+    for number in range(count):
+        histogram.record(3000 + number)
+    return hdr_text(histogram)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    first, second = tally(0), tally(1, seconds=0.25, faults=(Fault.TIMEOUT, Fault.WRONG))
+    log = read_hlog(written(tmp_path / "a.hlog", first, second))
+    assert (log.began, log.cut_short) == (BEGAN, False)
+    assert list(log.tags) == ["response", "service", "error.timeout", "error.wrong-answer"]
+    spans = {tag: [(each.start_s, each.seconds) for each in lines] for tag, lines in log.tags.items()}
+    assert spans["response"] == spans["service"] == [(0.0, 1.0), (1.0, 0.25)]
+    assert spans["error.timeout"] == spans["error.wrong-answer"] == [(1.0, 0.25)]
+    assert log.tags["response"][1].histogram.max_us == 7_000_001
+    assert [each.histogram.total for each in log.tags["response"]] == [3, 4]
+
+
+def test_its_stretches_add_up_to_the_report(tmp_path: Path) -> None:
+    metrics = Metrics(BEGAN, targets=("only",), warm_up_s=2.0)
+    for second in range(9):
+        metrics.add(tally(second, good=second, faults=(Fault.RESET,) * 2))
+    log = read_hlog(written(tmp_path / "a.hlog", *metrics.settled(float("inf"))))
+    total = metrics.total(9.0)
+    assert log.merged(since_s=2.0).counts == total.response_histogram.counts
+    assert log.merged("service", since_s=2.0).counts == total.service_histogram.counts
+    assert log.merged("error.reset", since_s=2.0).total == total.errors["reset"]
+    assert log.merged("error.reset").total == 18
+    assert log.merged(since_s=2.0).max_us == total.response_histogram.max_us
+    assert log.merged("nothing") == Histogram()
+
+
+def test_a_second_in_which_nothing_went_well_has_its_line(tmp_path: Path) -> None:
+    log = read_hlog(written(tmp_path / "a.hlog", tally(0, good=0, faults=(Fault.CONNECT,))))
+    assert log.tags["response"][0].histogram == Histogram()
+    assert log.tags["error.connect"][0].histogram.total == 1
+
+
+def test_a_kill_in_any_place_leaves_the_lines_before_it(tmp_path: Path) -> None:
+    whole = written(tmp_path / "a.hlog", tally(0), tally(1)).read_bytes()
+    header = len(b"".join(whole.splitlines(keepends=True)[:HEADER]))
+    cut = tmp_path / "cut.hlog"
+    for size in range(header, len(whole) + 1):
+        cut.write_bytes(whole[:size])
+        log = read_hlog(cut)
+        assert sum(map(len, log.tags.values())) == whole[header:size].count(b"\n")
+        assert log.cut_short == (whole[size - 1 : size] != b"\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("Tag=response,0.0,1.0,3.0\n", "3 fields; expected start, length, largest and histogram"),
+        (f"Tag=response,0.0,1.0,3.0,{samples()[:-4]}\n", "packed bytes; expected"),
+        ("Tag=response,0.0,1.0,3.0,no!\n", "no base64"),
+        (f"Tag=response,soon,1.0,3.0,{samples()}\n", "'soon' stands where a number is expected"),
+        (f"Tag=response,nan,1.0,3.0,{samples()}\n", "'nan' stands where"),
+        (f"Tag=response,0.0,-1,3.0,{samples()}\n", "'-1' stands where"),
+        (f"Tag=response,0.0,1.0,1e308,{samples()}\n", "'1e308' stands where"),
+        ("#[StartTime: today]\n", "'today.' stands where a time in epoch seconds is expected"),
+        ("\n", "1 fields"),
+        ("\udcff\n", "can't decode"),
+    ],
+)
+def test_a_broken_line_is_named_by_its_number(tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "a.hlog"
+    path.write_text(f"{START}Tag=response,0.0,1.0,3.0,{samples()}\n{line}", errors="surrogateescape")
+    with pytest.raises(InvalidInput, match=rf"a\.hlog, line 3 is not understood: .*{told}"):
+        read_hlog(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "does not say when it began; expected a line #.StartTime:"),
+        (f"0.0,1.0,3.0,{samples()}\n", "line 1 is not understood: it stands before the start"),
+        (START[:-1], "does not say when it began"),
+    ],
+)
+def test_a_file_that_is_no_log_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "a.hlog"
+    path.write_text(text)
+    with pytest.raises(InvalidInput, match=told):
+        read_hlog(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "stamp", "start_s"),
+    [
+        ("", 2.0, 2.0),
+        ("", 1_700_000_003.25, 3.0),
+        ("#[BaseTime: 1700000001.25 (seconds since epoch)]\n", 2.0, 3.0),
+        ("#[BaseTime: 0.0 (seconds since epoch)]\n", 1_700_000_003.25, 3.0),
+    ],
+)
+def test_times_of_other_writers_count_from_their_base(
+    tmp_path: Path, header: str, stamp: float, start_s: float
+) -> None:
+    path = tmp_path / "a.hlog"
+    path.write_text(f'{START}{header}"StartTimestamp","etc"\r\n{stamp},1.0,3000000,{samples(2)}\r\n')
+    (line,) = read_hlog(path).tags[""]
+    assert (line.start_s, line.seconds, line.histogram.total) == (start_s, 1.0, 2)
+    # Their column of largest values has another unit; the bucket's highest stays.
+    assert line.histogram.max_us == 3001
+
+
+@pytest.mark.parametrize("name", ["no/such/folder.hlog", "."])
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match=r"log .* cannot be written: .*; expected a file in a folder"):
+        open_hlog(tmp_path / name)
+
+
+def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"cannot be read: No such file"):
+        read_hlog(tmp_path / "none.hlog")
+
+
+class Small(io.BytesIO):
+    """A disk with so much room, which then takes what fits, then nothing."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]
+        fits = min(len(data), self.room)
+        self.room -= fits
+        if not fits:
+            raise OSError(28, "No space left on device")
+        return super().write(data[:fits])
+
+
+@pytest.mark.parametrize(("room", "fault"), [(350, "bytes had room"), (0, "No space left on device")])
+def test_a_full_disk_ends_the_log_and_not_the_run(room: int, fault: str) -> None:
+    file = Small(room)
+    writer = HlogWriter(file, BEGAN)
+    for second in range(3):
+        writer.stretch(tally(second))
+    assert fault in writer.fault
+    file.room = 10_000
+    kept = file.getvalue()
+    writer.stretch(tally(3))
+    assert file.getvalue() == kept
