@@ -22,6 +22,7 @@ def report_lines(report: Report) -> list[str]:
         f"  {'ms':<10}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")),
         *_times(report),
         f"  errors     {_counts(total.errors) or 'none'}",
+        *(f"  said       {text} ({count})" for text, count in total.messages.items()),
         *_thresholds(report),
         *([f"  hedged     {_hedges(report)}"] if total.hedged else []),
         *_target_lines(total.targets),
@@ -33,7 +34,7 @@ def _what(report: Report) -> str:
     plan = report.plan
     name = f"{plan.name}: " if plan.name else ""
     if plan.script is not None:
-        return f"{name}{plan.script}"
+        return f"{name}{plan.script} of {plan.base}"
     more = f" and {len(plan.targets) - 1} more" if len(plan.targets) > 1 else ""
     return f"{name}{plan.targets[0].url}{more}"
 
