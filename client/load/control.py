@@ -68,11 +68,11 @@ class LoadRun:
     def __init__(
         self, *, processes: int = 1, crew: Crew | None = None, on_stretch: Callable[[Tally], None] | None = None
     ) -> None:
+        self.on_stretch = on_stretch
         self.latest: Snapshot | None = None
         self.metrics = Metrics(0.0)
         self._wanted = processes
         self._crew = crew or LocalCrew()
-        self._on_stretch = on_stretch
         self._plan: Plan | None = None
         self._environment: Environment | None = None
         self._seats: list[Seat] = []
@@ -211,6 +211,12 @@ class LoadRun:
         return make_report(self._plan, await asyncio.shield(self._outcome), self._environment)
 
     @property
+    def plan(self) -> Plan:
+        """The plan that it runs."""
+        assert self._plan is not None, "start comes first"
+        return self._plan
+
+    @property
     def processes(self) -> int:
         """How many processes send."""
         return len(self._seats)
@@ -312,9 +318,9 @@ class LoadRun:
 
     def _tell_stretches(self, now_s: float) -> None:
         assert self._plan is not None
-        if self._on_stretch is not None:
+        if self.on_stretch is not None:
             for tally in self.metrics.settled(now_s - self._plan.timeout_s - SETTLE_S):
-                self._on_stretch(tally)
+                self.on_stretch(tally)
 
     def _snapshot(self) -> Snapshot:
         now_s, metrics = self._elapsed_s(), self.metrics

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from client.load.plan.check import checked
-from client.load.plan.file import parse_hedge
+from client.load.plan.file import parse_hedge, read_plans
 from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from server.api.queries import index_folder
 from vmhost.base.errors import InvalidInput
@@ -14,7 +17,11 @@ from vmhost.base.units import parse_duration
 
 DEFAULT_RATE = 20.0
 DEFAULT_DURATION = "10s"
+DEFAULT_TIMEOUT = "2s"
 DEFAULT_CONNECTIONS = 64
+PLAN, SCRIPT = ".toml", ".py"
+_TARGET_OPTIONS = ("method", "header", "data", "queries")
+_LOOP_OPTIONS = ("rate", "poisson", "users", "think", "connections", "hedge", "timeout", "insecure", "base")
 _DEFAULT_QUERIES = "default"
 
 
@@ -35,7 +42,7 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         help="search for the corpus's own words, as often as people would, and check the answers",
     )
     group.add_argument(
-        "--timeout", default="2s", metavar="TIME", help="give a request up so long after it was due (2s)"
+        "--timeout", default=None, metavar="TIME", help="give a request up so long after it was due (2s)"
     )
 
 
@@ -50,18 +57,18 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--poisson", action="store_true", help="independent arrivals instead of regular ones")
     group.add_argument("--users", type=int, metavar="N", help="so many users, each waiting for its answer")
-    group.add_argument("--think", default="0s", metavar="TIME", help="their mean pause before they ask again (0s)")
+    group.add_argument("--think", default=None, metavar="TIME", help="their mean pause before they ask again (0s)")
     group.add_argument(
-        "--for", dest="duration", default=DEFAULT_DURATION, metavar="TIME", help="how long, such as 30s or 5m (10s)"
+        "--for", dest="duration", default=None, metavar="TIME", help="how long, such as 30s or 5m (10s)"
     )
     group.add_argument(
-        "--warm-up", default="0s", metavar="TIME", help="leave what is due in the first TIME out of the figures"
+        "--warm-up", default=None, metavar="TIME", help="leave what is due in the first TIME out of the figures"
     )
     group.add_argument(
         "--connections", "-c", type=int, default=None, metavar="N", help=f"at most so many ({DEFAULT_CONNECTIONS})"
     )
     group.add_argument("--processes", default="1", metavar="N", help="processes that send; auto: one for each core (1)")
-    group.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same run (1)")
+    group.add_argument("--seed", type=int, default=None, metavar="N", help="the same seed makes the same run (1)")
     group.add_argument(
         "--hedge",
         metavar="p95|20ms[,5%%]",
@@ -71,29 +78,61 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
 
 def plan_of(args: argparse.Namespace) -> Plan:
     """The plan that the options describe. Raises InvalidInput."""
+    plan = _shape(args)
+    if args.url.endswith(SCRIPT):
+        # What the script declares of itself can be read without running it.
+        from client.load.script.loading import completed
+
+        _refuse(args, _TARGET_OPTIONS, "with a script, which sends its own requests")
+        return checked(completed(replace(plan, script=args.url, base=getattr(args, "base", None))))
+    return checked(replace(plan, targets=(_target(args),)))
+
+
+def plans_of(args: argparse.Namespace) -> tuple[Plan, ...]:
+    """The plans of a TOML file, or the one that the options describe. Raises InvalidInput."""
+    if not args.url.endswith(PLAN):
+        return (plan_of(args),)
+    _refuse(args, (*_TARGET_OPTIONS, *_LOOP_OPTIONS), "with a plan in a file: write it there")
+    changes: dict[str, Any] = {}
+    if args.duration is not None:
+        changes["duration_s"] = parse_duration(args.duration)
+    if args.warm_up is not None:
+        changes["warm_up_s"] = parse_duration(args.warm_up)
+    if args.seed is not None:
+        changes["seed"] = args.seed
+    plans = read_plans(Path(args.url))
+    thresholds = tuple(args.threshold)
+    return tuple(checked(replace(plan, **changes, thresholds=(*plan.thresholds, *thresholds))) for plan in plans)
+
+
+def _refuse(args: argparse.Namespace, options: Sequence[str], why: str) -> None:
+    given = [option for option in options if getattr(args, option, None) not in (None, False, [])]
+    if given:
+        raise InvalidInput(f"--{given[0].replace('_', '-')} does not go {why}")
+
+
+def _shape(args: argparse.Namespace) -> Plan:
+    """All of a plan but what is asked."""
     connections = DEFAULT_CONNECTIONS if args.connections is None else args.connections
-    flat_out = args.rate == "max"
     opened, closed = _loops(args, connections)
-    return checked(
-        Plan(
-            targets=(_target(args),),
-            open=opened,
-            closed=closed,
-            duration_s=parse_duration(args.duration),
-            warm_up_s=parse_duration(args.warm_up),
-            connections=connections,
-            timeout_s=parse_duration(args.timeout),
-            seed=args.seed,
-            hedge=None if args.hedge is None else parse_hedge(args.hedge),
-            insecure=args.insecure,
-            # A trace id for each request costs as much as counting it; who asks for speed wants speed.
-            traced=not flat_out,
-        )
+    return Plan(
+        open=opened,
+        closed=closed,
+        duration_s=parse_duration(args.duration or DEFAULT_DURATION),
+        warm_up_s=parse_duration(args.warm_up or "0s"),
+        connections=connections,
+        timeout_s=parse_duration(args.timeout or DEFAULT_TIMEOUT),
+        seed=1 if args.seed is None else args.seed,
+        hedge=None if args.hedge is None else parse_hedge(args.hedge),
+        thresholds=tuple(getattr(args, "threshold", ())),
+        insecure=args.insecure,
+        # A trace id for each request costs as much as counting it; who asks for speed wants speed.
+        traced=args.rate != "max",
     )
 
 
 def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None, ClosedLoop | None]:
-    think_s = parse_duration(args.think)
+    think_s = parse_duration(args.think or "0s")
     if args.users is not None or args.rate == "max":
         if args.users is not None and args.rate is not None:
             raise InvalidInput("--rate and --users are both there; expected an open loop or a closed one")

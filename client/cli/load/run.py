@@ -1,105 +1,198 @@
-"""`glasscloud load URL`: a run from flags, with its progress and its report."""
+"""`glasscloud load`: runs from flags, a plan or a script, with a view of them, their reports and what they leave."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from client.cli.load.options import add_loop_options, add_target_options, plan_of, processes_of
+from client.cli.load.options import add_loop_options, add_target_options, plans_of, processes_of
 from client.load.control import LoadRun
+from client.load.outputs import Outputs
 from client.load.plan.words import Plan
-from client.load.report.document import report_json
+from client.load.repeat import Repeats, repeat, repeat_json, repeat_lines
+from client.load.report.document import SCHEMA, report_json
 from client.load.report.lines import report_lines
 from client.load.report.report import Report
-from client.load.summary import Snapshot
+from client.load.running import Runner, Watch
+from client.load.tenants import verdict_of
+from vmhost.base.errors import InvalidInput
 
 NAME = "load"
 HELP = "send requests by a schedule or by users, and tell what they saw"
 EXAMPLES = """\
-  glasscloud load http://127.0.0.1:8000/ --rate 200 --for 30s
-  glasscloud load http://127.0.0.1:8000 --queries --rate 50 --for 1m   searches from the corpus, answers checked
-  glasscloud load https://example.test/api -X POST -d '{"a": 1}' -H 'Content-Type: application/json' --users 50
-  glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto   how fast can it go
-  glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 10s --json > run.json
-HTTP/1.1 only: a server's HTTP/2 and HTTP/3 are not measured.
+  glasscloud load http://127.0.0.1:8000/ --rate 200 --for 30s --report run.html
+  glasscloud load http://127.0.0.1:8000 --queries --rate 50 --for 1m      searches from the corpus, answers checked
+  glasscloud load https://example.test/api -d '{"a": 1}' -H 'Content-Type: application/json' --users 50 --think 1s
+  glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto    how fast can it go
+  glasscloud load plan.toml --threshold 'p99<50ms' --json > run.json          the rest is written in a plan
+also:
+  glasscloud load compare A.json B.json    what differs between two runs, and whether it exceeds the noise
+  glasscloud load sweep URL --from 100 --to 20000    latency against offered rate, until it breaks
+  glasscloud load worker HOST:PORT    lend this machine to a run elsewhere
+HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported. Exit code: 0 VALID, 1 FAILED, 2 used wrongly, 3 INVALID.
 """
-EVERY_S_TERMINAL = 1.0
-EVERY_S_PLAIN = 5.0
+EVERY_S = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("url", help="where to send requests; with --queries the search service")
+    parser.add_argument("url", help="where to send requests; or a plan (PLAN.toml); or a script (FLOW.py)")
     add_loop_options(parser)
     add_target_options(parser)
     group = parser.add_argument_group("what is told")
+    group.add_argument(
+        "--threshold", action="append", default=[], metavar="'p99<50ms'", help="what must hold, else FAILED; repeatable"
+    )
+    group.add_argument("--repeat", type=int, default=1, metavar="N", help="run it N times: median and spread (1)")
     group.add_argument("--json", action="store_true", help="the report as JSON on standard output")
+    group.add_argument("--report", metavar="FILE", help="write the report as a page")
+    group.add_argument("--hlog", metavar="FILE", help="write each second's histograms as an HdrHistogram log")
+    group.add_argument("--prometheus", metavar="HOST:PORT", help="serve the figures at /metrics while it runs")
+    group.add_argument("--plain", action="store_true", help="progress lines, also on a terminal")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the load; 0 VALID, 1 FAILED, 3 INVALID. Raises InvalidInput, Unavailable."""
-    # Ctrl-C ends a run with its report, once it has begun.
-    report = asyncio.run(_load(plan_of(args), processes_of(args.processes, _cores())))
-    if args.json:
-        print(json.dumps(report_json(report), indent=2))
-    else:
-        print("\n".join(report_lines(report)))
-    return report.exit_code
+    plans, processes = plans_of(args), processes_of(args.processes, _cores())
+    if args.repeat != 1 and len(plans) > 1:
+        raise InvalidInput(f"--repeat {args.repeat} does not go with several tenants; expected a plan of one")
+    outputs = Outputs(page=_path(args.report), log=_path(args.hlog))
+    outputs.check()
+    command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
+    told = asyncio.run(command.carry_out())
+    print(told.text)
+    for text in outputs.done(told.reports):
+        print(text, file=sys.stderr)
+    return told.exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the command says at its end."""
+
+    text: str
+    exit_code: int
+    reports: Sequence[Report]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Command:
+    """The command with its arguments understood."""
+
+    args: argparse.Namespace
+    plans: tuple[Plan, ...]
+    processes: int
+    outputs: Outputs
+
+    async def carry_out(self) -> _Told:
+        """Runs, once or repeatedly; Ctrl-C ends with what was measured."""
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with self._exposed() as expose:
+            runner = Runner(processes=self.processes, stop=stop, watch=_watch(self.args, self.plans))
+
+            async def once(number: int) -> tuple[Report, ...]:
+                def begun(runs: Sequence[LoadRun]) -> None:
+                    self.outputs.begun(runs, number)
+                    expose(runs)
+
+                return await runner.run(self.plans, begun)
+
+            if self.args.repeat == 1:
+                return self._told(await once(0))
+            return self._told_repeats(await repeat(lambda number: _only(once, number, self.args.repeat), self.args.repeat))
+
+    def _told(self, reports: tuple[Report, ...]) -> _Told:
+        verdict = verdict_of(reports)
+        if self.args.json:
+            text = json.dumps(_document(reports), indent=2)
+        else:
+            text = "\n\n".join("\n".join(report_lines(report)) for report in reports)
+        return _Told(text=text, exit_code=verdict.exit_code, reports=reports)
+
+    def _told_repeats(self, repeats: Repeats) -> _Told:
+        lines = repeat_lines(repeats)
+        if repeats.median_run is not None:
+            lines += ["", *report_lines(repeats.median_run)]
+        text = json.dumps(repeat_json(repeats), indent=2) if self.args.json else "\n".join(lines)
+        return _Told(text=text, exit_code=repeats.exit_code, reports=repeats.runs)
+
+    @contextlib.asynccontextmanager
+    async def _exposed(self) -> AsyncIterator[_Exposed]:
+        exposed = _Exposed()
+        if self.args.prometheus is None:
+            yield exposed
+            return
+        from client.load.exposing import serve_metrics
+
+        async with serve_metrics(self.args.prometheus, exposed.text) as url:
+            print(f"metrics: {url}", file=sys.stderr)
+            yield exposed
+
+
+class _Exposed:
+    """The runs that Prometheus sees."""
+
+    def __init__(self) -> None:
+        self._runs: Sequence[LoadRun] = ()
+
+    def __call__(self, runs: Sequence[LoadRun]) -> None:
+        self._runs = runs
+
+    def text(self) -> str:
+        """Their figures now, in its format."""
+        from client.load.report.prometheus import prometheus_text_of
+
+        return prometheus_text_of([(run.latest, run.plan) for run in self._runs if run.latest is not None])
+
+
+async def _only(once: object, number: int, times: int) -> Report:
+    assert callable(once)
+    print(f"run {number + 1} of {times}", file=sys.stderr)
+    (report,) = await once(number)
+    assert isinstance(report, Report)
+    return report
+
+
+def _document(reports: tuple[Report, ...]) -> dict[str, object]:
+    if len(reports) == 1:
+        return report_json(reports[0])
+    tenants = [{"name": report.plan.name, **report_json(report)} for report in reports]
+    return {"schema": SCHEMA, "kind": "tenants", "verdict": verdict_of(reports).value, "tenants": tenants}
+
+
+def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watch:
+    """The view for who looks: a screen for one run on a terminal, else lines."""
+    return _show_lines
+
+
+async def _show_lines(runs: Sequence[LoadRun]) -> None:
+    """A line for each run every few seconds."""
+    await asyncio.gather(*(_tell(run) for run in runs))
+
+
+async def _tell(run: LoadRun) -> None:
+    from client.load.live.plain import plain_line
+
+    last_s, name = 0.0, f"{run.plan.name}: " if run.plan.name else ""
+    async for snapshot in run.snapshots():
+        if snapshot.elapsed_s - last_s >= EVERY_S - 0.1:
+            last_s = snapshot.elapsed_s
+            print(f"{name}{plain_line(snapshot)}", file=sys.stderr, flush=True)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-async def _load(plan: Plan, processes: int) -> Report:
-    async with LoadRun(processes=processes) as run:
-        await run.start(plan)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, run.stop_soon)
-        try:
-            await _show_progress(run)
-            return await run.finished()
-        finally:
-            _end_progress()
-
-
-async def _show_progress(run: LoadRun) -> None:
-    every_s, last_s = (EVERY_S_TERMINAL if sys.stderr.isatty() else EVERY_S_PLAIN), 0.0
-    async for snapshot in run.snapshots():
-        if snapshot.elapsed_s - last_s >= every_s - 0.1:
-            last_s = snapshot.elapsed_s
-            _show(progress_line(snapshot))
-
-
-def progress_line(snapshot: Snapshot) -> str:
-    """The run in one line: the last ten seconds' rate and latency, and all failures."""
-    recent = snapshot.recent
-    rate = recent.started / recent.seconds if recent.seconds else 0.0
-    name, tail = recent.response.tail
-    p50 = "-" if recent.response.p50 is None else f"{recent.response.p50:.1f}"
-    slow = "-" if tail is None else f"{tail:.1f}"
-    return (
-        f"{snapshot.elapsed_s:5.0f} s  {rate:.1f} req/s  failed {snapshot.total.failed}"
-        f"  p50 {p50} ms  {name} {slow} ms  waiting {snapshot.waiting}"
-    )
-
-
-def _show(line: str) -> None:
-    if sys.stderr.isatty():
-        # One line, written over; cut so that it never wraps.
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
-        sys.stderr.write(f"\r\x1b[K{line[: max(1, width - 1)]}")
-    else:
-        sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
-def _end_progress() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
