@@ -210,6 +210,12 @@ class LoadRun:
         return make_report(self._plan, await asyncio.shield(self._outcome), self._environment)
 
     @property
+    def plan(self) -> Plan:
+        """The plan that it runs."""
+        assert self._plan is not None, "start comes first"
+        return self._plan
+
+    @property
     def processes(self) -> int:
         """How many processes send."""
         return len(self._seats)
