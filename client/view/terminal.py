@@ -11,7 +11,7 @@ import termios
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from client.view.text import Line, painted
+from client.view.text import Line, cells, painted, plain
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
 _LEAVE = "\x1b[?25h\x1b[?1049l"
@@ -83,10 +83,13 @@ class Terminal:
     def draw(self, lines: Sequence[Line]) -> None:
         """Shows the lines, writing only those that changed."""
         new = [painted(each, colour=self._colour) for each in lines]
+        columns, _ = self.size()
         parts = []
         for row, text in enumerate(new):
             if row >= len(self._shown) or self._shown[row] != text:
-                parts.append(f"\x1b[{row + 1};1H{text}{_TO_LINE_END}")
+                # After the last column the cursor still stands on it: clearing from there would take its character.
+                rest = _TO_LINE_END if cells(plain(lines[row])) < columns else ""
+                parts.append(f"\x1b[{row + 1};1H{text}{rest}")
         if len(new) < len(self._shown):
             parts.append(f"\x1b[{len(new) + 1};1H{_DOWN_CLEAR}")
         self._shown = new

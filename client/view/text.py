@@ -20,6 +20,8 @@ class Style(StrEnum):
     GOOD = "\x1b[32m"
     CARE = "\x1b[33m"
     BAD = "\x1b[31m"
+    SHADE = "\x1b[36m"
+    """The cells of a picture, which mean neither good nor bad."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,19 @@
+"""A run where there is no terminal: a line now and then. Pure."""
+
+from __future__ import annotations
+
+from client.load.live.figures import clock, milliseconds, per_second
+from client.load.live.model import near_limit, rates_now
+from client.load.summary import Snapshot
+
+
+def plain_line(snapshot: Snapshot) -> str:
+    """The run in one line: rates of the last whole seconds, response times of the last ten, failures of all."""
+    now = rates_now(snapshot)
+    name, tail = snapshot.recent.response.tail
+    text = (
+        f"{clock(snapshot.elapsed_s):>5}  {per_second(now.started)} started/s  {per_second(now.completed)} completed/s"
+        f"  failed {snapshot.total.failed:,}  p50 {milliseconds(snapshot.recent.response.p50)} ms"
+        f"  {name} {milliseconds(tail)} ms  waiting {snapshot.waiting:,}"
+    )
+    return f"{text}  (generator near its limit: CPU {snapshot.cpu_percent:.0f} %)" if near_limit(snapshot) else text

@@ -1,0 +1,296 @@
+"""The live view of a run as people see it: exact pictures, what keys mean, and what holds at every size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from live_builders import BEGAN, IDS, URL, attempt, metrics, plan, second, snapshot
+
+from client.load.live.instances import short_names
+from client.load.live.model import (
+    NO_RATE,
+    Leave,
+    LiveState,
+    NoteMark,
+    SetRate,
+    Stop,
+    next_rate,
+    on_snapshot,
+    press,
+    rates_now,
+)
+from client.load.live.plain import plain_line
+from client.load.live.screen import render
+from client.load.live.words import LIMIT, WAITING
+from client.load.metrics import Metrics
+from client.load.plan.words import Plan, Stage
+from client.load.summary import Fault
+from client.view.text import Style, painted, plain, width_of
+
+
+def stalled() -> Metrics:
+    """Twenty seconds at 100/s of four instances, with a stall and a mark in the thirteenth."""
+    calm = [second(number, {0.8: 60, 3.0: 39, 12.0: 1}, instances=IDS) for number in range(12)]
+    stall = second(12, {900.0: 30, 400.0: 60}, faults={Fault.TIMEOUT: 10}, waited_ms=300.0, instances=IDS)
+    after = [second(number, {0.8: 60, 3.0: 40}, instances=IDS) for number in range(13, 20)]
+    result = metrics(*calm, stall, *after)
+    result.mark("mark 1", 12.2)
+    return result
+
+
+def state(of: Plan | None = None, **changes: object) -> LiveState:
+    return replace(LiveState(title=URL, plan=of or plan()), **changes)  # type: ignore[arg-type]
+
+
+def running(**changes: object) -> LiveState:
+    return replace(on_snapshot(state(), snapshot(stalled(), 20.4, waiting=7)), **changes)  # type: ignore[arg-type]
+
+
+def shown(of: LiveState, columns: int = 80, rows: int = 24) -> list[str]:
+    return [plain(each) for each in render(of, columns, rows)]
+
+
+def test_a_run_with_a_stall_on_the_usual_screen() -> None:
+    assert shown(running()) == [
+        " http://127.0.0.1:8000/                                  0:20 of 1:00, 0:40 left",
+        " open loop, constant 100/s                               in flight 3   waiting 7",
+        " requests           asked    offered    started  completed     failed",
+        " per second         100.0      100.0      100.0      100.0        0.0",
+        " in all                        2,000      2,000      1,990         10",
+        " milliseconds         p50        p90        p99      p99.9        max",
+        " response 10 s       0.80       12.0      900.1          -       2000",
+        " service 10 s        0.80       3.00          -          -      600.0",
+        " response time: requests per cell  ░ 1+  ▒ 3+  ▓ 10+  █ 30+   a column: 1 s",
+        "    failed│            ▓",
+        " <10000 ms│            ▓",
+        "  <1000 ms│            █",
+        "   <100 ms│░░░░░░░░░░░░",
+        "    <10 ms│████████████ ███████",
+        "     <1 ms│████████████ ███████",
+        "     marks│            1",
+        "          └'0:00     '0:10     '0:20",
+        " errors    timeout 10",
+        " instance  host     per s  p99 ms  bad  instance  host     per s  p99 ms  bad",
+        " i-08e4    host-a    24.8       -    0  i-09b8    host-a    24.8       -    0",
+        " i-0a13    host-b    24.7       -    0  i-0ad3    host-b    24.7       -    0",
+        " generator CPU 12 % of a core (the busiest of 2 processes)   lag p99 0.12 ms",
+        " marks     1 0:12 mark 1",
+        " + - rate   p pause   m mark   s q stop and report   ? words",
+    ]
+
+
+def test_the_narrowest_screen_keeps_what_matters() -> None:
+    lines = shown(running(), 60, 20)
+    assert lines[:8] == [
+        " http://127.0.0.1:8000/              0:20 of 1:00, 0:40 left",
+        " open loop, constant 100/s           in flight 3   waiting 7",
+        " requests         asked  offered  started completed   failed",
+        " per second       100.0    100.0    100.0     100.0      0.0",
+        " in all                    2,000    2,000     1,990       10",
+        " milliseconds       p50      p90      p99     p99.9      max",
+        " response 10 s     0.80     12.0    900.1         -     2000",
+        " service 10 s      0.80     3.00        -         -    600.0",
+    ]
+    assert " generator CPU 12 % (busiest of 2)   lag p99 0.12 ms" in lines
+    assert "+ - rate" in lines[-1]
+    assert not any("…" in text for text in lines)
+
+
+def test_a_large_screen_shows_more_of_the_time_finer_latencies_and_the_whole_run() -> None:
+    of = metrics(*(second(number, {0.8: 20, 40.0: 1}) for number in range(200)))
+    small, large = (shown(on_snapshot(state(), snapshot(of, 200.5)), *size) for size in ((80, 24), (120, 40)))
+    assert sum("█" in text or "▓" in text for text in small) >= 1
+    assert len(next(text for text in small if "<1 ms" in text)) == 80
+    assert len(next(text for text in large if "<1 ms" in text)) == 120
+    assert any(text.startswith(" response all") for text in large)
+    assert sum(" ms│" in text for text in large) > sum(" ms│" in text for text in small)
+
+
+def test_a_closed_loop_has_no_rate_and_one_latency() -> None:
+    of = metrics(*(second(number, {1.0: 500, 2.0: 480, 30.0: 20}) for number in range(6)))
+    lines = shown(on_snapshot(state(plan(users=50, duration_s=None)), snapshot(of, 6.2)))
+    assert lines[:7] == [
+        " http://127.0.0.1:8000/                                      0:06, until stopped",
+        " closed loop, 50 users asking again at once              in flight 3   waiting 0",
+        " requests           asked    offered    started  completed     failed",
+        " per second             -      1,000      1,000      1,000        0.0",
+        " in all                        6,000      6,000      6,000          0",
+        " milliseconds         p50        p90        p99      p99.9        max",
+        " response 10 s       1.00       2.00       30.0          -       30.0",
+    ]
+    assert not any("service" in text or "lag" in text for text in lines)
+    assert lines[-1] == " m mark   s q stop and report   ? words"
+
+
+@given(
+    st.integers(60, 200), st.integers(20, 60), st.booleans(), st.text(max_size=90), st.integers(0, 30), st.booleans()
+)
+def test_every_size_gets_exactly_its_lines_and_none_is_too_long(
+    columns: int, rows: int, explaining: bool, text: str, instances: int, near: bool
+) -> None:
+    of = metrics(second(0, {1.0: 60}, faults={Fault.RESET: 2}, instances=[f"i-{n:06}" for n in range(instances)]))
+    of.mark(text, 0.5)
+    now = on_snapshot(state(title=text), snapshot(of, 70.0, cpu=99.0 if near else 1.0))
+    lines = render(replace(now, explaining=explaining, answer=text, answer_until_s=99.0), columns, rows)
+    assert len(lines) == rows
+    assert all(width_of(each) <= columns for each in lines)
+    assert plain(lines[-1]).strip()
+
+
+def test_before_the_first_answers_it_says_so() -> None:
+    assert f" {WAITING}" in shown(state())
+    assert f" {WAITING}" in shown(on_snapshot(state(), snapshot(metrics(), 0.5)))
+
+
+def test_nothing_that_strangers_say_can_steer_the_terminal() -> None:
+    bad = "\x1b[2J\x07"
+    of = metrics(second(0, {1.0: 10}))
+    of.add(second(1, {}))
+    tally = second(2, {1.0: 1})
+    tally.attempted([attempt(bad, 1.0)])
+    of.add(tally)
+    of.mark(bad, 1.0)
+    text = "".join(
+        painted(each, colour=True) for each in render(on_snapshot(state(title=bad), snapshot(of, 4.0)), 120, 40)
+    )
+    assert "\x1b[2J" not in text
+    assert "\x07" not in text
+
+
+def test_colour_is_used_only_where_it_is_wanted() -> None:
+    lines = render(running(), 80, 24)
+    assert "\x1b[" not in "".join(painted(each, colour=False) for each in lines)
+    assert Style.SHADE in "".join(painted(each, colour=True) for each in lines)
+
+
+def test_a_generator_at_its_limit_says_so_in_words() -> None:
+    assert f" {LIMIT}" in shown(on_snapshot(state(), snapshot(stalled(), 20.4, cpu=81.0)))
+    late = metrics(*(second(number, {1.0: 500}, lag_us=6000) for number in range(3)))
+    assert f" {LIMIT}" in shown(on_snapshot(state(), snapshot(late, 4.0)))
+    assert f" {LIMIT}" not in shown(running())
+
+
+def test_more_instances_than_rows_are_counted_not_lost() -> None:
+    of = metrics(second(0, {1.0: 600}, instances=[f"i-{number:06}" for number in range(60)]))
+    lines = shown(on_snapshot(state(), snapshot(of, 1.5)))
+    drawn = sum(text.count("i-0000") for text in lines)
+    (more,) = [text for text in lines if " more" in text]
+    assert int(more.partition("and ")[2].split()[0]) + drawn == 60
+
+
+def test_short_names_stay_different() -> None:
+    assert short_names(list(IDS)) == ["i-08e4", "i-09b8", "i-0a13", "i-0ad3"]
+    assert short_names(["leaf-1", "leaf-2"]) == ["leaf-1", "leaf-2"]
+    assert short_names(["search-service-1", "search-service-2"]) == ["…ervice-1", "…ervice-2"]
+
+
+def test_rates_are_those_of_whole_seconds_that_everybody_has_told_of() -> None:
+    # The second at 7 is not over; a pause is a rate of nothing, not the rate before it.
+    of = metrics(*(second(number, {1.0: 100}) for number in range(7)), second(7, {1.0: 30}))
+    assert rates_now(snapshot(of, 8.2)).started == 100
+    assert rates_now(snapshot(of, 30.0)).started == 0
+    assert rates_now(snapshot(of, 1.5)).started is None
+
+
+def test_a_paused_or_ending_run_says_so_at_the_top() -> None:
+    assert "PAUSED  0:20 of 1:00" in shown(running(paused=True))[0]
+    assert "waiting for the last answers" in shown(running(stopping=True))[0]
+    assert "q leaves this view at once" in shown(running(stopping=True))[-1]
+
+
+@pytest.mark.parametrize(
+    ("rate", "step", "expected"),
+    [(20, 1, 50), (50, 1, 100), (100, 1, 125), (1000, 1, 1250), (1250, -1, 1000), (333, 1, 400), (1, -1, 1),
+     (0.5, -1, 0.5), (0.5, 1, 1), (1_000_000, 1, 1_000_000), (800_000, 1, 1_000_000)],
+)  # fmt: skip
+def test_the_rate_moves_along_a_ladder(rate: float, step: int, expected: float) -> None:
+    assert next_rate(rate, step) == expected
+
+
+def test_plus_and_minus_start_from_what_was_asked_for_last_not_from_what_was_told_last() -> None:
+    now, first = press(running(), "+")
+    now, second_deed = press(now, "+")
+    assert (first, second_deed) == (SetRate(per_s=125.0, text="125/s"), SetRate(per_s=160.0, text="160/s"))
+    assert " 160 requests a second from now on" in shown(now)
+    _, third = press(now, "-")
+    assert third == SetRate(per_s=125.0, text="125/s")
+
+
+def test_a_pause_goes_back_to_the_rate_before_it_or_to_one_chosen_meanwhile() -> None:
+    now, deed = press(running(), "p")
+    assert deed == SetRate(per_s=0.0, text="paused")
+    assert press(now, "P")[1] == SetRate(per_s=100.0, text="100/s")
+    chosen, none = press(now, "+")
+    assert none is None
+    again, deed = press(chosen, "p")
+    assert deed == SetRate(per_s=125.0, text="125/s")
+    assert not again.paused
+
+
+def test_changing_a_plan_with_a_curve_says_that_the_curve_ends() -> None:
+    ramp = plan(rate_per_s=0.0)
+    assert ramp.open is not None
+    ramp = replace(ramp, open=replace(ramp.open, stages=(Stage(seconds=60, from_per_s=10, to_per_s=500),)))
+    now, _ = press(on_snapshot(state(ramp), snapshot(stalled(), 20.4, rate=160.0)), "+")
+    assert now.answer == "200 requests a second from now on; the plan's own curve ends here"
+    assert press(now, "+")[0].answer == "250 requests a second from now on"
+
+
+def test_a_closed_loop_says_why_it_has_no_rate() -> None:
+    for key in "+-p":
+        now, deed = press(state(plan(users=5)), key)
+        assert (now.answer, deed) == (NO_RATE, None)
+
+
+def test_an_answer_to_a_key_goes_away_by_itself() -> None:
+    now, _ = press(running(), "+")
+    assert on_snapshot(now, snapshot(stalled(), 21.0)).answer
+    assert not on_snapshot(now, snapshot(stalled(), 40.0)).answer
+
+
+def test_stopping_comes_first_and_leaving_second() -> None:
+    now, deed = press(running(), "s")
+    assert deed == Stop()
+    assert press(now, "m") == (now, None)
+    assert press(now, "s") == (now, None)
+    assert press(now, "q")[1] == Leave()
+    assert press(running(), "m")[1] == NoteMark()
+
+
+def test_keys_without_a_meaning_change_nothing() -> None:
+    for key in ("x", "escape", "enter", "backspace", "ß", "0"):
+        assert press(running(), key) == (running(), None)
+
+
+def test_words_cover_the_figures_until_any_key_and_q_still_stops() -> None:
+    now, _ = press(running(), "?")
+    for columns, rows in ((80, 24), (60, 20)):
+        text = "\n".join(shown(now, columns, rows))
+        assert "FAILED" in text
+        assert "any key goes back" in text
+        assert "…" not in text
+    assert press(now, "s") == (running(), None)
+    assert press(now, "q")[1] == Stop()
+
+
+def test_a_line_for_where_there_is_no_terminal() -> None:
+    assert plain_line(snapshot(stalled(), 20.4, waiting=7)) == (
+        " 0:20  100.0 started/s  100.0 completed/s  failed 10  p50 0.80 ms  p99 900.1 ms  waiting 7"
+    )
+    assert plain_line(snapshot(metrics(), 0.5, cpu=95.0)) == (
+        " 0:00  - started/s  - completed/s  failed 0  p50 - ms  max - ms  waiting 0"
+        "  (generator near its limit: CPU 95 %)"
+    )
+
+
+def test_the_marks_of_long_runs_have_a_place_and_a_time() -> None:
+    of = metrics(*(second(number, {1.0: 3}) for number in range(60)))
+    for number in range(40):
+        of.mark(f"mark {number + 1}", 20.0 + number)
+    assert of.marks[0].at == BEGAN + 20.0
+    lines = shown(on_snapshot(state(), snapshot(of, 60.5)))
+    assert f"marks│{' ' * 20}123456789abcdefghijklmnopqrstuvwxyz^^^^^" in "".join(lines)
+    assert any(text.startswith(" marks     ^ 0:59 mark 40   ^ 0:58 mark 39") for text in lines)
