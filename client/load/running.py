@@ -31,9 +31,7 @@ class Runner:
 
         Raises as `LoadRun.start`, and whatever `begun` and `watch` raise."""
         async with AsyncExitStack() as stack:
-            runs = [
-                await stack.enter_async_context(LoadRun(processes=self.processes, crew=self.crew)) for _ in plans
-            ]
+            runs = [await stack.enter_async_context(LoadRun(processes=self.processes, crew=self.crew)) for _ in plans]
             await start_together(runs, plans)
             begun(runs)
             watching = asyncio.ensure_future(self.watch(runs))

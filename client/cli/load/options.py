@@ -58,9 +58,7 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--poisson", action="store_true", help="independent arrivals instead of regular ones")
     group.add_argument("--users", type=int, metavar="N", help="so many users, each waiting for its answer")
     group.add_argument("--think", default=None, metavar="TIME", help="their mean pause before they ask again (0s)")
-    group.add_argument(
-        "--for", dest="duration", default=None, metavar="TIME", help="how long, such as 30s or 5m (10s)"
-    )
+    group.add_argument("--for", dest="duration", default=None, metavar="TIME", help="how long, such as 30s or 5m (10s)")
     group.add_argument(
         "--warm-up", default=None, metavar="TIME", help="leave what is due in the first TIME out of the figures"
     )

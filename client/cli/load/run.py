@@ -15,6 +15,7 @@ from pathlib import Path
 
 from client.cli.load.options import add_loop_options, add_target_options, plans_of, processes_of
 from client.load.control import LoadRun
+from client.load.live.plain import plain_line
 from client.load.outputs import Outputs
 from client.load.plan.words import Plan
 from client.load.repeat import Repeats, repeat, repeat_json, repeat_lines
@@ -107,9 +108,14 @@ class _Command:
 
                 return await runner.run(self.plans, begun)
 
+            async def again(number: int) -> Report:
+                print(f"run {number + 1} of {self.args.repeat}", file=sys.stderr)
+                (report,) = await once(number)
+                return report
+
             if self.args.repeat == 1:
                 return self._told(await once(0))
-            return self._told_repeats(await repeat(lambda number: _only(once, number, self.args.repeat), self.args.repeat))
+            return self._told_repeats(await repeat(again, self.args.repeat))
 
     def _told(self, reports: tuple[Report, ...]) -> _Told:
         verdict = verdict_of(reports)
@@ -155,14 +161,6 @@ class _Exposed:
         return prometheus_text_of([(run.latest, run.plan) for run in self._runs if run.latest is not None])
 
 
-async def _only(once: object, number: int, times: int) -> Report:
-    assert callable(once)
-    print(f"run {number + 1} of {times}", file=sys.stderr)
-    (report,) = await once(number)
-    assert isinstance(report, Report)
-    return report
-
-
 def _document(reports: tuple[Report, ...]) -> dict[str, object]:
     if len(reports) == 1:
         return report_json(reports[0])
@@ -171,8 +169,19 @@ def _document(reports: tuple[Report, ...]) -> dict[str, object]:
 
 
 def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watch:
-    """The view for who looks: a screen for one run on a terminal, else lines."""
-    return _show_lines
+    """The view for who looks: a screen where one run has a terminal, else lines."""
+    from client.view.terminal import is_terminal
+
+    return _show_lines if args.plain or args.json or len(plans) > 1 or not is_terminal() else _show_screen
+
+
+async def _show_screen(runs: Sequence[LoadRun]) -> None:
+    from client.load.live.view import show_live_load
+    from client.view.terminal import wants_colour
+
+    (run,) = runs
+    plan = run.plan
+    await show_live_load(run, title=plan.name or plan.script or plan.targets[0].url, colour=wants_colour())
 
 
 async def _show_lines(runs: Sequence[LoadRun]) -> None:
@@ -181,8 +190,6 @@ async def _show_lines(runs: Sequence[LoadRun]) -> None:
 
 
 async def _tell(run: LoadRun) -> None:
-    from client.load.live.plain import plain_line
-
     last_s, name = 0.0, f"{run.plan.name}: " if run.plan.name else ""
     async for snapshot in run.snapshots():
         if snapshot.elapsed_s - last_s >= EVERY_S - 0.1:

@@ -11,15 +11,16 @@ def report_lines(report: Report) -> list[str]:
     total, outcome, plan, seconds = report.summary, report.outcome, report.plan, report.seconds
     early = outcome.stopped and plan.duration_s is not None
     rates = (
-        f"offered {total.offered / seconds:.1f}   started {total.started / seconds:.1f}"
-        f"   completed {total.completed / seconds:.1f}   ({total.ok} of {total.offered} good)"
+        f"offered {total.offered / seconds:.1f}  started {total.started / seconds:.1f}"
+        f"  completed {total.completed / seconds:.1f}  ({total.ok} of {total.offered} good)"
     )
     return [
         f"{report.verdict}: {report.reason}" + ("   (stopped before its end)" if early else ""),
-        f"  {_what(report)}   {plan.model}, {outcome.elapsed_s:.1f} s, seed {plan.seed}"
+        f"  {_what(report)}",
+        f"  {plan.model}, {outcome.elapsed_s:.1f} s, seed {plan.seed}"
         + (f" (the first {plan.warm_up_s:g} s left out)" if plan.warm_up_s else ""),
-        f"  requests/s {rates}",
-        f"  {'ms':<10}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")),
+        f"  per second {rates}",
+        f"  {'ms':<9}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")) + "   from",
         *_times(report),
         f"  errors     {_counts(total.errors) or 'none'}",
         *(f"  said       {text} ({count})" for text, count in total.messages.items()),
@@ -44,15 +45,15 @@ def _times(report: Report) -> list[str]:
     cpu = f"its CPU {outcome.cpu_percent:.0f} %"
     if report.plan.closed is not None:
         return [
-            f"  {'response':<10}{_figures(total.response)}   from the instant each was sent: a closed loop",
+            f"  {'response':<9}{_figures(total.response)}   sent (closed loop)",
             f"  generator  {cpu}" + ("; it was the limit" if report.judgement.generator_bound else ""),
         ]
+    late = _tail(total.lag.generator) + ("" if outcome.precise_timer else " (this system has no precise timer)")
     return [
-        f"  {'response':<10}{_figures(total.response)}   from the instant each was due",
-        f"  {'service':<10}{_figures(total.service)}   from the instant each was sent",
-        f"  send lag   waited for a connection {_tail(total.lag.connection)}; generator late "
-        f"{_tail(total.lag.generator)}, {cpu}"
-        + ("" if outcome.precise_timer else " (this system has no precise timer)"),
+        f"  {'response':<9}{_figures(total.response)}   due",
+        f"  {'service':<9}{_figures(total.service)}   sent",
+        f"  send lag   waited for a connection {_tail(total.lag.connection)}",
+        f"             generator late {late}, {cpu}",
     ]
 
 
@@ -92,11 +93,11 @@ def _instance_lines(instances: tuple[InstanceSummary, ...]) -> list[str]:
     if not instances:
         return []
     return [
-        f"  {'instance':<20} {'type':<10} {'host':<8}{'shard':>5}{'answered':>10}{'late':>6}{'errors':>7}"
-        f"{'p50 ms':>9}{'p99 ms':>9}",
+        f"  {'instance':<20} {'type':<9} {'host':<7}{'shard':>5}{'answered':>9}{'late':>5}{'failed':>7}"
+        f"{'p50 ms':>8}{'p99 ms':>8}",
         *(
-            f"  {one.id:<20} {one.type:<10} {one.host:<8}{one.shard:>5}{one.answered:>10}{one.late:>6}{one.errors:>7}"
-            f"{_ms(one.latency.p50):>9}{_ms(one.latency.p99):>9}"
+            f"  {one.id:<20} {one.type:<9} {one.host:<7}{one.shard:>5}{one.answered:>9}{one.late:>5}{one.errors:>7}"
+            f"{_ms(one.latency.p50):>8}{_ms(one.latency.p99):>8}"
             for one in instances
         ),
     ]
