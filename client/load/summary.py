@@ -5,7 +5,8 @@ Definitions. *Response* counts from the instant a request was due, *service* fro
 has no schedule, and both are the same. Both hold good answers; response also holds requests that ran into the timeout
 or were unfinished at the end, with the age they had reached, so that a slow request cannot leave the distribution by
 being given up. Other errors have histograms of their own: a quick refusal must not make the service look fast. A
-request belongs to the stretch in which it was due.
+request belongs to the stretch in which it was due. Of a script, its flows are the requests; the status of a flow is its
+last answer's, and its steps, which have service times only, are further targets.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Fault(StrEnum):
     CLIENT_ERROR = "4xx"
     SERVER_ERROR = "5xx"
     WRONG = "wrong answer"
+    SCRIPT = "script error"
+    """The script itself failed: it says nothing of the server."""
     PARTIAL = "partial"
     UNFINISHED = "unfinished"
     OVERFLOW = "overflow"
@@ -131,7 +134,8 @@ class Summary:
     """A stretch from `since` until `until` (epoch seconds). Histograms are shared: whoever changes one copies it.
 
     `classes` are the response times of answers by status class ("2xx"), good or bad. `hedged` requests were sent a
-    second time, beyond `started`; of these `hedges_won` answered first."""
+    second time, beyond `started`; of these `hedges_won` answered first. `messages` are the first different ones with
+    which a script ended flows, and how often."""
 
     since: float
     until: float
@@ -152,6 +156,7 @@ class Summary:
     instances: tuple[InstanceSummary, ...]
     response_histogram: Histogram
     service_histogram: Histogram
+    messages: dict[str, int]
 
     @property
     def failed(self) -> int:
@@ -195,6 +200,7 @@ def summarise(tally: Tally, *, since: float, until: float, targets: tuple[str, .
         instances=tuple(_instance(name, one) for name, one in sorted(tally.instances.items())) if instances else (),
         response_histogram=response,
         service_histogram=service,
+        messages=dict(tally.messages),
     )
 
 
@@ -235,11 +241,20 @@ def _classes(tally: Tally) -> dict[str, Latency]:
 
 
 def _targets(tally: Tally, names: tuple[str, ...]) -> tuple[TargetSummary, ...]:
-    return tuple(_target(tally, number, name) for number, name in enumerate(names)) if len(names) > 1 else ()
+    steps = dict.fromkeys(str(name) for name, _, _ in tally.steps) if names else {}
+    if len(names) + len(steps) <= 1:
+        return ()
+    return (
+        *(_target(name, _cells_of(number, tally.cells)) for number, name in enumerate(names)),
+        *(_target(name, _cells_of(name, tally.steps)) for name in steps),
+    )
 
 
-def _target(tally: Tally, number: int, name: str) -> TargetSummary:
-    cells = [(ending, cell) for ending, cell in tally.cells.items() if ending[0] == number]
+def _cells_of(target: int | str, cells: dict[Ending, Cell]) -> list[tuple[Ending, Cell]]:
+    return [(ending, cell) for ending, cell in cells.items() if ending[0] == target]
+
+
+def _target(name: str, cells: list[tuple[Ending, Cell]]) -> TargetSummary:
     response, service = times_of(cells)
     return TargetSummary(
         name=name,

@@ -3,6 +3,7 @@
 A tally is one second, or less where a mark cuts it. A request keeps the tally in which it was due and is counted there
 when it ends, however late; so what happened before, during and after an event stays apart. Every request ends in
 exactly one cell, by its ending: target, status and fault; all distributions that a report shows are sums of cells.
+The steps of a scripted flow have cells of their own beside the flow's, by name: processes meet them in any order.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from server.api.timing import Attempt
 
 INSTANCES_MAX = 1000
 """Beyond so many names in one tally the header is noise, and further ones are not kept."""
+MESSAGES_MAX = 5
+"""So many different messages of a script are kept in one tally; the first ones tell what is wrong."""
 GOOD = ""
 """The fault of a good answer."""
 
-Ending = tuple[int, int, str]
-"""The target's number, the status (0: no answer came) and the fault (empty: none)."""
+Ending = tuple[int | str, int, str]
+"""The target's number or the step's name, the status (0: no answer came) and the fault (empty: none)."""
 
 
 class Cell:
@@ -84,8 +87,8 @@ class Tally:
     """All that is counted of one stretch, which begins and ends at these nanoseconds."""
 
     __slots__ = (
-        "cells", "connection_lag", "end_ns", "generator_lag", "hedged", "hedges_won", "instances", "offered", "pending",
-        "received_bytes", "start_ns", "started",
+        "cells", "connection_lag", "end_ns", "generator_lag", "hedged", "hedges_won", "instances", "messages",
+        "offered", "pending", "received_bytes", "start_ns", "started", "steps",
     )  # fmt: skip
 
     def __init__(self, start_ns: int, end_ns: int) -> None:
@@ -97,6 +100,8 @@ class Tally:
     def _clear(self) -> None:
         self.offered = self.started = self.hedged = self.hedges_won = self.received_bytes = 0
         self.cells: dict[Ending, Cell] = {}
+        self.steps: dict[Ending, Cell] = {}
+        self.messages: dict[str, int] = {}
         self.generator_lag = Histogram()
         self.connection_lag = Histogram()
         self.instances: dict[str, InstanceTally] = {}
@@ -122,6 +127,18 @@ class Tally:
         if service_us is not None and cell.service is not None:
             cell.service.record(service_us)
 
+    def stepped(self, ending: Ending, service_us: int) -> None:
+        """A step of one of this stretch's flows ended so."""
+        cell = self.steps.get(ending)
+        if cell is None:
+            cell = self.steps[ending] = Cell(same=True)
+        cell.response.record(service_us)
+
+    def said(self, message: str, count: int = 1) -> None:
+        """A script said so of what went wrong."""
+        if message in self.messages or len(self.messages) < MESSAGES_MAX:
+            self.messages[message] = self.messages.get(message, 0) + count
+
     def attempted(self, attempts: Iterable[Attempt]) -> None:
         """An answer told of these attempts."""
         for attempt in attempts:
@@ -143,11 +160,10 @@ class Tally:
         self.received_bytes += other.received_bytes
         self.generator_lag.add(other.generator_lag)
         self.connection_lag.add(other.connection_lag)
-        for ending, cell in other.cells.items():
-            mine = self.cells.get(ending)
-            if mine is None:
-                mine = self.cells[ending] = Cell(same=cell.service is None)
-            mine.add(cell)
+        _add_cells(self.cells, other.cells)
+        _add_cells(self.steps, other.steps)
+        for message, count in other.messages.items():
+            self.said(message, count)
         for instance_id, instance in other.instances.items():
             known = self.instances.get(instance_id)
             if known is None:
@@ -156,7 +172,8 @@ class Tally:
 
     def take(self, origin_ns: int) -> dict[str, Any] | None:
         """What was counted since this was called before, for `from_json` elsewhere; None if nothing was."""
-        if not (self.offered or self.started or self.cells or self.instances or self.hedged or self.hedges_won):
+        counts = self.offered or self.started or self.hedged or self.hedges_won
+        if not (counts or self.cells or self.steps or self.instances):
             return None
         data = self.to_json(origin_ns)
         self._clear()
@@ -173,6 +190,8 @@ class Tally:
                 [*ending, cell.response.to_json(), None if cell.service is None else cell.service.to_json()]
                 for ending, cell in self.cells.items()
             ],
+            "steps": [[*ending, cell.response.to_json()] for ending, cell in self.steps.items()],
+            "messages": self.messages,
             "instances": [
                 [name, one.type, one.host, one.shard, one.answered, one.lost, one.late, one.errors,
                  one.latency.to_json()]
@@ -192,13 +211,25 @@ class Tally:
                 cell = tally.cells[int(target), int(status), str(fault)] = Cell(same=service is None)
                 cell.response = Histogram.from_json(response)
                 cell.service = None if service is None else Histogram.from_json(service)
+            for name, status, fault, service in data["steps"]:
+                cell = tally.steps[str(name), int(status), str(fault)] = Cell(same=True)
+                cell.response = Histogram.from_json(service)
+            tally.messages = {str(message): int(count) for message, count in data["messages"].items()}
             for name, kind, host, shard, answered, lost, late, errors, latency in data["instances"]:
                 one = tally.instances[str(name)] = InstanceTally(str(kind), str(host), int(shard))
                 one.answered, one.lost, one.late, one.errors = int(answered), int(lost), int(late), int(errors)
                 one.latency = Histogram.from_json(latency)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no tally: {error!r}") from error
         return tally
+
+
+def _add_cells(mine: dict[Ending, Cell], others: dict[Ending, Cell]) -> None:
+    for ending, cell in others.items():
+        known = mine.get(ending)
+        if known is None:
+            known = mine[ending] = Cell(same=cell.service is None)
+        known.add(cell)
 
 
 class Collector:

@@ -34,6 +34,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "response_ms": to_json(total.response),
         "service_ms": to_json(total.service),
         "errors": total.errors,
+        "messages": total.messages,
         "statuses": total.statuses,
         "classes_ms": to_json(total.classes),
         "targets": [_target(target) for target in total.targets],

@@ -22,6 +22,7 @@ def report_lines(report: Report) -> list[str]:
         f"  {'ms':<10}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")),
         *_times(report),
         f"  errors     {_counts(total.errors) or 'none'}",
+        *(f"  said       {text} ({count})" for text, count in total.messages.items()),
         *_thresholds(report),
         *([f"  hedged     {_hedges(report)}"] if total.hedged else []),
         *_target_lines(total.targets),
