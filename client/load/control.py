@@ -113,8 +113,10 @@ class LoadRun:
         if self._plan is not None:
             raise RuntimeError("a LoadRun does one run")
         plan = self._plan = checked(plan)
-        self._environment = observe([parse_url(target.url)[0].host for target in plan.targets if "{" not in target.url])
+        self._environment = observe([parse_url(url)[0].host for url in plan.urls if "{" not in url])
         members = await self._crew.members(self._wanted)
+        if plan.script is not None and (far := [member.name for member in members if not member.here]):
+            raise InvalidInput(f"script {plan.script} cannot run on {far[0]}; expected only processes of this machine")
         self._seats = [Seat(member, Part(index, len(members))) for index, member in enumerate(members)]
         for seat in self._seats:
             self._tasks.create_task(self._hear(seat))
@@ -135,8 +137,7 @@ class LoadRun:
         self._start_ns = start_ns
         self._rate = rate_of(plan.open) if plan.open is not None else None
         began = time.time() + (start_ns - time.monotonic_ns()) / NS_PER_S
-        names = tuple(target.name or target.url for target in plan.targets)
-        self.metrics = Metrics(began, targets=names, warm_up_s=plan.warm_up_s)
+        self.metrics = Metrics(began, targets=plan.target_names, warm_up_s=plan.warm_up_s)
         self._outcome = asyncio.get_running_loop().create_future()
         for seat in self._seats:
             seat.member.send({"go": start_ns + seat.clock_ahead_ns})

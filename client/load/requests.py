@@ -66,9 +66,9 @@ class Prepared:
             return ""
         if self._statuses:
             if status not in self._statuses:
-                return _class_of(status) or Fault.WRONG
+                return class_of(status) or Fault.WRONG
         elif status >= 400:
-            return _class_of(status)
+            return class_of(status)
         if self._contains is not None and self._contains not in response.body:
             return Fault.WRONG
         return "" if self._total is None else self._fault_in_result(response.body)
@@ -82,7 +82,8 @@ class Prepared:
         return "" if total and int(total[1]) == self._total else Fault.WRONG
 
 
-def _class_of(status: int) -> str:
+def class_of(status: int) -> str:
+    """The fault of an answer with such a status where nothing else is expected; empty for a good one."""
     if status >= 500:
         return Fault.SERVER_ERROR
     return Fault.CLIENT_ERROR if status >= 400 else ""

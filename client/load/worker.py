@@ -68,10 +68,10 @@ class Outbox(asyncio.BaseProtocol):
         await self._closed.wait()
 
 
-async def serve(reader: asyncio.StreamReader, outbox: Outbox) -> int:
-    """One run for one asker; the exit code."""
+async def serve(reader: asyncio.StreamReader, outbox: Outbox, *, scripts: bool = False) -> int:
+    """One run for one asker; the exit code. A plan's script is run only for an asker who may run code here anyway."""
     try:
-        ready = await _prepare(await reader.readline())
+        ready = await _prepare(await reader.readline(), scripts=scripts)
     except CloudError as error:
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
         await outbox.close()
@@ -97,11 +97,13 @@ async def serve(reader: asyncio.StreamReader, outbox: Outbox) -> int:
     return 0
 
 
-async def _prepare(line: bytes) -> Ready:
+async def _prepare(line: bytes, *, scripts: bool) -> Ready:
     try:
         job = from_json(Job, json.loads(line)["job"])
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
+    if job.plan.script is not None and not scripts:
+        raise InvalidInput(f"script {job.plan.script} is not run for others; expected a plan with targets")
     return await make_ready(checked(job.plan), Part(*job.part))
 
 
@@ -190,7 +192,9 @@ async def _main() -> int:
     reader = asyncio.StreamReader(limit=LINE_MAX_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     _, outbox = await loop.connect_write_pipe(Outbox, sys.stdout)
-    return await serve(reader, outbox)
+    # What a script prints is no line of ours.
+    sys.stdout = sys.stderr
+    return await serve(reader, outbox, scripts=True)
 
 
 def _is_stream(descriptor: int) -> bool:

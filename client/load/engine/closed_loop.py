@@ -90,7 +90,7 @@ class ClosedLoopEngine:
             self._end_ns = start_ns + round(plan.duration_s * NS_PER_S)
         self._closing_ns = self._end_ns or 1 << 62
         self._now_ns = clock_ns
-        self._think = _thinking(plan, part)
+        self._think = thinking(plan, part)
         self._traced = plan.traced
         self._trace_bits = random.Random().getrandbits
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
@@ -294,7 +294,7 @@ class ClosedLoopEngine:
                 user.connection.abort()
 
 
-def _thinking(plan: Plan, part: Part) -> Callable[[], float] | None:
+def thinking(plan: Plan, part: Part) -> Callable[[], float] | None:
     """Gives the seconds of the next pause; None where nobody thinks."""
     assert plan.closed is not None
     mean_s = plan.closed.think_s

@@ -44,9 +44,20 @@ class Engine(Protocol):
         """The last and the slowest good answer since this was asked before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(Protocol):
     """All that is needed to begin, but for the time."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan, of which this process does a part."""
+
+    def engine(self, collector: Collector, start_ns: int) -> Engine:
+        """The engine whose run begins at that time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyRequests:
+    """Prepared requests and the servers to send them to."""
 
     plan: Plan
     part: Part
@@ -70,7 +81,12 @@ class Ready:
 
 
 async def make_ready(plan: Plan, part: Part) -> Ready:
-    """Prepares the requests and reaches each server once. Raises InvalidInput, Unavailable."""
+    """Prepares the requests, or the script, and reaches each server once. Raises InvalidInput, Unavailable."""
+    if plan.script is not None:
+        # Only who has a script pays for a general HTTP client.
+        from client.load.script.making import make_scripted
+
+        return await make_scripted(plan, part)
     requests = prepare(plan)
     endpoints = [await reach(origin, plan.timeout_s, insecure=plan.insecure) for origin in requests.origins]
-    return Ready(plan=plan, part=part, requests=requests, endpoints=endpoints)
+    return ReadyRequests(plan=plan, part=part, requests=requests, endpoints=endpoints)

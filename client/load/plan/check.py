@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from client.load.plan.origin import parse_url
 from client.load.plan.words import ClosedLoop, Hedge, OpenLoop, Plan, Source, Spacing, Target
 from client.load.thresholds import parse_threshold
 from vmhost.base.errors import InvalidInput
@@ -103,7 +104,11 @@ def _check_closed(loop: ClosedLoop) -> None:
 def _check_targets(plan: Plan) -> None:
     if plan.script is not None:
         _expect(not plan.targets, "a script beside targets", "one of them: a script sends its own requests")
+        if plan.base is None:
+            raise InvalidInput(f"script {plan.script} has no URL to ask; expected one, or BASE in the script")
+        parse_url(plan.base)
         return
+    _expect(plan.base is None, "a base without a script", "targets with URLs of their own")
     _expect(1 <= len(plan.targets) <= TARGETS_MAX, f"{len(plan.targets)} targets", f"1 to {TARGETS_MAX}")
     twice = [name for name, count in Counter(target.name for target in plan.targets).items() if count > 1]
     if twice:

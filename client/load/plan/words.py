@@ -7,6 +7,8 @@ from enum import StrEnum
 
 OWN_TARGET = ""
 """The name of a plan's only target, where nobody gave it one."""
+FLOW = "flow"
+"""The name of a script's flow as a target."""
 
 
 class Spacing(StrEnum):
@@ -137,7 +139,8 @@ class Plan:
 
     `timeout_s` counts from the instant the request was due, as its user waits. What is due in the first `warm_up_s` is
     sent, shown and left out of the figures. `traced` puts a fresh W3C traceparent into each request. `script` is the
-    path of a Python file whose `flow` each arrival runs, instead of one request."""
+    path of a Python file whose `flow` each arrival runs, instead of one request, and `base` the URL before the paths
+    that it asks for."""
 
     targets: tuple[Target, ...] = ()
     open: OpenLoop | None = None
@@ -154,6 +157,17 @@ class Plan:
     insecure: bool = False
     traced: bool = True
     script: str | None = None
+    base: str | None = None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it sends requests."""
+        return tuple(target.url for target in self.targets) if self.base is None else (self.base,)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Its targets' names by number. A script's flow is one; the names of its steps are found as it runs."""
+        return tuple(target.name or target.url for target in self.targets) if self.script is None else (FLOW,)
 
     @property
     def model(self) -> str:

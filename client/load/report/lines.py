@@ -34,7 +34,7 @@ def _what(report: Report) -> str:
     plan = report.plan
     name = f"{plan.name}: " if plan.name else ""
     if plan.script is not None:
-        return f"{name}{plan.script}"
+        return f"{name}{plan.script} of {plan.base}"
     more = f" and {len(plan.targets) - 1} more" if len(plan.targets) > 1 else ""
     return f"{name}{plan.targets[0].url}{more}"
 

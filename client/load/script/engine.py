@@ -1,0 +1,234 @@
+"""Flows by a schedule, or by users: the engines of a script, with the protocol of those of single requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+
+from client.load.engine.alarm import Alarm, best_alarm
+from client.load.engine.clockwork import Clockwork
+from client.load.engine.closed_loop import thinking
+from client.load.engine.ended import Ended, busy_percent
+from client.load.engine.open_loop import WAITING_MAX
+from client.load.plan.words import Plan
+from client.load.schedule import NS_PER_S, Part, Schedule
+from client.load.script.flow import Flow
+from client.load.script.performing import Performer
+from client.load.summary import Fault, TracedRequest
+from client.load.tally import GOOD, Collector
+from vmhost.base.errors import InvalidInput
+
+_SWEEP_S = 0.02
+_REST_AFTER_FAULT_S = 0.05
+"""A user whose flow failed comes again so much later at least: a refusal or a broken script must not spin."""
+
+
+class OpenFlows:
+    """One part of a plan's schedule: each arrival is a new user who runs the flow, at most so many at once."""
+
+    def __init__(
+        self, plan: Plan, performer: Performer, *, collector: Collector, start_ns: int, part: Part,
+        alarm: Callable[[Callable[[], None]], Alarm] = best_alarm,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:  # fmt: skip
+        assert plan.open is not None
+        self._plan = plan
+        self._performer = performer
+        self._collector = collector
+        self._start_ns = start_ns
+        self._limit = max(1, -(-plan.connections // part.of))
+        self._now_ns = clock_ns
+        end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
+        schedule = Schedule(plan.open, seed=plan.seed, start_ns=start_ns, part=part)
+        self._clockwork = Clockwork(schedule, end_ns=end_ns, arrive=self._arrive, alarm=alarm, clock_ns=clock_ns)
+        self._waiting: deque[Flow] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timeout_ns = round(plan.timeout_s * NS_PER_S)
+        self._stopped = False
+
+    @property
+    def in_flight(self) -> int:
+        """Flows under way."""
+        return len(self._performer.running)
+
+    @property
+    def waiting(self) -> int:
+        """Arrivals without room yet."""
+        return len(self._waiting)
+
+    async def run(self, *, grace_s: float = 1.0) -> Ended:
+        """Runs the schedule to its end or until `stop`, then waits for what is under way: to its timeout, or `grace_s`
+        after a stop. Cancelling ends every flow at once."""
+        cpu_s, started_ns = time.process_time(), self._now_ns()
+        async with self._performer:
+            sweeper = asyncio.create_task(self._sweep_regularly())
+            try:
+                self._clockwork.begin()
+                ended_ns = await self._clockwork.finished()
+                cpu_percent = busy_percent(cpu_s, started_ns, self._now_ns())
+                await _drain(self, grace_s if self._stopped else self._plan.timeout_s + 1.0)
+            finally:
+                sweeper.cancel()
+                self._clockwork.close()
+                self._refuse_waiting(Fault.UNFINISHED)
+                await self._performer.give_up(self._tasks)
+        return Ended(
+            elapsed_s=max(0, ended_ns - self._start_ns) / NS_PER_S,
+            missed=self._clockwork.missed,
+            cpu_percent=round(cpu_percent, 1),
+            precise_timer=self._clockwork.precise,
+            stopped=self._stopped,
+        )
+
+    def stop(self) -> None:
+        """Ends the schedule now."""
+        if not self._clockwork.over:
+            self._stopped = True
+            self._clockwork.stop()
+
+    def change_rate(self, rate_per_s: float, at_ns: int) -> None:
+        """Continues the schedule at another rate from then on; 0 pauses it."""
+        self._clockwork.change_rate(rate_per_s, at_ns)
+
+    def settle(self) -> None:
+        """Takes up all arrivals due by now."""
+        self._clockwork.settle()
+
+    def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
+        """The last and the slowest good step since this was asked before."""
+        return self._performer.steps.take_shown()
+
+    def _arrive(self, number: int, due_ns: int, now_ns: int) -> None:
+        flow = Flow(number, self._collector.tally(due_ns), due_ns, now_ns)
+        flow.tally.arrived()
+        if len(self._performer.running) < self._limit and not self._waiting:
+            self._seat(flow)
+        elif len(self._waiting) < WAITING_MAX:
+            self._waiting.append(flow)
+        else:
+            self._performer.count(flow, Fault.OVERFLOW)
+
+    def _seat(self, flow: Flow) -> None:
+        self._performer.running.add(flow)
+        task = asyncio.create_task(self._visit(flow))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _visit(self, flow: Flow) -> None:
+        async with self._performer.user() as user:
+            await self._performer.perform(flow, user)
+        if self._waiting and len(self._performer.running) < self._limit:
+            waited = self._waiting.popleft()
+            waited.seated_ns = self._now_ns()
+            self._seat(waited)
+
+    async def _sweep_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
+            self._refuse_waiting(Fault.TIMEOUT, due_before_ns=self._now_ns() - self._timeout_ns)
+
+    def _refuse_waiting(self, fault: Fault, *, due_before_ns: int | None = None) -> None:
+        waiting = self._waiting
+        while waiting and (due_before_ns is None or waiting[0].due_ns <= due_before_ns):
+            self._performer.count(waiting.popleft(), fault)
+
+
+class ClosedFlows:
+    """One part of a plan's users, each of whom runs the flow, thinks, and runs it again, with the cookies it has."""
+
+    def __init__(
+        self, plan: Plan, performer: Performer, *, collector: Collector, start_ns: int, part: Part,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:  # fmt: skip
+        assert plan.closed is not None
+        self._plan = plan
+        self._performer = performer
+        self._collector = collector
+        self._start_ns = start_ns
+        self._end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
+        self._now_ns = clock_ns
+        self._think = thinking(plan, part)
+        self._numbers = range(part.index, plan.closed.users, part.of)
+        self._stride = plan.closed.users
+        self._over = asyncio.Event()
+        self._stopped = False
+
+    @property
+    def in_flight(self) -> int:
+        """Flows under way."""
+        return len(self._performer.running)
+
+    @property
+    def waiting(self) -> int:
+        """Nobody waits: each user has room of its own."""
+        return 0
+
+    async def run(self, *, grace_s: float = 1.0) -> Ended:
+        """Lets the users go on until the end or `stop`, then waits for what is under way: to its timeout, or `grace_s`
+        after a stop. Cancelling ends every flow at once."""
+        await asyncio.sleep(max(0.0, (self._start_ns - self._now_ns()) / NS_PER_S))
+        cpu_s, started_ns = time.process_time(), self._now_ns()
+        async with self._performer:
+            users = {asyncio.create_task(self._live(number)) for number in self._numbers}
+            try:
+                await self._until_over()
+                ended_ns = self._now_ns()
+                cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
+                await _drain(self, grace_s if self._stopped else self._plan.timeout_s + 1.0)
+            finally:
+                self._over.set()
+                await self._performer.give_up(users)
+        return Ended(
+            elapsed_s=max(0, min(ended_ns, self._end_ns or ended_ns) - self._start_ns) / NS_PER_S,
+            missed=0,
+            cpu_percent=round(cpu_percent, 1),
+            precise_timer=True,
+            stopped=self._stopped,
+        )
+
+    def stop(self) -> None:
+        """No user begins again."""
+        if not self._over.is_set():
+            self._stopped = True
+            self._over.set()
+
+    def change_rate(self, rate_per_s: float, at_ns: int) -> None:
+        """Refused: users come when they were answered. Raises InvalidInput."""
+        raise InvalidInput(f"a rate of {rate_per_s:g}/s belongs to an open loop; this one has users")
+
+    def settle(self) -> None:
+        """Nothing is scheduled, so nothing can be late."""
+
+    def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
+        """The last and the slowest good step since this was asked before."""
+        return self._performer.steps.take_shown()
+
+    async def _live(self, number: int) -> None:
+        async with self._performer.user() as user:
+            while not self._over.is_set():
+                now_ns = self._now_ns()
+                flow = Flow(number, self._collector.tally(now_ns), now_ns, now_ns)
+                flow.tally.arrived()
+                self._performer.running.add(flow)
+                good = await self._performer.perform(flow, user) == GOOD
+                number += self._stride
+                pause_s = self._think() if self._think else 0.0
+                # Also without a pause: a flow that awaits nothing must let others go on.
+                await asyncio.sleep(pause_s if good else max(pause_s, _REST_AFTER_FAULT_S))
+
+    async def _until_over(self) -> None:
+        left_s = None if self._end_ns is None else max(0.0, (self._end_ns - self._now_ns()) / NS_PER_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await self._over.wait()
+        self._over.set()
+
+
+async def _drain(flows: OpenFlows | ClosedFlows, grace_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(grace_s):
+            while flows.in_flight or flows.waiting:
+                await asyncio.sleep(_SWEEP_S)

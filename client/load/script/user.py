@@ -1,0 +1,110 @@
+"""Who runs a flow: a person with cookies of its own, whose requests are timed as steps."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+import aiohttp
+
+from client.load.script.flow import Flow
+from client.load.script.steps import Steps
+
+T = TypeVar("T")
+
+
+class User:
+    """What a script's `flow` is given: a new user for each arrival of an open loop, the same one round after round in a
+    closed loop. `shared` is what the script's `setup` gave, `number` that of the arrival or round."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, steps: Steps, *, base: str, seed: int, shared: Any,
+        trace_bits: Callable[[int], int] | None, clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:  # fmt: skip
+        self.shared = shared
+        self.cookies = session.cookie_jar
+        self._session = session
+        self._steps = steps
+        self._base = base.rstrip("/")
+        self._seed = seed
+        self._trace_bits = trace_bits
+        self._now_ns = clock_ns
+        self._flow: Flow
+
+    def begin(self, flow: Flow) -> None:
+        """The generator's call before each flow: what follows is counted there."""
+        self._flow = flow
+        self.__dict__.pop("random", None)
+
+    @property
+    def number(self) -> int:
+        """The number of this arrival or round in the whole run."""
+        return self._flow.number
+
+    @cached_property
+    def random(self) -> random.Random:
+        """A source of chance that gives this arrival the same in every run with the same seed."""
+        return random.Random(f"script {self._seed} {self._flow.number}")
+
+    def draw(self, values: Sequence[T]) -> T:
+        """One of the values, the same in every run with the same seed."""
+        return self.random.choice(values)
+
+    def check(self, holds: object, message: str = "") -> None:
+        """Ends the flow as a wrong answer unless it holds. Raises AssertionError."""
+        if not holds:
+            raise AssertionError(message)
+
+    async def request(
+        self, method: str, url: str, *, name: str = "", expect: int | Collection[int] = (),
+        headers: Mapping[str, str] | None = None, **settings: Any,
+    ) -> aiohttp.ClientResponse:  # fmt: skip
+        """One step: sends, follows redirects, reads the whole body, and gives aiohttp's answer.
+
+        A path is put after the run's base. The step is named `name`, or by method and path. An answer of 400 and above,
+        or one that is not among the statuses in `expect`, is given too, but fails the step and its flow. `settings` are
+        aiohttp's: params, data, json, allow_redirects … Raises what aiohttp raises, and ends in time with its flow."""
+        name = name or f"{method} {url.partition('?')[0]}"
+        sent, trace_id = dict(headers or ()), ""
+        if self._trace_bits is not None:
+            trace_id = f"{self._trace_bits(128):032x}"
+            sent["traceparent"] = f"00-{trace_id}-{self._trace_bits(64):016x}-00"
+        flow, sent_ns = self._flow, self._now_ns()
+        try:
+            whole = url if "://" in url else f"{self._base}/{url.lstrip('/')}"
+            answer = await self._session.request(method, whole, headers=sent, **settings)
+            body = await answer.read()
+        except BaseException as error:
+            self._steps.failed(flow, name, error, self._now_ns() - sent_ns)
+            raise
+        took_ns = self._now_ns() - sent_ns
+        statuses = (expect,) if isinstance(expect, int) else expect
+        self._steps.answered(flow, name, answer, body, trace_id, took_ns, statuses)
+        return answer
+
+    async def get(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
+        """A GET; see `request`."""
+        return await self.request("GET", url, **settings)
+
+    async def head(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
+        """A HEAD, which aiohttp does not follow to elsewhere unless told; see `request`."""
+        return await self.request("HEAD", url, **{"allow_redirects": False, **settings})
+
+    async def post(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
+        """A POST; see `request`."""
+        return await self.request("POST", url, **settings)
+
+    async def put(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
+        """A PUT; see `request`."""
+        return await self.request("PUT", url, **settings)
+
+    async def patch(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
+        """A PATCH; see `request`."""
+        return await self.request("PATCH", url, **settings)
+
+    async def delete(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
+        """A DELETE; see `request`."""
+        return await self.request("DELETE", url, **settings)
