@@ -233,7 +233,7 @@ async def test_what_the_script_expects_or_catches_does_not_fail_the_flow(planned
 
 
 async def test_a_server_that_never_answers_is_a_timeout_of_its_step_and_its_flow(planned: Callable[..., Plan]) -> None:
-    plan = planned(flow_of('await user.get("/hang")'), rate_per_s=50, duration_s=0.2, timeout_s=0.4)
+    plan = planned(flow_of('await user.get("/hang")'), rate_per_s=50, duration_s=0.2, timeout_s=1.0)
     report = await report_of(plan)
     total, step = report.summary, target(report, "GET /hang")
     assert total.errors == {"timeout": 10}
@@ -241,7 +241,7 @@ async def test_a_server_that_never_answers_is_a_timeout_of_its_step_and_its_flow
     # Every one of them waited for so long, and none has left the distribution.
     assert total.response.count == step.response.count == 10
     assert total.response.mean is not None
-    assert total.response.mean >= 399
+    assert total.response.mean >= 990
 
 
 async def test_a_stall_is_in_the_response_time_of_all_who_were_due_in_it(
@@ -262,11 +262,28 @@ async def test_a_stall_is_in_the_response_time_of_all_who_were_due_in_it(
     assert (total.offered, total.ok) == (200, 200)
     assert total.response.max is not None
     assert total.response.max >= 1000 * stalled_s - 50
-    # Two had begun; the others waited for room, and the sum of what all waited is the stall's triangle.
+    # Two had begun and the others waited for room, each since the instant it was due.
     assert total.lag.connection.count == 200
-    waited_s = total.response_histogram.sum_us / 1e6
-    assert waited_s >= 0.9 * 100 * stalled_s**2 / 2
+    waited_s = sum(max(0.0, stalled_s - number / 100) for number in range(200))
+    assert total.response_histogram.sum_us / 1e6 >= 0.95 * waited_s
     assert total.service_histogram.sum_us < total.response_histogram.sum_us / 5
+
+
+async def test_a_script_that_blocks_is_the_generators_fault(planned: Callable[..., Plan]) -> None:
+    lines = ("import time", "if user.number == 5:", "    time.sleep(0.4)", 'await user.get("/visit")')
+    report = await report_of(planned(flow_of(*lines)))
+    assert report.summary.ok == 60
+    assert report.summary.lag.generator.max is not None
+    assert report.summary.lag.generator.max >= 350
+    assert report.verdict is Verdict.INVALID
+    assert "the generator sent late" in report.reason
+
+
+async def test_a_step_left_behind_by_its_flow_is_not_counted(planned: Callable[..., Plan]) -> None:
+    lines = ("import asyncio", 'user.left = asyncio.create_task(user.get("/visit"))', "await asyncio.sleep(0)")
+    report = await report_of(planned(flow_of(*lines)))
+    assert report.summary.ok == 60
+    assert report.summary.targets == ()
 
 
 async def test_processes_meet_steps_in_any_order_and_their_names_travel(planned: Callable[..., Plan]) -> None:
@@ -318,9 +335,8 @@ async def test_a_stop_keeps_what_was_measured_and_counts_what_was_not_ended(
         report = await load.stop()
     total = report.summary
     assert total.ok >= 20
-    assert total.errors == {"unfinished": 1}
-    assert total.offered == total.ok + 1
-    assert total.response.count == total.offered
+    assert set(total.errors) == {"unfinished"}
+    assert total.offered == total.ok + total.failed == total.response.count
 
 
 @pytest.mark.parametrize("users", [0, 2])
