@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -34,27 +33,24 @@ class Runner:
             runs = [await stack.enter_async_context(LoadRun(processes=self.processes, crew=self.crew)) for _ in plans]
             await start_together(runs, plans)
             begun(runs)
-            watching = asyncio.ensure_future(self.watch(runs))
-            stopping = asyncio.ensure_future(self._stop_soon(runs))
-            finishing = asyncio.ensure_future(asyncio.gather(*(run.finished() for run in runs)))
+            watching = asyncio.create_task(self._watched(runs))
+            stopping = asyncio.create_task(self._stop_soon(runs))
             try:
+                finishing = asyncio.gather(*(run.finished() for run in runs))
                 # Whoever watches may leave early; one that fails must not leave the run unseen.
-                await asyncio.wait([watching, finishing], return_when=asyncio.FIRST_EXCEPTION)
-                if not finishing.done():
-                    await watching
+                await asyncio.wait({watching, finishing}, return_when=asyncio.FIRST_EXCEPTION)
+                if watching.done():
+                    watching.result()
                 return tuple(await finishing)
             finally:
-                await _end(watching, stopping, finishing)
+                for task in (watching, stopping):
+                    task.cancel()
+                await asyncio.gather(watching, stopping, return_exceptions=True)
+
+    async def _watched(self, runs: Sequence[LoadRun]) -> None:
+        await self.watch(runs)
 
     async def _stop_soon(self, runs: Sequence[LoadRun]) -> None:
         await self.stop.wait()
         for run in runs:
             run.stop_soon()
-
-
-async def _end(*helpers: asyncio.Future[object] | asyncio.Future[None]) -> None:
-    for helper in helpers:
-        helper.cancel()
-    for helper in helpers:
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await helper

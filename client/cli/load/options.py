@@ -18,6 +18,7 @@ from vmhost.base.units import parse_duration
 DEFAULT_RATE = 20.0
 DEFAULT_DURATION = "10s"
 DEFAULT_TIMEOUT = "2s"
+DEFAULT_FLOW_TIMEOUT = "30s"
 DEFAULT_CONNECTIONS = 64
 PLAN, SCRIPT = ".toml", ".py"
 _TARGET_OPTIONS = ("method", "header", "data", "queries")
@@ -42,8 +43,17 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         help="search for the corpus's own words, as often as people would, and check the answers",
     )
     group.add_argument(
-        "--timeout", default=None, metavar="TIME", help="give a request up so long after it was due (2s)"
+        "--timeout",
+        default=None,
+        metavar="TIME",
+        help="give a request up so long after it was due (2s), a script's flow (30s)",
     )
+
+
+def add_script_options(parser: argparse.ArgumentParser) -> None:
+    """What a script asks."""
+    group = parser.add_argument_group("with a script (FLOW.py)")
+    group.add_argument("--url", dest="base", metavar="URL", help="what its paths are put after, unless it says BASE")
 
 
 def add_loop_options(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +92,10 @@ def plan_of(args: argparse.Namespace) -> Plan:
         from client.load.script.loading import completed
 
         _refuse(args, _TARGET_OPTIONS, "with a script, which sends its own requests")
-        return checked(completed(replace(plan, script=args.url, base=getattr(args, "base", None))))
+        timeout_s = parse_duration(args.timeout or DEFAULT_FLOW_TIMEOUT)
+        base = getattr(args, "base", None)
+        return checked(completed(replace(plan, script=args.url, base=base, timeout_s=timeout_s)))
+    _refuse(args, ("base",), "without a script")
     return checked(replace(plan, targets=(_target(args),)))
 
 
@@ -106,7 +119,8 @@ def plans_of(args: argparse.Namespace) -> tuple[Plan, ...]:
 def _refuse(args: argparse.Namespace, options: Sequence[str], why: str) -> None:
     given = [option for option in options if getattr(args, option, None) not in (None, False, [])]
     if given:
-        raise InvalidInput(f"--{given[0].replace('_', '-')} does not go {why}")
+        name = {"base": "url"}.get(given[0], given[0].replace("_", "-"))
+        raise InvalidInput(f"--{name} does not go {why}")
 
 
 def _shape(args: argparse.Namespace) -> Plan:

@@ -13,7 +13,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.cli.load.options import add_loop_options, add_target_options, plans_of, processes_of
+from client.cli.load.options import (
+    add_loop_options,
+    add_script_options,
+    add_target_options,
+    plans_of,
+    processes_of,
+)
 from client.load.control import LoadRun
 from client.load.live.plain import plain_line
 from client.load.outputs import Outputs
@@ -48,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", help="where to send requests; or a plan (PLAN.toml); or a script (FLOW.py)")
     add_loop_options(parser)
     add_target_options(parser)
+    add_script_options(parser)
     group = parser.add_argument_group("what is told")
     group.add_argument(
         "--threshold", action="append", default=[], metavar="'p99<50ms'", help="what must hold, else FAILED; repeatable"
