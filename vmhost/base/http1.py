@@ -13,7 +13,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import httptools
 
@@ -22,6 +22,8 @@ from vmhost.base.errors import Unavailable
 MAX_HEADERS_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
 _RECEIVE_BYTES = 16 * 1024
+# The parser keeps a header until its end has come, however long that is.
+_HELD_BYTES_MAX = 2 * MAX_HEADERS_BYTES
 _HEADS_MAX = 1024
 
 
@@ -134,17 +136,18 @@ class Connection(asyncio.Protocol):
     """One connection with at most one request in flight. `on_close` is called once, when it can no longer be used."""
 
     __slots__ = (
-        "_body",
+        "_answer",
         "_chunks",
-        "_data",
         "_done",
         "_fresh",
         "_head",
         "_headers",
         "_heads",
+        "_held",
         "_in_body",
         "_on_close",
         "_parser",
+        "_refused",
         "_size",
         "_transport",
         "open",
@@ -157,15 +160,20 @@ class Connection(asyncio.Protocol):
         self._done: Done | None = None
         self._heads = heads
         self._head = False
-        # Whether the next bytes begin an answer whose head may be known; those bytes while the parser has them.
+        # Whether the next bytes begin an answer whose head may be known.
         self._fresh = False
-        self._data: bytes | None = None
         # One parser for the connection's life: it starts over by itself after each answer.
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
+        # Of headers or body so far; bytes received since that last grew; why we refused, when it was not the parser.
         self._size = 0
+        self._held = 0
+        self._refused: Failure | None = None
         self._in_body = False
+        # An answer that is whole. It is told when the parser is done with the bytes that it came in, because whoever
+        # is told may send the next request at once, and what else is in those bytes does not answer that.
+        self._answer: Response | None = None
 
     @property
     def idle(self) -> bool:
@@ -184,13 +192,12 @@ class Connection(asyncio.Protocol):
 
     def abort(self, failure: Failure = Failure.TIMEOUT) -> None:
         """Ends the connection at once; a request in flight is done with that failure."""
-        self._finish(None, failure)
-        self._close(at_once=True)
+        self._fail(failure)
 
     def close(self) -> None:
         """Ends an idle connection; a request in flight fails as RESET."""
-        self._finish(None, Failure.RESET)
         self._close(at_once=False)
+        self._finish(None, Failure.RESET)
 
     # asyncio.Protocol
 
@@ -205,10 +212,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         done = self._done
         if done is None:
-            # Nobody asked: whatever this is belongs to no request.
-            self._close(at_once=True)
+            # Nobody asked: whatever this is belongs to no request. The parser, too, skips line breaks between answers.
+            if data.strip(b"\r\n"):
+                self._close(at_once=True)
             return
-        if self._fresh:
+        fresh = self._fresh
+        if fresh:
             self._fresh = False
             assert self._heads is not None
             response = self._heads.find(data)
@@ -216,20 +225,29 @@ class Connection(asyncio.Protocol):
                 self._done = None
                 done(response, None)
                 return
-            self._data = data
+        size, failure = self._size, None
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._fail(Failure.GARBAGE)
-        except httptools.HttpParserCallbackError:
-            self._fail(Failure.TOO_LARGE)
-        except httptools.HttpParserError:
-            self._fail(Failure.GARBAGE)
-        self._data = None
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            failure = self._refused or Failure.GARBAGE
+        answer = self._answer
+        if answer is None:
+            self._held = self._held + len(data) if self._size == size else 0
+            if failure is not None or self._held > _HELD_BYTES_MAX:
+                self._fail(failure or Failure.TOO_LARGE)
+            return
+        if failure is not None:
+            # The answer was whole, and then came something that is none.
+            answer.keep_alive = False
+        elif fresh and answer.keep_alive and self._heads is not None:
+            self._heads.learn(data, answer)
+        self._tell(answer)
 
     def eof_received(self) -> None:
         if self._done is not None and self._in_body and self._ends_with_connection():
             self._complete(keep_alive=False)
+            assert self._answer is not None
+            self._tell(self._answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
@@ -239,34 +257,40 @@ class Connection(asyncio.Protocol):
 
     # httptools
 
-    def on_status(self, _status: bytes) -> None:
-        pass
+    def on_message_begin(self) -> None:
+        if self._answer is not None:
+            self._refuse(Failure.GARBAGE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._done is None:
-            raise ValueError("a second answer to one request")
         self._size += len(name) + len(value)
+        if self._in_body:
+            # A trailer counts as body, and is no header (RFC 9110 section 6.5.1).
+            if self._size > MAX_BODY_BYTES:
+                self._refuse(Failure.TOO_LARGE)
+            return
         if self._size > MAX_HEADERS_BYTES:
-            raise ValueError("headers too large")
+            self._refuse(Failure.TOO_LARGE)
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._size = 0
         self._in_body = True
         if self._head and self._parser.get_status_code() >= 200:
-            # llhttp would wait for the announced body that an answer to HEAD never has.
-            self._complete(keep_alive=self._parser.should_keep_alive())
+            # llhttp would wait for the announced body that an answer to HEAD never has: it must not go on.
+            self._complete(keep_alive=False)
+            self._refuse(Failure.GARBAGE)
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
         if self._size > MAX_BODY_BYTES:
-            raise ValueError("body too large")
+            self._refuse(Failure.TOO_LARGE)
         self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        if self._done is None:
-            return
-        if self._parser.get_status_code() < 200:
+        status = self._parser.get_status_code()
+        if status < 100:
+            self._refuse(Failure.GARBAGE)
+        if status < 200:
             # 1xx is an announcement; the answer follows on the same parser.
             self._reset()
             return
@@ -278,20 +302,27 @@ class Connection(asyncio.Protocol):
         names = {name for name, _ in self._headers}
         return b"content-length" not in names and b"transfer-encoding" not in names
 
+    def _refuse(self, failure: Failure) -> NoReturn:
+        """Stops the parser, from one of its callbacks."""
+        self._refused = failure
+        raise ValueError(failure)
+
     def _complete(self, *, keep_alive: bool) -> None:
-        parser, chunks = self._parser, self._chunks
+        chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        response = Response(parser.get_status_code(), self._headers, body, keep_alive and not self._head)
+        self._answer = Response(self._parser.get_status_code(), self._headers, body, keep_alive)
         self._reset()
-        if self._data is not None and self._heads is not None and response.keep_alive:
-            self._heads.learn(self._data, response)
-        if not response.keep_alive:
+
+    def _tell(self, answer: Response) -> None:
+        self._answer = None
+        if not answer.keep_alive:
             self._close(at_once=False)
-        self._finish(response, None)
+        self._finish(answer, None)
 
     def _fail(self, failure: Failure) -> None:
-        self._finish(None, failure)
+        # First the end, so that whoever is told does not send its next request here.
         self._close(at_once=True)
+        self._finish(None, failure)
 
     def _finish(self, response: Response | None, failure: Failure | None) -> None:
         done, self._done = self._done, None
@@ -299,7 +330,7 @@ class Connection(asyncio.Protocol):
             done(response, failure)
 
     def _reset(self) -> None:
-        self._headers, self._chunks, self._size, self._in_body = [], [], 0, False
+        self._headers, self._chunks, self._size, self._held, self._in_body = [], [], 0, 0, False
 
     def _close(self, *, at_once: bool) -> None:
         self.open = False
