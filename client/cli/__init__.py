@@ -1,7 +1,8 @@
 """The command line: `glasscloud COMMAND …`. Each command is a module of this package, imported when it is called.
 
-A command's module has NAME, HELP, EXAMPLES, `add_arguments(parser)` and `run(args) -> exit code`. Exit codes: 0 done,
-1 failed, 2 used wrongly. Errors are one sentence on standard error.
+A command's module has NAME, HELP, EXAMPLES, `add_arguments(parser)` and `run(args) -> exit code`. A command that is a
+package may have SUBCOMMANDS, names of modules in it that are commands too. Exit codes: 0 done, 1 failed, 2 used
+wrongly. Errors are one sentence on standard error.
 """
 
 from __future__ import annotations
@@ -67,11 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"glasscloud {_version()}")
         return 0
     if args[0] == "help":
-        args = [args[1], "--help"]
+        args = [*args[1:], "--help"]
     if args[0] not in COMMANDS:
         print(f"glasscloud: {_unknown(args[0])}", file=sys.stderr)
         return 2
-    return _run(importlib.import_module(f"client.cli.{args[0]}"), args[1:])
+    command = importlib.import_module(f"client.cli.{args[0]}")
+    if args[1:2] and args[1] in getattr(command, "SUBCOMMANDS", ()):
+        command, args = importlib.import_module(f"{command.__name__}.{args[1]}"), args[1:]
+    return _run(command, args[1:])
 
 
 def _unknown(word: str) -> str:
