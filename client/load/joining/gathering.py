@@ -32,7 +32,7 @@ class Gathering:
     """Listens for workers while its block lasts; as a Crew it gives those that have joined and serve no run.
 
     A member is one process of a worker and serves one run; its place is taken by a fresh one, a moment later, for the
-    next. `say` is told in a line who joins and who is lost, `warn` who is refused."""
+    next. `say` is told in a line who joins, leaves and is lost in a run, `warn` who is refused."""
 
     def __init__(
         self, address: Address, token: Token, *, say: Say = _nothing, warn: Say = _nothing, wait_s: float = WAIT_S
@@ -103,7 +103,8 @@ class Gathering:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, lines: Lines, writer: asyncio.StreamWriter) -> None:
-        host, port = writer.get_extra_info("peername")[:2]
+        # One that is gone again already has no address.
+        host, port = (writer.get_extra_info("peername") or ("nowhere", 0))[:2]
         where = Address(host=host, port=port)
         try:
             try:
@@ -129,14 +130,15 @@ class Gathering:
 
     async def _keep(self, member: JoinedMember) -> None:
         self._free.append(member)
-        await self._tell(1)
-        self._say(f"worker {member.name} has joined")
         try:
+            await self._tell(1)
+            self._say(f"worker {member.name} has joined")
             await member.listen()
         finally:
             if member in self._free:
                 self._free.remove(member)
-            if member.lost:
+                self._say(f"worker {member.name} has left: {member.last_words()}")
+            elif member.lost:
                 self._say(f"worker {member.name} is lost: {member.last_words()}")
             await self._tell(-1)
 

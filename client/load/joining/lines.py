@@ -49,7 +49,8 @@ class Lines:
         """What comes next, not cut into lines; empty once the connection has ended."""
         try:
             return await self._reader.read(BUFFER_BYTES)
-        except ConnectionError:
+        except OSError:
+            # A reset, or the kernel's own timeout where the other machine has vanished.
             return b""
 
     def take_held(self) -> bytes:

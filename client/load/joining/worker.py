@@ -63,7 +63,7 @@ async def join(joining: Joining) -> Joined | int:
         try:
             return await _try(joining)
         except (Silent, OSError, CloudError) as error:
-            reason = f"nobody to join at {joining.address}: {_told(error)}"
+            reason = f"cannot join {joining.address}: {_told(error)}"
             if joining.wait_s is not None and time.monotonic() - began + pause_s > joining.wait_s:
                 joining.say(f"{reason}; waited {joining.wait_s:g} s")
                 return NOBODY

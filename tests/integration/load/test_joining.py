@@ -166,8 +166,9 @@ async def test_two_workers_count_what_one_local_process_does(
     assert all_once(service, shared)
     assert shared.summary.statuses == alone.summary.statuses == {"200": 120}
     assert shared.summary.lag.generator.count == alone.summary.lag.generator.count == 120
-    assert len(log.lines) == 2
-    assert all("has joined" in line for line in log.lines)
+    # After the run they may have come back for another.
+    assert sum("has joined" in line for line in log.lines) >= 2
+    assert not any("lost" in line for line in log.lines)
     assert all("-1 at 127.0.0.1" in process.name for process in shared.outcome.processes)
 
 
@@ -384,7 +385,7 @@ async def test_nobody_to_join_is_an_error_after_a_while(token_file: Path) -> Non
     async with asyncio.timeout(LIMIT_S), spawned(*process_of(address, token_file, wait_s=0.3)) as worker:
         _, said = await worker.communicate()
     assert worker.returncode == NOBODY
-    assert f"nobody to join at {address}: " in said.decode()
+    assert f"cannot join {address}: " in said.decode()
 
 
 async def test_what_a_worker_cannot_do_names_the_worker(service: Service, token_file: Path, tmp_path: Path) -> None:
