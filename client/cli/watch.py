@@ -25,12 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queries", type=Path, metavar="FILE", help="draw them from here (the built index's)")
     parser.add_argument("--show-search", metavar="URL", help="the search page's address as people reach it")
     parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address as people reach it")
+    parser.add_argument(
+        "--workers", metavar="HOST:PORT", help="listen here for `glasscloud load worker`s, which then send the load"
+    )
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="their token ($GLASSCLOUD_LOAD_TOKEN)")
     parser.add_argument("--wait", type=float, default=120.0, metavar="S", help="wait at most so long for health (120)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Watches until it is told to stop."""
     from client.cli.running import run_until_told
+    from client.load.joining.address import parse_address
+    from client.load.joining.token import token_of
     from client.load.plan.check import check_rate
     from client.view.watching import Watching, watch
 
@@ -42,5 +48,7 @@ def run(args: argparse.Namespace) -> int:
         shown_search=args.show_search,
         shown_api=args.show_api,
         wait_s=args.wait,
+        workers=None if args.workers is None else parse_address(args.workers, default_host="127.0.0.1"),
+        token=None if args.workers is None else token_of(args.token_file),
     )
     return run_until_told(lambda: watch(watching))

@@ -31,17 +31,21 @@ class Environment:
 
 def observe(hosts: Sequence[str]) -> Environment:
     """This machine, and whether one of these hosts is it."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Environment(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=_cpu_model(),
         cores=os.cpu_count() or 1,
-        usable_cores=usable,
+        usable_cores=usable_cores(),
         python=platform.python_version(),
         versions={name: found for name in _PACKAGES if (found := _version(name)) is not None},
         load_average=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         same_host=any(map(_is_here, hosts)),
     )
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:

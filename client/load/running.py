@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from client.load.control import LoadRun
 from client.load.crew import Crew
 from client.load.plan.words import Plan
 from client.load.report.report import Report
 from client.load.tenants import start_together
+from vmhost.base.errors import Unavailable
 
 Watch = Callable[[Sequence[LoadRun]], Awaitable[None]]
 
@@ -31,21 +33,39 @@ class Runner:
         Raises as `LoadRun.start`, and whatever `begun` and `watch` raise."""
         async with AsyncExitStack() as stack:
             runs = [await stack.enter_async_context(LoadRun(processes=self.processes, crew=self.crew)) for _ in plans]
-            await start_together(runs, plans)
+            await self._start(runs, plans)
             begun(runs)
             watching = asyncio.create_task(self._watched(runs))
             stopping = asyncio.create_task(self._stop_soon(runs))
+            finishing = asyncio.create_task(_reports(runs))
+            tasks: list[asyncio.Task[Any]] = [watching, finishing]
             try:
-                finishing = asyncio.gather(*(run.finished() for run in runs))
                 # Whoever watches may leave early; one that fails must not leave the run unseen.
-                await asyncio.wait({watching, finishing}, return_when=asyncio.FIRST_EXCEPTION)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
                 if watching.done():
                     watching.result()
-                return tuple(await finishing)
+                return await finishing
             finally:
-                for task in (watching, stopping):
+                tasks.append(stopping)
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(watching, stopping, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _start(self, runs: Sequence[LoadRun], plans: Sequence[Plan]) -> None:
+        starting, stopping = asyncio.create_task(start_together(runs, plans)), asyncio.create_task(self._stopped())
+        tasks: list[asyncio.Task[Any]] = [starting, stopping]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                raise Unavailable("it was stopped before it began; expected to run until its end")
+            starting.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _stopped(self) -> None:
+        await self.stop.wait()
 
     async def _watched(self, runs: Sequence[LoadRun]) -> None:
         await self.watch(runs)
@@ -54,3 +74,7 @@ class Runner:
         await self.stop.wait()
         for run in runs:
             run.stop_soon()
+
+
+async def _reports(runs: Sequence[LoadRun]) -> tuple[Report, ...]:
+    return tuple([await run.finished() for run in runs])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.load.control import LoadRun
-from client.load.plan.words import constant
+from client.load.plan.words import Plan, constant
 from client.tour.corpus import fitting_queries
 from client.tour.results import Found
 from client.tour.world import World, fold
@@ -150,6 +150,13 @@ class Session:
         """Sends searches drawn from the corpus's words, answers checked; else one search again and again.
 
         Gives a sentence on what the answers are held against, empty where that is the known corpus."""
+        plan, note = await self.plan_load(rate_per_s, seed=seed)
+        await self.load.start(plan)
+        self.rate_per_s = rate_per_s
+        return note
+
+    async def plan_load(self, rate_per_s: float, *, seed: int = 1) -> tuple[Plan, str]:
+        """The load of `start_load` and its sentence. Raises Unavailable where the service does not answer."""
         url, queries, note = self.service.url, None, ""
         if self.queries is not None and self.queries.exists():
             try:
@@ -158,9 +165,7 @@ class Session:
                 raise Unavailable(f"the search service does not answer: {group.exceptions[0]}") from None
         else:
             url = self.service.page("hypervisor") + "&format=json"
-        await self.load.start(constant(url, rate_per_s, corpus=str(queries) if queries else None, seed=seed))
-        self.rate_per_s = rate_per_s
-        return note
+        return constant(url, rate_per_s, corpus=str(queries) if queries else None, seed=seed), note
 
     async def set_rate(self, rate_per_s: float) -> None:
         """Changes the load from now on."""

@@ -65,7 +65,7 @@ class PlainView:
 
         `figures` wants a load that was started."""
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(self._figures())] if figures else []
+            helpers = [tasks.create_task(self.figures())] if figures else []
             if kill_after_s is not None:
                 helpers.append(tasks.create_task(self._kill(kill_after_s, rng)))
             async for text in stories:
@@ -82,7 +82,8 @@ class PlainView:
                 # The line's own time: a note that was completed keeps the time of its beginning.
                 self._print(note_line(replace(note, at=time.time())))
 
-    async def _figures(self) -> None:
+    async def figures(self) -> None:
+        """A line of the session's load each ten seconds, as long as it runs."""
         last_s = 0.0
         async for snapshot in self._session.load.snapshots():
             self.state = on_load(self.state, snapshot)

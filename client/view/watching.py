@@ -11,11 +11,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from client.load.joining.address import Address
+from client.load.joining.gathering import Gathering
+from client.load.joining.token import Token
 from client.local.meant import NOT_UP, find_access, find_queries, find_search
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
 from client.view.model import Note, ViewState
 from client.view.plain import PlainView, note_line
+from client.view.sharing import send_with_workers
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import Snapshot
@@ -37,6 +41,9 @@ class Watching:
     """The addresses as people reach them, where those differ from ours."""
     shown_api: str | None
     wait_s: float
+    workers: Address | None = None
+    """Where workers may join, who then send the load instead of us; with them a token."""
+    token: Token | None = None
 
 
 async def watch(watching: Watching) -> int:
@@ -50,7 +57,7 @@ async def watch(watching: Watching) -> int:
             composed=_in_compose(watching),
         ):
             _print(text)
-        await _tell(session, url, watching.rate_per_s)
+        await _tell(session, url, watching)
     return 0
 
 
@@ -69,11 +76,17 @@ async def _settled(session: Session) -> Snapshot:
     return replace(world.snapshot, instances=tuple(world.instances.values()))
 
 
-async def _tell(session: Session, url: str, rate_per_s: float) -> None:
+async def _tell(session: Session, url: str, watching: Watching) -> None:
     view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print)
     session.watch.listener = view.on_cloud
+    rate_per_s = watching.rate_per_s
+    if rate_per_s and watching.workers is not None and watching.token is not None:
+        async with Gathering(watching.workers, watching.token, warn=_note) as gathering, asyncio.TaskGroup() as tasks:
+            tasks.create_task(send_with_workers(session, view, gathering, rate_per_s, say=_note))
+            tasks.create_task(view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=False))
+        return
     if rate_per_s and (note := await session.start_load(rate_per_s)):
-        _print(note_line(Note(at=time.time(), text=note)))
+        _note(note)
     await view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=bool(rate_per_s))
 
 
@@ -138,6 +151,10 @@ def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[
     if snapshot.driver == "container" and serving:
         lines.append(f"  break it docker kill {snapshot.cloud}-{serving[0].id}")
     return [*lines, f"  stop     {stop}"]
+
+
+def _note(text: str) -> None:
+    _print(note_line(Note(at=time.time(), text=text)))
 
 
 def _print(text: str) -> None:

@@ -75,7 +75,7 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--connections", "-c", type=int, default=None, metavar="N", help=f"at most so many ({DEFAULT_CONNECTIONS})"
     )
-    group.add_argument("--processes", default="1", metavar="N", help="processes that send; auto: one for each core (1)")
+    group.add_argument("--processes", metavar="N", help="processes that send; auto: one for each core (1)")
     group.add_argument("--seed", type=int, default=None, metavar="N", help="the same seed makes the same run (1)")
     group.add_argument(
         "--hedge",

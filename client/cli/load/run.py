@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +20,8 @@ from client.cli.load.options import (
     processes_of,
 )
 from client.load.control import LoadRun
+from client.load.crew import Crew
+from client.load.environment import usable_cores
 from client.load.live.plain import plain_line
 from client.load.outputs import Outputs
 from client.load.plan.words import Plan
@@ -47,6 +48,8 @@ also:
 HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported. Exit code: 0 VALID, 1 FAILED, 2 used wrongly, 3 INVALID.
 """
 EVERY_S = 5.0
+WORKERS_MAX = 1000
+WORKERS_WAIT_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_loop_options(parser)
     add_target_options(parser)
     add_script_options(parser)
+    _add_crew_options(parser)
     group = parser.add_argument_group("what is told")
     group.add_argument(
         "--threshold", action="append", default=[], metavar="'p99<50ms'", help="what must hold, else FAILED; repeatable"
@@ -67,9 +71,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--plain", action="store_true", help="progress lines, also on a terminal")
 
 
+def _add_crew_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("from several machines (glasscloud load worker)")
+    group.add_argument("--listen", metavar="HOST:PORT", help="let workers send that join here (loopback by default)")
+    group.add_argument("--workers", type=int, default=None, metavar="N", help="begin when so many have joined (1)")
+    group.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="the secret they must know (or $GLASSCLOUD_LOAD_TOKEN)"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Runs the load; 0 VALID, 1 FAILED, 3 INVALID. Raises InvalidInput, Unavailable."""
-    plans, processes = plans_of(args), processes_of(args.processes, _cores())
+    plans, processes = plans_of(args), _processes(args)
     if args.repeat != 1 and len(plans) > 1:
         raise InvalidInput(f"--repeat {args.repeat} does not go with several tenants; expected a plan of one")
     outputs = Outputs(page=_path(args.report), log=_path(args.hlog))
@@ -105,8 +118,8 @@ class _Command:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with self._exposed() as expose:
-            runner = Runner(processes=self.processes, stop=stop, watch=_watch(self.args, self.plans))
+        async with self._exposed() as expose, self._gathered() as crew:
+            runner = Runner(processes=self.processes, stop=stop, watch=_watch(self.args, self.plans), crew=crew)
 
             async def once(number: int) -> tuple[Report, ...]:
                 def begun(runs: Sequence[LoadRun]) -> None:
@@ -150,6 +163,23 @@ class _Command:
         async with serve_metrics(self.args.prometheus, exposed.text) as url:
             print(f"metrics: {url}", file=sys.stderr)
             yield exposed
+
+    @contextlib.asynccontextmanager
+    async def _gathered(self) -> AsyncIterator[Crew | None]:
+        """Whoever joins from elsewhere; None where this machine sends by itself."""
+        if self.args.listen is None:
+            yield None
+            return
+        from client.load.joining.address import parse_address
+        from client.load.joining.gathering import Gathering
+        from client.load.joining.token import token_of
+
+        address = parse_address(self.args.listen, default_host="127.0.0.1")
+        token = token_of(self.args.token_file)
+        token.secret()
+        async with Gathering(address, token, say=_say, warn=_say, wait_s=WORKERS_WAIT_S) as crew:
+            _say(f"waiting for {self.processes} workers: glasscloud load worker {crew.address} --token-file FILE")
+            yield crew
 
 
 class _Exposed:
@@ -204,9 +234,23 @@ async def _tell(run: LoadRun) -> None:
             print(f"{name}{plain_line(snapshot)}", file=sys.stderr, flush=True)
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _processes(args: argparse.Namespace) -> int:
+    """How many processes send: of this machine, or of those that join."""
+    if args.listen is None:
+        if args.workers is not None or args.token_file is not None:
+            raise InvalidInput("--workers and --token-file go with --listen, where workers of other machines join")
+        return processes_of(args.processes or "1", usable_cores())
+    if args.processes is not None:
+        raise InvalidInput("--processes is for this machine and --listen for others; each worker says how many it is")
+    workers = 1 if args.workers is None else args.workers
+    if not 1 <= workers <= WORKERS_MAX:
+        raise InvalidInput(f"{workers} workers are not possible; expected 1 to {WORKERS_MAX}")
+    return workers
+
+
 def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from client.cli.load.options import add_loop_options, add_target_options, plan_of, processes_of
 from client.load.control import LoadRun
-from client.load.environment import Environment
+from client.load.environment import Environment, usable_cores
 from client.load.plan.words import Plan
 from client.load.report.report import Report
 from client.load.report.sweep_lines import step_line, sweep_json, sweep_lines
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     rates = checked_range(
         Range(from_per_s=args.from_per_s, to_per_s=args.to_per_s, steps=args.steps), step_s=plan.duration_s
     )
-    rest_s, processes = parse_duration(args.rest), processes_of(args.processes, os.cpu_count() or 1)
+    rest_s, processes = parse_duration(args.rest), processes_of(args.processes, usable_cores())
     if args.report is not None:
         _check_writable(Path(args.report))
     sweep, environment = asyncio.run(_sweep(plan, rates, processes=processes, rest_s=rest_s, tell=_tell))

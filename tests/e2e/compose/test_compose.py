@@ -176,3 +176,20 @@ def test_with_a_state_folder_instances_survive_the_platform(project: Project, tm
     command = [sys.executable, "-m", "vmhost", "--driver", "container", "--cloud", project.name, *state, "--sweep"]
     subprocess.run(command, cwd=ROOT, timeout=60, check=True)
     project.run("down")
+
+
+def test_workers_take_the_load_over_and_what_is_lost_of_them_is_told(project: Project) -> None:
+    project.run("up", "-d", "--no-build")
+    assert "client-worker" not in project.run("ps", "-a", "--services")
+    until(lambda: "req/s" in project.run("logs", "client"), "the first figures")
+    project.run("up", "-d", "--no-build", "--scale", "client-worker=2")
+    until(lambda: "the load is now sent by 2 workers" in project.run("logs", "client"), "two workers' load")
+
+    def figures() -> str:
+        return project.run("logs", "client").rpartition("the load is now sent by 2 workers")[2]
+
+    until(lambda: "req/s" in figures(), "the workers' figures")
+    docker("kill", f"{project.name}-client-worker-1")
+    until(lambda: "the load is now sent by 1 worker\n" in project.run("logs", "client") + "\n", "one worker's load")
+    assert docker("ps", "--filter", f"name={project.name}-client-worker", "--format", "{{.Ports}}") == ""
+    project.run("down")

@@ -1,0 +1,61 @@
+"""`glasscloud load worker HOST:PORT`: this machine sends part of another's load."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from client.cli.load.options import processes_of
+
+NAME = "load worker"
+HELP = """\
+join `glasscloud load --listen HOST:PORT` on another machine and send part of its load
+
+Both sides need the same token, in a file or in the variable GLASSCLOUD_LOAD_TOKEN. It proves each to the other and
+never crosses the network. All else does, in the clear: plans with their headers, and figures. There is no TLS: use a
+network that you trust, or a tunnel. A worker sends requests wherever the asker says, so a token is the right to use
+this machine as a source of load. The files that a plan names come with it; scripts are refused."""
+EXAMPLES = """\
+  openssl rand -hex 32 > token       once, then copied to each machine
+  glasscloud load worker 10.0.0.5:7077 --token-file token
+  glasscloud load worker 10.0.0.5:7077 --token-file token --processes auto --keep
+"""
+DEFAULT_WAIT = "60s"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("asker", metavar="HOST:PORT", help="where the asker listens")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="the token ($GLASSCLOUD_LOAD_TOKEN)")
+    parser.add_argument(
+        "--processes",
+        default="1",
+        metavar="N",
+        help="so many processes, each a member of the run; auto: one a core (1)",
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--wait", default=DEFAULT_WAIT, metavar="TIME", help=f"end when no asker was there for TIME ({DEFAULT_WAIT})"
+    )
+    group.add_argument("--keep", action="store_true", help="never give up, not even when the token is wrong")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serves one run after the other until no asker comes or it is told to stop. Raises InvalidInput."""
+    from client.cli.running import run_until_told
+    from client.load.environment import usable_cores
+    from client.load.joining.address import parse_address
+    from client.load.joining.keeping import joining_of, keep
+    from client.load.joining.token import token_of
+    from vmhost.base.units import parse_duration
+
+    if not args.keep:
+        # With --keep the token may come later too, as a cloud's key does.
+        token_of(args.token_file)
+    joining = joining_of(
+        parse_address(args.asker),
+        token_file=None if args.token_file is None else str(args.token_file.absolute()),
+        wait_s=None if args.keep else parse_duration(args.wait),
+    )
+    processes = processes_of(args.processes, usable_cores())
+    return run_until_told(lambda: keep(joining, processes))

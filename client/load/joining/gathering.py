@@ -1,0 +1,148 @@
+"""The asker's side: workers come and go, and a run takes those that are there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+
+from client.load.crew import Member
+from client.load.joining.address import Address
+from client.load.joining.handshake import REFUSED_AFTER_S, Refused, admit
+from client.load.joining.lines import BUFFER_BYTES, Lines, encoded, watch_over
+from client.load.joining.member import JoinedMember
+from client.load.joining.token import Token
+from vmhost.base.errors import CloudError, Unavailable
+from vmhost.base.web import listen
+
+STRANGERS_MAX = 32
+"""So many connections may be without a proof at once; further ones are closed."""
+WAIT_S = 30.0
+
+Say = Callable[[str], None]
+
+
+def _nothing(_: str) -> None:
+    """Nobody wants to know."""
+
+
+class Gathering:
+    """Listens for workers while its block lasts; as a Crew it gives those that have joined and serve no run.
+
+    A member is one process of a worker and serves one run; its place is taken by a fresh one, a moment later, for the
+    next. `say` is told in a line who joins, leaves and is lost in a run, `warn` who is refused."""
+
+    def __init__(
+        self, address: Address, token: Token, *, say: Say = _nothing, warn: Say = _nothing, wait_s: float = WAIT_S
+    ) -> None:
+        self.address = address
+        """Where it listens; once it does, with the port that it got."""
+        self._token = token
+        self._say = say
+        self._warn = warn
+        self._wait_s = wait_s
+        self._free: list[JoinedMember] = []
+        self._count = 0
+        self._strangers = 0
+        self._news = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def count(self) -> int:
+        """How many have joined, those that serve a run among them."""
+        return self._count
+
+    async def __aenter__(self) -> Gathering:
+        """Raises InvalidInput for an address that is taken or not ours."""
+        sock = listen(self.address.host, self.address.port)
+        self._server = await asyncio.start_server(self._connected, sock=sock, limit=BUFFER_BYTES)
+        self.address = replace(self.address, port=sock.getsockname()[1])
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def wait_for(self, count: int, timeout_s: float) -> None:
+        """Returns once so many have joined and serve no run. Raises Unavailable when they do not come in time."""
+        try:
+            async with asyncio.timeout(timeout_s), self._news:
+                await self._news.wait_for(lambda: len(self._free) >= count)
+        except TimeoutError:
+            raise Unavailable(
+                f"{len(self._free)} of {count} workers have joined at {self.address} within {timeout_s:g} s;"
+                f" start more with: glasscloud load worker {self.address} --token-file FILE"
+            ) from None
+
+    async def changed(self, count: int) -> None:
+        """Returns once the number of those that have joined is another."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._count != count)
+
+    async def members(self, wanted: int) -> Sequence[Member]:
+        """So many of those that have joined, the first first; waits a while for them. Raises Unavailable."""
+        await self.wait_for(wanted, self._wait_s)
+        taken, self._free = self._free[:wanted], self._free[wanted:]
+        return taken
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._strangers >= STRANGERS_MAX:
+            writer.transport.abort()
+            return
+        self._strangers += 1
+        task = asyncio.create_task(self._serve(Lines(reader), writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, lines: Lines, writer: asyncio.StreamWriter) -> None:
+        # One that is gone again already has no address.
+        host, port = (writer.get_extra_info("peername") or ("nowhere", 0))[:2]
+        where = Address(host=host, port=port)
+        try:
+            try:
+                watch_over(writer)
+                name = await admit(lines, writer, self._token.secret())
+            except (Refused, CloudError, OSError) as error:
+                self._warn(f"refused a worker from {where}: {error}")
+                await self._refuse(writer, str(error) if isinstance(error, Refused) else "the asker has no token")
+                return
+            finally:
+                self._strangers -= 1
+            await self._keep(JoinedMember(f"{name} at {host}", lines, writer))
+        finally:
+            writer.transport.abort()
+
+    async def _refuse(self, writer: asyncio.StreamWriter, reason: str) -> None:
+        await asyncio.sleep(REFUSED_AFTER_S)
+        writer.write(encoded({"refused": reason}))
+        writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(REFUSED_AFTER_S):
+                await writer.wait_closed()
+
+    async def _keep(self, member: JoinedMember) -> None:
+        self._free.append(member)
+        try:
+            await self._tell(1)
+            self._say(f"worker {member.name} has joined")
+            await member.listen()
+        finally:
+            if member in self._free:
+                self._free.remove(member)
+                self._say(f"worker {member.name} has left: {member.last_words()}")
+            elif member.lost:
+                self._say(f"worker {member.name} is lost: {member.last_words()}")
+            await self._tell(-1)
+
+    async def _tell(self, more: int) -> None:
+        self._count += more
+        async with self._news:
+            self._news.notify_all()

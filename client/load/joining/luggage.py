@@ -1,0 +1,83 @@
+"""A job on its way to another machine: the files that its plan names go with it.
+
+A worker reads no file because an asker names it, and runs no code that an asker sends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from client.load.plan.words import Plan
+from client.load.wire import from_json, to_json
+from client.load.worker import Job
+from vmhost.base.errors import InvalidInput
+
+CONTENTS_MAX_CHARACTERS = 64 << 20
+
+
+def packed(message: dict[str, Any]) -> dict[str, Any]:
+    """The job's message with the contents of its files. Raises InvalidInput for what cannot be read or sent."""
+    plan = from_json(Job, message["job"]).plan
+    files: dict[str, str] = {}
+
+    def pack(path: str) -> str:
+        if path not in files:
+            files[path] = _read(path)
+        return path
+
+    _with_paths(plan, pack)
+    if sum(map(len, files.values())) > CONTENTS_MAX_CHARACTERS:
+        raise InvalidInput(f"the plan's files have more than {CONTENTS_MAX_CHARACTERS >> 20} MiB; workers take no more")
+    return {**message, "files": files}
+
+
+def unpacked(line: bytes, folder: Path) -> bytes:
+    """The job's line with its files put into `folder`. Raises InvalidInput for what must not be done here."""
+    try:
+        message = json.loads(line)
+        job = from_json(Job, message["job"])
+        files = {str(path): str(text) for path, text in message.get("files", {}).items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
+    if job.plan.script is not None:
+        raise InvalidInput(f"script {job.plan.script} would be the asker's code on this machine; expected targets")
+    names = {path: folder / f"file-{number}" for number, path in enumerate(files)}
+    for path, name in names.items():
+        name.write_text(files[path], encoding="utf-8")
+
+    def unpack(path: str) -> str:
+        if path not in names:
+            raise InvalidInput(f"file {path} was not sent along; expected the plan's files with it")
+        return str(names[path])
+
+    return json.dumps({"job": to_json(replace(job, plan=_with_paths(job.plan, unpack)))}).encode() + b"\n"
+
+
+def _with_paths(plan: Plan, path_of: Callable[[str], str]) -> Plan:
+    """The plan with `path_of` each path in place of it."""
+    return replace(
+        plan,
+        targets=tuple(
+            target if target.corpus is None else replace(target, corpus=path_of(target.corpus))
+            for target in plan.targets
+        ),
+        sources=plan.sources
+        and {
+            name: source if source.file is None else replace(source, file=path_of(source.file))
+            for name, source in plan.sources.items()
+        },
+    )
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise InvalidInput(
+            f"file {path} of the plan cannot be read: {reason}; workers are sent what is in it"
+        ) from None

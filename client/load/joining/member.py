@@ -1,0 +1,95 @@
+"""A worker that has joined, as a member of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from client.load.crew import LEAVE_TIMEOUT_S
+from client.load.joining.lines import Lines, encoded
+from client.load.joining.luggage import packed
+from client.load.worker import LINE_MAX_BYTES
+
+SILENCE_S = 5
+"""A worker in a run tells each half second; one that says nothing for so long is lost."""
+
+
+class JoinedMember:
+    """One process of a worker, at the other end of a connection that has proved itself."""
+
+    here = False
+
+    def __init__(self, name: str, lines: Lines, writer: asyncio.StreamWriter) -> None:
+        self.name = name
+        self._lines = lines
+        self._writer = writer
+        self._said: asyncio.Queue[bytes] = asyncio.Queue()
+        self._taken = self._running = False
+        self._gone = asyncio.Event()
+        self._words = ""
+        self._dismissed = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it went, but not after a run or because it was let go."""
+        return self._gone.is_set() and not self._dismissed
+
+    async def listen(self) -> None:
+        """Hears it until its connection ends, which is also its end as a member."""
+        try:
+            with contextlib.suppress(ValueError):
+                while line := await self._lines.next(LINE_MAX_BYTES):
+                    if not self._taken:
+                        # It has nothing to say before it has a job.
+                        return
+                    self._said.put_nowait(line)
+        finally:
+            self._words = self._words or "its connection ended"
+            self._writer.transport.abort()
+            self._said.put_nowait(b"")
+            self._gone.set()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """As a Member; a plan's files go along. Raises InvalidInput for a plan whose files cannot."""
+        self._taken = True
+        if "job" in message:
+            message = packed(message)
+        self._running = self._running or "go" in message
+        if not self._writer.is_closing():
+            self._writer.write(encoded(message))
+
+    async def lines(self) -> AsyncIterator[dict[str, Any]]:
+        while line := await self._next():
+            message = json.loads(line)
+            if "ended" in message:
+                self._running, self._dismissed = False, True
+            if isinstance(error := message.get("error"), dict):
+                message = {"error": {**error, "message": f"worker {self.name}: {error.get('message')}"}}
+            yield message
+
+    def last_words(self) -> str:
+        return self._words
+
+    async def leave(self) -> None:
+        self._dismissed = True
+        self._writer.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await self._gone.wait()
+        self._writer.transport.abort()
+
+    async def _next(self) -> bytes:
+        # Counted in seconds of our own, so that a pause of this process is not taken for the worker's.
+        silent_s = 0
+        while silent_s < SILENCE_S:
+            try:
+                async with asyncio.timeout(1.0):
+                    return await self._said.get()
+            except TimeoutError:
+                silent_s += self._running
+        self._words = f"nothing was heard of it for {SILENCE_S} s"
+        self._writer.transport.abort()
+        return b""

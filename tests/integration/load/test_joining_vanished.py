@@ -1,0 +1,106 @@
+"""A worker's machine that vanishes without a word: its cable is pulled, in a network namespace that stands for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.load.control import LoadRun
+from client.load.joining.address import Address
+from client.load.joining.gathering import Gathering
+from client.load.joining.token import Token
+from client.load.joining.worker import Joining
+from client.load.plan.words import constant
+from client.load.verdict import Verdict
+from client.load.wire import to_json
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(shutil.which("ip") is None, reason="there is no ip command; install iproute2"),
+]
+LIMIT_S = 60
+NUMBER = os.getpid() % 250
+HERE, THERE = f"198.19.{NUMBER}.1", f"198.19.{NUMBER}.2"
+MACHINE, CABLE, FAR_END = f"gcl{os.getpid()}", f"gca{os.getpid()}", f"gcb{os.getpid()}"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def ip(words: str) -> None:
+    subprocess.run(["ip", *words.split()], check=True, capture_output=True, timeout=20)
+
+
+@pytest.fixture
+def machine() -> Iterator[None]:
+    """Another machine's network, at the end of a cable."""
+    ip(f"netns add {MACHINE}")
+    try:
+        ip(f"link add {CABLE} type veth peer name {FAR_END} netns {MACHINE}")
+        ip(f"addr add {HERE}/24 dev {CABLE}")
+        ip(f"link set {CABLE} up")
+        ip(f"-n {MACHINE} addr add {THERE}/24 dev {FAR_END}")
+        ip(f"-n {MACHINE} link set {FAR_END} up")
+        yield
+    finally:
+        # The cable goes with its end.
+        ip(f"netns del {MACHINE}")
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(ANSWER)
+    except (OSError, asyncio.IncompleteReadError):
+        writer.close()
+
+
+async def test_it_is_noticed_in_a_run_and_between_runs_on_both_sides(machine: None, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("a token that is long enough")
+    said: list[str] = []
+    service = await asyncio.start_server(answer, HERE, 0)
+    url = f"http://{HERE}:{service.sockets[0].getsockname()[1]}/"
+    async with (
+        asyncio.timeout(LIMIT_S),
+        Gathering(Address(host=HERE, port=0), Token(file=file), say=said.append) as gathered,
+    ):
+        far = await joined(gathered, file)
+        async with LoadRun(processes=1, crew=gathered) as run:
+            await run.start(constant(url, 100))
+            async for snapshot in run.snapshots():
+                if snapshot.total.completed > 20:
+                    break
+            ip(f"link set {CABLE} down")
+            report = await run.finished()
+        assert report.verdict is Verdict.INVALID
+        assert report.summary.ok > 20
+        assert await far.wait() == 0
+        ip(f"link set {CABLE} up")
+        far = await joined(gathered, file)
+        ip(f"link set {CABLE} down")
+        await gathered.changed(1)
+        assert await far.wait() == 0
+    service.close()
+    assert [line.partition(":")[0] for line in said] == [
+        f"worker far at {THERE} has joined",
+        f"worker far at {THERE} is lost",
+        f"worker far at {THERE} has joined",
+        f"worker far at {THERE} has left",
+    ]
+
+
+async def joined(gathered: Gathering, token_file: Path) -> asyncio.subprocess.Process:
+    joining = Joining(host=HERE, port=gathered.address.port, name="far", token_file=str(token_file))
+    process = await asyncio.create_subprocess_exec(
+        "ip", "netns", "exec", MACHINE, sys.executable, "-m", "client.load.joining.worker",
+        json.dumps(to_json(joining)), stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    await gathered.wait_for(1, LIMIT_S)
+    return process
