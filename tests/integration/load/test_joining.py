@@ -390,7 +390,7 @@ async def test_nobody_to_join_is_an_error_after_a_while(token_file: Path) -> Non
 
 async def test_what_a_worker_cannot_do_names_the_worker(service: Service, token_file: Path, tmp_path: Path) -> None:
     unreachable = plan_of(service, tmp_path, targets=(Target(url="http://127.0.0.1:9/"),))
-    scripted = plan_of(service, tmp_path, targets=(), script="flow.py")
+    scripted = plan_of(service, tmp_path, targets=(), script="flow.py", base=service.url)
     async with (
         gathering(token_file) as gathered,
         spawned(*process_of(gathered.address, token_file)),
@@ -398,7 +398,7 @@ async def test_what_a_worker_cannot_do_names_the_worker(service: Service, token_
     ):
         with pytest.raises(Unavailable, match=r"worker \S+ at 127\.0\.0\.1: 127\.0\.0\.1:9 cannot be reached"):
             await run_with(gathered, 2, unreachable)
-        with pytest.raises(InvalidInput, match=r"worker \S+ at 127\.0\.0\.1: script flow\.py would be"):
+        with pytest.raises(InvalidInput, match=r"script flow\.py cannot run on \S+ at 127\.0\.0\.1"):
             await run_with(gathered, 1, scripted)
 
 

@@ -184,7 +184,7 @@ def _on_a_terminal(url: str) -> None:
         screen.press("+", until=r"100 requests a second from now on")
         screen.press("?", until=r"INVALID.*any key goes back")
         screen.press("x", until=r"\+ - rate")
-        screen.press("q", until=r"\x1b\[\?1049l.*requests/s offered")
+        screen.press("q", until=r"\x1b\[\?1049l.*per second offered")
         assert program.wait(timeout=30) == 0
         assert termios.tcgetattr(theirs) == before
     finally:
