@@ -1,0 +1,236 @@
+"""`glasscloud load` as people type it: flags, plans, scripts, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+
+from client.load.report.hlog import read_hlog
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")
+
+
+class Service:
+    """Answers every path, and counts what was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: dict[str, int] = {}
+        self.requests: list[tuple[str, bytes, str]] = []
+        self.busy = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.asked[request.path] = self.asked.get(request.path, 0) + 1
+        self.requests.append((request.method, await request.read(), request.headers.get("Content-Type", "")))
+        if sum(self.asked.values()) >= 20:
+            self.busy.set()
+        return web.Response(text=f"you asked {request.path}", status=500 if request.path == "/bad" else 200)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = Service()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", service.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield service
+    await runner.cleanup()
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "client", "load", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT
+    )
+
+
+async def load(*arguments: str) -> tuple[int | None, str, str]:
+    """The command's exit code, output and errors."""
+    async with asyncio.timeout(60):
+        process = await start(*arguments)
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_run_leaves_its_page_and_its_log(service: Service, tmp_path: Path) -> None:
+    page, log = tmp_path / "run.html", tmp_path / "run.hlog"
+    code, out, err = await load(
+        f"{service.url}/", "--rate", "50", "--for", "1s", "--json", "--report", str(page), "--hlog", str(log)
+    )
+    report = json.loads(out)
+    assert code in {0, 3}, err
+    assert report["requests"] == {"offered": 50, "started": 50, "completed": 50, "ok": 50}
+    assert service.asked == {"/": 50}
+    assert "<!doctype html>" in page.read_text().lower()
+    assert read_hlog(log).merged("response").total == 50
+    assert f"report: {page}" in err
+    assert f"log: {log}" in err
+
+
+async def test_the_habits_of_curl_work(service: Service) -> None:
+    code, _, err = await load(f"{service.url}/x", "--rate", "20", "--for", "0.5s", "-d", "a=b", "-H", "X-Test: yes")
+    assert code in {0, 3}, err
+    assert set(service.requests) == {("POST", b"a=b", "application/x-www-form-urlencoded")}
+    service.requests.clear()
+    await load(
+        f"{service.url}/x", "-r", "20", "--for", "0.5s", "-X", "PUT", "-d", "{}", "-H", "content-type: text/json"
+    )
+    assert set(service.requests) == {("PUT", b"{}", "text/json")}
+
+
+async def test_users_and_as_fast_as_it_goes_are_closed_loops(service: Service) -> None:
+    code, out, err = await load(f"{service.url}/", "--users", "3", "--think", "100ms", "--for", "0.5s", "--json")
+    assert code == 0, err
+    assert json.loads(out)["model"] == "closed loop, 3 users thinking 0.1 s (exponential)"
+    code, out, err = await load(f"{service.url}/", "--rate", "max", "-c", "2", "--for", "0.5s", "--json")
+    assert code == 0, err
+    report = json.loads(out)
+    assert report["model"] == "closed loop, 2 users asking again at once"
+    assert report["requests"]["ok"] > 50
+
+
+async def test_a_threshold_that_does_not_hold_ends_with_1(service: Service) -> None:
+    code, out, _ = await load(f"{service.url}/bad", "--rate", "20", "--for", "0.5s", "--threshold", "errors<1%")
+    assert code in {1, 3}
+    assert "errors<1%" in out
+    assert "10 of 10 failed (100 %)" in out
+
+
+async def test_a_plan_of_tenants_is_one_run_with_a_report_for_each(service: Service, tmp_path: Path) -> None:
+    plan, log = tmp_path / "plan.toml", tmp_path / "log.hlog"
+    tables = [
+        f'[[tenant]]\nname = "{name}"\nrate = {rate}\n[[tenant.target]]\nurl = "{service.url}/{name}"\n'
+        for name, rate in (("victim", 20), ("noisy", 40))
+    ]
+    plan.write_text('for = "9s"\n' + "".join(tables))
+    code, out, err = await load(str(plan), "--for", "0.5s", "--json", "--hlog", str(log))
+    document = json.loads(out)
+    assert code in {0, 3}, err
+    assert [tenant["name"] for tenant in document["tenants"]] == ["victim", "noisy"]
+    assert service.asked == {"/victim": 10, "/noisy": 20}
+    assert read_hlog(tmp_path / "log-noisy.hlog").merged("response").total == 20
+
+
+async def test_repeating_gives_each_run_and_their_spread(service: Service) -> None:
+    code, out, err = await load(f"{service.url}/", "--rate", "20", "--for", "0.5s", "--repeat", "3", "--json")
+    document = json.loads(out)
+    assert code in {0, 3}, err
+    assert [run["requests"]["ok"] for run in document["runs"]] == [10, 10, 10]
+    assert service.asked == {"/": 30}
+    assert "run 2 of 3" in err
+
+
+async def test_a_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
+    script = tmp_path / "flow.py"
+    script.write_text(
+        "async def flow(user):\n"
+        "    page = await user.get('/a', name='first')\n"
+        "    user.check('you asked' in await page.text(), 'odd')\n"
+        "    await user.get('/b')\n"
+    )
+    code, out, err = await load(str(script), "--url", service.url, "--rate", "10", "--for", "1s", "--json")
+    report = json.loads(out)
+    assert code in {0, 3}, err
+    assert service.asked == {"/a": 10, "/b": 10}
+    assert [(target["name"], target["ok"]) for target in report["targets"]] == [
+        ("flow", 10),
+        ("first", 10),
+        ("GET /b", 10),
+    ]
+
+
+async def test_prometheus_sees_the_run_while_it_goes_on(service: Service) -> None:
+    async with asyncio.timeout(60):
+        process = await start(f"{service.url}/", "--rate", "50", "--for", "1h", "--prometheus", "127.0.0.1:0")
+        assert process.stderr is not None
+        said = (await process.stderr.readline()).decode()
+        url = said.removeprefix("metrics: ").strip()
+        await service.busy.wait()
+        async with ClientSession() as session:
+            text = ""
+            while not re.search(r"glasscloud_load_completed_total\S* [1-9]", text):
+                text = await (await session.get(url)).text()
+                await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, _ = await process.communicate()
+    assert b"stopped before its end" in out
+
+
+async def test_workers_of_other_machines_send_the_load(service: Service, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef")
+    token.chmod(0o600)
+    async with asyncio.timeout(60):
+        asker = await start(
+            f"{service.url}/", "--rate", "40", "--for", "1s", "--json",
+            "--listen", "127.0.0.1:0", "--workers", "2", "--token-file", str(token),
+        )  # fmt: skip
+        assert asker.stderr is not None
+        found = re.search(r"load worker (\S+)", (await asker.stderr.readline()).decode())
+        assert found is not None
+        worker = await start("worker", found[1], "--token-file", str(token), "--processes", "2", "--keep")
+        out, err = await asker.communicate()
+        worker.terminate()
+        await worker.communicate()
+    report = json.loads(out)
+    assert asker.returncode in {0, 3}, err
+    assert service.asked == {"/": 40}
+    assert report["requests"]["ok"] == 40
+    assert len(report["generator"]["processes"]) == 2
+
+
+async def test_ctrl_c_before_it_begins_ends_it(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef")
+    async with asyncio.timeout(30):
+        process = await start(
+            "http://127.0.0.1:9/", "--listen", "127.0.0.1:0", "--workers", "2", "--token-file", str(token)
+        )
+        assert process.stderr is not None
+        await process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    assert process.returncode == 1
+    assert b"stopped before it began" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["http://127.0.0.1:9/", "--report", "/nowhere/run.html"], "--report /nowhere/run.html: cannot be written"),
+        (["http://127.0.0.1:9/", "--hlog", "/"], "--hlog /: cannot be written"),
+        (["http://127.0.0.1:9/", "--rate", "1e7"], "rate 1e+07/s is not possible"),
+        (["http://127.0.0.1:9/", "--rate", "fast"], "rate 'fast' is not understood"),
+        (["http://127.0.0.1:9/", "--rate", "5", "--users", "5"], "--rate and --users"),
+        (["http://127.0.0.1:9/", "--think", "1s"], "--think belongs to --users"),
+        (["http://127.0.0.1:9/", "--threshold", "p99"], "threshold 'p99' is not understood"),
+        (["http://127.0.0.1:9/", "--hedge", "soon"], "'soon' is not understood"),
+        (["http://127.0.0.1:9/", "--processes", "many"], "'many' processes"),
+        (["http://127.0.0.1:9/", "--repeat", "0"], "0 repetitions"),
+        (["http://127.0.0.1:9/", "--url", "http://a/"], "--url does not go without a script"),
+        (["http://127.0.0.1:9/", "--workers", "2"], "go with --listen"),
+        (["http://127.0.0.1:9/", "--prometheus", "nowhere"], "address 'nowhere'"),
+        (["nowhere.toml"], "nowhere.toml cannot be read"),
+        (["nowhere.toml", "--rate", "5"], "--rate does not go with a plan"),
+        (["nowhere.py", "--url", "http://127.0.0.1:9/"], "nowhere.py"),
+        (["nowhere.py", "-d", "x"], "--data does not go with a script"),
+    ],
+)
+async def test_wrong_use_is_one_clear_line(arguments: list[str], said: str) -> None:
+    code, out, err = await load(*arguments)
+    assert code == 2, err
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
