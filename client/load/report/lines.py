@@ -12,7 +12,7 @@ def report_lines(report: Report) -> list[str]:
     early = outcome.stopped and plan.duration_s is not None
     rates = (
         f"offered {total.offered / seconds:.1f}  started {total.started / seconds:.1f}"
-        f"  completed {total.completed / seconds:.1f}  ({total.ok} of {total.offered} good)"
+        f"  completed {total.completed / seconds:.1f}  ({total.ok} good)"
     )
     return [
         f"{report.verdict}: {report.reason}" + ("   (stopped before its end)" if early else ""),
