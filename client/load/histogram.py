@@ -16,6 +16,7 @@ SAMPLES_BEYOND_MIN = 10
 """No percentile is told with fewer samples beyond it: it would be one request's accident."""
 _SUB_BITS = 10
 _EXACT_BITS = _SUB_BITS + 1
+_EXACT_BELOW_US = 1 << _EXACT_BITS
 
 
 def bucket_of(value_us: int) -> int:
@@ -45,13 +46,16 @@ class Histogram:
 
     def record(self, value_us: int) -> None:
         """Counts one value; a negative one counts as 0, one above an hour as an hour."""
-        if value_us < 0:
-            value_us = 0
-        elif value_us > HIGHEST_US:
-            value_us = HIGHEST_US
-        # bucket_of, written out: this line runs for every request.
-        shift = value_us.bit_length() - 11
-        self.counts[(shift << 10) + (value_us >> shift) if shift > 0 else value_us] += 1
+        # bucket_of, written out, the usual case first: this runs for every request.
+        if value_us < _EXACT_BELOW_US:
+            if value_us < 0:
+                value_us = 0
+            self.counts[value_us] += 1
+        else:
+            if value_us > HIGHEST_US:
+                value_us = HIGHEST_US
+            shift = value_us.bit_length() - _EXACT_BITS
+            self.counts[(shift << _SUB_BITS) + (value_us >> shift)] += 1
         self.total += 1
         self.sum_us += value_us
         if value_us > self.max_us:

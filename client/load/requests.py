@@ -91,8 +91,7 @@ class Requests:
     """The requests drawn beforehand; the arrival's number says which. `easy`: nobody looks into the answers' bodies."""
 
     def __init__(self, drawn: Sequence[Prepared]) -> None:
-        self._drawn = drawn
-        self._count = len(drawn)
+        self.drawn = drawn
         self.origins = tuple(dict.fromkeys(each.origin for each in drawn))
         for each in drawn:
             each.server = self.origins.index(each.origin)
@@ -100,7 +99,7 @@ class Requests:
 
     def pick(self, number: int) -> Prepared:
         """The request of that arrival."""
-        return self._drawn[number % self._count]
+        return self.drawn[number % len(self.drawn)]
 
 
 def prepare(plan: Plan) -> Requests:

@@ -120,12 +120,15 @@ class Tally:
     def ended(self, ending: Ending, response_us: int, service_us: int | None) -> None:
         """It ended so; `service_us` None in a closed loop, where both times are one."""
         self.pending -= 1
-        cell = self.cells.get(ending)
-        if cell is None:
-            cell = self.cells[ending] = Cell(same=service_us is None)
+        cell = self.cells.get(ending) or self.cell(ending, same=service_us is None)
         cell.response.record(response_us)
         if service_us is not None and cell.service is not None:
             cell.service.record(service_us)
+
+    def cell(self, ending: Ending, *, same: bool) -> Cell:
+        """A new cell for an ending that has none yet."""
+        cell = self.cells[ending] = Cell(same=same)
+        return cell
 
     def stepped(self, ending: Ending, service_us: int) -> None:
         """A step of one of this stretch's flows ended so."""
