@@ -79,7 +79,7 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, default=None, metavar="N", help="the same seed makes the same run (1)")
     group.add_argument(
         "--hedge",
-        metavar="p95|20ms[,5%%]",
+        metavar="p95|20ms[,5%]",
         help="ask again what is slower than that, for at most so many requests (5%%), and take the first answer",
     )
 
