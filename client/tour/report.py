@@ -67,7 +67,10 @@ class TourReport:
 
 
 def report_json(report: TourReport) -> dict[str, Any]:
-    """The report for programs, schema 1; latencies in milliseconds, null where there are too few samples."""
+    """The report for programs, schema 1; latencies in milliseconds, null where there are too few samples.
+
+    `wall_held` is null where nothing can be said of a wall: too few samples, or nobody was harmed though no CPU wall is
+    enforced."""
     before, during, after = report.hog.others_p99_ms()
     rows = phase_table(report.phases)
     return {

@@ -32,6 +32,11 @@ class World:
         """All but the terminated ones."""
         return tuple(view for view in self.instances.values() if view.state not in _GONE)
 
+    def enforces(self, wall: str) -> bool:
+        """Whether the platform says that it enforces the wall of that name."""
+        told = self.snapshot.capabilities if self.snapshot else ()
+        return any(each.enforced for each in told if each.name == wall)
+
 
 def fold(world: World, event: CloudEvent) -> World:
     """The world after the event."""

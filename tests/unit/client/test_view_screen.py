@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.tour.results import HogPlan, HogResult, KillProgress, KillResult, Stage
+from client.tour.world import World
 from client.verdicts import judge_hog, judge_kill
 from client.view.model import (
     Note,
@@ -148,6 +149,12 @@ def test_a_machine_that_comes_says_where_and_what_for() -> None:
     assert [note.text for note in state.notes] == ["i-0fff runs on host-a and serves shard 0"]
 
 
+def test_only_walls_that_the_platform_speaks_of_are_enforced() -> None:
+    known = running().world
+    assert [known.enforces(wall) for wall in ("memory", "cpu", "flying")] == [True, False, False]
+    assert not World().enforces("memory")
+
+
 def test_an_older_generation_changes_nothing() -> None:
     state = on_cloud(running(), instance(0, state="stopped", generation=5), NOON)
     assert on_cloud(state, instance(0, generation=4), NOON).world == state.world
@@ -162,7 +169,7 @@ def test_a_hog_ends_in_its_figures_and_its_verdict() -> None:
         before=before,
         during=during,
         after=before,
-        judgement=judge_hog(victim=IDS[0], before=before, during=during),
+        judgement=judge_hog(victim=IDS[0], before=before, during=during, enforced=False),
     )
     state = on_hogged(state, result, NOON, number=1)
     assert [note.text for note in state.notes] == [
