@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 
 from client.cli.options import add_cloud_options, plan_of, say
-from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
+from client.local.places import LocalFacts, cloud_name, state_folder
 from client.local.plan import LocalPlan
 
 NAME = "up"
@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Starts the cloud unless it is up, and prints where it is."""
-    plan = plan_of(args, state=state_folder(), cloud=DEFAULT_CLOUD)
+    cloud = cloud_name()
+    plan = plan_of(args, state=state_folder(cloud), cloud=cloud)
     facts, already = asyncio.run(_up(plan))
     if args.json:
         print(json.dumps({**asdict(facts), "already_up": already}, indent=2))

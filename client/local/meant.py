@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from client.local.attach import find
-from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
+from client.local.places import LocalFacts, cloud_name, state_folder
 from server.api.queries import index_folder
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.base.errors import NotFound
@@ -16,9 +16,9 @@ FRONTEND_VARIABLE = "GLASSCLOUD_FRONTEND"
 NOT_UP = "no cloud is up here; start one with: glasscloud up"
 
 
-def local_cloud(cloud: str = DEFAULT_CLOUD) -> LocalFacts | None:
+def local_cloud() -> LocalFacts | None:
     """The cloud that `up` left running, None where none is."""
-    return find(state_folder(cloud))
+    return find(state_folder(cloud_name()))
 
 
 def find_access(path: Path | None = None) -> Access:

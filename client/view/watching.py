@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.local.meant import NOT_UP, find_access, find_queries, find_search
+from client.local.places import DEFAULT_CLOUD
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
 from client.view.model import Note, ViewState
@@ -125,11 +126,14 @@ def _in_compose(watching: Watching) -> bool:
 
 
 def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[str]:
-    """Where the cloud is and what to do with it, in five lines."""
+    """Where the cloud is and what to do with it, in a few lines."""
     serving = [view for view in snapshot.instances if view.state == "running" and shard_of(view) is not None]
     kind = serving[0].type if serving else "none yet"
     env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else 'eval "$(glasscloud env)"'
-    stop = "Ctrl-C, then docker compose down: the instances go too" if composed else "glasscloud down"
+    stop = ["Ctrl-C once, then docker compose down: the instances go too"] if composed else ["glasscloud down"]
+    if composed:
+        named = "" if snapshot.cloud == DEFAULT_CLOUD else f" --cloud {snapshot.cloud}"
+        stop.append(f"a second Ctrl-C kills it: then .venv/bin/glasscloud down{named}")
     lines = [
         f"glasscloud is up: {len(serving)} instances ({kind}, {snapshot.stands_for}) on {len(snapshot.hosts)} hosts",
         f"  search   {search}/search?q=hypervisor",
@@ -137,7 +141,7 @@ def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[
     ]
     if snapshot.driver == "container" and serving:
         lines.append(f"  break it docker kill {snapshot.cloud}-{serving[0].id}")
-    return [*lines, f"  stop     {stop}"]
+    return [*lines, f"  stop     {stop[0]}", *(f"           {text}" for text in stop[1:])]
 
 
 def _print(text: str) -> None:

@@ -209,6 +209,8 @@ def test_after_everything_was_killed_down_removes_what_is_left(environment: dict
         assert run(environment, "ps").stderr.startswith("glasscloud ps: no cloud is up here")
         down = run(environment, "down")
         assert down.returncode == 0, down.stderr
+        assert down.stdout == "removed what a killed platform had left\n"
+        assert run(environment, "down").stdout == "no cloud was up\n"
         assert still_there(below) == ()
     finally:
         stop(below)

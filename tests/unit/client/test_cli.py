@@ -8,13 +8,14 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from client_builders import IDS, cloud, instance
 
 from client.cli import COMMANDS, main, overview
-from client.cli.down import sentence
+from client.cli.down import Done, lines_of
 from client.cli.ps import since, table
 from client.cli.up import block
 from client.local.places import LocalFacts
@@ -25,7 +26,8 @@ from client.view.watching import block as watch_block
 def _nothing_is_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
-    for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT", "GLASSCLOUD_SHOWN_API"):
+    for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT", "GLASSCLOUD_SHOWN_API",
+                 "GLASSCLOUD_CLOUD"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 
@@ -154,11 +156,23 @@ def test_up_says_where_it_is_and_how_to_end_it() -> None:
 
 
 def test_down_says_what_was_there() -> None:
-    clean = {"was_up": True, "clean": True, "swept": "", "demos_removed": 0}
-    assert sentence(clean) == "glasscloud is down; nothing is left"
-    assert sentence({**clean, "was_up": False, "demos_removed": 1}) == (
-        "no cloud was up\nremoved what 1 killed demo left"
-    )
+    def said(**what: object) -> list[str]:
+        return lines_of(replace(Done(cloud="mine", was_up=False, clean=True), **what))  # type: ignore[arg-type]
+
+    left = ("container mine-i-1", "container mine-i-2", "network mine")
+    assert said() == ["no cloud was up"]
+    assert said(was_up=True) == ["glasscloud is down; nothing is left"]
+    assert said(was_up=True, clean=False) == ["glasscloud did not end in time and was killed; what it left is removed"]
+    assert said(killed=True) == ["removed what a killed platform had left"]
+    assert said(removed=left) == ["removed what a killed platform had left: 2 instances, 1 network"]
+    assert said(demos_removed=1) == ["removed what 1 killed demo had left"]
+    assert said(left=left[:1])[0].startswith("still there: 1 instance of the cloud mine; a platform that runs keeps")
+
+
+@pytest.mark.parametrize("name", ["../x", "", "UP", "x" * 41])
+def test_a_name_that_can_be_no_clouds_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["down", "--cloud", name]) == 2
+    assert "is not usable; expected up to 40" in capsys.readouterr().err
 
 
 def test_watch_prints_one_block_for_the_people_before_compose() -> None:
@@ -169,8 +183,11 @@ def test_watch_prints_one_block_for_the_people_before_compose() -> None:
         "  search   http://127.0.0.1:8000/search?q=hypervisor",
         '  EC2 API  http://127.0.0.1:4566   eval "$(docker compose exec -T client glasscloud env)"',
         f"  break it docker kill glasscloud-{IDS[0]}",
-        "  stop     Ctrl-C, then docker compose down: the instances go too",
+        "  stop     Ctrl-C once, then docker compose down: the instances go too",
+        "           a second Ctrl-C kills it: then .venv/bin/glasscloud down",
     ]
+    other = watch_block(replace(snapshot, cloud="mine"), search="s", api="a", composed=True)
+    assert other[-1].endswith("glasscloud down --cloud mine")
 
 
 def test_the_overview_fits_a_terminal() -> None:

@@ -50,6 +50,11 @@ def test_a_folder_has_one_holder_until_its_last_descriptor_is_closed(tmp_path: P
     assert not places.is_held(tmp_path)
 
 
+def test_the_cloud_that_is_meant_is_named_as_for_compose() -> None:
+    assert places.cloud_name({}) == "glasscloud"
+    assert places.cloud_name({"GLASSCLOUD_CLOUD": "mine"}) == "mine"
+
+
 def test_the_state_folder_follows_the_xdg_convention() -> None:
     folder = places.state_folder("c", environ={"XDG_STATE_HOME": "/state"})
     assert folder == Path("/state/glasscloud/c")
