@@ -43,6 +43,9 @@ GROUPS = {
 }
 ALONE = frozenset({"load"})
 """Commands that work where only they were installed."""
+LOG_VARIABLE = "GLASSCLOUD_LOG_LEVEL"
+"""Environment variable: how much is logged on standard error, beside what is printed."""
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _CLOUDS_LIBRARIES = ("botocore", "docker", "tantivy")
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
@@ -98,6 +101,16 @@ def _missing() -> list[str]:
     return [name for name in _CLOUDS_LIBRARIES if importlib.util.find_spec(name) is None]
 
 
+def _log_level() -> str:
+    """The level that the environment asks for. Raises InvalidInput for none that there is."""
+    from vmhost.base.errors import InvalidInput
+
+    level = os.environ.get(LOG_VARIABLE) or "warning"
+    if level not in LOG_LEVELS:
+        raise InvalidInput(f"{LOG_VARIABLE} is {level!r}; expected one of {', '.join(LOG_LEVELS)}")
+    return level
+
+
 def _version() -> str:
     from importlib.metadata import version
 
@@ -126,8 +139,11 @@ def _run(command: ModuleType, args: Sequence[str]) -> int:
 
 def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
     from vmhost.base.errors import CloudError, InvalidInput
+    from vmhost.base.logs import configure
 
     try:
+        # What people read is printed; a log line is for who asks for it.
+        configure(level=_log_level())
         return int(command.run(args))
     except InvalidInput as error:
         print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)

@@ -38,17 +38,27 @@ class Watch:
         self.world = World()
         self.listener: Listener | None = None
         """Is given each event after it was folded into the world."""
+        self.answering: Callable[[bool], None] | None = None
+        """Is told False when the platform no longer answers, and True when it does again."""
+        self._silent = False
         self._cloud = cloud
         self._news = asyncio.Condition()
 
     async def run(self) -> None:
         """Follows the events until cancelled."""
-        async for event in self._cloud.events():
+        async for event in self._cloud.events(silent=lambda: self._answers(False)):
+            self._answers(True)
             self.world = fold(self.world, event)
             if self.listener is not None:
                 self.listener(event)
             async with self._news:
                 self._news.notify_all()
+
+    def _answers(self, answers: bool) -> None:
+        if answers is self._silent:
+            self._silent = not answers
+            if self.answering is not None:
+                self.answering(answers)
 
     async def until(self, holds: Callable[[World], bool], *, deadline_s: float, what: str) -> World:
         """The world once `holds`. Raises DeadlineExceeded naming `what` when that takes too long."""

@@ -23,6 +23,7 @@ from client.view.model import (
     ViewState,
     next_rate,
     noted,
+    on_answering,
     on_cloud,
     on_found,
     on_hog,
@@ -73,6 +74,10 @@ class LiveView:
     def on_cloud(self, event: CloudEvent) -> None:
         """An event of the platform."""
         self._show(on_cloud(self.state, event, time.time()))
+
+    def on_answering(self, answers: bool) -> None:
+        """The platform has stopped answering, or answers again."""
+        self._show(on_answering(self.state, answers, time.time()))
 
     async def run(self, terminal: Terminal, stories: AsyncIterator[str]) -> None:
         """Draws until `q`; `stories` are told as notes, and what ends them badly is raised."""
@@ -225,7 +230,7 @@ async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.
         for text in facts.notes:
             state = noted(state, Note(at=facts.since, text=text, tone=Tone.CARE))
         view = LiveView(session, state, rng=rng, hog=HogPlan())
-        session.watch.listener = view.on_cloud
+        session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
         if told := await session.start_load(rate_per_s):
             view.state = noted(view.state, Note(at=time.time(), text=told))
         async for snapshot in session.load.snapshots():

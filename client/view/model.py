@@ -109,6 +109,14 @@ def _story(state: ViewState, old: InstanceView | None, new: InstanceView) -> str
     return ""
 
 
+def on_answering(state: ViewState, answers: bool, now: float) -> ViewState:
+    """The platform has stopped answering, or answers again."""
+    if answers:
+        return noted(state, Note(at=now, text="the platform answers again", tone=Tone.GOOD))
+    text = "the platform does not answer: what happens to machines cannot be seen; it is asked again and again"
+    return noted(state, Note(at=now, text=text, tone=Tone.BAD))
+
+
 def on_load(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
     """After half a second of load."""
     traced = snapshot.last

@@ -13,7 +13,7 @@ from client.load.summary import Snapshot as LoadSnapshot
 from client.local.places import LocalFacts
 from client.tour.kill import kill_one, victim_of
 from client.tour.session import Session, open_session
-from client.view.model import Note, ViewState, noted, on_cloud, on_kill, on_killed, on_load
+from client.view.model import Note, ViewState, noted, on_answering, on_cloud, on_kill, on_killed, on_load
 from client.view.screen import clock
 from client.view.text import clean
 from vmhost.api.access import Access
@@ -57,6 +57,10 @@ class PlainView:
     def on_cloud(self, event: CloudEvent) -> None:
         """An event of the platform."""
         self._show(on_cloud(self.state, event, time.time()))
+
+    def on_answering(self, answers: bool) -> None:
+        """The platform has stopped answering, or answers again."""
+        self._show(on_answering(self.state, answers, time.time()))
 
     async def run(
         self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random, figures: bool = True
@@ -114,7 +118,7 @@ async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random
     async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = PlainView(session, state, _print)
-        session.watch.listener = view.on_cloud
+        session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
         if note := await session.start_load(rate_per_s):
             _print(note_line(Note(at=time.time(), text=note)))
         await view.run(stories, kill_after_s=KILL_AFTER_S, rng=rng)

@@ -72,7 +72,7 @@ async def _settled(session: Session) -> Snapshot:
 
 async def _tell(session: Session, url: str, rate_per_s: float) -> None:
     view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print)
-    session.watch.listener = view.on_cloud
+    session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
     if rate_per_s and (note := await session.start_load(rate_per_s)):
         _print(note_line(Note(at=time.time(), text=note)))
     await view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=bool(rate_per_s))

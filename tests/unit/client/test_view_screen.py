@@ -19,6 +19,7 @@ from client.view.model import (
     ViewState,
     next_rate,
     noted,
+    on_answering,
     on_cloud,
     on_hog,
     on_hogged,
@@ -147,6 +148,13 @@ def test_a_machine_that_comes_says_where_and_what_for() -> None:
     state = on_cloud(running(), instance(0, own_id="i-0ffff000000000001", state="pending"), NOON)
     state = on_cloud(state, instance(0, own_id="i-0ffff000000000001", generation=2), NOON)
     assert [note.text for note in state.notes] == ["i-0fff runs on host-a and serves shard 0"]
+
+
+def test_a_platform_that_goes_and_comes_is_told_in_plain_words() -> None:
+    state = on_answering(on_answering(running(), False, NOON), True, NOON)
+    first, second = (note.text for note in state.notes)
+    assert first.startswith("the platform does not answer")
+    assert second == "the platform answers again"
 
 
 def test_only_walls_that_the_platform_speaks_of_are_enforced() -> None:
