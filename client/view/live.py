@@ -34,7 +34,7 @@ from client.view.model import (
 )
 from client.view.plain import note_line
 from client.view.screen import render
-from client.view.terminal import BACKSPACE, ENTER, ESCAPE, Terminal, wants_colour
+from client.view.terminal import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
 from vmhost.api.access import Access
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError
@@ -95,7 +95,9 @@ class LiveView:
 
     def key(self, key: str) -> None:
         """A key was pressed."""
-        if self.state.prompt is not None:
+        if key == INTERRUPT:
+            self._quit.set()
+        elif self.state.prompt is not None:
             self._type(key)
         elif self.state.panel is not Panel.NONE and key != "q":
             self._become(panel=Panel.NONE)

@@ -134,6 +134,35 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
         os.close(theirs)
 
 
+def test_ctrl_c_under_make_is_a_good_end(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(f"demo:\n\t@{' '.join([*CLIENT, 'demo', *ANY_PORT])}\n")
+    # The terminal's own: only then does its Ctrl-C reach make too.
+    owned = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    before = termios.tcgetattr(theirs)
+    make = subprocess.Popen(
+        [sys.executable, "-c", owned, "make", "-C", str(tmp_path), "demo"], env=environment,
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    screen = Screen(ours)
+    try:
+        screen.until("k kill")
+        below = programs_below(make.pid)
+        screen.press("s", until="search for: ")
+        os.write(ours, b"\x03")
+        screen.until("nothing is left")
+        assert make.wait(timeout=20) == 0
+        assert termios.tcgetattr(theirs) == before
+        assert still_there(below) == ()
+        assert demos(environment) == []
+    finally:
+        make.kill()
+        make.wait(timeout=10)
+        os.close(ours)
+        os.close(theirs)
+
+
 class Screen:
     """What a terminal was told."""
 

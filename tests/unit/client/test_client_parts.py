@@ -25,6 +25,7 @@ from client.view.text import cells, clean, columns_of, cut, spread, wrap
         (b"\r", ["enter"]),
         (b"\x7f", ["backspace"]),
         (b"\x1b", ["escape"]),
+        (b"\x03", ["interrupt"]),
         (b"\x1b[A", []),
         (b"\x1bOP", []),
         (b"\x00\x01", []),
