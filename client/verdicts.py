@@ -73,7 +73,9 @@ def kill_account(*, seen_s: float | None, replaced_s: float | None, lost: int, r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseRow:
-    """One instance in one phase. `requests` counts its attempts; `affected` is None with nothing to compare."""
+    """One instance in one phase. `requests` counts its attempts; `affected` is None with nothing to compare.
+
+    `tail_ms` is the highest percentile that the samples carry, `tail` its name: p99, else p90, else max."""
 
     phase: str
     instance_id: str
@@ -84,6 +86,8 @@ class PhaseRow:
     errors: int
     p50_ms: float | None
     p99_ms: float | None
+    tail: str
+    tail_ms: float | None
     slowest_ms: float | None
     affected: bool | None
 
@@ -102,6 +106,7 @@ def phase_table(phases: Mapping[str, Summary]) -> tuple[PhaseRow, ...]:
 
 def _row(phase: str, instance: InstanceSummary, before: InstanceSummary | None) -> PhaseRow:
     failed = instance.errors + instance.late
+    tail, tail_ms = instance.latency.tail
     return PhaseRow(
         phase=phase,
         instance_id=instance.id,
@@ -112,6 +117,8 @@ def _row(phase: str, instance: InstanceSummary, before: InstanceSummary | None) 
         errors=failed,
         p50_ms=instance.latency.p50,
         p99_ms=instance.latency.p99,
+        tail=tail,
+        tail_ms=tail_ms,
         slowest_ms=instance.latency.max,
         affected=_affected(instance, before),
     )

@@ -8,11 +8,12 @@ from enum import Enum
 
 from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.results import Found, HogPlan, HogResult, KillProgress, KillResult, Stage
-from client.tour.world import World, fold, shard_of, short_ids
+from client.tour.world import World, fold, shard_of
 from client.verdicts import kill_account
 from client.view.text import clean
 from server.api.timing import RequestTrace, parse
 from vmhost.api.views import CloudEvent, InstanceView
+from vmhost.base.ids import short_ids
 
 NOTES_MAX = 50
 RATES = (0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -68,7 +69,7 @@ class ViewState:
     @property
     def shorts(self) -> Mapping[str, str]:
         """Short ids, unique among all that is known."""
-        return short_ids(tuple(self.world.instances))
+        return short_ids(self.world.instances)
 
     def short(self, instance_id: str) -> str:
         """The instance's short id."""

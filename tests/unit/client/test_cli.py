@@ -12,14 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from client_builders import IDS, cloud, instance
+from client_builders import IDS, cloud, instance, trace
 
 from client.cli import COMMANDS, main, overview
 from client.cli.down import Done, lines_of
+from client.cli.flow import line_of
 from client.cli.ps import since, table
 from client.cli.up import block
 from client.local.places import LocalFacts
 from client.view.watching import block as watch_block
+from server.api.flow import FlowRecord
 
 
 @pytest.fixture(autouse=True)
@@ -192,3 +194,11 @@ def test_watch_prints_one_block_for_the_people_before_compose() -> None:
 
 def test_the_overview_fits_a_terminal() -> None:
     assert all(len(text) <= 80 for text in overview().splitlines())
+
+
+def test_flow_tells_a_request_and_its_hops_by_short_ids() -> None:
+    record = FlowRecord(at=0.0, query="hypervisor", status=200, partial=False, agent="", trace=trace())
+    shorts = {IDS[0]: "i-00a1", IDS[3]: "i-00d9"}
+    assert line_of(record, shorts).endswith(
+        '200    3.4 ms  "hypervisor"  front end 0.5, shard 0 i-00a1 2.1, shard 1 i-00d9 2.9'
+    )
