@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from client.called import called, examples
+
 GROUPS = {
     "See it": {
         "demo": "a small cloud with a search service, live on this terminal",
@@ -50,16 +52,16 @@ _CLOUDS_LIBRARIES = ("botocore", "docker", "tantivy")
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 
-def overview() -> str:
+def overview(program: str) -> str:
     """The help of the command as a whole."""
     lines = [
         "glasscloud: a small cloud on your laptop, every request and machine in sight",
         "",
-        "usage: glasscloud COMMAND [OPTIONS]      (COMMAND --help shows examples)",
+        f"usage: {program} COMMAND [OPTIONS]   (COMMAND --help shows examples)",
     ]
     for title, group in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:<8} {text}" for name, text in group.items())]
-    return "\n".join([*lines, "", "Start with: glasscloud demo"])
+    return "\n".join([*lines, "", f"Start with: {program} demo"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Programs that we start must not import from the folder in which we were called: it may hold a server.py.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     if not args or args[0] in ("-h", "--help") or args == ["help"]:
-        print(overview())
+        print(overview(called()))
         return 0
     if args[0] == "--version":
         print(f"glasscloud {_version()}")
@@ -90,9 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _unknown(word: str) -> str:
     if word.startswith("-"):
-        return f"option {word} comes after a command; glasscloud --help lists the commands"
+        return f"option {word} comes after a command; {called()} --help lists the commands"
     near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else "glasscloud --help lists them"
+    hint = f"did you mean {near[0]}?" if near else f"{called()} --help lists them"
     return f"{word!r} is no command; {hint}"
 
 
@@ -119,9 +121,9 @@ def _version() -> str:
 
 def _run(command: ModuleType, args: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog=f"glasscloud {command.NAME}",
+        prog=f"{called()} {command.NAME}",
         description=command.HELP,
-        epilog=f"examples:\n{command.EXAMPLES}",
+        epilog=f"examples:\n{examples(command.EXAMPLES)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from client.local.meant import NOT_UP, find_access, find_queries, find_search
+from client.called import called
+from client.local.meant import find_access, find_queries, find_search, not_up
 from client.local.places import DEFAULT_CLOUD
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
@@ -86,7 +87,7 @@ async def _nothing_more() -> AsyncIterator[str]:
 
 async def _until_healthy(watching: Watching) -> tuple[Access, str]:
     """The access and the front end's address once both answer well. Raises the last reason when they do not."""
-    reason: CloudError = NotFound(NOT_UP)
+    reason: CloudError = NotFound(not_up())
     try:
         async with asyncio.timeout(watching.wait_s):
             while True:
@@ -129,8 +130,8 @@ def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[
     """Where the cloud is and what to do with it, in a few lines."""
     serving = [view for view in snapshot.instances if view.state == "running" and shard_of(view) is not None]
     kind = serving[0].type if serving else "none yet"
-    env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else 'eval "$(glasscloud env)"'
-    stop = ["Ctrl-C once, then docker compose down: the instances go too"] if composed else ["glasscloud down"]
+    env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else f'eval "$({called()} env)"'
+    stop = ["Ctrl-C once, then docker compose down: the instances go too"] if composed else [f"{called()} down"]
     if composed:
         named = "" if snapshot.cloud == DEFAULT_CLOUD else f" --cloud {snapshot.cloud}"
         stop.append(f"a second Ctrl-C kills it: then .venv/bin/glasscloud down{named}")

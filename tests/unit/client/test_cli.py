@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from client_builders import IDS, cloud, instance, trace
 
+from client.called import as_typed, called, examples
 from client.cli import COMMANDS, main, overview
 from client.cli.down import Done, lines_of
 from client.cli.flow import line_of
@@ -37,7 +38,7 @@ def test_the_overview_names_every_command_and_where_to_start(capsys: pytest.Capt
     assert main([]) == 0
     text = capsys.readouterr().out
     assert all(f"  {name} " in text for name in COMMANDS)
-    assert "Start with: glasscloud demo" in text
+    assert f"Start with: {called()} demo" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -112,7 +113,7 @@ def test_without_a_cloud_one_sentence_says_how_to_start_one(
 ) -> None:
     assert main(words) == 1
     said = capsys.readouterr().err
-    assert said == f"glasscloud {words[0]}: no cloud is up here; start one with: glasscloud up\n"
+    assert said == f"glasscloud {words[0]}: no cloud is up here; start one with: {called()} up\n"
 
 
 def test_env_prints_exports_of_the_access_file_that_the_environment_names(
@@ -150,10 +151,10 @@ def facts() -> LocalFacts:
 
 
 def test_up_says_where_it_is_and_how_to_end_it() -> None:
-    text = "\n".join(block(facts(), already=True, differs=True))
+    text = "\n".join(block(facts(), already=True, differs=True, program=".venv/bin/glasscloud"))
     assert text.startswith("glasscloud is up already: 4 machines (t3.nano), 2 shards")
-    assert 'eval "$(glasscloud env)"' in text
-    assert "stop     glasscloud down" in text
+    assert 'eval "$(.venv/bin/glasscloud env)"' in text
+    assert "stop     .venv/bin/glasscloud down" in text
     assert "started with other options" in text
 
 
@@ -193,7 +194,7 @@ def test_watch_prints_one_block_for_the_people_before_compose() -> None:
 
 
 def test_the_overview_fits_a_terminal() -> None:
-    assert all(len(text) <= 80 for text in overview().splitlines())
+    assert all(len(text) <= 80 for text in overview(".venv/bin/glasscloud").splitlines())
 
 
 def test_flow_tells_a_request_and_its_hops_by_short_ids() -> None:
@@ -201,4 +202,21 @@ def test_flow_tells_a_request_and_its_hops_by_short_ids() -> None:
     shorts = {IDS[0]: "i-00a1", IDS[3]: "i-00d9"}
     assert line_of(record, shorts).endswith(
         '200    3.4 ms  "hypervisor"  front end 0.5, shard 0 i-00a1 2.1, shard 1 i-00d9 2.9'
+    )
+
+
+def test_the_program_is_named_as_it_can_be_typed(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "glasscloud"
+    program.parent.mkdir()
+    program.touch()
+    assert as_typed(str(program), on_path=str(program), here=tmp_path) == "glasscloud"
+    assert as_typed(str(program), on_path=None, here=tmp_path) == "bin/glasscloud"
+    assert as_typed(str(program), on_path="/bin/sh", here=Path("/usr")) == str(program)
+    assert as_typed(str(tmp_path / "none"), on_path=None, here=tmp_path) == "glasscloud"
+
+
+def test_help_names_the_program_as_it_was_called_and_leaves_other_programs_alone() -> None:
+    text = '  A=1 glasscloud ps    glasscloud is up\n  eval "$(glasscloud env)"\n  docker exec client glasscloud env\n'
+    assert examples(text) == (
+        f'  A=1 {called()} ps    glasscloud is up\n  eval "$({called()} env)"\n  docker exec client glasscloud env\n'
     )

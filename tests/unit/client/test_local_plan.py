@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from client.local import places
-from client.local.plan import LocalPlan, frontend_command, moved, platform_command, replicas_of
+from client.local.plan import LocalPlan, frontend_command, moved, platform_command, replicas_of, switch
 from vmhost.base.errors import Conflict, InvalidInput
 
 
@@ -33,6 +33,20 @@ def test_a_corpus_of_ones_own_is_handed_to_the_front_end(tmp_path: Path) -> None
     command = frontend_command(plan, ready=tmp_path / "r")
     assert command[command.index("--index") + 1] == str(tmp_path / "index")
     assert "--index" not in frontend_command(LocalPlan(state=str(tmp_path)), ready=tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("driver", "missing", "line"),
+    [
+        ("container", "", "Plain processes instead: .venv/bin/glasscloud demo --driver process"),
+        ("process", "engine", "For containers: start Docker, docker compose build, .venv/bin/glasscloud demo"),
+        ("process", "image", "For containers: docker compose build, .venv/bin/glasscloud demo"),
+        ("process", "networks", "Containers: .venv/bin/glasscloud demo --driver container"),
+    ],
+)
+def test_how_to_switch_can_be_typed_and_fits_a_terminal(driver: str, missing: str, line: str) -> None:
+    assert switch(driver, missing, ".venv/bin/glasscloud demo") == line
+    assert len(f"  {line}") <= 80
 
 
 def test_a_taken_port_is_said_aloud() -> None:
