@@ -62,6 +62,8 @@ async def _follow(url: str, *, count: int | None, as_json: bool) -> None:
                     left = None if left is None else left - 1
                     if left == 0:
                         return
+    except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
+        raise Unavailable(f"nothing answers at {url}; expected a front end, such as http://127.0.0.1:8000") from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unavailable(f"the front end at {url} does not tell its flow ({error}); is it up?") from None
     raise Unavailable(f"the front end at {url} ended; expected it to stay")

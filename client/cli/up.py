@@ -29,16 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Starts the cloud unless it is up, and prints where it is."""
+    """Starts the cloud unless it is up, and prints where it is; 1 where it is up with other options than these."""
     cloud = cloud_name()
     plan = plan_of(args, NAME, state=state_folder(cloud), cloud=cloud)
     facts, already = asyncio.run(_up(plan))
+    differs = already and _differs(plan, facts)
     if args.json:
-        print(json.dumps({**asdict(facts), "already_up": already}, indent=2))
+        print(json.dumps({**asdict(facts), "already_up": already, "other_options": differs}, indent=2))
     else:
-        differs = already and _differs(plan, facts)
         print("\n".join(block(facts, already=already, differs=differs, program=called())))
-    return 0
+    return 1 if differs else 0
 
 
 async def _up(plan: LocalPlan) -> tuple[LocalFacts, bool]:

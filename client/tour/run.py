@@ -51,8 +51,7 @@ async def _tour(plan: LocalPlan, tour: TourPlan, say: Say) -> TourReport:
 async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
     rng = random.Random(tour.seed)
     say(f"load: {tour.rate_per_s:g} requests a second for {tour.seconds:g} s")
-    if note := await session.start_load(tour.rate_per_s, seed=tour.seed):
-        say(note)
+    await session.start_load(tour.rate_per_s, seed=tour.seed)
     start = await session.load.mark("quiet")
     await asyncio.sleep(tour.seconds)
     calm = await session.load.mark("kill phase")

@@ -124,7 +124,7 @@ class SearchService:
             raise Unavailable(f"{self.url} answered no JSON; expected a glasscloud front end there") from None
         if response.status != 200:
             kind = InvalidInput if response.status < 500 else Unavailable
-            raise kind(str(data.get("message") or data.get("error") or f"status {response.status}"))
+            raise kind(_told(data) or f"{self.url} answered with status {response.status}; expected 200")
         header = {name: value.decode("latin-1") for name, value in response.headers}
         return Found(
             query=query,
@@ -142,6 +142,12 @@ class SearchService:
             raise Unavailable(f"the front end at {self.url} does not answer ({error}); is it up?") from None
 
 
+def _told(data: object) -> str:
+    """The sentence of an error's JSON; empty where there is none."""
+    error = data.get("error") if isinstance(data, dict) else None
+    return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Session:
     """Everything an experiment needs. `load` is there once `start_load` was called."""
@@ -156,21 +162,18 @@ class Session:
     """A folder that goes with the session."""
     rate_per_s: float = 0.0
 
-    async def start_load(self, rate_per_s: float, *, seed: int = 1) -> str:
-        """Sends searches drawn from the corpus's words, answers checked; else one search again and again.
-
-        Gives a sentence on what the answers are held against, empty where that is the known corpus."""
-        url, queries, note = self.service.url, None, ""
+    async def start_load(self, rate_per_s: float, *, seed: int = 1) -> None:
+        """Sends searches drawn from the corpus's words, answers checked; else one search again and again."""
+        url, queries = self.service.url, None
         if self.queries is not None and self.queries.exists():
             try:
-                queries, note = await fitting_queries(self.service.search, self.queries, self.scratch)
+                queries = await fitting_queries(self.service.search, self.queries, self.scratch)
             except* CloudError as group:
                 raise Unavailable(f"the search service does not answer: {group.exceptions[0]}") from None
         else:
             url = self.service.page("hypervisor") + "&format=json"
         await self.load.start(constant(url, rate_per_s, corpus=str(queries) if queries else None, seed=seed))
         self.rate_per_s = rate_per_s
-        return note
 
     async def set_rate(self, rate_per_s: float) -> None:
         """Changes the load from now on."""

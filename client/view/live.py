@@ -233,8 +233,7 @@ async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.
             state = noted(state, Note(at=facts.since, text=text, tone=Tone.CARE))
         view = LiveView(session, state, rng=rng, hog=HogPlan())
         session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
-        if told := await session.start_load(rate_per_s):
-            view.state = noted(view.state, Note(at=time.time(), text=told))
+        await session.start_load(rate_per_s)
         async for snapshot in session.load.snapshots():
             view.state = on_load(view.state, snapshot)
             break

@@ -119,8 +119,7 @@ async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = PlainView(session, state, _print)
         session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
-        if note := await session.start_load(rate_per_s):
-            _print(note_line(Note(at=time.time(), text=note)))
+        await session.start_load(rate_per_s)
         await view.run(stories, kill_after_s=KILL_AFTER_S, rng=rng)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from client.load.summary import InstanceSummary, Latency
+from client.load.summary import Latency
 from client.tour.world import shard_of
 from client.view.model import Note, Panel, Tone, ViewState, path_of
 from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
@@ -95,17 +95,16 @@ def _instance(state: ViewState, view: InstanceView, width: int) -> Line:
 
 
 def _figures(state: ViewState, view: InstanceView) -> str:
-    share = _share(state, view.id)
-    if share is None or state.load is None or not state.load.recent.seconds:
+    """Its rate in two seconds, so that it follows the load, and its usual time in ten, which takes so many samples."""
+    if state.load is None or not state.load.moment.seconds:
         return ""
-    asked = share.answered + share.lost + share.late + share.errors
-    rate = asked / state.load.recent.seconds
-    p50 = "" if share.latency.p50 is None else f" {share.latency.p50:.1f}ms"
+    now, recent = (window.instance(view.id) for window in (state.load.moment, state.load.recent))
+    if recent is None:
+        return ""
+    asked = 0 if now is None else now.answered + now.lost + now.late + now.errors
+    rate = asked / state.load.moment.seconds
+    p50 = "" if recent.latency.p50 is None else f" {recent.latency.p50:.1f}ms"
     return f"{rate:4.0f}/s{p50}" if rate >= 1 or not asked else f" {rate:.1f}/s{p50}"
-
-
-def _share(state: ViewState, instance_id: str) -> InstanceSummary | None:
-    return state.load.recent.instance(instance_id) if state.load else None
 
 
 def _use(state: ViewState, view: InstanceView) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import random
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from client.local.meant import find_access, find_queries, find_search, not_up
 from client.local.places import DEFAULT_CLOUD
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
-from client.view.model import Note, ViewState
-from client.view.plain import PlainView, note_line
+from client.view.model import ViewState
+from client.view.plain import PlainView
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import Snapshot
@@ -74,8 +73,8 @@ async def _settled(session: Session) -> Snapshot:
 async def _tell(session: Session, url: str, rate_per_s: float) -> None:
     view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print)
     session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
-    if rate_per_s and (note := await session.start_load(rate_per_s)):
-        _print(note_line(Note(at=time.time(), text=note)))
+    if rate_per_s:
+        await session.start_load(rate_per_s)
     await view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=bool(rate_per_s))
 
 

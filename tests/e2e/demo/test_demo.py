@@ -119,6 +119,8 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
         screen.press("k", until=r"you killed i-0\w+: seen .*, replaced .* lost")
         screen.press("?", until=r"hedge .*any key goes back")
         screen.press("x", until=r"k kill")
+        screen.press('s"unclosed\r', until="a quotation mark is opened and never closed")
+        assert "'kind'" not in screen.text
         screen.press("shypervisor\r", until=r'search "hypervisor": \d+ hits')
         screen.press("+", until=r"50 requests/s")
         os.write(ours, b"q")
@@ -200,6 +202,8 @@ def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
         again = run(environment, "up", *ANY_PORT)
         assert "glasscloud is up already" in again.stdout
         assert "started with other options" not in again.stdout
+        other = run(environment, "up", "--type", "t3.micro", *ANY_PORT)
+        assert (other.returncode, "started with other options" in other.stdout) == (1, True)
         below = programs_below(facts(environment)["supervisor"])
 
         machines = json.loads(run(environment, "ps", "--json").stdout)

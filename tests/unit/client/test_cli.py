@@ -23,6 +23,7 @@ from client.cli.up import block
 from client.local.places import LocalFacts
 from client.view.watching import block as watch_block
 from server.api.flow import FlowRecord
+from vmhost.api.views import LimitsView
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +99,8 @@ def test_a_wrong_command_gets_a_hint_and_code_2(typed: str, hint: str, capsys: p
         (["demo", "--once", "--seconds", "0"], "expected 1 to 600"),
         (["watch", "--load", "-3"], "rate -3/s is not possible"),
         (["serve", "nothing"], "invalid choice"),
+        (["serve"], "serve which program? expected frontend or leaf"),
+        (["load", "http://127.0.0.1:1/", "--rate", "0"], "expected more than 0"),
     ],
 )
 def test_wrong_use_is_told_in_words_with_code_2(
@@ -114,6 +117,13 @@ def test_without_a_cloud_one_sentence_says_how_to_start_one(
     assert main(words) == 1
     said = capsys.readouterr().err
     assert said == f"glasscloud {words[0]}: no cloud is up here; start one with: {called()} up\n"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense"])
+def test_a_flow_from_nowhere_is_one_plain_sentence(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", url]) == 1
+    said = f"glasscloud flow: nothing answers at {url}; expected a front end, such as http://127.0.0.1:8000\n"
+    assert capsys.readouterr().err == said
 
 
 def test_env_prints_exports_of_the_access_file_that_the_environment_names(
@@ -135,11 +145,17 @@ def test_env_prints_exports_of_the_access_file_that_the_environment_names(
 
 
 def test_the_machines_as_a_table_with_the_reason_of_those_that_stand() -> None:
-    lines = table([instance(0), instance(1, state="stopped")], 160.0)
+    limits = LimitsView(
+        cpu_guaranteed_cores=0.05, cpu_quota_cores=0.5, cpu_weight=5, memory_mib=512, pids=64, disk_gib=1,
+        network_mbps=100,
+    )  # fmt: skip
+    lines = table([replace(instance(0), limits=limits), instance(1, state="stopped")], 160.0, cpu_walled=True)
     assert lines[0].split()[:3] == ["INSTANCE", "STATE", "TYPE"]
-    assert lines[1].split() == [IDS[0], "running", "t3.nano", "host-a", "127.0.0.1:8080", "search", "shard", "0", "1",
-                                "min"]  # fmt: skip
-    assert table([], 0.0) == ["no machines"]
+    assert lines[1].split() == [IDS[0], "running", "t3.nano", "host-a", "0.05-0.50", "127.0.0.1:8080",
+                                "search", "shard", "0", "1", "min"]  # fmt: skip
+    assert lines[-1] == "CORES: guaranteed, and at most (its type's, cut to two thirds of its host)"
+    assert table([instance(0)], 160.0, cpu_walled=False)[-1].endswith("status says why it is not enforced here")
+    assert table([], 0.0, cpu_walled=True) == ["no machines"]
     assert [since(5), since(7300), since(90000)] == ["5 s", "2 h", "1 d"]
 
 
