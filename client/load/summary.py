@@ -309,6 +309,7 @@ class Snapshot:
     """The run at one moment. `recent` covers the last ten seconds, `moment` the last two; `total` all, but without its
     instances.
 
+    `minute` is the response time of sixty seconds: at 20 requests a second a 99th percentile needs fifty of them.
     `last` and `slowest` are of the good answers since the snapshot before. `cpu_percent` is that of the busiest of
     `processes`. `timeline` is the run so far, the newest column last."""
 
