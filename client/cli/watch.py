@@ -13,6 +13,7 @@ HELP = (
 EXAMPLES = """\
   glasscloud watch
   glasscloud watch --load 20
+  glasscloud watch --load 20 --json
   GLASSCLOUD_ACCESS=/state/access.json glasscloud watch --frontend http://server:8000 --load 20
 """
 
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show-search", metavar="URL", help="the search page's address as people reach it")
     parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address as people reach it")
     parser.add_argument("--wait", type=float, default=120.0, metavar="S", help="wait at most so long for health (120)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line: where it is, events, figures")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,5 +44,6 @@ def run(args: argparse.Namespace) -> int:
         shown_search=args.show_search,
         shown_api=args.show_api,
         wait_s=args.wait,
+        as_json=args.json,
     )
     return run_until_told(lambda: watch(watching))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.load.summary import Snapshot as LoadSnapshot
@@ -45,13 +46,55 @@ def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
     )
 
 
+def note_json(note: Note) -> str:
+    """A note as a JSON line."""
+    return json.dumps({"at": round(note.at, 3), "event": note.text})
+
+
+def figures_json(at: float, load: LoadSnapshot, running: int) -> str:
+    """The figures as a JSON line, under the same windows as those for people; null where samples are too few."""
+    recent = load.recent
+    return json.dumps(
+        {
+            "at": round(at, 3),
+            "requests_per_s": round(recent.offered / recent.seconds, 1) if recent.seconds else 0.0,
+            "failed": load.total.failed,
+            "p50_ms": load.minute.p50,
+            "p90_ms": load.minute.p90,
+            "p99_ms": load.minute.p99,
+            "running": running,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How notes and figures become lines."""
+
+    note: Callable[[Note], str]
+    figures: Callable[[float, LoadSnapshot, int], str]
+
+
+FOR_PEOPLE = Wording(note=note_line, figures=figures_line)
+FOR_PROGRAMS = Wording(note=note_json, figures=figures_json)
+
+
 class PlainView:
     """Prints each event, and a line of figures every ten seconds."""
 
-    def __init__(self, session: Session, state: ViewState, printer: Print, *, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self,
+        session: Session,
+        state: ViewState,
+        printer: Print,
+        *,
+        wording: Wording = FOR_PEOPLE,
+        every_s: float = EVERY_S,
+    ) -> None:
         self.state = state
         self._session = session
         self._print = printer
+        self._wording = wording
         self._every_s = every_s
 
     def on_cloud(self, event: CloudEvent) -> None:
@@ -73,7 +116,7 @@ class PlainView:
             if kill_after_s is not None:
                 helpers.append(tasks.create_task(self._kill(kill_after_s, rng)))
             async for text in stories:
-                self._print(note_line(Note(at=time.time(), text=text)))
+                self._print(self._wording.note(Note(at=time.time(), text=text)))
             for task in helpers:
                 task.cancel()
 
@@ -84,7 +127,7 @@ class PlainView:
         for note in state.notes:
             if note not in before and not note.text.endswith("…"):
                 # The line's own time: a note that was completed keeps the time of its beginning.
-                self._print(note_line(replace(note, at=time.time())))
+                self._print(self._wording.note(replace(note, at=time.time())))
 
     async def _figures(self) -> None:
         last_s = 0.0
@@ -92,7 +135,7 @@ class PlainView:
             self.state = on_load(self.state, snapshot)
             if snapshot.elapsed_s - last_s >= self._every_s - 0.1:
                 last_s = snapshot.elapsed_s
-                self._print(figures_line(snapshot.at, snapshot, len(self.state.world.running)))
+                self._print(self._wording.figures(snapshot.at, snapshot, len(self.state.world.running)))
 
     async def _kill(self, after_s: float, rng: random.Random) -> None:
         await asyncio.sleep(after_s)

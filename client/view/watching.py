@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from client.local.places import DEFAULT_CLOUD
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
 from client.view.model import ViewState
-from client.view.plain import PlainView
+from client.view.plain import FOR_PEOPLE, FOR_PROGRAMS, PlainView
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import Snapshot
@@ -38,20 +39,22 @@ class Watching:
     """The addresses as people reach them, where those differ from ours."""
     shown_api: str | None
     wait_s: float
+    as_json: bool = False
+    """Print a JSON object a line."""
 
 
 async def watch(watching: Watching) -> int:
     """Watches until cancelled, which counts as its end. Raises CloudErrors when the cloud does not come."""
     access, url = await _until_healthy(watching)
     async with open_session(access, url, queries=watching.queries or find_queries()) as session:
-        for text in block(
-            await _settled(session),
-            search=watching.shown_search or url,
-            api=watching.shown_api or access.endpoint,
-            composed=_in_compose(watching),
-        ):
-            _print(text)
-        await _tell(session, url, watching.rate_per_s)
+        snapshot = await _settled(session)
+        search, api = watching.shown_search or url, watching.shown_api or access.endpoint
+        if watching.as_json:
+            _print(json.dumps({"up": snapshot.cloud, "search": search, "api": api, "driver": snapshot.driver}))
+        else:
+            for text in block(snapshot, search=search, api=api, composed=_in_compose(watching)):
+                _print(text)
+        await _tell(session, url, watching)
     return 0
 
 
@@ -70,8 +73,9 @@ async def _settled(session: Session) -> Snapshot:
     return replace(world.snapshot, instances=tuple(world.instances.values()))
 
 
-async def _tell(session: Session, url: str, rate_per_s: float) -> None:
-    view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print)
+async def _tell(session: Session, url: str, watching: Watching) -> None:
+    state, rate_per_s = ViewState(search_url=url, world=session.watch.world), watching.rate_per_s
+    view = PlainView(session, state, _print, wording=FOR_PROGRAMS if watching.as_json else FOR_PEOPLE)
     session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
     if rate_per_s:
         await session.start_load(rate_per_s)

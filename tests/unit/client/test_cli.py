@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from client_builders import IDS, cloud, instance, trace
+from client_builders import IDS, cloud, instance, load, trace
 
 from client.called import as_typed, called, examples
 from client.cli import COMMANDS, main, overview
@@ -21,7 +21,10 @@ from client.cli.flow import line_of
 from client.cli.ps import since, table
 from client.cli.up import block
 from client.local.places import LocalFacts
+from client.view.model import Note
+from client.view.plain import FOR_PROGRAMS
 from client.view.watching import block as watch_block
+from server.__main__ import main as server_main
 from server.api.flow import FlowRecord
 from vmhost.api.views import LimitsView
 
@@ -192,6 +195,21 @@ def test_down_says_what_was_there() -> None:
 def test_a_name_that_can_be_no_clouds_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["down", "--cloud", name]) == 2
     assert "is not usable; expected up to 40" in capsys.readouterr().err
+
+
+def test_watch_tells_programs_what_it_tells_people() -> None:
+    assert json.loads(FOR_PROGRAMS.note(Note(at=1.5, text="i-0a12 is stopped"))) == {
+        "at": 1.5, "event": "i-0a12 is stopped"
+    }  # fmt: skip
+    told = json.loads(FOR_PROGRAMS.figures(10.0, load(requests=200, lost=3), 4))
+    assert (told["requests_per_s"], told["failed"], told["p99_ms"], told["running"]) == (20.0, 3, None, 4)
+
+
+@pytest.mark.parametrize("program", ["frontend", "leaf", "index"])
+def test_each_single_program_shows_examples(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        server_main([program, "--help"])
+    assert f"examples:\n  python -m server {program}" in capsys.readouterr().out.replace("PORT=8081 ", "")
 
 
 def test_watch_prints_one_block_for_the_people_before_compose() -> None:
