@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from client.load.summary import Latency
+from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.world import shard_of
 from client.view.model import Note, Panel, Tone, ViewState, path_of
 from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
@@ -121,8 +122,15 @@ def _totals(state: ViewState, columns: int) -> list[Line]:
         return [line(" no requests yet"), line()]
     total = load.total
     failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
-    rate = line(f" {load.rate_per_s:g} requests/s   ", failed, "   ")
+    rate = line(f" {_rate(load):g} requests/s   ", failed, "   ")
     return [(*rate, Span(_latency(load.minute, columns - width_of(rate)))), line(_last(state, columns))]
+
+
+def _rate(load: LoadSnapshot) -> float:
+    """What was asked for, once the last two seconds are about so; until then what they were, as the machines' rates."""
+    measured = load.moment.offered / load.moment.seconds if load.moment.seconds else load.rate_per_s
+    near = abs(measured - load.rate_per_s) <= max(1.0, load.rate_per_s / 10)
+    return load.rate_per_s if near else float(round(measured))
 
 
 def _latency(latency: Latency, room: int) -> str:

@@ -87,6 +87,14 @@ def test_a_machines_rate_is_that_of_two_seconds_and_follows_the_load() -> None:
     assert " i-00a1 shard 0 running  100/s 2.1ms     i-00c7 shard 0 running  100/s 2.0ms" in shown(fast)
 
 
+@pytest.mark.parametrize(("wanted", "requests", "said"), [(20, 400, 200), (20, 41, 20), (200, 380, 200), (200, 40, 20)])
+def test_the_rate_above_all_machines_is_of_the_same_two_seconds_as_theirs(
+    wanted: int, requests: int, said: int
+) -> None:
+    lines = shown(on_load(running(), load(rate=wanted, now=summary(requests=requests, seconds=2))))
+    assert any(text.startswith(f" {said} requests/s ") for text in lines)
+
+
 def test_a_narrow_terminal_shows_hosts_below_each_other_and_keeps_what_matters() -> None:
     lines = shown(killed(running()), 60, 20)
     assert [text for text in lines if text.startswith(" host-")] == [" host-a", " host-b"]
