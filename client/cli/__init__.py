@@ -61,7 +61,7 @@ def overview(program: str) -> str:
     ]
     for title, group in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:<8} {text}" for name, text in group.items())]
-    return "\n".join([*lines, "", f"Start with: {program} demo"])
+    return "\n".join([*lines, "", f"Start with: {program} demo", f"More is said with {LOG_VARIABLE}=info or debug."])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -43,6 +43,7 @@ def test_the_overview_names_every_command_and_where_to_start(capsys: pytest.Capt
     text = capsys.readouterr().out
     assert all(f"  {name} " in text for name in COMMANDS)
     assert f"Start with: {called()} demo" in text
+    assert "GLASSCLOUD_LOG_LEVEL" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
