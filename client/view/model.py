@@ -123,7 +123,7 @@ def on_answering(state: ViewState, answers: bool, now: float) -> ViewState:
     """The platform has stopped answering, or answers again."""
     if answers:
         return noted(state, Note(at=now, text="the platform answers again", tone=Tone.GOOD))
-    text = "the platform does not answer: what happens to machines cannot be seen; it is asked again and again"
+    text = "the platform does not answer; its machines cannot be seen until it does"
     return noted(state, Note(at=now, text=text, tone=Tone.BAD))
 
 

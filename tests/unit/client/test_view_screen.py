@@ -116,6 +116,7 @@ def test_walls_say_which_hold_and_why_not_and_how_to_get_others() -> None:
     assert "holds  crash: one that dies takes no other along" in text
     assert "open   CPU: processes share the host's cores" in text
     assert "Containers instead: start a Docker engine" in text
+    assert text.index("Containers instead") < text.index("holds  crash")
     assert "any key goes back" in text
 
 

@@ -24,8 +24,7 @@ NO_CPU_WALL = (
     f"{_WISHED} where control groups are writable"
 )
 HOST_CPU_WALL = (
-    "only a host as a whole has a ceiling; its guests share that with no weight and no ceiling of their own, so a hog "
-    f"takes from those on its host and from no others; {_WISHED}"
+    f"only a host as a whole has a ceiling; its guests share it, with no weight and no ceiling of their own; {_WISHED}"
 )
 
 
