@@ -21,6 +21,8 @@ setup:
 setup-dev:
 	@scripts/setup --dev
 
+# Ctrl-C on the live screen is a key, and ends with 0. Any other SIGINT or SIGTERM hits make as well, which then reports
+# it (130, 143) however orderly the demo went; nothing is left behind either way.
 demo: setup
 	@$(BIN)/glasscloud demo
 

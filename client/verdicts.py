@@ -10,35 +10,48 @@ from client.load.summary import InstanceSummary, Summary
 WALL_TOLERANCE_MS = 5.0
 """A neighbour's hog may raise the others' p99 by so much: containers were measured at 2, bare processes at 25."""
 
+BUSY_BEFORE_MS = 15.0
+"""A p99 above this without any hog is that of a machine busy with other things: what follows is not the hog's alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A sentence, and whether it is the good one; `held` is None where too little was measured to say."""
+    """A sentence, and whether it is the good one.
+
+    `held` is None where nothing can be said of it: too little was measured, or nothing stands there that could hold."""
 
     held: bool | None
     sentence: str
 
 
-def judge_wall(*, before_p99_ms: float | None, during_p99_ms: float | None, lost: int) -> Judgement:
+def judge_wall(*, before_p99_ms: float | None, during_p99_ms: float | None, lost: int, enforced: bool) -> Judgement:
     """Whether the wall between the instances held while one of them went wild.
 
-    `lost` and both p99 are those of the others. It held when nothing was lost and their p99 rose by at most 5 ms."""
+    `lost` and both p99 are those of the others. It held when nothing was lost and their p99 rose by at most 5 ms; where
+    no CPU wall is `enforced`, that was no wall's doing, and `held` is None."""
     if lost:
         return Judgement(held=False, sentence=f"no wall: {_requests(lost)} of the others lost")
     if before_p99_ms is None or during_p99_ms is None:
         return Judgement(held=None, sentence="cannot tell: fewer than 1,000 requests before or during")
     change = f"the others' p99 {before_p99_ms:.1f} -> {during_p99_ms:.1f} ms, 0 lost"
-    held = during_p99_ms - before_p99_ms <= WALL_TOLERANCE_MS
-    return Judgement(held=held, sentence=f"{'the wall held' if held else 'no wall'}: {change}")
+    if during_p99_ms - before_p99_ms > WALL_TOLERANCE_MS:
+        busy = "; this machine was busy before it began" if enforced and before_p99_ms > BUSY_BEFORE_MS else ""
+        return Judgement(held=False, sentence=f"no wall: {change}{busy}")
+    if enforced:
+        return Judgement(held=True, sentence=f"the wall held: {change}")
+    return Judgement(held=None, sentence=f"no harm this time: {change}; no CPU wall guarantees it")
 
 
-def judge_hog(*, victim: str, before: Summary, during: Summary) -> Judgement:
+def judge_hog(*, victim: str, before: Summary, during: Summary, enforced: bool) -> Judgement:
     """The wall's verdict from two windows of load, `victim` being the instance that went wild.
 
     The others' latency is that of their own attempts. Lost is every request that failed: whatever the victim did, its
     replica should have answered."""
     return judge_wall(
-        before_p99_ms=before.others(victim).p99, during_p99_ms=during.others(victim).p99, lost=during.failed
+        before_p99_ms=before.others(victim).p99,
+        during_p99_ms=during.others(victim).p99,
+        lost=during.failed,
+        enforced=enforced,
     )
 
 
@@ -60,7 +73,9 @@ def kill_account(*, seen_s: float | None, replaced_s: float | None, lost: int, r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseRow:
-    """One instance in one phase. `requests` counts its attempts; `affected` is None with nothing to compare."""
+    """One instance in one phase. `requests` counts its attempts; `affected` is None with nothing to compare.
+
+    `tail_ms` is the highest percentile that the samples carry, `tail` its name: p99, else p90, else max."""
 
     phase: str
     instance_id: str
@@ -71,6 +86,8 @@ class PhaseRow:
     errors: int
     p50_ms: float | None
     p99_ms: float | None
+    tail: str
+    tail_ms: float | None
     slowest_ms: float | None
     affected: bool | None
 
@@ -89,6 +106,7 @@ def phase_table(phases: Mapping[str, Summary]) -> tuple[PhaseRow, ...]:
 
 def _row(phase: str, instance: InstanceSummary, before: InstanceSummary | None) -> PhaseRow:
     failed = instance.errors + instance.late
+    tail, tail_ms = instance.latency.tail
     return PhaseRow(
         phase=phase,
         instance_id=instance.id,
@@ -99,6 +117,8 @@ def _row(phase: str, instance: InstanceSummary, before: InstanceSummary | None) 
         errors=failed,
         p50_ms=instance.latency.p50,
         p99_ms=instance.latency.p99,
+        tail=tail,
+        tail_ms=tail_ms,
         slowest_ms=instance.latency.max,
         affected=_affected(instance, before),
     )

@@ -20,14 +20,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from server.frontend import main as frontend_main
 
         frontend_main.add_arguments(front)
+        _show_examples(front, frontend_main.EXAMPLES)
     elif named == "leaf":
         from server.leaf import main as leaf_main
 
         leaf_main.add_arguments(leaf)
+        _show_examples(leaf, leaf_main.EXAMPLES)
     elif named == "index":
         from server.corpus import command
 
         command.add_arguments(index)
+        _show_examples(index, command.EXAMPLES)
     args = parser.parse_args(words)
     if args.command == "index":
         return command.run(args)
@@ -36,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.configure(json=bool(getattr(args, "log_json", False)), level=getattr(args, "log_level", "warning"))
     program = frontend_main.run if args.command == "frontend" else leaf_main.run
     return web.run(lambda: program(args))
+
+
+def _show_examples(parser: argparse.ArgumentParser, examples: str) -> None:
+    parser.epilog = f"examples:\n{examples}"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 if __name__ == "__main__":

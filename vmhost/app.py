@@ -69,6 +69,7 @@ async def run(settings: Settings) -> None:
             cloud=settings.cloud.name,
             driver=up.choice.driver,
             why=up.choice.why,
+            missing=up.choice.missing,
             access=str(settings.state / ACCESS),
         )
         await asyncio.get_running_loop().create_future()

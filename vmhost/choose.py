@@ -6,20 +6,23 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from vmhost.model.image import Image
+from vmhost.model.lack import Lack
 from vmhost.settings import AUTO
 
 CONTAINER, PROCESS = "container", "process"
 
-Lacks = Callable[[str], Awaitable[str]]
-"""What the engine lacks to boot a container image now, in words; empty when nothing."""
+Lacks = Callable[[str], Awaitable[Lack | None]]
+"""What the engine lacks to boot a container image now; None when nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A driver, and why it is this one and how to get the other; nothing to say when somebody chose it."""
+    """A driver, and why it is this one; nothing to say when somebody chose it."""
 
     driver: str
     why: str = ""
+    missing: str = ""
+    """What there would have to be for containers: a `Missing`; empty when nothing."""
 
 
 async def choose(wanted: str, images: Iterable[Image], lacks: Lacks | None = None) -> Choice:
@@ -28,16 +31,13 @@ async def choose(wanted: str, images: Iterable[Image], lacks: Lacks | None = Non
         return Choice(driver=wanted)
     needed = {boot.image for image in images if (boot := image.boots.get(CONTAINER)) and boot.image}
     for reference in sorted(needed):
-        if why := await (lacks or _lacks)(reference):
-            return Choice(
-                driver=PROCESS,
-                why=f"machines are plain processes: {why}. Containers instead: start a Docker engine, "
-                "docker compose build, then --driver container",
-            )
-    return Choice(driver=CONTAINER, why="machines are containers. Plain processes instead: --driver process")
+        if lack := await (lacks or _lacks)(reference):
+            why = f"machines are plain processes: {lack.words}"
+            return Choice(driver=PROCESS, why=why, missing=lack.missing)
+    return Choice(driver=CONTAINER, why="machines are containers")
 
 
-async def _lacks(reference: str) -> str:
+async def _lacks(reference: str) -> Lack | None:
     from vmhost.drivers.container.probe import lacks  # the Docker library, which a chosen process driver never needs
 
     return await lacks(reference)

@@ -16,6 +16,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from client.called import called, examples
+
 GROUPS = {
     "See it": {
         "demo": "a small cloud with a search service, live on this terminal",
@@ -44,20 +46,23 @@ GROUPS = {
 }
 ALONE = frozenset({"load"})
 """Commands that work where only they were installed."""
+LOG_VARIABLE = "GLASSCLOUD_LOG_LEVEL"
+"""Environment variable: how much is logged on standard error, beside what is printed."""
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _CLOUDS_LIBRARIES = ("botocore", "docker", "tantivy")
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 
-def overview() -> str:
+def overview(program: str) -> str:
     """The help of the command as a whole."""
     lines = [
         "glasscloud: a small cloud on your laptop, every request and machine in sight",
         "",
-        "usage: glasscloud COMMAND [OPTIONS]      (COMMAND --help shows examples)",
+        f"usage: {program} COMMAND [OPTIONS]   (COMMAND --help shows examples)",
     ]
     for title, group in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:<8} {text}" for name, text in group.items())]
-    return "\n".join([*lines, "", "Start with: glasscloud demo"])
+    return "\n".join([*lines, "", f"Start with: {program} demo", f"More is said with {LOG_VARIABLE}=info or debug."])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Programs that we start must not import from the folder in which we were called: it may hold a server.py.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     if not args or args[0] in ("-h", "--help") or args == ["help"]:
-        print(overview())
+        print(overview(called()))
         return 0
     if args[0] == "--version":
         print(f"glasscloud {_version()}")
@@ -91,15 +96,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _unknown(word: str) -> str:
     if word.startswith("-"):
-        return f"option {word} comes after a command; glasscloud --help lists the commands"
+        return f"option {word} comes after a command; {called()} --help lists the commands"
     near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else "glasscloud --help lists them"
+    hint = f"did you mean {near[0]}?" if near else f"{called()} --help lists them"
     return f"{word!r} is no command; {hint}"
 
 
 def _missing() -> list[str]:
     """What the cloud's commands need and whoever installed only the load generator does not have."""
     return [name for name in _CLOUDS_LIBRARIES if importlib.util.find_spec(name) is None]
+
+
+def _log_level() -> str:
+    """The level that the environment asks for. Raises InvalidInput for none that there is."""
+    from vmhost.base.errors import InvalidInput
+
+    level = os.environ.get(LOG_VARIABLE) or "warning"
+    if level not in LOG_LEVELS:
+        raise InvalidInput(f"{LOG_VARIABLE} is {level!r}; expected one of {', '.join(LOG_LEVELS)}")
+    return level
 
 
 def _version() -> str:
@@ -110,9 +125,9 @@ def _version() -> str:
 
 def _run(command: ModuleType, args: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog=f"glasscloud {command.NAME}",
+        prog=f"{called()} {command.NAME}",
         description=command.HELP,
-        epilog=f"examples:\n{command.EXAMPLES}",
+        epilog=f"examples:\n{examples(command.EXAMPLES)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -130,8 +145,11 @@ def _run(command: ModuleType, args: Sequence[str]) -> int:
 
 def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
     from vmhost.base.errors import CloudError, InvalidInput
+    from vmhost.base.logs import configure
 
     try:
+        # What people read is printed; a log line is for who asks for it.
+        configure(level=_log_level())
         return int(command.run(args))
     except InvalidInput as error:
         print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)

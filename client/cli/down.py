@@ -5,66 +5,107 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from typing import Any
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
-from client.local.places import DEFAULT_CLOUD, forget, make_folder, state_folder
+from client.local.places import CLOUD_VARIABLE, cloud_name, forget, make_folder, read_facts, state_folder
 
 NAME = "down"
 HELP = "end the cloud and remove everything of it, also what a killed one left behind"
 EXAMPLES = """\
   glasscloud down
+  glasscloud down --cloud mine        what a killed compose left of the cloud named mine
 """
 _DRAIN_DEADLINE_S = 30.0
+_NOUNS = {"container": "instance"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What was done. `removed` and `left` name objects of the engine: "container glasscloud-i-0a12…"."""
+
+    cloud: str
+    was_up: bool
+    clean: bool
+    """It ended by itself, or was not up."""
+    killed: bool = False
+    """It was not up, but what it had written down was still there."""
+    removed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    demos_removed: int = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
+    parser.add_argument(
+        "--cloud", default=cloud_name(), metavar="NAME", help=f"the cloud's name (${CLOUD_VARIABLE}, else glasscloud)"
+    )
     parser.add_argument("--json", action="store_true", help="what was done, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Takes the cloud down."""
-    done = asyncio.run(_down())
+    """Takes the cloud down; 1 if anything of it is still there."""
+    done = asyncio.run(_down(args.cloud))
     if args.json:
-        print(json.dumps(done, indent=2))
+        print(json.dumps(asdict(done), indent=2))
     else:
-        print(sentence(done))
-    return 0
+        print("\n".join(lines_of(done)), file=sys.stderr if done.left else sys.stdout)
+    return 1 if done.left else 0
 
 
-async def _down() -> dict[str, Any]:
+async def _down(cloud: str) -> Done:
+    from client.doctor.engine import labelled_objects
     from client.local.attach import find, sweep_abandoned_demos, take_down, until_free
     from client.local.cloud import sweep
 
-    state = state_folder()
+    state = state_folder(cloud)
     facts = find(state)
-    clean = True
-    if facts is not None:
-        clean = await take_down(state, facts)
+    killed = facts is None and read_facts(state) is not None
+    clean = facts is None or await take_down(state, facts)
     make_folder(state)
     # Programs of a killed supervisor drain for a moment; what they leave is swept.
     await until_free(state, deadline_s=_DRAIN_DEADLINE_S)
-    swept = "" if facts is not None and clean else await sweep(cloud=DEFAULT_CLOUD, driver="auto", state=state)
+    before = await labelled_objects(cloud)
+    if facts is None or not clean:
+        await sweep(cloud=cloud, driver="auto", state=state)
     forget(state, temporary=False)
-    return {
-        "was_up": facts is not None,
-        "clean": clean,
-        "swept": swept,
-        "demos_removed": await sweep_abandoned_demos(),
-    }
+    left = await labelled_objects(cloud)
+    return Done(
+        cloud=cloud,
+        was_up=facts is not None,
+        clean=clean,
+        killed=killed,
+        removed=tuple(each for each in before if each not in left),
+        left=left,
+        demos_removed=await sweep_abandoned_demos(),
+    )
 
 
-def sentence(done: dict[str, Any]) -> str:
+def lines_of(done: Done) -> list[str]:
     """What was done, in words."""
-    if done["was_up"]:
-        text = "glasscloud is down; nothing is left"
-        if not done["clean"]:
-            text = "glasscloud did not end in time and was killed; what it left is removed"
-    else:
-        text = "no cloud was up"
-    if done["swept"]:
-        text += f"\n{done['swept']}"
-    if done["demos_removed"]:
-        count = done["demos_removed"]
-        text += f"\nremoved what {count} killed {'demo' if count == 1 else 'demos'} left"
-    return text
+    lines = []
+    if done.was_up and not done.clean:
+        lines.append("glasscloud did not end in time and was killed; what it left is removed")
+    elif done.was_up and not done.left:
+        lines.append("glasscloud is down; nothing is left")
+    if done.removed or done.killed:
+        what = f": {counted(done.removed)}" if done.removed else ""
+        lines.append(f"removed what a killed platform had left{what}")
+    if done.demos_removed:
+        count = done.demos_removed
+        lines.append(f"removed what {count} killed {'demo' if count == 1 else 'demos'} had left")
+    if done.left:
+        lines.append(
+            f"still there: {counted(done.left)} of the cloud {done.cloud}; a platform that runs keeps them: "
+            "docker compose down ends it"
+        )
+    return lines or ["no cloud was up"]
+
+
+def counted(objects: Iterable[str]) -> str:
+    """The engine's objects by kind: "4 instances, 1 network"."""
+    kinds = [_NOUNS.get(kind := each.partition(" ")[0], kind) for each in objects]
+    return ", ".join(
+        f"{count} {kind}{'' if count == 1 else 's'}" for kind in dict.fromkeys(kinds) if (count := kinds.count(kind))
+    )

@@ -6,8 +6,10 @@ import argparse
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 
 from server.api.flow import FlowRecord
+from vmhost.base.ids import short_ids
 
 NAME = "flow"
 HELP = "follow requests as the front end answers them (samples when there are many), one line each with its hops"
@@ -18,6 +20,7 @@ EXAMPLES = """\
 """
 _CONNECT_S = 5.0
 _SILENCE_S = 30.0
+_REMEMBERED_MAX = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +46,7 @@ async def _follow(url: str, *, count: int | None, as_json: bool) -> None:
     from vmhost.base.sse import read_events
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
-    left = count
+    left, seen = count, tuple[str, ...]()
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
@@ -54,17 +57,26 @@ async def _follow(url: str, *, count: int | None, as_json: bool) -> None:
                     return
                 if event.kind == "request":
                     record = FlowRecord.from_json(event.data)
-                    print(json.dumps(record.to_json()) if as_json else line_of(record), flush=True)
+                    seen = _remember(seen, record)
+                    print(json.dumps(record.to_json()) if as_json else line_of(record, short_ids(seen)), flush=True)
                     left = None if left is None else left - 1
                     if left == 0:
                         return
+    except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
+        raise Unavailable(f"nothing answers at {url}; expected a front end, such as http://127.0.0.1:8000") from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unavailable(f"the front end at {url} does not tell its flow ({error}); is it up?") from None
     raise Unavailable(f"the front end at {url} ended; expected it to stay")
 
 
-def line_of(record: FlowRecord) -> str:
-    """A request and its hops."""
+def _remember(seen: tuple[str, ...], record: FlowRecord) -> tuple[str, ...]:
+    """The instances met so far, those of this request last."""
+    ids = [attempt.instance_id for attempt in record.trace.attempts]
+    return tuple(dict.fromkeys([*(each for each in seen if each not in ids), *ids]))[-_REMEMBERED_MAX:]
+
+
+def line_of(record: FlowRecord, shorts: Mapping[str, str]) -> str:
+    """A request and its hops, instances named by their short ids."""
     from client.view.screen import clock
     from client.view.text import clean
 
@@ -73,7 +85,7 @@ def line_of(record: FlowRecord) -> str:
     for attempt in sorted(trace.attempts, key=lambda each: (each.shard, each.start_ms)):
         role = " hedge" if attempt.hedge else " retry" if attempt.retry else ""
         outcome = "" if attempt.outcome == "won" else f" {attempt.outcome}"
-        hops.append(f"shard {attempt.shard} {attempt.instance_id[:8]} {attempt.dur_ms:.1f}{role}{outcome}")
+        hops.append(f"shard {attempt.shard} {shorts[attempt.instance_id]} {attempt.dur_ms:.1f}{role}{outcome}")
     partial = " PARTIAL" if record.partial else ""
     return (
         f'{clock(record.at)} {record.status}{partial} {trace.total_ms:6.1f} ms  "{clean(record.query)}"  '

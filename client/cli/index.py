@@ -19,9 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", metavar="DIR", help="a folder of text, Markdown or HTML")
     parser.add_argument("--shards", metavar="S", help="into how many parts")
     parser.add_argument("--out", metavar="DIR", help="where to")
+    parser.add_argument("--json", action="store_true", help="what was made, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Becomes the index builder."""
-    options = [part for name, value in vars(args).items() if value is not None for part in (f"--{name}", value)]
-    return become("server", ["index", *options])
+    named = {"corpus": args.corpus, "shards": args.shards, "out": args.out}
+    options = [part for name, value in named.items() if value is not None for part in (f"--{name}", value)]
+    return become("server", ["index", *options, *(["--json"] if args.json else [])])

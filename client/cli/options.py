@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
+from client.called import called
 from client.local.plan import API_PORT, DRIVERS, SEARCH_PORT, LocalPlan, checked, replicas_of
+from client.view.text import wrap
 
 
 def add_cloud_options(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +35,13 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--api-port", type=int, default=API_PORT, metavar="N", help=f"of the EC2 API ({API_PORT})")
 
 
-def plan_of(args: argparse.Namespace, *, state: Path, cloud: str, temporary: bool = False) -> LocalPlan:
-    """The plan that the options describe. Raises InvalidInput."""
+def plan_of(args: argparse.Namespace, command: str, *, state: Path, cloud: str, temporary: bool = False) -> LocalPlan:
+    """The plan that the command's options describe. Raises InvalidInput."""
     instances = 2 * args.shards if args.instances is None else args.instances
     return checked(
         LocalPlan(
             state=str(state),
+            typed=f"{called()} {command}",
             cloud=cloud,
             driver=args.driver,
             shards=args.shards,
@@ -53,5 +57,9 @@ def plan_of(args: argparse.Namespace, *, state: Path, cloud: str, temporary: boo
 
 
 def say(text: str) -> None:
-    """Progress, beside what programs read."""
-    print(text, file=sys.stderr, flush=True)
+    """Progress, beside what programs read; on a terminal no word is broken at its edge."""
+    lines = text.splitlines()
+    if sys.stderr.isatty():
+        columns = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in wrap(line, columns, indent="    ")]
+    print("\n".join(lines), file=sys.stderr, flush=True)

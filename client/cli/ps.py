@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 
+from client.called import called
 from vmhost.api.views import InstanceView, Snapshot
 
 NAME = "ps"
@@ -17,6 +18,7 @@ EXAMPLES = """\
   glasscloud ps --json
 """
 _DEADLINE_S = 10.0
+_WALLED = "CORES: guaranteed, and at most (its type's, cut to two thirds of its host)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([view.to_json() for view in views], indent=2))
         return 0
-    print("\n".join(table(views, time.time())))
+    walled = any(wall.enforced for wall in snapshot.capabilities if wall.name == "cpu")
+    print("\n".join(table(views, time.time(), cpu_walled=walled)))
     return 0
 
 
@@ -44,23 +47,31 @@ async def _status() -> Snapshot:
         return await cloud.status()
 
 
-def table(views: list[InstanceView], now: float) -> list[str]:
-    """One line a machine."""
+def table(views: list[InstanceView], now: float, *, cpu_walled: bool) -> list[str]:
+    """One line a machine, and what the cores mean."""
     from client.view.text import columns_of
 
     if not views:
         return ["no machines"]
-    rows = [("INSTANCE", "STATE", "TYPE", "HOST", "ADDRESS", "NAME", "SINCE", "REASON")]
+    rows = [("INSTANCE", "STATE", "TYPE", "HOST", "CORES", "ADDRESS", "NAME", "SINCE", "REASON")]
     for view in sorted(views, key=lambda view: (view.host, view.launched_at, view.id)):
         address = "-" if view.address is None else f"{view.address}:{view.port}" if view.port else view.address
         reason = view.reason.message if view.reason is not None else ""
         rows.append(
             (
-                view.id, view.state, view.type, view.host, address, view.tags.get("Name", "-"),
+                view.id, view.state, view.type, view.host, _cores(view), address, view.tags.get("Name", "-"),
                 since(now - (view.changed_at or view.launched_at)), reason,
             )
         )  # fmt: skip
-    return columns_of(rows)
+    return [
+        *columns_of(rows),
+        _WALLED if cpu_walled else f"{_WALLED}; {called()} status says why it is not enforced here",
+    ]
+
+
+def _cores(view: InstanceView) -> str:
+    limits = view.limits
+    return "-" if limits is None else f"{limits.cpu_guaranteed_cores:.2f}-{limits.cpu_quota_cores:.2f}"
 
 
 def since(seconds: float) -> str:

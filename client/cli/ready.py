@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 NAME = "ready"
 HELP = (
@@ -17,6 +20,7 @@ HELP = (
 EXAMPLES = """\
   glasscloud ready
   glasscloud ready --seconds 5
+  glasscloud ready --json > ready.json
 """
 _ROOT = Path(__file__).parents[2]
 
@@ -24,41 +28,63 @@ _ROOT = Path(__file__).parents[2]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("--seconds", type=float, default=5.0, metavar="N", help="length of the tour's phases (5)")
+    parser.add_argument("--json", action="store_true", help="what came of it as JSON; progress goes to standard error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How far it came: `tried` are the kinds of machines whose tour went well, `lacks` is why it is not ready."""
+
+    ready: bool
+    tried: tuple[str, ...] = ()
+    lacks: str = ""
 
 
 def run(args: argparse.Namespace) -> int:
     """Prepares and tries; 0 if all went well."""
+    done = _prepare(args.seconds, sys.stderr if args.json else sys.stdout)
+    if args.json:
+        print(json.dumps(asdict(done), indent=2))
+    elif done.ready:
+        print("Ready. You can switch the network off.")
+    else:
+        print(f"Not ready: {done.lacks}")
+    return 0 if done.ready else 1
+
+
+def _prepare(seconds: float, out: TextIO) -> Done:
+    """Goes step by step as far as it can; `out` is told the progress."""
     from client.doctor.findings import findings_of, healthy, lines_of
     from client.doctor.probes import look
 
-    if not _step("building the search index", [sys.executable, "-P", "-m", "server", "index"]):
-        return 1
+    if not _step("building the search index", [sys.executable, "-P", "-m", "server", "index"], out):
+        return Done(ready=False, lacks="the search index was not built; see above")
     engine = any(not each.error for each in asyncio.run(look()).engines)
     command = _build_command() if engine else None
-    built = command is None or _step("building the image", command)
+    built = command is None or _step("building the image", command, out)
     machine = asyncio.run(look())
     has_image = any(each.has_image for each in machine.engines)
     if not built:
-        print("the image was not built" + ("; going on with the one that is there" if has_image else ""))
+        print("the image was not built" + ("; going on with the one that is there" if has_image else ""), file=out)
     findings = findings_of(machine)
-    print("\n".join(lines_of(findings)))
-    if not healthy(findings) or not _tours(["process", "container"] if has_image else ["process"], args.seconds):
-        return 1
+    print("\n".join(lines_of(findings)), file=out)
+    if not healthy(findings):
+        return Done(ready=False, lacks="problems stand in the way; the arrows above mend them")
+    drivers = ("process", "container") if has_image else ("process",)
+    for number, driver in enumerate(drivers):
+        if not _tour(driver, seconds, out):
+            lacks = f"the tour with the {driver} driver did not go well; see above"
+            return Done(ready=False, tried=drivers[:number], lacks=lacks)
     if engine and not has_image:
-        print("Ready for machines as processes only: the image is missing. Mend it with: docker compose build")
-        return 1
-    print("Ready. You can switch the network off.")
-    return 0
+        lacks = "only machines as processes work, the image is missing; mend it with: docker compose build"
+        return Done(ready=False, tried=drivers, lacks=lacks)
+    return Done(ready=True, tried=drivers)
 
 
-def _tours(drivers: list[str], seconds: float) -> bool:
-    """Takes the tour with each kind of machine; whether all went well."""
-    for driver in drivers:
-        command = [sys.executable, "-P", "-m", "client", "demo", "--once", "--driver", driver]
-        if not _step(f"the tour, a machine is a {driver}", [*command, "--seconds", f"{seconds:g}"]):
-            print(f"the tour with the {driver} driver did not go well; see above")
-            return False
-    return True
+def _tour(driver: str, seconds: float, out: TextIO) -> bool:
+    """Takes the tour; whether all went well."""
+    command = [sys.executable, "-P", "-m", "client", "demo", "--once", "--driver", driver]
+    return _step(f"the tour, a machine is a {driver}", [*command, "--seconds", f"{seconds:g}"], out)
 
 
 def _build_command() -> list[str] | None:
@@ -68,6 +94,6 @@ def _build_command() -> list[str] | None:
     return ["docker", "compose", "--project-directory", str(_ROOT), "build"]
 
 
-def _step(title: str, command: list[str]) -> bool:
-    print(f"-- {title}", flush=True)
-    return subprocess.run(command, check=False, cwd=_ROOT).returncode == 0
+def _step(title: str, command: list[str], out: TextIO) -> bool:
+    print(f"-- {title}", flush=True, file=out)
+    return subprocess.run(command, check=False, cwd=_ROOT, stdout=out).returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from client.cli.programs import become
+from vmhost.base.errors import InvalidInput
 
 NAME = "serve"
 HELP = "run one program of the search service alone; options go to python -m server"
@@ -17,10 +18,12 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("program", choices=("frontend", "leaf"), help="which one")
+    parser.add_argument("program", nargs="?", choices=("frontend", "leaf"), help="which one")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="its options")
 
 
 def run(args: argparse.Namespace) -> int:
     """Becomes that program."""
+    if args.program is None:
+        raise InvalidInput("serve which program? expected frontend or leaf")
     return become("server", [args.program, *args.rest])

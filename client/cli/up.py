@@ -7,12 +7,13 @@ import asyncio
 import json
 from dataclasses import asdict
 
+from client.called import called
 from client.cli.options import add_cloud_options, plan_of, say
-from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
+from client.local.places import LocalFacts, cloud_name, state_folder
 from client.local.plan import LocalPlan
 
 NAME = "up"
-HELP = "start a cloud with a search service that stays until glasscloud down; says where it is"
+HELP = "start a cloud with a search service that stays until `down`; says where it is"
 EXAMPLES = """\
   glasscloud up
   glasscloud up --driver process --instances 6 --shards 3
@@ -28,14 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Starts the cloud unless it is up, and prints where it is."""
-    plan = plan_of(args, state=state_folder(), cloud=DEFAULT_CLOUD)
+    """Starts the cloud unless it is up, and prints where it is; 1 where it is up with other options than these."""
+    cloud = cloud_name()
+    plan = plan_of(args, NAME, state=state_folder(cloud), cloud=cloud)
     facts, already = asyncio.run(_up(plan))
+    differs = already and _differs(plan, facts)
     if args.json:
-        print(json.dumps({**asdict(facts), "already_up": already}, indent=2))
+        print(json.dumps({**asdict(facts), "already_up": already, "other_options": differs}, indent=2))
     else:
-        print("\n".join(block(facts, already=already, differs=already and _differs(plan, facts))))
-    return 0
+        print("\n".join(block(facts, already=already, differs=differs, program=called())))
+    return 1 if differs else 0
 
 
 async def _up(plan: LocalPlan) -> tuple[LocalFacts, bool]:
@@ -54,16 +57,16 @@ def _differs(plan: LocalPlan, facts: LocalFacts) -> bool:
     return wanted != (facts.instances, facts.shards, facts.type, facts.asked)
 
 
-def block(facts: LocalFacts, *, already: bool, differs: bool) -> list[str]:
+def block(facts: LocalFacts, *, already: bool, differs: bool, program: str) -> list[str]:
     """Where the cloud is and what to do with it."""
     lines = [
         f"glasscloud is {'up already' if already else 'up'}: {facts.instances} machines ({facts.type}), "
         f"{facts.shards} shards",
         f"  search   {facts.search}/search?q=hypervisor",
-        f'  EC2 API  {facts.endpoint}   eval "$(glasscloud env)"',
-        "  look     glasscloud ps, glasscloud status, glasscloud watch --load 20",
-        "  stop     glasscloud down",
+        f'  EC2 API  {facts.endpoint}   eval "$({program} env)"',
+        f"  look     {program} ps, {program} status, {program} watch --load 20",
+        f"  stop     {program} down",
     ]
     if differs:
-        lines.append("  It was started with other options; they stay until: glasscloud down, then up again")
+        lines.append(f"  It was started with other options; they stay until: {program} down, then up again")
     return lines

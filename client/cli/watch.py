@@ -13,6 +13,7 @@ HELP = (
 EXAMPLES = """\
   glasscloud watch
   glasscloud watch --load 20
+  glasscloud watch --load 20 --json
   GLASSCLOUD_ACCESS=/state/access.json glasscloud watch --frontend http://server:8000 --load 20
 """
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="their token ($GLASSCLOUD_LOAD_TOKEN)")
     parser.add_argument("--wait", type=float, default=120.0, metavar="S", help="wait at most so long for health (120)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line: where it is, events, figures")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,5 +52,6 @@ def run(args: argparse.Namespace) -> int:
         wait_s=args.wait,
         workers=None if args.workers is None else parse_address(args.workers, default_host="127.0.0.1"),
         token=None if args.workers is None else token_of(args.token_file),
+        as_json=args.json,
     )
     return run_until_told(lambda: watch(watching))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from client.called import called
 from client.doctor.reports import EngineReport
 
 MEMORY_MIN_MIB = 1024
@@ -126,7 +127,7 @@ def _index(machine: Machine) -> Finding:
     if machine.index:
         return _ok("search index", "built")
     text = "not built, so there is nothing to search"
-    return Finding(name="search index", level=Level.PROBLEM, text=text, mend="glasscloud index")
+    return Finding(name="search index", level=Level.PROBLEM, text=text, mend=f"{called()} index")
 
 
 def _architecture(machine: Machine) -> Finding:
@@ -141,7 +142,7 @@ def _memory(machine: Machine) -> Finding:
     text = f"{machine.memory_mib} MiB" + ("" if free is None else f", {free} MiB free")
     if (machine.memory_mib if free is None else free) < MEMORY_MIN_MIB:
         text += f"; expected {MEMORY_MIN_MIB} MiB free for four machines"
-        mend = "close other programs, or: glasscloud demo --instances 2"
+        mend = f"close other programs, or: {called()} demo --instances 2"
         return Finding(name="memory", level=Level.PROBLEM, text=text, mend=mend)
     return _ok("memory", text)
 
@@ -197,7 +198,7 @@ def _small_engine(machine: Machine, engine: EngineReport) -> Finding:
     mend = "colima stop && colima start --memory 4" if "olima" in engine.source + engine.url else ""
     if not mend and machine.system == "Darwin":
         mend = "Docker Desktop: Settings, Resources, Memory"
-    return Finding(name="engine's memory", level=Level.NOTE, text=text, mend=mend or "glasscloud demo --overcommit 2")
+    return Finding(name="engine's memory", level=Level.NOTE, text=text, mend=mend or f"{called()} demo --overcommit 2")
 
 
 def _no_engine(machine: Machine) -> Finding:

@@ -30,6 +30,7 @@ START_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 10.0
 SNAPSHOT_EVERY_S = 0.5
 RECENT_S = 10.0
+MOMENT_S = 2.0
 MINUTE_S = 60.0
 SETTLE_S = 3.0
 """So long after a second's last request has run into its timeout all processes have told of it."""
@@ -336,6 +337,7 @@ class LoadRun:
             processes=len(shown),
             total=metrics.total(now_s, instances=False),
             recent=metrics.window(now - RECENT_S, now, now_s),
+            moment=metrics.window(now - MOMENT_S, now, now_s),
             minute=self._minute(now, now_s),
             last=next((seat.last for seat in shown if seat.last is not None), None),
             slowest=max(

@@ -321,7 +321,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The run at one moment. `recent` covers the last ten seconds; `total` all, but without its instances.
+    """The run at one moment. `recent` covers the last ten seconds, `moment` the last two; `total` all, but without its
+    instances.
 
     `minute` is the response time of sixty seconds: at 20 requests a second a 99th percentile needs fifty of them.
     `last` and `slowest` are of the good answers since the snapshot before. `cpu_percent` is that of the busiest of
@@ -336,6 +337,7 @@ class Snapshot:
     processes: int
     total: Summary
     recent: Summary
+    moment: Summary
     minute: Latency
     last: TracedRequest | None
     slowest: TracedRequest | None

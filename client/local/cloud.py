@@ -24,6 +24,7 @@ from client.local.plan import (
     platform_command,
     port_of,
     sweep_command,
+    switch,
 )
 from server.api.flow import Counters
 from server.api.queries import index_folder
@@ -92,7 +93,7 @@ class LocalCloud:
         self._say("starting the platform (vmhost)")
         platform = await self._start_platform()
         if platform["why"]:
-            self._say(platform["why"])
+            self._say(f"{platform['why']}\n  {switch(platform['driver'], platform['missing'], plan.typed)}")
         self._say(f"starting {plan.instances} machines and the search front end")
         search = await self._start_frontend()
         if not await until_all_serve(search, plan.instances, deadline_s=ALL_DEADLINE_S):
@@ -161,12 +162,14 @@ class LocalCloud:
     def _facts(self, platform: dict[str, Any], search: str) -> LocalFacts:
         plan = self._plan
         index = plan.index or index_folder()
+        why: str = platform["why"]
+        other = switch(platform["driver"], platform["missing"], plan.typed)
         pids = tuple(child.pid for child in (self._platform, self._frontend) if child and child.pid)
         return LocalFacts(
             cloud=plan.cloud,
             asked=plan.driver,
             driver=platform["driver"],
-            why=platform["why"],
+            why=f"{why}. {other}" if why else "",
             supervisor=os.getpid(),
             endpoint=platform["url"],
             search=search,

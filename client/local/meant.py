@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from client.called import called
 from client.local.attach import find
-from client.local.places import DEFAULT_CLOUD, LocalFacts, state_folder
+from client.local.places import LocalFacts, cloud_name, state_folder
 from server.api.queries import index_folder
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.base.errors import NotFound
 
 FRONTEND_VARIABLE = "GLASSCLOUD_FRONTEND"
 """Environment variable: the search service's URL, where no local cloud tells it."""
-NOT_UP = "no cloud is up here; start one with: glasscloud up"
 
 
-def local_cloud(cloud: str = DEFAULT_CLOUD) -> LocalFacts | None:
+def not_up() -> str:
+    """The sentence for a cloud that is not there."""
+    return f"no cloud is up here; start one with: {called()} up"
+
+
+def local_cloud() -> LocalFacts | None:
     """The cloud that `up` left running, None where none is."""
-    return find(state_folder(cloud))
+    return find(state_folder(cloud_name()))
 
 
 def find_access(path: Path | None = None) -> Access:
@@ -27,7 +32,7 @@ def find_access(path: Path | None = None) -> Access:
         return Access.load(path)
     facts = local_cloud()
     if facts is None:
-        raise NotFound(NOT_UP)
+        raise NotFound(not_up())
     return Access.load(Path(facts.access))
 
 
@@ -38,7 +43,7 @@ def find_search(url: str | None = None) -> str:
         return named
     facts = local_cloud()
     if facts is None:
-        raise NotFound(NOT_UP)
+        raise NotFound(not_up())
     return facts.search
 
 

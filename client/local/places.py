@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -18,6 +19,9 @@ from vmhost.base.errors import Conflict, InvalidInput
 from vmhost.base.web import write_atomically
 
 DEFAULT_CLOUD = "glasscloud"
+CLOUD_VARIABLE = "GLASSCLOUD_CLOUD"
+"""Environment variable: the name of the cloud that is meant, as in compose."""
+_CLOUD = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 _DEMO_PREFIX = "glasscloud-demo-"
 _FACTS = "local.json"
 _LOCK = "lock"
@@ -59,8 +63,17 @@ class LocalFacts:
         return cls(**{**data, "pids": tuple(data["pids"]), "notes": tuple(data["notes"])})
 
 
-def state_folder(cloud: str = DEFAULT_CLOUD, *, environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of a cloud that stays: below XDG_STATE_HOME, else ~/.local/state."""
+def cloud_name(environ: Mapping[str, str] = os.environ) -> str:
+    """The name of the cloud that is meant."""
+    return environ.get(CLOUD_VARIABLE) or DEFAULT_CLOUD
+
+
+def state_folder(cloud: str, *, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of a cloud that stays: below XDG_STATE_HOME, else ~/.local/state.
+
+    Raises InvalidInput for what is no cloud's name."""
+    if not _CLOUD.fullmatch(cloud):
+        raise InvalidInput(f"cloud name {cloud!r} is not usable; expected up to 40 small letters, digits and dashes")
     named = environ.get("XDG_STATE_HOME")
     home = Path(named) if named and Path(named).is_absolute() else Path.home() / ".local" / "state"
     return home / "glasscloud" / cloud

@@ -26,6 +26,8 @@ class LocalPlan:
     to the next free one."""
 
     state: str
+    typed: str = "glasscloud up"
+    """The command as it was called, for sentences that name it."""
     cloud: str = "glasscloud"
     driver: str = "auto"
     shards: int = 2
@@ -125,6 +127,14 @@ def sweep_command(*, cloud: str, driver: str, state: Path) -> tuple[str, ...]:
 def port_of(url: str) -> int:
     """The port that a program of ours says it listens on."""
     return urlsplit(url).port or 80
+
+
+def switch(driver: str, missing: str, typed: str) -> str:
+    """How to get machines of the other kind than `auto` came to; `missing` is what it lacked for containers."""
+    if driver == "container":
+        return f"Plain processes instead: {typed} --driver process"
+    steps = {"engine": "start Docker, docker compose build, ", "image": "docker compose build, "}
+    return f"For containers: {steps[missing]}{typed}" if missing in steps else f"Containers: {typed} --driver container"
 
 
 def moved(wanted: int, url: str) -> str | None:

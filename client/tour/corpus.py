@@ -10,10 +10,13 @@ from pathlib import Path
 
 from client.tour.results import Found
 from server.api.queries import CorpusQuery, load
+from vmhost.base.logs import get_logger
 
 _TOP, _SPREAD = 20, 60
 _LEARNED_MAX = 300
 _AT_ONCE = 4
+
+_log = get_logger("tour")
 
 Search = Callable[[str], Awaitable[Found]]
 
@@ -24,19 +27,20 @@ def sample_of(queries: Sequence[CorpusQuery]) -> list[CorpusQuery]:
     return [*queries[:_TOP], *rest[:: max(1, len(rest) // _SPREAD)]]
 
 
-async def fitting_queries(search: Search, known: Path, folder: Path) -> tuple[Path, str]:
+async def fitting_queries(search: Search, known: Path, folder: Path) -> Path:
     """The known queries if the service answers them as the corpus says, else a file in `folder` with its own totals.
 
-    Also a sentence for people, empty in the first case. A container searches the index in its image, which another
-    Python built: other documents, other totals. Raises InvalidInput for an unreadable file, Unavailable."""
+    A container searches the index in its image, which another Python built: other documents, other totals. Answers
+    are then held against the first ones, which is logged. Raises InvalidInput for an unreadable file, Unavailable."""
     queries = load(known)
     sample = sample_of(queries)
     if await _asked(search, sample) == sample:
-        return known, ""
+        return known
     learned = await _asked(search, queries[:_LEARNED_MAX])
     path = folder / "queries.json"
     path.write_text(json.dumps({"queries": [each.to_json() for each in learned]}))
-    return path, "the machines search another corpus than this computer's index; answers are held against their first"
+    _log.info("machines_search_another_corpus", known=str(known), learned=len(learned))
+    return path
 
 
 async def _asked(search: Search, queries: Sequence[CorpusQuery]) -> list[CorpusQuery]:

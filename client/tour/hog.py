@@ -52,7 +52,9 @@ async def _hog(session: Session, victim: InstanceView, plan: HogPlan, told: Call
         before=before,
         during=during,
         after=await load.window(over.at, time.time()),
-        judgement=judge_hog(victim=victim.id, before=before, during=during),
+        judgement=judge_hog(
+            victim=victim.id, before=before, during=during, enforced=session.watch.world.enforces("cpu")
+        ),
     )
 
 

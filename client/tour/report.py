@@ -9,10 +9,16 @@ from typing import Any
 from client.load.report.report import Report
 from client.load.summary import Summary
 from client.tour.results import HOG_RATE, HogResult, KillResult
-from client.verdicts import PhaseRow, phase_table
+from client.verdicts import WALL_TOLERANCE_MS, PhaseRow, phase_table
 from client.view.text import columns_of
+from vmhost.base.ids import short_ids
 
 SCHEMA = 1
+_HEADINGS = ("PHASE", "MACHINE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "TAIL ms", "SLOWEST", "AFFECTED")
+_LEGEND = (
+    "TAIL: p99 from 1,000 requests on, p90 from 100, else the slowest. "
+    f"AFFECTED: an error, or {WALL_TOLERANCE_MS:g} ms slower than in the first phase."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,10 @@ class TourReport:
 
 
 def report_json(report: TourReport) -> dict[str, Any]:
-    """The report for programs, schema 1; latencies in milliseconds, null where there are too few samples."""
+    """The report for programs, schema 1; latencies in milliseconds, null where there are too few samples.
+
+    `wall_held` is null where nothing can be said of a wall: too few samples, or nobody was harmed though no CPU wall is
+    enforced."""
     before, during, after = report.hog.others_p99_ms()
     rows = phase_table(report.phases)
     return {
@@ -122,24 +131,27 @@ def _rounded(value: float | None) -> float | None:
 
 def report_lines(report: TourReport) -> list[str]:
     """The report for people, the verdict last."""
-    table = [("PHASE", "MACHINE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "P99 ms", "SLOWEST", "AFFECTED")]
-    for row in phase_table(report.phases):
-        table.append(
-            (
-                row.phase, row.instance_id[:8], row.host, str(row.shard), str(row.requests), str(row.errors),
-                _ms(row.p50_ms), _ms(row.p99_ms), _ms(row.slowest_ms),
-                {True: "yes", False: "no", None: "-"}[row.affected],
-            )
-        )  # fmt: skip
+    rows = phase_table(report.phases)
+    shorts = short_ids([*(row.instance_id for row in rows), report.kill.instance_id, report.hog.instance_id])
+    killed = report.kill.judgement.sentence.replace(report.kill.instance_id, shorts[report.kill.instance_id])
     return [
         f"machines: {report.stands_for}",
-        *columns_of(table),
+        *columns_of([_HEADINGS, *(_cells(row, shorts[row.instance_id]) for row in rows)]),
+        _LEGEND,
         "",
-        report.kill.judgement.sentence,
-        f"{report.hog.instance_id} hogged: {report.hog.judgement.sentence}",
+        killed,
+        f"{shorts[report.hog.instance_id]} hogged: {report.hog.judgement.sentence}",
         *([] if report.load.verdict.value != "INVALID" else [f"mind: {report.load.reason}"]),
         *_verdict(report),
     ]
+
+
+def _cells(row: PhaseRow, short: str) -> tuple[str, ...]:
+    return (
+        row.phase, short, row.host, str(row.shard), str(row.requests), str(row.errors), _ms(row.p50_ms),
+        "-" if row.tail_ms is None else f"{row.tail} {row.tail_ms:.1f}", _ms(row.slowest_ms),
+        {True: "yes", False: "no", None: "-"}[row.affected],
+    )  # fmt: skip
 
 
 def _verdict(report: TourReport) -> list[str]:

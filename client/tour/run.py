@@ -21,6 +21,7 @@ from client.tour.report import TourPlan, TourReport, report_json, report_lines
 from client.tour.results import HogPlan, HogResult, KillResult
 from client.tour.session import Session, open_session
 from vmhost.api.access import Access
+from vmhost.base.ids import short_ids
 
 Say = Callable[[str], None]
 
@@ -50,8 +51,7 @@ async def _tour(plan: LocalPlan, tour: TourPlan, say: Say) -> TourReport:
 async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
     rng = random.Random(tour.seed)
     say(f"load: {tour.rate_per_s:g} requests a second for {tour.seconds:g} s")
-    if note := await session.start_load(tour.rate_per_s, seed=tour.seed):
-        say(note)
+    await session.start_load(tour.rate_per_s, seed=tour.seed)
     start = await session.load.mark("quiet")
     await asyncio.sleep(tour.seconds)
     calm = await session.load.mark("kill phase")
@@ -87,9 +87,10 @@ async def _kill_in_the_middle(session: Session, tour: TourPlan, rng: random.Rand
     began = time.monotonic()
     await asyncio.sleep(tour.seconds / 2)
     victim = victim_of(session.watch.world, rng)
-    say(f"killing {victim.id} the hard way")
+    short = short_ids(session.watch.world.instances)[victim.id]
+    say(f"killing {short} the hard way")
     result = await kill_one(session, victim, lambda _: None)
-    say(result.judgement.sentence)
+    say(result.judgement.sentence.replace(victim.id, short))
     await asyncio.sleep(max(0.0, tour.seconds - (time.monotonic() - began)))
     return result
 
@@ -97,7 +98,7 @@ async def _kill_in_the_middle(session: Session, tour: TourPlan, rng: random.Rand
 async def _hog(session: Session, tour: TourPlan, rng: random.Random, say: Say) -> HogResult:
     victim = victim_of(session.watch.world, rng)
     plan = HogPlan(rate_per_s=tour.rate_per_s, before_s=tour.seconds / 2, hog_s=tour.seconds, after_s=tour.seconds / 2)
-    say(f"letting {victim.id} hog the CPU for {plan.hog_s:g} s")
+    say(f"letting {short_ids(session.watch.world.instances)[victim.id]} hog the CPU for {plan.hog_s:g} s")
     return await hog_one(session, victim, plan, lambda _: None)
 
 

@@ -38,17 +38,27 @@ class Watch:
         self.world = World()
         self.listener: Listener | None = None
         """Is given each event after it was folded into the world."""
+        self.answering: Callable[[bool], None] | None = None
+        """Is told False when the platform no longer answers, and True when it does again."""
+        self._silent = False
         self._cloud = cloud
         self._news = asyncio.Condition()
 
     async def run(self) -> None:
         """Follows the events until cancelled."""
-        async for event in self._cloud.events():
+        async for event in self._cloud.events(silent=lambda: self._answers(False)):
+            self._answers(True)
             self.world = fold(self.world, event)
             if self.listener is not None:
                 self.listener(event)
             async with self._news:
                 self._news.notify_all()
+
+    def _answers(self, answers: bool) -> None:
+        if answers is self._silent:
+            self._silent = not answers
+            if self.answering is not None:
+                self.answering(answers)
 
     async def until(self, holds: Callable[[World], bool], *, deadline_s: float, what: str) -> World:
         """The world once `holds`. Raises DeadlineExceeded naming `what` when that takes too long."""
@@ -114,7 +124,7 @@ class SearchService:
             raise Unavailable(f"{self.url} answered no JSON; expected a glasscloud front end there") from None
         if response.status != 200:
             kind = InvalidInput if response.status < 500 else Unavailable
-            raise kind(str(data.get("message") or data.get("error") or f"status {response.status}"))
+            raise kind(_told(data) or f"{self.url} answered with status {response.status}; expected 200")
         header = {name: value.decode("latin-1") for name, value in response.headers}
         return Found(
             query=query,
@@ -132,6 +142,12 @@ class SearchService:
             raise Unavailable(f"the front end at {self.url} does not answer ({error}); is it up?") from None
 
 
+def _told(data: object) -> str:
+    """The sentence of an error's JSON; empty where there is none."""
+    error = data.get("error") if isinstance(data, dict) else None
+    return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Session:
     """Everything an experiment needs. `load` is there once `start_load` was called."""
@@ -146,26 +162,22 @@ class Session:
     """A folder that goes with the session."""
     rate_per_s: float = 0.0
 
-    async def start_load(self, rate_per_s: float, *, seed: int = 1) -> str:
-        """Sends searches drawn from the corpus's words, answers checked; else one search again and again.
-
-        Gives a sentence on what the answers are held against, empty where that is the known corpus."""
-        plan, note = await self.plan_load(rate_per_s, seed=seed)
-        await self.load.start(plan)
+    async def start_load(self, rate_per_s: float, *, seed: int = 1) -> None:
+        """Sends searches drawn from the corpus's words, answers checked; else one search again and again."""
+        await self.load.start(await self.plan_load(rate_per_s, seed=seed))
         self.rate_per_s = rate_per_s
-        return note
 
-    async def plan_load(self, rate_per_s: float, *, seed: int = 1) -> tuple[Plan, str]:
-        """The load of `start_load` and its sentence. Raises Unavailable where the service does not answer."""
-        url, queries, note = self.service.url, None, ""
+    async def plan_load(self, rate_per_s: float, *, seed: int = 1) -> Plan:
+        """The load of `start_load`. Raises Unavailable where the service does not answer."""
+        url, queries = self.service.url, None
         if self.queries is not None and self.queries.exists():
             try:
-                queries, note = await fitting_queries(self.service.search, self.queries, self.scratch)
+                queries = await fitting_queries(self.service.search, self.queries, self.scratch)
             except* CloudError as group:
                 raise Unavailable(f"the search service does not answer: {group.exceptions[0]}") from None
         else:
             url = self.service.page("hypervisor") + "&format=json"
-        return constant(url, rate_per_s, corpus=str(queries) if queries else None, seed=seed), note
+        return constant(url, rate_per_s, corpus=str(queries) if queries else None, seed=seed)
 
     async def set_rate(self, rate_per_s: float) -> None:
         """Changes the load from now on."""

@@ -32,6 +32,11 @@ class World:
         """All but the terminated ones."""
         return tuple(view for view in self.instances.values() if view.state not in _GONE)
 
+    def enforces(self, wall: str) -> bool:
+        """Whether the platform says that it enforces the wall of that name."""
+        told = self.snapshot.capabilities if self.snapshot else ()
+        return any(each.enforced for each in told if each.name == wall)
+
 
 def fold(world: World, event: CloudEvent) -> World:
     """The world after the event."""
@@ -69,12 +74,3 @@ def shard_of(view: InstanceView) -> int | None:
 def is_replacement(view: InstanceView, dead: InstanceView, before: frozenset[str]) -> bool:
     """Whether the instance took the dead one's place: new since `before`, in its fleet, serving its shard."""
     return view.id not in before and view.fleet == dead.fleet and shard_of(view) == shard_of(dead)
-
-
-def short_ids(ids: tuple[str, ...]) -> dict[str, str]:
-    """Each id shortened to the fewest hexadecimal digits, four at least, by which no two look alike."""
-    for length in range(len("i-0") + 3, max((len(each) for each in ids), default=0)):
-        shorts = {each: each[:length] for each in ids}
-        if len(set(shorts.values())) == len(shorts):
-            return shorts
-    return {each: each for each in ids}

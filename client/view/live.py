@@ -23,6 +23,7 @@ from client.view.model import (
     ViewState,
     next_rate,
     noted,
+    on_answering,
     on_cloud,
     on_found,
     on_hog,
@@ -33,7 +34,7 @@ from client.view.model import (
 )
 from client.view.plain import note_line
 from client.view.screen import render
-from client.view.terminal import BACKSPACE, ENTER, ESCAPE, Terminal, wants_colour
+from client.view.terminal import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
 from vmhost.api.access import Access
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError
@@ -74,6 +75,10 @@ class LiveView:
         """An event of the platform."""
         self._show(on_cloud(self.state, event, time.time()))
 
+    def on_answering(self, answers: bool) -> None:
+        """The platform has stopped answering, or answers again."""
+        self._show(on_answering(self.state, answers, time.time()))
+
     async def run(self, terminal: Terminal, stories: AsyncIterator[str]) -> None:
         """Draws until `q`; `stories` are told as notes, and what ends them badly is raised."""
         with terminal.taken():
@@ -90,7 +95,9 @@ class LiveView:
 
     def key(self, key: str) -> None:
         """A key was pressed."""
-        if self.state.prompt is not None:
+        if key == INTERRUPT:
+            self._quit.set()
+        elif self.state.prompt is not None:
             self._type(key)
         elif self.state.panel is not Panel.NONE and key != "q":
             self._become(panel=Panel.NONE)
@@ -225,9 +232,8 @@ async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.
         for text in facts.notes:
             state = noted(state, Note(at=facts.since, text=text, tone=Tone.CARE))
         view = LiveView(session, state, rng=rng, hog=HogPlan())
-        session.watch.listener = view.on_cloud
-        if told := await session.start_load(rate_per_s):
-            view.state = noted(view.state, Note(at=time.time(), text=told))
+        session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
+        await session.start_load(rate_per_s)
         async for snapshot in session.load.snapshots():
             view.state = on_load(view.state, snapshot)
             break

@@ -8,14 +8,17 @@ from enum import Enum
 
 from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.results import Found, HogPlan, HogResult, KillProgress, KillResult, Stage
-from client.tour.world import World, fold, shard_of, short_ids
+from client.tour.world import World, fold, shard_of
 from client.verdicts import kill_account
-from client.view.text import clean
+from client.view.text import clean, cut
 from server.api.timing import RequestTrace, parse
-from vmhost.api.views import CloudEvent, InstanceView
+from vmhost.api.views import CloudEvent, InstanceView, ReasonView
+from vmhost.base.ids import short_ids
 
 NOTES_MAX = 50
-RATES = (0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+_QUERY_COLUMNS_MAX = 40
+_OWNER_ENDED = "Client.UserInitiatedShutdown"
+RATES = (1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
 class Panel(Enum):
@@ -68,7 +71,7 @@ class ViewState:
     @property
     def shorts(self) -> Mapping[str, str]:
         """Short ids, unique among all that is known."""
-        return short_ids(tuple(self.world.instances))
+        return short_ids(self.world.instances)
 
     def short(self, instance_id: str) -> str:
         """The instance's short id."""
@@ -101,12 +104,27 @@ def _story(state: ViewState, old: InstanceView | None, new: InstanceView) -> str
         shard = shard_of(new)
         return f"{short} runs on {new.host}" + ("" if shard is None else f" and serves shard {shard}")
     if old is not None and old.state == "running" and new.state != "running" and new.id not in state.mine:
-        why = f": {clean(new.reason.message)}" if new.reason and new.reason.message else ""
-        return f"{short} is {new.state}{why}"
+        return f"{short} is {new.state}{_why(new.reason)}"
     if new.state == "terminated" and old is not None and old.state == "pending":
-        why = f": {clean(new.reason.message)}" if new.reason and new.reason.message else ""
-        return f"{short} could not start{why}"
+        return f"{short} could not start{_why(new.reason)}"
     return ""
+
+
+def _why(reason: ReasonView | None) -> str:
+    """EC2's reason as people say it: without its code."""
+    if reason is None or not reason.message:
+        return ""
+    if reason.code == _OWNER_ENDED:
+        return ": whoever owns it ended it"
+    return f": {clean(reason.message.removeprefix(f'{reason.code}: '))}"
+
+
+def on_answering(state: ViewState, answers: bool, now: float) -> ViewState:
+    """The platform has stopped answering, or answers again."""
+    if answers:
+        return noted(state, Note(at=now, text="the platform answers again", tone=Tone.GOOD))
+    text = "the platform does not answer; its machines cannot be seen until it does"
+    return noted(state, Note(at=now, text=text, tone=Tone.BAD))
 
 
 def on_load(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
@@ -175,7 +193,9 @@ def on_found(state: ViewState, found: Found, now: float) -> ViewState:
     hits = f"{found.total} hit" if found.total == 1 else f"{found.total} hits"
     first = f"; first: {clean(found.titles[0])}" if found.titles else ""
     part = " (a shard is missing)" if found.partial else ""
-    state = noted(state, Note(at=now, text=f'search "{clean(found.query)}": {hits}{part}{first}'))
+    state = noted(
+        state, Note(at=now, text=f'search "{cut(clean(found.query), _QUERY_COLUMNS_MAX)}": {hits}{part}{first}')
+    )
     if found.trace is None:
         return state
     return noted(state, Note(at=now, text=f"  its way: {path_of(state, found.trace)}"))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.places import LocalFacts
 from client.tour.kill import kill_one, victim_of
 from client.tour.session import Session, open_session
-from client.view.model import Note, ViewState, noted, on_cloud, on_kill, on_killed, on_load
+from client.view.model import Note, ViewState, noted, on_answering, on_cloud, on_kill, on_killed, on_load
 from client.view.screen import clock
 from client.view.text import clean
 from vmhost.api.access import Access
@@ -45,18 +46,68 @@ def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
     )
 
 
+def note_json(note: Note) -> str:
+    """A note as a JSON line."""
+    return json.dumps({"at": round(note.at, 3), "event": note.text})
+
+
+def figures_json(at: float, load: LoadSnapshot, running: int) -> str:
+    """The figures as a JSON line, under the same windows as those for people; null where samples are too few."""
+    recent = load.recent
+    return json.dumps(
+        {
+            "at": round(at, 3),
+            "requests_per_s": round(recent.offered / recent.seconds, 1) if recent.seconds else 0.0,
+            "failed": load.total.failed,
+            "p50_ms": load.minute.p50,
+            "p90_ms": load.minute.p90,
+            "p99_ms": load.minute.p99,
+            "running": running,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How notes and figures become lines."""
+
+    note: Callable[[Note], str]
+    figures: Callable[[float, LoadSnapshot, int], str]
+
+
+FOR_PEOPLE = Wording(note=note_line, figures=figures_line)
+FOR_PROGRAMS = Wording(note=note_json, figures=figures_json)
+
+
 class PlainView:
     """Prints each event, and a line of figures every ten seconds."""
 
-    def __init__(self, session: Session, state: ViewState, printer: Print, *, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self,
+        session: Session,
+        state: ViewState,
+        printer: Print,
+        *,
+        wording: Wording = FOR_PEOPLE,
+        every_s: float = EVERY_S,
+    ) -> None:
         self.state = state
         self._session = session
         self._print = printer
+        self._wording = wording
         self._every_s = every_s
 
     def on_cloud(self, event: CloudEvent) -> None:
         """An event of the platform."""
         self._show(on_cloud(self.state, event, time.time()))
+
+    def on_answering(self, answers: bool) -> None:
+        """The platform has stopped answering, or answers again."""
+        self._show(on_answering(self.state, answers, time.time()))
+
+    def say(self, text: str) -> None:
+        """Prints a note of now."""
+        self._print(self._wording.note(Note(at=time.time(), text=text)))
 
     async def run(
         self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random, figures: bool = True
@@ -69,7 +120,7 @@ class PlainView:
             if kill_after_s is not None:
                 helpers.append(tasks.create_task(self._kill(kill_after_s, rng)))
             async for text in stories:
-                self._print(note_line(Note(at=time.time(), text=text)))
+                self.say(text)
             for task in helpers:
                 task.cancel()
 
@@ -80,7 +131,7 @@ class PlainView:
         for note in state.notes:
             if note not in before and not note.text.endswith("…"):
                 # The line's own time: a note that was completed keeps the time of its beginning.
-                self._print(note_line(replace(note, at=time.time())))
+                self._print(self._wording.note(replace(note, at=time.time())))
 
     async def figures(self) -> None:
         """A line of the session's load each ten seconds, as long as it runs."""
@@ -89,7 +140,7 @@ class PlainView:
             self.state = on_load(self.state, snapshot)
             if snapshot.elapsed_s - last_s >= self._every_s - 0.1:
                 last_s = snapshot.elapsed_s
-                self._print(figures_line(snapshot.at, snapshot, len(self.state.world.running)))
+                self._print(self._wording.figures(snapshot.at, snapshot, len(self.state.world.running)))
 
     async def _kill(self, after_s: float, rng: random.Random) -> None:
         await asyncio.sleep(after_s)
@@ -115,9 +166,8 @@ async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random
     async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = PlainView(session, state, _print)
-        session.watch.listener = view.on_cloud
-        if note := await session.start_load(rate_per_s):
-            _print(note_line(Note(at=time.time(), text=note)))
+        session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
+        await session.start_load(rate_per_s)
         await view.run(stories, kill_after_s=KILL_AFTER_S, rng=rng)
 
 

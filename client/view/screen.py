@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from client.load.summary import InstanceSummary, Latency
+from client.load.summary import Latency
+from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.world import shard_of
 from client.view.model import Note, Panel, Tone, ViewState, path_of
 from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
@@ -95,17 +96,16 @@ def _instance(state: ViewState, view: InstanceView, width: int) -> Line:
 
 
 def _figures(state: ViewState, view: InstanceView) -> str:
-    share = _share(state, view.id)
-    if share is None or state.load is None or not state.load.recent.seconds:
+    """Its rate in two seconds, so that it follows the load, and its usual time in ten, which takes so many samples."""
+    if state.load is None or not state.load.moment.seconds:
         return ""
-    asked = share.answered + share.lost + share.late + share.errors
-    rate = asked / state.load.recent.seconds
-    p50 = "" if share.latency.p50 is None else f" {share.latency.p50:.1f}ms"
+    now, recent = (window.instance(view.id) for window in (state.load.moment, state.load.recent))
+    if recent is None:
+        return ""
+    asked = 0 if now is None else now.answered + now.lost + now.late + now.errors
+    rate = asked / state.load.moment.seconds
+    p50 = "" if recent.latency.p50 is None else f" {recent.latency.p50:.1f}ms"
     return f"{rate:4.0f}/s{p50}" if rate >= 1 or not asked else f" {rate:.1f}/s{p50}"
-
-
-def _share(state: ViewState, instance_id: str) -> InstanceSummary | None:
-    return state.load.recent.instance(instance_id) if state.load else None
 
 
 def _use(state: ViewState, view: InstanceView) -> str:
@@ -122,8 +122,15 @@ def _totals(state: ViewState, columns: int) -> list[Line]:
         return [line(" no requests yet"), line()]
     total = load.total
     failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
-    rate = line(f" {load.rate_per_s:g} requests/s   ", failed, "   ")
+    rate = line(f" {_rate(load):g} requests/s   ", failed, "   ")
     return [(*rate, Span(_latency(load.minute, columns - width_of(rate)))), line(_last(state, columns))]
+
+
+def _rate(load: LoadSnapshot) -> float:
+    """What was asked for, once the last two seconds are about so; until then what they were, as the machines' rates."""
+    measured = load.moment.offered / load.moment.seconds if load.moment.seconds else load.rate_per_s
+    near = abs(measured - load.rate_per_s) <= max(1.0, load.rate_per_s / 10)
+    return load.rate_per_s if near else float(round(measured))
 
 
 def _latency(latency: Latency, room: int) -> str:

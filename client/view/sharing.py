@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 from client.load.control import LoadRun
 from client.load.joining.gathering import Gathering
@@ -18,18 +17,12 @@ SETTLE_S = 1.0
 BACK_S = 10.0
 """So long after a run its workers may take to be there for the next one."""
 
-Say = Callable[[str], None]
 
-
-async def send_with_workers(
-    session: Session, view: PlainView, gathering: Gathering, rate_per_s: float, *, say: Say
-) -> None:
+async def send_with_workers(session: Session, view: PlainView, gathering: Gathering, rate_per_s: float) -> None:
     """Sends the session's load until cancelled, anew with those that are there whenever workers come or go.
 
     Raises a CloudError when it cannot be sent from here either."""
-    plan, note = await session.plan_load(rate_per_s)
-    if note:
-        say(note)
+    plan = await session.plan_load(rate_per_s)
     session.rate_per_s = rate_per_s
     before = 0
     while True:
@@ -38,14 +31,14 @@ async def send_with_workers(
             async with LoadRun(processes=count or 1, crew=gathering if count else None) as run:
                 await _send(run, plan, session)
                 if count or before:
-                    say(f"the load is now sent {senders(count)}")
+                    view.say(f"the load is now sent {senders(count)}")
                 before = count
                 await _until_changed(view, gathering, count)
                 count = gathering.count
         except CloudError as error:
             if not count:
                 raise
-            say(f"the workers cannot send: {error.message}; trying again")
+            view.say(f"the workers cannot send: {error.message}; trying again")
         # Those that served are gone with their run and come back for the next.
         with contextlib.suppress(Unavailable):
             await gathering.wait_for(count, BACK_S)

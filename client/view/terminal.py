@@ -17,8 +17,8 @@ _ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
 _LEAVE = "\x1b[?25h\x1b[?1049l"
 _HOME, _TO_LINE_END, _DOWN_CLEAR = "\x1b[H", "\x1b[K", "\x1b[J"
 _KEYS_MAX_BYTES = 256
-ESCAPE, ENTER, BACKSPACE = "escape", "enter", "backspace"
-_NAMED = {"\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\b": BACKSPACE, "\x1b": ESCAPE}
+ESCAPE, ENTER, BACKSPACE, INTERRUPT = "escape", "enter", "backspace", "interrupt"
+_NAMED = {"\x03": INTERRUPT, "\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\b": BACKSPACE, "\x1b": ESCAPE}
 
 
 def is_terminal(environ: Mapping[str, str] = os.environ) -> bool:
@@ -32,7 +32,9 @@ def wants_colour(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def keys_of(data: bytes) -> list[str]:
-    """The keys in what was read: characters, `escape`, `enter`, `backspace`. Cursor and function keys are left out."""
+    """The keys in what was read: characters, `escape`, `enter`, `backspace`, `interrupt` (Ctrl-C).
+
+    Cursor and function keys are left out."""
     text = data.decode("utf-8", "ignore")
     if len(text) > 1 and text.startswith("\x1b"):
         return []
@@ -98,8 +100,9 @@ class Terminal:
 
     def _take(self) -> None:
         self._was = termios.tcgetattr(self._input)
-        # cbreak, not raw: Ctrl-C and Ctrl-Z stay signals.
+        # cbreak, not raw: Ctrl-Z stays a signal.
         tty.setcbreak(self._input, termios.TCSADRAIN)
+        _make_interrupt_a_key(self._input)
         self._shown = []
         self._write(_ENTER)
 
@@ -142,6 +145,13 @@ class Terminal:
     def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _make_interrupt_a_key(terminal: int) -> None:
+    """Ctrl-C ends us in good order; as a signal it would hit make as well, which then calls that a failure."""
+    attributes = termios.tcgetattr(terminal)
+    attributes[6][termios.VINTR] = bytes([os.fpathconf(terminal, "PC_VDISABLE") & 0xFF])
+    termios.tcsetattr(terminal, termios.TCSADRAIN, attributes)
 
 
 def _open_for_keys(terminal: int) -> int:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from client.called import called
 from client.load.joining.address import Address
 from client.load.joining.gathering import Gathering
 from client.load.joining.token import Token
-from client.local.meant import NOT_UP, find_access, find_queries, find_search
+from client.local.meant import find_access, find_queries, find_search, not_up
+from client.local.places import DEFAULT_CLOUD
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
-from client.view.model import Note, ViewState
-from client.view.plain import PlainView, note_line
+from client.view.model import ViewState
+from client.view.plain import FOR_PEOPLE, FOR_PROGRAMS, PlainView
 from client.view.sharing import send_with_workers
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
@@ -44,19 +46,21 @@ class Watching:
     workers: Address | None = None
     """Where workers may join, who then send the load instead of us; with them a token."""
     token: Token | None = None
+    as_json: bool = False
+    """Print a JSON object a line."""
 
 
 async def watch(watching: Watching) -> int:
     """Watches until cancelled, which counts as its end. Raises CloudErrors when the cloud does not come."""
     access, url = await _until_healthy(watching)
     async with open_session(access, url, queries=watching.queries or find_queries()) as session:
-        for text in block(
-            await _settled(session),
-            search=watching.shown_search or url,
-            api=watching.shown_api or access.endpoint,
-            composed=_in_compose(watching),
-        ):
-            _print(text)
+        snapshot = await _settled(session)
+        search, api = watching.shown_search or url, watching.shown_api or access.endpoint
+        if watching.as_json:
+            _print(json.dumps({"up": snapshot.cloud, "search": search, "api": api, "driver": snapshot.driver}))
+        else:
+            for text in block(snapshot, search=search, api=api, composed=_in_compose(watching)):
+                _print(text)
         await _tell(session, url, watching)
     return 0
 
@@ -77,16 +81,19 @@ async def _settled(session: Session) -> Snapshot:
 
 
 async def _tell(session: Session, url: str, watching: Watching) -> None:
-    view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print)
-    session.watch.listener = view.on_cloud
-    rate_per_s = watching.rate_per_s
+    state, rate_per_s = ViewState(search_url=url, world=session.watch.world), watching.rate_per_s
+    view = PlainView(session, state, _print, wording=FOR_PROGRAMS if watching.as_json else FOR_PEOPLE)
+    session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
     if rate_per_s and watching.workers is not None and watching.token is not None:
-        async with Gathering(watching.workers, watching.token, warn=_note) as gathering, asyncio.TaskGroup() as tasks:
-            tasks.create_task(send_with_workers(session, view, gathering, rate_per_s, say=_note))
+        async with (
+            Gathering(watching.workers, watching.token, warn=view.say) as gathering,
+            asyncio.TaskGroup() as tasks,
+        ):
+            tasks.create_task(send_with_workers(session, view, gathering, rate_per_s))
             tasks.create_task(view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=False))
         return
-    if rate_per_s and (note := await session.start_load(rate_per_s)):
-        _note(note)
+    if rate_per_s:
+        await session.start_load(rate_per_s)
     await view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=bool(rate_per_s))
 
 
@@ -98,7 +105,7 @@ async def _nothing_more() -> AsyncIterator[str]:
 
 async def _until_healthy(watching: Watching) -> tuple[Access, str]:
     """The access and the front end's address once both answer well. Raises the last reason when they do not."""
-    reason: CloudError = NotFound(NOT_UP)
+    reason: CloudError = NotFound(not_up())
     try:
         async with asyncio.timeout(watching.wait_s):
             while True:
@@ -138,11 +145,14 @@ def _in_compose(watching: Watching) -> bool:
 
 
 def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[str]:
-    """Where the cloud is and what to do with it, in five lines."""
+    """Where the cloud is and what to do with it, in a few lines."""
     serving = [view for view in snapshot.instances if view.state == "running" and shard_of(view) is not None]
     kind = serving[0].type if serving else "none yet"
-    env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else 'eval "$(glasscloud env)"'
-    stop = "Ctrl-C, then docker compose down: the instances go too" if composed else "glasscloud down"
+    env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else f'eval "$({called()} env)"'
+    stop = ["Ctrl-C once, then docker compose down: the instances go too"] if composed else [f"{called()} down"]
+    if composed:
+        named = "" if snapshot.cloud == DEFAULT_CLOUD else f" --cloud {snapshot.cloud}"
+        stop.append(f"a second Ctrl-C kills it: then .venv/bin/glasscloud down{named}")
     lines = [
         f"glasscloud is up: {len(serving)} instances ({kind}, {snapshot.stands_for}) on {len(snapshot.hosts)} hosts",
         f"  search   {search}/search?q=hypervisor",
@@ -150,11 +160,7 @@ def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[
     ]
     if snapshot.driver == "container" and serving:
         lines.append(f"  break it docker kill {snapshot.cloud}-{serving[0].id}")
-    return [*lines, f"  stop     {stop}"]
-
-
-def _note(text: str) -> None:
-    _print(note_line(Note(at=time.time(), text=text)))
+    return [*lines, f"  stop     {stop[0]}", *(f"           {text}" for text in stop[1:])]
 
 
 def _print(text: str) -> None:

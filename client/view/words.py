@@ -64,13 +64,14 @@ def walls_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
 
 
 def walls_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:
-    """Every wall with its reason, and how to get other ones."""
+    """How to get other machines, and every wall with its reason: where there is little room, the end is not seen."""
     lines = wrap(clean(f"Machines here are {snapshot.stands_for}."), columns, indent="  ")
+    if other := why.partition(". ")[2]:
+        lines += wrap(clean(other), columns, indent="  ")
     for wall in _walls(snapshot):
         reason = f": {wall.why}" if wall.why else ""
         text = f"{'holds ' if wall.enforced else 'open  '} {_SAID.get(wall.name, wall.name)}{reason}"
         lines += wrap(clean(text), columns, indent=" " * 7)
     if snapshot.overcommit != 1:
         lines.append(f"overcommit {snapshot.overcommit:g}: promised {snapshot.overcommit:g} times what is there")
-    other = why.partition(". ")[2]
-    return [*lines, *(wrap(clean(other), columns, indent="  ") if other else ())]
+    return lines

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from server.api.queries import index_folder
 from vmhost.base.errors import CloudError
+
+EXAMPLES = """\
+  python -m server index
+  python -m server index --corpus ~/notes --shards 3 --out ./index --json
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lessons", type=Path, metavar="DIR", default=default_lessons(), help="our own lessons")
     parser.add_argument("--shards", type=int, default=2, metavar="N", help="parts to cut the index into (default 2)")
     parser.add_argument("--out", type=Path, default=index_folder(), metavar="DIR", help="where to write the index")
+    parser.add_argument("--json", action="store_true", help="what was made, as JSON on standard output")
 
 
 def default_lessons() -> Path | None:
@@ -38,13 +46,16 @@ def run(args: argparse.Namespace) -> int:
 
     def say(step: str) -> None:
         told.append(step)
-        print(f"search index: {step}", flush=True)
+        print(f"search index: {step}", file=sys.stderr if args.json else sys.stdout, flush=True)
 
     try:
         manifest = build(Sources(corpus=args.corpus, lessons=args.lessons), shards=args.shards, out=args.out, say=say)
     except CloudError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if args.json:
+        print(json.dumps({"folder": str(args.out), "built": bool(told), **asdict(manifest)}, indent=2))
+        return 0
     parts = " and ".join(str(count) for count in manifest.shards)
     how = f"{size_of(args.out) / 1e6:.0f} MB, {time.perf_counter() - began:.1f} s" if told else "already there"
     print(f"search index: {manifest.documents:,} documents in {parts} shards ({how})")

@@ -25,6 +25,10 @@ from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, url_of, write_ready
 
+EXAMPLES = """\
+  python -m server frontend --access state/access.json
+  python -m server frontend --access state/access.json --shards 3 --replicas 2 --port 0
+"""
 DEFAULT_IMAGE = "ami-0d0c5ea2c4"
 _SHARDS_MAX = 16
 _REPLICAS_MAX = 64

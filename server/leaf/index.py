@@ -22,12 +22,14 @@ from server.leaf.passages import Passage, packed, passages_of, snippet, unpacked
 from server.query import Query, Term
 from vmhost.base.errors import Unavailable
 
-VERSION = f"3 {tantivy.__version__}"  # type: ignore[attr-defined]  # the library's stub forgets it
+VERSION = f"4 {tantivy.__version__}"  # type: ignore[attr-defined]  # the library's stub forgets it
 """Changes whenever a shard made before cannot be opened, or would answer differently."""
 
 _TITLE_BOOST = 3.0
 _LESSON_TITLE_SCORE = 12.0
 _WHOLE_TITLE_SCORE = 10.0
+_LESSON_FOR_A_QUESTION_SCORE = 22.0
+"""Whoever asks "what is a …" wants it explained: this lifts a lesson that mentions it above a reference named so."""
 _KEPT_DOCUMENTS = 4096
 """So many stay unpacked: 2 KiB each where documents are short, 30 KiB where all are long."""
 _HEAP_BYTES = 20_000_000
@@ -40,6 +42,7 @@ _COMMON = frozenset(
     )
 )
 """Words that say so little that a document may lack them; in a title they still count for rank."""
+_ASKING = frozenset(("how", "what", "when", "where", "which", "who", "why"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,9 @@ class Shard:
 
     def _matching(self, query: Query) -> tantivy.Query:
         common = [len(group) == 1 and group[0].text.lower() in _COMMON for group in query.wanted]
+        asks = not all(common) and any(
+            one and group[0].text.lower() in _ASKING for group, one in zip(query.wanted, common, strict=True)
+        )
         if all(common):
             common = [False] * len(common)
         parts = [
@@ -167,6 +173,9 @@ class Shard:
         whole = _whole(self._words, " ".join(term.text for group in query.wanted for term in group))
         exactly = tantivy.Query.term_query(self._schema, "whole", whole)
         parts.append((Occur.Should, tantivy.Query.const_score_query(exactly, _WHOLE_TITLE_SCORE)))
+        if asks:
+            lessons = tantivy.Query.term_query(self._schema, "kind", "lesson")
+            parts.append((Occur.Should, tantivy.Query.const_score_query(lessons, _LESSON_FOR_A_QUESTION_SCORE)))
         parts += [(Occur.MustNot, self._anywhere(term)) for term in query.excluded]
         return tantivy.Query.boolean_query(parts)
 

@@ -15,6 +15,10 @@ from vmhost.base.errors import InvalidInput
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, write_ready
 
+EXAMPLES = """\
+  python -m server leaf                         inside an instance: its metadata says which shard it is
+  PORT=8081 python -m server leaf --shard 0     a shard of the built index, without any instance
+"""
 _log = get_logger("leaf")
 
 

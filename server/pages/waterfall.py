@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from server.api.timing import Attempt, RequestTrace
+from vmhost.base.ids import short_ids
 from vmhost.base.markup import Html, fill, join
 
 _SHOWN_MAX = 48
@@ -31,11 +34,14 @@ def panel(trace: RequestTrace) -> Html:
     """The section that tells the trace."""
     attempts = sorted(trace.attempts, key=lambda each: (each.shard, each.start_ms))[:_SHOWN_MAX]
     end_ms = max([trace.total_ms, 0.01, *(each.start_ms + each.dur_ms for each in attempts)])
+    shorts = short_ids(each.instance_id for each in attempts)
     hedged = any(each.hedge for each in attempts)
     return fill(
         _PANEL,
-        who=join(_who(attempts)),
-        rows=join([_front_row(trace, end_ms), *(_attempt_row(each, end_ms) for each in attempts)]),
+        who=join(_who(attempts, shorts)),
+        rows=join(
+            [_front_row(trace, end_ms), *(_attempt_row(each, end_ms, shorts[each.instance_id]) for each in attempts)]
+        ),
         hedged=Html(' <i class="k-hedge"></i>sent again to hedge' if hedged else ""),
         trace_id=trace.trace_id or "unknown",
     )
@@ -47,7 +53,8 @@ def summary(trace: RequestTrace) -> Html:
     if not winners:
         return Html("")
     if len(winners) <= 2:
-        names = join([fill("<b>{id}</b>", id=_short(each.instance_id)) for each in winners], " and ")
+        shorts = short_ids(each.instance_id for each in trace.attempts)
+        names = join([fill("<b>{id}</b>", id=shorts[each.instance_id]) for each in winners], " and ")
         return fill('<a href="#trace">answered by {names}</a>', names=names)
     return fill('<a href="#trace">answered by {count} machines</a>', count=len(winners))
 
@@ -57,19 +64,21 @@ def ms(value: float) -> str:
     return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 1 else f"{value:.2f} ms"
 
 
-def _who(attempts: list[Attempt]) -> list[Html]:
+def _who(attempts: list[Attempt], shorts: Mapping[str, str]) -> list[Html]:
     lines = []
     for shard in sorted({each.shard for each in attempts}):
         won = next((each for each in attempts if each.shard == shard and each.outcome == "won"), None)
-        lines.append(_answered(won) if won else fill("<li>shard {shard} gave no answer in time</li>", shard=shard))
+        silent = fill("<li>shard {shard} gave no answer in time</li>", shard=shard)
+        lines.append(_answered(won, shorts[won.instance_id]) if won else silent)
     return lines
 
 
-def _answered(attempt: Attempt) -> Html:
+def _answered(attempt: Attempt, short: str) -> Html:
     return fill(
-        "<li>shard {shard} answered by <b>{instance}</b> ({type}, {host}) in {took}</li>",
+        '<li>shard {shard} answered by <b title="{instance}">{short}</b> ({type}, {host}) in {took}</li>',
         shard=attempt.shard,
         instance=attempt.instance_id,
+        short=short,
         type=attempt.type,
         host=attempt.host,
         took=ms(attempt.dur_ms),
@@ -93,7 +102,7 @@ def _front_row(trace: RequestTrace, end_ms: float) -> Html:
     )
 
 
-def _attempt_row(attempt: Attempt, end_ms: float) -> Html:
+def _attempt_row(attempt: Attempt, end_ms: float, short: str) -> Html:
     role = ["hedge"] if attempt.hedge else ["again"] if attempt.retry else []
     about = [f"shard {attempt.shard}", attempt.host, *role, *filter(None, [_WORDS.get(attempt.outcome, "")])]
     way = "hedge" if attempt.hedge else "way"
@@ -105,7 +114,7 @@ def _attempt_row(attempt: Attempt, end_ms: float) -> Html:
     return fill(
         _ROW,
         outcome=attempt.outcome if attempt.outcome in _WORDS else "lost",
-        name=_short(attempt.instance_id),
+        name=short,
         about=", ".join(about),
         told=f"{attempt.instance_id} from {ms(attempt.start_ms)}, for {ms(attempt.dur_ms)}",
         rects=join(rects),
@@ -124,8 +133,3 @@ def _rect(kind: str, start_ms: float, dur_ms: float, end_ms: float) -> Html:
         width=f"{width:.2f}",
         height=8 if kind == "search" else 14,
     )
-
-
-def _short(instance_id: str) -> str:
-    """The id as screens show it: the first digits tell instances of one small cloud apart."""
-    return instance_id if len(instance_id) <= 12 else instance_id[:10] + "…"

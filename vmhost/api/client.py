@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from vmhost.api import reading
 from vmhost.api.access import Access
@@ -54,23 +54,29 @@ class CloudClient:
         """The whole cloud now."""
         return Snapshot.from_json(await self._transport.json("GET", "/_glasscloud/status"))
 
-    async def events(self, *, stats: bool = True) -> AsyncIterator[CloudEvent]:
+    async def events(
+        self, *, stats: bool = True, silent: Callable[[], None] | None = None
+    ) -> AsyncIterator[CloudEvent]:
         """What happens from now on, without end: a Snapshot first and again after each gap, then the changes.
 
         Without `stats` nobody measures what instances use on this reader's account.
 
-        A cloud that does not answer is tried again, at most every two seconds; one that refuses raises."""
+        A cloud that does not answer is tried again, at most every two seconds; one that refuses raises. `silent` is
+        called once a gap, when the second try has failed too: a stream may break without a reason to tell of."""
         path = "/_glasscloud/events" if stats else "/_glasscloud/events?without=stats"
-        pause = _PAUSE_FIRST_S
+        pause, tries = _PAUSE_FIRST_S, 0
         while True:
             try:
                 async with self._transport.stream(path, silence_s=_SILENCE_S) as lines:
                     async for event in read_events(lines):
-                        pause = _PAUSE_FIRST_S
+                        pause, tries = _PAUSE_FIRST_S, 0
                         if event.kind in EVENTS:
                             yield EVENTS[event.kind](event.data)
             except Unavailable as error:
                 _log.debug("stream_broke", error=error.message)
+            tries += 1
+            if tries == 2 and silent is not None:
+                silent()
             await self._clock.sleep(pause)
             pause = min(pause * 2, _PAUSE_MAX_S)
 

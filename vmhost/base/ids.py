@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -29,3 +30,16 @@ class SeededIds:
 
     def new(self, prefix: str) -> str:
         return f"{prefix}-0{self._random.getrandbits(64):016x}"
+
+
+_SHORT_DIGITS = 4
+
+
+def short_ids(ids: Iterable[str]) -> dict[str, str]:
+    """Each instance's id shortened, all alike: four hexadecimal digits, or as many more as tell them apart."""
+    whole = list(dict.fromkeys(ids))
+    for length in range(len("i-") + _SHORT_DIGITS, max((len(each) for each in whole), default=0)):
+        shorts = {each: each[:length] for each in whole}
+        if len(set(shorts.values())) == len(shorts):
+            return shorts
+    return {each: each for each in whole}

@@ -124,7 +124,8 @@ async def serve(
     """Serves the app on a listening socket while the context lasts, and gives its URL.
 
     A bare handler gets every request, without aiohttp's routing, which costs a lean program a fifth of its speed. A
-    request line longer than `line_bytes_max` is refused before the app sees it. At the end it stops accepting, gives
+    request line longer than `line_bytes_max` is refused before the app sees it, a bare handler's in plain words. At the
+    end it stops accepting, gives
     running requests `drain_s` to finish and closes."""
     from aiohttp import web  # half a second, which programs that serve nothing need not wait
 
@@ -137,7 +138,9 @@ async def serve(
     if isinstance(app, web.Application):
         runner = web.AppRunner(app, shutdown_timeout=drain_s, **options)
     else:
-        runner = web.ServerRunner(web.Server(app, **options), shutdown_timeout=drain_s)
+        from vmhost.base.refusing import PlainServer
+
+        runner = web.ServerRunner(PlainServer(app, **options), shutdown_timeout=drain_s)
     await runner.setup()
     try:
         await web.SockSite(runner, sock).start()

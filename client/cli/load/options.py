@@ -160,11 +160,14 @@ def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None,
 
 def _rate(text: str) -> float:
     try:
-        return float(text)
+        rate_per_s = float(text)
     except ValueError:
         raise InvalidInput(
             f"rate {text!r} is not understood; expected requests a second, such as 200, or max"
         ) from None
+    if rate_per_s == 0:
+        raise InvalidInput("rate 0 sends nothing; expected more than 0 requests a second")
+    return rate_per_s
 
 
 def _target(args: argparse.Namespace) -> Target:

@@ -161,6 +161,36 @@ def test_a_killed_platform_is_followed_by_one_that_takes_over_and_removes_all_wh
     project.run("down")
 
 
+def test_after_a_second_ctrl_c_glasscloud_down_says_what_it_removes(project: Project, tmp_path: Path) -> None:
+    project.run("up", "-d", "--no-build", "vmhost", "server")
+    until(project.answers, "a search")
+    # What Compose does to every container of its project when Ctrl-C comes twice.
+    project.run("kill")
+    project.run("down")
+    assert len(project.instances()) == 4
+    environment = project.environment | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    down = [sys.executable, "-P", "-m", "client", "down"]
+    done = subprocess.run(down, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "removed what a killed platform had left: 4 instances, 1 network\n")
+    assert left_of(project.name) == []
+    # Keys that open nothing any more; the next platform writes its own over them.
+    (Path(project.environment["GLASSCLOUD_VAR"]) / "access.json").unlink()
+    again = subprocess.run(down, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (again.returncode, again.stdout) == (0, "no cloud was up\n")
+
+
+def test_glasscloud_down_lets_a_platform_that_runs_be_and_says_so(project: Project, tmp_path: Path) -> None:
+    project.run("up", "-d", "--no-build", "vmhost", "server")
+    until(project.answers, "a search")
+    environment = project.environment | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    down = [sys.executable, "-P", "-m", "client", "down", "--cloud", project.name]
+    done = subprocess.run(down, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "still there: 4 instances, 1 network" in done.stderr
+    assert project.answers()
+    project.run("down")
+
+
 def test_with_a_state_folder_instances_survive_the_platform(project: Project, tmp_path: Path) -> None:
     project.environment["GLASSCLOUD_STATE"] = str(tmp_path / "kept")
     project.run("up", "-d", "--no-build", "vmhost", "server")

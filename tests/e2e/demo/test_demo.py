@@ -119,6 +119,8 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
         screen.press("k", until=r"you killed i-0\w+: seen .*, replaced .* lost")
         screen.press("?", until=r"hedge .*any key goes back")
         screen.press("x", until=r"k kill")
+        screen.press('s"unclosed\r', until="a quotation mark is opened and never closed")
+        assert "'kind'" not in screen.text
         screen.press("shypervisor\r", until=r'search "hypervisor": \d+ hits')
         screen.press("+", until=r"50 requests/s")
         os.write(ours, b"q")
@@ -130,6 +132,35 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
     finally:
         demo.kill()
         demo.wait(timeout=10)
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_ctrl_c_under_make_is_a_good_end(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(f"demo:\n\t@{' '.join([*CLIENT, 'demo', *ANY_PORT])}\n")
+    # The terminal's own: only then does its Ctrl-C reach make too.
+    owned = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    before = termios.tcgetattr(theirs)
+    make = subprocess.Popen(
+        [sys.executable, "-c", owned, "make", "-C", str(tmp_path), "demo"], env=environment,
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    screen = Screen(ours)
+    try:
+        screen.until("k kill")
+        below = programs_below(make.pid)
+        screen.press("s", until="search for: ")
+        os.write(ours, b"\x03")
+        screen.until("nothing is left")
+        assert make.wait(timeout=20) == 0
+        assert termios.tcgetattr(theirs) == before
+        assert still_there(below) == ()
+        assert demos(environment) == []
+    finally:
+        make.kill()
+        make.wait(timeout=10)
         os.close(ours)
         os.close(theirs)
 
@@ -171,6 +202,8 @@ def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
         again = run(environment, "up", *ANY_PORT)
         assert "glasscloud is up already" in again.stdout
         assert "started with other options" not in again.stdout
+        other = run(environment, "up", "--type", "t3.micro", *ANY_PORT)
+        assert (other.returncode, "started with other options" in other.stdout) == (1, True)
         below = programs_below(facts(environment)["supervisor"])
 
         machines = json.loads(run(environment, "ps", "--json").stdout)
@@ -209,6 +242,8 @@ def test_after_everything_was_killed_down_removes_what_is_left(environment: dict
         assert run(environment, "ps").stderr.startswith("glasscloud ps: no cloud is up here")
         down = run(environment, "down")
         assert down.returncode == 0, down.stderr
+        assert down.stdout == "removed what a killed platform had left\n"
+        assert run(environment, "down").stdout == "no cloud was up\n"
         assert still_there(below) == ()
     finally:
         stop(below)

@@ -36,6 +36,7 @@ until python3 -c "$asks" 2>/dev/null; do sleep 0.1; done
 glasscloud load http://127.0.0.1:8123/ --rate 20 --for 2s || test $? = 3
 glasscloud demo 2>&1 || true
 """
+CLONE = re.search(r"`(git clone ADDRESS glasscloud)`", README)
 TRY_IT = re.search(r"## Try it.*?```sh\n(.*?)```", README, re.DOTALL)
 
 
@@ -73,7 +74,7 @@ def newcomer() -> Iterator[str]:
 
 
 def inside(name: str, script: str, *, user: str, timeout_s: float = 60) -> str:
-    command = ["docker", "exec", "-u", user, "-e", "REPOSITORY=/repository", name, "sh", "-ec", script]
+    command = ["docker", "exec", "-u", user, name, "sh", "-ec", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
@@ -88,10 +89,12 @@ class Session:
     """One `docker exec` of README's commands, with or without a terminal, read as it prints."""
 
     def __init__(self, name: str, *, user: str, terminal: bool) -> None:
+        assert CLONE is not None
         assert TRY_IT is not None
         home = "/root" if user == "root" else f"/home/{user}"
-        script = f"cd {home}; rm -rf glasscloud; echo $$ > /tmp/{user}.pid; {TRY_IT[1]}"
-        command = ["docker", "exec", "-u", user, "-e", "REPOSITORY=/repository", "-e", f"HOME={home}"]
+        clone = CLONE[1].replace("ADDRESS", "/repository")
+        script = f"cd {home}; rm -rf glasscloud; echo $$ > /tmp/{user}.pid; {clone}\n{TRY_IT[1]}"
+        command = ["docker", "exec", "-u", user, "-e", f"HOME={home}"]
         command += ["-it", "-e", "TERM=xterm", "-e", "COLUMNS=80", "-e", "LINES=24"] if terminal else []
         self._ours, theirs = pty.openpty()
         self._name, self._text = name, ""

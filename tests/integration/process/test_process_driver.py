@@ -102,10 +102,10 @@ async def _printed(driver: ProcessDriver, name: str, text: str) -> str:
 
 async def test_the_environment_is_clean(driver: ProcessDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the platform's own")
-    tell = "import json, os; print(json.dumps(dict(os.environ), indent=0))\nprint('end')\n" + SLEEP
+    tell = "import json, os; print(json.dumps(dict(os.environ), indent=0))\nprint('=end=')\n" + SLEEP
     await driver.create(python("i-1", tell, environment={"COLOUR": "blue"}))
     place = await driver.start("i-1")
-    told = json.loads((await _printed(driver, "i-1", "end")).partition("end")[0])
+    told = json.loads((await _printed(driver, "i-1", "=end=")).partition("=end=")[0])
     assert told["HOST"] == place.address
     assert told["PORT"] == str(place.port or 8080)
     assert told["COLOUR"] == "blue"

@@ -104,6 +104,7 @@ def test_what_holds_depends_on_what_the_manager_may_limit() -> None:
         "pids": True,
         "host": False,
     }
+    assert "it may not limit CPU" in next(item.why for item in less.capabilities() if item.name == "cpu")
     assert properties(10, 20, 0.5) == ("MemoryMax=10M", "MemorySwapMax=0", "TasksMax=20", "CPUQuota=50%")
 
 

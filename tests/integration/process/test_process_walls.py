@@ -155,6 +155,8 @@ async def test_the_screen_is_told_what_holds(walled: ProcessDriver, watched: Pro
     assert [seen.of(name).enforced for name in names] == [True, False, False, False, False]
     assert "watched" in seen.of("memory").why
     assert "GLASSCLOUD_PROCESS_CPU_WALL" in held.of("cpu").why
+    assert "only a host as a whole has a ceiling" in held.of("cpu").why
+    assert "processes share the host's cores" in seen.of("cpu").why
 
 
 async def test_cpu_time_never_goes_back(watched: ProcessDriver) -> None:

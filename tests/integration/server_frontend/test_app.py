@@ -270,3 +270,26 @@ async def test_a_query_that_is_refused_stays_in_the_box_to_be_mended(serving: Se
     status, text, _ = await get(serving, "/search?q=%22open+quote", {"Accept": "text/html"})
     assert status == 400
     assert '"open quote' in text
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "said"),
+    [
+        (b"GET /search?q=" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "a line of this request is too long"),
+        (b"what is this\r\n\r\n", "this is no HTTP request"),
+    ],
+)
+async def test_what_is_no_request_is_refused_in_a_sentence_and_not_logged_as_our_fault(
+    serving: Serving, request_bytes: bytes, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = URL(serving.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(request_bytes)
+    answer = (await asyncio.wait_for(reader.read(), 5)).decode()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 400 ") or head.startswith("HTTP/1.0 400 ")
+    assert body.startswith(said)
+    assert body.count("\n") == 1
+    assert caplog.records == []

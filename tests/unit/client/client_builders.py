@@ -95,12 +95,16 @@ def summary(*, requests: int = 200, lost: int = 0, ms: Mapping[int, float] | Non
     return summarise(tally, since=0.0, until=float(seconds), targets=("search",))
 
 
-def load(*, requests: int = 200, lost: int = 0, rate: float = 20.0, query: str = "hypervisor") -> Snapshot:
+def load(
+    *, requests: int = 200, lost: int = 0, rate: float = 20.0, query: str = "hypervisor", now: Summary | None = None
+) -> Snapshot:
+    """Ten seconds of load; `now` is of the last two, else as the others."""
     figures = summary(requests=requests, lost=lost)
     last = TracedRequest(
         label=query, response_ms=3.4, service_ms=3.4, status=200, trace_id="", server_timing=render(trace())
     )
     return Snapshot(
         at=0.0, elapsed_s=10.0, rate_per_s=rate, in_flight=0, waiting=0, cpu_percent=3.0, processes=1,
-        total=figures, recent=figures, minute=figures.response, last=last, slowest=None, marks=(), timeline=(),
+        total=figures, recent=figures, moment=now or figures, minute=figures.response, last=last, slowest=None,
+        marks=(), timeline=(),
     )  # fmt: skip

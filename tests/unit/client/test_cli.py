@@ -8,24 +8,33 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from client_builders import IDS, cloud, instance
+from client_builders import IDS, cloud, instance, load, trace
 
+from client.called import as_typed, called, examples
 from client.cli import COMMANDS, main, overview
-from client.cli.down import sentence
+from client.cli.down import Done, lines_of
+from client.cli.flow import line_of
 from client.cli.ps import since, table
 from client.cli.up import block
 from client.local.places import LocalFacts
+from client.view.model import Note
+from client.view.plain import FOR_PROGRAMS
 from client.view.watching import block as watch_block
+from server.__main__ import main as server_main
+from server.api.flow import FlowRecord
+from vmhost.api.views import LimitsView
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
-    for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT", "GLASSCLOUD_SHOWN_API"):
+    for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT", "GLASSCLOUD_SHOWN_API",
+                 "GLASSCLOUD_CLOUD"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 
@@ -33,7 +42,8 @@ def test_the_overview_names_every_command_and_where_to_start(capsys: pytest.Capt
     assert main([]) == 0
     text = capsys.readouterr().out
     assert all(f"  {name} " in text for name in COMMANDS)
-    assert "Start with: glasscloud demo" in text
+    assert f"Start with: {called()} demo" in text
+    assert "GLASSCLOUD_LOG_LEVEL" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -93,6 +103,8 @@ def test_a_wrong_command_gets_a_hint_and_code_2(typed: str, hint: str, capsys: p
         (["demo", "--once", "--seconds", "0"], "expected 1 to 600"),
         (["watch", "--load", "-3"], "rate -3/s is not possible"),
         (["serve", "nothing"], "invalid choice"),
+        (["serve"], "serve which program? expected frontend or leaf"),
+        (["load", "http://127.0.0.1:1/", "--rate", "0"], "expected more than 0"),
     ],
 )
 def test_wrong_use_is_told_in_words_with_code_2(
@@ -108,7 +120,14 @@ def test_without_a_cloud_one_sentence_says_how_to_start_one(
 ) -> None:
     assert main(words) == 1
     said = capsys.readouterr().err
-    assert said == f"glasscloud {words[0]}: no cloud is up here; start one with: glasscloud up\n"
+    assert said == f"glasscloud {words[0]}: no cloud is up here; start one with: {called()} up\n"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense"])
+def test_a_flow_from_nowhere_is_one_plain_sentence(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", url]) == 1
+    said = f"glasscloud flow: nothing answers at {url}; expected a front end, such as http://127.0.0.1:8000\n"
+    assert capsys.readouterr().err == said
 
 
 def test_env_prints_exports_of_the_access_file_that_the_environment_names(
@@ -130,11 +149,17 @@ def test_env_prints_exports_of_the_access_file_that_the_environment_names(
 
 
 def test_the_machines_as_a_table_with_the_reason_of_those_that_stand() -> None:
-    lines = table([instance(0), instance(1, state="stopped")], 160.0)
+    limits = LimitsView(
+        cpu_guaranteed_cores=0.05, cpu_quota_cores=0.5, cpu_weight=5, memory_mib=512, pids=64, disk_gib=1,
+        network_mbps=100,
+    )  # fmt: skip
+    lines = table([replace(instance(0), limits=limits), instance(1, state="stopped")], 160.0, cpu_walled=True)
     assert lines[0].split()[:3] == ["INSTANCE", "STATE", "TYPE"]
-    assert lines[1].split() == [IDS[0], "running", "t3.nano", "host-a", "127.0.0.1:8080", "search", "shard", "0", "1",
-                                "min"]  # fmt: skip
-    assert table([], 0.0) == ["no machines"]
+    assert lines[1].split() == [IDS[0], "running", "t3.nano", "host-a", "0.05-0.50", "127.0.0.1:8080",
+                                "search", "shard", "0", "1", "min"]  # fmt: skip
+    assert lines[-1] == "CORES: guaranteed, and at most (its type's, cut to two thirds of its host)"
+    assert table([instance(0)], 160.0, cpu_walled=False)[-1].endswith("status says why it is not enforced here")
+    assert table([], 0.0, cpu_walled=True) == ["no machines"]
     assert [since(5), since(7300), since(90000)] == ["5 s", "2 h", "1 d"]
 
 
@@ -146,19 +171,46 @@ def facts() -> LocalFacts:
 
 
 def test_up_says_where_it_is_and_how_to_end_it() -> None:
-    text = "\n".join(block(facts(), already=True, differs=True))
+    text = "\n".join(block(facts(), already=True, differs=True, program=".venv/bin/glasscloud"))
     assert text.startswith("glasscloud is up already: 4 machines (t3.nano), 2 shards")
-    assert 'eval "$(glasscloud env)"' in text
-    assert "stop     glasscloud down" in text
+    assert 'eval "$(.venv/bin/glasscloud env)"' in text
+    assert "stop     .venv/bin/glasscloud down" in text
     assert "started with other options" in text
 
 
 def test_down_says_what_was_there() -> None:
-    clean = {"was_up": True, "clean": True, "swept": "", "demos_removed": 0}
-    assert sentence(clean) == "glasscloud is down; nothing is left"
-    assert sentence({**clean, "was_up": False, "demos_removed": 1}) == (
-        "no cloud was up\nremoved what 1 killed demo left"
-    )
+    def said(**what: object) -> list[str]:
+        return lines_of(replace(Done(cloud="mine", was_up=False, clean=True), **what))  # type: ignore[arg-type]
+
+    left = ("container mine-i-1", "container mine-i-2", "network mine")
+    assert said() == ["no cloud was up"]
+    assert said(was_up=True) == ["glasscloud is down; nothing is left"]
+    assert said(was_up=True, clean=False) == ["glasscloud did not end in time and was killed; what it left is removed"]
+    assert said(killed=True) == ["removed what a killed platform had left"]
+    assert said(removed=left) == ["removed what a killed platform had left: 2 instances, 1 network"]
+    assert said(demos_removed=1) == ["removed what 1 killed demo had left"]
+    assert said(left=left[:1])[0].startswith("still there: 1 instance of the cloud mine; a platform that runs keeps")
+
+
+@pytest.mark.parametrize("name", ["../x", "", "UP", "x" * 41])
+def test_a_name_that_can_be_no_clouds_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["down", "--cloud", name]) == 2
+    assert "is not usable; expected up to 40" in capsys.readouterr().err
+
+
+def test_watch_tells_programs_what_it_tells_people() -> None:
+    assert json.loads(FOR_PROGRAMS.note(Note(at=1.5, text="i-0a12 is stopped"))) == {
+        "at": 1.5, "event": "i-0a12 is stopped"
+    }  # fmt: skip
+    told = json.loads(FOR_PROGRAMS.figures(10.0, load(requests=200, lost=3), 4))
+    assert (told["requests_per_s"], told["failed"], told["p99_ms"], told["running"]) == (20.0, 3, None, 4)
+
+
+@pytest.mark.parametrize("program", ["frontend", "leaf", "index"])
+def test_each_single_program_shows_examples(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        server_main([program, "--help"])
+    assert f"examples:\n  python -m server {program}" in capsys.readouterr().out.replace("PORT=8081 ", "")
 
 
 def test_watch_prints_one_block_for_the_people_before_compose() -> None:
@@ -169,9 +221,37 @@ def test_watch_prints_one_block_for_the_people_before_compose() -> None:
         "  search   http://127.0.0.1:8000/search?q=hypervisor",
         '  EC2 API  http://127.0.0.1:4566   eval "$(docker compose exec -T client glasscloud env)"',
         f"  break it docker kill glasscloud-{IDS[0]}",
-        "  stop     Ctrl-C, then docker compose down: the instances go too",
+        "  stop     Ctrl-C once, then docker compose down: the instances go too",
+        "           a second Ctrl-C kills it: then .venv/bin/glasscloud down",
     ]
+    other = watch_block(replace(snapshot, cloud="mine"), search="s", api="a", composed=True)
+    assert other[-1].endswith("glasscloud down --cloud mine")
 
 
 def test_the_overview_fits_a_terminal() -> None:
-    assert all(len(text) <= 80 for text in overview().splitlines())
+    assert all(len(text) <= 80 for text in overview(".venv/bin/glasscloud").splitlines())
+
+
+def test_flow_tells_a_request_and_its_hops_by_short_ids() -> None:
+    record = FlowRecord(at=0.0, query="hypervisor", status=200, partial=False, agent="", trace=trace())
+    shorts = {IDS[0]: "i-00a1", IDS[3]: "i-00d9"}
+    assert line_of(record, shorts).endswith(
+        '200    3.4 ms  "hypervisor"  front end 0.5, shard 0 i-00a1 2.1, shard 1 i-00d9 2.9'
+    )
+
+
+def test_the_program_is_named_as_it_can_be_typed(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "glasscloud"
+    program.parent.mkdir()
+    program.touch()
+    assert as_typed(str(program), on_path=str(program), here=tmp_path) == "glasscloud"
+    assert as_typed(str(program), on_path=None, here=tmp_path) == "bin/glasscloud"
+    assert as_typed(str(program), on_path="/bin/sh", here=Path("/usr")) == str(program)
+    assert as_typed(str(tmp_path / "none"), on_path=None, here=tmp_path) == "glasscloud"
+
+
+def test_help_names_the_program_as_it_was_called_and_leaves_other_programs_alone() -> None:
+    text = '  A=1 glasscloud ps    glasscloud is up\n  eval "$(glasscloud env)"\n  docker exec client glasscloud env\n'
+    assert examples(text) == (
+        f'  A=1 {called()} ps    glasscloud is up\n  eval "$({called()} env)"\n  docker exec client glasscloud env\n'
+    )

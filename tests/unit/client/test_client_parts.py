@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.tour.leftovers import programs, programs_below, still_there
-from client.tour.world import is_replacement, short_ids
+from client.tour.world import is_replacement
 from client.view.browser import browser_command
 from client.view.terminal import keys_of, wants_colour
 from client.view.text import cells, clean, columns_of, cut, spread, wrap
+from vmhost.base.ids import short_ids
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ from client.view.text import cells, clean, columns_of, cut, spread, wrap
         (b"\r", ["enter"]),
         (b"\x7f", ["backspace"]),
         (b"\x1b", ["escape"]),
+        (b"\x03", ["interrupt"]),
         (b"\x1b[A", []),
         (b"\x1bOP", []),
         (b"\x00\x01", []),
@@ -93,6 +95,15 @@ def test_short_ids_are_unique_prefixes(tails: set[str]) -> None:
     shorts = short_ids(ids)
     assert len(set(shorts.values())) == len(ids)
     assert all(each.startswith(short) for each, short in shorts.items())
+    assert len({len(short) for short in shorts.values()}) <= 1
+
+
+def test_short_ids_have_four_digits_unless_that_is_too_few() -> None:
+    one, other, twin = "i-0a12b34c56d78e9f0", "i-0c77b34c56d78e9f0", "i-0a1ab34c56d78e9f0"
+    assert list(short_ids((one, other, one)).values()) == ["i-0a12", "i-0c77"]
+    near = "i-0a12c34c56d78e9f0"
+    assert list(short_ids((one, twin, near)).values()) == ["i-0a12b", "i-0a1ab", "i-0a12c"]
+    assert short_ids(()) == {}
 
 
 def test_we_are_among_the_programs_and_below_our_parent() -> None:

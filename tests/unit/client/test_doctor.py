@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from client.called import called
 from client.doctor.findings import Level, Machine, findings_of, healthy, lines_of
 from client.doctor.reports import EngineReport
 
@@ -49,7 +50,7 @@ def test_a_machine_that_has_all_is_well() -> None:
         (replace(WELL, python=(3, 10, 0)), Level.PROBLEM, "sudo apt install python3"),
         (replace(WELL, missing_packages=("tantivy",)), Level.PROBLEM, "make clean setup"),
         (replace(WELL, in_venv=False), Level.NOTE, "make setup"),
-        (replace(WELL, index=False), Level.PROBLEM, "glasscloud index"),
+        (replace(WELL, index=False), Level.PROBLEM, f"{called()} index"),
         (replace(WELL, architecture="riscv64"), Level.PROBLEM, ""),
         (replace(WELL, memory_free_mib=500), Level.PROBLEM, "--instances 2"),
         (replace(WELL, disk_free_mib=10), Level.PROBLEM, "docker system prune"),

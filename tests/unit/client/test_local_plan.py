@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from client.local import places
-from client.local.plan import LocalPlan, frontend_command, moved, platform_command, replicas_of
+from client.local.plan import LocalPlan, frontend_command, moved, platform_command, replicas_of, switch
 from vmhost.base.errors import Conflict, InvalidInput
 
 
@@ -35,6 +35,20 @@ def test_a_corpus_of_ones_own_is_handed_to_the_front_end(tmp_path: Path) -> None
     assert "--index" not in frontend_command(LocalPlan(state=str(tmp_path)), ready=tmp_path / "r")
 
 
+@pytest.mark.parametrize(
+    ("driver", "missing", "line"),
+    [
+        ("container", "", "Plain processes instead: .venv/bin/glasscloud demo --driver process"),
+        ("process", "engine", "For containers: start Docker, docker compose build, .venv/bin/glasscloud demo"),
+        ("process", "image", "For containers: docker compose build, .venv/bin/glasscloud demo"),
+        ("process", "networks", "Containers: .venv/bin/glasscloud demo --driver container"),
+    ],
+)
+def test_how_to_switch_can_be_typed_and_fits_a_terminal(driver: str, missing: str, line: str) -> None:
+    assert switch(driver, missing, ".venv/bin/glasscloud demo") == line
+    assert len(f"  {line}") <= 80
+
+
 def test_a_taken_port_is_said_aloud() -> None:
     assert moved(8000, "http://127.0.0.1:8001") == "port 8000 is taken by another program; using 8001"
     assert moved(8000, "http://127.0.0.1:8000") is None
@@ -48,6 +62,11 @@ def test_a_folder_has_one_holder_until_its_last_descriptor_is_closed(tmp_path: P
         with pytest.raises(Conflict, match="up already"), places.hold(tmp_path):
             pass
     assert not places.is_held(tmp_path)
+
+
+def test_the_cloud_that_is_meant_is_named_as_for_compose() -> None:
+    assert places.cloud_name({}) == "glasscloud"
+    assert places.cloud_name({"GLASSCLOUD_CLOUD": "mine"}) == "mine"
 
 
 def test_the_state_folder_follows_the_xdg_convention() -> None:

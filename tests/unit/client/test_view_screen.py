@@ -10,7 +10,8 @@ from client_builders import IDS, cloud, instance, load, summary, world
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.tour.results import HogPlan, HogResult, KillProgress, KillResult, Stage
+from client.tour.results import Found, HogPlan, HogResult, KillProgress, KillResult, Stage
+from client.tour.world import World
 from client.verdicts import judge_hog, judge_kill
 from client.view.model import (
     Note,
@@ -18,7 +19,9 @@ from client.view.model import (
     ViewState,
     next_rate,
     noted,
+    on_answering,
     on_cloud,
+    on_found,
     on_hog,
     on_hogged,
     on_kill,
@@ -27,6 +30,7 @@ from client.view.model import (
 )
 from client.view.screen import render
 from client.view.text import cells, painted, plain, width_of
+from vmhost.api.views import ReasonView
 
 NOON = time.mktime((2026, 11, 23, 14, 2, 11, 0, 0, -1))
 WHY = "machines are plain processes: no Docker engine found. Containers instead: start a Docker engine"
@@ -78,6 +82,19 @@ def test_every_size_gets_exactly_its_lines_and_none_is_too_long(
     assert shown(state, columns, rows)[-1].strip()
 
 
+def test_a_machines_rate_is_that_of_two_seconds_and_follows_the_load() -> None:
+    fast = on_load(running(), load(rate=200, now=summary(requests=400, seconds=2)))
+    assert " i-00a1 shard 0 running  100/s 2.1ms     i-00c7 shard 0 running  100/s 2.0ms" in shown(fast)
+
+
+@pytest.mark.parametrize(("wanted", "requests", "said"), [(20, 400, 200), (20, 41, 20), (200, 380, 200), (200, 40, 20)])
+def test_the_rate_above_all_machines_is_of_the_same_two_seconds_as_theirs(
+    wanted: int, requests: int, said: int
+) -> None:
+    lines = shown(on_load(running(), load(rate=wanted, now=summary(requests=requests, seconds=2))))
+    assert any(text.startswith(f" {said} requests/s ") for text in lines)
+
+
 def test_a_narrow_terminal_shows_hosts_below_each_other_and_keeps_what_matters() -> None:
     lines = shown(killed(running()), 60, 20)
     assert [text for text in lines if text.startswith(" host-")] == [" host-a", " host-b"]
@@ -99,6 +116,7 @@ def test_walls_say_which_hold_and_why_not_and_how_to_get_others() -> None:
     assert "holds  crash: one that dies takes no other along" in text
     assert "open   CPU: processes share the host's cores" in text
     assert "Containers instead: start a Docker engine" in text
+    assert text.index("Containers instead") < text.index("holds  crash")
     assert "any key goes back" in text
 
 
@@ -148,6 +166,41 @@ def test_a_machine_that_comes_says_where_and_what_for() -> None:
     assert [note.text for note in state.notes] == ["i-0fff runs on host-a and serves shard 0"]
 
 
+def test_a_platform_that_goes_and_comes_is_told_in_plain_words() -> None:
+    state = on_answering(on_answering(running(), False, NOON), True, NOON)
+    first, second = (note.text for note in state.notes)
+    assert first.startswith("the platform does not answer")
+    assert second == "the platform answers again"
+
+
+def test_only_walls_that_the_platform_speaks_of_are_enforced() -> None:
+    known = running().world
+    assert [known.enforces(wall) for wall in ("memory", "cpu", "flying")] == [True, False, False]
+    assert not World().enforces("memory")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown",
+         "i-00b3 is shutting-down: whoever owns it ended it"),
+        ("Server.InternalError", "Server.InternalError: its program was killed by signal 9 (SIGKILL)",
+         "i-00b3 is shutting-down: its program was killed by signal 9 (SIGKILL)"),
+    ],
+)  # fmt: skip
+def test_why_a_machine_ended_is_told_in_plain_words(code: str, message: str, told: str) -> None:
+    ended = replace(instance(1, state="shutting-down", generation=2), reason=ReasonView(code=code, message=message))
+    assert on_cloud(running(), ended, NOON).notes[-1].text == told
+
+
+def test_a_long_query_does_not_fill_the_screen() -> None:
+    found = Found(query="hypervisor " * 30, total=1, titles=(), partial=False, trace=None)
+    text = on_found(running(), found, NOON).notes[-1].text
+    assert text.startswith('search "hypervisor hypervisor')
+    assert text.endswith('…": 1 hit')
+    assert len(text) < 70
+
+
 def test_an_older_generation_changes_nothing() -> None:
     state = on_cloud(running(), instance(0, state="stopped", generation=5), NOON)
     assert on_cloud(state, instance(0, generation=4), NOON).world == state.world
@@ -162,7 +215,7 @@ def test_a_hog_ends_in_its_figures_and_its_verdict() -> None:
         before=before,
         during=during,
         after=before,
-        judgement=judge_hog(victim=IDS[0], before=before, during=during),
+        judgement=judge_hog(victim=IDS[0], before=before, during=during, enforced=False),
     )
     state = on_hogged(state, result, NOON, number=1)
     assert [note.text for note in state.notes] == [
@@ -191,7 +244,7 @@ def test_before_the_first_figures_the_screen_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "step", "expected"), [(20, 1, 50), (20, -1, 10), (5, -1, 0), (0, -1, 0), (1000, 1, 1000), (33, 1, 50)]
+    ("rate", "step", "expected"), [(20, 1, 50), (20, -1, 10), (5, -1, 1), (1, -1, 1), (1000, 1, 1000), (33, 1, 50)]
 )
 def test_the_load_moves_along_a_ladder(rate: float, step: int, expected: float) -> None:
     assert next_rate(rate, step) == expected

@@ -32,22 +32,49 @@ def phase(victim_ms: float, other_ms: float, *, requests: int = 1200, lost: int 
         (0.6, 2.4, 0, True, "the wall held: the others' p99 0.6 -> 2.4 ms, 0 lost"),
         (1.0, 6.0, 0, True, "the wall held: the others' p99 1.0 -> 6.0 ms, 0 lost"),
         (2.0, 26.0, 0, False, "no wall: the others' p99 2.0 -> 26.0 ms, 0 lost"),
+        (
+            19.2,
+            47.9,
+            0,
+            False,
+            "no wall: the others' p99 19.2 -> 47.9 ms, 0 lost; this machine was busy before it began",
+        ),
         (0.6, 0.6, 1, False, "no wall: 1 request of the others lost"),
         (None, None, 2, False, "no wall: 2 requests of the others lost"),
         (None, 2.4, 0, None, "cannot tell: fewer than 1,000 requests before or during"),
     ],
 )
-def test_the_wall_holds_when_nothing_is_lost_and_p99_rises_by_at_most_5_ms(
+def test_an_enforced_wall_holds_when_nothing_is_lost_and_p99_rises_by_at_most_5_ms(
     before: float | None, during: float | None, lost: int, held: bool | None, sentence: str
 ) -> None:
-    judgement = judge_wall(before_p99_ms=before, during_p99_ms=during, lost=lost)
+    judgement = judge_wall(before_p99_ms=before, during_p99_ms=during, lost=lost, enforced=True)
+    assert (judgement.held, judgement.sentence) == (held, sentence)
+
+
+@pytest.mark.parametrize(
+    ("before", "during", "lost", "held", "sentence"),
+    [
+        (3.0, 4.4, 0, None, "no harm this time: the others' p99 3.0 -> 4.4 ms, 0 lost; no CPU wall guarantees it"),
+        (2.0, 26.0, 0, False, "no wall: the others' p99 2.0 -> 26.0 ms, 0 lost"),
+        (19.2, 47.9, 0, False, "no wall: the others' p99 19.2 -> 47.9 ms, 0 lost"),
+        (0.6, 0.6, 1, False, "no wall: 1 request of the others lost"),
+    ],
+)
+def test_where_no_wall_is_enforced_none_is_said_to_hold(
+    before: float, during: float, lost: int, held: bool | None, sentence: str
+) -> None:
+    judgement = judge_wall(before_p99_ms=before, during_p99_ms=during, lost=lost, enforced=False)
     assert (judgement.held, judgement.sentence) == (held, sentence)
 
 
 def test_a_hog_is_judged_by_the_others_alone() -> None:
-    assert judge_hog(victim="i-1", before=phase(2, 2), during=phase(500, 3)).held is True
-    assert judge_hog(victim="i-1", before=phase(2, 2), during=phase(500, 30)).held is False
-    assert judge_hog(victim="i-1", before=phase(2, 2), during=phase(2, 2, lost=1)).held is False
+    def held(during: Summary, *, enforced: bool = True) -> bool | None:
+        return judge_hog(victim="i-1", before=phase(2, 2), during=during, enforced=enforced).held
+
+    assert held(phase(500, 3)) is True
+    assert held(phase(500, 3), enforced=False) is None
+    assert held(phase(500, 30)) is False
+    assert held(phase(2, 2, lost=1)) is False
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from vmhost.__main__ import main, parser, settings_of
 from vmhost.base.errors import InvalidInput
 from vmhost.choose import choose
 from vmhost.model.image import Boot, Image
+from vmhost.model.lack import Lack, Missing
 from vmhost.settings import Settings, default_state
 
 
@@ -21,27 +22,25 @@ def image(container: str | None) -> Image:
 
 
 async def test_a_chosen_driver_is_taken_without_asking_anyone() -> None:
-    async def lacks(reference: str) -> str:
+    async def lacks(reference: str) -> Lack | None:
         raise AssertionError(reference)
 
     choice = await choose("process", [image("one")], lacks)
     assert (choice.driver, choice.why) == ("process", "")
 
 
-async def test_auto_takes_containers_only_when_every_image_is_there_and_says_how_to_switch() -> None:
+async def test_auto_takes_containers_only_when_every_image_is_there_and_says_what_is_missing() -> None:
     asked: list[str] = []
 
-    async def lacks(reference: str) -> str:
+    async def lacks(reference: str) -> Lack | None:
         asked.append(reference)
-        return "the Docker engine has no image two yet" if reference == "two" else ""
+        return Lack(missing=Missing.IMAGE, words="no image two") if reference == "two" else None
 
     chosen = await choose("auto", [image("one"), image(None)], lacks)
-    assert chosen.driver == "container"
-    assert "--driver process" in chosen.why
+    assert (chosen.driver, chosen.why, chosen.missing) == ("container", "machines are containers", "")
     refused = await choose("auto", [image("one"), image("two")], lacks)
-    assert refused.driver == "process"
-    assert "no image two" in refused.why
-    assert "--driver container" in refused.why
+    assert (refused.driver, refused.missing) == ("process", "image")
+    assert refused.why == "machines are plain processes: no image two"
     assert asked == ["one", "one", "two"]
 
 

@@ -69,6 +69,25 @@ def test_what_the_query_is_about_comes_first(shards: list[Shard], query: str, fi
     assert best(shards, query)[0].id == first
 
 
+@pytest.mark.parametrize(
+    ("query", "lessons"), [("what is a server", 2), ("hypervisor", 2), ("how does a client ask", 1)]
+)
+def test_a_question_brings_the_lessons_that_speak_of_it_before_any_reference(
+    shards: list[Shard], query: str, lessons: int
+) -> None:
+    found = best(shards, query, 5)
+    assert [hit.kind for hit in found[:lessons]] == ["lesson"] * lessons
+    assert all(hit.kind != "lesson" for hit in found[lessons:])
+
+
+def test_a_question_finds_as_much_as_its_words_and_a_reference_by_its_own_name_stays_first(
+    shards: list[Shard],
+) -> None:
+    for words, question in (("server", "what is a server"), ("json", "what is json")):
+        assert [shard.count(parse(words)) for shard in shards] == [shard.count(parse(question)) for shard in shards]
+    assert best(shards, "what is json")[0].id == "python.json"
+
+
 def test_totals_are_the_same_for_any_number_of_shards(documents: list[Document], shards: list[Shard]) -> None:
     queries = [parse(text) for text in ("server", "event loop", "return OR raise", '"event loop" -task', "what is a")]
     for count in (1, 3, 8):

@@ -32,7 +32,7 @@ ANSWER = SearchAnswer(query="hypervisor", total=123, took_ms=3.0, partial=False,
 
 def attempt(number: int, shard: int, **more: object) -> Attempt:
     made = Attempt(
-        instance_id=f"i-0a12b34c56d78e9f{number}",
+        instance_id=f"i-{number}a12b34c56d78e9f0",
         type="t3.nano",
         host=f"host-{'ab'[number % 2]}",
         shard=shard,
@@ -156,8 +156,8 @@ def test_a_hit_leads_only_to_our_own_documents() -> None:
 
 def test_each_shard_is_told_with_instance_type_and_host() -> None:
     page = render_results(ANSWER, TRACE, 1)
-    assert "shard 0 answered by <b>i-0a12b34c56d78e9f0</b> (t3.nano, host-a) in 2.0 ms" in page
-    assert "shard 1 answered by <b>i-0a12b34c56d78e9f1</b> (t3.nano, host-b) in 2.0 ms" in page
+    assert 'shard 0 answered by <b title="i-0a12b34c56d78e9f0">i-0a12</b> (t3.nano, host-a) in 2.0 ms' in page
+    assert 'shard 1 answered by <b title="i-1a12b34c56d78e9f0">i-1a12</b> (t3.nano, host-b) in 2.0 ms' in page
     assert page.count('<div class="row') == 3
     assert "ab" * 16 in page
 

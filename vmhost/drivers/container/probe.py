@@ -10,15 +10,16 @@ from pathlib import Path
 from vmhost.base.engines import find_engines
 from vmhost.base.errors import CloudError, NotFound
 from vmhost.drivers.container.engine import Engine
+from vmhost.model.lack import Lack, Missing
 
 _DEADLINE_S = 5.0
 
 
-async def lacks(reference: str, environment: Mapping[str, str] | None = None) -> str:
-    """What the engine lacks to boot this image now, in words; empty when nothing."""
+async def lacks(reference: str, environment: Mapping[str, str] | None = None) -> Lack | None:
+    """What the engine lacks to boot this image now; None when nothing."""
     candidates = find_engines(os.environ if environment is None else environment, Path.home())
     if not candidates:
-        return "no Docker engine found"
+        return Lack(missing=Missing.ENGINE, words="no Docker engine found")
     try:
         async with asyncio.timeout(_DEADLINE_S):
             engine = await Engine.connect(candidates)
@@ -27,16 +28,17 @@ async def lacks(reference: str, environment: Mapping[str, str] | None = None) ->
             finally:
                 await engine.close()
     except TimeoutError:
-        return "the Docker engine does not answer"
+        return Lack(missing=Missing.ENGINE, words="the Docker engine does not answer")
     except CloudError as error:
-        return error.message
+        return Lack(missing=Missing.ENGINE, words=error.message)
 
 
-async def _image_lacks(engine: Engine, reference: str) -> str:
+async def _image_lacks(engine: Engine, reference: str) -> Lack | None:
     try:
         await engine.find_image(reference)
     except NotFound:
-        return f"the image {reference} is not built"
+        return Lack(missing=Missing.IMAGE, words=f"the image {reference} is not built")
     if not Path("/sys/class/net").exists():
-        return "the engine keeps its networks in a virtual machine"
-    return (await engine.info()).elsewhere
+        return Lack(missing=Missing.NETWORKS, words="the engine keeps its networks in a virtual machine")
+    elsewhere = (await engine.info()).elsewhere
+    return Lack(missing=Missing.NETWORKS, words=elsewhere) if elsewhere else None

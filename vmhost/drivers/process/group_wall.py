@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vmhost.drivers.cgroups import CONTROLLERS, GroupLimits, Groups, Usage
 from vmhost.drivers.process.table import CpuMeter, family
-from vmhost.drivers.process.walls import NO_CPU_WALL, Entry
+from vmhost.drivers.process.walls import HOST_CPU_WALL, Entry
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
@@ -38,7 +38,7 @@ class GroupWall:
 
     def capabilities(self) -> tuple[Capability, ...]:
         held = f"control groups, version {self._groups.version}"
-        cpu = f"{held}: a ceiling for each" if self._cpu_wall else NO_CPU_WALL
+        cpu = f"{held}: a weight and a ceiling for each" if self._cpu_wall else f"{held}: {HOST_CPU_WALL}"
         return (
             Capability(name="cpu", enforced=self._cpu_wall, why=cpu),
             Capability(name="memory", enforced=True, why=f"{held}, no swap on top"),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from vmhost.base.errors import Unavailable, Unsupported
 from vmhost.drivers.cgroups import Usage, find_tree, read_pids, usage_at
-from vmhost.drivers.process.walls import NO_CPU_WALL, Entry
+from vmhost.drivers.process.walls import HOST_CPU_WALL, NO_CPU_WALL, Entry
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
@@ -79,11 +79,16 @@ class ScopeWall:
             "a host's guests share its CPU, memory and pids" if self._cpu else "memory and pids; it may not limit CPU"
         )
         return (
-            Capability(name="cpu", enforced=self._cpu_wall, why=held if self._cpu_wall else NO_CPU_WALL),
+            Capability(name="cpu", enforced=self._cpu_wall, why=f"{held}: {self._cpu_words()}"),
             Capability(name="memory", enforced=True, why=f"{held}, no swap on top"),
             Capability(name="pids", enforced=True, why=held),
             Capability(name="host", enforced=self._cpu, why=f"{held}: {host}"),
         )
+
+    def _cpu_words(self) -> str:
+        if self._cpu_wall:
+            return "a ceiling for each"
+        return HOST_CPU_WALL if self._cpu else f"it may not limit CPU; {NO_CPU_WALL}"
 
     async def open(self) -> None:
         await self._drop(f"{self._cloud}.slice")

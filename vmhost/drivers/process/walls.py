@@ -18,9 +18,13 @@ CPU_WALL_VARIABLE = "GLASSCLOUD_PROCESS_CPU_WALL"
 GROUP_PREFIX = "glasscloud-"
 """How the name of every group of ours begins."""
 
+_WISHED = f"{CPU_WALL_VARIABLE}=1 puts a ceiling on each"
 NO_CPU_WALL = (
     "processes share the host's cores, which is what this driver is there to show; "
-    f"{CPU_WALL_VARIABLE}=1 puts a ceiling on each where control groups are writable"
+    f"{_WISHED} where control groups are writable"
+)
+HOST_CPU_WALL = (
+    f"only a host as a whole has a ceiling; its guests share it, with no weight and no ceiling of their own; {_WISHED}"
 )
 
 

@@ -1,0 +1,67 @@
+"""The tour's table for people and its document for programs."""
+
+from __future__ import annotations
+
+from client_builders import IDS, summary
+
+from client.load.environment import Environment
+from client.load.plan.words import constant
+from client.load.report.report import make_report
+from client.load.summary import Outcome, Process
+from client.tour.report import TourPlan, TourReport, report_json, report_lines
+from client.tour.results import HogResult, KillResult
+from client.verdicts import judge_hog, judge_kill
+
+HERE = Environment(
+    system="Linux 6", cpu="a processor", cores=2, usable_cores=1, python="3.11", versions={}, load_average=0.1,
+    same_host=True,
+)  # fmt: skip
+
+
+def report(requests: int) -> TourReport:
+    """A tour whose every machine was asked `requests / 2` times in each phase, 2.0 to 2.2 ms each."""
+    figures = summary(requests=requests)
+    outcome = Outcome(
+        total=figures, elapsed_s=10.0, missed=0, stopped=False, marks=(), timeline=(),
+        processes=(Process(name="process 1", cpu_percent=3.0, precise_timer=True, missed=0, lost=False),),
+    )  # fmt: skip
+    return TourReport(
+        plan=TourPlan(),
+        driver="process",
+        stands_for="plain processes on one OS",
+        phases={"quiet": figures, "hog": figures},
+        kill=KillResult(
+            instance_id=IDS[0], replacement_id=IDS[1], seen_s=0.08, replaced_s=0.9, window=figures,
+            judgement=judge_kill(instance_id=IDS[0], seen_s=0.08, replaced_s=0.9, lost=0, requests=412),
+        ),
+        hog=HogResult(
+            instance_id=IDS[2], before=figures, during=figures, after=figures,
+            judgement=judge_hog(victim=IDS[2], before=figures, during=figures, enforced=False),
+        ),
+        load=make_report(constant("http://127.0.0.1:8000/", 20, duration_s=10), outcome, HERE),
+    )  # fmt: skip
+
+
+def test_each_row_shows_the_highest_percentile_that_its_samples_carry_and_a_line_explains_it() -> None:
+    for requests, tail in ((2000, "p99 2.1"), (400, "p90 2.1"), (100, "max 2.1")):
+        lines = report_lines(report(requests))
+        assert [text.split("  ")[0] for text in lines[1:3]] == ["PHASE", "quiet"]
+        assert tail in lines[2]
+        assert lines[10].startswith("TAIL: p99 from 1,000 requests on, p90 from 100")
+        assert "AFFECTED: an error, or 5 ms slower" in lines[10]
+
+
+def test_machines_have_the_same_short_names_everywhere() -> None:
+    text = "\n".join(report_lines(report(2000)))
+    assert "i-00a1 killed: seen 0.08 s" in text
+    assert "i-00c7 hogged: no harm this time" in text
+    assert not any(each in text for each in IDS)
+
+
+def test_the_document_has_whole_ids_and_says_null_where_no_wall_is_enforced() -> None:
+    told = report_json(report(400))
+    assert told["hog"]["wall_held"] is None
+    assert (told["hog"]["instance_id"], told["kill"]["instance_id"]) == (IDS[2], IDS[0])
+    row = told["phases"][0]["instances"][0]
+    assert (row["p99_ms"], row["tail"], row["tail_ms"]) == (None, "p90", row["tail_ms"])
+    assert row["tail_ms"] > 2
