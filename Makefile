@@ -29,8 +29,10 @@ demo: setup
 ready: setup
 	@$(BIN)/glasscloud ready
 
+# Side by side what needs nothing of the machine for itself; one by one what starts whole clouds on it.
 test: setup-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile tests/unit tests/integration
+	@$(BIN)/python -m pytest tests/contract tests/e2e
 
 check: setup-dev
 	@$(BIN)/ruff format --check .

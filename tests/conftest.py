@@ -12,6 +12,7 @@ import pytest
 IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
 _HOW_ENGINE = "start a Docker engine, then: docker compose build && make test"
 _HOW_ROOT = "run make test as root"
+_NOT_RUN = "not run"
 _not_run: dict[str, set[str]] = {}
 
 
@@ -42,12 +43,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _skip(item: pytest.Item, why: str, how: str) -> None:
     item.add_marker(pytest.mark.skip(reason=why))
-    _not_run.setdefault(f"{why}; {how}", set()).add(item.nodeid)
+    # A property, because tests may run in other processes than the one that counts them.
+    item.user_properties.append((_NOT_RUN, f"{why}; {how}"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes what was not run and why."""
+    for name, value in report.user_properties:
+        if name == _NOT_RUN:
+            _not_run.setdefault(str(value), set()).add(report.nodeid)
 
 
 def pytest_unconfigure() -> None:
     """Ends the run with one line on what was not run here and how to run it."""
-    if not _not_run:
-        return
-    parts = [f"{len(tests)} tests ({reason})" for reason, tests in sorted(_not_run.items())]
-    print("Not run here: " + "; ".join(parts) + ".")
+    if _not_run:
+        parts = [f"{len(tests)} tests ({reason})" for reason, tests in sorted(_not_run.items())]
+        print("Not run here: " + "; ".join(parts) + ".")

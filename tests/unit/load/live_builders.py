@@ -69,6 +69,6 @@ def snapshot(
     recent = of.window(now - 10.0, now, elapsed_s)
     return Snapshot(
         at=now, elapsed_s=elapsed_s, rate_per_s=rate, in_flight=3, waiting=waiting, cpu_percent=cpu,
-        processes=processes, total=of.total(elapsed_s, instances=False), recent=recent, minute=recent.response,
-        last=None, slowest=None, marks=tuple(of.marks), timeline=of.timeline.columns(),
+        processes=processes, total=of.total(elapsed_s, instances=False), recent=recent, moment=recent,
+        minute=recent.response, last=None, slowest=None, marks=tuple(of.marks), timeline=of.timeline.columns(),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from load_runs import run
 
+from client.called import called
 from client.cli import main
 from client.load.plan.words import ClosedLoop, Plan, constant
 from client.load.repeat import Repeats, repeat_json
@@ -215,7 +216,7 @@ def test_a_file_that_cannot_be_read_is_named(
 @pytest.mark.parametrize("asked", [["load", "compare", "--help"], ["help", "load", "compare"]])
 def test_a_command_below_a_command_has_its_own_help(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(asked) == 0
-    assert "usage: glasscloud load compare" in capsys.readouterr().out
+    assert f"usage: {called()} load compare" in capsys.readouterr().out
 
 
 def test_a_word_that_is_no_subcommand_stays_a_url(capsys: pytest.CaptureFixture[str]) -> None:

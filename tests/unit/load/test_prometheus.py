@@ -42,7 +42,7 @@ def snapshot(endings: dict[tuple[int, int, str], list[int]], targets: tuple[str,
     total = metrics.total(1.0)
     return Snapshot(
         at=metrics.began, elapsed_s=1.0, rate_per_s=99.5, in_flight=4, waiting=5, cpu_percent=62.5, processes=2,
-        total=total, recent=total, minute=Latency(), last=None, slowest=None, marks=(), timeline=(),
+        total=total, recent=total, moment=total, minute=Latency(), last=None, slowest=None, marks=(), timeline=(),
     )  # fmt: skip
 
 
