@@ -70,7 +70,6 @@ class LoadRun:
         self, *, processes: int = 1, crew: Crew | None = None, on_stretch: Callable[[Tally], None] | None = None
     ) -> None:
         self.on_stretch = on_stretch
-        self.latest: Snapshot | None = None
         self.metrics = Metrics(0.0)
         self._wanted = processes
         self._crew = crew or LocalCrew()
@@ -84,7 +83,6 @@ class LoadRun:
         self._changes: list[tuple[int, float]] = []
         self._error: CloudError | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
-        self._news = asyncio.Condition()
 
     async def __aenter__(self) -> LoadRun:
         await self._tasks.__aenter__()
@@ -181,17 +179,19 @@ class LoadRun:
         await self._flush()
         return self.metrics.window(since, until, self._elapsed_s())
 
-    async def snapshots(self) -> AsyncIterator[Snapshot]:
-        """The newest snapshot each time there is one, until the run ends; a slow reader skips some."""
-        seen: Snapshot | None = None
-        while True:
-            async with self._news:
-                await self._news.wait_for(lambda: self.latest is not seen or self._over)  # noqa: B023 read at once
-                if self.latest is seen:
-                    return
-                seen = self.latest
-            assert seen is not None
-            yield seen
+    async def snapshots(self, every_s: float = SNAPSHOT_EVERY_S) -> AsyncIterator[Snapshot]:
+        """The run as it stands, each so many seconds, and once more when it is over.
+
+        Making one takes some milliseconds, of which the load may feel something where there are few cores: look as
+        seldom as will do."""
+        assert self._outcome is not None, "start comes first"
+        over = False
+        while not over:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await asyncio.shield(self._outcome)
+            over = self._over
+            yield self.snapshot()
 
     async def stop(self) -> Report:
         """Ends the schedule now and gives the report of what was measured; also of a run that ended by itself."""
@@ -263,7 +263,7 @@ class LoadRun:
         for future in (seat.ready, seat.clock, *seat.flushed.values()):
             if future is not None:
                 _refuse(future, gone)
-        await self._look_whether_over()
+        self._look_whether_over()
 
     def _take(self, seat: Seat, message: dict[str, Any]) -> None:
         match message:
@@ -286,7 +286,7 @@ class LoadRun:
                     _settle(flushed, None)
             case {"ended": data}:
                 seat.ended = from_json(Ended, data)
-                self._tasks.create_task(self._look_whether_over())
+                self._look_whether_over()
             case {"error": error}:
                 kind = InvalidInput if error["kind"] == InvalidInput.kind else Unavailable
                 _refuse(seat.ready, kind(error["message"]))
@@ -307,15 +307,14 @@ class LoadRun:
     # Telling
 
     def _elapsed_s(self) -> float:
+        if self._outcome is not None and self._outcome.done():
+            return self._outcome.result().elapsed_s
         return max(0.0, (time.monotonic_ns() - self._start_ns) / NS_PER_S)
 
     async def _tell(self) -> None:
         while not self._over:
             await asyncio.sleep(SNAPSHOT_EVERY_S)
             self._tell_stretches(self._elapsed_s())
-            async with self._news:
-                self.latest = self._snapshot()
-                self._news.notify_all()
 
     def _tell_stretches(self, now_s: float) -> None:
         assert self._plan is not None
@@ -323,7 +322,8 @@ class LoadRun:
             for tally in self.metrics.settled(now_s - self._plan.timeout_s - SETTLE_S):
                 self.on_stretch(tally)
 
-    def _snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
+        """The run as it stands now, or as it ended."""
         now_s, metrics = self._elapsed_s(), self.metrics
         now = metrics.began + now_s
         shown = [seat for seat in self._seats if not seat.gone]
@@ -362,15 +362,12 @@ class LoadRun:
 
     # Ending
 
-    async def _look_whether_over(self) -> None:
+    def _look_whether_over(self) -> None:
         if self._outcome is None or self._outcome.done():
             return
         if all(seat.gone or seat.ended is not None for seat in self._seats):
             self._tell_stretches(float("inf"))
             self._outcome.set_result(self._make_outcome())
-            async with self._news:
-                self.latest = self._snapshot()
-                self._news.notify_all()
 
     def _make_outcome(self) -> Outcome:
         ends = [seat.ended for seat in self._seats if seat.ended is not None]

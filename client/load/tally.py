@@ -23,6 +23,11 @@ MESSAGES_MAX = 5
 GOOD = ""
 """The fault of a good answer."""
 
+_COUNTED = (
+    "offered", "started", "hedged", "hedges_won", "received_bytes", "cells", "steps", "messages", "generator_lag",
+    "connection_lag", "instances",
+)  # fmt: skip
+
 Ending = tuple[int | str, int, str]
 """The target's number or the step's name, the status (0: no answer came) and the fault (empty: none)."""
 
@@ -173,14 +178,32 @@ class Tally:
                 known = self.instances[instance_id] = InstanceTally(instance.type, instance.host, instance.shard)
             known.add(instance)
 
-    def take(self, origin_ns: int) -> dict[str, Any] | None:
-        """What was counted since this was called before, for `from_json` elsewhere; None if nothing was."""
+    def drain(self) -> Tally | None:
+        """What was counted since this was called before, as a tally of its own; None if nothing was."""
         counts = self.offered or self.started or self.hedged or self.hedges_won
         if not (counts or self.cells or self.steps or self.instances):
             return None
-        data = self.to_json(origin_ns)
+        drained = Tally(self.start_ns, self.end_ns)
+        for name in _COUNTED:
+            setattr(drained, name, getattr(self, name))
         self._clear()
-        return data
+        return drained
+
+    def pieces(self) -> Iterator[Tally]:
+        """The same in several tallies, none of which takes long to tell; together they are this one."""
+        rest = Tally(self.start_ns, self.end_ns)
+        for name in _COUNTED:
+            if name not in ("cells", "steps", "connection_lag"):
+                setattr(rest, name, getattr(self, name))
+        yield rest
+        lag = Tally(self.start_ns, self.end_ns)
+        lag.connection_lag = self.connection_lag
+        yield lag
+        for name in ("cells", "steps"):
+            for ending, cell in getattr(self, name).items():
+                piece = Tally(self.start_ns, self.end_ns)
+                setattr(piece, name, {ending: cell})
+                yield piece
 
     def to_json(self, origin_ns: int = 0) -> dict[str, Any]:
         """The tally as plain data, its times counted from `origin_ns`."""
@@ -260,12 +283,12 @@ class Collector:
             self._current.end_ns = at_ns
 
     def take(self) -> Iterator[dict[str, Any]]:
-        """What was counted since this was called before, stretch by stretch, times counted from the start; requests may
-        end between one and the next."""
+        """What was counted since this was called before, piece by piece, times counted from the start; requests may end
+        between one and the next."""
         for tally in tuple(self._open):
-            data = tally.take(self._start_ns)
-            if data is not None:
-                yield data
+            if (drained := tally.drain()) is not None:
+                for piece in drained.pieces():
+                    yield piece.to_json(self._start_ns)
         self._open = deque(tally for tally in self._open if tally.pending or tally is self._current)
 
     def _begin(self, due_ns: int) -> None:

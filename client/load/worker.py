@@ -76,7 +76,7 @@ async def serve(reader: asyncio.StreamReader, outbox: Outbox, *, scripts: bool =
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
         await outbox.close()
         return 1
-    collector.set_aside()
+    collector.relax()
     outbox.send({"ready": os.getpid()})
     start_ns = await _until_go(reader, outbox)
     if start_ns is None:

@@ -195,7 +195,7 @@ class _Exposed:
         """Their figures now, in its format."""
         from client.load.report.prometheus import prometheus_text_of
 
-        return prometheus_text_of([(run.latest, run.plan) for run in self._runs if run.latest is not None])
+        return prometheus_text_of([(run.snapshot(), run.plan) for run in self._runs])
 
 
 def _document(reports: tuple[Report, ...]) -> dict[str, object]:
@@ -227,11 +227,9 @@ async def _show_lines(runs: Sequence[LoadRun]) -> None:
 
 
 async def _tell(run: LoadRun) -> None:
-    last_s, name = 0.0, f"{run.plan.name}: " if run.plan.name else ""
-    async for snapshot in run.snapshots():
-        if snapshot.elapsed_s - last_s >= EVERY_S - 0.1:
-            last_s = snapshot.elapsed_s
-            print(f"{name}{plain_line(snapshot)}", file=sys.stderr, flush=True)
+    name = f"{run.plan.name}: " if run.plan.name else ""
+    async for snapshot in run.snapshots(EVERY_S):
+        print(f"{name}{plain_line(snapshot)}", file=sys.stderr, flush=True)
 
 
 def _say(text: str) -> None:

@@ -23,12 +23,15 @@ _COARSE_S = 0.001
 
 
 class Alarm(Protocol):
-    """Calls back once after each `set`, at that monotonic time or soon after."""
+    """Calls back at the time that was set, or soon after. Whoever is called must `set` or `unset`, or is called on."""
 
     precise: bool
 
     def set(self, at_ns: int) -> None:
         """Replaces the alarm that was set."""
+
+    def unset(self) -> None:
+        """No call comes until it is set again."""
 
     def close(self) -> None:
         """No call comes any more."""
@@ -45,13 +48,16 @@ class LoopAlarm:
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, at_ns: int) -> None:
-        self.close()
+        self.unset()
         delay_s = max(_COARSE_S, (at_ns - time.monotonic_ns()) / _NS_PER_S)
         self._timer = self._loop.call_later(delay_s, self._ring)
 
-    def close(self) -> None:
+    def unset(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def close(self) -> None:
+        self.unset()
 
 
 class _Timerspec(ctypes.Structure):
@@ -64,7 +70,6 @@ class TimerfdAlarm:
     precise = True
 
     def __init__(self, ring: Callable[[], None]) -> None:
-        self._ring = ring
         self._loop = asyncio.get_running_loop()
         # Python has os.timerfd_create from 3.13 only.
         libc = ctypes.CDLL(None, use_errno=True)
@@ -77,11 +82,16 @@ class TimerfdAlarm:
             raise OSError(ctypes.get_errno(), "no timerfd")
         self._spec = _Timerspec()
         self._spec_ref = ctypes.byref(self._spec)
-        self._loop.add_reader(self._fd, self._rang)
+        # Setting it anew also makes it unreadable, so nobody need read what it holds.
+        self._loop.add_reader(self._fd, ring)
 
     def set(self, at_ns: int) -> None:
         # Zero would disarm it.
         self._spec.at_s, self._spec.at_ns = divmod(max(1, at_ns), _NS_PER_S)
+        self._settime(self._fd, _ABSOLUTE, self._spec_ref, None)
+
+    def unset(self) -> None:
+        self._spec.at_s = self._spec.at_ns = 0
         self._settime(self._fd, _ABSOLUTE, self._spec_ref, None)
 
     def close(self) -> None:
@@ -89,11 +99,6 @@ class TimerfdAlarm:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
-
-    def _rang(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._fd, 8)
-        self._ring()
 
 
 def best_alarm(ring: Callable[[], None]) -> Alarm:

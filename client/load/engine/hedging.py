@@ -89,7 +89,11 @@ class Hedging:
         self._before, self._answers = self._answers, Histogram()
 
     def _wake(self, now_ns: int) -> None:
-        if self._asked and self._alarm is not None and self._delay_ns is not None:
+        if self._alarm is None:
+            return
+        if not self._asked or self._delay_ns is None:
+            self._alarm.unset()
+        else:
             self._alarm.set(max(self._asked[0][0] + self._delay_ns, now_ns + _QUANTUM_NS))
 
     def _ring(self) -> None:

@@ -110,7 +110,7 @@ async def test_a_run_is_told_while_it_runs_and_kept_second_by_second(url: str, t
         writer.stretch(tally)
 
     def latest() -> str:
-        return prometheus_text(run.latest, plan) if run.latest is not None else ""
+        return prometheus_text(run.snapshot(), plan)
 
     with open_hlog(path) as file:
         async with (

@@ -124,7 +124,7 @@ async def test_it_is_steered_while_it_runs(service: Service) -> None:
         with pytest.raises(InvalidInput, match="rate -5"):
             await load.set_rate(-5)
         report = await load.stop()
-        assert [_ async for _ in load.snapshots()] == [load.latest]
+        assert [snapshot.total.offered async for snapshot in load.snapshots()] == [report.summary.offered]
         with pytest.raises(Unavailable, match="has ended"):
             await load.mark("too late")
     assert before.offered / before.seconds == pytest.approx(20, rel=0.3)
