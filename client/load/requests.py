@@ -95,7 +95,7 @@ class Requests:
         self.origins = tuple(dict.fromkeys(each.origin for each in drawn))
         for each in drawn:
             each.server = self.origins.index(each.origin)
-        self.easy = all(each.easy for each in drawn)
+        self.easy = all(each.easy and not each.head for each in drawn)
 
     def pick(self, number: int) -> Prepared:
         """The request of that arrival."""

@@ -73,32 +73,32 @@ class Heads:
     twice (an id or a time of its own in each) makes it give up. Without `bodies`, for whoever looks at none, an answer
     with a known head is given as the first one was, which has a body of the same length."""
 
-    __slots__ = ("_bodies", "_hits", "_known", "_last", "_last_head", "_last_length")
+    __slots__ = ("_bodies", "_known", "hits", "last", "last_head", "last_length")
 
     def __init__(self, *, bodies: bool = True) -> None:
         self._bodies = bodies
         # The whole answer's length for each head, and such an answer; None once it has given up.
         self._known: dict[bytes, tuple[int, Response]] | None = {}
-        self._hits = 0
-        # Most often the head is that of the answer before: comparing is quicker than hashing.
-        self._last: Response | None = None
-        self._last_head, self._last_length = b"", -1
+        self.hits = 0
+        self.last: Response | None = None
+        """The answer before. Most often the head is the same again, and comparing is quicker than hashing."""
+        self.last_head, self.last_length = b"", -1
 
     def find(self, data: bytes) -> Response | None:
         """The answer, if `data` is one whole answer with a known head."""
-        if len(data) == self._last_length and data.startswith(self._last_head):
-            like = self._last
+        if len(data) == self.last_length and data.startswith(self.last_head):
+            like = self.last
             assert like is not None
-            self._hits += 1
-            return Response(like.status, like.headers, data[len(self._last_head) :], True) if self._bodies else like
+            self.hits += 1
+            return Response(like.status, like.headers, data[len(self.last_head) :], True) if self._bodies else like
         if not self._known:
             return None
         end = data.find(b"\r\n\r\n") + 4
         length, like = self._known.get(data[:end], (-1, None))
         if like is None or length != len(data):
             return None
-        self._hits += 1
-        self._last, self._last_head, self._last_length = like, data[:end], length
+        self.hits += 1
+        self.last, self.last_head, self.last_length = like, data[:end], length
         return Response(like.status, like.headers, data[end:], True) if self._bodies else like
 
     def learn(self, data: bytes, response: Response) -> None:
@@ -109,7 +109,7 @@ class Heads:
         if response.header(b"transfer-encoding") is not None or data[end - 4 : end] != b"\r\n\r\n":
             return
         if len(self._known) >= _HEADS_MAX:
-            worth, self._hits = self._hits >= _HEADS_MAX, 0
+            worth, self.hits = self.hits >= _HEADS_MAX, 0
             self._known = {} if worth else None
             if self._known is None:
                 return
@@ -355,13 +355,18 @@ async def connect(
     tls: ssl.SSLContext | None = None,
     on_close: Callable[[Connection], None] | None = None,
     heads: Heads | None = None,
+    make: Callable[[Callable[[Connection], None] | None, Heads | None], Connection] | None = None,
 ) -> Connection:
     """An open connection. Raises HttpFailure(CONNECT), also after `timeout_s`."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
             _, connection = await loop.create_connection(
-                lambda: Connection(on_close, heads), host, port, ssl=tls, server_hostname=host if tls else None
+                lambda: (make or Connection)(on_close, heads),
+                host,
+                port,
+                ssl=tls,
+                server_hostname=host if tls else None,
             )
     except (OSError, TimeoutError) as error:
         raise HttpFailure(Failure.CONNECT, f"{host}:{port}") from error

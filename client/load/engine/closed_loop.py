@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from client.load.engine.answers import FAULTS, Attempts, Shown
+from client.load.engine.brisk import BriskConnection
 from client.load.engine.connections import Endpoint
 from client.load.engine.ended import Ended, busy_percent
 from client.load.plan.words import Plan
@@ -61,10 +62,7 @@ class User:
         if response is not None:
             status = response.status
             fault = GOOD if prepared.easy and status < 400 else prepared.fault(response)
-            # As `Tally.ended` and `Requests.pick` do it, without their calls: this is what bounds one core's speed.
-            ending = (prepared.target, status, fault)
-            (tally.cells.get(ending) or tally.cell(ending, same=True)).response.record(took_ns // _NS_PER_US)
-            tally.pending -= 1
+            tally.ended((prepared.target, status, fault), took_ns // _NS_PER_US, None)
             tally.received_bytes += len(response.body)
             if response.headers is not loop.attempts.without:
                 tally.attempted(loop.attempts.of(response))
@@ -98,7 +96,7 @@ class ClosedLoopEngine:
         self._plan = plan
         self._endpoints = endpoints
         self._heads = [Heads(bodies=not requests.easy) for _ in endpoints]
-        self._drawn = requests.drawn
+        self.drawn = requests.drawn
         self._collector = collector
         self._start_ns = start_ns
         self._end_ns: int | None = None
@@ -108,6 +106,9 @@ class ClosedLoopEngine:
         self.now_ns = clock_ns
         self.think = thinking(plan, part)
         self._traced = plan.traced
+        # Whoever neither thinks nor is traced nor looks into bodies, and asks one server, goes the short way.
+        brisk = self.think is None and not plan.traced and requests.easy and len(endpoints) == 1
+        self._make = BriskConnection if brisk else Connection
         self._trace_bits = random.Random().getrandbits
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
         self.attempts = Attempts()
@@ -116,7 +117,7 @@ class ClosedLoopEngine:
         self._over = asyncio.Event()
         # Users walk the same list of requests, each from its own place, as arrivals would.
         self._numbers = range(part.index, plan.closed.users, part.of)
-        self._stride = plan.closed.users
+        self.stride = plan.closed.users
         self._users: list[User] = []
         self._tasks: asyncio.TaskGroup
 
@@ -180,9 +181,9 @@ class ClosedLoopEngine:
 
     def begin(self, user: User, now_ns: int) -> None:
         """The user wants something now."""
-        drawn = self._drawn
+        drawn = self.drawn
         prepared = user.prepared = drawn[user.number % len(drawn)]
-        user.number += self._stride
+        user.number += self.stride
         tally = user.tally
         if now_ns >= tally.end_ns:
             tally = user.tally = self._collector.tally(now_ns)
@@ -228,6 +229,7 @@ class ClosedLoopEngine:
                 timeout_s=self._plan.timeout_s,
                 tls=endpoint.tls,
                 heads=self._heads[prepared.server],
+                make=self._make,
             )
         if not user.asking or user.number != number:
             # It has given up meanwhile, or all is over.
@@ -236,6 +238,8 @@ class ClosedLoopEngine:
         elif connection is None or not connection.open:
             self._refused(user)
         else:
+            if isinstance(connection, BriskConnection):
+                connection.user = user
             user.connection, user.server = connection, prepared.server
             user.sent_ns = self.now_ns()
             user.tally.started += 1

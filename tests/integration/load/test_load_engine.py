@@ -316,6 +316,37 @@ async def test_users_of_a_server_that_is_gone_do_not_storm_it() -> None:
     assert total.started == 0
 
 
+@pytest.mark.parametrize("traced", [False, True])
+async def test_the_short_way_counts_what_the_ordinary_one_does(*, traced: bool) -> None:
+    # Of every ten answers one is an error, one has another head, one ends its connection; the rest are all alike.
+    answers = [OK] * 7
+    answers += [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK.replace(b"OK\r\n", b"OK\r\nX: y\r\n")]
+    answers += [OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")]
+    sent: list[bytes] = []
+
+    def answer() -> bytes:
+        sent.append(answers[len(sent) % len(answers)])
+        return sent[-1]
+
+    async with serving(answer) as port, asyncio.timeout(10):
+        trial = Trial(port, users=3, duration_s=None, traced=traced)
+        run_task = asyncio.ensure_future(trial.run())
+        while len(sent) < 500:
+            await asyncio.sleep(0.01)
+        trial.collector.cut(time.monotonic_ns())
+        while len(sent) < 1000:
+            await asyncio.sleep(0.01)
+        trial.engine.stop()
+        await run_task
+    total = trial.total()
+    assert total.offered == total.started == total.completed == len(sent) >= 1000
+    assert total.statuses == {"200": len(sent) - total.errors["5xx"], "503": sum(each == answers[7] for each in sent)}
+    assert total.response.count == total.ok == len(sent) - total.errors["5xx"]
+    assert total.received_bytes == 2 * total.ok
+    assert len(list(trial.metrics.stretches())) >= 2
+    assert all(tally.pending == 0 for tally in trial.collector._open)
+
+
 async def test_a_stop_ends_the_users() -> None:
     async with serving(lambda: OK) as port, asyncio.timeout(10):
         trial = Trial(port, users=3, duration_s=None)

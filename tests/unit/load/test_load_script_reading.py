@@ -111,7 +111,7 @@ def test_steps_are_targets_beside_the_flow_and_not_requests_of_the_run() -> None
     flow(other, 700, Fault.WRONG, search=600)
     other.said("no hits")
     for tally in (one, other):
-        whole.add(Tally.from_json(json.loads(json.dumps(tally.take(0)))))
+        whole.add(Tally.from_json(json.loads(json.dumps(tally.to_json()))))
     total = summarise(whole, since=0.0, until=1.0, targets=("flow",))
     assert (total.offered, total.completed, total.ok, total.errors) == (2, 2, 1, {"wrong answer": 1})
     assert (total.response.count, total.response.max) == (1, 0.9)
