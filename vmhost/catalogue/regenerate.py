@@ -23,7 +23,7 @@ def rendered(table: str) -> str:
 
 
 def _rows(family: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for size, vcpus, memory_gib, baseline, network, burst, price in family["sizes"]:
+    for size, vcpus, memory_gib, baseline, network, burst, price, *words in family["sizes"]:
         yield {
             "name": f"{family['name']}.{size}",
             "family": family["name"],
@@ -34,6 +34,7 @@ def _rows(family: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "network_baseline_mbps": network,
             "network_burst_mbps": burst,
             "price_usd_hour": price,
+            **({"network_words": words[0]} if words else {}),
         }
 
 

@@ -21,6 +21,8 @@ class InstanceType:
     """Linux on demand, us-east-1, at the catalogue's date."""
     baseline_percent: float | None = None
     """Guaranteed share of each vCPU in percent for burstable types; None means the whole vCPU."""
+    network_words: str = ""
+    """What EC2 says of the network where it gives no figures; those above are then ours, so that a limit can be laid."""
     architectures: tuple[str, ...] = ("x86_64",)
 
     @property

@@ -92,3 +92,10 @@ def test_a_catalogue_that_is_not_right_is_refused_naming_the_file(tmp_path: Path
 def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         load_images([tmp_path / "none.toml"], WORDS)
+
+
+def test_a_network_that_ec2_has_only_words_for_is_told_in_its_words() -> None:
+    words = {itype.name: itype.network_words for itype in load_types().types}
+    assert words["t2.micro"] == "Low to Moderate"
+    assert words["t2.2xlarge"] == "Moderate"
+    assert not any(said for name, said in words.items() if not name.startswith("t2."))

@@ -78,7 +78,7 @@ def _answer(itype: InstanceType) -> Answer:
 def _network(itype: InstanceType) -> Answer:
     peak = itype.network_burst_mbps / 1000
     up_to = "Up to " if itype.network_burst_mbps > itype.network_baseline_mbps else ""
-    words = f"{up_to}{peak:g} Gigabit"
+    words = itype.network_words or f"{up_to}{peak:g} Gigabit"
     card = {
         "NetworkCardIndex": 0,
         "NetworkPerformance": words,
