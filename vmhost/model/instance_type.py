@@ -22,7 +22,7 @@ class InstanceType:
     baseline_percent: float | None = None
     """Guaranteed share of each vCPU in percent for burstable types; None means the whole vCPU."""
     network_words: str = ""
-    """What EC2 says of the network where it gives no figures; those above are then ours, so that a limit can be laid."""
+    """What EC2 says of the network where it gives no figures: those above are then ours, to lay a limit by."""
     architectures: tuple[str, ...] = ("x86_64",)
 
     @property
