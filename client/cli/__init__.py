@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import importlib.util
 import os
@@ -66,7 +67,14 @@ def overview(program: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; the exit code."""
+    """Runs a command; the exit code. 130 for Ctrl-C, also while a command is still being loaded."""
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     # Programs that we start must not import from the folder in which we were called: it may hold a server.py.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
@@ -150,16 +158,27 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
     try:
         # What people read is printed; a log line is for who asks for it.
         configure(level=_log_level())
-        return int(command.run(args))
+        code = int(command.run(args))
+        sys.stdout.flush()
+        return code
     except InvalidInput as error:
         print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)
         return 2
     except CloudError as error:
         print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # Whoever read our output has had enough, as `| head` does; nothing can be written any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say_no_more()
+        print(f"glasscloud {command.NAME}: not all could be written: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _say_no_more() -> None:
+    """What is still to be printed goes nowhere, or the interpreter's own end would stumble over it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -309,7 +309,10 @@ class LoadRun:
     def _elapsed_s(self) -> float:
         if self._outcome is not None and self._outcome.done():
             return self._outcome.result().elapsed_s
-        return max(0.0, (time.monotonic_ns() - self._start_ns) / NS_PER_S)
+        elapsed_s = max(0.0, (time.monotonic_ns() - self._start_ns) / NS_PER_S)
+        # What is waited for after the schedule's end makes the run no longer.
+        limit_s = None if self._plan is None else self._plan.duration_s
+        return elapsed_s if limit_s is None else min(elapsed_s, limit_s)
 
     async def _tell(self) -> None:
         while not self._over:
@@ -381,6 +384,7 @@ class LoadRun:
             missed=missed,
             processes=processes,
             stopped=any(end.stopped for end in ends),
+            steered=bool(self._changes),
             marks=tuple(self.metrics.marks),
             timeline=self.metrics.timeline.columns(),
         )

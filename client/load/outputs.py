@@ -22,6 +22,8 @@ class Outputs:
         self._log = log
         self._writers: list[tuple[Path, HlogWriter]] = []
         self._files = ExitStack()
+        self.failed = False
+        """Whether something that was asked for could not be written."""
 
     def check(self) -> None:
         """Raises InvalidInput where a file could not be written."""
@@ -42,6 +44,7 @@ class Outputs:
     def done(self, reports: Sequence[Report]) -> list[str]:
         """Writes the page, closes the logs and says what came of them, for people."""
         self._files.close()
+        self.failed = any(writer.fault for _, writer in self._writers)
         said = [
             f"log {path} is incomplete: {writer.fault}" if writer.fault else f"log: {path}"
             for path, writer in self._writers
@@ -53,6 +56,7 @@ class Outputs:
                 self._page.write_text(report_page(reports), encoding="utf-8")
                 said.append(f"report: {self._page}")
             except OSError as error:
+                self.failed = True
                 said.append(f"report {self._page} could not be written: {error.strerror}")
         return said
 

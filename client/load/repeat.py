@@ -61,7 +61,8 @@ class Repeats:
     def reason(self) -> str:
         """The sentence behind it: the first run that has this verdict."""
         if self.verdict is Verdict.VALID:
-            return f"{len(self.runs)} of {self.times} runs were made, each of them valid"
+            stopped = "stopped: " if len(self.runs) < self.times or self.runs[-1].outcome.stopped else ""
+            return f"{stopped}{len(self.runs)} of {self.times} runs were made, each of them valid"
         found = [(number, run) for number, run in enumerate(self.runs, 1) if run.verdict is self.verdict]
         if not found:
             return f"run {len(self.runs) + 1} of {self.times} could not be made: {self.broken_off}"
@@ -107,7 +108,7 @@ def repeat_lines(repeats: Repeats) -> list[str]:
         lines.append(f"  broken off before run {len(repeats.runs) + 1}: {repeats.broken_off}")
     if len(counted) < ENOUGH:
         lines.append(f"  only {_runs(len(counted))} can be counted; expected {ENOUGH} or more to tell a spread")
-    if told:
+    if told and len(counted) > 1:
         lines.append(f"  {f'of {_runs(len(counted))}':<20}{'min':>12}{'median':>12}{'max':>12}")
         lines += [f"  {name:<20}{_row(spread)}" for name, spread in told if spread is not None]
     for number, run in enumerate(repeats.runs, 1):

@@ -369,6 +369,8 @@ class Outcome:
     stopped: bool
     marks: tuple[Mark, ...]
     timeline: tuple[Column, ...]
+    steered: bool = False
+    """Whether somebody changed its rate while it ran."""
 
     @property
     def cpu_percent(self) -> float:

@@ -60,6 +60,8 @@ def parse_threshold(text: str) -> Threshold:
         raise InvalidInput(f"threshold {text!r} has unit {unit!r}; expected {units} for {metric}")
     if metric == "errors":
         bound = bound / 100 if unit == "%" else bound
+        if bound > 1:
+            raise InvalidInput(f"threshold {text!r} can never break; expected a share of at most 100 %")
     elif metric != "rate":
         bound *= _MS[unit]
     return Threshold(

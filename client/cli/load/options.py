@@ -150,6 +150,8 @@ def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None,
             raise InvalidInput("--rate and --users are both there; expected an open loop or a closed one")
         if args.poisson:
             raise InvalidInput("--poisson belongs to --rate; users come when they were answered")
+        if args.rate == "max" and think_s:
+            raise InvalidInput("--think belongs to --users; --rate max asks again at once")
         users = connections if args.users is None else args.users
         return None, ClosedLoop(users=users, think_s=think_s, think_varies=think_s > 0)
     if think_s:

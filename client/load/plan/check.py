@@ -121,6 +121,9 @@ def _check_target(target: Target) -> None:
     what = f"target {target.name!r}" if target.name else "the target"
     if target.method not in METHODS:
         raise InvalidInput(f"{what} has method {target.method!r}; expected one of {', '.join(METHODS)}")
+    for name, _ in target.headers:
+        if name.lower() in ("content-length", "transfer-encoding"):
+            raise InvalidInput(f"{what} has the header {name}; expected none: the body's length is told by itself")
     _expect(0 < target.weight < math.inf, f"{what} with weight {target.weight:g}", "more than 0")
     for status in target.expect.statuses:
         _expect(100 <= status <= 599, f"{what} with expected status {status}", "100 to 599")

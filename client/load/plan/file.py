@@ -30,6 +30,9 @@ from vmhost.base.errors import InvalidInput
 from vmhost.base.units import parse_duration
 
 TENANTS_MAX = 16
+DURATION_S = 10.0
+_AFTER_LAST_S = 0.001
+"""A run's end is no longer part of it, and the last arrival is."""
 _LOOP = {"rate", "spacing", "stages", "wave", "trace", "users", "think", "think-varies"}
 _OTHER = {"for", "warm-up", "connections", "timeout", "seed", "thresholds", "hedge", "insecure", "traced"}
 _KINDS = {"dict": "a table", "list": "a list", "str": "a text", "int": "a whole number", "float": "a number"}
@@ -139,13 +142,14 @@ def _plan(table: _Table, folder: Path) -> Plan:
     hedge = table.table("hedge")
     sources = table.tables_by_name("source")
     targets = table.tables("target")
+    opened = _open(table, folder)
     plan = Plan(
         name=name,
-        open=_open(table, folder),
+        open=opened,
         closed=_closed(table),
         targets=tuple(_target(each, folder) for each in targets),
         sources={name: _source(each, folder) for name, each in sources.items()},
-        duration_s=table.seconds("for", 10.0),
+        duration_s=table.seconds("for", _own_length_s(opened)),
         warm_up_s=table.seconds("warm-up", 0.0),
         connections=table.take("connections", int, 64),
         timeout_s=table.seconds("timeout", 2.0),
@@ -176,6 +180,15 @@ def _open(table: _Table, folder: Path) -> OpenLoop | None:
         wave=None if wave is None else _wave(wave),
         trace=None if trace is None else read_trace(folder / trace),
     )
+
+
+def _own_length_s(loop: OpenLoop | None) -> float:
+    """How long a loop takes that nobody gave a time: its stages, its trace to the last arrival, else ten seconds."""
+    if loop is not None and loop.stages:
+        return sum(stage.seconds for stage in loop.stages)
+    if loop is not None and loop.trace:
+        return loop.trace[-1] + _AFTER_LAST_S
+    return DURATION_S
 
 
 def _spacing(text: str) -> Spacing:

@@ -149,7 +149,7 @@ def compare_lines(comparison: Comparison) -> list[str]:
     for row in comparison.rows:
         percent = "" if row.percent is None else f"{row.percent:+.1f} %"
         more = _short(row.difference, like=max(row.a or 0, row.b or 0), signed=True)
-        figures = f"{_short(row.a):>11}{_short(row.b):>11}{more:>11}{percent:>10}"
+        figures = f"{_short(row.a):>11}{_short(row.b):>11}{more:>11} {percent:>11}"
         lines.append(f"  {row.name:<18}{figures}   {row.noise}{', worse' if row.worse else ''}")
     lines.append(f"  noise: Welch's interval at 95 %, over {comparison.samples}")
     return lines

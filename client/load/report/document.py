@@ -26,7 +26,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "reason": report.reason,
         "generator_bound": judgement.generator_bound,
         "thresholds": to_json(judgement.thresholds),
-        "model": report.plan.model,
+        "model": report.model,
         "offered_per_s": round(total.offered / seconds, 2),
         "started_per_s": round(total.started / seconds, 2),
         "completed_per_s": round(total.completed / seconds, 2),

@@ -17,7 +17,7 @@ def report_lines(report: Report) -> list[str]:
     return [
         f"{report.verdict}: {report.reason}" + ("   (stopped before its end)" if early else ""),
         f"  {_what(report)}",
-        f"  {plan.model}, {outcome.elapsed_s:.1f} s, seed {plan.seed}"
+        f"  {report.model}, {outcome.elapsed_s:.1f} s, seed {plan.seed}"
         + (f" (the first {plan.warm_up_s:g} s left out)" if plan.warm_up_s else ""),
         f"  per second {rates}",
         f"  {'ms':<9}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")) + "   from",

@@ -40,6 +40,11 @@ class Report:
         return max(self.outcome.elapsed_s - self.plan.warm_up_s, 1e-9)
 
     @property
+    def model(self) -> str:
+        """The arrival process in words, as it was."""
+        return f"{self.plan.model}, then by hand" if self.outcome.steered else self.plan.model
+
+    @property
     def exit_code(self) -> int:
         """The exit code of the program that ran it."""
         return self.verdict.exit_code

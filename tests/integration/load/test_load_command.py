@@ -140,7 +140,10 @@ async def test_a_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
         "    user.check('you asked' in await page.text(), 'odd')\n"
         "    await user.get('/b')\n"
     )
-    code, out, err = await load(str(script), "--url", service.url, "--rate", "10", "--for", "1s", "--json")
+    page = tmp_path / "flow.html"
+    code, out, err = await load(
+        str(script), "--url", service.url, "--rate", "10", "--for", "1s", "--json", "--report", str(page)
+    )
     report = json.loads(out)
     assert code in {0, 3}, err
     assert service.asked == {"/a": 10, "/b": 10}
@@ -149,6 +152,30 @@ async def test_a_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
         ("first", 10),
         ("GET /b", 10),
     ]
+    assert "the whole flow" in page.read_text()
+
+
+async def test_who_has_read_enough_loses_neither_the_page_nor_the_verdict(service: Service, tmp_path: Path) -> None:
+    page = tmp_path / "run.html"
+    process = await start(f"{service.url}/bad", "--rate", "20", "--for", "0.5s", "--json", "--report", str(page))
+    async with asyncio.timeout(60):
+        assert process.stdout is not None
+        process.stdout._transport.close()  # type: ignore[attr-defined]
+        assert process.stderr is not None
+        err = (await process.stderr.read()).decode()
+        code = await process.wait()
+    assert code in {1, 3}, err
+    assert "Traceback" not in err
+    assert page.stat().st_size > 1000
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("option", ["--report", "--hlog"])
+async def test_what_could_not_be_written_is_no_success(service: Service, option: str) -> None:
+    code, out, err = await load(f"{service.url}/", "--rate", "20", "--for", "0.5s", option, "/dev/full")
+    assert code in {1, 3}
+    assert "No space left on device" in err
+    assert "20.0" in out
 
 
 async def test_prometheus_sees_the_run_while_it_goes_on(service: Service) -> None:

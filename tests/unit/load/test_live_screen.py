@@ -278,10 +278,10 @@ def test_words_cover_the_figures_until_any_key_and_q_still_stops() -> None:
 
 def test_a_line_for_where_there_is_no_terminal() -> None:
     assert plain_line(snapshot(stalled(), 20.4, waiting=7)) == (
-        " 0:20  100.0 started/s  100.0 completed/s  failed 10  p50 0.80 ms  p99 900.1 ms  waiting 7"
+        " 0:20  100.0 started/s  100.0 completed/s  failed 10  p50 0.80 ms  p99 900.1 ms  in flight 3  waiting 7"
     )
     assert plain_line(snapshot(metrics(), 0.5, cpu=95.0)) == (
-        " 0:00  - started/s  - completed/s  failed 0  p50 - ms  max - ms  waiting 0"
+        " 0:00  0.0 started/s  0.0 completed/s  failed 0  p50 - ms  max - ms  in flight 3  waiting 0"
         "  (generator near its limit: CPU 95 %)"
     )
 

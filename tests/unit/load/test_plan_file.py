@@ -102,6 +102,27 @@ def test_every_loop_can_be_written(text: str, loop: OpenLoop | ClosedLoop) -> No
     assert (plan.open or plan.closed) == loop
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("rate = 5\n", 10),
+        ("users = 5\n", 10),
+        ('stages = [{for = "10s", from = 0, to = 20}, {for = "30s", rate = 20}]\n', 40),
+        ('stages = [{for = "10s", rate = 20}]\nfor = 3\n', 3),
+    ],
+)
+def test_a_plan_that_names_no_time_lasts_as_long_as_its_stages(text: str, seconds: float) -> None:
+    (plan,) = plans(text + ONE)
+    assert plan.duration_s == seconds
+
+
+def test_a_trace_is_replayed_to_its_last_arrival(tmp_path: Path) -> None:
+    (tmp_path / "trace.txt").write_text("0\n12.5\n")
+    (plan,) = plans('trace = "trace.txt"\n' + ONE, tmp_path)
+    assert plan.duration_s is not None
+    assert 12.5 < plan.duration_s < 12.6
+
+
 def test_tenants_share_what_stands_above_them() -> None:
     text = 'for = "20s"\nseed = 3\n[[tenant]]\nname = "victim"\nrate = 50\n[[tenant.target]]\nurl = "http://127.0.0.1:1/"\n'
     text += '[[tenant]]\nname = "noisy"\nusers = 9\nseed = 4\n[[tenant.target]]\nurl = "http://127.0.0.1:2/"\n'

@@ -38,6 +38,8 @@ def _targets(report: Report) -> Html:
     if not targets:
         return Html('<p class="note">All requests had one target.</p>') if report.plan.targets else Html("")
     urls = [f"{target.method} {target.url}" for target in report.plan.targets]
+    if report.plan.script is not None:
+        urls = ["the whole flow", *["a step of it"] * (len(targets) - 1)]
     return table(
         "Targets",
         ("target", "asks", "good", "failed", *_TIMES, "service p99 ms"),

@@ -86,7 +86,7 @@ def _means(report: Report) -> str:
 def _facts(report: Report) -> list[str]:
     plan, outcome = report.plan, report.outcome
     began = datetime.fromtimestamp(report.summary.since - plan.warm_up_s, UTC)
-    facts = [name_of(report), plan.model, seconds(outcome.elapsed_s)]
+    facts = [name_of(report), report.model, seconds(outcome.elapsed_s)]
     if plan.warm_up_s:
         facts.append(f"the first {plan.warm_up_s:g} s left out")
     if outcome.stopped and plan.duration_s is not None:

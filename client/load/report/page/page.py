@@ -83,7 +83,7 @@ def _overview_row(report: Report, number: int) -> list[object]:
     return [
         fill('<a href="#run-{number}">{number}. {name}</a>', number=number, name=report.plan.name or name_of(report)),
         fill('<b class="word {kind}">{word}</b>', kind=report.verdict.value.lower(), word=report.verdict.value),
-        report.plan.model,
+        report.model,
         per_s(total.offered / report.seconds) if scheduled else _NO_SCHEDULE,
         per_s(total.completed / report.seconds),
         f"{total.failed:,}",
