@@ -141,6 +141,8 @@ class LoadRun:
         for seat in self._seats:
             seat.member.send({"go": start_ns + seat.clock_ahead_ns})
         self._tasks.create_task(self._tell())
+        # Whoever has gone since it was ready will not say so again.
+        self._look_whether_over()
         return began
 
     # Steering

@@ -266,6 +266,7 @@ class Collector:
         self._current = Tally(start_ns, start_ns + NS_PER_S)
         self._open: deque[Tally] = deque([self._current])
         self._cuts: list[int] = []
+        self._untold: deque[Tally] = deque()
 
     def tally(self, due_ns: int) -> Tally:
         """The tally for a request due then; due times come in rising order."""
@@ -283,13 +284,14 @@ class Collector:
             self._current.end_ns = at_ns
 
     def take(self) -> Iterator[dict[str, Any]]:
-        """What was counted since this was called before, piece by piece, times counted from the start; requests may end
-        between one and the next."""
-        for tally in tuple(self._open):
+        """What was counted and not told yet, piece by piece, times counted from the start; requests may end between one
+        and the next. Whoever calls it meanwhile gets what an earlier caller has not come to."""
+        for tally in self._open:
             if (drained := tally.drain()) is not None:
-                for piece in drained.pieces():
-                    yield piece.to_json(self._start_ns)
+                self._untold.extend(drained.pieces())
         self._open = deque(tally for tally in self._open if tally.pending or tally is self._current)
+        while self._untold:
+            yield self._untold.popleft().to_json(self._start_ns)
 
     def _begin(self, due_ns: int) -> None:
         second_ns = due_ns - (due_ns - self._start_ns) % NS_PER_S

@@ -205,6 +205,18 @@ async def test_a_killed_generator_is_told_and_not_waited_for(service: Service) -
             await load.mark("too late")
 
 
+async def test_a_generator_that_dies_between_ready_and_go_is_not_waited_for(service: Service) -> None:
+    async with asyncio.timeout(20), LoadRun() as load:
+        await load.prepare(constant(service.url, 20))
+        os.kill(member_pid(load, 0), signal.SIGKILL)
+        while not load._seats[0].gone:
+            await asyncio.sleep(0.01)
+        load.go(time.monotonic_ns())
+        report = await load.finished()
+    assert report.verdict is Verdict.INVALID
+    assert report.summary.completed == 0
+
+
 async def test_leaving_the_block_ends_the_process(service: Service) -> None:
     pids: list[int | None] = []
 

@@ -112,6 +112,19 @@ def test_a_process_remembers_only_what_is_under_way() -> None:
     assert (metrics.total(100.0).offered, metrics.total(100.0).ok) == (100, 100)
 
 
+def test_what_one_has_not_come_to_tell_the_next_tells() -> None:
+    collector, metrics = Collector(START_NS), Metrics(EPOCH)
+    for second in range(3):
+        answer(arrive(collector, second * NS_PER_S))
+    slow_teller = collector.take()
+    metrics.add(Tally.from_json(next(slow_teller)))
+    answer(arrive(collector, 3 * NS_PER_S))
+    told(collector, metrics)
+    total = metrics.total(4.0)
+    assert (total.offered, total.ok, total.lag.connection.count, total.lag.generator.count) == (4, 4, 4, 4)
+    assert list(slow_teller) == []
+
+
 def test_a_day_takes_no_more_memory_than_ten_minutes() -> None:
     metrics, seconds = Metrics(EPOCH), 24 * 3600
     for second in range(seconds):
