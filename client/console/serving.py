@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
-from client.console.app import Console
+from client.console.app import application
 from client.console.asking import Asker
 from client.console.desk import Desk
 from client.console.feed import Feed
@@ -37,7 +37,7 @@ async def serve_console(session: Session, sock: socket.socket, setting: Setting)
     links = {"search": setting.shown_search, "api": setting.shown_api}
     feed = Feed(session.watch.world, links=links, why=setting.why)
     asker = Asker(session.service.url)
-    console = Console(
+    app = application(
         feed=feed, desk=Desk(session, feed, asker), key=setting.key, gate=Door(setting.key, setting.hosts)
     )
     session.watch.listener = feed.on_cloud
@@ -49,7 +49,7 @@ async def serve_console(session: Session, sock: socket.socket, setting: Setting)
         ),
     ]
     try:
-        async with serve(console.application(), sock) as url:
+        async with serve(app, sock) as url:
             yield url
     finally:
         for task in tasks:
