@@ -1,0 +1,56 @@
+"""One browser and one cloud for all tests of a file; each test opens pages of its own.
+
+Tests here are marked `browser` and run on their module's loop:
+`pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from console_page import OpenPage, watched
+
+from bench.chromium import chromium
+from client.local.attach import own_cloud
+from client.local.places import LocalFacts
+from client.local.plan import LocalPlan
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as one:
+        yield one
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
+    async with contextlib.AsyncExitStack() as pages:
+
+        async def opened(url: str, **settings: Any) -> Page:
+            return await pages.enter_async_context(watched(browser, url, **settings))
+
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cloud(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[LocalFacts]:
+    """A whole cloud with processes as machines, on ports of its own; it dies with this process however that ends."""
+    plan = LocalPlan(
+        state=str(tmp_path_factory.mktemp("cloud")),
+        cloud=Path(str(request.path)).stem.removeprefix("test_").replace("_", "-"),
+        driver="process",
+        api_port=0,
+        search_port=0,
+        temporary=True,
+    )
+    async with own_cloud(plan, print) as supervisor:
+        yield supervisor.facts
