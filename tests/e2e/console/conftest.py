@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from playwright.async_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from console_page import OpenPage, watched
+from console_served import Served
 
 from bench.chromium import chromium
 from client.local.attach import own_cloud
@@ -54,3 +56,16 @@ async def cloud(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
     )
     async with own_cloud(plan, print) as supervisor:
         yield supervisor.facts
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def serve() -> AsyncIterator[Served]:
+    one = Served()
+    runner = web.AppRunner(one.app(), shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        one.port = runner.addresses[0][1]
+        yield one
+    finally:
+        await runner.cleanup()

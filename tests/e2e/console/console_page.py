@@ -23,6 +23,7 @@ addEventListener("securitypolicyviolation", event => console.error(
     `policy violated: ${event.effectiveDirective} forbids ${event.blockedURI} (${event.sourceFile}:${event.lineNumber})`
 ))
 """
+_DEADLINE_MS = 10_000
 _HARMLESS_SCHEMES = ("data", "blob", "about")
 
 
@@ -79,6 +80,7 @@ async def watched(
     nobody caught, violations of the content security policy, requests to another host. What else may be set is what
     Playwright's `new_context` takes, such as `reduced_motion="reduce"` or `color_scheme="dark"`."""
     context = await browser.new_context(viewport={"width": width, "height": height}, **settings)
+    context.set_default_timeout(_DEADLINE_MS)
     problems = Problems(urlsplit(url).netloc, allow=allow)
     try:
         await problems.watch(context)

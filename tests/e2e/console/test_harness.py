@@ -2,68 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from aiohttp import web
 from console_page import OpenPage, axe, watched
+from console_served import LOOSE, PAGE, Served
 from playwright.async_api import Browser
 
 from client.local.places import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-STRICT = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
-LOOSE = "default-src * 'unsafe-inline'"
-PAGE = """<!doctype html><html lang="en"><head><title>A page</title><link rel="icon" href="data:,">
-<link rel="stylesheet" href="/style.css"><script type="module" src="/script.js"></script></head><body><main>
-<h1>A page</h1><p class="text">Words.</p><button>One</button><button>Two</button></main></body></html>"""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def serve() -> AsyncIterator[Served]:
-    one = Served()
-    runner = web.AppRunner(one.app(), shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        one.port = runner.addresses[0][1]
-        yield one
-    finally:
-        await runner.cleanup()
-
-
-class Served:
-    """A small page, and what each test puts into it."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.page = PAGE
-        self.script = ""
-        self.style = "button { padding: 8px 16px }"
-        self.policy = STRICT
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    def app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_get("/{name:.*}", self._answer)
-        return app
-
-    async def _answer(self, request: web.Request) -> web.Response:
-        files = {"": self.page, "script.js": self.script, "style.css": self.style, "elsewhere": ""}
-        if (text := files.get(request.match_info["name"])) is None:
-            raise web.HTTPNotFound
-        types = {"": "text/html", "script.js": "text/javascript", "style.css": "text/css", "elsewhere": "text/plain"}
-        return web.Response(
-            text=text,
-            content_type=types[request.match_info["name"]],
-            headers={"Content-Security-Policy": self.policy},
-        )
 
 
 async def visit(browser: Browser, url: str, *, pages: int = 1, fail: bool = False, **settings: Any) -> None:
