@@ -29,6 +29,7 @@ from client.local.plan import LocalPlan
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    """The system's Chromium; pages come from `open_page`, or from `watched` where a test wants the end in its hand."""
     async with chromium() as one:
         yield one
 
@@ -60,6 +61,7 @@ async def cloud(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def serve() -> AsyncIterator[Served]:
+    """A server whose page, script, style and policy a test sets before it opens the page."""
     one = Served()
     runner = web.AppRunner(one.app(), shutdown_timeout=0.1)
     await runner.setup()
