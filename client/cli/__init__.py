@@ -22,6 +22,7 @@ from client.called import called, examples
 GROUPS = {
     "See it": {
         "demo": "a small cloud with a search service, live on this terminal",
+        "console": "the page on a cloud that is up",
         "flow": "follow requests as they are answered, one line each",
         "watch": "wait for a cloud, print where it is, then what happens in it",
     },

@@ -1,0 +1,16 @@
+// A fault of the page's own is shown, not a blank screen.
+
+import { html, Component } from "./ui.js";
+
+export class Problem extends Component {
+  componentDidCatch(error) {
+    console.error(error);
+    this.setState({ error });
+  }
+
+  render({ children }, { error }) {
+    if (!error) return children;
+    return html`<main class="problem"><h1>This page has a fault of its own</h1>
+      <p>${error.message}</p><p><a href="/">Load it again</a>; the cloud goes on meanwhile.</p></main>`;
+  }
+}

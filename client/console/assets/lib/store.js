@@ -1,0 +1,97 @@
+// The state of the page: what the console tells, and what the person chose here. Components read it with `useStore`.
+
+import { useEffect, useState } from "./ui.js";
+import { changed, whole } from "./sections.js";
+import { follow } from "./stream.js";
+
+let state = { ready: false, away: false, session: { may_act: false, actions: [] }, ...chosen() };
+const watchers = new Set();
+const listeners = new Set();
+let frame = 0;
+
+export const current = () => state;
+
+/** Changes the page's own part of the state. */
+export function put(change) {
+  state = { ...state, ...change };
+  wake();
+}
+
+/** A part of the state, chosen by `pick`; the component is drawn again when it is another object or value. */
+export function useStore(pick) {
+  const [, redraw] = useState(0);
+  const picked = pick(state);
+  useEffect(() => {
+    let last = pick(state);
+    const look = () => {
+      const now = pick(state);
+      if (now !== last) {
+        last = now;
+        redraw((n) => n + 1);
+      }
+    };
+    look();
+    watchers.add(look);
+    return () => watchers.delete(look);
+  }, []);
+  return picked;
+}
+
+/** Calls `told(rows)` with every request as it is told, until the function that it gives is called. */
+export function onRequests(told) {
+  listeners.add(told);
+  return () => listeners.delete(told);
+}
+
+/** Follows the console's stream for as long as the page is open. */
+export function startStream() {
+  follow("/api/stream", {
+    tell(kind, data) {
+      if (kind === "snapshot") {
+        put({ ...whole(data), ready: true, clockAhead: data.now - Date.now() / 1000 });
+      } else if (kind === "batch") {
+        put(changed(state, data));
+        if (data.requests) for (const told of listeners) told(data.requests);
+      }
+    },
+    away(away) {
+      if (away !== state.away) put({ away });
+    },
+  });
+}
+
+/** Many changes within one frame are one drawing. */
+function wake() {
+  if (frame) return;
+  const draw = () => {
+    frame = 0;
+    for (const look of [...watchers]) look();
+  };
+  // A hidden page gets no frames, and must still know where it stands when it is looked at again.
+  frame = document.hidden ? setTimeout(draw, 250) : requestAnimationFrame(draw);
+}
+
+// What the person chose, kept in this browser.
+
+const KEPT = ["theme", "hintsGone", "slower"];
+
+function chosen() {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const defaults = { theme: "auto", hintsGone: [], slower: 200, paused: false, still, presenting: false };
+  try {
+    return { ...defaults, ...JSON.parse(localStorage.getItem("glasscloud") ?? "{}") };
+  } catch {
+    return defaults;
+  }
+}
+
+/** Chooses something and remembers it where that is worth it. */
+export function choose(change) {
+  put(change);
+  const kept = Object.fromEntries(KEPT.map((name) => [name, state[name]]));
+  try {
+    localStorage.setItem("glasscloud", JSON.stringify(kept));
+  } catch {
+    // A browser that keeps nothing shows the hints again.
+  }
+}

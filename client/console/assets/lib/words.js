@@ -1,0 +1,35 @@
+// Words explained where they stand: <Word name="p99"/> shows what it means to whoever points at it or reaches it by key.
+
+import { html, useRef, useState } from "./ui.js";
+
+const MEANING = {
+  p99: "99 of 100 requests were faster than this",
+  p50: "half of the requests were faster than this",
+  "req/s": "requests in a second",
+  "front end": "asks one replica of each shard and joins their answers",
+  shard: "a part of all documents; a search asks each shard once",
+  replica: "an instance with the same shard as another; when one dies, the other answers",
+  hedge: "a second try elsewhere because the first is slow",
+  host: "the big computer that instances share",
+  instance: "a computer of its own, as far as its walls hold",
+  hog: "burns all the CPU that it gets; good walls keep the others fast",
+  kill: "ends the program at once, as a crash would; nobody is told",
+  "open loop": "requests come when they are due, however slow the answers are",
+  "closed loop": "each user waits for the answer before asking again",
+  response: "from the moment a request was due until its answer, as its user waits",
+  service: "from the moment a request was sent until its answer",
+  "in flight": "asked and not yet answered",
+  throttled: "share of the time in which its CPU ceiling held it back",
+  promised: "guaranteed to instances, whether they use it or not",
+};
+let numbers = 0;
+
+export function Word({ name, children }) {
+  const [shown, show] = useState(false);
+  const id = useRef(`word-${++numbers}`).current;
+  return html`<span class="word" onMouseEnter=${() => show(true)} onMouseLeave=${() => show(false)}>
+    <button type="button" aria-describedby=${id} onFocus=${() => show(true)} onBlur=${() => show(false)}
+      onKeyDown=${(event) => event.key === "Escape" && show(false)}>${children ?? name}</button>
+    <span role="tooltip" id=${id} hidden=${!shown}>${MEANING[name]}</span>
+  </span>`;
+}

@@ -1,0 +1,42 @@
+// The two large buttons, and the strip that tells what they cost whom.
+
+import { html, useState } from "../lib/ui.js";
+import { post } from "../lib/api.js";
+import { ms, plural, seconds } from "../lib/format.js";
+import { useStore } from "../lib/store.js";
+import { Word } from "../lib/words.js";
+
+export function Deeds() {
+  const session = useStore((state) => state.session);
+  const experiment = useStore((state) => state.experiment);
+  const [said, say] = useState("");
+  const why = !session.may_act ? "This page may only look: open the address that glasscloud status prints." : experiment ? `The ${experiment.kind} is still being measured.` : "";
+  const start = (kind) => post(`/api/experiments/${kind}`).then(() => say(""), (error) => say(error.message));
+  return html`<div class="deeds">
+    <div class="buttons">
+      <button type="button" class="big kill" disabled=${Boolean(why)} title=${why} onClick=${() => start("kill")}>Kill one</button>
+      <button type="button" class="big hog" disabled=${Boolean(why)} title=${why} onClick=${() => start("hog")}>Hog one</button>
+      <p role="alert">${said || why}</p>
+    </div>
+    <${Verdict} />
+  </div>`;
+}
+
+function Verdict() {
+  const verdict = useStore((state) => state.verdict);
+  const experiment = useStore((state) => state.experiment);
+  const instances = useStore((state) => state.instances);
+  const shown = experiment ?? verdict;
+  const short = (id) => instances.get(id)?.short ?? id?.slice(0, 6);
+  if (!shown) return html`<section class="verdict" aria-label="Verdict"><p class="quiet">Who dies, how soon it is seen and healed, and who was hurt, stands here.</p></section>`;
+  return html`<section class="verdict ${shown.held === true ? "good" : shown.held === false ? "bad" : ""}" aria-label="Verdict" aria-live="polite">
+    <p class="judged">${shown.sentence ?? `${short(shown.instance_id)}: ${shown.kind} under way …`}</p>
+    <dl>
+      <div><dt>${shown.kind === "kill" ? "killed" : "hogged"}</dt><dd>${short(shown.instance_id)}</dd></div>
+      ${shown.kind === "kill" && html`<div><dt>seen after</dt><dd>${seconds(shown.seen_s)}</dd></div><div><dt>replaced after</dt><dd>${seconds(shown.replaced_s)}</dd></div>`}
+      <div><dt>lost</dt><dd>${shown.requests === undefined || shown.requests === null ? "–" : html`${shown.lost} of ${plural(shown.requests, "request")}`}</dd></div>
+      ${shown.worst && html`<div class="worst"><dt>worst victim ${short(shown.worst.instance_id)}, <${Word} name="p99">${shown.worst.tail}<//></dt>
+        <dd>${ms(shown.worst.before_ms)} → ${ms(shown.worst.during_ms)} → ${ms(shown.worst.after_ms)}</dd></div>`}
+    </dl>
+  </section>`;
+}

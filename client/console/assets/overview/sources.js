@@ -1,0 +1,54 @@
+// Who asks: you, the load generator, and everyone else.
+
+import { html, useState } from "../lib/ui.js";
+import { post } from "../lib/api.js";
+import { plural, rate } from "../lib/format.js";
+import { go } from "../lib/route.js";
+import { useStore } from "../lib/store.js";
+
+export function Sources() {
+  return html`<${You} /><${Load} /><${Others} />`;
+}
+
+function You() {
+  const [query, type] = useState("");
+  const [said, say] = useState("");
+  const [found, find] = useState(null);
+  const ask = async (event) => {
+    event.preventDefault();
+    say("asking …");
+    try {
+      const answer = await post("/api/search", { query });
+      find(answer);
+      say("");
+    } catch (error) {
+      find(null);
+      say(error.message);
+    }
+  };
+  return html`<section class="source you" data-anchor="source-you" aria-label="You">
+    <h2>You</h2>
+    <form role="search" onSubmit=${ask}>
+      <label for="ask">Search</label>
+      <input id="ask" type="search" autocomplete="off" maxlength="200" placeholder="hypervisor" value=${query} onInput=${(event) => type(event.target.value)} />
+      <button type="submit" disabled=${!query.trim()}>Ask</button>
+    </form>
+    <p role="status">${found ? html`${plural(found.total, "hit")}; <a href="#/request/${found.id}">its whole way</a>` : said}</p>
+  </section>`;
+}
+
+function Load() {
+  const load = useStore((state) => state.load);
+  return html`<section class="source" data-anchor="source-load" aria-label="Load generator">
+    <h2>Load generator</h2>
+    <p>${load?.running ? html`<b>${rate(load.rate_per_s)}</b> requests/s asked for` : "sends nothing"}</p>
+  </section>`;
+}
+
+function Others() {
+  const requests = useStore((state) => state.requests);
+  const names = [...new Set([...requests.values()].map((each) => each.source))].filter((name) => name !== "load" && name !== "you");
+  return html`<section class="source others" data-anchor="source-others" aria-label="Others">
+    <h2>Others</h2><p>${names.length ? names.join(", ") : "a browser or curl: its requests are drawn too"}</p>
+  </section>`;
+}

@@ -1,0 +1,68 @@
+// The stage: fixed columns from left to right, and the layer of dots over them.
+
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
+import { ms } from "../lib/format.js";
+import { go } from "../lib/route.js";
+import { current, onRequests, useStore } from "../lib/store.js";
+import { Front } from "./front.js";
+import { Host } from "./host.js";
+import { Sources } from "./sources.js";
+import { Tokens } from "./tokens.js";
+import { Twin } from "./twin.js";
+
+export function Stage() {
+  const hosts = useStore((state) => state.hosts);
+  const instances = useStore((state) => state.instances);
+  const slower = useStore((state) => state.slower);
+  const stopped = useStore((state) => state.paused || state.still);
+  const second = useStore((state) => [...state.seconds.values()].at(-1));
+  const stage = useRef();
+  const canvas = useRef();
+  const layer = useRef();
+  const [held, hold] = useState(null);
+
+  useEffect(() => {
+    const tokens = (layer.current = new Tokens(canvas.current, stage.current, {
+      pick: (request) => go(`request/${request.id}`),
+      hover: hold,
+    }));
+    const forget = onRequests((requests) => current().still || tokens.add(requests));
+    return () => {
+      forget();
+      tokens.close();
+    };
+  }, []);
+  useEffect(() => layer.current.set({ stopped, slower }), [stopped, slower]);
+  useEffect(() => layer.current.set({ flows: flows(second, instances) }), [second, instances]);
+  // Cards come and go with instances: where dots fly to is measured anew.
+  useLayoutEffect(() => layer.current?.measure(), [instances, hosts]);
+
+  const living = [...instances.values()].filter((each) => each.state !== "terminated");
+  return html`<div class="stage" ref=${stage}>
+      <div class="column"><${Sources} /></div>
+      <div class="column"><${Front} second=${second} /></div>
+      <div class="column hosts">${hosts.map(
+        (host) => html`<${Host} key=${host.id} host=${host} hosts=${hosts} instances=${living.filter((each) => each.host === host.id)} />`,
+      )}</div>
+      <canvas ref=${canvas} aria-hidden="true"></canvas>
+      ${held && html`<${Held} held=${held} />`}
+    </div>
+    <${Twin} />`;
+}
+
+function Held({ held: { request, x, y, cut } }) {
+  const place = { left: `${x + 14}px`, top: `${y + 14}px` };
+  return html`<div class="held" style=${place}><b>“${request.query}”</b><br />${ms(request.total_ms)}, from ${request.source}
+    ${request.status >= 400 && html`<br />answered ${request.status}`}${cut && html`<br />slower than can be drawn: cut short`}<br /><small>click: its whole way</small></div>`;
+}
+
+/** Rates by edge: from each source that asks, and to each instance. */
+function flows(second, instances) {
+  const found = new Map([["source-load>front", 0], ["source-you>front", 0]]);
+  if (!second) return found;
+  found.set("source-load>front", second.req_s ?? 0);
+  for (const [id, machine] of Object.entries(second.machines)) {
+    if (instances.get(id)?.state === "running" && machine.req_s !== undefined) found.set(`front>${id}`, machine.req_s ?? 0);
+  }
+  return found;
+}

@@ -1,0 +1,16 @@
+// Every page by the address's first part. A new page is one more line here and a file in pages/.
+
+import { Overview } from "./overview/overview.js";
+import { Request } from "./pages/request.js";
+
+export const PAGES = [
+  { path: "", title: "Overview", tab: true, view: Overview },
+  { path: "request", title: "Request", view: Request },
+];
+
+/** The page of a route, and what follows its name. */
+export function pageOf(route = "") {
+  const [first = "", ...rest] = route.split("/");
+  const page = PAGES.find((each) => each.path === first) ?? PAGES[0];
+  return [page, ...rest];
+}

@@ -1,0 +1,145 @@
+"""Everything that is heard, folded into the board and told to the page's readers some fifteen times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import asdict
+from typing import Any
+
+from client.console.board import Board, Rows, Tail, Value
+from client.console.log import Entry, change_entry
+from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json
+from client.tour.world import World, fold
+from server.api.flow import Counters, FlowRecord
+from vmhost.api.views import CloudEvent, InstanceView
+from vmhost.base.sse import Hub
+
+FLUSH_S = 1 / 15
+SECONDS_KEPT = 60
+REQUESTS_SHOWN = 60
+REQUESTS_KEPT = 2000
+ENTRIES_KEPT = 150
+_READER_BATCHES_MAX = 150
+"""A reader who is ten seconds behind gets a new whole instead of all that it missed."""
+
+
+class Feed:
+    """What the page shows, kept true by whoever hears something; `run` tells it until cancelled."""
+
+    def __init__(self, world: World, *, links: dict[str, str], why: str) -> None:
+        self.hub = Hub(capacity=_READER_BATCHES_MAX, history=2 * _READER_BATCHES_MAX)
+        self.world = world
+        self.counters: Counters | None = None
+        self.busy = ""
+        """The experiment under way, in words."""
+        self._why = why
+        self._changed = asyncio.Event()
+        self._requests: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._cloud, self._hosts, self._instances = Value(), Value([]), Rows()
+        self._seconds, self._shown, self._entries = Tail(SECONDS_KEPT), Tail(REQUESTS_SHOWN), Tail(ENTRIES_KEPT)
+        self._counts = Value()
+        self.load, self.experiment, self.verdict, self.share = Value(), Value(), Value(), Value()
+        self.answers = Value({"platform": True, "service": True})
+        self._board = Board(
+            {
+                "cloud": self._cloud,
+                "hosts": self._hosts,
+                "instances": self._instances,
+                "seconds": self._seconds,
+                "requests": self._shown,
+                "counters": self._counts,
+                "log": self._entries,
+                "load": self.load,
+                "experiment": self.experiment,
+                "verdict": self.verdict,
+                "answers": self.answers,
+                "share": self.share,
+                "links": Value(links),
+            }
+        )
+        self._retell()
+
+    # hearing
+
+    def on_cloud(self, event: CloudEvent) -> None:
+        """An event of the platform."""
+        before = self.world.instances
+        self.world = fold(self.world, event)
+        if isinstance(event, InstanceView) and (entry := change_entry(before.get(event.id), event)) is not None:
+            self.enter(entry)
+        self._retell()
+
+    def on_request(self, record: FlowRecord, **more: Any) -> None:
+        """A request that really happened; `more` is what only the console knows of it, and stays."""
+        known = self._requests.pop(record.trace.trace_id, {})
+        row = {**request_json(record), **{name: known[name] for name in _OURS if name in known}, **more}
+        self._requests[record.trace.trace_id] = row
+        while len(self._requests) > REQUESTS_KEPT:
+            self._requests.popitem(last=False)
+        if row != known:
+            self._shown.add({name: value for name, value in row.items() if name != "headers"})
+            self.told()
+
+    def on_counters(self, counters: Counters) -> None:
+        """A second has passed at the front end."""
+        self._seconds.add(second_json(self.counters, counters, dict(self.world.uses)))
+        self._counts.set({name: value for name, value in asdict(counters).items() if name != "instances"})
+        self.counters = counters
+        self.told()
+
+    def on_answering(self, who: str, answers: bool) -> None:
+        """The platform or the service has stopped answering, or answers again."""
+        self.answers.set({**self.answers.whole(), who: answers})
+        self.told()
+
+    def enter(self, entry: Entry) -> None:
+        """Notes what happened, or how it ended."""
+        self._entries.add(entry.to_json())
+        self.told()
+
+    def told(self) -> None:
+        """Something on the board may have changed."""
+        self._changed.set()
+
+    def set_busy(self, busy: str) -> None:
+        """An experiment has begun or ended."""
+        self.busy = busy
+        self._retell()
+
+    def _retell(self) -> None:
+        self._cloud.set(cloud_json(self.world, self._why))
+        self._hosts.set(hosts_json(self.world))
+        self._instances.replace(instance_rows(self.world, self.busy))
+        self.told()
+
+    # telling
+
+    def request(self, trace_id: str) -> dict[str, Any] | None:
+        """A request that is still remembered; one that somebody looked at is remembered longer."""
+        row = self._requests.get(trace_id)
+        if row is not None:
+            self._requests.move_to_end(trace_id)
+        return row
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it, as a new reader gets it."""
+        self._flush()
+        return {"now": time.time(), **self._board.whole()}
+
+    async def run(self) -> None:
+        """Tells what has changed, at most so often, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._flush()
+            await asyncio.sleep(FLUSH_S)
+
+    def _flush(self) -> None:
+        self._changed.clear()
+        if changes := self._board.take():
+            self.hub.publish("batch", {"now": time.time(), **changes})
+
+
+_OURS = ("headers", "name", "colour", "mine")
+"""What only the console knows of a request: it must outlive the front end's own sample of it."""

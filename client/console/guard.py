@@ -1,0 +1,126 @@
+"""The door of the console: which requests come in, who may act, and what every answer tells the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from client.console.keys import Key
+from vmhost.base.errors import CloudError, Denied, Internal, InvalidInput, NotFound, Unauthenticated
+from vmhost.base.logs import get_logger
+
+BODY_BYTES_MAX = 256 * 1024
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_READING = frozenset({"GET", "HEAD"})
+_log = get_logger("console")
+
+
+class Door:
+    """Decides on requests. `hosts` are the names by which people reach us; any port of them will do, for a container's
+    port is published under another number."""
+
+    def __init__(self, key: Key, hosts: Collection[str] = LOOPBACK) -> None:
+        self._key = key
+        self._hosts = hosts
+
+    def admit(self, request: web.BaseRequest) -> None:
+        """Raises Denied for a request that a foreign page, or a name that was bent to our address, has sent."""
+        host = urlsplit(f"//{request.headers.get('Host', '')}")
+        if _hostname(host.netloc) not in self._hosts:
+            raise Denied(
+                f"host {host.netloc[:80]!r} is not one of this console's; expected {', '.join(sorted(self._hosts))}"
+            )
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != host.netloc:
+            raise Denied(f"origin {origin[:80]!r} is another site; expected this console's own page")
+        if origin is None and _foreign(request):
+            raise Denied("the request comes from another site; expected this console's own page")
+        if request.method not in _READING and request.content_type != "application/json":
+            raise InvalidInput(f"the body is {request.content_type[:60]!r}; expected application/json")
+
+    def may_act(self, request: web.BaseRequest) -> bool:
+        """Whether the request carries the cookie that the token was traded for."""
+        return self._key.knows(request.cookies.get(cookie_name(request), ""))
+
+    def must_act(self, request: web.BaseRequest) -> None:
+        """Raises Unauthenticated for a reader without the key."""
+        if not self.may_act(request):
+            raise Unauthenticated("this page may only look; open the address that `glasscloud status` prints to act")
+
+
+def cookie_name(request: web.BaseRequest) -> str:
+    """A name a port: cookies of one host are shared by all its ports."""
+    port = urlsplit(f"//{request.headers.get('Host', '')}").port or 80
+    return f"glasscloud-{port}"
+
+
+def _foreign(request: web.BaseRequest) -> bool:
+    """Whether a browser says that another site's page sent it; a link that somebody followed is no such thing."""
+    if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        return False
+    return request.method not in _READING or request.headers.get("Sec-Fetch-Mode") != "navigate"
+
+
+def _hostname(netloc: str) -> str:
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def door(gate: Door) -> Middleware:
+    """The middleware: foreign requests are refused, and every error is told as JSON."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            gate.admit(request)
+            return await handler(request)
+        except CloudError as error:
+            return refusal(error)
+        except web.HTTPException as error:
+            return refusal(_translated(request, error))
+        except ConnectionError:
+            raise
+        except Exception:
+            _log.exception("request_failed", path=request.path[:200])
+            return refusal(Internal("this is our own fault; the log says more"))
+
+    return middleware
+
+
+async def protect(_request: web.Request, response: web.StreamResponse) -> None:
+    """Gives every answer the headers that keep a browser from doing more than the page needs."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _translated(request: web.Request, error: web.HTTPException) -> CloudError:
+    if error.status == 413:
+        return InvalidInput(f"the request's body is too large; expected at most {BODY_BYTES_MAX} bytes")
+    if error.status == 405:
+        return InvalidInput(
+            f"{request.path[:80]} does not take {request.method[:16]}; {error.headers.get('Allow')} it does"
+        )
+    return NotFound(f"there is nothing at {request.path[:80]}; the console is at /", code="NotFound")
+
+
+def refusal(error: CloudError) -> web.Response:
+    """The error as the page reads it."""
+    body = {"error": {"kind": error.kind, "code": error.code, "message": error.message}}
+    return web.json_response(body, status=error.status)

@@ -1,0 +1,59 @@
+"""The console's key: who brings it may act, everyone else may look.
+
+The token stands in the fragment of the printed address, which browsers send to nobody; the page trades it for a cookie
+that no script can read. The cookie is made of the token, so a console that starts again with its token knows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vmhost.base.web import write_atomically
+
+TOKEN_CHARS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """The secret of one console. It never shows in a repr."""
+
+    token: str = field(repr=False)
+
+    @classmethod
+    def fresh(cls) -> Key:
+        """One that nobody can guess."""
+        return cls(token=secrets.token_urlsafe(24))
+
+    @classmethod
+    def kept(cls, path: Path) -> Key:
+        """The one in the file, or a fresh one that is written there for its owner only."""
+        try:
+            token = path.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            token = ""
+        if token:
+            return cls(token=token)
+        key = cls.fresh()
+        write_atomically(path, key.token + "\n", mode=0o600)
+        return key
+
+    @property
+    def cookie(self) -> str:
+        """What the browser keeps in the token's place."""
+        return hmac.new(self.token.encode(), b"glasscloud console", hashlib.sha256).hexdigest()
+
+    def opens(self, token: str) -> bool:
+        """Whether this is the token."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+    def knows(self, cookie: str) -> bool:
+        """Whether this is the cookie that the token was traded for."""
+        return hmac.compare_digest(cookie.encode(), self.cookie.encode())
+
+    def address(self, url: str) -> str:
+        """Where a person opens the console with the right to act."""
+        return f"{url}/#token={self.token}"

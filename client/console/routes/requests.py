@@ -1,0 +1,30 @@
+"""Requests that travel: one that is remembered, and one that somebody types."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from client.console.asking import QUERY_CHARS_MAX
+from client.console.desk import Desk
+from client.console.feed import REQUESTS_KEPT, Feed
+from client.console.routes.body import body_of, text_of
+from vmhost.base.errors import NotFound
+
+
+def routes(feed: Feed, desk: Desk) -> list[web.RouteDef]:
+    """They need no key: a search is what everyone may send to the search page too."""
+
+    async def remembered(request: web.Request) -> web.Response:
+        row = feed.request(request.match_info["id"][:64])
+        if row is None:
+            raise NotFound(
+                f"this request was no sample or is not remembered any more; expected one of the last {REQUESTS_KEPT:,}",
+                code="NotFound",
+            )
+        return web.json_response(row)
+
+    async def search(request: web.Request) -> web.Response:
+        query = text_of(await body_of(request), "query", chars_max=QUERY_CHARS_MAX)
+        return web.json_response(await desk.search(query))
+
+    return [web.get("/api/requests/{id}", remembered), web.post("/api/search", search)]

@@ -1,0 +1,35 @@
+"""Who asks: trading the address's token for the cookie that lets a browser act."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from client.console.actions import ACTIONS
+from client.console.guard import Door, cookie_name
+from client.console.keys import TOKEN_CHARS_MAX, Key
+from client.console.routes.body import body_of
+from vmhost.base.errors import Unauthenticated
+
+_COOKIE_AGE_S = 30 * 24 * 3600
+
+
+def routes(key: Key, gate: Door) -> list[web.RouteDef]:
+    """What a reader may do, and becoming one who may act."""
+
+    async def session(request: web.Request) -> web.Response:
+        actions = [each.to_json() for each in ACTIONS]
+        return web.json_response({"may_act": gate.may_act(request), "actions": actions})
+
+    async def open_session(request: web.Request) -> web.Response:
+        token = (await body_of(request)).get("token")
+        if not isinstance(token, str) or len(token) > TOKEN_CHARS_MAX or not key.opens(token):
+            raise Unauthenticated(
+                "this address's token is not this console's; expected the one that `glasscloud status` prints"
+            )
+        response = web.json_response({"may_act": True})
+        response.set_cookie(
+            cookie_name(request), key.cookie, max_age=_COOKIE_AGE_S, httponly=True, samesite="Strict", path="/"
+        )
+        return response
+
+    return [web.get("/api/session", session), web.post("/api/session", open_session)]

@@ -1,0 +1,112 @@
+"""The platform's and the front end's views as the page reads them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from client.console.actions import ACTIONS, hindrance
+from client.tour.world import World, shard_of
+from server.api.flow import Counters, FlowRecord
+from vmhost.api.views import InstanceView, UseView
+from vmhost.base.ids import short_ids
+
+LOAD_AGENT = "glasscloud-load"
+CONSOLE_AGENT = "glasscloud-console"
+
+
+def cloud_json(world: World, why: str) -> dict[str, Any] | None:
+    """What the cloud is as a whole, and why it is of this kind."""
+    told = world.snapshot
+    if told is None:
+        return None
+    return {
+        "name": told.cloud,
+        "region": told.region,
+        "driver": told.driver,
+        "stands_for": told.stands_for,
+        "walls": [asdict(each) for each in told.capabilities],
+        "overcommit": told.overcommit,
+        "why": why,
+    }
+
+
+def hosts_json(world: World) -> list[dict[str, Any]]:
+    """The hosts with their capacity and what is promised of it."""
+    return [] if world.snapshot is None else [asdict(host) for host in world.snapshot.hosts]
+
+
+def instance_rows(world: World, busy: str) -> Iterator[dict[str, Any]]:
+    """Every known instance with its short id, its shard and what can be done to it."""
+    shorts = short_ids(world.instances)
+    for view in world.instances.values():
+        yield _instance(view, shorts[view.id], busy=busy, hogging=view.id in world.hogging)
+
+
+def _instance(view: InstanceView, short: str, *, busy: str, hogging: bool) -> dict[str, Any]:
+    return {
+        **view.to_json(),
+        "tags": dict(view.tags),
+        "short": short,
+        "shard": shard_of(view),
+        "hogging": hogging,
+        "cannot": {
+            action.name: reason for action in ACTIONS if (reason := hindrance(action, view, busy=busy, hogging=hogging))
+        },
+    }
+
+
+def request_json(record: FlowRecord, **more: Any) -> dict[str, Any]:
+    """One request that really happened, with its source; `more` is what only the console knows of it."""
+    source = source_of(record.agent)
+    return {"id": record.trace.trace_id, "source": source, **record.to_json(), **more}
+
+
+def source_of(agent: str) -> str:
+    """Who sent a request, in a word, by its User-Agent."""
+    if agent.startswith(LOAD_AGENT):
+        return "load"
+    if agent.startswith(CONSOLE_AGENT):
+        return "you"
+    if agent.startswith("Mozilla/"):
+        return "browser"
+    return agent.partition("/")[0].partition(" ")[0][:20].lower() or "unknown"
+
+
+def second_json(before: Counters | None, now: Counters, uses: dict[str, UseView]) -> dict[str, Any]:
+    """A second of the service: rates from two counts, and what each machine did and used; None where nobody knows."""
+    span_s = now.at - before.at if before is not None else 0.0
+    known = {each.instance_id: each for each in before.instances} if before is not None else {}
+
+    def rate(later: int, earlier: int | None) -> float | None:
+        # A front end that started anew counts from 0 again.
+        if span_s <= 0 or earlier is None or later < earlier:
+            return None
+        return round((later - earlier) / span_s, 1)
+
+    machines: dict[str, Any] = {}
+    for each in now.instances:
+        then = known.get(each.instance_id)
+        machines[each.instance_id] = {
+            "req_s": rate(each.attempts, None if then is None else then.attempts),
+            "in_flight": each.in_flight,
+            "p50_ms": each.p50_ms,
+            "p99_ms": each.p99_ms,
+            "errors": each.errors + each.timeouts,
+            "aside": each.aside,
+        }
+    for use in uses.values():
+        machines.setdefault(use.id, {}).update(
+            cpu=use.cpu_cores, memory_mib=use.memory_mib, pids=use.pids, throttled=use.throttled_percent
+        )
+    return {
+        "id": round(now.at, 3),
+        "req_s": rate(now.requests, None if before is None else before.requests),
+        "failed_s": rate(now.failed + now.shed, None if before is None else before.failed + before.shed),
+        "hedges_s": rate(now.hedges, None if before is None else before.hedges),
+        "in_flight": now.in_flight,
+        "p50_ms": now.p50_ms,
+        "p99_ms": now.p99_ms,
+        "machines": machines,
+    }
