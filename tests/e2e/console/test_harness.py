@@ -101,6 +101,12 @@ async def test_axe_sees_a_breach_under_the_same_policy(
     assert len(found) == 1
 
 
+async def test_axe_itself_keeps_the_policy_where_style_sheets_import_others(serve: Served, open_page: OpenPage) -> None:
+    serve.style = '@import "/style.css?more"; button { padding: 8px 16px }'
+    page = await open_page(serve.url)
+    assert await axe(page) == []
+
+
 async def test_axe_looks_only_within_what_is_named(serve: Served, open_page: OpenPage) -> None:
     serve.page = PAGE.replace("<button>One", "<button>")
     page = await open_page(serve.url)
