@@ -1,4 +1,4 @@
-"""What all tests share: which of them need an engine or rights, and the last line that says what was not run."""
+"""What all tests share: what some of them need of the machine, and the last line that says which were not run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import subprocess
 
 import pytest
+
+from bench import chromium
 
 IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
 _HOW_ENGINE = "start a Docker engine, then: docker compose build && make test"
@@ -37,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("engine") and (why := engine_lacks()):
             _skip(item, why, _HOW_ENGINE)
+        elif item.get_closest_marker("browser") and chromium.program() is None:
+            _skip(item, "no Chromium", chromium.HOW_TO_GET)
         elif item.get_closest_marker("root") and os.geteuid() != 0:
             _skip(item, "needs the rights of the superuser", _HOW_ROOT)
 
