@@ -18,9 +18,8 @@ from client.load.joining.gathering import Gathering
 from client.load.joining.token import Token
 from client.load.plan.words import OpenLoop, Plan, constant
 from client.load.script.loading import completed
-from client.load.verdict import Verdict
 
-LIMIT_S = 60
+LIMIT_S = 30
 
 
 @pytest.fixture
@@ -28,18 +27,17 @@ async def url() -> AsyncIterator[str]:
     async def handle(request: web.BaseRequest) -> web.Response:
         return web.Response(text="hello")
 
-    runner = web.ServerRunner(web.Server(handle))
+    runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with asyncio.timeout(LIMIT_S):
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     await runner.cleanup()
 
 
 @pytest.fixture
 async def crew(tmp_path: Path) -> AsyncIterator[Gathering]:
     (tmp_path / "token").write_text("a token that is long enough\n")
-    async with Gathering(Address(host="127.0.0.1", port=0), Token(file=str(tmp_path / "token"))) as gathering:
+    async with Gathering(Address(host="127.0.0.1", port=0), Token(file=tmp_path / "token")) as gathering:
         yield gathering
 
 
@@ -78,7 +76,7 @@ async def test_a_load_without_an_end_passes_to_workers_and_back_at_the_rate_of_t
     url: str, crew: Gathering, tmp_path: Path
 ) -> None:
     told = Told()
-    async with Generator(crew=crew, say=told) as load:
+    async with asyncio.timeout(LIMIT_S), Generator(crew=crew, say=told) as load:
         await load.start(constant(url, 20))
         await load.set_rate(80)
         async with worker(crew, tmp_path):
@@ -99,7 +97,7 @@ async def test_a_load_without_an_end_passes_to_workers_and_back_at_the_rate_of_t
 
 
 async def test_a_load_with_an_end_keeps_its_senders(url: str, crew: Gathering, tmp_path: Path) -> None:
-    async with Generator(crew=crew) as load:
+    async with asyncio.timeout(LIMIT_S), Generator(crew=crew) as load:
         await load.start(constant(url, 20, duration_s=60))
         async with worker(crew, tmp_path):
             await crew.wait_for(1, LIMIT_S)
@@ -125,13 +123,11 @@ async def test_workers_that_cannot_send_are_told_and_the_load_is_sent_from_here(
     script = tmp_path / "flow.py"
     script.write_text(f"BASE = '{url}'\n\nasync def flow(user):\n    await user.get('/')\n")
     told = Told()
-    async with Generator(crew=crew, say=told) as load, worker(crew, tmp_path):
+    async with asyncio.timeout(LIMIT_S), Generator(crew=crew, say=told) as load, worker(crew, tmp_path):
         await crew.wait_for(1, LIMIT_S)
         await load.start(completed(Plan(script=str(script), open=OpenLoop(rate_per_s=20))))
         assert load.sent == "from here"
-        report = await load.stop()
-    assert report is not None
-    assert report.verdict in {Verdict.VALID, Verdict.INVALID}
+        await load.stop()
     (line,) = told.lines
     assert line.startswith("the workers cannot send: script ")
     assert line.endswith("; the load is sent from here")
