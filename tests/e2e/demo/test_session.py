@@ -4,54 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from client.tour.kill import victim_of
 from client.tour.results import Failure, HogPlan, HogProgress, HogResult, KillProgress, KillResult, Step, verdict_json
-from client.tour.session import Session, open_session
-from vmhost.api.access import Access
+from client.tour.session import Session
 from vmhost.base.errors import Conflict, InvalidInput
 
 LIMIT_S = 90
-CLIENT = [sys.executable, "-P", "-m", "client"]
 PLAN = HogPlan(rate_per_s=100, before_s=1.5, hog_s=1.5, after_s=1.0, workers_per_vcpu=1)
-
-
-@pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    state = tmp_path_factory.mktemp("state")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GLASSCLOUD_")}
-    environment = {**kept, "XDG_STATE_HOME": str(state)}
-
-    def run(*words: str) -> None:
-        subprocess.run([*CLIENT, *words], env=environment, check=True, capture_output=True, timeout=LIMIT_S)
-
-    run("up", "--driver", "process", "--port", "0", "--api-port", "0")
-    try:
-        yield json.loads((state / "glasscloud" / "glasscloud" / "local.json").read_text())
-    finally:
-        run("down")
-
-
-def session_of(facts: dict[str, Any]) -> Any:
-    access = Access.load(Path(facts["access"]), environ={})
-    return open_session(access, facts["search"], queries=Path(facts["queries"]))
 
 
 def victim(session: Session) -> Any:
     return victim_of(session.watch.world, random.Random(1))
 
 
-async def test_a_kill_without_a_load_is_timed_and_nothing_is_said_of_losses(facts: dict[str, Any]) -> None:
-    async with asyncio.timeout(LIMIT_S), session_of(facts) as session:
+async def test_a_kill_without_a_load_is_timed_and_nothing_is_said_of_losses(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
         steps: list[Step] = []
         session.experiments.listeners.append(steps.append)
         result = await session.experiments.kill(victim(session), by="the console")
@@ -64,8 +36,8 @@ async def test_a_kill_without_a_load_is_timed_and_nothing_is_said_of_losses(fact
         assert session.experiments.ended == (steps[-1],)
 
 
-async def test_a_kill_under_load_is_accounted_and_meanwhile_nothing_else_may_change(facts: dict[str, Any]) -> None:
-    async with asyncio.timeout(LIMIT_S), session_of(facts) as session:
+async def test_a_kill_under_load_is_accounted_and_meanwhile_nothing_else_may_change(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
         plan = await session.plan_of({"rate_per_s": 100})
         assert plan.targets[0].corpus is not None
         await session.start(plan)
@@ -94,8 +66,8 @@ async def test_a_kill_under_load_is_accounted_and_meanwhile_nothing_else_may_cha
         assert await session.stop_load() is not None
 
 
-async def test_a_hog_brings_its_own_load_and_takes_it_away_and_outlives_who_asked(facts: dict[str, Any]) -> None:
-    async with asyncio.timeout(LIMIT_S), session_of(facts) as session:
+async def test_a_hog_brings_its_own_load_and_takes_it_away_and_outlives_who_asked(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
         steps: list[Step] = []
         session.experiments.listeners.append(steps.append)
         asked = asyncio.create_task(session.experiments.hog(victim(session), PLAN))
@@ -112,8 +84,8 @@ async def test_a_hog_brings_its_own_load_and_takes_it_away_and_outlives_who_aske
         assert not session.load.running
 
 
-async def test_a_hog_puts_the_load_back_even_when_the_session_ends(facts: dict[str, Any]) -> None:
-    async with asyncio.timeout(LIMIT_S), session_of(facts) as session:
+async def test_a_hog_puts_the_load_back_even_when_the_session_ends(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
         steps: list[Step] = []
         session.experiments.listeners.append(steps.append)
         await session.start_load(5)

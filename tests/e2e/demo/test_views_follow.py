@@ -4,48 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import random
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from client.tour.kill import victim_of
-from client.tour.session import Session, open_session
+from client.tour.session import Session
 from client.view.live import LiveView
 from client.view.model import ViewState
 from client.view.plain import PlainView
 from client.view.text import Line, plain
-from vmhost.api.access import Access
 
 LIMIT_S = 60
-CLIENT = [sys.executable, "-P", "-m", "client"]
-
-
-@pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    state = tmp_path_factory.mktemp("state")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GLASSCLOUD_")}
-    environment = {**kept, "XDG_STATE_HOME": str(state)}
-
-    def run(*words: str) -> None:
-        subprocess.run([*CLIENT, *words], env=environment, check=True, capture_output=True, timeout=LIMIT_S)
-
-    run("up", "--driver", "process", "--port", "0", "--api-port", "0")
-    try:
-        yield json.loads((state / "glasscloud" / "glasscloud" / "local.json").read_text())
-    finally:
-        run("down")
-
-
-def session_of(facts: dict[str, Any]) -> Any:
-    access = Access.load(Path(facts["access"]), environ={})
-    return open_session(access, facts["search"], queries=Path(facts["queries"]))
 
 
 class Paper:
@@ -79,8 +50,8 @@ async def kill_by_the_console(session: Session) -> None:
     await session.experiments.kill(victim_of(session.watch.world, random.Random(1)), by="the console")
 
 
-async def test_the_screen_follows_what_others_do(facts: dict[str, Any]) -> None:
-    async with asyncio.timeout(LIMIT_S), session_of(facts) as session:
+async def test_the_screen_follows_what_others_do(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
         view = LiveView(session, ViewState(search_url="", world=session.watch.world), rng=random.Random(1))
         view.listen()
         paper = Paper()
@@ -106,9 +77,9 @@ async def test_the_screen_follows_what_others_do(facts: dict[str, Any]) -> None:
         await running
 
 
-async def test_the_plain_view_follows_what_others_do(facts: dict[str, Any]) -> None:
+async def test_the_plain_view_follows_what_others_do(session: Session) -> None:
     lines: list[str] = []
-    async with asyncio.timeout(LIMIT_S), session_of(facts) as session:
+    async with asyncio.timeout(LIMIT_S):
         state = ViewState(search_url="", world=session.watch.world)
         view = PlainView(session, state, lines.append, every_s=0.6)
         view.listen()
