@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 
+import hypothesis
 import pytest
 
 from bench import chromium
@@ -16,6 +17,10 @@ _HOW_ENGINE = "start a Docker engine, then: docker compose build && make test"
 _HOW_ROOT = "run make test as root"
 _NOT_RUN = "not run"
 _not_run: dict[str, set[str]] = {}
+
+# Machines that tests run on are shared: how long an example takes says nothing.
+hypothesis.settings.register_profile("glasscloud", deadline=None)
+hypothesis.settings.load_profile("glasscloud")
 
 
 @functools.cache

@@ -22,9 +22,9 @@ from console_page import OpenPage, watched
 from console_served import Served
 
 from bench.chromium import chromium
-from client.console.keys import Key
 from client.local.attach import own_cloud
-from client.local.places import LocalFacts, console_key
+from client.local.meant import console_address
+from client.local.places import LocalFacts
 from client.local.plan import LocalPlan
 
 
@@ -65,8 +65,7 @@ async def cloud(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
 def console(cloud: LocalFacts) -> str:
     """Where a person opens the cloud's console with the right to act; without its fragment it is read-only."""
     assert cloud.console, f"no console came up: {cloud.notes}"
-    folder = Path(cloud.access).parents[1]
-    return Key.kept(console_key(folder)).address(cloud.console)
+    return console_address(cloud)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
