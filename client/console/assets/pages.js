@@ -1,7 +1,7 @@
 // Every page by the address's first part. A new page is one more line here and a file in pages/.
 
 import { Overview } from "./overview/overview.js";
-import { Request } from "./pages/request.js";
+import { Request } from "./request/page.js";
 
 export const PAGES = [
   { path: "", title: "Overview", tab: true, view: Overview },
