@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidInput(f"--seconds is {args.seconds:g}; expected 1 to 600")
     folder = demo_folder()
     try:
-        plan = plan_of(args, NAME, state=folder, cloud=folder.name, temporary=True)
+        plan = plan_of(args, NAME, state=folder, cloud=folder.name, temporary=True, console=False)
         if args.once:
             return run_until_told(lambda: _tour(plan, args))
         return run_until_told(lambda: _show(plan, args))

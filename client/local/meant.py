@@ -7,7 +7,7 @@ from pathlib import Path
 
 from client.called import called
 from client.local.attach import find
-from client.local.places import LocalFacts, cloud_name, state_folder
+from client.local.places import LocalFacts, cloud_name, console_key, state_folder
 from server.api.queries import index_folder
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.base.errors import NotFound
@@ -45,6 +45,13 @@ def find_search(url: str | None = None) -> str:
     if facts is None:
         raise NotFound(not_up())
     return facts.search
+
+
+def console_address(facts: LocalFacts) -> str:
+    """Where a browser opens the cloud's console with the right to act; empty where none is served."""
+    from client.console.keys import Key
+
+    return Key.kept(console_key(state_folder(facts.cloud))).address(facts.console) if facts.console else ""
 
 
 def find_queries() -> Path:
