@@ -11,6 +11,7 @@ from typing import Any
 from client.console.board import Board, Rows, Tail, Value
 from client.console.log import Entry, change_entry
 from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json
+from client.console.tasks import Tasks
 from client.tour.world import World, fold
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
@@ -35,6 +36,7 @@ class Feed:
         self.busy = ""
         """The experiment under way, in words."""
         self._why = why
+        self._tasks = Tasks()
         self._changed = asyncio.Event()
         self._requests: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._cloud, self._hosts, self._instances = Value(), Value([]), Rows()
@@ -69,6 +71,8 @@ class Feed:
         self.world = fold(self.world, event)
         if isinstance(event, InstanceView) and (entry := change_entry(before.get(event.id), event)) is not None:
             self.enter(entry)
+        for each in self._tasks.hear(event, self.world):
+            self.enter(each)
         self._retell()
 
     def on_request(self, record: FlowRecord, **more: Any) -> None:
