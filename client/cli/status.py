@@ -51,8 +51,9 @@ def summary(snapshot: Snapshot, endpoint: str, facts: LocalFacts | None) -> list
 
     states = Counter(view.state for view in snapshot.instances if view.state != "terminated")
     lines = [f"cloud {snapshot.cloud} in {snapshot.region}, driver {snapshot.driver}"]
+    if console := console_address(facts):
+        lines.append(f"  console  {console}")
     if facts is not None:
-        lines.append(f"  console  {console_address(facts)}")
         lines.append(f"  search   {facts.search}/search?q=hypervisor")
     lines.append(f"  EC2 API  {endpoint}")
     lines.append("  machines " + (", ".join(f"{count} {state}" for state, count in states.items()) or "none"))

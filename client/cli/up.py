@@ -63,7 +63,7 @@ def block(facts: LocalFacts, *, already: bool, differs: bool, program: str) -> l
     lines = [
         f"glasscloud is {'up already' if already else 'up'}: {facts.instances} machines ({facts.type}), "
         f"{facts.shards} shards",
-        f"  console  {console_address(facts)}",
+        *([f"  console  {console}"] if (console := console_address(facts)) else []),
         f"  search   {facts.search}/search?q=hypervisor",
         f'  EC2 API  {facts.endpoint}   eval "$({program} env)"',
         f"  look     {program} ps, {program} status, {program} watch --load 20",

@@ -10,8 +10,9 @@ from typing import Any
 
 from client.console.board import Board, Rows, Tail, Value
 from client.console.log import Entry, change_entry
-from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json
+from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json, step_json
 from client.console.tasks import Tasks
+from client.tour.results import HogProgress, KillProgress, Step
 from client.tour.world import World, fold
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
@@ -61,6 +62,8 @@ class Feed:
                 "links": Value(links),
             }
         )
+        if world.snapshot is not None:
+            self._hear_tasks(world.snapshot)
         self._retell()
 
     # hearing
@@ -71,8 +74,7 @@ class Feed:
         self.world = fold(self.world, event)
         if isinstance(event, InstanceView) and (entry := change_entry(before.get(event.id), event)) is not None:
             self.enter(entry)
-        for each in self._tasks.hear(event, self.world):
-            self.enter(each)
+        self._hear_tasks(event)
         self._retell()
 
     def on_request(self, record: FlowRecord, **more: Any) -> None:
@@ -103,14 +105,29 @@ class Feed:
         self._entries.add(entry.to_json())
         self.told()
 
+    def _hear_tasks(self, event: CloudEvent) -> None:
+        for entry in self._tasks.hear(event, self.world):
+            self.enter(entry)
+
     def told(self) -> None:
         """Something on the board may have changed."""
         self._changed.set()
 
-    def set_busy(self, busy: str) -> None:
-        """An experiment has begun or ended."""
-        self.busy = busy
+    def on_step(self, step: Step) -> None:
+        """An experiment has begun, has come further or has ended."""
+        over = not isinstance(step.what, KillProgress | HogProgress)
+        told = step_json(step, self.world)
+        self.experiment.set(None if over else told)
+        if over:
+            self.verdict.set(told)
+        self.busy = "" if over else told["kind"]
         self._retell()
+
+    def clear_verdict(self) -> None:
+        """Nothing has been measured yet, as in the beginning."""
+        self.verdict.set(None)
+        self.experiment.set(None)
+        self.told()
 
     def _retell(self) -> None:
         self._cloud.set(cloud_json(self.world, self._why))

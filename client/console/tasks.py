@@ -1,4 +1,4 @@
-"""What somebody asked of the platform, as lines of the log: under way until what it set going has come to its end. Pure."""
+"""What somebody asked of the platform, as lines of the log: under way until what it set going has ended. Pure."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ class _Task:
     def without(self, instance_id: str, at: float | None, failed: str | None = None) -> _Task:
         """After that instance's end."""
         waits = self.waits - {instance_id}
-        return replace(
-            self, waits=waits, ended_at=at, failed=self.failed if failed is None else (*self.failed, failed)
-        )
+        return replace(self, waits=waits, ended_at=at, failed=self.failed if failed is None else (*self.failed, failed))
 
     def after(self, view: InstanceView) -> _Task:
         """After a change of an instance. A reboot is over with the next change: its state is `running` all the time."""
@@ -101,7 +99,7 @@ class Tasks:
         """The lines that are new or went on, by an event and the world after it."""
         match event:
             case Snapshot():
-                return [*self._caught_up(world), *self._called(event.calls, world, live=False)]
+                return [*self._caught_up(world), *self._called(world.calls, world, live=False)]
             case CallView():
                 return self._called((event,), world, live=True)
             case InstanceView():

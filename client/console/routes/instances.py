@@ -13,6 +13,10 @@ from client.console.routes.body import body_of
 from client.tour.results import HogPlan
 from vmhost.base.errors import InvalidInput
 
+HOG_S_MAX = 60.0
+WORKERS_MAX = 64
+"""The platform's bounds, held here too: it would refuse only after the time before the hog was measured."""
+
 
 def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
     """Each action of `client.console.actions` at its own address. All of it needs the key."""
@@ -61,13 +65,13 @@ def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
 
 
 def hog_plan(data: dict[str, Any]) -> HogPlan:
-    """How long and how hard to hog, where the page says it; else as usual. Raises InvalidInput.
-
-    The platform knows the bounds and says them."""
+    """How long and how hard to hog, where the page says it; else as usual. Raises InvalidInput."""
     usual = HogPlan()
     seconds, strength = data.get("seconds", usual.hog_s), data.get("workers_per_vcpu", usual.workers_per_vcpu)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise InvalidInput(f"seconds is {str(seconds)[:40]!r}; expected a number")
-    if isinstance(strength, bool) or not isinstance(strength, int):
-        raise InvalidInput(f"workers_per_vcpu is {str(strength)[:40]!r}; expected a whole number")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= HOG_S_MAX:
+        raise InvalidInput(f"seconds is {str(seconds)[:40]!r}; expected a number from 1 to {HOG_S_MAX:g}")
+    if isinstance(strength, bool) or not isinstance(strength, int) or not 1 <= strength <= WORKERS_MAX:
+        raise InvalidInput(
+            f"workers_per_vcpu is {str(strength)[:40]!r}; expected a whole number from 1 to {WORKERS_MAX}"
+        )
     return HogPlan(hog_s=float(seconds), workers_per_vcpu=strength)
