@@ -18,6 +18,7 @@ export function Hosts() {
   return html`<article class="page hosts">
     <h1>Hosts</h1>
     <p>${overcommit(cloud?.overcommit ?? 1)}</p>
+    <p class="quiet">The upper bar is what a host has: promised to one instance after the other, then free. The lower bar is what they really use.</p>
     <div class="two">${hosts.map((host) => html`<${Host} key=${host.id} host=${host} hosts=${hosts} instances=${[...instances.values()].filter((each) => each.host === host.id)} machines=${machines} />`)}</div>
     <${Fits} hosts=${hosts} />
   </article>`;
@@ -26,7 +27,7 @@ export function Hosts() {
 const overcommit = (factor) =>
   factor > 1
     ? `This cloud promises ${factor} times what its machine has (overcommit ${factor}): as long as not all use their promise at once, more fits; when they do, they slow each other down.`
-    : "This cloud promises no more than its machine has (overcommit 1): what is guaranteed is there even when all want it at once. glasscloud up --overcommit 4 promises more.";
+    : html`This cloud promises no more than its machine has (overcommit 1): what is guaranteed is there even when all want it at once. <code>glasscloud up --overcommit 4</code> promises more.`;
 
 function Host({ host, hosts, instances, machines }) {
   const parts = placed(instances);
@@ -39,8 +40,8 @@ function Host({ host, hosts, instances, machines }) {
       parts=${parts.map((each) => ({ each, size: each.limits.memory_mib }))} />
     <p class="quiet">${host.enforced ? "■ A wall stands round it" : "□ No wall stands round it"}${host.why && `: ${host.why}`}</p>
     <h3>Placed here: ${plural(parts.length, "instance")}</h3>
-    ${parts.length > 0 && html`<table><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">used</th><th scope="col">Memory promised</th><th scope="col">used</th></tr></thead>
-      <tbody>${parts.map((each) => html`<tr key=${each.id}><th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th><td><${State} instance=${each} /></td><td>${each.type}</td>
-        <td>${cores(each.limits.cpu_guaranteed_cores)}</td><td>${cores(machines[each.id]?.cpu)}</td><td>${mib(each.limits.memory_mib)}</td><td>${mib(machines[each.id]?.memory_mib)}</td></tr>`)}</tbody></table>`}
+    ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">used</th><th scope="col">Memory promised</th><th scope="col">used</th></tr></thead>
+      <tbody>${parts.map((each) => html`<tr key=${each.id}><th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th><td data-label="State"><${State} instance=${each} /></td><td data-label="Type">${each.type}</td>
+        <td data-label="CPU promised">${cores(each.limits.cpu_guaranteed_cores)}</td><td data-label="CPU used">${cores(machines[each.id]?.cpu)}</td><td data-label="Memory promised">${mib(each.limits.memory_mib)}</td><td data-label="Memory used">${mib(machines[each.id]?.memory_mib)}</td></tr>`)}</tbody></table>`}
   </section>`;
 }

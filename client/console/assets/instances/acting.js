@@ -60,7 +60,7 @@ export function Menu({ instance, say }) {
     button.current.focus();
   };
   return html`<div class="menu" ref=${box} onFocusOut=${leave} onKeyDown=${escape}>
-    <button type="button" ref=${button} aria-expanded=${open} aria-label="Actions on ${instance.id}" onClick=${() => set(!open)}>Act <span aria-hidden="true">▾</span></button>
+    <button type="button" ref=${button} aria-expanded=${open} aria-label="Act on ${instance.id}" onClick=${() => set(!open)}>Act <span aria-hidden="true">▾</span></button>
     ${open && html`<div class="choices"><${Actions} instance=${instance} say=${say} /></div>`}
   </div>`;
 }

@@ -25,7 +25,7 @@ export function Resources({ instance }) {
     { wall: "network", title: "Network", limit: `${count(limits.network_mbps)} Mbit/s` },
     { wall: "disk", title: "Root disk", limit: `${count(limits.disk_gib)} GiB` },
   ];
-  return html`<table class="resources"><caption>Limits and use</caption><thead><tr><th scope="col">Resource</th><th scope="col">Limit</th><th scope="col">Used now</th><th scope="col">Of the limit</th><th scope="col">This minute</th><th scope="col">Wall</th></tr></thead>
+  return html`<table class="resources stacks"><caption>Limits and use</caption><thead><tr><th scope="col">Resource</th><th scope="col">Limit</th><th scope="col">Used now</th><th scope="col">Of the limit</th><th scope="col">This minute</th><th scope="col">Wall</th></tr></thead>
     <tbody>${rows.map((row) => html`<${Resource} key=${row.wall} row=${row} wall=${cloud?.walls.find((each) => each.name === row.wall)} />`)}</tbody></table>`;
 }
 

@@ -16,7 +16,6 @@ export function Line({ row, whole }) {
   const said = [row.text, task && row.by && `by ${row.by}`, task && (row.outcome || "under way")].filter(Boolean).join(", ");
   return html`<li class="tone-${row.tone} ${whole ? "whole" : ""}" title=${whole ? undefined : said}>
     <time>${clock(row.at)}</time>
-    <span class="whom">${links}</span>
-    <span class="what">${task ? html`<b>${row.text}</b>` : row.text}${task && row.by && html`<span class="by"> by ${row.by}</span>`}${task && html`<span class="outcome">, ${row.outcome || "under way …"}</span>`}</span>
+    <span class="what">${task ? html`<b>${row.text}</b> ${links}` : html`${links}${row.text}`}${task && row.by && html`<span class="by">by ${row.by}</span>`}${task && html`<span class="outcome">, ${row.outcome || "under way …"}</span>`}</span>
   </li>`;
 }
