@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from client.load.plan.check import checked
+from client.load.plan.origin import parse_url
 from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from vmhost.base.errors import InvalidInput
 
@@ -59,6 +60,7 @@ def _target(request: Mapping[str, object], search: Target) -> Target:
         return search
     if not isinstance(url, str):
         raise InvalidInput(f"url is {_shown(url)}; expected an address, or null for the cloud's own search")
+    parse_url(url)
     return Target(url=url)
 
 

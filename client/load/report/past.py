@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from client.load.live.figures import short_rate
 from client.load.report.compare import Comparison, compare
 from client.load.report.recorded import recorded
 from client.load.report.report import Report
@@ -36,7 +37,7 @@ def past_run_json(past: PastRun) -> dict[str, Any]:
         "began": round(past.began, 3),
         "ended": round(past.ended, 3),
         "seconds": round(report.outcome.elapsed_s, 1),
-        "rate": f"{total.offered / report.seconds:.3g} requests/s",
+        "rate": f"{short_rate(round(total.offered / report.seconds, 1))} requests/s",
         "requests": total.offered,
         "failed": total.failed,
         "p50_ms": total.response.p50,

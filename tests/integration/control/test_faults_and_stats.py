@@ -106,7 +106,7 @@ async def test_what_cannot_be_ended_is_refused_in_words(world: World) -> None:
             await cloud.end_fault(instance_id=one.id)
         with pytest.raises(NotFound, match="i-0ffffffffffffffff"):
             await cloud.end_fault(instance_id="i-0ffffffffffffffff")
-        with pytest.raises(NotFound, match="no fault 'fault-0'"):
+        with pytest.raises(NotFound, match="no hog 'fault-0'"):
             await cloud.end_fault(fault_id="fault-0")
         with pytest.raises(InvalidInput, match="just one"):
             await cloud.end_fault()
