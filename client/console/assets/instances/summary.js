@@ -11,7 +11,7 @@ export function Summary({ instance }) {
   const cloud = useStore((state) => state.cloud);
   const address = instance.address && `${instance.address}${instance.port ? `:${instance.port}` : ""}`;
   const facts = [
-    ["What it is", `${cloud?.driver}: ${cloud?.stands_for}`],
+    ["What it is", `${cloud?.one || cloud?.driver}; this cloud is of ${cloud?.stands_for}`],
     ["State since", instance.changed_at && moment(instance.changed_at)],
     ["Reason", instance.reason && `${instance.reason.code}: ${instance.reason.message.replace(`${instance.reason.code}: `, "")}`],
     ["Type", instance.type],
