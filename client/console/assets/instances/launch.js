@@ -5,6 +5,7 @@ import { get, post } from "../lib/api.js";
 import { count } from "../lib/format.js";
 import { Dialog } from "../lib/dialog.js";
 import { useStore } from "../lib/store.js";
+import { useOffers } from "./offers.js";
 import { Types } from "./types.js";
 
 const USER_DATA_BYTES_MAX = 16 * 1024;
@@ -15,7 +16,7 @@ export function Launch({ onClose, onLaunched }) {
   const hosts = useStore((state) => state.hosts);
   const [wish, wanted] = useState(draft);
   const [images, setImages] = useState([]);
-  const [offers, setOffers] = useState(null);
+  const { offers, error } = useOffers();
   const [said, say] = useState("");
   const [asking, ask] = useState(false);
   const want = (change) => wanted((draft = { ...draft, ...change }));
@@ -25,10 +26,6 @@ export function Launch({ onClose, onLaunched }) {
       if (!draft.image_id && found.length) want({ image_id: found[0].id });
     }, (error) => say(error.message));
   }, []);
-  // What fits changes with what the hosts have promised.
-  useEffect(() => {
-    get("/api/types").then(setOffers, (error) => say(error.message));
-  }, [hosts]);
   const bytes = new TextEncoder().encode(wish.user_data).length;
   const image = images.find((each) => each.id === wish.image_id);
   const launch = async (event) => {
@@ -63,7 +60,7 @@ export function Launch({ onClose, onLaunched }) {
     <div class="field"><label for="launch-data">User data</label>
       <textarea id="launch-data" rows="3" spellcheck="false" aria-describedby="launch-data-is" value=${wish.user_data} onInput=${(event) => want({ user_data: event.target.value })}></textarea>
       <small id="launch-data-is" class=${bytes > USER_DATA_BYTES_MAX ? "bad" : ""}>${count(bytes)} of ${count(USER_DATA_BYTES_MAX)} bytes; the instance reads it from its metadata service</small></div>
-    <p role="alert" class="bad">${said}</p>
+    <p role="alert" class="bad">${said || error}</p>
     <div class="ends"><button type="button" onClick=${onClose}>Cancel</button>
       <button type="submit" class="primary" disabled=${asking || bytes > USER_DATA_BYTES_MAX}>${asking ? "Launching …" : "Launch"}</button></div>
   </form><//>`;
