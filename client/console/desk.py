@@ -15,6 +15,7 @@ from client.tour.kill import victim_of
 from client.tour.results import HogPlan
 from client.tour.session import Session
 from client.tour.world import World
+from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict, NotFound
 
@@ -44,12 +45,19 @@ class Desk:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     @property
+    def cloud(self) -> CloudClient:
+        """The platform, as every client asks it."""
+        return self._session.cloud
+
+    @property
     def world(self) -> World:
         """The cloud as it is known now."""
         return self._session.watch.world
 
-    async def act(self, name: str, instance_id: str) -> None:
-        """Does the named action to the instance. Raises NotFound, Conflict in words, and the platform's refusals."""
+    async def act(self, name: str, instance_id: str, plan: HogPlan | None = None) -> None:
+        """Does the named action to the instance; a hog goes by the plan.
+
+        Raises NotFound, Conflict in words, and the platform's refusals."""
         action = BY_NAME.get(name)
         if action is None:
             raise NotFound(f"{name[:40]!r} is no action; expected one of {', '.join(BY_NAME)}")
@@ -60,7 +68,7 @@ class Desk:
         if action.do is not None:
             await action.do(self._session.cloud, instance_id)
         else:
-            self.experiment(name, instance_id)
+            self.experiment(name, instance_id, plan)
 
     def experiment(self, kind: str, instance_id: str | None, plan: HogPlan | None = None) -> str:
         """Begins a kill or a hog of the instance, or of any that serves; its id. All that follows is told in the feed.

@@ -11,6 +11,7 @@ from typing import Any
 from client.console.board import Board, Rows, Tail, Value
 from client.console.log import Entry, change_entry
 from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json, step_json
+from client.console.tasks import Tasks
 from client.tour.results import HogProgress, KillProgress, Step
 from client.tour.world import World, fold
 from server.api.flow import Counters, FlowRecord
@@ -36,6 +37,7 @@ class Feed:
         self.busy = ""
         """The experiment under way, in words."""
         self._why = why
+        self._tasks = Tasks()
         self._changed = asyncio.Event()
         self._requests: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._cloud, self._hosts, self._instances = Value(), Value([]), Rows()
@@ -60,6 +62,8 @@ class Feed:
                 "links": Value(links),
             }
         )
+        if world.snapshot is not None:
+            self._hear_tasks(world.snapshot)
         self._retell()
 
     # hearing
@@ -70,6 +74,7 @@ class Feed:
         self.world = fold(self.world, event)
         if isinstance(event, InstanceView) and (entry := change_entry(before.get(event.id), event)) is not None:
             self.enter(entry)
+        self._hear_tasks(event)
         self._retell()
 
     def on_request(self, record: FlowRecord, **more: Any) -> None:
@@ -99,6 +104,10 @@ class Feed:
         """Notes what happened, or how it ended."""
         self._entries.add(entry.to_json())
         self.told()
+
+    def _hear_tasks(self, event: CloudEvent) -> None:
+        for entry in self._tasks.hear(event, self.world):
+            self.enter(entry)
 
     def told(self) -> None:
         """Something on the board may have changed."""

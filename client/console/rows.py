@@ -10,7 +10,7 @@ from client.console.actions import ACTIONS, hindrance
 from client.tour.results import Failure, HogResult, KillProgress, KillResult, Step, verdict_json
 from client.tour.world import World, shard_of
 from server.api.flow import Counters, FlowRecord
-from vmhost.api.views import InstanceView, UseView
+from vmhost.api.views import FaultView, InstanceView, UseView
 from vmhost.base.ids import short_ids
 
 LOAD_AGENT = "glasscloud-load"
@@ -43,16 +43,18 @@ def instance_rows(world: World, busy: str) -> Iterator[dict[str, Any]]:
     """Every known instance with its short id, its shard and what can be done to it."""
     shorts = short_ids(world.instances)
     for view in world.instances.values():
-        yield _instance(view, shorts[view.id], busy=busy, hogging=view.id in world.hogging)
+        yield _instance(view, shorts[view.id], busy=busy, hog=world.hogs.get(view.id))
 
 
-def _instance(view: InstanceView, short: str, *, busy: str, hogging: bool) -> dict[str, Any]:
+def _instance(view: InstanceView, short: str, *, busy: str, hog: FaultView | None) -> dict[str, Any]:
+    hogging = hog is not None
     return {
         **view.to_json(),
         "tags": dict(view.tags),
         "short": short,
         "shard": shard_of(view),
         "hogging": hogging,
+        "hog": None if hog is None else {"at": hog.at, "until": hog.until},
         "cannot": {
             action.name: reason for action in ACTIONS if (reason := hindrance(action, view, busy=busy, hogging=hogging))
         },

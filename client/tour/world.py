@@ -30,10 +30,15 @@ class World:
     snapshot: Snapshot | None = None
     instances: Mapping[str, InstanceView] = field(default_factory=dict)
     uses: Mapping[str, UseView] = field(default_factory=dict)
-    hogging: frozenset[str] = frozenset()
-    """Instances inside which a CPU hog runs."""
+    hogs: Mapping[str, FaultView] = field(default_factory=dict)
+    """The CPU hogs that run, by the instance inside which they do."""
     calls: tuple[CallView, ...] = ()
     """The last calls that changed something or tried to, oldest first."""
+
+    @property
+    def hogging(self) -> frozenset[str]:
+        """Instances inside which a CPU hog runs."""
+        return frozenset(self.hogs)
 
     @property
     def running(self) -> tuple[InstanceView, ...]:
@@ -63,7 +68,7 @@ def fold(world: World, event: CloudEvent) -> World:
     if isinstance(event, StatsView):
         return replace(world, uses={use.id: use for use in event.instances})
     if isinstance(event, FaultView):
-        return replace(world, hogging=_hogging(world.hogging, event))
+        return replace(world, hogs=_hogging(world.hogs, event))
     if isinstance(event, CallView):
         return replace(world, calls=_called(world.calls, event))
     return replace(world, snapshot=_promised(world.snapshot, event))
@@ -73,15 +78,16 @@ def _begun(snapshot: Snapshot) -> World:
     return World(
         snapshot=snapshot,
         instances={view.id: view for view in snapshot.instances},
-        hogging=frozenset(fault.instance_id for fault in snapshot.faults if fault.fault == _HOG),
+        hogs={fault.instance_id: fault for fault in snapshot.faults if fault.fault == _HOG},
         calls=snapshot.calls[-_CALLS_KEPT:],
     )
 
 
-def _hogging(now: frozenset[str], event: FaultView) -> frozenset[str]:
+def _hogging(now: Mapping[str, FaultView], event: FaultView) -> Mapping[str, FaultView]:
     if event.fault != _HOG:
         return now
-    return now | {event.instance_id} if event.phase == "begun" else now - {event.instance_id}
+    others = {each: fault for each, fault in now.items() if each != event.instance_id}
+    return {**others, event.instance_id: event} if event.phase == "begun" else others
 
 
 def _called(calls: tuple[CallView, ...], event: CallView) -> tuple[CallView, ...]:

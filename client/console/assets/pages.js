@@ -1,10 +1,14 @@
 // Every page by the address's first part. A new page is one more line here and a file in pages/.
 
+import { Hosts } from "./hosts/hosts.js";
+import { Instances } from "./instances/instances.js";
 import { Overview } from "./overview/overview.js";
 import { Request } from "./request/page.js";
 
 export const PAGES = [
   { path: "", title: "Overview", tab: true, view: Overview },
+  { path: "instances", title: "Instances", tab: true, view: Instances },
+  { path: "hosts", title: "Hosts", tab: true, view: Hosts },
   { path: "request", title: "Request", view: Request },
 ];
 

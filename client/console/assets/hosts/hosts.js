@@ -1,0 +1,47 @@
+// Hosts: what each may give away, has promised and really uses, drawn to one scale; and what still fits where, and why not.
+
+import { html } from "../lib/ui.js";
+import { cores, mib, plural } from "../lib/format.js";
+import { useStore } from "../lib/store.js";
+import { Word } from "../lib/words.js";
+import { Bar } from "./bar.js";
+import { Fits } from "./fits.js";
+import { placed, usedOn } from "./placed.js";
+import { State } from "../lib/state.js";
+
+export function Hosts() {
+  const hosts = useStore((state) => state.hosts);
+  const instances = useStore((state) => state.instances);
+  const seconds = useStore((state) => state.seconds);
+  const cloud = useStore((state) => state.cloud);
+  const machines = [...seconds.values()].at(-1)?.machines ?? {};
+  return html`<article class="page hosts">
+    <h1>Hosts</h1>
+    <p>${overcommit(cloud?.overcommit ?? 1)}</p>
+    <p class="quiet">The upper bar is what a host has: promised to one instance after the other, then free. The lower bar is what they really use.</p>
+    <div class="two">${hosts.map((host) => html`<${Host} key=${host.id} host=${host} hosts=${hosts} instances=${[...instances.values()].filter((each) => each.host === host.id)} machines=${machines} />`)}</div>
+    <${Fits} hosts=${hosts} />
+  </article>`;
+}
+
+const overcommit = (factor) =>
+  factor > 1
+    ? `This cloud promises ${factor} times what its machine has (overcommit ${factor}): as long as not all use their promise at once, more fits; when they do, they slow each other down.`
+    : html`This cloud promises no more than its machine has (overcommit 1): what is guaranteed is there even when all want it at once. <code>glasscloud up --overcommit 4</code> promises more.`;
+
+function Host({ host, hosts, instances, machines }) {
+  const parts = placed(instances);
+  const used = usedOn(parts, machines);
+  return html`<section class="host-box" aria-label="Host ${host.id}">
+    <h2><${Word} name="host">${host.id}<//> <small>${host.zone}</small></h2>
+    <${Bar} what="CPU" of=${host.cpu_cores} largest=${Math.max(...hosts.map((each) => each.cpu_cores))} used=${used.cpu} unit=" cores" told=${cores}
+      parts=${parts.map((each) => ({ each, size: each.limits.cpu_guaranteed_cores }))} />
+    <${Bar} what="Memory" of=${host.memory_mib} largest=${Math.max(...hosts.map((each) => each.memory_mib))} used=${used.memory_mib} unit="" told=${mib}
+      parts=${parts.map((each) => ({ each, size: each.limits.memory_mib }))} />
+    <p class="quiet">${host.enforced ? "■ A wall stands round it" : "□ No wall stands round it"}${host.why && `: ${host.why}`}</p>
+    <h3>Placed here: ${plural(parts.length, "instance")}</h3>
+    ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">used</th><th scope="col">Memory promised</th><th scope="col">used</th></tr></thead>
+      <tbody>${parts.map((each) => html`<tr key=${each.id}><th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th><td data-label="State"><${State} instance=${each} /></td><td data-label="Type">${each.type}</td>
+        <td data-label="CPU promised">${cores(each.limits.cpu_guaranteed_cores)}</td><td data-label="CPU used">${cores(machines[each.id]?.cpu)}</td><td data-label="Memory promised">${mib(each.limits.memory_mib)}</td><td data-label="Memory used">${mib(machines[each.id]?.memory_mib)}</td></tr>`)}</tbody></table>`}
+  </section>`;
+}

@@ -1,0 +1,12 @@
+// What happened to one instance, and who asked for it; the newest first.
+
+import { html } from "../lib/ui.js";
+import { useStore } from "../lib/store.js";
+import { Line } from "../strip/line.js";
+
+export function Events({ instance }) {
+  const log = useStore((state) => state.log);
+  const rows = [...log.values()].filter((row) => row.instances.includes(instance.id)).reverse();
+  if (!rows.length) return html`<p class="quiet">Nothing is remembered of it.</p>`;
+  return html`<ol class="events">${rows.map((row) => html`<${Line} key=${row.id} row=${row} whole=${true} />`)}</ol>`;
+}

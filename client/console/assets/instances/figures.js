@@ -1,0 +1,30 @@
+// An instance's numbers, now and in the last minute, and how ages and prices are read. Pure.
+
+const NOTHING = {};
+
+/** The last minute of one machine, oldest first, and its last second. */
+export function minuteOf(seconds, id) {
+  const all = [...seconds.values()].map((each) => each.machines[id] ?? NOTHING);
+  return { all, now: all.at(-1) ?? NOTHING };
+}
+
+export const line = (minute, name) => minute.all.map((each) => each[name]);
+
+/** A share of a limit; null where either is not known. */
+export const share = (value, of) => (value === null || value === undefined || !of ? null : value / of);
+
+/** "41 s", "12 min", "3 h", "2 d". */
+export function age(seconds) {
+  if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+}
+
+export const price = (usd) => `$${usd.toFixed(4)}`;
+
+export const LIVE = new Set(["pending", "running", "stopping", "stopped"]);
+
+export const nameOf = (instance) => instance.tags.Name ?? "";
+
+/** A day and a time of day in this browser's zone. */
+export const moment = (at) => new Date(at * 1000).toLocaleString("en-GB");

@@ -1,0 +1,73 @@
+"""A console that is up, as a browser speaks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from client.console.keys import Key
+from tests.integration.ec2.served import Served
+
+_DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the console answered."""
+
+    status: int
+    data: Any
+
+    @property
+    def message(self) -> str:
+        """The error's sentence."""
+        return str(self.data["error"]["message"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """A console that serves, and a browser that has not yet shown the token."""
+
+    url: str
+    key: Key
+    served: Served
+    browser: aiohttp.ClientSession
+
+    async def unlock(self) -> None:
+        """Trades the token for the cookie, as the page does."""
+        assert (await self.ask("POST", "/api/session", {"token": self.key.token})).status == 200
+
+    async def ask(self, method: str, path: str, data: Any = None, **headers: str) -> Answer:
+        """One request; what is no GET carries JSON."""
+        body = None if method == "GET" else json.dumps({} if data is None else data)
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        async with self.browser.request(method, self.url + path, data=body, headers={**kind, **headers}) as answer:
+            return Answer(status=answer.status, data=await answer.json())
+
+    async def board(self) -> dict[str, Any]:
+        """All that a page is told when it opens."""
+        async with self.browser.get(f"{self.url}/api/stream") as answer:
+            async for line in answer.content:
+                if line.startswith(b"data: "):
+                    return dict(json.loads(line[6:]))
+        raise AssertionError("the stream ended before it told anything")
+
+    async def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The board once it is so."""
+        async with asyncio.timeout(_DEADLINE_S):
+            while not holds(board := await self.board()):
+                await asyncio.sleep(0.02)
+        return board
+
+    async def until_state(self, instance_id: str, state: str) -> dict[str, Any]:
+        """The instance once it is in the state."""
+
+        def found(board: dict[str, Any]) -> list[dict[str, Any]]:
+            return [each for each in board["instances"] if (each["id"], each["state"]) == (instance_id, state)]
+
+        return found(await self.until(lambda board: bool(found(board))))[0]

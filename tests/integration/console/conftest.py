@@ -1,0 +1,42 @@
+"""The console as it is served, on a cloud of fake machines. No search service answers: what is tested needs none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest_asyncio
+
+from client.console.keys import Key
+from client.console.rows import CONSOLE_AGENT
+from client.console.serving import Setting, serve_console
+from client.tour.session import open_session
+from tests.integration.console.asked_console import Console
+from tests.integration.ec2.served import served
+from vmhost.base.web import listen
+from vmhost.drivers.fake import FakeSettings
+
+
+@pytest_asyncio.fixture
+async def locked(tmp_path: Path) -> AsyncIterator[Console]:
+    """A console whose reader has no key. Its hosts have room for 4 t3.nano each; commands in guests last."""
+    key = Key.fresh()
+    settings = FakeSettings(cpu_cores=2, memory_mib=5120, execute_s=60.0)
+    with listen("127.0.0.1", 0) as nobody:
+        search = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    setting = Setting(key=key, port=0, shown_search=search, shown_api="http://127.0.0.1:4566")
+    async with (
+        served(tmp_path, settings=settings) as cloud,
+        open_session(cloud.access, search, agent=CONSOLE_AGENT) as session,
+        serve_console(session, setting) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser,
+    ):
+        yield Console(url=url.rstrip("/"), key=key, served=cloud, browser=browser)
+
+
+@pytest_asyncio.fixture
+async def console(locked: Console) -> Console:
+    """A console whose reader may act."""
+    await locked.unlock()
+    return locked
