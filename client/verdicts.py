@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from client.load.summary import InstanceSummary, Summary
+from client.load.histogram import SAMPLES_BEYOND_MIN
+from client.load.summary import InstanceSummary, Latency, Summary
 
 WALL_TOLERANCE_MS = 5.0
 """A neighbour's hog may raise the others' p99 by so much: containers were measured at 2, bare processes at 25."""
 
 BUSY_BEFORE_MS = 15.0
 """A p99 above this without any hog is that of a machine busy with other things: what follows is not the hog's alone."""
+
+
+TAILS = ("p99", "p90", "max")
+"""How the slow answers are told: the first that the samples carry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +61,81 @@ def judge_hog(*, victim: str, before: Summary, during: Summary, enforced: bool) 
 
 
 def judge_kill(
-    *, instance_id: str, seen_s: float | None, replaced_s: float | None, lost: int, requests: int
+    *, instance_id: str, seen_s: float | None, replaced_s: float | None, lost: int | None, requests: int | None
 ) -> Judgement:
-    """What a killed instance cost: how soon its death was seen, how soon it was replaced, what was lost meanwhile."""
+    """What a killed instance cost: how soon its death was seen, how soon it was replaced, what was lost meanwhile.
+
+    Without a load, `lost` and `requests` None, it did not hold where it was not mended, else nothing can be said."""
     account = kill_account(seen_s=seen_s, replaced_s=replaced_s, lost=lost, requests=requests)
-    held = lost == 0 and seen_s is not None and replaced_s is not None
+    mended = seen_s is not None and replaced_s is not None
+    held = None if lost is None and mended else lost == 0 and mended
     return Judgement(held=held, sentence=f"{instance_id} killed: {account}")
 
 
-def kill_account(*, seen_s: float | None, replaced_s: float | None, lost: int, requests: int) -> str:
+def kill_account(*, seen_s: float | None, replaced_s: float | None, lost: int | None, requests: int | None) -> str:
     """A kill's figures in words: "seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost"."""
     seen = "not seen" if seen_s is None else f"seen {_seconds(seen_s)}"
     replaced = "not replaced" if replaced_s is None else f"replaced {_seconds(replaced_s)}"
+    if lost is None or requests is None:
+        return f"{seen}, {replaced}; no load was sent throughout, so nothing can be said of losses"
     return f"{seen}, {replaced}, {lost} of {_requests(requests)} lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstVictim:
+    """The instance whose slow answers became slower by most: the same `tail` (p99, p90 or max) of its attempts thrice.
+
+    `after_ms` is None where too few attempts were made by then."""
+
+    instance_id: str
+    tail: str
+    before_ms: float
+    during_ms: float
+    after_ms: float | None
+
+
+def worst_victim(
+    culprit: str, *, before: Summary | None, during: Summary | None, after: Summary | None
+) -> WorstVictim | None:
+    """Who suffered most of those that answered before and during; None where there were too few attempts to say.
+
+    All are compared by the highest tail that each of them carries in both windows. The slowest of a window counts from
+    ten attempts on, as many as a percentile has beyond it."""
+    if before is None or during is None:
+        return None
+    pairs = [
+        (instance.latency, same.latency, instance.id)
+        for instance in before.instances
+        if instance.id != culprit and (same := during.instance(instance.id)) is not None
+    ]
+    pairs = [pair for pair in pairs if min(pair[0].count, pair[1].count) >= SAMPLES_BEYOND_MIN]
+    if not pairs:
+        return None
+    tail = next(name for name in TAILS if all(_tail(name, each) is not None for pair in pairs for each in pair[:2]))
+    rises = [(_ms(tail, now) - _ms(tail, then), instance_id) for then, now, instance_id in pairs]
+    worst = max(rises)[1]
+    then, now = next((then, now) for then, now, instance_id in pairs if instance_id == worst)
+    later = None if after is None else after.instance(worst)
+    return WorstVictim(
+        instance_id=worst,
+        tail=tail,
+        before_ms=_ms(tail, then),
+        during_ms=_ms(tail, now),
+        after_ms=None if later is None else _tail(tail, later.latency),
+    )
+
+
+def _tail(name: str, latency: Latency) -> float | None:
+    """That tail in milliseconds; None where the samples do not carry it."""
+    if latency.count < SAMPLES_BEYOND_MIN:
+        return None
+    return {"p99": latency.p99, "p90": latency.p90, "max": latency.max}[name]
+
+
+def _ms(name: str, latency: Latency) -> float:
+    told = _tail(name, latency)
+    assert told is not None, "only tails that are carried are compared"
+    return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

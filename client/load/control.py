@@ -225,6 +225,16 @@ class LoadRun:
         return len(self._seats)
 
     @property
+    def rate_per_s(self) -> float:
+        """The rate that is asked for at this moment; 0 where there are users instead."""
+        return self._rate_now(self._elapsed_s())
+
+    @property
+    def error(self) -> str:
+        """In words, what became of a process that has gone before its end; empty while none has."""
+        return "" if self._error is None else self._error.message
+
+    @property
     def _over(self) -> bool:
         return self._outcome is None or self._outcome.done()
 

@@ -7,16 +7,22 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from client.load.summary import Mark, Summary
 from client.tour.results import KillProgress, KillResult
-from client.tour.session import Session
 from client.tour.world import World, is_replacement, shard_of
 from client.verdicts import judge_kill
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded
 
+if TYPE_CHECKING:
+    from client.tour.session import Session
+
 SEEN_DEADLINE_S = 10.0
 REPLACED_DEADLINE_S = 30.0
+BEFORE_S = 10.0
+"""The others' usual times are those of so long before the kill, or of as long as the load runs."""
 AFTER_S = 2.0
 """The account closes so long after the replacement serves, so that every request under way has ended."""
 
@@ -30,7 +36,9 @@ def victim_of(world: World, rng: random.Random) -> InstanceView:
 
 
 async def kill_one(session: Session, victim: InstanceView, told: Callable[[KillProgress], None]) -> KillResult:
-    """Kills the instance and follows what becomes of it; `told` hears each step. Raises CloudErrors."""
+    """Kills the instance and follows what becomes of it; `told` hears each step. Raises CloudErrors.
+
+    Without a load it is killed all the same, and nothing is said of losses."""
     progress = KillProgress(victim=victim)
     before = frozenset(session.watch.world.instances)
     mark = await session.load.mark(f"kill {victim.id}")
@@ -47,22 +55,38 @@ async def kill_one(session: Session, victim: InstanceView, told: Callable[[KillP
     if replacement is not None:
         progress = replace(progress, replaced_s=time.monotonic() - began)
         told(progress)
+    mended = await session.load.mark(f"{victim.id} replaced" if replacement else f"{victim.id} not replaced")
     await asyncio.sleep(AFTER_S)
-    window = await session.load.window(mark.at, time.time())
+    now = time.time()
+    window = await _window(session, mark, now)
     return KillResult(
         instance_id=victim.id,
         replacement_id=replacement,
         seen_s=progress.seen_s,
         replaced_s=progress.replaced_s,
         window=window,
+        before=await _before(session, mark),
+        during=None if mended is None else await _window(session, mark, mended.at),
+        after=await _window(session, mended, now),
         judgement=judge_kill(
             instance_id=victim.id,
             seen_s=progress.seen_s,
             replaced_s=progress.replaced_s,
-            lost=window.failed,
-            requests=window.offered,
+            lost=None if window is None else window.failed,
+            requests=None if window is None else window.offered,
         ),
     )
+
+
+async def _before(session: Session, kill: Mark | None) -> Summary | None:
+    began = session.load.began
+    if kill is None or began is None:
+        return None
+    return await session.load.window(max(began, kill.at - BEFORE_S), kill.at)
+
+
+async def _window(session: Session, since: Mark | None, until: float) -> Summary | None:
+    return None if since is None else await session.load.window(since.at, until)
 
 
 async def _seen(session: Session, instance_id: str) -> None:

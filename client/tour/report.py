@@ -96,8 +96,8 @@ def report_json(report: TourReport) -> dict[str, Any]:
             "replacement_id": report.kill.replacement_id,
             "seen_s": _rounded(report.kill.seen_s),
             "replaced_s": _rounded(report.kill.replaced_s),
-            "requests": report.kill.window.offered,
-            "lost": report.kill.window.failed,
+            "requests": None if report.kill.window is None else report.kill.window.offered,
+            "lost": None if report.kill.window is None else report.kill.window.failed,
             "sentence": report.kill.judgement.sentence,
         },
         "hog": {

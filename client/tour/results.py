@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from client.load.summary import Summary
-from client.verdicts import Judgement
+from client.verdicts import Judgement, WorstVictim, worst_victim
 from server.api.timing import RequestTrace
 from vmhost.api.views import InstanceView
+from vmhost.base.ids import short_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +39,24 @@ class KillResult:
     """What was measured. Seconds count from the kill; None where it did not happen within its deadline.
 
     `seen_s`: the platform told that the instance was no longer running. `replaced_s`: another one in its place was
-    being asked by the front end."""
+    being asked by the front end. `window` is the whole account, from the kill to two seconds after its replacement;
+    `before` are the ten seconds before the kill, `during` lasts until the replacement, `after` are those two seconds.
+    A window is None where no load was sent throughout."""
 
     instance_id: str
     replacement_id: str | None
     seen_s: float | None
     replaced_s: float | None
-    window: Summary
+    window: Summary | None
     judgement: Judgement
+    before: Summary | None = None
+    during: Summary | None = None
+    after: Summary | None = None
+
+    @property
+    def worst_victim(self) -> WorstVictim | None:
+        """Who of the others suffered most."""
+        return worst_victim(self.instance_id, before=self.before, during=self.during, after=self.after)
 
 
 class Stage(StrEnum):
@@ -71,6 +84,15 @@ class HogPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HogProgress:
+    """How far a hog has come, for those who watch."""
+
+    victim: InstanceView
+    stage: Stage
+    plan: HogPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HogResult:
     """What was measured in the three windows."""
 
@@ -90,3 +112,57 @@ class HogResult:
         windows = (self.before, self.during, self.after)
         before, during, after = (window.others(self.instance_id).p99 for window in windows)
         return before, during, after
+
+    @property
+    def worst_victim(self) -> WorstVictim | None:
+        """Who of the others suffered most."""
+        return worst_victim(self.instance_id, before=self.before, during=self.during, after=self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An experiment that came to no result, and why."""
+
+    kind: str
+    instance_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the session's experiment of that number, for everybody who watches; `by`: who asked for it.
+
+    The last step of each is a result or a failure."""
+
+    number: int
+    by: str
+    what: KillProgress | KillResult | HogProgress | HogResult | Failure
+
+
+def verdict_json(result: KillResult | HogResult, shorts: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The verdict for programs: of a kill its times, of both what was lost and how the others fared.
+
+    `windows` holds the others' p99 in milliseconds before, during and after; `worst` is who of them suffered most, by
+    its highest percentile that the samples carry. Null is what is not known: `lost` and `requests` where no load was
+    sent, the times of a hog, figures of too few samples. `shorts` are the short ids that are shown elsewhere."""
+    kill = isinstance(result, KillResult)
+    counted = result.window if isinstance(result, KillResult) else result.during
+    windows = {"before": result.before, "during": result.during, "after": result.after}
+    worst = result.worst_victim
+    shown = shorts or short_ids([result.instance_id, *([] if worst is None else [worst.instance_id])])
+    return {
+        "kind": "kill" if kill else "hog",
+        "instance_id": result.instance_id,
+        "short": shown.get(result.instance_id, result.instance_id),
+        "replacement_id": result.replacement_id if isinstance(result, KillResult) else None,
+        "seen_s": result.seen_s if isinstance(result, KillResult) else None,
+        "replaced_s": result.replaced_s if isinstance(result, KillResult) else None,
+        "lost": None if counted is None else counted.failed,
+        "requests": None if counted is None else counted.offered,
+        "held": result.judgement.held,
+        "sentence": result.judgement.sentence,
+        "worst": worst and {"short": shown.get(worst.instance_id, worst.instance_id), **asdict(worst)},
+        "windows": {
+            name: None if window is None else window.others(result.instance_id).p99 for name, window in windows.items()
+        },
+    }

@@ -14,14 +14,16 @@ from pathlib import Path
 
 from client.local.attach import Supervisor, own_cloud, sweep_abandoned_demos
 from client.local.plan import LocalPlan
-from client.tour.hog import hog_one
-from client.tour.kill import kill_one, victim_of
+from client.tour.kill import victim_of
 from client.tour.leftovers import Program, programs_below, still_there
+from client.tour.measuring import marked, measured
 from client.tour.report import TourPlan, TourReport, report_json, report_lines
 from client.tour.results import HogPlan, HogResult, KillResult
 from client.tour.session import Session, open_session
 from vmhost.api.access import Access
 from vmhost.base.ids import short_ids
+
+TOUR = "the tour"
 
 Say = Callable[[str], None]
 
@@ -52,24 +54,25 @@ async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
     rng = random.Random(tour.seed)
     say(f"load: {tour.rate_per_s:g} requests a second for {tour.seconds:g} s")
     await session.start_load(tour.rate_per_s, seed=tour.seed)
-    start = await session.load.mark("quiet")
+    start = await marked(session.load, "quiet")
     await asyncio.sleep(tour.seconds)
-    calm = await session.load.mark("kill phase")
+    calm = await marked(session.load, "kill phase")
     kill = await _kill_in_the_middle(session, tour, rng, say)
-    hogged = await session.load.mark("hog phase")
+    hogged = await marked(session.load, "hog phase")
     hog = await _hog(session, tour, rng, say)
-    more = await session.load.mark("more load")
+    more = await marked(session.load, "more load")
     say(f"{hog.judgement.sentence}; more load")
     await asyncio.sleep(tour.seconds / 2)
     phases = {
-        "quiet": await session.load.window(start.at, calm.at),
-        "kill": await session.load.window(calm.at, hogged.at),
+        "quiet": await measured(session.load, start.at, calm.at),
+        "kill": await measured(session.load, calm.at, hogged.at),
         "before hog": hog.before,
         "hog": hog.during,
         "after hog": hog.after,
-        "more": await session.load.window(more.at, time.time()),
+        "more": await measured(session.load, more.at, time.time()),
     }
-    outcome = await session.load.stop()
+    outcome = await session.stop_load()
+    assert outcome is not None, "it has been measured until now"
     snapshot = session.watch.world.snapshot
     assert snapshot is not None
     return TourReport(
@@ -89,7 +92,7 @@ async def _kill_in_the_middle(session: Session, tour: TourPlan, rng: random.Rand
     victim = victim_of(session.watch.world, rng)
     short = short_ids(session.watch.world.instances)[victim.id]
     say(f"killing {short} the hard way")
-    result = await kill_one(session, victim, lambda _: None)
+    result = await session.experiments.kill(victim, by=TOUR)
     say(result.judgement.sentence.replace(victim.id, short))
     await asyncio.sleep(max(0.0, tour.seconds - (time.monotonic() - began)))
     return result
@@ -99,7 +102,7 @@ async def _hog(session: Session, tour: TourPlan, rng: random.Random, say: Say) -
     victim = victim_of(session.watch.world, rng)
     plan = HogPlan(rate_per_s=tour.rate_per_s, before_s=tour.seconds / 2, hog_s=tour.seconds, after_s=tour.seconds / 2)
     say(f"letting {short_ids(session.watch.world.instances)[victim.id]} hog the CPU for {plan.hog_s:g} s")
-    return await hog_one(session, victim, plan, lambda _: None)
+    return await session.experiments.hog(victim, plan, by=TOUR)
 
 
 @contextlib.asynccontextmanager

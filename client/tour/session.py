@@ -7,13 +7,17 @@ import contextlib
 import json
 import tempfile
 import urllib.parse
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from client.load.control import LoadRun
-from client.load.plan.words import Plan, constant
+from client.load.generator import Generator
+from client.load.plan.form import plan_of
+from client.load.plan.words import OpenLoop, Plan, Target
+from client.load.report.report import Report
 from client.tour.corpus import fitting_queries
+from client.tour.experiments import Experiments
 from client.tour.results import Found
 from client.tour.world import World, fold
 from server.api.flow import Counters
@@ -23,6 +27,9 @@ from vmhost.api.client import CloudClient
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 from vmhost.base.http1 import HttpFailure, Pool, Response, build_request
+
+if TYPE_CHECKING:
+    from client.load.joining.gathering import Gathering
 
 _CALL_TIMEOUT_S = 3.0
 _POLL_S = 0.02
@@ -36,10 +43,10 @@ class Watch:
 
     def __init__(self, cloud: CloudClient) -> None:
         self.world = World()
-        self.listener: Listener | None = None
-        """Is given each event after it was folded into the world."""
-        self.answering: Callable[[bool], None] | None = None
-        """Is told False when the platform no longer answers, and True when it does again."""
+        self.listeners: list[Listener] = []
+        """Are given each event after it was folded into the world."""
+        self.answering: list[Callable[[bool], None]] = []
+        """Are told False when the platform no longer answers, and True when it does again."""
         self._silent = False
         self._cloud = cloud
         self._news = asyncio.Condition()
@@ -49,16 +56,16 @@ class Watch:
         async for event in self._cloud.events(silent=lambda: self._answers(False)):
             self._answers(True)
             self.world = fold(self.world, event)
-            if self.listener is not None:
-                self.listener(event)
+            for listener in tuple(self.listeners):
+                listener(event)
             async with self._news:
                 self._news.notify_all()
 
     def _answers(self, answers: bool) -> None:
         if answers is self._silent:
             self._silent = not answers
-            if self.answering is not None:
-                self.answering(answers)
+            for listener in tuple(self.answering):
+                listener(answers)
 
     async def until(self, holds: Callable[[World], bool], *, deadline_s: float, what: str) -> World:
         """The world once `holds`. Raises DeadlineExceeded naming `what` when that takes too long."""
@@ -150,55 +157,93 @@ def _told(data: object) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """Everything an experiment needs. `load` is there once `start_load` was called."""
+    """Everything an experiment needs, for whoever shows or steers a cloud: all that hold it see the same load and the
+    same experiments.
+
+    People change the load by the session's own methods, which refuse while an experiment is measured; `load` is there
+    to be read, and for the experiments."""
 
     cloud: CloudClient
     watch: Watch
     service: SearchService
-    load: LoadRun
+    load: Generator
     queries: Path | None
     """The known corpus's queries."""
     scratch: Path
     """A folder that goes with the session."""
-    rate_per_s: float = 0.0
+    experiments: Experiments = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.experiments = Experiments(self)
 
     async def start_load(self, rate_per_s: float, *, seed: int = 1) -> None:
-        """Sends searches drawn from the corpus's words, answers checked; else one search again and again."""
-        await self.load.start(await self.plan_load(rate_per_s, seed=seed))
-        self.rate_per_s = rate_per_s
+        """Sends searches drawn from the corpus's words, answers checked; else one search again and again.
+
+        Raises as `start`, and Unavailable where the service does not answer."""
+        await self.start(await self.plan_load(rate_per_s, seed=seed))
+
+    async def start(self, plan: Plan) -> float:
+        """Starts a load, as `Generator.start`. Raises Conflict while an experiment is measured too."""
+        self.experiments.must_be_idle()
+        return await self.load.start(plan)
+
+    async def stop_load(self) -> Report | None:
+        """Ends the load, as `Generator.stop`. Raises Conflict while an experiment is measured."""
+        self.experiments.must_be_idle()
+        return await self.load.stop()
+
+    async def set_rate(self, rate_per_s: float) -> None:
+        """Changes the load, as `Generator.set_rate`. Raises Conflict while an experiment is measured too."""
+        self.experiments.must_be_idle()
+        await self.load.set_rate(rate_per_s)
 
     async def plan_load(self, rate_per_s: float, *, seed: int = 1) -> Plan:
         """The load of `start_load`. Raises Unavailable where the service does not answer."""
-        url, queries = self.service.url, None
-        if self.queries is not None and self.queries.exists():
-            try:
-                queries = await fitting_queries(self.service.search, self.queries, self.scratch)
-            except* CloudError as group:
-                raise Unavailable(f"the search service does not answer: {group.exceptions[0]}") from None
-        else:
-            url = self.service.page("hypervisor") + "&format=json"
-        return constant(url, rate_per_s, corpus=str(queries) if queries else None, seed=seed)
+        return Plan(targets=(await self.search_target(),), open=OpenLoop(rate_per_s=rate_per_s), seed=seed)
 
-    async def set_rate(self, rate_per_s: float) -> None:
-        """Changes the load from now on."""
-        await self.load.set_rate(rate_per_s)
-        self.rate_per_s = rate_per_s
+    async def plan_of(self, request: Mapping[str, object]) -> Plan:
+        """The plan that a form asks for. Raises InvalidInput, and Unavailable where the service does not answer."""
+        plan = plan_of(request, search=Target(url=self.service.url))
+        return replace(plan, targets=(await self.search_target(),)) if request.get("url") is None else plan
+
+    async def search_target(self) -> Target:
+        """The cloud's search: the corpus's words as often as people ask them, or one search where none is known."""
+        if self.queries is None or not self.queries.exists():
+            return Target(url=self.service.page("hypervisor") + "&format=json")
+        try:
+            queries = await fitting_queries(self.service.search, self.queries, self.scratch)
+        except* CloudError as group:
+            raise Unavailable(f"the search service does not answer: {group.exceptions[0]}") from None
+        return Target(url=self.service.url, corpus=str(queries))
 
 
 @contextlib.asynccontextmanager
-async def open_session(access: Access, search_url: str, *, queries: Path | None = None) -> AsyncIterator[Session]:
-    """A session with a cloud that answers, its first snapshot taken. Raises Unavailable, DeadlineExceeded."""
+async def open_session(
+    access: Access,
+    search_url: str,
+    *,
+    queries: Path | None = None,
+    crew: Gathering | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Session]:
+    """A session with a cloud that answers, its first snapshot taken. Raises Unavailable, DeadlineExceeded.
+
+    Its load is sent by the workers that join the `crew`, of which `say` tells, and from here while none has."""
     service = SearchService(search_url)
     try:
-        async with CloudClient(access) as cloud, LoadRun() as load:
+        async with CloudClient(access) as cloud, Generator(crew=crew, say=say) as load:
             watch = Watch(cloud)
             following = asyncio.ensure_future(watch.run())
             try:
                 await _first(following, watch)
                 with tempfile.TemporaryDirectory(prefix="glasscloud-queries-") as scratch:
-                    yield Session(
+                    session = Session(
                         cloud=cloud, watch=watch, service=service, load=load, queries=queries, scratch=Path(scratch)
                     )
+                    try:
+                        yield session
+                    finally:
+                        await session.experiments.close()
             finally:
                 following.cancel()
                 with contextlib.suppress(asyncio.CancelledError, CloudError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from client.local.places import LocalFacts
-from client.tour.hog import hog_one
-from client.tour.kill import kill_one, victim_of
-from client.tour.results import HogPlan, Stage
-from client.tour.session import Session, open_session
+from client.tour.kill import victim_of
+from client.tour.results import Step
+from client.tour.session import DEFAULT_RATE, Session, open_session
 from client.view.browser import open_browser
 from client.view.model import (
     Note,
@@ -26,20 +25,19 @@ from client.view.model import (
     on_answering,
     on_cloud,
     on_found,
-    on_hog,
-    on_hogged,
-    on_kill,
-    on_killed,
     on_load,
+    on_step,
 )
 from client.view.plain import note_line
 from client.view.screen import render
 from client.view.terminal import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
 from vmhost.api.access import Access
-from vmhost.api.views import CloudEvent
+from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.errors import CloudError
 
 _FRAME_S = 0.1
+_FIRST_FIGURES_S = 1.0
+"""So long the first screen waits for figures."""
 _QUERY_MAX = 200
 _TASKS_MAX = 8
 
@@ -47,16 +45,14 @@ _TASKS_MAX = 8
 class LiveView:
     """The view of one session. `run` returns when the person quits."""
 
-    def __init__(self, session: Session, state: ViewState, *, rng: random.Random, hog: HogPlan) -> None:
+    def __init__(self, session: Session, state: ViewState, *, rng: random.Random) -> None:
         self.state = state
         self._session = session
         self._rng = rng
-        self._hog_plan = hog
         self._changed = asyncio.Event()
         self._quit = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._under_way: set[asyncio.Task[None]] = set()
-        self._numbers = itertools.count(1)
         self._keys: dict[str, Callable[[], None]] = {
             "k": self._kill,
             "h": self._hog,
@@ -71,6 +67,12 @@ class LiveView:
             "q": self._quit.set,
         }
 
+    def listen(self) -> None:
+        """Has the session tell it everything from now on."""
+        self._session.watch.listeners.append(self.on_cloud)
+        self._session.watch.answering.append(self.on_answering)
+        self._session.experiments.listeners.append(self.on_step)
+
     def on_cloud(self, event: CloudEvent) -> None:
         """An event of the platform."""
         self._show(on_cloud(self.state, event, time.time()))
@@ -78,6 +80,10 @@ class LiveView:
     def on_answering(self, answers: bool) -> None:
         """The platform has stopped answering, or answers again."""
         self._show(on_answering(self.state, answers, time.time()))
+
+    def on_step(self, step: Step) -> None:
+        """An experiment has come so far, whoever asked for it."""
+        self._show(on_step(self.state, step, time.time()))
 
     async def run(self, terminal: Terminal, stories: AsyncIterator[str]) -> None:
         """Draws until `q`; `stories` are told as notes, and what ends them badly is raised."""
@@ -130,7 +136,9 @@ class LiveView:
     async def _follow_load(self) -> None:
         async for snapshot in self._session.load.snapshots():
             self._show(on_load(self.state, snapshot))
-        self._note("the load generator has ended; press q and start again", tone=Tone.BAD)
+            past = self._session.load.past
+            if snapshot is None and past and past[0].error:
+                self._note(f"the load has ended: {past[0].error}", tone=Tone.BAD, key=f"run {past[0].number}")
 
     async def _listen(self, stories: AsyncIterator[str]) -> None:
         async for text in stories:
@@ -166,54 +174,48 @@ class LiveView:
         except CloudError as error:
             self._note(error.message, tone=Tone.BAD)
 
-    def _experiment(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Starts an experiment unless one is under way: two at once could not be told apart in the figures."""
-        if self.state.busy:
-            self._note(f"the {self.state.busy} is still being measured; try again in a moment", key="busy")
-            return
-
-        async def alone() -> None:
-            try:
-                await work()
-            finally:
-                self._show(replace(self.state, busy=""))
-
-        self._show(replace(self.state, busy=name))
-        self._start(alone)
-
     def _kill(self) -> None:
-        async def work() -> None:
-            victim = victim_of(self._session.watch.world, self._rng)
-            told = lambda progress: self._show(on_kill(self.state, progress, time.time()))  # noqa: E731
-            result = await kill_one(self._session, victim, told)
-            self._show(on_killed(self.state, result, time.time()))
-
-        self._experiment("kill", work)
+        self._experiment(self._session.experiments.kill)
 
     def _hog(self) -> None:
-        number, plan = next(self._numbers), self._hog_plan
+        self._experiment(self._session.experiments.hog)
 
+    def _experiment(self, perform: Callable[[InstanceView], Awaitable[object]]) -> None:
         async def work() -> None:
             victim = victim_of(self._session.watch.world, self._rng)
+            self._session.experiments.must_be_idle()
+            # From here on its steps tell everything, a failure too.
+            with contextlib.suppress(CloudError):
+                await perform(victim)
 
-            def told(stage: Stage) -> None:
-                self._show(on_hog(self.state, victim.id, stage, time.time(), plan=plan, number=number))
-
-            result = await hog_one(self._session, victim, plan, told)
-            self._show(on_hogged(self.state, result, time.time(), number=number))
-
-        self._experiment("hog", work)
+        if not self._refused():
+            self._start(work)
 
     def _step(self, step: int) -> None:
         async def work() -> None:
-            rate = next_rate(self._session.rate_per_s, step)
-            await self._session.set_rate(rate)
+            load = self._session.load
+            if load.running:
+                rate = next_rate(load.rate_per_s, step)
+                await self._session.set_rate(rate)
+            elif step > 0:
+                rate = DEFAULT_RATE
+                await self._session.start_load(rate)
+            else:
+                self._note("no load is sent; + starts it", key="rate")
+                return
             self._note(f"{rate:g} requests a second from now on", key="rate")
 
-        if self.state.busy:
-            self._note(f"the {self.state.busy} is still being measured; the load stays as it is until then", key="busy")
-        else:
+        if not self._refused():
             self._start(work)
+
+    def _refused(self) -> bool:
+        """Whether an experiment is under way, which is told."""
+        try:
+            self._session.experiments.must_be_idle()
+        except CloudError as error:
+            self._note(error.message, key="busy")
+            return True
+        return False
 
     async def _search(self, query: str) -> None:
         self._show(on_found(self.state, await self._session.service.search(query), time.time()))
@@ -231,16 +233,17 @@ async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         for text in facts.notes:
             state = noted(state, Note(at=facts.since, text=text, tone=Tone.CARE))
-        view = LiveView(session, state, rng=rng, hog=HogPlan())
-        session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
+        view = LiveView(session, state, rng=rng)
+        view.listen()
         await session.start_load(rate_per_s)
         async for snapshot in session.load.snapshots():
             view.state = on_load(view.state, snapshot)
-            break
+            if snapshot is None or snapshot.total.completed or snapshot.elapsed_s >= _FIRST_FIGURES_S:
+                break
         try:
             await view.run(Terminal(on_key=view.key, on_resize=view.resized, colour=wants_colour()), stories)
         finally:
             # The screen is gone with its terminal; what was found out stays to be read.
             for note in view.state.notes:
-                if note.key.startswith(("kill", "hog")) or note.tone in (Tone.GOOD, Tone.BAD):
+                if note.key.startswith("experiment") or note.tone in (Tone.GOOD, Tone.BAD):
                     print(note_line(note))

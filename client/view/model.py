@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from client.load.summary import Snapshot as LoadSnapshot
-from client.tour.results import Found, HogPlan, HogResult, KillProgress, KillResult, Stage
+from client.tour.experiments import TERMINAL
+from client.tour.results import Found, HogProgress, HogResult, KillProgress, KillResult, Stage, Step
 from client.tour.world import World, fold, shard_of
 from client.verdicts import kill_account
 from client.view.text import clean, cut
@@ -38,6 +39,9 @@ class Tone(Enum):
     BAD = "bad"
 
 
+_TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.CARE}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """One thing that happened. A note with the same key takes its place."""
@@ -57,16 +61,15 @@ class ViewState:
     """Why it is this driver and how to get the other, in two sentences; empty where somebody chose it."""
     world: World = field(default_factory=World)
     load: LoadSnapshot | None = None
+    """None while no load runs."""
     last: RequestTrace | None = None
     last_query: str = ""
     notes: tuple[Note, ...] = ()
     panel: Panel = Panel.NONE
     prompt: str | None = None
     """What was typed so far into the search line; None while it is not open."""
-    busy: str = ""
-    """The experiment under way."""
     mine: frozenset[str] = frozenset()
-    """Instances that we killed: their deaths are told by their kill's own note."""
+    """Instances that an experiment killed: their deaths are told by their kill's own note."""
 
     @property
     def shorts(self) -> Mapping[str, str]:
@@ -127,8 +130,10 @@ def on_answering(state: ViewState, answers: bool, now: float) -> ViewState:
     return noted(state, Note(at=now, text=text, tone=Tone.BAD))
 
 
-def on_load(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
-    """After half a second of load."""
+def on_load(state: ViewState, snapshot: LoadSnapshot | None) -> ViewState:
+    """After half a second of load, or after its end."""
+    if snapshot is None:
+        return replace(state, load=None)
     traced = snapshot.last
     trace = None if traced is None else parse(traced.server_timing)
     if traced is None or trace is None:
@@ -136,7 +141,23 @@ def on_load(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
     return replace(state, load=snapshot, last=trace, last_query=clean(traced.label))
 
 
-def on_kill(state: ViewState, progress: KillProgress, now: float) -> ViewState:
+def on_step(state: ViewState, step: Step, now: float) -> ViewState:
+    """An experiment has come so far, or to its end, whoever asked for it."""
+    key, by = f"experiment {step.number}", "you" if step.by == TERMINAL else step.by
+    match step.what:
+        case KillProgress():
+            return _on_kill(state, step.what, now, key=key, by=by)
+        case KillResult():
+            return _on_killed(state, step.what, now, key=key, by=by)
+        case HogProgress():
+            return _on_hog(state, step.what, now, key=key)
+        case HogResult():
+            return _on_hogged(state, step.what, now, key=key)
+    note = Note(at=now, text=f"the {step.what.kind}: {step.what.error}", key=key, tone=Tone.BAD)
+    return noted(state, note)
+
+
+def _on_kill(state: ViewState, progress: KillProgress, now: float, *, key: str, by: str) -> ViewState:
     """A kill has come so far."""
     victim = progress.victim
     parts = []
@@ -144,39 +165,40 @@ def on_kill(state: ViewState, progress: KillProgress, now: float) -> ViewState:
         parts.append(f"seen {seconds(progress.seen_s)}")
     if progress.replaced_s is not None:
         parts.append(f"replaced {seconds(progress.replaced_s)}")
-    text = f"you killed {state.short(victim.id)}{': ' + ', '.join(parts) if parts else ''} …"
+    text = f"{by} killed {state.short(victim.id)}{': ' + ', '.join(parts) if parts else ''} …"
     state = replace(state, mine=state.mine | {victim.id})
-    return noted(state, Note(at=now, text=text, key=f"kill {victim.id}", tone=Tone.CARE))
+    return noted(state, Note(at=now, text=text, key=key, tone=Tone.CARE))
 
 
-def on_killed(state: ViewState, result: KillResult, now: float, *, by: str = "you") -> ViewState:
+def _on_killed(state: ViewState, result: KillResult, now: float, *, key: str, by: str) -> ViewState:
     """A kill has been accounted for."""
     window = result.window
     account = kill_account(
-        seen_s=result.seen_s, replaced_s=result.replaced_s, lost=window.failed, requests=window.offered
+        seen_s=result.seen_s,
+        replaced_s=result.replaced_s,
+        lost=None if window is None else window.failed,
+        requests=None if window is None else window.offered,
     )
-    tone = Tone.GOOD if result.judgement.held else Tone.BAD
     text = f"{by} killed {state.short(result.instance_id)}: {account}"
-    return noted(state, Note(at=now, text=text, key=f"kill {result.instance_id}", tone=tone))
+    return noted(state, Note(at=now, text=text, key=key, tone=_TONES[result.judgement.held]))
 
 
-def on_hog(state: ViewState, instance_id: str, stage: Stage, now: float, *, plan: HogPlan, number: int) -> ViewState:
-    """The view's hog of that number has come so far."""
-    short = state.short(instance_id)
+def _on_hog(state: ViewState, progress: HogProgress, now: float, *, key: str) -> ViewState:
+    """A hog has come so far."""
+    short, plan = state.short(progress.victim.id), progress.plan
     text = {
         Stage.BEFORE: f"{plan.rate_per_s:.0f} requests/s, to have something to compare with; then {short} runs wild …",
         Stage.DURING: f"{short} burns all the CPU it can get, for {plan.hog_s:.0f} s; watch the others …",
         Stage.AFTER: f"{short} is calm again; looking at how the others recover …",
-    }[stage]
-    return noted(state, Note(at=now, text=text, key=f"hog {number}", tone=Tone.CARE))
+    }[progress.stage]
+    return noted(state, Note(at=now, text=text, key=key, tone=Tone.CARE))
 
 
-def on_hogged(state: ViewState, result: HogResult, now: float, *, number: int) -> ViewState:
+def _on_hogged(state: ViewState, result: HogResult, now: float, *, key: str) -> ViewState:
     """A hog has been judged."""
     short = state.short(result.instance_id)
-    tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.CARE}[result.judgement.held]
-    state = noted(state, Note(at=now, text=hog_account(short, result), key=f"hog {number}"))
-    return noted(state, Note(at=now, text=result.judgement.sentence, tone=tone))
+    state = noted(state, Note(at=now, text=hog_account(short, result), key=key))
+    return noted(state, Note(at=now, text=result.judgement.sentence, tone=_TONES[result.judgement.held]))
 
 
 def hog_account(short: str, result: HogResult) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import time
@@ -12,9 +13,10 @@ from pathlib import Path
 
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.places import LocalFacts
-from client.tour.kill import kill_one, victim_of
+from client.tour.kill import victim_of
+from client.tour.results import Step
 from client.tour.session import Session, open_session
-from client.view.model import Note, ViewState, noted, on_answering, on_cloud, on_kill, on_killed, on_load
+from client.view.model import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
 from client.view.screen import clock
 from client.view.text import clean
 from vmhost.api.access import Access
@@ -97,6 +99,12 @@ class PlainView:
         self._wording = wording
         self._every_s = every_s
 
+    def listen(self) -> None:
+        """Has the session tell it everything from now on."""
+        self._session.watch.listeners.append(self.on_cloud)
+        self._session.watch.answering.append(self.on_answering)
+        self._session.experiments.listeners.append(self.on_step)
+
     def on_cloud(self, event: CloudEvent) -> None:
         """An event of the platform."""
         self._show(on_cloud(self.state, event, time.time()))
@@ -105,18 +113,18 @@ class PlainView:
         """The platform has stopped answering, or answers again."""
         self._show(on_answering(self.state, answers, time.time()))
 
+    def on_step(self, step: Step) -> None:
+        """An experiment has come so far, whoever asked for it."""
+        self._show(on_step(self.state, step, time.time()))
+
     def say(self, text: str) -> None:
         """Prints a note of now."""
         self._print(self._wording.note(Note(at=time.time(), text=text)))
 
-    async def run(
-        self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random, figures: bool = True
-    ) -> None:
-        """Prints until cancelled or until `stories` end; kills one machine after `kill_after_s`.
-
-        `figures` wants a load that was started."""
+    async def run(self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random) -> None:
+        """Prints until cancelled or until `stories` end; kills one machine after `kill_after_s`."""
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(self.figures())] if figures else []
+            helpers = [tasks.create_task(self._figures())]
             if kill_after_s is not None:
                 helpers.append(tasks.create_task(self._kill(kill_after_s, rng)))
             async for text in stories:
@@ -133,28 +141,41 @@ class PlainView:
                 # The line's own time: a note that was completed keeps the time of its beginning.
                 self._print(self._wording.note(replace(note, at=time.time())))
 
-    async def figures(self) -> None:
-        """A line of the session's load each ten seconds, as long as it runs."""
-        last_s = 0.0
+    async def _figures(self) -> None:
+        """A line of the session's load each ten seconds while one runs, and one at its end."""
+        run, last_s = 0, 0.0
         async for snapshot in self._session.load.snapshots():
             self.state = on_load(self.state, snapshot)
+            if snapshot is None:
+                self._say_ended(run)
+                continue
+            if run != self._session.load.number:
+                run, last_s = self._session.load.number, 0.0
             if snapshot.elapsed_s - last_s >= self._every_s - 0.1:
                 last_s = snapshot.elapsed_s
                 self._print(self._wording.figures(snapshot.at, snapshot, len(self.state.world.running)))
+
+    def _say_ended(self, run: int) -> None:
+        """Where a load was shown, that none is sent any more, and what ended it where that was no wish."""
+        past = self._session.load.past
+        if run and past:
+            why = f": {past[0].error}" if past[0].error else ""
+            self.say(f"no load is sent any more{why}")
 
     async def _kill(self, after_s: float, rng: random.Random) -> None:
         await asyncio.sleep(after_s)
         try:
             victim = victim_of(self._session.watch.world, rng)
-            result = await kill_one(
-                self._session, victim, lambda progress: self._show(on_kill(self.state, progress, time.time()))
-            )
+            self._session.experiments.must_be_idle()
         except CloudError as error:
             self._show(noted(self.state, Note(at=time.time(), text=error.message)))
             return
-        self._show(on_killed(self.state, result, time.time(), by="the demo"))
-        verdict = "one death cost nobody anything" if result.judgement.held else "this death was felt"
-        self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
+        # From here on its steps tell everything, a failure too.
+        with contextlib.suppress(CloudError):
+            result = await self._session.experiments.kill(victim, by="the demo")
+            if result.judgement.held is not None:
+                verdict = "one death cost nobody anything" if result.judgement.held else "this death was felt"
+                self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
 
 
 async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random, rate_per_s: float) -> None:
@@ -166,7 +187,7 @@ async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random
     async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = PlainView(session, state, _print)
-        session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
+        view.listen()
         await session.start_load(rate_per_s)
         await view.run(stories, kill_after_s=KILL_AFTER_S, rng=rng)
 

@@ -119,7 +119,7 @@ def _use(state: ViewState, view: InstanceView) -> str:
 def _totals(state: ViewState, columns: int) -> list[Line]:
     load = state.load
     if load is None:
-        return [line(" no requests yet"), line()]
+        return [line(" no load is sent; + starts it"), line()]
     total = load.total
     failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
     rate = line(f" {_rate(load):g} requests/s   ", failed, "   ")

@@ -7,7 +7,8 @@ import contextlib
 import json
 import os
 import random
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +20,8 @@ from client.local.meant import find_access, find_queries, find_search, not_up
 from client.local.places import DEFAULT_CLOUD
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
-from client.view.model import ViewState
+from client.view.model import Note, ViewState
 from client.view.plain import FOR_PEOPLE, FOR_PROGRAMS, PlainView
-from client.view.sharing import send_with_workers
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import Snapshot
@@ -53,7 +53,15 @@ class Watching:
 async def watch(watching: Watching) -> int:
     """Watches until cancelled, which counts as its end. Raises CloudErrors when the cloud does not come."""
     access, url = await _until_healthy(watching)
-    async with open_session(access, url, queries=watching.queries or find_queries()) as session:
+    wording = FOR_PROGRAMS if watching.as_json else FOR_PEOPLE
+
+    def say(text: str) -> None:
+        _print(wording.note(Note(at=time.time(), text=text)))
+
+    async with (
+        _workers(watching, say) as crew,
+        open_session(access, url, queries=watching.queries or find_queries(), crew=crew, say=say) as session,
+    ):
         snapshot = await _settled(session)
         search, api = watching.shown_search or url, watching.shown_api or access.endpoint
         if watching.as_json:
@@ -61,8 +69,22 @@ async def watch(watching: Watching) -> int:
         else:
             for text in block(snapshot, search=search, api=api, composed=_in_compose(watching)):
                 _print(text)
-        await _tell(session, url, watching)
+        view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print, wording=wording)
+        view.listen()
+        if watching.rate_per_s:
+            await session.start_load(watching.rate_per_s)
+        await view.run(_nothing_more(), kill_after_s=None, rng=random.Random())
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _workers(watching: Watching, warn: Callable[[str], None]) -> AsyncIterator[Gathering | None]:
+    """Whoever joins while the block lasts; None where nobody may."""
+    if watching.workers is None or watching.token is None:
+        yield None
+        return
+    async with Gathering(watching.workers, watching.token, warn=warn) as gathering:
+        yield gathering
 
 
 async def _settled(session: Session) -> Snapshot:
@@ -78,23 +100,6 @@ async def _settled(session: Session) -> Snapshot:
     world = session.watch.world
     assert world.snapshot is not None
     return replace(world.snapshot, instances=tuple(world.instances.values()))
-
-
-async def _tell(session: Session, url: str, watching: Watching) -> None:
-    state, rate_per_s = ViewState(search_url=url, world=session.watch.world), watching.rate_per_s
-    view = PlainView(session, state, _print, wording=FOR_PROGRAMS if watching.as_json else FOR_PEOPLE)
-    session.watch.listener, session.watch.answering = view.on_cloud, view.on_answering
-    if rate_per_s and watching.workers is not None and watching.token is not None:
-        async with (
-            Gathering(watching.workers, watching.token, warn=view.say) as gathering,
-            asyncio.TaskGroup() as tasks,
-        ):
-            tasks.create_task(send_with_workers(session, view, gathering, rate_per_s))
-            tasks.create_task(view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=False))
-        return
-    if rate_per_s:
-        await session.start_load(rate_per_s)
-    await view.run(_nothing_more(), kill_after_s=None, rng=random.Random(), figures=bool(rate_per_s))
 
 
 async def _nothing_more() -> AsyncIterator[str]:

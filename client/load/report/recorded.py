@@ -1,4 +1,4 @@
-"""Reading what `--json` wrote: a run, or a run repeated."""
+"""One side of a comparison: a run, or a run repeated, as `--json` wrote it, or a run in memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.report.document import SCHEMA
+from client.load.report.document import SCHEMA, report_json
 from client.load.report.figures import FIGURES, Document, Values, headline, parts
+from client.load.report.report import Report
 from vmhost.base.errors import InvalidInput
 
 _FIELDS = ("verdict", "reason", "model", "plan", "environment", "elapsed_s", "stopped")
@@ -41,6 +42,11 @@ def read(name: str, data: Any) -> Recorded:
         raise InvalidInput(
             f"{name}: no report of a run: {error!r}; expected what glasscloud load --json writes"
         ) from error
+
+
+def recorded(name: str, report: Report) -> Recorded:
+    """A run in memory."""
+    return _read_run(name, report_json(report))
 
 
 def _read_run(name: str, data: Document) -> Recorded:

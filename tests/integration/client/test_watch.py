@@ -43,7 +43,8 @@ async def test_it_tells_once_that_the_platform_is_silent_and_once_that_it_answer
         url = await first.enter_async_context(platform(0))
         async with CloudClient(Access.fresh(url)) as cloud:
             watch = Watch(cloud)
-            watch.listener, watch.answering = told.put_nowait, told.put_nowait
+            watch.listeners.append(told.put_nowait)
+            watch.answering.append(told.put_nowait)
             following = asyncio.create_task(watch.run())
             try:
                 async with asyncio.timeout(20):

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from client_builders import IDS, cloud, instance, load, summary, world
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.tour.results import Found, HogPlan, HogResult, KillProgress, KillResult, Stage
+from client.tour.experiments import TERMINAL
+from client.tour.results import (
+    Failure,
+    Found,
+    HogPlan,
+    HogProgress,
+    HogResult,
+    KillProgress,
+    KillResult,
+    Stage,
+    Step,
+)
 from client.tour.world import World
 from client.verdicts import judge_hog, judge_kill
 from client.view.model import (
     Note,
     Panel,
+    Tone,
     ViewState,
     next_rate,
     noted,
     on_answering,
     on_cloud,
     on_found,
-    on_hog,
-    on_hogged,
-    on_kill,
-    on_killed,
     on_load,
+    on_step,
 )
 from client.view.screen import render
 from client.view.text import cells, painted, plain, width_of
@@ -45,13 +55,17 @@ def running(**changes: object) -> ViewState:
     return replace(on_load(state, load()), **changes)  # type: ignore[arg-type]
 
 
+def told(state: ViewState, what: Any, at: float = NOON, *, by: str = TERMINAL) -> ViewState:
+    return on_step(state, Step(number=1, by=by, what=what), at)
+
+
 def killed(state: ViewState) -> ViewState:
     window = summary(requests=412)
     judgement = judge_kill(instance_id=IDS[0], seen_s=0.08, replaced_s=0.9, lost=0, requests=412)
     result = KillResult(
         instance_id=IDS[0], replacement_id=IDS[1], seen_s=0.08, replaced_s=0.9, window=window, judgement=judgement
     )
-    return on_killed(state, result, NOON)
+    return told(state, result)
 
 
 def test_the_first_screen_tells_what_there_is_and_what_to_press() -> None:
@@ -141,9 +155,9 @@ def test_colour_is_used_only_where_it_is_wanted() -> None:
 
 
 def test_a_kill_is_told_as_it_goes_in_one_line() -> None:
-    state = on_kill(running(), KillProgress(victim=instance(0)), NOON)
+    state = told(running(), KillProgress(victim=instance(0)))
     assert state.notes[-1].text == "you killed i-00a1 …"
-    state = on_kill(state, KillProgress(victim=instance(0), seen_s=0.08), NOON + 1)
+    state = told(state, KillProgress(victim=instance(0), seen_s=0.08), NOON + 1)
     assert state.notes[-1].text == "you killed i-00a1: seen 0.08 s …"
     state = killed(state)
     assert [note.text for note in state.notes] == [
@@ -153,7 +167,7 @@ def test_a_kill_is_told_as_it_goes_in_one_line() -> None:
 
 
 def test_our_own_victims_death_is_not_told_twice_but_others_deaths_are_told() -> None:
-    state = on_kill(running(), KillProgress(victim=instance(0)), NOON)
+    state = told(running(), KillProgress(victim=instance(0)))
     state = on_cloud(state, instance(0, state="stopped", generation=2), NOON)
     assert len(state.notes) == 1
     state = on_cloud(state, instance(1, state="stopped", generation=2), NOON)
@@ -207,7 +221,7 @@ def test_an_older_generation_changes_nothing() -> None:
 
 
 def test_a_hog_ends_in_its_figures_and_its_verdict() -> None:
-    state = on_hog(running(), IDS[0], Stage.DURING, NOON, plan=HogPlan(), number=1)
+    state = told(running(), HogProgress(victim=instance(0), stage=Stage.DURING, plan=HogPlan()))
     assert "i-00a1 burns all the CPU it can get, for 10 s" in state.notes[-1].text
     before, during = summary(requests=2000), summary(requests=2000, ms={1: 30.0, 2: 30.0, 3: 30.0})
     result = HogResult(
@@ -217,7 +231,7 @@ def test_a_hog_ends_in_its_figures_and_its_verdict() -> None:
         after=before,
         judgement=judge_hog(victim=IDS[0], before=before, during=during, enforced=False),
     )
-    state = on_hogged(state, result, NOON, number=1)
+    state = told(state, result)
     assert [note.text for note in state.notes] == [
         "i-00a1 ran wild: 0 of 2000 requests lost; p99 of the others before / during / after: 2.2 / 30.0 / 2.2 ms",
         "no wall: the others' p99 2.2 -> 30.0 ms, 0 lost",
@@ -238,9 +252,34 @@ def test_notes_are_bounded() -> None:
     assert state.notes[-1].text == "499"
 
 
-def test_before_the_first_figures_the_screen_says_so() -> None:
-    state = ViewState(search_url="http://127.0.0.1:8000", world=world())
-    assert " no requests yet" in shown(state)
+def test_without_a_load_the_screen_says_how_to_start_one_and_shows_no_figures() -> None:
+    state = on_load(running(), None)
+    assert " no load is sent; + starts it" in shown(state)
+    assert not any("/s" in text for text in shown(state)[3:8])
+    assert " 20 requests/s   failed 0   half within 2.1 ms, 9 of 10 within 2.2 ms" in shown(on_load(state, load()))
+
+
+def test_what_others_do_is_told_as_theirs() -> None:
+    state = told(running(), KillProgress(victim=instance(0)), by="the console")
+    assert state.notes[-1].text == "the console killed i-00a1 …"
+
+
+def test_a_kill_without_a_load_is_neither_good_nor_bad() -> None:
+    judgement = judge_kill(instance_id=IDS[0], seen_s=0.08, replaced_s=0.9, lost=None, requests=None)
+    result = KillResult(
+        instance_id=IDS[0], replacement_id=IDS[1], seen_s=0.08, replaced_s=0.9, window=None, judgement=judgement
+    )
+    note = told(running(), result).notes[-1]
+    assert note.tone is Tone.CARE
+    assert note.text == (
+        "you killed i-00a1: seen 0.08 s, replaced 0.9 s; no load was sent throughout, so nothing can be said of losses"
+    )
+
+
+def test_an_experiment_that_failed_takes_the_place_of_its_progress() -> None:
+    state = told(running(), KillProgress(victim=instance(0)))
+    state = told(state, Failure(kind="kill", instance_id=IDS[0], error="it is gone already"))
+    assert [(note.text, note.tone) for note in state.notes] == [("the kill: it is gone already", Tone.BAD)]
 
 
 @pytest.mark.parametrize(

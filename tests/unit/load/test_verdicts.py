@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault, Summary, summarise
 from client.load.tally import GOOD, Tally
-from client.verdicts import judge_hog, judge_kill, judge_wall, phase_table
+from client.tour.results import HogResult, KillResult, verdict_json
+from client.verdicts import WorstVictim, judge_hog, judge_kill, judge_wall, phase_table, worst_victim
 from server.api.timing import Attempt
 
 
@@ -104,3 +107,94 @@ def test_the_table_says_who_was_affected_compared_with_the_first_phase() -> None
         ("after", "i-2", 1200, 0, True),
     ]
     assert phase_table({}) == ()
+
+
+def test_without_a_load_a_kill_says_nothing_of_losses_and_holds_no_promise() -> None:
+    judgement = judge_kill(instance_id="i-0a12", seen_s=0.08, replaced_s=0.9, lost=None, requests=None)
+    assert judgement.held is None
+    assert judgement.sentence == (
+        "i-0a12 killed: seen 0.08 s, replaced 0.9 s; no load was sent throughout, so nothing can be said of losses"
+    )
+    assert judge_kill(instance_id="i-1", seen_s=0.1, replaced_s=None, lost=None, requests=None).held is False
+
+
+def times(requests: int, **ms: float) -> Summary:
+    """Each instance answered so many times, always in the same time."""
+    tally = Tally(0, NS_PER_S)
+    for _ in range(requests):
+        tally.attempted(
+            [
+                Attempt(instance_id=name, type="t3.nano", host="host-a", shard=0, start_ms=0, dur_ms=each)
+                for name, each in ms.items()
+            ]
+        )
+    return summarise(tally, since=0.0, until=1.0, targets=("search",))
+
+
+def test_the_worst_victim_is_the_other_whose_slow_answers_became_slower_by_most() -> None:
+    before, during, after = times(1000, a=2, b=2, c=5), times(1000, a=900, b=30, c=12), times(1000, a=2, b=3, c=5)
+    worst = worst_victim("a", before=before, during=during, after=after)
+    assert worst is not None
+    assert (worst.instance_id, worst.tail) == ("b", "p99")
+    assert (worst.before_ms, worst.during_ms, worst.after_ms) == pytest.approx((2, 30, 3), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("before", "during", "after", "tail"),
+    [(1000, 1000, 1000, "p99"), (1000, 100, 100, "p90"), (100, 20, 20, "max"), (10, 10, 10, "max")],
+)
+def test_all_are_compared_by_what_the_samples_of_both_windows_carry(
+    before: int, during: int, after: int, tail: str
+) -> None:
+    worst = worst_victim("a", before=times(before, a=1, b=2), during=times(during, a=1, b=3), after=times(after, b=2))
+    assert worst is not None
+    assert (worst.tail, worst.after_ms) == (tail, 2.0)
+
+
+def test_where_too_few_were_asked_no_victim_is_invented() -> None:
+    enough, few = times(20, a=1, b=2), times(9, a=1, b=50)
+    assert worst_victim("a", before=enough, during=few, after=enough) is None
+    assert worst_victim("a", before=few, during=enough, after=enough) is None
+    assert worst_victim("a", before=None, during=enough, after=enough) is None
+    assert worst_victim("a", before=times(20, a=1), during=times(20, a=1, heir=9), after=None) is None
+    assert worst_victim("a", before=enough, during=enough, after=few) == WorstVictim(
+        instance_id="b", tail="max", before_ms=2.0, during_ms=2.0, after_ms=None
+    )
+
+
+def test_a_kills_verdict_is_plain_json() -> None:
+    window = phase(2, 2, requests=412)
+    result = KillResult(
+        instance_id="i-1", replacement_id="i-3", seen_s=0.08, replaced_s=0.9, window=window,
+        before=phase(2, 2), during=phase(2, 9), after=phase(2, 3, requests=100),
+        judgement=judge_kill(instance_id="i-1", seen_s=0.08, replaced_s=0.9, lost=0, requests=412),
+    )  # fmt: skip
+    told = verdict_json(result, {"i-1": "one", "i-2": "two"})
+    assert json.loads(json.dumps(told)) == told
+    worst, windows = told.pop("worst"), told.pop("windows")
+    assert told == {
+        "kind": "kill", "instance_id": "i-1", "short": "one", "replacement_id": "i-3", "seen_s": 0.08,
+        "replaced_s": 0.9, "lost": 0, "requests": 412, "held": True,
+        "sentence": "i-1 killed: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost",
+    }  # fmt: skip
+    assert (worst["instance_id"], worst["short"], worst["tail"]) == ("i-2", "two", "p99")
+    assert (worst["before_ms"], worst["during_ms"], worst["after_ms"]) == (2.0, pytest.approx(9, rel=0.01), None)
+    assert (windows["before"], windows["after"]) == (2.0, None)
+
+
+def test_a_hogs_verdict_has_no_times_of_its_own_and_one_without_a_load_no_counts() -> None:
+    hogged = phase(2, 2, lost=3)
+    result = HogResult(
+        instance_id="i-1", before=phase(2, 2), during=hogged, after=phase(2, 2),
+        judgement=judge_hog(victim="i-1", before=hogged, during=hogged, enforced=True),
+    )  # fmt: skip
+    told = verdict_json(result)
+    assert (told["kind"], told["seen_s"], told["replaced_s"]) == ("hog", None, None)
+    assert (told["lost"], told["requests"]) == (3, 1200)
+    quiet = KillResult(
+        instance_id="i-1", replacement_id=None, seen_s=0.1, replaced_s=1.0, window=None,
+        judgement=judge_kill(instance_id="i-1", seen_s=0.1, replaced_s=1.0, lost=None, requests=None),
+    )  # fmt: skip
+    told = verdict_json(quiet)
+    assert (told["lost"], told["requests"], told["worst"], told["held"]) == (None, None, None, None)
+    assert told["windows"] == {"before": None, "during": None, "after": None}

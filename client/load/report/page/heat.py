@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
 
-from client.load.histogram import Histogram, highest_of
+from client.load.bands import banded, begins_ms
 from client.load.report.page.axes import LogAxis, Tick
 from client.load.report.page.chart import Box, Key, band, chart, uprights
 from client.load.report.page.course import Course
@@ -26,17 +25,17 @@ _SECTION = """<section>
 def heat(course: Course) -> Html:
     """The section with its chart."""
     grains = 10
-    counts = [_rows(column.response_histogram, grains) for column in course.columns]
+    counts = [banded(column.response_histogram, grains) for column in course.columns]
     if _height(counts) > ROWS_MAX:
         grains = 5
-        counts = [_rows(column.response_histogram, grains) for column in course.columns]
+        counts = [banded(column.response_histogram, grains) for column in course.columns]
     used = sorted({row for column in counts for row in column})
     if not used:
         return fill(_SECTION, width=_width(course), chart=Html("<p>No answer came.</p>"))
     low, high = used[0], used[-1] + 1
     most = max(count for column in counts for count in column.values())
     box = Box(len(counts), high - low)
-    axis = LogAxis(_ms(low, grains), _ms(high, grains))
+    axis = LogAxis(begins_ms(low, grains), begins_ms(high, grains))
     return fill(
         _SECTION,
         width=_width(course),
@@ -63,22 +62,9 @@ def shade(count: int, most: int) -> int:
     return min(SHADES, 1 + int(SHADES * math.log(count) / math.log(most) - 1e-9))
 
 
-def _rows(histogram: Histogram, grains: int) -> dict[int, int]:
-    """Counts by row; row n holds from 10^(n/grains) microseconds up to the next."""
-    rows: defaultdict[int, int] = defaultdict(int)
-    for bucket, count in histogram.counts.items():
-        rows[math.floor(grains * math.log10(max(1, highest_of(bucket))) + 1e-9)] += count
-    return dict(rows)
-
-
 def _height(counts: list[dict[int, int]]) -> int:
     used = [row for column in counts for row in column]
     return max(used) - min(used) + 1 if used else 0
-
-
-def _ms(row: int, grains: int) -> float:
-    """Where a row begins."""
-    return float(10 ** (row / grains) / 1000)
 
 
 def _cells(counts: list[dict[int, int]], low: int, box: Box, most: int) -> list[Html]:
@@ -130,7 +116,7 @@ def _width(course: Course) -> str:
 
 
 def _numbers(course: Course, counts: list[dict[int, int]], used: list[int], grains: int) -> Html:
-    head = ("from s", *(f"{_ms(row, grains):.3g} ms" for row in used))
+    head = ("from s", *(f"{begins_ms(row, grains):.3g} ms" for row in used))
     rows = (
         [f"{column.began:g}", *(f"{found[row]:,}" if row in found else "" for row in used)]
         for column, found in zip(course.columns, counts, strict=True)

@@ -1,0 +1,333 @@
+"""The load as a thing that outlives its runs: one after the other, whoever starts, steers and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from client.load.control import ANSWER_TIMEOUT_S, SNAPSHOT_EVERY_S, LoadRun
+from client.load.plan.check import checked
+from client.load.plan.words import OpenLoop, Plan
+from client.load.report.past import PastRun
+from client.load.report.report import Report
+from client.load.summary import Mark, Snapshot, Summary
+from vmhost.base.errors import CloudError, Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from client.load.joining.gathering import Gathering
+
+PAST_MAX = 20
+SETTLE_S = 1.0
+"""Workers that come or go together are one change."""
+BACK_S = 10.0
+"""So long after a run its workers may take to be there for the next one."""
+_EXACT_S = 0.001
+
+T = TypeVar("T")
+
+
+def _nothing(_: str) -> None:
+    """Nobody wants to know."""
+
+
+class Generator:
+    """At most one load at a time, for everybody who holds it; the last twenty runs stay to be read.
+
+    `async with Generator() as load: await load.start(plan)`. Leaving the block ends the run's processes. They are of
+    this machine, or the workers that have joined `crew`: when those come or go, a load without an end goes on as a new
+    run of those that are there, at the rate of that moment. A load with an end is a measurement and keeps its senders.
+
+    `listeners` are called without a word at every beginning, end and change of the rate: they look for themselves, at
+    once, and do not raise. `say` is told in a line who sends, where that changes, and which workers cannot."""
+
+    def __init__(
+        self, *, processes: int = 1, crew: Gathering | None = None, say: Callable[[str], None] = _nothing
+    ) -> None:
+        self.listeners: list[Callable[[], None]] = []
+        self._processes = processes
+        self._crew = crew
+        self._say = say
+        self._past: tuple[PastRun, ...] = ()
+        self._numbers = itertools.count(1)
+        self._number = 0
+        self._joined = 0
+        self._plan: Plan | None = None
+        """The plan of the load that is on, between two of its runs too."""
+        self._run: LoadRun | None = None
+        self._task: asyncio.Task[Report | None] | None = None
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> Generator:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if (task := self._task) is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+
+    # What is
+
+    @property
+    def running(self) -> bool:
+        """Whether a load has begun and is not over."""
+        return self._plan is not None
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan of the load that runs; its rate may have been changed since."""
+        return self._plan
+
+    @property
+    def number(self) -> int:
+        """The number of the run that began last; 0 before the first."""
+        return self._number
+
+    @property
+    def began(self) -> float | None:
+        """When the run began, epoch seconds; None while none runs."""
+        return None if self._run is None else self._run.metrics.began
+
+    @property
+    def rate_per_s(self) -> float:
+        """The rate that is asked for now; 0 without a load and where there are users instead."""
+        if self._run is not None:
+            return self._run.rate_per_s
+        return self._plan.open.rate_per_s if self._plan is not None and self._plan.open is not None else 0.0
+
+    @property
+    def sent(self) -> str:
+        """By whom the load is sent, or was last: "from here", "by 2 workers"."""
+        if not self._joined:
+            return "from here"
+        return f"by {self._joined} worker{'' if self._joined == 1 else 's'}"
+
+    @property
+    def past(self) -> tuple[PastRun, ...]:
+        """The last twenty runs that are over, the newest first, whatever ended them."""
+        return self._past
+
+    def snapshot(self) -> Snapshot | None:
+        """The run as it stands now; None while none runs. Costs some milliseconds."""
+        return None if self._run is None else self._run.snapshot()
+
+    async def snapshots(self, every_s: float = SNAPSHOT_EVERY_S) -> AsyncIterator[Snapshot | None]:
+        """The load for ever: at once, then each so many seconds while a run goes on, and at every change.
+
+        None where no load runs: once, until the next begins. Runs that follow upon each other have no None between."""
+        news = asyncio.Event()
+        self.listeners.append(news.set)
+        try:
+            told_none = False
+            while True:
+                news.clear()
+                snapshot = self.snapshot()
+                if snapshot is not None:
+                    told_none = False
+                    yield snapshot
+                elif not self.running and not told_none:
+                    told_none = True
+                    yield None
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(every_s if self.running else None):
+                        await news.wait()
+        finally:
+            self.listeners.remove(news.set)
+
+    # Steering
+
+    async def start(self, plan: Plan) -> float:
+        """Starts a load; the epoch second of its beginning. Cancelled, it leaves none behind.
+
+        Raises Conflict while one runs, InvalidInput for a plan that makes no sense, Unavailable where its server cannot
+        be reached or it was stopped before it began."""
+        if self._task is not None:
+            running = "" if self._plan is None else f": {self._plan.model}"
+            raise Conflict(f"a load runs already{running}; stop it first")
+        self._stop = asyncio.Event()
+        begun: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._serve(checked(plan), begun))
+        try:
+            return await begun
+        except asyncio.CancelledError:
+            self._stop.set()
+            raise
+
+    async def stop(self) -> Report | None:
+        """Ends the load and gives the report of its last run; None where none ran. Cancelled, it ends all the same.
+
+        Waits for the requests under way, at most for the plan's timeout and ten seconds."""
+        if self._task is None:
+            return None
+        self._stop.set()
+        return await asyncio.shield(self._task)
+
+    async def set_rate(self, rate_per_s: float) -> None:
+        """Changes the rate from now on; 0 pauses. Raises as `LoadRun.set_rate`, Conflict where no load runs."""
+        if not self.running:
+            raise Conflict("no load runs, so it has no rate to change; start one first")
+        if self._run is None:
+            raise Unavailable("the load is passing to other senders; try again in a moment")
+        await self._run.set_rate(rate_per_s)
+        self._tell()
+
+    async def mark(self, text: str) -> Mark | None:
+        """Notes an event now; a window from or to its time is exact to the request. None where no load runs."""
+        with contextlib.suppress(Unavailable):
+            return None if self._run is None else await self._run.mark(text)
+        return None
+
+    async def window(self, since: float, until: float) -> Summary | None:
+        """The requests due in that stretch of the last ten minutes; None where no run lasted from then until now."""
+        run = self._run
+        if run is None or since < run.metrics.began - _EXACT_S:
+            return None
+        with contextlib.suppress(Unavailable):
+            return await run.window(since, until)
+        return None
+
+    # One load, from its beginning to its end: LoadRun's block wants one task
+
+    async def _serve(self, plan: Plan, begun: asyncio.Future[float]) -> Report | None:
+        """Sends the plan until it is over; the report of its last run, None where it has none."""
+        try:
+            return await self._send(plan, begun)
+        except asyncio.CancelledError:
+            _refuse(begun, Unavailable("the load generator was closed; expected it to be there"))
+            raise
+        except Exception as error:
+            if not _refuse(begun, error):
+                raise
+            return None
+        finally:
+            self._run = self._plan = self._task = None
+            self._tell()
+
+    async def _send(self, plan: Plan, begun: asyncio.Future[float]) -> Report | None:
+        joined, report = self._present, None
+        while True:
+            try:
+                report, again = await self._run_once(plan, joined, begun)
+            except CloudError as error:
+                if self._stop.is_set() or not joined:
+                    self._given_up(error, begun)
+                    return report
+                self._say(f"the workers cannot send: {error.message}; the load is sent from here")
+                await self._back(joined)
+                joined = 0
+                continue
+            if again is None or self._stop.is_set():
+                return report
+            plan = self._plan = _as_steered(plan, report, self.rate_per_s)
+            self._run = None
+            await self._back(again)
+            joined = self._present
+
+    async def _run_once(self, plan: Plan, joined: int, begun: asyncio.Future[float]) -> tuple[Report, int | None]:
+        """One run, by so many workers or from here: its report, and how many shall go on with the load, if any."""
+        async with LoadRun(processes=joined or self._processes, crew=self._crew if joined else None) as run:
+            began = await self._unless_stopped(run.start(plan))
+            self._begin(run, joined)
+            if not begun.done():
+                begun.set_result(began)
+            again = await self._until_over(run)
+        # Whoever did not end in time has been ended by now, so that there is a report in any case.
+        report = await run.finished()
+        past = PastRun(number=self._number, began=began, ended=time.time(), report=report, error=run.error)
+        self._past = (past, *self._past)[:PAST_MAX]
+        return report, again
+
+    def _begin(self, run: LoadRun, joined: int) -> None:
+        before, self._joined = self._joined, joined
+        self._run, self._plan, self._number = run, run.plan, next(self._numbers)
+        if joined != before:
+            self._say(f"the load is now sent {self.sent}")
+        self._tell()
+
+    async def _until_over(self, run: LoadRun) -> int | None:
+        """Returns when the run is over, or was told to end and had its time.
+
+        So many workers shall go on with the load; None where it is over."""
+        over, stopped = asyncio.create_task(run.finished()), asyncio.create_task(self._stop.wait())
+        changed = asyncio.create_task(self._changed(endless=run.plan.duration_s is None))
+        tasks: list[asyncio.Task[Any]] = [over, stopped, changed]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if over.done() and not changed.done() and not self._lost_workers(run):
+                return None
+            count = self._present
+            run.stop_soon()
+            await asyncio.wait([over], timeout=run.plan.timeout_s + ANSWER_TIMEOUT_S)
+            return None if stopped.done() else count
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _lost_workers(self, run: LoadRun) -> bool:
+        """Whether a load without an end is over because all of its workers have gone."""
+        return bool(self._joined) and run.plan.duration_s is None and bool(run.error)
+
+    async def _changed(self, *, endless: bool) -> None:
+        """Returns when workers came or went and this load is to pass to those that are there."""
+        if self._crew is None or not endless:
+            await asyncio.get_running_loop().create_future()
+            return
+        await self._crew.changed(self._crew.count)
+        await asyncio.sleep(SETTLE_S)
+
+    @property
+    def _present(self) -> int:
+        return 0 if self._crew is None else self._crew.count
+
+    async def _back(self, count: int) -> None:
+        """Those that served are gone with their run and come back for the next: waits for them a while."""
+        if self._crew is not None and count:
+            with contextlib.suppress(Unavailable):
+                await self._unless_stopped(self._crew.wait_for(count, BACK_S))
+
+    async def _unless_stopped(self, work: Coroutine[object, object, T]) -> T:
+        """What the work gives. Raises Unavailable as soon as the load is stopped."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Unavailable("the load was stopped before it began; expected to go on")
+            return working.result()
+        finally:
+            for task in (working, stopped):
+                task.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
+
+    def _given_up(self, error: CloudError, begun: asyncio.Future[float]) -> None:
+        """The load cannot begin, or not go on: whoever started it is told, or it stays with the run before."""
+        if not _refuse(begun, error) and self._past and not self._stop.is_set():
+            self._past = (replace(self._past[0], error=error.message), *self._past[1:])
+
+    def _tell(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
+
+
+def _as_steered(plan: Plan, report: Report, rate_per_s: float) -> Plan:
+    """The plan as it goes on: at the rate of this moment where somebody changed it by hand, else as it was."""
+    if plan.open is None or not report.outcome.steered:
+        return plan
+    return replace(plan, open=OpenLoop(rate_per_s=rate_per_s, spacing=plan.open.spacing))
+
+
+def _refuse(begun: asyncio.Future[float], error: Exception) -> bool:
+    """Gives the error to whoever waits for the beginning; whether somebody did."""
+    if begun.done():
+        return False
+    begun.set_exception(error)
+    return True

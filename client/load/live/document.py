@@ -1,0 +1,138 @@
+"""The load as it stands, for programs that draw it: figures, marks, and what is new of a heat map. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from client.load.bands import band_of, banded, begins_ms
+from client.load.histogram import Histogram
+from client.load.metrics import COLUMNS_MAX
+from client.load.plan.words import Plan
+from client.load.summary import Column, Latency, Snapshot, Summary
+
+BANDS_MAX = 40
+QUICKEST_US = 100
+"""All that is quicker shares the lowest band."""
+_GRAINS = (10, 8, 5, 4)
+"""Bands to a decade, the finest first."""
+TELL_S = 1.0
+"""A process tells what has ended each half second; so long after its end a request is surely counted."""
+
+
+def load_json(
+    snapshot: Snapshot | None, plan: Plan | None, *, number: int = 0, sent: str = "", since: float | None = None
+) -> dict[str, Any]:
+    """The load of that plan for one who has seen it until `since`, an earlier document's `elapsed_s`; None: all of it.
+
+    `state` is "idle" (then nothing else is there), "running", or "ending" where only answers are waited for. Times are
+    milliseconds, null where there are too few samples. `columns` are those that may have changed since: one that was
+    told before takes its place, by `began_s`. Where `column_s` is another than before, `columns` are all."""
+    if snapshot is None or plan is None:
+        return {"state": "idle"}
+    bands = bands_of(plan.timeout_s)
+    ending = plan.duration_s is not None and snapshot.elapsed_s >= plan.duration_s
+    return {
+        "state": "ending" if ending else "running",
+        "number": number,
+        "name": plan.name,
+        "model": plan.model,
+        "loop": "open" if plan.open is not None else "closed",
+        "urls": list(plan.urls),
+        "sent": sent,
+        "began": round(snapshot.at - snapshot.elapsed_s, 3),
+        "at": round(snapshot.at, 3),
+        "elapsed_s": round(snapshot.elapsed_s, 3),
+        "duration_s": plan.duration_s,
+        "rate_per_s": snapshot.rate_per_s if plan.open is not None else None,
+        "users": plan.closed.users if plan.closed is not None else None,
+        "in_flight": snapshot.in_flight,
+        "waiting": snapshot.waiting,
+        "cpu_percent": round(snapshot.cpu_percent, 1),
+        "processes": snapshot.processes,
+        "windows": {
+            "moment": _window(snapshot.moment),
+            "recent": _window(snapshot.recent),
+            "minute": {"response_ms": _latency(snapshot.minute)},
+            "total": _window(snapshot.total),
+        },
+        "marks": [{"at": round(mark.at, 3), "text": mark.text} for mark in snapshot.marks],
+        "bands_ms": bands.edges_ms,
+        "column_s": snapshot.timeline[0].seconds if snapshot.timeline else 1.0,
+        "columns": [_column(each, bands) for each in _news(snapshot.timeline, plan, since)],
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bands:
+    """At most forty neighbouring bands; the lowest holds all that was quicker too, the highest all that was slower."""
+
+    first: int
+    count: int
+    grains: int
+
+    @property
+    def edges_ms(self) -> list[float]:
+        """Where each begins, and where the last one ends."""
+        return [round(begins_ms(self.first + n, self.grains), 4) for n in range(self.count + 1)]
+
+    def counts(self, histogram: Histogram) -> list[int]:
+        """How many fell in each."""
+        counts = [0] * self.count
+        for band, count in banded(histogram, self.grains).items():
+            counts[min(max(band - self.first, 0), self.count - 1)] += count
+        return counts
+
+
+def bands_of(timeout_s: float) -> Bands:
+    """The bands from 0.1 ms to the timeout, in the finest scale that fits: the same for all columns of a run."""
+    slowest_us = round(timeout_s * 1e6)
+    for grains in _GRAINS:
+        first = band_of(QUICKEST_US, grains)
+        count = max(1, band_of(slowest_us, grains) - first + 1)
+        if count <= BANDS_MAX:
+            break
+    return Bands(first=first, count=min(count, BANDS_MAX), grains=grains)
+
+
+def _news(timeline: tuple[Column, ...], plan: Plan, since: float | None) -> tuple[Column, ...]:
+    """The columns in which a request may have been counted since; all, where they became wider since."""
+    if since is None or not timeline:
+        return timeline
+    width_s = timeline[0].seconds
+    if width_s > 1 and since < (COLUMNS_MAX // 2) * width_s + plan.timeout_s + TELL_S:
+        return timeline
+    settled_s = since - plan.timeout_s - TELL_S
+    return tuple(column for column in timeline if column.began + column.seconds > settled_s)
+
+
+def _window(summary: Summary) -> dict[str, Any]:
+    return {
+        "seconds": round(summary.seconds, 3),
+        "offered": summary.offered,
+        "completed": summary.completed,
+        "ok": summary.ok,
+        "failed": summary.failed,
+        "errors": summary.errors,
+        "response_ms": _latency(summary.response),
+        "service_ms": _latency(summary.service),
+    }
+
+
+def _latency(latency: Latency) -> dict[str, Any]:
+    return {
+        "count": latency.count, "p50": latency.p50, "p90": latency.p90, "p99": latency.p99, "p999": latency.p999,
+        "max": latency.max,
+    }  # fmt: skip
+
+
+def _column(column: Column, bands: Bands) -> dict[str, Any]:
+    return {
+        "began_s": column.began,
+        "seconds": column.seconds,
+        "offered": column.offered,
+        "ok": column.ok,
+        "failed": sum(column.errors.values()),
+        "warm_up": column.warm_up,
+        "bands": bands.counts(column.response_histogram),
+    }
