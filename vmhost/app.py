@@ -88,7 +88,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         stack.push_async_callback(metadata.close)
         driver = make_driver(choice.driver, _context(settings, metadata))
         store = stack.enter_context(Store(settings.state / STORE))
-        cloud = Cloud(driver=driver, store=store, types=load_types().types, images=images, settings=settings.cloud)
+        cloud = Cloud(driver=driver, store=store, types=load_types(), images=images, settings=settings.cloud)
         stack.push_async_callback(_close, cloud, driver, settings)
         await cloud.open()
         access = _access(settings.state / ACCESS, url_of(sock))

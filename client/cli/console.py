@@ -42,18 +42,26 @@ async def _serve(args: argparse.Namespace) -> int:
     import asyncio
 
     from client.console.keys import Key
+    from client.console.rows import CONSOLE_AGENT
     from client.console.serving import Setting, serve_console
     from client.local.meant import find_access, find_queries, find_search
     from client.tour.session import open_session
-    from vmhost.base.web import listen, write_ready
+    from vmhost.base.web import write_ready
 
     access, url = find_access(args.access), find_search(args.frontend)
     key = Key.fresh() if args.key_file is None else Key.kept(args.key_file)
-    sock = listen(args.bind, args.port, search=args.port_search)
-    setting = Setting(key=key, shown_search=url, shown_api=access.endpoint, why=args.why)
+    setting = Setting(
+        key=key,
+        bind=args.bind,
+        port=args.port,
+        port_search=args.port_search,
+        shown_search=url,
+        shown_api=access.endpoint,
+        why=args.why,
+    )
     async with (
-        open_session(access, url, queries=args.queries or find_queries()) as session,
-        serve_console(session, sock, setting) as address,
+        open_session(access, url, queries=args.queries or find_queries(), agent=CONSOLE_AGENT) as session,
+        serve_console(session, setting) as address,
     ):
         write_ready(args.ready, url=address)
         if args.ready is None:

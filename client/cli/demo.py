@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidInput(f"--seconds is {args.seconds:g}; expected 1 to 600")
     folder = demo_folder()
     try:
-        plan = plan_of(args, NAME, state=folder, cloud=folder.name, temporary=True)
+        plan = plan_of(args, NAME, state=folder, cloud=folder.name, temporary=True, console=False)
         if args.once:
             return run_until_told(lambda: _tour(plan, args))
         return run_until_told(lambda: _show(plan, args))
@@ -74,15 +73,17 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.tour.session import DEFAULT_RATE
     from client.view.live import show_live
     from client.view.plain import show_plain
+    from client.view.showing import Showing
     from client.view.terminal import is_terminal
 
     show = show_live if is_terminal() else show_plain
+    showing = Showing(rate_per_s=args.rate or DEFAULT_RATE, seed=args.seed, console_port=args.console_port)
     await sweep_abandoned_demos()
     programs: dict[int, Program] = {}
     try:
         async with own_cloud(plan, say) as supervisor:
             try:
-                await show(supervisor.facts, supervisor.stories(), random.Random(args.seed), args.rate or DEFAULT_RATE)
+                await show(supervisor.facts, supervisor.stories(), showing)
             finally:
                 say("removing everything")
                 programs = programs_below(supervisor.facts.supervisor)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from client.called import called
-from client.local.plan import API_PORT, DRIVERS, SEARCH_PORT, LocalPlan, checked, replicas_of
+from client.local.plan import API_PORT, CONSOLE_PORT, DRIVERS, SEARCH_PORT, LocalPlan, checked, replicas_of
 from client.view.text import wrap
 
 
@@ -32,11 +32,16 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=SEARCH_PORT, metavar="N", help=f"of the search page ({SEARCH_PORT})"
     )
+    parser.add_argument(
+        "--console-port", type=int, default=CONSOLE_PORT, metavar="N", help=f"of the console ({CONSOLE_PORT})"
+    )
     parser.add_argument("--api-port", type=int, default=API_PORT, metavar="N", help=f"of the EC2 API ({API_PORT})")
 
 
-def plan_of(args: argparse.Namespace, command: str, *, state: Path, cloud: str, temporary: bool = False) -> LocalPlan:
-    """The plan that the command's options describe. Raises InvalidInput."""
+def plan_of(
+    args: argparse.Namespace, command: str, *, state: Path, cloud: str, temporary: bool = False, console: bool = True
+) -> LocalPlan:
+    """The plan that the command's options describe, with or without a console of its own. Raises InvalidInput."""
     instances = 2 * args.shards if args.instances is None else args.instances
     return checked(
         LocalPlan(
@@ -51,6 +56,7 @@ def plan_of(args: argparse.Namespace, command: str, *, state: Path, cloud: str, 
             overcommit=args.overcommit,
             api_port=args.api_port,
             search_port=args.port,
+            console_port=args.console_port if console else None,
             temporary=temporary,
         )
     )

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections import Counter
 
+from client.local.meant import console_address
 from client.local.places import LocalFacts
 from vmhost.api.views import Snapshot
 
@@ -50,6 +51,8 @@ def summary(snapshot: Snapshot, endpoint: str, facts: LocalFacts | None) -> list
 
     states = Counter(view.state for view in snapshot.instances if view.state != "terminated")
     lines = [f"cloud {snapshot.cloud} in {snapshot.region}, driver {snapshot.driver}"]
+    if console := console_address(facts):
+        lines.append(f"  console  {console}")
     if facts is not None:
         lines.append(f"  search   {facts.search}/search?q=hypervisor")
     lines.append(f"  EC2 API  {endpoint}")

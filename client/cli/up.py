@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from client.called import called
 from client.cli.options import add_cloud_options, plan_of, say
+from client.local.meant import console_address
 from client.local.places import LocalFacts, cloud_name, state_folder
 from client.local.plan import LocalPlan
 
@@ -62,6 +63,7 @@ def block(facts: LocalFacts, *, already: bool, differs: bool, program: str) -> l
     lines = [
         f"glasscloud is {'up already' if already else 'up'}: {facts.instances} machines ({facts.type}), "
         f"{facts.shards} shards",
+        *([f"  console  {console}"] if (console := console_address(facts)) else []),
         f"  search   {facts.search}/search?q=hypervisor",
         f'  EC2 API  {facts.endpoint}   eval "$({program} env)"',
         f"  look     {program} ps, {program} status, {program} watch --load 20",

@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queries", type=Path, metavar="FILE", help="draw them from here (the built index's)")
     parser.add_argument("--show-search", metavar="URL", help="the search page's address as people reach it")
     parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address as people reach it")
+    parser.add_argument("--console", metavar="HOST:PORT", help="serve the console here, on the same load")
+    parser.add_argument("--console-key", type=Path, metavar="FILE", help="where its token is kept (none: a new one)")
+    parser.add_argument("--show-console", metavar="URL", help="its address as people reach it")
     parser.add_argument(
         "--workers", metavar="HOST:PORT", help="listen here for `glasscloud load worker`s, which then send the load"
     )
@@ -50,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
         shown_search=args.show_search,
         shown_api=args.show_api,
         wait_s=args.wait,
+        console=None if args.console is None else parse_address(args.console, default_host="127.0.0.1"),
+        console_key=args.console_key,
+        shown_console=args.show_console,
         workers=None if args.workers is None else parse_address(args.workers, default_host="127.0.0.1"),
         token=None if args.workers is None else token_of(args.token_file),
         as_json=args.json,

@@ -8,7 +8,7 @@ from client.console.desk import Desk
 from client.console.feed import Feed
 from client.console.guard import BODY_BYTES_MAX, Door, door, protect
 from client.console.keys import Key
-from client.console.routes import files, instances, requests, session
+from client.console.routes import experiments, files, instances, requests, session
 
 
 def application(*, feed: Feed, desk: Desk, key: Key, gate: Door) -> web.Application:
@@ -24,4 +24,5 @@ def application(*, feed: Feed, desk: Desk, key: Key, gate: Door) -> web.Applicat
     app.add_routes(session.routes(key, gate))
     app.add_routes(requests.routes(feed, desk))
     app.add_routes(instances.routes(desk, gate))
+    app.add_routes(experiments.routes(desk, gate))
     return app

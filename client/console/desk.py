@@ -1,15 +1,25 @@
-"""What the page may ask for: instances, experiments, load, searches; each carried out through the APIs that all use."""
+"""What the page may ask for, carried out through the APIs that all use."""
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import Coroutine
 from typing import Any
 
 from client.console.actions import BY_NAME, hindrance
 from client.console.asking import Asker
 from client.console.feed import Feed
+from client.console.starting_over import Defaults, start_over
+from client.tour.kill import victim_of
+from client.tour.results import HogPlan
 from client.tour.session import Session
 from client.tour.world import World
-from vmhost.base.errors import Conflict, NotFound
+from vmhost.api.views import InstanceView
+from vmhost.base.errors import CloudError, Conflict, NotFound
+
+THE_CONSOLE = "the console"
+SEED = 1
 
 
 class Desk:
@@ -19,6 +29,19 @@ class Desk:
         self._session = session
         self._feed = feed
         self._asker = asker
+        self._rng = random.Random(SEED)
+        self._defaults: Defaults | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def learn(self) -> None:
+        """Notes how the cloud is now: that is what starting over goes back to. Raises CloudErrors."""
+        self._defaults = await Defaults.of(self._session.cloud)
+
+    async def close(self) -> None:
+        """Waits no longer for what it has begun; the session's experiments go on with the session."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     @property
     def world(self) -> World:
@@ -27,19 +50,35 @@ class Desk:
 
     async def act(self, name: str, instance_id: str) -> None:
         """Does the named action to the instance. Raises NotFound, Conflict in words, and the platform's refusals."""
-        action, view = BY_NAME.get(name), self.world.instances.get(instance_id)
+        action = BY_NAME.get(name)
         if action is None:
             raise NotFound(f"{name[:40]!r} is no action; expected one of {', '.join(BY_NAME)}")
-        if view is None:
-            raise NotFound(f"instance {instance_id[:40]!r} is not known here; expected one of this cloud's")
+        view = self._instance(instance_id)
         why = hindrance(action, view, busy=self._feed.busy, hogging=instance_id in self.world.hogging)
         if why:
             raise Conflict(f"{action.label} {instance_id}: {why}")
         if action.do is not None:
             await action.do(self._session.cloud, instance_id)
+        else:
+            self.experiment(name, instance_id)
+
+    def experiment(self, kind: str, instance_id: str | None, plan: HogPlan | None = None) -> str:
+        """Begins a kill or a hog of the instance, or of any that serves; its id. All that follows is told in the feed.
+
+        Raises Conflict while one is measured or none can be its victim, NotFound for an instance nobody knows."""
+        session = self._session
+        session.experiments.must_be_idle()
+        victim = victim_of(self.world, self._rng) if instance_id is None else self._instance(instance_id)
+        if kind == "kill":
+            self._begin(session.experiments.kill(victim, by=THE_CONSOLE))
+        elif kind == "hog":
+            self._begin(session.experiments.hog(victim, plan, by=THE_CONSOLE))
+        else:
+            raise NotFound(f"{kind[:40]!r} is no experiment; expected kill or hog")
+        return victim.id
 
     async def search(self, query: str) -> dict[str, Any]:
-        """Sends what somebody typed; its trace id, its way, the answer's headers and the first hits."""
+        """Sends what somebody typed; its trace id and the first hits."""
         asked = await self._asker.ask(query)
         self._feed.on_request(asked.record, mine=True, headers=[list(each) for each in asked.headers])
         return {
@@ -48,3 +87,32 @@ class Desk:
             "total": asked.total,
             "hits": list(asked.hits),
         }
+
+    async def start_over(self) -> float:
+        """The cloud and its load as they were in the beginning, with the same seed; how many seconds that took.
+
+        Raises DeadlineExceeded when not everything serves again in time, CloudErrors where something is refused."""
+        if self._defaults is None:
+            await self.learn()
+        assert self._defaults is not None
+        took_s = await start_over(self._session, self._defaults, seed=SEED)
+        self._rng = random.Random(SEED)
+        self._feed.clear_verdict()
+        return took_s
+
+    def _instance(self, instance_id: str) -> InstanceView:
+        view = self.world.instances.get(instance_id)
+        if view is None:
+            raise NotFound(f"instance {instance_id[:40]!r} is not known here; expected one of this cloud's")
+        return view
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except CloudError:
+                return  # The feed has told it: the experiment's last step says why it failed.
+
+        task = asyncio.create_task(guarded())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)

@@ -10,7 +10,8 @@ from typing import Any
 
 from client.console.board import Board, Rows, Tail, Value
 from client.console.log import Entry, change_entry
-from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json
+from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json, step_json
+from client.tour.results import HogProgress, KillProgress, Step
 from client.tour.world import World, fold
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
@@ -103,10 +104,21 @@ class Feed:
         """Something on the board may have changed."""
         self._changed.set()
 
-    def set_busy(self, busy: str) -> None:
-        """An experiment has begun or ended."""
-        self.busy = busy
+    def on_step(self, step: Step) -> None:
+        """An experiment has begun, has come further or has ended."""
+        over = not isinstance(step.what, KillProgress | HogProgress)
+        told = step_json(step, self.world)
+        self.experiment.set(None if over else told)
+        if over:
+            self.verdict.set(told)
+        self.busy = "" if over else told["kind"]
         self._retell()
+
+    def clear_verdict(self) -> None:
+        """Nothing has been measured yet, as in the beginning."""
+        self.verdict.set(None)
+        self.experiment.set(None)
+        self.told()
 
     def _retell(self) -> None:
         self._cloud.set(cloud_json(self.world, self._why))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from client.console.actions import ACTIONS, hindrance
+from client.tour.results import Failure, HogResult, KillProgress, KillResult, Step, verdict_json
 from client.tour.world import World, shard_of
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import InstanceView, UseView
@@ -55,6 +56,22 @@ def _instance(view: InstanceView, short: str, *, busy: str, hogging: bool) -> di
             action.name: reason for action in ACTIONS if (reason := hindrance(action, view, busy=busy, hogging=hogging))
         },
     }
+
+
+def step_json(step: Step, world: World) -> dict[str, Any]:
+    """A step of an experiment: its progress, its verdict or why it has none."""
+    shorts, what = short_ids(world.instances), step.what
+    if isinstance(what, KillResult | HogResult):
+        return {"id": step.number, "by": step.by, **verdict_json(what, shorts)}
+    told: dict[str, Any]
+    if isinstance(what, Failure):
+        told = {"kind": what.kind, "instance_id": what.instance_id, "held": None, "sentence": what.error}
+    elif isinstance(what, KillProgress):
+        told = {"kind": "kill", "instance_id": what.victim.id, "seen_s": what.seen_s, "replaced_s": what.replaced_s}
+    else:
+        stage = {"stage": what.stage.value, "rate_per_s": what.plan.rate_per_s, "hog_s": what.plan.hog_s}
+        told = {"kind": "hog", "instance_id": what.victim.id, **stage}
+    return {"id": step.number, "by": step.by, "short": shorts.get(told["instance_id"]), **told}
 
 
 def request_json(record: FlowRecord, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
@@ -16,14 +15,19 @@ from client.console.flow import follow_flow
 from client.console.guard import LOOPBACK, Door
 from client.console.keys import Key
 from client.tour.session import Session
-from vmhost.base.web import serve
+from vmhost.base.web import listen, serve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How a console is served. The shown addresses are those by which people reach search and API."""
+    """How a console is served, and where: a taken port gives way to the next free one where `port_search`.
+
+    The shown addresses are those by which people reach search and API."""
 
     key: Key
+    bind: str = "127.0.0.1"
+    port: int
+    port_search: bool = False
     shown_search: str
     shown_api: str
     why: str = ""
@@ -32,16 +36,19 @@ class Setting:
 
 
 @contextlib.asynccontextmanager
-async def serve_console(session: Session, sock: socket.socket, setting: Setting) -> AsyncIterator[str]:
-    """Serves on the listening socket and gives the console's URL, without the token."""
+async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str]:
+    """Serves while the block lasts and gives the console's URL, without the token.
+
+    Raises InvalidInput where it cannot listen."""
+    sock = listen(setting.bind, setting.port, search=setting.port_search)
     links = {"search": setting.shown_search, "api": setting.shown_api}
     feed = Feed(session.watch.world, links=links, why=setting.why)
     asker = Asker(session.service.url)
-    app = application(
-        feed=feed, desk=Desk(session, feed, asker), key=setting.key, gate=Door(setting.key, setting.hosts)
-    )
-    session.watch.listener = feed.on_cloud
-    session.watch.answering = lambda answers: feed.on_answering("platform", answers)
+    session.watch.listeners.append(feed.on_cloud)
+    session.watch.answering.append(lambda answers: feed.on_answering("platform", answers))
+    session.experiments.listeners.append(feed.on_step)
+    desk = Desk(session, feed, asker)
+    app = application(feed=feed, desk=desk, key=setting.key, gate=Door(setting.key, setting.hosts))
     tasks = [
         asyncio.create_task(feed.run()),
         asyncio.create_task(
@@ -52,6 +59,7 @@ async def serve_console(session: Session, sock: socket.socket, setting: Setting)
         async with serve(app, sock) as url:
             yield url
     finally:
+        await desk.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The platform and the search service as children of this process: started in order, kept, stopped in reverse."""
+"""Platform, search service and console as children of this process: started in order, kept, stopped in reverse."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from client.local.places import LocalFacts, forget, hold, make_folder, write_fac
 from client.local.plan import (
     LocalPlan,
     checked,
+    console_command,
     frontend_command,
     index_command,
     moved,
@@ -34,7 +35,7 @@ from vmhost.base.http1 import HttpFailure, Pool, build_request
 START_DEADLINE_S = 60.0
 ALL_DEADLINE_S = 20.0
 _INDEX_DEADLINE_S = 600.0
-_FRONTEND_GRACE_S = 5.0
+_PROGRAM_GRACE_S = 5.0
 _PLATFORM_GRACE_S = 15.0
 _SWEEP_DEADLINE_S = 30.0
 _RESTARTS_MAX = 5
@@ -53,6 +54,9 @@ class LocalCloud:
         self._say = say
         self._platform: Child | None = None
         self._frontend: Child | None = None
+        self._console: Child | None = None
+        self._why = ""
+        self._search = ""
         self._notes: list[str] = []
 
     @contextlib.asynccontextmanager
@@ -81,6 +85,8 @@ class LocalCloud:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_one(self._platform, self._start_platform))
             tasks.create_task(self._keep_one(self._frontend, self._start_frontend))
+            if self._console is not None:
+                tasks.create_task(self._keep_console(self._console))
 
     async def _start(self, lock: int) -> LocalFacts:
         plan = self._plan
@@ -98,7 +104,12 @@ class LocalCloud:
         search = await self._start_frontend()
         if not await until_all_serve(search, plan.instances, deadline_s=ALL_DEADLINE_S):
             self._say("not every machine answers yet; going on with those that do")
-        return self._facts(platform, search)
+        self._why = self._why_of(platform)
+        console = ""
+        if plan.console_port is not None:
+            self._say("starting the console")
+            console = await self._begin_console(lock)
+        return self._facts(platform, search, console)
 
     async def _start_platform(self) -> dict[str, Any]:
         assert self._platform is not None
@@ -123,6 +134,29 @@ class LocalCloud:
         url: str = facts["url"]
         self._noted(moved(plan.search_port, url))
         self._plan = replace(plan, search_port=port_of(url))
+        self._search = url
+        return url
+
+    async def _begin_console(self, lock: int) -> str:
+        """The console's URL; empty where it does not start: people can do without it, and the cloud goes on."""
+        self._console = Child("the console", log=self._log("console"), keep_open=[lock])
+        try:
+            return await self._start_console()
+        except CloudError as error:
+            self._noted(f"no console: {error.message}")
+            await self._console.stop(grace_s=0)
+            self._console = None
+            return ""
+
+    async def _start_console(self) -> str:
+        assert self._console is not None
+        plan = self._plan
+        assert plan.console_port is not None
+        ready = plan.folder / "console.ready"
+        command = console_command(plan, frontend=self._search, queries=self._queries, why=self._why, ready=ready)
+        url: str = (await self._console.start(command, ready=ready, deadline_s=START_DEADLINE_S))["url"]
+        self._noted(moved(plan.console_port, url))
+        self._plan = replace(plan, console_port=port_of(url))
         return url
 
     def _noted(self, note: str | None) -> None:
@@ -141,9 +175,16 @@ class LocalCloud:
             await child.stop(grace_s=0)
             await start()
 
+    async def _keep_console(self, console: Child) -> None:
+        try:
+            await self._keep_one(console, self._start_console)
+        except CloudError as error:
+            self._say(f"the console is given up, the cloud goes on: {error.message}")
+
     async def _stop(self) -> None:
-        if self._frontend is not None:
-            await self._frontend.stop(grace_s=_FRONTEND_GRACE_S)
+        for program in (self._console, self._frontend):
+            if program is not None:
+                await program.stop(grace_s=_PROGRAM_GRACE_S)
         if self._platform is None or self._platform.pid is None:
             return
         clean = await self._platform.stop(grace_s=_PLATFORM_GRACE_S)
@@ -159,22 +200,29 @@ class LocalCloud:
         except CloudError as error:
             self._say(error.message)
 
-    def _facts(self, platform: dict[str, Any], search: str) -> LocalFacts:
+    @property
+    def _queries(self) -> Path:
+        return (self._plan.index or index_folder()) / "queries.json"
+
+    def _why_of(self, platform: dict[str, Any]) -> str:
+        if not platform["why"]:
+            return ""
+        return f"{platform['why']}. {switch(platform['driver'], platform['missing'], self._plan.typed)}"
+
+    def _facts(self, platform: dict[str, Any], search: str, console: str) -> LocalFacts:
         plan = self._plan
-        index = plan.index or index_folder()
-        why: str = platform["why"]
-        other = switch(platform["driver"], platform["missing"], plan.typed)
-        pids = tuple(child.pid for child in (self._platform, self._frontend) if child and child.pid)
+        pids = tuple(child.pid for child in (self._platform, self._frontend, self._console) if child and child.pid)
         return LocalFacts(
             cloud=plan.cloud,
             asked=plan.driver,
             driver=platform["driver"],
-            why=f"{why}. {other}" if why else "",
+            why=self._why,
             supervisor=os.getpid(),
             endpoint=platform["url"],
             search=search,
+            console=console,
             access=str(plan.access),
-            queries=str(index / "queries.json"),
+            queries=str(self._queries),
             instances=plan.instances,
             shards=plan.shards,
             type=plan.type,

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from client.called import called
 from client.local.attach import find
-from client.local.places import LocalFacts, cloud_name, state_folder
+from client.local.places import LocalFacts, cloud_name, console_key, state_folder
 from server.api.queries import index_folder
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.base.errors import NotFound
 
+CONSOLE_VARIABLE = "GLASSCLOUD_CONSOLE"
+"""Environment variable: the console's URL as people reach it, where no local cloud tells it."""
+CONSOLE_KEY_VARIABLE = "GLASSCLOUD_CONSOLE_KEY"
+"""Environment variable: the file with that console's token."""
 FRONTEND_VARIABLE = "GLASSCLOUD_FRONTEND"
 """Environment variable: the search service's URL, where no local cloud tells it."""
 
@@ -45,6 +49,16 @@ def find_search(url: str | None = None) -> str:
     if facts is None:
         raise NotFound(not_up())
     return facts.search
+
+
+def console_address(facts: LocalFacts | None) -> str:
+    """Where a browser opens the cloud's console with the right to act; empty where none is served."""
+    from client.console.keys import Key
+
+    url, file = os.environ.get(CONSOLE_VARIABLE, ""), os.environ.get(CONSOLE_KEY_VARIABLE, "")
+    if url and file:
+        return Key.kept(Path(file)).address(url)
+    return Key.kept(console_key(state_folder(facts.cloud))).address(facts.console) if facts and facts.console else ""
 
 
 def find_queries() -> Path:

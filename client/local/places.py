@@ -52,8 +52,10 @@ class LocalFacts:
     shards: int
     type: str
     since: float
+    console: str = ""
+    """URL of the console; empty where none is served."""
     pids: tuple[int, ...] = ()
-    """Of the platform and the front end."""
+    """Of the platform, the front end and the console."""
     notes: tuple[str, ...] = ()
     """What went otherwise than asked, such as a taken port."""
 
@@ -77,6 +79,11 @@ def state_folder(cloud: str, *, environ: Mapping[str, str] = os.environ) -> Path
     named = environ.get("XDG_STATE_HOME")
     home = Path(named) if named and Path(named).is_absolute() else Path.home() / ".local" / "state"
     return home / "glasscloud" / cloud
+
+
+def console_key(state: Path) -> Path:
+    """The file with the token that lets a browser act on the cloud's console."""
+    return state / "console.key"
 
 
 def make_folder(state: Path) -> None:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from client.local.places import console_key
 from vmhost.base.errors import InvalidInput
 
 DRIVERS = ("auto", "process", "container")
 API_PORT = 4566
 SEARCH_PORT = 8000
+CONSOLE_PORT = 8080
 INSTANCES_MAX = 64
 _PYTHON = (sys.executable, "-P", "-m")
 """Without the current folder on the path: a `server.py` of the user's own must not stand in for our package."""
@@ -37,6 +39,8 @@ class LocalPlan:
     overcommit: float = 1.0
     api_port: int = API_PORT
     search_port: int = SEARCH_PORT
+    console_port: int | None = CONSOLE_PORT
+    """None where whoever asked for the cloud serves its console too."""
     temporary: bool = False
 
     @property
@@ -108,6 +112,15 @@ def frontend_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
         *_PYTHON, "server", "frontend", "--access", str(plan.access), "--port", str(plan.search_port), "--port-search",
         "--shards", str(plan.shards), "--replicas", str(plan.replicas), "--type", plan.type, "--ready", str(ready),
         *(("--index", str(plan.index)) if plan.index else ()),
+    )  # fmt: skip
+
+
+def console_command(plan: LocalPlan, *, frontend: str, queries: Path, why: str, ready: Path) -> tuple[str, ...]:
+    """Starts the console."""
+    return (
+        *_PYTHON, "client", "console", "--access", str(plan.access), "--frontend", frontend, "--queries", str(queries),
+        "--port", str(plan.console_port), "--port-search", "--key-file", str(console_key(plan.folder)), f"--why={why}",
+        "--ready", str(ready),
     )  # fmt: skip
 
 

@@ -225,13 +225,15 @@ async def open_session(
     queries: Path | None = None,
     crew: Gathering | None = None,
     say: Callable[[str], None] = lambda _: None,
+    agent: str = "glasscloud",
 ) -> AsyncIterator[Session]:
     """A session with a cloud that answers, its first snapshot taken. Raises Unavailable, DeadlineExceeded.
 
-    Its load is sent by the workers that join the `crew`, of which `say` tells, and from here while none has."""
+    Its load is sent by the workers that join the `crew`, of which `say` tells, and from here while none has. `agent` is
+    the name under which the platform tells of what it was asked."""
     service = SearchService(search_url)
     try:
-        async with CloudClient(access) as cloud, Generator(crew=crew, say=say) as load:
+        async with CloudClient(access, agent=agent) as cloud, Generator(crew=crew, say=say) as load:
             watch = Watch(cloud)
             following = asyncio.ensure_future(watch.run())
             try:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from vmhost.api.views import CloudEvent, FaultView, InstanceView, Snapshot, StatsView, UseView
+from vmhost.api.views import (
+    CallView,
+    CloudEvent,
+    FaultView,
+    HostView,
+    InstanceView,
+    Snapshot,
+    StatsView,
+    UseView,
+)
 
 SHARD_TAG = "search:shard"
 _GONE = frozenset({"terminated"})
 _ENDED_KEPT = 16
+_CALLS_KEPT = 200
+_HOG = "cpu_hog"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +32,8 @@ class World:
     uses: Mapping[str, UseView] = field(default_factory=dict)
     hogging: frozenset[str] = frozenset()
     """Instances inside which a CPU hog runs."""
+    calls: tuple[CallView, ...] = ()
+    """The last calls that changed something or tried to, oldest first."""
 
     @property
     def running(self) -> tuple[InstanceView, ...]:
@@ -41,7 +54,7 @@ class World:
 def fold(world: World, event: CloudEvent) -> World:
     """The world after the event."""
     if isinstance(event, Snapshot):
-        return World(snapshot=event, instances={view.id: view for view in event.instances}, hogging=world.hogging)
+        return _begun(event)
     if isinstance(event, InstanceView):
         known = world.instances.get(event.id)
         if known is not None and (known.generation or 0) > (event.generation or 0):
@@ -49,13 +62,39 @@ def fold(world: World, event: CloudEvent) -> World:
         return replace(world, instances=_trimmed({**world.instances, event.id: event}))
     if isinstance(event, StatsView):
         return replace(world, uses={use.id: use for use in event.instances})
-    return replace(world, hogging=_hogging(world.hogging, event))
+    if isinstance(event, FaultView):
+        return replace(world, hogging=_hogging(world.hogging, event))
+    if isinstance(event, CallView):
+        return replace(world, calls=_called(world.calls, event))
+    return replace(world, snapshot=_promised(world.snapshot, event))
+
+
+def _begun(snapshot: Snapshot) -> World:
+    return World(
+        snapshot=snapshot,
+        instances={view.id: view for view in snapshot.instances},
+        hogging=frozenset(fault.instance_id for fault in snapshot.faults if fault.fault == _HOG),
+        calls=snapshot.calls[-_CALLS_KEPT:],
+    )
 
 
 def _hogging(now: frozenset[str], event: FaultView) -> frozenset[str]:
-    if event.fault != "cpu_hog":
+    if event.fault != _HOG:
         return now
     return now | {event.instance_id} if event.phase == "begun" else now - {event.instance_id}
+
+
+def _called(calls: tuple[CallView, ...], event: CallView) -> tuple[CallView, ...]:
+    """With the call; one that a snapshot told of already is not told twice."""
+    known = any(call.id == event.id for call in calls)
+    return calls if known else (*calls, event)[-_CALLS_KEPT:]
+
+
+def _promised(snapshot: Snapshot | None, event: HostView) -> Snapshot | None:
+    """With the host's promises as they are now."""
+    if snapshot is None:
+        return None
+    return replace(snapshot, hosts=tuple(event if host.id == event.id else host for host in snapshot.hosts))
 
 
 def _trimmed(instances: Mapping[str, InstanceView]) -> Mapping[str, InstanceView]:

@@ -8,12 +8,11 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 
 from client.local.places import LocalFacts
 from client.tour.kill import victim_of
 from client.tour.results import Step
-from client.tour.session import DEFAULT_RATE, Session, open_session
+from client.tour.session import DEFAULT_RATE, Session
 from client.view.browser import open_browser
 from client.view.model import (
     Note,
@@ -30,8 +29,8 @@ from client.view.model import (
 )
 from client.view.plain import note_line
 from client.view.screen import render
+from client.view.showing import Showing, show_session
 from client.view.terminal import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
-from vmhost.api.access import Access
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.errors import CloudError
 
@@ -61,7 +60,8 @@ class LiveView:
             "-": lambda: self._step(-1),
             "s": lambda: self._become(prompt=""),
             "/": lambda: self._become(prompt=""),
-            "o": self._open,
+            "o": lambda: self._open(self._session.service.page("hypervisor")),
+            "c": lambda: self._open(self.state.console_url),
             "w": lambda: self._become(panel=Panel.WALLS),
             "?": lambda: self._become(panel=Panel.WORDS),
             "q": self._quit.set,
@@ -220,22 +220,22 @@ class LiveView:
     async def _search(self, query: str) -> None:
         self._show(on_found(self.state, await self._session.service.search(query), time.time()))
 
-    def _open(self) -> None:
-        url = self._session.service.page("hypervisor")
-        if not open_browser(url):
+    def _open(self, url: str) -> None:
+        if url and not open_browser(url):
             self._note(f"no browser was found here; the address is {url}")
 
 
-async def show_live(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random, rate_per_s: float) -> None:
+async def show_live(facts: LocalFacts, stories: AsyncIterator[str], showing: Showing) -> None:
     """Shows a local cloud until the person quits. Nothing is drawn before there are figures to draw."""
-    access = Access.load(Path(facts.access), environ={})
-    async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
-        state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
-        for text in facts.notes:
+    async with show_session(facts, showing) as (session, console):
+        state = ViewState(
+            search_url=facts.search, console_url=console.address, why=facts.why, world=session.watch.world
+        )
+        for text in (*facts.notes, *console.notes):
             state = noted(state, Note(at=facts.since, text=text, tone=Tone.CARE))
-        view = LiveView(session, state, rng=rng)
+        view = LiveView(session, state, rng=random.Random(showing.seed))
         view.listen()
-        await session.start_load(rate_per_s)
+        await session.start_load(showing.rate_per_s)
         async for snapshot in session.load.snapshots():
             view.state = on_load(view.state, snapshot)
             if snapshot is None or snapshot.total.completed or snapshot.elapsed_s >= _FIRST_FIGURES_S:

@@ -57,6 +57,8 @@ class ViewState:
     """Everything on the screen."""
 
     search_url: str
+    console_url: str = ""
+    """With the token; empty where no console is served."""
     why: str = ""
     """Why it is this driver and how to get the other, in two sentences; empty where somebody chose it."""
     world: World = field(default_factory=World)

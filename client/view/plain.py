@@ -9,17 +9,16 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.places import LocalFacts
 from client.tour.kill import victim_of
 from client.tour.results import Step
-from client.tour.session import Session, open_session
+from client.tour.session import Session
 from client.view.model import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
 from client.view.screen import clock
+from client.view.showing import Showing, show_session
 from client.view.text import clean
-from vmhost.api.access import Access
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError
 
@@ -178,18 +177,19 @@ class PlainView:
                 self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
 
 
-async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], rng: random.Random, rate_per_s: float) -> None:
+async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], showing: Showing) -> None:
     """Tells a local cloud's story line by line until cancelled; one machine is killed on the way."""
     _print(f"glasscloud: {facts.instances} machines answer one search box; Ctrl-C removes everything")
     _print(f"  search  {facts.search}/search?q=hypervisor")
-    _print(f"  traffic {rate_per_s:g} requests a second; one machine is killed after {KILL_AFTER_S:.0f} s")
-    access = Access.load(Path(facts.access), environ={})
-    async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
+    async with show_session(facts, showing) as (session, console):
+        for text in (f"console {console.address}", *console.notes) if console.address else console.notes:
+            _print(f"  {text}")
+        _print(f"  traffic {showing.rate_per_s:g} requests a second; one machine is killed after {KILL_AFTER_S:.0f} s")
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = PlainView(session, state, _print)
         view.listen()
-        await session.start_load(rate_per_s)
-        await view.run(stories, kill_after_s=KILL_AFTER_S, rng=rng)
+        await session.start_load(showing.rate_per_s)
+        await view.run(stories, kill_after_s=KILL_AFTER_S, rng=random.Random(showing.seed))
 
 
 def _print(text: str) -> None:

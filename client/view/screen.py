@@ -39,12 +39,14 @@ def _header(state: ViewState, columns: int) -> list[Line]:
     count = len([view for view in state.world.running if shard_of(view) is not None])
     noun = "machine answers" if count == 1 else "machines answer"
     title = line(Span("glasscloud", Style.BOLD), f": {count} {noun} one search box")
-    url = line("  search  ", Span(f"{state.search_url}/search?q=hypervisor", Style.BOLD))
+    search = line("  search  ", Span(f"{state.search_url}/search?q=hypervisor", Style.BOLD))
+    console = line("  console ", Span(state.console_url, Style.BOLD))
     snapshot = state.world.snapshot
     machines = walls_sentence(snapshot, state.why, columns - 2) if snapshot else "asking what machines are here"
     return [
         spread(title, line(Span("Ctrl-C removes everything", Style.DIM)), columns),
-        spread(url, line(Span("(o opens it)", Style.DIM)), columns),
+        spread(search, line(Span("(o opens it)", Style.DIM)), columns),
+        *([spread(console, line(Span("(c opens it)", Style.DIM)), columns)] if state.console_url else []),
         line("  ", machines),
     ]
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.called import called
+from client.console.keys import Key
+from client.console.serving import Setting, serve_console
 from client.load.joining.address import Address
 from client.load.joining.gathering import Gathering
 from client.load.joining.token import Token
@@ -43,6 +45,10 @@ class Watching:
     """The addresses as people reach them, where those differ from ours."""
     shown_api: str | None
     wait_s: float
+    console: Address | None = None
+    """Where a console is served; with it a file for its token, and its address as people reach it."""
+    console_key: Path | None = None
+    shown_console: str | None = None
     workers: Address | None = None
     """Where workers may join, who then send the load instead of us; with them a token."""
     token: Token | None = None
@@ -58,16 +64,18 @@ async def watch(watching: Watching) -> int:
     def say(text: str) -> None:
         _print(wording.note(Note(at=time.time(), text=text)))
 
-    async with (
-        _workers(watching, say) as crew,
-        open_session(access, url, queries=watching.queries or find_queries(), crew=crew, say=say) as session,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        crew = await stack.enter_async_context(_workers(watching, say))
+        queries = watching.queries or find_queries()
+        session = await stack.enter_async_context(open_session(access, url, queries=queries, crew=crew, say=say))
         snapshot = await _settled(session)
         search, api = watching.shown_search or url, watching.shown_api or access.endpoint
+        console = await stack.enter_async_context(_console(watching, session, search=search, api=api))
         if watching.as_json:
-            _print(json.dumps({"up": snapshot.cloud, "search": search, "api": api, "driver": snapshot.driver}))
+            told = {"up": snapshot.cloud, "console": console, "search": search, "api": api, "driver": snapshot.driver}
+            _print(json.dumps(told))
         else:
-            for text in block(snapshot, search=search, api=api, composed=_in_compose(watching)):
+            for text in block(snapshot, console=console, search=search, api=api, composed=_in_compose(watching)):
                 _print(text)
         view = PlainView(session, ViewState(search_url=url, world=session.watch.world), _print, wording=wording)
         view.listen()
@@ -85,6 +93,20 @@ async def _workers(watching: Watching, warn: Callable[[str], None]) -> AsyncIter
         return
     async with Gathering(watching.workers, watching.token, warn=warn) as gathering:
         yield gathering
+
+
+@contextlib.asynccontextmanager
+async def _console(watching: Watching, session: Session, *, search: str, api: str) -> AsyncIterator[str]:
+    """A console while the block lasts: its address with the token; empty where none was asked for."""
+    if watching.console is None:
+        yield ""
+        return
+    key = Key.fresh() if watching.console_key is None else Key.kept(watching.console_key)
+    setting = Setting(
+        key=key, bind=watching.console.host, port=watching.console.port, shown_search=search, shown_api=api
+    )
+    async with serve_console(session, setting) as url:
+        yield key.address(watching.shown_console or url)
 
 
 async def _settled(session: Session) -> Snapshot:
@@ -149,7 +171,7 @@ def _in_compose(watching: Watching) -> bool:
     return watching.shown_search is not None or watching.shown_api is not None
 
 
-def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[str]:
+def block(snapshot: Snapshot, *, console: str, search: str, api: str, composed: bool) -> list[str]:
     """Where the cloud is and what to do with it, in a few lines."""
     serving = [view for view in snapshot.instances if view.state == "running" and shard_of(view) is not None]
     kind = serving[0].type if serving else "none yet"
@@ -160,6 +182,7 @@ def block(snapshot: Snapshot, *, search: str, api: str, composed: bool) -> list[
         stop.append(f"a second Ctrl-C kills it: then .venv/bin/glasscloud down{named}")
     lines = [
         f"glasscloud is up: {len(serving)} instances ({kind}, {snapshot.stands_for}) on {len(snapshot.hosts)} hosts",
+        *([f"  console  {console}"] if console else []),
         f"  search   {search}/search?q=hypervisor",
         f"  EC2 API  {api}   {env}",
     ]

@@ -1,1 +1,1 @@
-"""The platform's own endpoints: what is, what happens, and faults on purpose. JSON and server-sent events."""
+"""The platform's own endpoints: what is, what happens, what there is room for, and faults on purpose."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from vmhost.base.errors import InvalidInput
 
@@ -25,23 +25,38 @@ class HogCpu:
     workers_per_vcpu: int
 
 
-def parse_order(body: bytes) -> Kill | HogCpu:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndFault:
+    """End a hog before its time, named by one of the two."""
+
+    fault_id: str | None
+    instance_id: str | None
+
+
+Order: TypeAlias = Kill | HogCpu | EndFault
+
+
+def parse_order(body: bytes) -> Order:
     """The fault that the JSON body orders. Raises InvalidInput for anything that it does not understand wholly."""
     order = _object(body)
-    fault, instance_id = order.pop("fault", None), order.pop("instance_id", None)
-    if not isinstance(instance_id, str) or not instance_id:
-        raise InvalidInput("the fault names no instance; expected instance_id", code="MissingParameter")
+    fault = order.pop("fault", None)
     match fault:
         case "kill":
-            parsed: Kill | HogCpu = Kill(instance_id=instance_id)
+            parsed: Order = Kill(instance_id=_name(order, "instance_id"))
         case "cpu_hog":
             parsed = HogCpu(
-                instance_id=instance_id,
+                instance_id=_name(order, "instance_id"),
                 seconds=_number(order.pop("seconds", 10.0), "seconds"),
                 workers_per_vcpu=_workers(order.pop("workers_per_vcpu", 8)),
             )
+        case "end":
+            by_id = "fault_id" in order
+            parsed = EndFault(
+                fault_id=_name(order, "fault_id") if by_id else None,
+                instance_id=None if by_id else _name(order, "instance_id"),
+            )
         case _:
-            raise InvalidInput(f"fault {str(fault)[:40]!r} is not known; expected kill or cpu_hog")
+            raise InvalidInput(f"fault {str(fault)[:40]!r} is not known; expected kill, cpu_hog or end")
     if order:
         raise InvalidInput(f"the fault {fault} takes no {min(order)[:40]}", code="UnknownParameter")
     return parsed
@@ -54,6 +69,13 @@ def _object(body: bytes) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise InvalidInput('the body is no JSON object; expected such as {"fault": "kill", "instance_id": "i-…"}')
+    return value
+
+
+def _name(order: dict[str, Any], key: str) -> str:
+    value = order.pop(key, None)
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"the order names no {key}; expected one", code="MissingParameter")
     return value
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from vmhost.admin.orders import HogCpu, parse_order
+from vmhost.admin.orders import EndFault, HogCpu, Kill, Order, parse_order
 from vmhost.admin.snapshot import snapshot
+from vmhost.api.views import FaultView
 from vmhost.base.sse import respond
 from vmhost.control.cloud import Cloud
+from vmhost.ec2.asker import who_asks
 from vmhost.ec2.guard import BODY, HEALTH
 
 
@@ -20,17 +22,18 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     async def status(_: web.Request) -> web.Response:
         return web.json_response(snapshot(cloud).to_json())
 
+    async def types(_: web.Request) -> web.Response:
+        return web.json_response(cloud.offers().to_json())
+
     async def events(request: web.Request) -> web.StreamResponse:
         return await respond(request, cloud.hub, lambda: snapshot(cloud).to_json())
 
     async def faults(request: web.Request) -> web.Response:
         order = parse_order(request[BODY])
-        if isinstance(order, HogCpu):
-            fault = await cloud.hog_cpu(
-                order.instance_id, seconds=order.seconds, workers_per_vcpu=order.workers_per_vcpu
-            )
-        else:
-            fault = await cloud.kill(order.instance_id)
+        with cloud.telling(type(order).__name__, by=who_asks(request.headers.get("User-Agent", ""))) as account:
+            account.concerns((order.instance_id,) if order.instance_id else ())
+            fault = await _carry_out(cloud, order)
+            account.concerns((fault.instance_id,))
         return web.json_response(fault.to_json())
 
     async def end_streams(_: web.Application) -> None:
@@ -38,6 +41,18 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
 
     app.router.add_get(HEALTH, health)
     app.router.add_get("/_glasscloud/status", status)
+    app.router.add_get("/_glasscloud/types", types)
     app.router.add_get("/_glasscloud/events", events)
     app.router.add_post("/_glasscloud/faults", faults)
     app.on_shutdown.append(end_streams)
+
+
+async def _carry_out(cloud: Cloud, order: Order) -> FaultView:
+    match order:
+        case Kill():
+            return await cloud.kill(order.instance_id)
+        case HogCpu():
+            seconds, workers = order.seconds, order.workers_per_vcpu
+            return await cloud.hog_cpu(order.instance_id, seconds=seconds, workers_per_vcpu=workers)
+        case EndFault():
+            return await cloud.end_fault(fault_id=order.fault_id, instance_id=order.instance_id)

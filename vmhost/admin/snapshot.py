@@ -21,4 +21,6 @@ def snapshot(cloud: Cloud) -> Snapshot:
         overcommit=cloud.overcommit,
         hosts=tuple(host_view(view) for view in cloud.hosts()),
         instances=tuple(instance_view(instance, cloud.limits(instance)) for instance in cloud.instances()),
+        faults=cloud.faults(),
+        calls=cloud.calls(),
     )

@@ -19,6 +19,7 @@ from vmhost.api.views import (
     Snapshot,
     StateChangeView,
     TemplateView,
+    TypesView,
 )
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import Unavailable
@@ -37,9 +38,12 @@ Filters = Mapping[str, Sequence[str]]
 class CloudClient:
     """A cloud, seen from outside. An async context; every call has a deadline and raises CloudErrors only."""
 
-    def __init__(self, access: Access, *, clock: Clock | None = None, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, access: Access, *, clock: Clock | None = None, timeout_s: float = 30.0, agent: str = "glasscloud"
+    ) -> None:
+        """`agent`: the program's name, by which everyone is told of the calls that it makes."""
         self._clock = clock or SystemClock()
-        self._transport = Transport(access, clock=self._clock, timeout_s=timeout_s)
+        self._transport = Transport(access, clock=self._clock, timeout_s=timeout_s, agent=agent)
 
     async def __aenter__(self) -> CloudClient:
         await self._transport.__aenter__()
@@ -53,6 +57,10 @@ class CloudClient:
     async def status(self) -> Snapshot:
         """The whole cloud now."""
         return Snapshot.from_json(await self._transport.json("GET", "/_glasscloud/status"))
+
+    async def types(self) -> TypesView:
+        """The instance types: price, what each gets here, and how many of it fit on each host now."""
+        return TypesView.from_json(await self._transport.json("GET", "/_glasscloud/types"))
 
     async def events(
         self, *, stats: bool = True, silent: Callable[[], None] | None = None
@@ -95,6 +103,13 @@ class CloudClient:
             }
         )
 
+    async def end_fault(self, *, fault_id: str | None = None, instance_id: str | None = None) -> FaultView:
+        """Ends a hog before its time, named by its id or by its instance; answers when it has ended.
+
+        Naming one that has ended already is no error; an instance that is not hogged is a Conflict."""
+        names = {"fault_id": fault_id, "instance_id": instance_id}
+        return await self._fault({"fault": "end", **{key: name for key, name in names.items() if name is not None}})
+
     async def _fault(self, order: Mapping[str, str | float]) -> FaultView:
         return FaultView.from_json(await self._transport.json("POST", "/_glasscloud/faults", order))
 
@@ -136,6 +151,17 @@ class CloudClient:
         }
         answer = await self._transport.action("RunInstances", params)
         return tuple(reading.instance(item) for item in answer.items("instancesSet"))
+
+    async def console_output(self, instance_id: str) -> str:
+        """The last 64 KiB that the instance's program printed."""
+        answer = await self._transport.action("GetConsoleOutput", {"InstanceId": instance_id, "Latest": True})
+        return reading.blob(answer.text("output")).decode(errors="replace")
+
+    async def user_data(self, instance_id: str) -> bytes:
+        """The user data that the instance was launched with; empty where there is none."""
+        params: dict[str, Value] = {"InstanceId": instance_id, "Attribute": "userData"}
+        answer = await self._transport.action("DescribeInstanceAttribute", params)
+        return reading.blob(answer.text("userData/value"))
 
     async def start_instances(self, ids: Sequence[str]) -> tuple[StateChangeView, ...]:
         """Starts stopped instances."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 
 from vmhost.api.query import Element
@@ -76,6 +77,14 @@ def fleet(item: Element) -> FleetView:
         tags=item.tags(),
         trouble=error.text("errorMessage") or "",
     )
+
+
+def blob(text: str | None) -> bytes:
+    """The bytes of a base64 text; none where there is no text. Raises Internal for anything else."""
+    try:
+        return base64.b64decode(text or "", validate=True)
+    except ValueError:
+        raise Internal("the platform's answer holds no base64 where it should; is it a glasscloud?") from None
 
 
 def moment(text: str) -> float:

@@ -24,7 +24,9 @@ _CHUNK_BYTES_MAX = 64 * 1024 * 1024
 class Transport:
     """One session to one cloud. Use it as a context, in the loop that it was made in."""
 
-    def __init__(self, access: Access, *, clock: Clock | None = None, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, access: Access, *, clock: Clock | None = None, timeout_s: float = 30.0, agent: str = "glasscloud"
+    ) -> None:
         parts = urlsplit(access.endpoint)
         if parts.scheme != "http" or not parts.netloc:
             raise InvalidInput(f"endpoint {access.endpoint!r} is no http URL; expected such as http://127.0.0.1:4566")
@@ -33,6 +35,7 @@ class Transport:
         self._host = parts.netloc
         self._clock = clock or SystemClock()
         self._timeout_s = timeout_s
+        self._agent = agent
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Transport:
@@ -95,8 +98,9 @@ class Transport:
     def _headers(self, method: str, path: str, body: bytes, content_type: str | None) -> dict[str, str]:
         headers = {"Host": self._host} | ({"Content-Type": content_type} if content_type and body else {})
         unsigned = Unsigned(method=method, url=path, headers=headers, body=body)
-        region = self._access.region
-        return headers | sign(unsigned, self._access.credentials, region=region, service="ec2", now=self._clock.now())
+        region, now = self._access.region, self._clock.now()
+        signed = sign(unsigned, self._access.credentials, region=region, service="ec2", now=now)
+        return headers | signed | {"User-Agent": self._agent}
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -57,8 +57,10 @@ class HostView(View):
     id: str
     zone: str
     cpu_cores: float
+    """What may be promised: its size times the cloud's overcommit."""
     memory_mib: int
     cpu_used: float
+    """What is promised to the instances on it."""
     memory_used_mib: int
     enforced: bool
     why: str
@@ -113,6 +115,43 @@ class InstanceView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultView(View):
+    """A fault that someone asked for: it began or it ended."""
+
+    fault_id: str
+    fault: str
+    """"kill" or "cpu_hog"."""
+    instance_id: str
+    phase: str
+    """"begun" or "ended"."""
+    at: float
+    until: float | None = None
+    """Epoch seconds at which a hog that has begun ends by itself; None where nothing goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallView(View):
+    """A call that changed something or tried to, once it was answered: who asked for what, and how it ended.
+
+    Calls that only read, dry runs and calls of strangers are not told."""
+
+    id: str
+    at: float
+    action: str
+    """EC2's name; for faults "Kill", "HogCpu" and "EndFault"."""
+    by: str
+    """Who asked: "AWS CLI", "boto3", "Terraform", the program's own name, "unknown"; or the fleet's id."""
+    instances: tuple[str, ...]
+    """Whom it concerned, also those that it made."""
+    outcome: str
+    """"ok", or the error's code."""
+    message: str
+    """The error in words; empty when there was none."""
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": tuple}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot(View):
     """The whole cloud at one moment."""
 
@@ -125,25 +164,18 @@ class Snapshot(View):
     overcommit: float
     hosts: tuple[HostView, ...]
     instances: tuple[InstanceView, ...]
+    faults: tuple[FaultView, ...] = ()
+    """Those under way: begun and not ended."""
+    calls: tuple[CallView, ...] = ()
+    """The last ones since the platform began, oldest first."""
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "capabilities": _each(CapabilityView),
         "hosts": _each(HostView),
         "instances": _each(InstanceView),
+        "faults": _each(FaultView),
+        "calls": _each(CallView),
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultView(View):
-    """A fault that someone asked for: it began or it ended."""
-
-    fault_id: str
-    fault: str
-    """"kill" or "cpu_hog"."""
-    instance_id: str
-    phase: str
-    """"begun" or "ended"."""
-    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,16 +201,59 @@ class StatsView(View):
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": _each(UseView)}
 
 
-CloudEvent: TypeAlias = Snapshot | InstanceView | FaultView | StatsView
+CloudEvent: TypeAlias = Snapshot | InstanceView | HostView | FaultView | CallView | StatsView
 """What `/_glasscloud/events` carries. A Snapshot comes first, and again after every gap."""
 
 EVENTS: Mapping[str, Callable[[Any], CloudEvent]] = {
     "snapshot": Snapshot.from_json,
     "instance": InstanceView.from_json,
+    "host": HostView.from_json,
     "fault": FaultView.from_json,
+    "call": CallView.from_json,
     "stats": StatsView.from_json,
 }
 """By the event's name on the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomView(View):
+    """How many instances of one type still fit on one host."""
+
+    host: str
+    fits: int
+    why: str
+    """What the host is short of, where not even one fits; else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeView(View):
+    """An instance type: what EC2 says of it, what it gets here, and where there is room for it now."""
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    price_usd_hour: float
+    """Linux on demand, where and when the catalogue says."""
+    baseline_percent: float | None
+    """Guaranteed share of each vCPU of a burstable type; None means the whole vCPU."""
+    limits: LimitsView
+    """With the disk of the smallest image that boots here."""
+    rooms: tuple[RoomView, ...]
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"limits": LimitsView.from_json, "rooms": _each(RoomView)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypesView(View):
+    """The catalogue of instance types."""
+
+    as_of: str
+    """ISO date of its figures and prices."""
+    region: str
+    """Whose prices they are."""
+    types: tuple[TypeView, ...]
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"types": _each(TypeView)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.catalogue.regenerate import CATALOGUE
-from vmhost.model.instance_type import InstanceType
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeCatalogue:
-    """EC2's types and the date of their figures."""
-
-    as_of: str
-    """ISO date at which figures and prices were those that EC2 publishes."""
-    region: str
-    types: tuple[InstanceType, ...]
+from vmhost.model.instance_type import InstanceType, TypeCatalogue
 
 
 def load_types(path: Path = CATALOGUE) -> TypeCatalogue:

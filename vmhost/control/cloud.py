@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from vmhost.api.views import FaultView, StatsView
+from vmhost.api.views import CallView, FaultView, StatsView, TypesView, View
 from vmhost.base.clock import Clock, SystemClock
-from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.sse import Hub
 from vmhost.control import tags as tag_rules
+from vmhost.control.calls import Account, Calls
 from vmhost.control.crew import Crew
 from vmhost.control.faults import Faults
 from vmhost.control.fleets import Fleets, Keeper
 from vmhost.control.launcher import Launcher
 from vmhost.control.machine import Machine
 from vmhost.control.machines import Machines
+from vmhost.control.offers import offers
 from vmhost.control.pace import Pace
-from vmhost.control.placement import Wish, place
+from vmhost.control.promises import Promises
 from vmhost.control.records import Records
+from vmhost.control.refit import refit
 from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
 from vmhost.control.site import Site
 from vmhost.control.sizing import REGION, split
 from vmhost.control.stats import Meter
 from vmhost.control.templates import Templates
-from vmhost.control.wire import HostView, instance_view
+from vmhost.control.wire import HostView, host_view, instance_view
 from vmhost.control.within import within
 from vmhost.drivers.base import Driver
 from vmhost.model.fleet import Fleet, LaunchTemplate
 from vmhost.model.guest import Capabilities
 from vmhost.model.image import Image
 from vmhost.model.instance import Instance, InstanceState, StateChange, Wanted
-from vmhost.model.instance_type import InstanceType
+from vmhost.model.instance_type import InstanceType, TypeCatalogue
 from vmhost.model.lifecycle import Event
 from vmhost.model.limits import Limits
 from vmhost.store.store import Store
@@ -82,7 +86,7 @@ class Cloud:
         *,
         driver: Driver,
         store: Store,
-        types: Iterable[InstanceType],
+        types: TypeCatalogue,
         images: Iterable[Image],
         settings: CloudSettings | None = None,
         clock: Clock | None = None,
@@ -91,11 +95,11 @@ class Cloud:
     ) -> None:
         self.settings = settings or CloudSettings()
         self.hub = Hub(capacity=_HUB_CAPACITY)
-        """Events `instance`, `fault` and `stats`, each with its view's JSON. Everyone who reads it counts as a
-        watcher for whom stats are measured."""
+        """Events `instance`, `host`, `fault`, `call` and `stats`, each with its view's JSON. Everyone who reads it
+        counts as a watcher for whom stats are measured."""
         self._driver = driver
         self._store = store
-        self._types = {kind.name: kind for kind in types}
+        self._catalogue = types
         self._images = {image.id: image for image in images}
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
@@ -104,6 +108,7 @@ class Cloud:
         self._records = Records(store, self._clock)
         self._templates = Templates(self._records, self._clock, self._ids)
         self._meter = Meter(driver, self._clock, timeout_s=self._pace.measure_s)
+        self._calls = Calls(clock=self._clock, ids=self._ids, publish=self._publisher("call"))
 
     async def open(self) -> None:
         """Opens the driver, divides the machine, adopts what an earlier run left and removes what is nobody's.
@@ -117,12 +122,12 @@ class Cloud:
             driver=self._driver.name,
             hosts=hosts,
             overcommit=self.settings.overcommit,
-            types=self._types,
+            types={kind.name: kind for kind in self._catalogue.types},
             images=self._images,
             wall=self._driver.capabilities().of("host"),
         )
         self._build(site)
-        await self._refit()
+        await refit(self._driver, site, self._records.instances, deadline_s=self._pace.measure_s)
         await self._crew.open()
         await self._machines.open()
         self._fleets.open()
@@ -131,6 +136,7 @@ class Cloud:
     def _build(self, site: Site) -> None:
         records, driver, crew, clock, pace = self._records, self._driver, self._crew, self._clock, self._pace
         self._site = site
+        self._promises = Promises(lambda: tuple(map(host_view, self.hosts())), self._publisher("host"))
         self._records.listen(self._on_change)
 
         def machine(instance_id: str) -> Machine:
@@ -161,7 +167,7 @@ class Cloud:
             clock=clock,
             ids=self._ids,
             vcpus=lambda instance: site.kind(instance.type_name).vcpus,
-            publish=lambda view: self.hub.publish("fault", view.to_json()),
+            publish=self._publisher("fault"),
         )
 
     def _keeper(self, fleet_id: str) -> Keeper:
@@ -170,6 +176,7 @@ class Cloud:
             records=self._records,
             launch=self._launcher.run,
             ask=self._machines.ask,
+            tell=self._calls.tell,
             pace=self._pace,
             clock=self._clock,
         )
@@ -232,7 +239,11 @@ class Cloud:
 
     def types(self) -> tuple[InstanceType, ...]:
         """The catalogue of instance types."""
-        return tuple(self._types.values())
+        return self._catalogue.types
+
+    def offers(self) -> TypesView:
+        """Each instance type with what it gets here, and how many more of it every host has room for."""
+        return offers(self._catalogue, self._site, self._site.rooms(self._records.instances.values()))
 
     def images(self) -> tuple[Image, ...]:
         """The catalogue of images."""
@@ -258,15 +269,36 @@ class Cloud:
         """Which walls hold here, and why the others don't."""
         return self._driver.capabilities()
 
+    def faults(self) -> tuple[FaultView, ...]:
+        """The faults under way."""
+        return self._faults.under_way()
+
+    def calls(self) -> tuple[CallView, ...]:
+        """The last calls that changed something or tried to, oldest first."""
+        return self._calls.last()
+
+    def now(self) -> float:
+        """The cloud's time, epoch seconds."""
+        return self._clock.now()
+
     async def stats(self) -> StatsView:
         """What every running instance uses now."""
         running = [one.id for one in self._records.instances.values() if one.state is InstanceState.RUNNING]
         return await self._meter.read(running)
 
     async def console(self, instance_id: str) -> str:
-        """The last 64 KiB that the instance's program printed. Raises NotFound, Unavailable."""
-        async with within(self._pace.measure_s, f"reading the console of {instance_id}"):
-            return await self._driver.console(self._records.instance(instance_id).id)
+        """The last 64 KiB that the instance's program printed; empty before it was made.
+
+        Raises NotFound, Unavailable, and Conflict once the instance is terminated."""
+        self._records.instance(instance_id)
+        try:
+            async with within(self._pace.measure_s, f"reading the console of {instance_id}"):
+                return await self._driver.console(instance_id)
+        except NotFound:
+            state = self._records.instance(instance_id).state
+            if state is InstanceState.PENDING:
+                return ""
+            raise Conflict(f"instance {instance_id} is {state}; its console's output went with it") from None
 
     # Commands
 
@@ -278,7 +310,7 @@ class Cloud:
 
     async def start(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
         """Starts stopped instances on the hosts where they are. Raises NotFound, Conflict, NoCapacity; then none."""
-        self._check_room(ids)
+        self._launcher.check_room(ids)
         return self._machines.ask(ids, Event.START)
 
     async def stop(self, ids: Sequence[str], *, force: bool = False) -> tuple[StateChange, ...]:
@@ -332,37 +364,22 @@ class Cloud:
         """Burns CPU inside a running instance for so long. Raises NotFound, Conflict, InvalidInput."""
         return await self._faults.hog_cpu(instance_id, seconds=seconds, workers_per_vcpu=workers_per_vcpu)
 
+    async def end_fault(self, *, fault_id: str | None = None, instance_id: str | None = None) -> FaultView:
+        """Ends a hog now, named by its own id or its instance's. Raises NotFound, Conflict, InvalidInput."""
+        return await self._faults.end(fault_id=fault_id, instance_id=instance_id)
+
+    def telling(self, action: str, *, by: str) -> AbstractContextManager[Account]:
+        """For whoever takes calls: what is carried out inside is told to all as a call by that name."""
+        return self._calls.telling(action, by=by)
+
     # Inside
 
-    def _check_room(self, ids: Sequence[str]) -> None:
-        """Raises NoCapacity unless all stopped ones of these fit on their hosts together."""
-        rooms = {room.host.id: room for room in self._site.rooms(self._records.instances.values())}
-        for instance_id in dict.fromkeys(ids):
-            instance = self._records.instance(instance_id)
-            if instance.state is InstanceState.STOPPED:
-                kind, wish = self._site.kind(instance.type_name), Wish(host_id=instance.host_id)
-                host = place(kind, tuple(rooms.values()), wish=wish, overcommit=self.overcommit)
-                rooms[host.id] = rooms[host.id].with_one(kind)
-
-    async def _refit(self) -> None:
-        """Gives guests of an earlier run the limits that they have now, for the hosts may have another size."""
-        async with within(self._pace.measure_s, "listing all guests"):
-            guests = await self._driver.list_guests()
-        async with asyncio.TaskGroup() as group:
-            for guest in guests:
-                instance = self._records.instances.get(guest.instance_id)
-                if instance is not None and (limits := self._site.limits(instance)) is not None:
-                    group.create_task(self._resize(instance.id, limits))
-
-    async def _resize(self, instance_id: str, limits: Limits) -> None:
-        try:
-            async with within(self._pace.measure_s, f"resizing {instance_id}"):
-                await self._driver.resize(instance_id, limits)
-        except CloudError as error:
-            _log.warning("guest_not_resized", id=instance_id, error=error.message)
+    def _publisher(self, kind: str) -> Callable[[View], None]:
+        return lambda view: self.hub.publish(kind, view.to_json())
 
     def _on_change(self, new: Instance, old: Instance | None) -> None:
         self.hub.publish("instance", instance_view(new, self._site.limits(new)).to_json())
+        self._promises.look()
 
     async def _measure(self) -> None:
         """Publishes stats while someone reads them."""

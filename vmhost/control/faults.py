@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from vmhost.api.views import FaultView
 from vmhost.base.clock import Clock
-from vmhost.base.errors import CloudError, Conflict, InvalidInput
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids
 from vmhost.base.logs import get_logger
 from vmhost.control.crew import Crew
@@ -21,6 +24,8 @@ MAX_WORKERS_PER_VCPU = 64
 MAX_WORKERS = 256
 _KILL_S = 10.0
 _MARGIN_S = 5.0
+_END_S = 5.0
+_ENDED_KEPT = 200
 _log = get_logger("faults")
 
 HOG_SCRIPT = """
@@ -46,6 +51,23 @@ exit 0
 end two seconds later even when nobody is left to end them."""
 
 
+@dataclass(slots=True)
+class _Hog:
+    """A hog under way."""
+
+    begun: FaultView
+    over: asyncio.Future[FaultView]
+    """Told once nothing of it runs any more."""
+    unwanted: bool = False
+    cut: asyncio.Timeout | None = None
+
+    def end(self) -> None:
+        """Breaks off what runs inside the guest, or keeps it from beginning; once is enough."""
+        if not self.unwanted and self.cut is not None:
+            self.cut.reschedule(asyncio.get_running_loop().time())
+        self.unwanted = True
+
+
 class Faults:
     """Carries out faults and tells of their begin and end."""
 
@@ -67,19 +89,25 @@ class Faults:
         self._ids = ids
         self._vcpus = vcpus
         self._publish = publish
-        self._hogs: dict[str, str] = {}
+        self._hogs: dict[str, _Hog] = {}
+        self._begun: dict[str, FaultView] = {}
+        self._ended: deque[FaultView] = deque(maxlen=_ENDED_KEPT)
+
+    def under_way(self) -> tuple[FaultView, ...]:
+        """Those that have begun and not ended, oldest first."""
+        return tuple(self._begun.values())
 
     async def kill(self, instance_id: str) -> FaultView:
         """Ends the guest's program as a crash would; the platform learns of it from the driver's event alone.
 
         Raises NotFound, Conflict for an instance that does not run, DeadlineExceeded or Unavailable."""
         self._running(instance_id, "kill")
-        begun = self._tell(self._ids.new("fault"), "kill", instance_id, "begun")
+        begun = self._begin("kill", instance_id)
         try:
             async with within(_KILL_S, f"killing {instance_id}"):
                 await self._driver.kill(instance_id)
         finally:
-            self._tell(begun.fault_id, "kill", instance_id, "ended")
+            self._end(begun)
         return begun
 
     async def hog_cpu(self, instance_id: str, *, seconds: float, workers_per_vcpu: int) -> FaultView:
@@ -89,25 +117,61 @@ class Faults:
         instance = self._running(instance_id, "cpu_hog")
         workers = _workers(seconds, workers_per_vcpu, self._vcpus(instance))
         if instance_id in self._hogs:
-            raise Conflict(f"instance {instance_id} is hogged already by {self._hogs[instance_id]}; wait for its end")
-        begun = self._tell(self._ids.new("fault"), "cpu_hog", instance_id, "begun")
-        self._hogs[instance_id] = begun.fault_id
-        self._crew.spawn(lambda: self._hog(begun, seconds, workers), begun.fault_id, again=False)
+            other = self._hogs[instance_id].begun.fault_id
+            raise Conflict(f"instance {instance_id} is hogged already by {other}; wait for its end, or end it")
+        begun = self._begin("cpu_hog", instance_id, seconds)
+        hog = self._hogs[instance_id] = _Hog(begun, asyncio.get_running_loop().create_future())
+        self._crew.spawn(lambda: self._hog(hog, seconds, workers), begun.fault_id, again=False)
         return begun
 
-    async def _hog(self, begun: FaultView, seconds: float, workers: int) -> None:
+    async def end(self, *, fault_id: str | None = None, instance_id: str | None = None) -> FaultView:
+        """Ends a hog before its time, named by its id or by its instance; returns when nothing of it runs any more.
+
+        One that has ended already is told as it ended. Raises InvalidInput unless just one name is given, NotFound,
+        and Conflict for an instance that is not hogged and for a kill, which nothing can end."""
+        if (fault_id is None) == (instance_id is None):
+            raise InvalidInput("the fault to end is named by its id or by its instance; expected just one of them")
+        hog = self._hog_of(instance_id) if instance_id is not None else self._hog_named(str(fault_id))
+        if isinstance(hog, FaultView):
+            return hog
+        hog.end()
+        async with within(_END_S, f"ending {hog.begun.fault_id}"):
+            return await asyncio.shield(hog.over)
+
+    def _hog_of(self, instance_id: str) -> _Hog:
+        self._records.instance(instance_id)
+        if instance_id not in self._hogs:
+            raise Conflict(f"instance {instance_id} is not hogged; expected one inside which a hog runs")
+        return self._hogs[instance_id]
+
+    def _hog_named(self, fault_id: str) -> _Hog | FaultView:
+        for hog in self._hogs.values():
+            if hog.begun.fault_id == fault_id:
+                return hog
+        for ended in self._ended:
+            if ended.fault_id == fault_id:
+                return ended
+        if fault_id in self._begun:
+            raise Conflict(f"fault {fault_id} is a kill, which is over at once; expected a hog")
+        raise NotFound(f"there is no fault {fault_id[:60]!r}; expected one that began not long ago")
+
+    async def _hog(self, hog: _Hog, seconds: float, workers: int) -> None:
+        instance_id, limit = hog.begun.instance_id, seconds + _MARGIN_S
         command = ["sh", "-c", HOG_SCRIPT, "hog", f"{seconds:g}", str(math.ceil(seconds)), str(workers)]
-        limit = seconds + _MARGIN_S
         try:
-            async with within(limit + _MARGIN_S, f"hogging {begun.instance_id}"):
-                code = await self._driver.execute(begun.instance_id, command, timeout_s=limit)
-            if code:
-                _log.warning("hog_ended_early", instance=begun.instance_id, exit_code=code)
+            if not hog.unwanted:
+                async with asyncio.timeout(None) as hog.cut, within(limit + _MARGIN_S, f"hogging {instance_id}"):
+                    code = await self._driver.execute(instance_id, command, timeout_s=limit)
+                if code:
+                    _log.warning("hog_ended_early", instance=instance_id, exit_code=code)
+        except TimeoutError:
+            _log.info("hog_ended_as_asked", instance=instance_id)
         except CloudError as error:
-            _log.warning("hog_failed", instance=begun.instance_id, error=error.message)
+            _log.warning("hog_failed", instance=instance_id, error=error.message)
         finally:
-            self._hogs.pop(begun.instance_id, None)
-            self._tell(begun.fault_id, "cpu_hog", begun.instance_id, "ended")
+            hog.cut = None
+            self._hogs.pop(instance_id, None)
+            hog.over.set_result(self._end(hog.begun))
 
     def _running(self, instance_id: str, fault: str) -> Instance:
         instance = self._records.instance(instance_id)
@@ -115,8 +179,24 @@ class Faults:
             raise Conflict(f"instance {instance_id} is {instance.state}; {fault} needs running")
         return instance
 
-    def _tell(self, fault_id: str, fault: str, instance_id: str, phase: str) -> FaultView:
-        view = FaultView(fault_id=fault_id, fault=fault, instance_id=instance_id, phase=phase, at=self._clock.now())
+    def _begin(self, fault: str, instance_id: str, seconds: float | None = None) -> FaultView:
+        now = self._clock.now()
+        view = FaultView(
+            fault_id=self._ids.new("fault"),
+            fault=fault,
+            instance_id=instance_id,
+            phase="begun",
+            at=now,
+            until=None if seconds is None else now + seconds,
+        )
+        self._begun[view.fault_id] = view
+        self._publish(view)
+        return view
+
+    def _end(self, begun: FaultView) -> FaultView:
+        view = replace(begun, phase="ended", at=self._clock.now(), until=None)
+        del self._begun[begun.fault_id]
+        self._ended.append(view)
         self._publish(view)
         return view
 

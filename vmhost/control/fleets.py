@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NoCapacity, Unsupported
@@ -35,19 +36,29 @@ Launch = Callable[[LaunchRequest], tuple[Instance, ...]]
 Ask = Callable[[Sequence[str], Event], object]
 
 
+class Tell(Protocol):
+    """The journal of calls: what a fleet does by itself stands there too."""
+
+    def __call__(self, action: str, *, by: str, instances: Sequence[str], error: CloudError | None = None) -> None: ...
+
+
 class Keeper:
     """The task of one fleet."""
 
-    def __init__(self, fleet_id: str, *, records: Records, launch: Launch, ask: Ask, pace: Pace, clock: Clock) -> None:
+    def __init__(
+        self, fleet_id: str, *, records: Records, launch: Launch, ask: Ask, tell: Tell, pace: Pace, clock: Clock
+    ) -> None:
         self.id = fleet_id
         self.trouble = ""
         """Why the last launch did not succeed; empty when it did."""
         self._records = records
         self._launch = launch
         self._ask = ask
+        self._tell = tell
         self._pace = pace
         self._clock = clock
         self._wake = asyncio.Event()
+        self._refusal_told = ""
         self._failures = 0
         self._no_room = False
         self._not_before = 0.0
@@ -91,6 +102,7 @@ class Keeper:
         step = plan(fleet, self._records.of_fleet(self.id))
         if step.terminate:
             self._ask(step.terminate, Event.TERMINATE)
+            self._tell("TerminateInstances", by=self.id, instances=step.terminate)
         if step.over:
             self._records.put(replace(fleet, state=FleetState.DELETED))
             return True
@@ -99,21 +111,33 @@ class Keeper:
         return False
 
     def _launch_missing(self, fleet: Fleet, count: int) -> None:
+        made: list[str] = []
+        refused: CloudError | None = None
         try:
             for _ in range(min(count, _AT_ONCE)):
-                self._launch_one(fleet)
+                made.extend(one.id for one in self._launch_one(fleet))
             self.trouble, self._no_room = "", False
         except CloudError as error:
+            refused = error
             self._failed(error.message)
             self._no_room = isinstance(error, NoCapacity)
+        self._tell_launch(made, refused)
         # There may be more to launch; and the first failure is tried again at once.
         self._wake.set()
 
-    def _launch_one(self, fleet: Fleet) -> None:
+    def _tell_launch(self, made: Sequence[str], refused: CloudError | None) -> None:
+        if made:
+            self._tell("RunInstances", by=self.id, instances=made)
+        # It is tried again and again; the same refusal is told once.
+        if refused is not None and refused.message != self._refusal_told:
+            self._tell("RunInstances", by=self.id, instances=(), error=refused)
+        self._refusal_told = refused.message if refused else ""
+
+    def _launch_one(self, fleet: Fleet) -> Sequence[Instance]:
         last: NoCapacity | None = None
         for way in overrides_in_order(fleet, self._records.of_fleet(fleet.id)):
             try:
-                self._launch(
+                return self._launch(
                     LaunchRequest(
                         type_name=way.type_name,
                         zone=way.zone,
@@ -123,11 +147,11 @@ class Keeper:
                         tags=fleet.instance_tags,
                     )
                 )
-                return
             except NoCapacity as error:
                 last = error
         if last is not None:
             raise last
+        return ()
 
     def _failed(self, why: str) -> None:
         self.trouble = why

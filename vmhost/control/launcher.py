@@ -77,6 +77,16 @@ class Launcher:
             self._begin(instance.id)
         return instances
 
+    def check_room(self, ids: Sequence[str]) -> None:
+        """Raises NoCapacity unless all stopped ones of these instances fit on their hosts together; NotFound."""
+        rooms = self._site.rooms(self._records.instances.values())
+        for instance_id in dict.fromkeys(ids):
+            instance = self._records.instance(instance_id)
+            if instance.state is InstanceState.STOPPED:
+                kind, wish = self._site.kind(instance.type_name), Wish(host_id=instance.host_id)
+                host = place(kind, rooms, wish=wish, overcommit=self._site.overcommit)
+                rooms = tuple(_filled(room, host, kind) for room in rooms)
+
     def _again(self, request: LaunchRequest, ids: Sequence[str]) -> tuple[Instance, ...]:
         found = tuple(self._records.instances[one] for one in ids if one in self._records.instances)
         if not found:

@@ -32,7 +32,29 @@ class Room:
 
     def fits(self, kind: InstanceType) -> bool:
         """Whether one more of this type keeps every promise."""
-        return guaranteed_cores(kind) <= self.free_cores + _CPU_SLACK and kind.memory_mib <= self.free_mib
+        return self.how_many(kind) > 0
+
+    def how_many(self, kind: InstanceType) -> int:
+        """How many more of this type keep every promise."""
+        return min(self._by_cores(kind), self._by_memory(kind))
+
+    def lacks(self, kind: InstanceType) -> str:
+        """What the host is short of for one more of this type; empty where it fits."""
+        short = []
+        if not self._by_cores(kind):
+            short.append((f"{self.free_cores:g} of {self.host.cpu_cores:g} cores", f"{guaranteed_cores(kind):g} cores"))
+        if not self._by_memory(kind):
+            short.append((f"{self.free_mib} of {self.host.memory_mib} MiB", f"{kind.memory_mib} MiB"))
+        if not short:
+            return ""
+        free, needed = (" and ".join(words) for words in zip(*short, strict=True))
+        return f"{self.host.id} has {free} free; {kind.name} needs {needed}"
+
+    def _by_cores(self, kind: InstanceType) -> int:
+        return int((self.free_cores + _CPU_SLACK) / guaranteed_cores(kind))
+
+    def _by_memory(self, kind: InstanceType) -> int:
+        return self.free_mib // kind.memory_mib
 
     def with_one(self, kind: InstanceType) -> Room:
         """The host with one more of this type."""

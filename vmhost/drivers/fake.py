@@ -60,6 +60,8 @@ class FakeGuest:
     boots: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     commands: list[tuple[str, ...]] = field(default_factory=list)
+    inside: int = 0
+    """How many of the commands still run."""
 
     @property
     def address(self) -> str:
@@ -188,7 +190,9 @@ class FakeDriver:
         guest = self.world.guests.get(instance_id)
         if guest is None or not guest.running:
             return None
-        return GuestStats(instance_id=instance_id, cpu_seconds=0.0, memory_mib=1.0, pids=1, throttled_seconds=0.0)
+        return GuestStats(
+            instance_id=instance_id, cpu_seconds=0.0, memory_mib=1.0, pids=1 + guest.inside, throttled_seconds=0.0
+        )
 
     async def console(self, instance_id: str) -> str:
         guest = self._guest(instance_id)
@@ -199,11 +203,15 @@ class FakeDriver:
         if not guest.running:
             raise Conflict(f"guest {instance_id} is stopped; execute needs running")
         guest.commands.append(tuple(command))
-        with contextlib.suppress(TimeoutError):
+        guest.inside += 1
+        try:
             async with asyncio.timeout(min(self.settings.execute_s, timeout_s)):
                 await guest.ended.wait()
             return 137
-        return 0 if self.settings.execute_s <= timeout_s else 137
+        except TimeoutError:
+            return 0 if self.settings.execute_s <= timeout_s else 137
+        finally:
+            guest.inside -= 1
 
     # What the world does to guests without anybody asking
 

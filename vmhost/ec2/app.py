@@ -7,6 +7,7 @@ from aiohttp import web
 from vmhost.admin.routes import add_routes
 from vmhost.control.cloud import Cloud
 from vmhost.ec2.actions.base import Context
+from vmhost.ec2.asker import who_asks
 from vmhost.ec2.auth import Auth
 from vmhost.ec2.guard import BODY, MAX_BODY_BYTES, REQUEST_ID, guard
 from vmhost.ec2.service import Ec2Service
@@ -19,7 +20,8 @@ def make_app(cloud: Cloud, auth: Auth, *, service: Ec2Service | None = None) -> 
     service = service or Ec2Service()
 
     async def ec2(request: web.Request) -> web.Response:
-        context = Context(cloud=cloud, endpoint=request.host)
+        by = who_asks(request.headers.get("User-Agent", ""))
+        context = Context(cloud=cloud, endpoint=request.host, by=by)
         body = await service.call(context, request[BODY], request[REQUEST_ID])
         return web.Response(body=body, content_type="text/xml", charset="utf-8")
 

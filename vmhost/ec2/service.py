@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.logs import get_logger
-from vmhost.ec2.actions.base import Context
+from vmhost.control.calls import Account
+from vmhost.ec2 import told
+from vmhost.ec2.actions.base import Action, Context
 from vmhost.ec2.actions.table import ACTIONS, find
 from vmhost.ec2.codec.decode import decoder
 from vmhost.ec2.codec.encode import encoder
@@ -41,11 +44,23 @@ class Ec2Service:
         if name is None:
             raise InvalidInput("the request must contain the parameter Action", code="MissingAction")
         action = find(name, self._modelled)
-        _check_version(_take(form, "Version"))
-        wire = self._wires[name]
         _log.debug("action", name=name, request_id=request_id)
-        answer = await action.call(context, wire.decode(form))
-        return wire.encode(answer, request_id)
+        with _telling(context, action, form) as account:
+            _check_version(_take(form, "Version"))
+            wire = self._wires[name]
+            params = wire.decode(form)
+            account.concerns(told.named(params))
+            answer = await action.call(context, params)
+            account.concerns(told.made(answer))
+            account.refused = told.refused(answer)
+            return wire.encode(answer, request_id)
+
+
+def _telling(context: Context, action: Action[Any], form: Tree) -> AbstractContextManager[Account]:
+    """Calls that change something are told to everyone; dry runs and those that read are nobody's news."""
+    if action.reads or str(form.get("DryRun")).lower() == "true":
+        return nullcontext(Account())
+    return context.cloud.telling(action.name, by=context.by)
 
 
 def _wire(operation: Operation, namespace: str) -> _Wire:

@@ -29,3 +29,13 @@ class InstanceType:
     def burstable(self) -> bool:
         """Whether the type earns CPU credits (the t families)."""
         return self.baseline_percent is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeCatalogue:
+    """EC2's types and the date of their figures."""
+
+    as_of: str
+    """ISO date at which figures and prices were those that EC2 publishes."""
+    region: str
+    types: tuple[InstanceType, ...]

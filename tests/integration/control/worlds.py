@@ -64,7 +64,7 @@ class World:
         return Cloud(
             driver=self.driver,
             store=Store(self.path),
-            types=load_types().types,
+            types=load_types(),
             images=_IMAGES,
             settings=self.cloud_settings,
             clock=self.clock,

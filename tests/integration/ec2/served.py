@@ -60,9 +60,7 @@ async def served(
     """Serves while the context lasts; `change` may alter the rules of the door."""
     pace = Pace(stats_s=0.02, fleet=Backoff(first_s=0.01, most_s=0.05))
     driver = FakeDriver(settings)
-    cloud = Cloud(
-        driver=driver, store=Store(state / "cloud.sqlite"), types=load_types().types, images=IMAGES, pace=pace
-    )
+    cloud = Cloud(driver=driver, store=Store(state / "cloud.sqlite"), types=load_types(), images=IMAGES, pace=pace)
     await cloud.open()
     access = Access.fresh("http://127.0.0.1:0")
     try:

@@ -215,16 +215,23 @@ def test_each_single_program_shows_examples(program: str, capsys: pytest.Capture
 
 def test_watch_prints_one_block_for_the_people_before_compose() -> None:
     snapshot = cloud(instance(0), instance(1), driver="container")
-    lines = watch_block(snapshot, search="http://127.0.0.1:8000", api="http://127.0.0.1:4566", composed=True)
+    lines = watch_block(
+        snapshot,
+        console="http://127.0.0.1:8080/#token=t",
+        search="http://127.0.0.1:8000",
+        api="http://127.0.0.1:4566",
+        composed=True,
+    )
     assert lines[0] == "glasscloud is up: 2 instances (t3.nano, plain processes on one OS) on 2 hosts"
     assert lines[1:] == [
+        "  console  http://127.0.0.1:8080/#token=t",
         "  search   http://127.0.0.1:8000/search?q=hypervisor",
         '  EC2 API  http://127.0.0.1:4566   eval "$(docker compose exec -T client glasscloud env)"',
         f"  break it docker kill glasscloud-{IDS[0]}",
         "  stop     Ctrl-C once, then docker compose down: the instances go too",
         "           a second Ctrl-C kills it: then .venv/bin/glasscloud down",
     ]
-    other = watch_block(replace(snapshot, cloud="mine"), search="s", api="a", composed=True)
+    other = watch_block(replace(snapshot, cloud="mine"), console="", search="s", api="a", composed=True)
     assert other[-1].endswith("glasscloud down --cloud mine")
 
 

@@ -28,6 +28,8 @@ class Context:
     cloud: Cloud
     endpoint: str
     """How the caller named us: host and port."""
+    by: str
+    """Who the caller says that it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,11 @@ class Action(Generic[T]):
     act: Callable[[Context, T], Answer | Awaitable[Answer]]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Members that may only say what is so anyway."""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing; the names of EC2's actions tell."""
+        return self.name.startswith(("Describe", "Get"))
 
     async def call(self, context: Context, params: Params) -> Answer:
         """The answer. Raises CloudErrors; Denied (DryRunOperation) where a dry run would have succeeded."""

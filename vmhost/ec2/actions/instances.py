@@ -14,7 +14,7 @@ from vmhost.ec2.filters import Field, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.instance import Instance, StateChange
 
-_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", re.ASCII)
+INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", re.ASCII)
 
 
 def fields(catalogue: Catalogue) -> Mapping[str, Field[Instance]]:
@@ -49,9 +49,14 @@ def parse_ids(params: Params) -> tuple[str, ...]:
     """The request's InstanceIds, each once. Raises InvalidInput for what is no id."""
     ids = tuple(dict.fromkeys(params.get("InstanceIds", ())))
     for instance_id in ids:
-        if not _ID.fullmatch(instance_id):
-            raise InvalidInput(f'Invalid id: "{instance_id[:60]}"', code="InvalidInstanceID.Malformed")
+        check_id(instance_id)
     return ids
+
+
+def check_id(instance_id: str) -> None:
+    """Raises InvalidInput for what is no id of an instance."""
+    if not INSTANCE_ID.fullmatch(instance_id):
+        raise InvalidInput(f'Invalid id: "{instance_id[:60]}"', code="InvalidInstanceID.Malformed")
 
 
 def named(cloud: Cloud, ids: Sequence[str]) -> tuple[Instance, ...]:

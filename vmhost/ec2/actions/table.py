@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from vmhost.base.errors import InvalidInput, Unsupported
-from vmhost.ec2.actions import fleets, images, instances, launch, regions, status, tags, templates, types
+from vmhost.ec2.actions import details, fleets, images, instances, launch, regions, status, tags, templates, types
 from vmhost.ec2.actions.base import Action
 
-_FAMILIES = (launch, instances, status, types, images, tags, regions, templates, fleets)
+_FAMILIES = (launch, instances, details, status, types, images, tags, regions, templates, fleets)
 
 ACTIONS: Mapping[str, Action[Any]] = {action.name: action for family in _FAMILIES for action in family.ACTIONS}
 

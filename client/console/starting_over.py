@@ -1,0 +1,83 @@
+"""Back to the beginning in a few seconds, for the next group: the default fleet, the same load, nothing under way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from client.tour.session import DEFAULT_RATE, Session
+from client.tour.world import World, shard_of
+from vmhost.api.client import CloudClient
+from vmhost.base.errors import Conflict, NotFound
+
+DEADLINE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """How the cloud was when the console met it: how many instances each fleet kept."""
+
+    targets: Mapping[str, int]
+
+    @classmethod
+    async def of(cls, cloud: CloudClient) -> Defaults:
+        """Those of the cloud now."""
+        return cls(targets={fleet.id: fleet.target for fleet in await cloud.describe_fleets()})
+
+    @property
+    def serving(self) -> int:
+        """How many instances serve."""
+        return sum(self.targets.values())
+
+
+def surplus(world: World, defaults: Defaults) -> tuple[str, ...]:
+    """The instances that were not there in the beginning: of no default fleet, or of one and not at work. Pure."""
+    return tuple(
+        view.id
+        for view in world.present
+        if view.state != "shutting-down"
+        and (view.fleet not in defaults.targets or view.state not in ("pending", "running"))
+    )
+
+
+async def start_over(session: Session, defaults: Defaults, *, seed: int) -> float:
+    """Ends what is under way, puts fleets and load back and waits until all serve; how many seconds that took."""
+    began = time.monotonic()
+    cloud = session.cloud
+    await session.experiments.close()
+    stopping = asyncio.create_task(session.load.stop())
+    try:
+        for instance_id in session.watch.world.hogging:
+            with contextlib.suppress(Conflict, NotFound):
+                await cloud.end_fault(instance_id=instance_id)
+        await _put_fleets_back(cloud, defaults)
+        if gone := surplus(session.watch.world, defaults):
+            await cloud.terminate_instances(gone)
+        await session.watch.until(
+            lambda world: _complete(world, defaults), deadline_s=DEADLINE_S, what="every instance's return"
+        )
+        serving = frozenset(view.id for view in session.watch.world.running if shard_of(view) is not None)
+        await session.service.until_in_rotation(lambda ids: serving <= ids, deadline_s=DEADLINE_S)
+    finally:
+        await stopping
+    await session.start_load(DEFAULT_RATE, seed=seed)
+    return time.monotonic() - began
+
+
+async def _put_fleets_back(cloud: CloudClient, defaults: Defaults) -> None:
+    for fleet in await cloud.describe_fleets():
+        target = defaults.targets.get(fleet.id)
+        if target is None:
+            await cloud.delete_fleets([fleet.id])
+        elif target != fleet.target:
+            await cloud.modify_fleet(fleet.id, target=target)
+
+
+def _complete(world: World, defaults: Defaults) -> bool:
+    """Whether as many run as in the beginning, and no others are there but those that are going."""
+    running = [view for view in world.running if view.fleet in defaults.targets]
+    others = [view for view in world.present if view.fleet not in defaults.targets and view.state == "running"]
+    return len(running) == defaults.serving and not others

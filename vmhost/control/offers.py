@@ -1,0 +1,36 @@
+"""What can be launched: each instance type with what it gets on this machine, and where there is room for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from vmhost.api.views import LimitsView, RoomView, TypesView, TypeView
+from vmhost.control.placement import Room
+from vmhost.control.site import Site
+from vmhost.control.sizing import limits_of
+from vmhost.model.instance_type import InstanceType, TypeCatalogue
+
+
+def offers(catalogue: TypeCatalogue, site: Site, rooms: Sequence[Room]) -> TypesView:
+    """The catalogue as it stands with these rooms."""
+    disk_gib = min((image.root_gib for image in site.images.values() if site.driver in image.boots), default=1)
+    return TypesView(
+        as_of=catalogue.as_of,
+        region=catalogue.region,
+        types=tuple(_offer(kind, site, rooms, disk_gib) for kind in catalogue.types),
+    )
+
+
+def _offer(kind: InstanceType, site: Site, rooms: Sequence[Room], disk_gib: int) -> TypeView:
+    # All hosts are equal shares of one machine, so the limits are the same on each.
+    limits = limits_of(kind, site.hosts[0], disk_gib=disk_gib)
+    return TypeView(
+        name=kind.name,
+        vcpus=kind.vcpus,
+        memory_mib=kind.memory_mib,
+        price_usd_hour=kind.price_usd_hour,
+        baseline_percent=kind.baseline_percent,
+        limits=LimitsView(**asdict(limits)),
+        rooms=tuple(RoomView(host=room.host.id, fits=room.how_many(kind), why=room.lacks(kind)) for room in rooms),
+    )
