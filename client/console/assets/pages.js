@@ -1,10 +1,12 @@
 // Every page by the address's first part. A new page is one more line here and a file in pages/.
 
+import { Load } from "./load/load.js";
 import { Overview } from "./overview/overview.js";
 import { Request } from "./pages/request.js";
 
 export const PAGES = [
   { path: "", title: "Overview", tab: true, view: Overview },
+  { path: "load", title: "Load", tab: true, view: Load },
   { path: "request", title: "Request", view: Request },
 ];
 
