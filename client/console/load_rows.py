@@ -9,6 +9,7 @@ from typing import Any
 
 from client.load.histogram import merged
 from client.load.live.document import TELL_S, Bands, bands_of, load_json
+from client.load.live.figures import milliseconds
 from client.load.live.model import lag_p99_ms, near_limit, rates_now
 from client.load.live.words import LIMIT
 from client.load.plan.words import Plan
@@ -41,10 +42,13 @@ def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> d
 
 def _schedule(snapshot: Snapshot) -> dict[str, Any]:
     lag_ms = lag_p99_ms(snapshot)
-    if near_limit(snapshot):
-        return {"kept": False, "lag_p99_ms": lag_ms, "sentence": LIMIT}
-    late = "" if lag_ms is None else f": 99 of 100 requests are sent at most {lag_ms:.2g} ms late"
-    return {"kept": True, "lag_p99_ms": lag_ms, "sentence": f"the generator keeps its schedule{late}"}
+    kept = not near_limit(snapshot)
+    late = "" if lag_ms is None else f"; 99 of 100 requests are sent at most {milliseconds(lag_ms)} ms late"
+    return {
+        "kept": kept,
+        "lag_p99_ms": lag_ms,
+        "sentence": f"{'the generator keeps its schedule' if kept else LIMIT}{late}",
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

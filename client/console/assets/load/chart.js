@@ -10,6 +10,8 @@ export const LEFT_PX = 62;
 export const RIGHT_PX = 12;
 const HEIGHT_PX = 170;
 const SPAN_MIN_S = 30;
+/** Steps between the times that stand below a drawing, seconds. */
+export const STEPS_S = [5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 let library = null;
 
 /** The seconds that a course's drawings reach to. */
@@ -76,9 +78,9 @@ function options(uPlot, { lines, log, scale, shown, point, width }) {
     padding: [HEADROOM_PX, RIGHT_PX, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    scales: { x: { time: false, range: () => [0, shown.current.span] }, y: log ? { distr: 3 } : { range: (_, low, high) => [0, Math.max(1, high ?? 0) * 1.1] } },
+    scales: { x: { time: false, range: () => [0, shown.current.span] }, y: log ? { distr: 3, range: (_, low, high) => [(low ?? 1) * 0.7, (high ?? 100) * 1.5] } : { range: (_, low, high) => [0, Math.max(1, high ?? 0) * 1.1] } },
     axes: [
-      { ...axis, space: 70, values: (_, splits) => splits.map(clockOf) },
+      { ...axis, space: 70, incrs: STEPS_S, values: (_, splits) => splits.map(clockOf) },
       { ...axis, size: LEFT_PX, values: (_, splits) => splits.map((value) => (value === null ? "" : scale(value))) },
     ],
     series: [

@@ -16,7 +16,7 @@ const TIMES = [
   { name: "p50", colour: "--green", width: 2, told: ms },
   { name: "p90", colour: "--amber", width: 2, dash: [8, 4], told: ms },
   { name: "p99", colour: "--blue", width: 3, told: ms },
-  { name: "slowest", colour: "--red", width: 1, dash: [2, 3], told: ms },
+  { name: "slowest", colour: "--red", width: 1.5, dash: [3, 3], told: ms },
 ];
 
 export function Charts({ course }) {

@@ -57,7 +57,7 @@ function Starting() {
       : html`<div class="field"><label for="load-users">Users</label><input type="number" min="1" step="1" required ...${field("users")} /></div>
           <div class="field"><label for="load-think">Think time, s</label><input type="number" min="0" step="any" ...${field("think")} /></div>`}
     <div class="field"><label for="load-seconds">For seconds</label><input type="number" min="0" step="any" placeholder="until stopped" ...${field("seconds")} /></div>
-    <div class="field wide"><label for="load-url">URL</label><input type="url" placeholder="the search service, with words people ask for" ...${field("url")} /></div>
+    <div class="field wide"><label for="load-url">URL</label><input type="url" placeholder="the search service" ...${field("url")} /></div>
     <button type="submit" class="go" disabled=${Boolean(why || busy)} title=${why}>Start load</button>
     <p role="status" class=${said ? "bad" : ""}>${said || busy || why}</p>
   </form>`;

@@ -14,9 +14,11 @@ export function joined(before, news) {
   return { ...news, columns: [...columns.values()] };
 }
 
-/** The columns that are told completely: those of the last moment are not yet. Pure. */
+/** The columns that are told completely: those of the last moment are not yet, and the last of a run ends with it. Pure. */
 export const settled = (course) =>
-  course.over ? course.columns : course.columns.filter((column) => column.began_s + column.seconds <= course.elapsed_s - TELL_S);
+  course.over
+    ? course.columns.filter((column) => column.began_s < course.elapsed_s).map((column) => ({ ...column, seconds: Math.min(column.seconds, course.elapsed_s - column.began_s) }))
+    : course.columns.filter((column) => column.began_s + column.seconds <= course.elapsed_s - TELL_S);
 
 export function useCourse(load) {
   const [course, set] = useState(null);

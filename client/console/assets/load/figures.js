@@ -5,7 +5,7 @@ import { count, ms, percent, rate, seconds } from "../lib/format.js";
 import { Word } from "../lib/words.js";
 
 export function Now({ load }) {
-  const { now, windows, schedule } = load;
+  const { now, windows } = load;
   return html`<dl class="tiles">
     <div><dt>${load.loop === "open" ? "asked for" : "asked"}</dt><dd>${rate(load.rate_per_s ?? now.offered)}<small>requests/s</small></dd></div>
     <div><dt>answered</dt><dd>${rate(now.completed)}<small>requests/s</small></dd></div>
@@ -13,7 +13,7 @@ export function Now({ load }) {
     <div><dt><${Word} name="in flight" /></dt><dd>${count(load.in_flight)}</dd></div>
     <div><dt><${Word} name="waiting">waiting, unsent<//></dt><dd>${count(load.waiting)}</dd></div>
     <div><dt>so far</dt><dd>${count(windows.total.offered)}<small>requests in ${length(load)}</small></dd></div>
-    <div class=${schedule.kept ? "" : "bad"}><dt>generator’s CPU</dt><dd>${percent(load.cpu_percent / 100)}<small>${load.processes === 1 ? "of a core" : `of a core, the busiest of ${load.processes}`}</small></dd></div>
+    <div><dt>generator’s CPU</dt><dd>${percent(load.cpu_percent / 100)}<small>${load.processes === 1 ? "of a core" : `of a core, the busiest of ${load.processes}`}</small></dd></div>
   </dl>`;
 }
 

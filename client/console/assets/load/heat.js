@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef } from "../lib/ui.js";
 import { useStore } from "../lib/store.js";
-import { LEFT_PX, RIGHT_PX, spanOf } from "./chart.js";
+import { LEFT_PX, RIGHT_PX, STEPS_S, spanOf } from "./chart.js";
 import { settled } from "./course.js";
 import { colour, onColours } from "./colours.js";
 import { HEADROOM_PX, clockOf, drawMarks, spoken } from "./marks.js";
@@ -12,7 +12,6 @@ const BELOW_PX = 22;
 const BANDS_MIN = 12;
 const ALPHA_MIN = 0.15;
 const TICKS_MS = [0.1, 1, 10, 100, 1000, 10000, 100000];
-const STEPS_S = [5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600];
 
 /** The bands that hold something, and a few more: [first, beyond the last]. Pure. */
 export function bandsShown(columns, count) {
@@ -59,26 +58,25 @@ function paint(canvas, { course, marks }) {
   const columns = settled(course);
   const edges = course.bands_ms;
   const [first, beyond] = bandsShown(columns, edges.length - 1);
-  const rowPx = (frame.bottom - frame.top) / (beyond - first);
-  const yOf = (band) => frame.bottom - (band - first) * rowPx;
+  const yOf = (band) => Math.round(frame.bottom - ((band - first) * (frame.bottom - frame.top)) / (beyond - first));
   context.fillStyle = colour("--panel");
   context.fillRect(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top);
-  cells(context, columns, { xOf, yOf, first, rowPx, frame });
+  cells(context, columns, { xOf, yOf, first, frame });
   axes(context, { xOf, yOf, edges, first, beyond, span, frame });
   drawMarks(context, marks, { ...frame, xOf });
 }
 
-function cells(context, columns, { xOf, yOf, first, rowPx, frame }) {
+function cells(context, columns, { xOf, yOf, first, frame }) {
   const most = Math.max(1, ...columns.map((column) => Math.max(0, ...column.bands)));
   const full = Math.log1p(most);
   for (const column of columns) {
-    const x = Math.floor(xOf(column.began_s));
-    const width = Math.max(1, Math.ceil(xOf(column.began_s + column.seconds)) - x);
+    const x = Math.round(xOf(column.began_s));
+    const width = Math.max(1, Math.round(xOf(column.began_s + column.seconds)) - x);
     context.fillStyle = colour("--search");
     for (let band = first; band < column.bands.length; band++) {
       if (!column.bands[band]) continue;
       context.globalAlpha = ALPHA_MIN + (1 - ALPHA_MIN) * (Math.log1p(column.bands[band]) / full);
-      context.fillRect(x, Math.floor(yOf(band + 1)), width, Math.ceil(rowPx));
+      context.fillRect(x, yOf(band + 1), width, yOf(band) - yOf(band + 1));
     }
     context.globalAlpha = 1;
     if (column.failed) {
@@ -105,7 +103,7 @@ function axes(context, { xOf, yOf, edges, first, beyond, span, frame }) {
   }
   context.textAlign = "center";
   context.textBaseline = "top";
-  const step = STEPS_S.find((each) => (each / span) * (frame.right - frame.left) >= 70 * ratio) ?? 7200;
+  const step = STEPS_S.find((each) => (each / span) * (frame.right - frame.left) >= 70 * ratio) ?? STEPS_S[STEPS_S.length - 1];
   for (let at = 0; at <= span; at += step) context.fillText(clockOf(at), xOf(at), frame.bottom + 5 * ratio);
 }
 

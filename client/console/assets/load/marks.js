@@ -26,6 +26,7 @@ export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio
   const ends = new Array(ROWS).fill(-Infinity);
   context.save();
   context.font = `${11 * ratio}px system-ui, sans-serif`;
+  context.textAlign = "left";
   context.textBaseline = "top";
   context.lineWidth = ratio;
   for (const mark of marks) {
