@@ -19,6 +19,8 @@ from client.load.summary import Column, Mark, Snapshot, latency_of
 WINDOW_S = 10
 """A percentile of the course is that of the requests due in so many seconds until then: one second holds too few."""
 MARKS_TOLD = 8
+KEPT = "the generator keeps its schedule"
+AT_EASE = "the generator has time to spare for its users"
 _COURSE = ("columns", "bands_ms", "column_s")
 
 
@@ -36,18 +38,18 @@ def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> d
         "running": True,
         "marks": told["marks"][-MARKS_TOLD:],
         "now": {name: None if rate is None else round(rate, 1) for name, rate in asdict(rates_now(snapshot)).items()},
-        "schedule": _schedule(snapshot),
+        "schedule": _schedule(snapshot, plan),
     }
 
 
-def _schedule(snapshot: Snapshot) -> dict[str, Any]:
+def _schedule(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     lag_ms = lag_p99_ms(snapshot)
     kept = not near_limit(snapshot)
     late = "" if lag_ms is None else f"; 99 of 100 requests are sent at most {milliseconds(lag_ms)} ms late"
     return {
         "kept": kept,
         "lag_p99_ms": lag_ms,
-        "sentence": f"{'the generator keeps its schedule' if kept else LIMIT}{late}",
+        "sentence": f"{(KEPT if plan.open is not None else AT_EASE) if kept else LIMIT}{late}",
     }
 
 

@@ -7,7 +7,7 @@ import { HEADROOM_PX, clockOf, drawMarks } from "./marks.js";
 const LIBRARY = "/assets/vendor/uplot-1.6.32";
 /** The drawings' left and right margins, pixels: the same for all, so that the same time stands at the same place. */
 export const LEFT_PX = 62;
-export const RIGHT_PX = 12;
+export const RIGHT_PX = 22;
 const HEIGHT_PX = 170;
 const SPAN_MIN_S = 30;
 /** Steps between the times that stand below a drawing, seconds. */

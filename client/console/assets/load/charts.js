@@ -8,7 +8,7 @@ import { settled } from "./course.js";
 import { spoken } from "./marks.js";
 
 const RATES = [
-  { name: "due", colour: "--soft", width: 3, step: true, told: rate },
+  { name: "asked", colour: "--soft", width: 3, step: true, told: rate },
   { name: "answered well", colour: "--blue", width: 2, told: rate },
   { name: "failed", colour: "--red", width: 2, dash: [6, 3], told: rate },
 ];
@@ -30,7 +30,7 @@ export function Charts({ course }) {
   }, [course]);
   const span = spanOf(course);
   return html`<div class="charts">
-    <${Chart} title="Requests a second" about="those that were due, and what became of them" lines=${RATES} data=${rates} marks=${marks} span=${span} scale=${rate} />
+    <${Chart} title="Requests a second" about="each drawn at the second in which it was due" lines=${RATES} data=${rates} marks=${marks} span=${span} scale=${rate} />
     <${Chart} title="Response time" about="percentiles of ${course.window_s} s each, where they hold enough requests; the slowest of each ${course.column_s === 1 ? "second" : `${course.column_s} s`}" lines=${TIMES} data=${times} marks=${marks} span=${span} scale=${short} log />
   </div>`;
 }
