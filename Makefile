@@ -2,18 +2,19 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo setup setup-dev test check bench lock catalogue ready clean
+.PHONY: help demo setup setup-dev test check bench screenshots lock catalogue ready clean
 
 help:
-	@echo "make demo       a small cloud with a search service, live on this terminal"
-	@echo "make test       set up what tests need and run them all"
-	@echo "make check      format, lint, types and import contracts"
-	@echo "make bench      measure the promised numbers (docs/specification.md) on this machine"
-	@echo "make ready      fetch and build everything and try it, so that a session needs no network"
-	@echo "make setup      fill .venv (demo and ready do it by themselves)"
-	@echo "make lock       write requirements*.lock again"
-	@echo "make catalogue  write the instance type catalogue again"
-	@echo "make clean      remove .venv and caches"
+	@echo "make demo         a small cloud with a search service, live on this terminal"
+	@echo "make test         set up what tests need and run them all"
+	@echo "make check        format, lint, types and import contracts"
+	@echo "make bench        measure the promised numbers (docs/specification.md) on this machine"
+	@echo "make screenshots  take the pictures in docs/console again (needs Chromium)"
+	@echo "make ready        fetch and build everything and try it, so that a session needs no network"
+	@echo "make setup        fill .venv (demo and ready do it by themselves)"
+	@echo "make lock         write requirements*.lock again"
+	@echo "make catalogue    write the instance type catalogue again"
+	@echo "make clean        remove .venv and caches"
 
 setup:
 	@scripts/setup
@@ -42,6 +43,9 @@ check: setup-dev
 
 bench: setup-dev
 	@$(BIN)/python -m bench
+
+screenshots: setup-dev
+	@$(BIN)/python scripts/screenshots
 
 lock:
 	@scripts/lock

@@ -1,4 +1,4 @@
-"""What all tests share: which of them need an engine or rights, and the last line that says what was not run."""
+"""What all tests share: what some of them need of the machine, and the last line that says which were not run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import json
 import os
 import subprocess
 
+import hypothesis
 import pytest
+
+from bench import chromium
 
 IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
 _HOW_ENGINE = "start a Docker engine, then: docker compose build && make test"
 _HOW_ROOT = "run make test as root"
 _NOT_RUN = "not run"
 _not_run: dict[str, set[str]] = {}
+
+# Machines that tests run on are shared: how long an example takes says nothing.
+hypothesis.settings.register_profile("glasscloud", deadline=None)
+hypothesis.settings.load_profile("glasscloud")
 
 
 @functools.cache
@@ -37,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("engine") and (why := engine_lacks()):
             _skip(item, why, _HOW_ENGINE)
+        elif item.get_closest_marker("browser") and chromium.program() is None:
+            _skip(item, "no Chromium", chromium.HOW_TO_GET)
         elif item.get_closest_marker("root") and os.geteuid() != 0:
             _skip(item, "needs the rights of the superuser", _HOW_ROOT)
 

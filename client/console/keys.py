@@ -29,14 +29,20 @@ class Key:
         return cls(token=secrets.token_urlsafe(24))
 
     @classmethod
-    def kept(cls, path: Path) -> Key:
-        """The one in the file, or a fresh one that is written there for its owner only."""
+    def read(cls, path: Path) -> Key | None:
+        """The one in the file; None where there is none to read."""
         try:
             token = path.read_text().strip()
         except (OSError, UnicodeDecodeError):
-            token = ""
-        if token:
-            return cls(token=token)
+            return None
+        return cls(token=token) if token else None
+
+    @classmethod
+    def kept(cls, path: Path) -> Key:
+        """The one in the file, or a fresh one that is written there for its owner only."""
+        key = cls.read(path)
+        if key is not None:
+            return key
         key = cls.fresh()
         write_atomically(path, key.token + "\n", mode=0o600)
         return key

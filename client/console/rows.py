@@ -27,6 +27,7 @@ def cloud_json(world: World, why: str) -> dict[str, Any] | None:
         "region": told.region,
         "driver": told.driver,
         "stands_for": told.stands_for,
+        "one": told.one,
         "walls": [asdict(each) for each in told.capabilities],
         "overcommit": told.overcommit,
         "why": why,

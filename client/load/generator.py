@@ -213,33 +213,38 @@ class Generator:
             self._tell()
 
     async def _send(self, plan: Plan, begun: asyncio.Future[float]) -> Report | None:
-        joined, report = self._present, None
+        joined = present = self._present
+        report = None
         while True:
             try:
-                report, again = await self._run_once(plan, joined, begun)
+                report, again = await self._run_once(plan, begun, joined=joined, present=present)
             except CloudError as error:
                 if self._stop.is_set() or not joined:
                     self._given_up(error, begun)
                     return report
                 self._say(f"the workers cannot send: {error.message}; the load is sent from here")
                 await self._back(joined)
-                joined = 0
+                joined, present = 0, self._present
                 continue
             if again is None or self._stop.is_set():
                 return report
             plan = self._plan = _as_steered(plan, report, self.rate_per_s)
             self._run = None
             await self._back(again)
-            joined = self._present
+            joined = present = self._present
 
-    async def _run_once(self, plan: Plan, joined: int, begun: asyncio.Future[float]) -> tuple[Report, int | None]:
-        """One run, by so many workers or from here: its report, and how many shall go on with the load, if any."""
+    async def _run_once(
+        self, plan: Plan, begun: asyncio.Future[float], *, joined: int, present: int
+    ) -> tuple[Report, int | None]:
+        """One run, by `joined` workers or from here: its report, and how many shall go on with the load, if any.
+
+        Another number of workers than `present` is a change, also one while the run begins."""
         async with LoadRun(processes=joined or self._processes, crew=self._crew if joined else None) as run:
             began = await self._unless_stopped(run.start(plan))
             self._begin(run, joined)
             if not begun.done():
                 begun.set_result(began)
-            again = await self._until_over(run)
+            again = await self._until_over(run, present)
         # Whoever did not end in time has been ended by now, so that there is a report in any case.
         report = await run.finished()
         past = PastRun(number=self._number, began=began, ended=time.time(), report=report, error=run.error)
@@ -253,12 +258,12 @@ class Generator:
             self._say(f"the load is now sent {self.sent}")
         self._tell()
 
-    async def _until_over(self, run: LoadRun) -> int | None:
+    async def _until_over(self, run: LoadRun, present: int) -> int | None:
         """Returns when the run is over, or was told to end and had its time.
 
         So many workers shall go on with the load; None where it is over."""
         over, stopped = asyncio.create_task(run.finished()), asyncio.create_task(self._stop.wait())
-        changed = asyncio.create_task(self._changed(endless=run.plan.duration_s is None))
+        changed = asyncio.create_task(self._changed(present, endless=run.plan.duration_s is None))
         tasks: list[asyncio.Task[Any]] = [over, stopped, changed]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -277,12 +282,12 @@ class Generator:
         """Whether a load without an end is over because all of its workers have gone."""
         return bool(self._joined) and run.plan.duration_s is None and bool(run.error)
 
-    async def _changed(self, *, endless: bool) -> None:
+    async def _changed(self, present: int, *, endless: bool) -> None:
         """Returns when workers came or went and this load is to pass to those that are there."""
         if self._crew is None or not endless:
             await asyncio.get_running_loop().create_future()
             return
-        await self._crew.changed(self._crew.count)
+        await self._crew.changed(present)
         await asyncio.sleep(SETTLE_S)
 
     @property

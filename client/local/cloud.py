@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from client.local.child import Child
-from client.local.places import LocalFacts, forget, hold, make_folder, write_facts
+from client.local.places import LocalFacts, console_key, forget, hold, make_folder, write_facts
 from client.local.plan import (
     LocalPlan,
     checked,
@@ -221,6 +221,7 @@ class LocalCloud:
             endpoint=platform["url"],
             search=search,
             console=console,
+            console_key=str(console_key(plan.folder)),
             access=str(plan.access),
             queries=str(self._queries),
             instances=plan.instances,

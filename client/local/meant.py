@@ -7,7 +7,7 @@ from pathlib import Path
 
 from client.called import called
 from client.local.attach import find
-from client.local.places import LocalFacts, cloud_name, console_key, state_folder
+from client.local.places import LocalFacts, cloud_name, state_folder
 from server.api.queries import index_folder
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.base.errors import NotFound
@@ -56,9 +56,10 @@ def console_address(facts: LocalFacts | None) -> str:
     from client.console.keys import Key
 
     url, file = os.environ.get(CONSOLE_VARIABLE, ""), os.environ.get(CONSOLE_KEY_VARIABLE, "")
-    if url and file:
-        return Key.kept(Path(file)).address(url)
-    return Key.kept(console_key(state_folder(facts.cloud))).address(facts.console) if facts and facts.console else ""
+    if facts is not None and not (url and file):
+        url, file = facts.console, facts.console_key
+    key = Key.read(Path(file)) if file else None
+    return key.address(url) if key and url else ""
 
 
 def find_queries() -> Path:

@@ -54,6 +54,8 @@ class LocalFacts:
     since: float
     console: str = ""
     """URL of the console; empty where none is served."""
+    console_key: str = ""
+    """Path of the file with its token."""
     pids: tuple[int, ...] = ()
     """Of the platform, the front end and the console."""
     notes: tuple[str, ...] = ()

@@ -114,7 +114,7 @@ async def run(args: argparse.Namespace) -> None:
     if args.endpoint:
         access = replace(access, endpoint=args.endpoint)
     clock = SystemClock()
-    async with CloudClient(access) as client:
+    async with CloudClient(access, agent="glasscloud-frontend") as client:
         await _ensure_patiently(client, plan.deployment, RandomIds(), clock)
         collector.relax()
         async with serving(client, plan, SearchPages(), clock, random.Random()) as url:

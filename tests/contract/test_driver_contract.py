@@ -179,6 +179,39 @@ async def test_a_program_inside_the_guest_is_ended_at_its_deadline(under_test: H
     assert time.monotonic() - begun < 5
 
 
+async def test_a_program_inside_the_guest_ends_whole_within_a_second_when_its_caller_is_cancelled(
+    under_test: Harness, driver: Driver
+) -> None:
+    await driver.create(under_test.spec(ONE))
+    await driver.start(ONE)
+
+    before = await driver.stats(ONE)
+    assert before is not None
+
+    async def burns() -> bool:
+        now = await driver.stats(ONE)
+        assert now is not None
+        busy = now.cpu_seconds > before.cpu_seconds + 0.1 or not driver.capabilities().of("stats").enforced
+        return busy and (now.pids or 0) > (before.pids or 0)
+
+    async def rests() -> bool:
+        first = await driver.stats(ONE)
+        await asyncio.sleep(0.2)
+        second = await driver.stats(ONE)
+        return first is not None and second is not None and second.cpu_seconds - first.cpu_seconds < 0.02
+
+    script = "trap '' TERM INT HUP; burn() { while :; do :; done; }; burn & burn & sleep 30"
+    task = asyncio.create_task(driver.execute(ONE, ["sh", "-c", script], timeout_s=30))
+    await eventually(burns, within_s=10)
+    task.cancel()
+    begun = time.monotonic()
+    await asyncio.wait([task])
+    assert time.monotonic() - begun < 1
+    assert task.cancelled()
+    await eventually(rests, within_s=10)
+    assert await phase(driver, ONE) is GuestPhase.RUNNING
+
+
 async def test_a_running_guest_tells_what_it_uses(under_test: Harness, driver: Driver) -> None:
     await driver.create(under_test.spec(ONE))
     assert await driver.stats(ONE) is None

@@ -15,6 +15,7 @@ def snapshot(cloud: Cloud) -> Snapshot:
         region=cloud.region,
         driver=capabilities.driver,
         stands_for=capabilities.stands_for,
+        one=capabilities.one,
         capabilities=tuple(
             CapabilityView(name=item.name, enforced=item.enforced, why=item.why) for item in capabilities.items
         ),

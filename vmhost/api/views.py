@@ -160,6 +160,8 @@ class Snapshot(View):
     driver: str
     stands_for: str
     """In words what an instance is here: "containers: they share this engine's kernel"."""
+    one: str = ""
+    """The same of one of them, with its kernel: "container, shared kernel 6.18"."""
     capabilities: tuple[CapabilityView, ...]
     overcommit: float
     hosts: tuple[HostView, ...]

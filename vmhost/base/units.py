@@ -32,6 +32,12 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * _SIZE_UNITS[match[2].lower()])
 
 
+def short_release(release: str) -> str:
+    """A kernel's release as people say it: "6.18" of "6.18.3-cloud-amd64"; empty where it is not known."""
+    match = re.match(r"\d+\.\d+", release)
+    return match[0] if match else ""
+
+
 def mib(size_bytes: float) -> float:
     """Bytes in MiB."""
     return size_bytes / MIB

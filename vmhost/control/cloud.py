@@ -28,7 +28,7 @@ from vmhost.control.promises import Promises
 from vmhost.control.records import Records
 from vmhost.control.refit import refit
 from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
-from vmhost.control.site import Site
+from vmhost.control.site import Site, holds
 from vmhost.control.sizing import REGION, split
 from vmhost.control.stats import Meter
 from vmhost.control.templates import Templates
@@ -298,7 +298,7 @@ class Cloud:
             state = self._records.instance(instance_id).state
             if state is InstanceState.PENDING:
                 return ""
-            raise Conflict(f"instance {instance_id} is {state}; its console's output went with it") from None
+            raise Conflict(f"instance {instance_id} is {state}; what it printed went with its machine") from None
 
     # Commands
 
@@ -379,7 +379,8 @@ class Cloud:
 
     def _on_change(self, new: Instance, old: Instance | None) -> None:
         self.hub.publish("instance", instance_view(new, self._site.limits(new)).to_json())
-        self._promises.look()
+        if old is None or holds(old) is not holds(new):
+            self._promises.look()
 
     async def _measure(self) -> None:
         """Publishes stats while someone reads them."""

@@ -128,7 +128,7 @@ class Faults:
         """Ends a hog before its time, named by its id or by its instance; returns when nothing of it runs any more.
 
         One that has ended already is told as it ended. Raises InvalidInput unless just one name is given, NotFound,
-        and Conflict for an instance that is not hogged and for a kill, which nothing can end."""
+        and Conflict for an instance that is not hogged."""
         if (fault_id is None) == (instance_id is None):
             raise InvalidInput("the fault to end is named by its id or by its instance; expected just one of them")
         hog = self._hog_of(instance_id) if instance_id is not None else self._hog_named(str(fault_id))
@@ -151,9 +151,7 @@ class Faults:
         for ended in self._ended:
             if ended.fault_id == fault_id:
                 return ended
-        if fault_id in self._begun:
-            raise Conflict(f"fault {fault_id} is a kill, which is over at once; expected a hog")
-        raise NotFound(f"there is no fault {fault_id[:60]!r}; expected one that began not long ago")
+        raise NotFound(f"there is no hog {fault_id[:60]!r}; expected one that began not long ago")
 
     async def _hog(self, hog: _Hog, seconds: float, workers: int) -> None:
         instance_id, limit = hog.begun.instance_id, seconds + _MARGIN_S

@@ -20,6 +20,11 @@ _HOLDING = frozenset(InstanceState) - {InstanceState.STOPPED, InstanceState.TERM
 """States in which an instance keeps its place on its host."""
 
 
+def holds(instance: Instance) -> bool:
+    """Whether the instance has its host's promise now."""
+    return instance.state in _HOLDING
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """The ground that instances stand on. Pure lookups and sums."""
@@ -59,7 +64,7 @@ class Site:
         held: dict[str, list[InstanceType]] = {host.id: [] for host in self.hosts}
         for instance in instances:
             kind = self.types.get(instance.type_name)
-            if instance.state in _HOLDING and kind and instance.host_id in held:
+            if holds(instance) and kind and instance.host_id in held:
                 held[instance.host_id].append(kind)
         return tuple(Room(host=promise(host, self.overcommit), use=use_of(held[host.id])) for host in self.hosts)
 

@@ -110,6 +110,7 @@ class FakeDriver:
         return Capabilities(
             driver=self.name,
             stands_for="records: nothing runs",
+            one="record, no kernel",
             items=tuple(Capability(name=name, enforced=False, why=why) for name in names),
         )
 

@@ -99,6 +99,8 @@ class Capabilities:
     driver: str
     stands_for: str
     """In words: "containers: they share this engine's kernel"."""
+    one: str = ""
+    """What one instance is, in three words and its kernel: "container, shared kernel 6.18"."""
     items: tuple[Capability, ...]
 
     def of(self, name: str) -> Capability:

@@ -2,7 +2,7 @@
 
 import { Load } from "./load/load.js";
 import { Overview } from "./overview/overview.js";
-import { Request } from "./pages/request.js";
+import { Request } from "./request/page.js";
 
 export const PAGES = [
   { path: "", title: "Overview", tab: true, view: Overview },

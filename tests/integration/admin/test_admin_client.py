@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from tests.integration.ec2.served import IMAGE, Served, served
 from vmhost.api.client import CloudClient
-from vmhost.api.views import CloudEvent, FaultView, InstanceView, Snapshot, StatsView
+from vmhost.api.views import CallView, CloudEvent, FaultView, HostView, InstanceView, Snapshot, StatsView
 from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound, Unauthenticated, Unsupported
 
 
@@ -85,6 +86,60 @@ async def test_a_death_travels_from_the_fault_to_every_watcher(client: CloudClie
     assert last.reason.code.startswith("Server.")
     assert last.generation is not None
     assert (await client.describe_instances({"instance-state-name": ["stopped"]}))[0].reason == last.reason
+
+
+async def test_whoever_connects_amid_a_hog_knows_of_it_and_of_the_calls_before(
+    client: CloudClient, cloud: Served
+) -> None:
+    (instance,) = await running(client)
+    cloud.driver.settings = replace(cloud.driver.settings, execute_s=60)
+    hog = await client.hog_cpu(instance.id, seconds=60)
+    assert hog.until == hog.at + 60
+    seen: list[CloudEvent] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow(client, seen, lambda event: isinstance(event, CallView)))
+        async with asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0.01)
+        begun = time.monotonic()
+        ended = await client.end_fault(instance_id=instance.id)
+        assert time.monotonic() - begun < 1
+    (snapshot, *_) = seen
+    assert isinstance(snapshot, Snapshot)
+    assert snapshot.faults == (hog,)
+    assert [call.action for call in snapshot.calls] == ["RunInstances", "HogCpu"]
+    assert [event for event in seen if isinstance(event, FaultView)] == [ended]
+    assert (ended.fault_id, ended.phase, ended.until) == (hog.fault_id, "ended", None)
+    assert await client.end_fault(fault_id=hog.fault_id) == ended
+
+
+async def test_promises_and_room_follow_a_launch(client: CloudClient) -> None:
+    before = {kind.name: kind for kind in (await client.types()).types}["t3.nano"]
+    seen: list[CloudEvent] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow(client, seen, lambda event: isinstance(event, HostView)))
+        async with asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0.01)
+        (instance,) = await client.run_instances(image_id=IMAGE, type_name="t3.nano")
+    host = seen[-1]
+    assert isinstance(host, HostView)
+    assert (host.id, host.memory_used_mib) == (instance.host, 512)
+    assert host in (await client.status()).hosts
+    after = {kind.name: kind for kind in (await client.types()).types}["t3.nano"]
+    lost = {was.host: was.fits - now.fits for was, now in zip(before.rooms, after.rooms, strict=True)}
+    assert lost == {room.host: int(room.host == instance.host) for room in before.rooms}
+
+
+async def test_the_console_and_the_user_data_are_read_as_they_are(client: CloudClient) -> None:
+    data = b"\x00\xff not text"
+    (instance,) = await client.run_instances(image_id=IMAGE, type_name="t3.nano", user_data=data)
+    (bare,) = await running(client)
+    assert await client.user_data(instance.id) == data
+    assert await client.user_data(bare.id) == b""
+    assert await client.console_output(bare.id) == f"boot 1 of {bare.id}\n"
+    with pytest.raises(NotFound):
+        await client.console_output("i-00000000000000000")
 
 
 async def test_use_is_measured_while_someone_watches(client: CloudClient) -> None:

@@ -69,6 +69,51 @@ async def test_a_hog_ends_with_its_instance(world: World) -> None:
             assert (await faults(reader, 2))[1]["phase"] == "ended"
 
 
+async def test_a_hog_is_ended_early_by_its_id_or_by_its_instance_and_then_the_next_may_begin(world: World) -> None:
+    world.settings = FakeSettings(execute_s=60)
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        for by_instance in (True, False):
+            begun = await cloud.hog_cpu(one.id, seconds=60)
+            assert begun.until == begun.at + 60
+            assert cloud.faults() == (begun,)
+            await until(lambda: world.machines.guests[one.id].inside == 1)
+            name = {"instance_id": one.id} if by_instance else {"fault_id": begun.fault_id}
+            first, second = await asyncio.gather(cloud.end_fault(**name), cloud.end_fault(**name))
+            assert first == second
+            assert (first.fault_id, first.phase, first.until) == (begun.fault_id, "ended", None)
+            assert first.at - begun.at < 1
+            assert world.machines.guests[one.id].inside == 0
+            assert cloud.faults() == ()
+            assert await cloud.end_fault(fault_id=begun.fault_id) == first
+
+
+async def test_a_hog_that_is_ended_before_it_began_never_begins(world: World) -> None:
+    world.settings = FakeSettings(execute_s=60)
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        with cloud.hub.subscribe() as reader:
+            await cloud.hog_cpu(one.id, seconds=60)
+            await cloud.end_fault(instance_id=one.id)
+            assert [fault["phase"] for fault in await faults(reader, 2)] == ["begun", "ended"]
+        assert world.machines.guests[one.id].commands == []
+
+
+async def test_what_cannot_be_ended_is_refused_in_words(world: World) -> None:
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        with pytest.raises(Conflict, match=f"{one.id} is not hogged"):
+            await cloud.end_fault(instance_id=one.id)
+        with pytest.raises(NotFound, match="i-0ffffffffffffffff"):
+            await cloud.end_fault(instance_id="i-0ffffffffffffffff")
+        with pytest.raises(NotFound, match="no hog 'fault-0'"):
+            await cloud.end_fault(fault_id="fault-0")
+        with pytest.raises(InvalidInput, match="just one"):
+            await cloud.end_fault()
+        killed = await cloud.kill(one.id)
+        assert (await cloud.end_fault(fault_id=killed.fault_id)).phase == "ended"
+
+
 @pytest.mark.parametrize(("seconds", "workers"), [(0, 8), (-1, 8), (61, 8), (float("nan"), 8), (10, 0), (10, 65)])
 async def test_hogs_without_bounds_are_refused(world: World, seconds: float, workers: int) -> None:
     async with world.up() as cloud:

@@ -44,10 +44,11 @@ def _service() -> Ec2Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A cloud that is up: its inside, its way in."""
+    """A cloud that is up: its inside, its way in, and what it runs on."""
 
     cloud: Cloud
     access: Access
+    driver: FakeDriver
 
 
 @asynccontextmanager
@@ -66,6 +67,6 @@ async def served(
     try:
         app = make_app(cloud, change(Auth(credentials=access.credentials)), service=_service())
         async with serve(app, listen("127.0.0.1", 0)) as url:
-            yield Served(cloud=cloud, access=replace(access, endpoint=url))
+            yield Served(cloud=cloud, access=replace(access, endpoint=url), driver=driver)
     finally:
         await cloud.close(remove=True)

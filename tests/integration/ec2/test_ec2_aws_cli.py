@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.integration.ec2.callers import aws
 from tests.integration.ec2.served import IMAGE, Served, served
-
-AWS = Path(sys.executable).with_name("aws")
 
 
 @pytest.fixture
 async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
     async with served(tmp_path) as running:
         yield running
-
-
-async def aws(cloud: Served, *words: str, refused: bool = False, environ: dict[str, str] | None = None) -> Any:
-    """What `aws ec2 …` printed: JSON where it succeeds, the error's text where it is refused."""
-    clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(AWS),
-        "ec2",
-        *words,
-        "--output",
-        "json",
-        env=clean | cloud.access.environment() | (environ or {}),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert bool(process.returncode) is refused, err.decode()
-    if refused:
-        return err.decode()
-    return json.loads(out) if out.strip() else None
 
 
 async def test_the_first_page_of_every_ec2_tutorial(cloud: Served, tmp_path: Path) -> None:

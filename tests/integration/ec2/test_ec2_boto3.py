@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
+from tests.integration.ec2.callers import Ec2, launch, tagged
 from tests.integration.ec2.served import IMAGE, Served, served
 
 
@@ -23,45 +20,11 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
         yield running
 
 
-class Ec2:
-    """A boto3 client whose calls run beside the loop that serves them."""
-
-    def __init__(self, cloud: Served) -> None:
-        access = cloud.access
-        self.client = boto3.client(
-            "ec2",
-            endpoint_url=access.endpoint,
-            region_name=access.region,
-            aws_access_key_id=access.access_key_id,
-            aws_secret_access_key=access.secret_access_key,
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        return functools.partial(asyncio.to_thread, getattr(self.client, name))
-
-    async def wait(self, name: str, ids: list[str]) -> None:
-        waiter = self.client.get_waiter(name)
-        waiter.config.delay = 0.02
-        await asyncio.to_thread(waiter.wait, InstanceIds=ids)
-
-    async def refused(self, name: str, **params: Any) -> str:
-        with pytest.raises(ClientError) as caught:
-            await getattr(self, name)(**params)
-        assert caught.value.response["ResponseMetadata"]["RequestId"]
-        return str(caught.value.response["Error"]["Code"])
-
-
 @pytest.fixture
 async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
     client = Ec2(cloud)
     yield client
     client.client.close()
-
-
-async def launch(ec2: Ec2, count: int = 1, **params: Any) -> list[str]:
-    answer = await ec2.run_instances(ImageId=IMAGE, InstanceType="t3.nano", MinCount=count, MaxCount=count, **params)
-    return [instance["InstanceId"] for instance in answer["Instances"]]
 
 
 async def describe(ec2: Ec2, **params: Any) -> list[dict[str, Any]]:
@@ -71,10 +34,6 @@ async def describe(ec2: Ec2, **params: Any) -> list[dict[str, Any]]:
 
 def by(name: str, *values: str) -> list[dict[str, Any]]:
     return [{"Name": name, "Values": list(values)}]
-
-
-def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
-    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
 
 
 async def test_an_instance_lives_from_run_to_terminate(ec2: Ec2) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.admin.orders import HogCpu, Kill, parse_order
+from vmhost.admin.orders import EndFault, HogCpu, Kill, parse_order
 from vmhost.base.errors import InvalidInput
 
 ODD = (
@@ -19,11 +19,13 @@ ODD = (
 )
 
 
-def test_the_two_faults_are_understood() -> None:
+def test_faults_and_their_end_are_understood() -> None:
     assert parse_order(b'{"fault": "kill", "instance_id": "i-1"}') == Kill(instance_id="i-1")
     assert parse_order(b'{"fault": "cpu_hog", "instance_id": "i-1", "seconds": 2}') == HogCpu(
         instance_id="i-1", seconds=2.0, workers_per_vcpu=8
     )
+    assert parse_order(b'{"fault": "end", "fault_id": "fault-1"}') == EndFault(fault_id="fault-1", instance_id=None)
+    assert parse_order(b'{"fault": "end", "instance_id": "i-1"}') == EndFault(fault_id=None, instance_id="i-1")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,12 @@ def test_the_two_faults_are_understood() -> None:
         {"fault": "kill", "instance_id": ""},
         {"fault": "kill", "instance_id": 7},
         {"fault": "kill", "instance_id": "i-1", "seconds": 1},
+        {"fault": "kill", "fault_id": "fault-1"},
         {"fault": "meteor", "instance_id": "i-1"},
+        {"fault": "end"},
+        {"fault": "end", "fault_id": None},
+        {"fault": "end", "fault_id": "fault-1", "instance_id": "i-1"},
+        {"fault": "end", "instance_id": "i-1", "seconds": 1},
         {"fault": "cpu_hog", "instance_id": "i-1", "seconds": True},
         {"fault": "cpu_hog", "instance_id": "i-1", "seconds": "10"},
         {"fault": "cpu_hog", "instance_id": "i-1", "workers_per_vcpu": 1.5},

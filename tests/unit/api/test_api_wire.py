@@ -8,16 +8,21 @@ from typing import Any
 import pytest
 
 from vmhost.api.query import error_of_code, error_of_json, error_of_xml, form, parse_xml
-from vmhost.api.reading import instance
+from vmhost.api.reading import blob, instance
 from vmhost.api.views import (
+    EVENTS,
+    CallView,
     CapabilityView,
     FaultView,
     HostView,
     InstanceView,
     LimitsView,
     ReasonView,
+    RoomView,
     Snapshot,
     StatsView,
+    TypesView,
+    TypeView,
     UseView,
     View,
 )
@@ -49,6 +54,36 @@ RUNNING = InstanceView(
     changed_at=2.5,
     limits=LIMITS,
 )
+FAULT = FaultView(fault_id="f-1", fault="kill", instance_id="i-1", phase="begun", at=1.0)
+HOG = FaultView(fault_id="f-2", fault="cpu_hog", instance_id="i-1", phase="begun", at=1.0, until=11.0)
+CALL = CallView(
+    id="call-1", at=1.0, action="RunInstances", by="boto3", instances=("i-1", "i-2"), outcome="ok", message=""
+)
+HOST = HostView(
+    id="host-a",
+    zone="us-east-1a",
+    cpu_cores=0.75,
+    memory_mib=1024,
+    cpu_used=0.1,
+    memory_used_mib=512,
+    enforced=False,
+    why="fake",
+)
+TYPES = TypesView(
+    as_of="2026-01-01",
+    region="us-east-1",
+    types=(
+        TypeView(
+            name="t3.nano",
+            vcpus=2,
+            memory_mib=512,
+            price_usd_hour=0.0052,
+            baseline_percent=5.0,
+            limits=LIMITS,
+            rooms=(RoomView(host="host-a", fits=0, why="full"),),
+        ),
+    ),
+)
 SNAPSHOT = Snapshot(
     cloud="glasscloud",
     region="us-east-1",
@@ -56,33 +91,41 @@ SNAPSHOT = Snapshot(
     stands_for="nothing",
     capabilities=(CapabilityView(name="cpu", enforced=False, why="fake"),),
     overcommit=1.0,
-    hosts=(
-        HostView(
-            id="host-a",
-            zone="us-east-1a",
-            cpu_cores=0.75,
-            memory_mib=1024,
-            cpu_used=0.1,
-            memory_used_mib=512,
-            enforced=False,
-            why="fake",
-        ),
-    ),
+    hosts=(HOST,),
     instances=(RUNNING,),
+    faults=(HOG,),
+    calls=(CALL,),
 )
 STATS = StatsView(
     at=1.0, instances=(UseView(id="i-1", cpu_cores=0.5, memory_mib=12.0, pids=3, throttled_percent=None),)
 )
-FAULT = FaultView(fault_id="f-1", fault="kill", instance_id="i-1", phase="begun", at=1.0)
 
 
-@pytest.mark.parametrize("view", [LIMITS, RUNNING, SNAPSHOT, STATS, FAULT])
+@pytest.mark.parametrize("view", [LIMITS, RUNNING, SNAPSHOT, STATS, FAULT, HOG, CALL, HOST, TYPES])
 def test_views_survive_the_wire(view: View) -> None:
     assert type(view).from_json(json.loads(json.dumps(view.to_json()))) == view
 
 
 def test_a_reader_ignores_what_it_does_not_know() -> None:
     assert FaultView.from_json({**FAULT.to_json(), "colour": "red"}) == FAULT
+
+
+def test_what_an_older_platform_does_not_tell_is_empty() -> None:
+    data = {key: value for key, value in SNAPSHOT.to_json().items() if key not in ("faults", "calls")}
+    snapshot = Snapshot.from_json(data)
+    assert (snapshot.faults, snapshot.calls) == ((), ())
+    assert FaultView.from_json({key: value for key, value in HOG.to_json().items() if key != "until"}).until is None
+
+
+def test_every_event_is_read_by_its_name() -> None:
+    told = {"snapshot": SNAPSHOT, "instance": RUNNING, "host": HOST, "fault": HOG, "call": CALL, "stats": STATS}
+    assert {kind: read(told[kind].to_json()) for kind, read in EVENTS.items()} == told
+
+
+def test_base64_that_is_none_says_so() -> None:
+    assert (blob(None), blob(""), blob("eA==")) == (b"", b"", b"x")
+    with pytest.raises(Internal, match="base64"):
+        blob("not base64 at all")
 
 
 @pytest.mark.parametrize("data", [None, 7, [], {}, {"fault_id": "f"}])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 
 import pytest
@@ -42,6 +43,34 @@ def test_a_placed_instance_fits_and_a_refused_one_fits_nowhere(rooms: list[Room]
         target = next(one for one in rooms if one.host == host)
         assert target.use.cpu_cores + guaranteed_cores(chosen) <= target.host.cpu_cores + 0.001
         assert target.use.memory_mib + chosen.memory_mib <= target.host.memory_mib
+
+
+@given(rooms=rooms_strategy, name=st.sampled_from(sorted(TYPES)))
+def test_as_many_fit_as_are_placed_one_after_the_other(rooms: list[Room], name: str) -> None:
+    for one in rooms:
+        told, placed, filled = one.how_many(TYPES[name]), 0, one
+        assert bool(one.lacks(TYPES[name])) is (told == 0)
+        with contextlib.suppress(NoCapacity):
+            while placed <= told:
+                place(TYPES[name], [filled])
+                filled, placed = filled.with_one(TYPES[name]), placed + 1
+        assert placed == told
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (room("a", 0.75, 65536, 0.64), "host-a has 0.11 of 0.75 cores free; t3.large needs 0.6 cores"),
+        (room("a", 2.0, 4096, 0.0, 1024), "host-a has 3072 of 4096 MiB free; t3.large needs 8192 MiB"),
+        (
+            room("b", 0.5, 512),
+            "host-b has 0.5 of 0.5 cores and 512 of 512 MiB free; t3.large needs 0.6 cores and 8192 MiB",
+        ),
+        (room("a", 0.75, 8192), ""),
+    ],
+)
+def test_what_a_host_lacks_is_said_in_what_it_has_and_what_is_needed(one: Room, words: str) -> None:
+    assert one.lacks(TYPES["t3.large"]) == words
 
 
 @given(count=st.integers(1, 12), hosts=st.integers(1, 4))

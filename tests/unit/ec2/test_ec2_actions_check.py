@@ -27,3 +27,12 @@ def test_what_is_ec2_s_but_not_ours_and_what_is_nobody_s_are_told_apart(model: S
     with pytest.raises(InvalidInput) as caught:
         find("MakeCoffee", model.names)
     assert caught.value.code == "InvalidAction"
+
+
+def test_actions_that_change_something_are_told_from_those_that_read() -> None:
+    changing = {name for name, action in ACTIONS.items() if not action.reads}
+    assert changing == {
+        *("RunInstances", "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
+        *("CreateTags", "DeleteTags", "CreateLaunchTemplate", "DeleteLaunchTemplate"),
+        *("CreateFleet", "ModifyFleet", "DeleteFleets"),
+    }

@@ -30,6 +30,8 @@ class EngineInfo:
     storage: str
     """Storage driver and what it lies on: "overlay2 on extfs"."""
     operating_system: str
+    kernel: str = ""
+    """Its release, such as 6.18.3."""
     rootless: bool = False
     """Whether the engine itself has no root: its networks are then in a namespace of its own."""
 
@@ -103,6 +105,7 @@ def read_info(info: Mapping[str, Any], components: Iterable[Mapping[str, Any]] =
         cgroup_driver=str(info.get("CgroupDriver", "")),
         storage=f"{storage} on {backing}" if backing else storage,
         operating_system=str(info.get("OperatingSystem", "")),
+        kernel=str(info.get("KernelVersion", "")),
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
         conversion=conversion_of(version, components),
         lacks=frozenset(name for name, word in _LIMITS.items() if info.get(word) is False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vmhost.base.units import short_release
 from vmhost.drivers.container.reading import EngineInfo
 from vmhost.model.guest import Capabilities, Capability
 
@@ -42,7 +43,8 @@ def capabilities(info: EngineInfo, *, disk_limited: bool, laid: str, host_why_no
         Capability(name="stats", enforced=True),
         Capability(name="resize", enforced=True, why="running or stopped"),
     )
-    return Capabilities(driver="container", stands_for=STANDS_FOR, items=items)
+    one = f"container, shared kernel {short_release(info.kernel)}".strip()
+    return Capabilities(driver="container", stands_for=STANDS_FOR, one=one, items=items)
 
 
 def _limit(info: EngineInfo, name: str, why: str) -> Capability:

@@ -17,6 +17,7 @@ from pathlib import Path
 from vmhost.api.metadata import ENDPOINT_VARIABLE
 from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
+from vmhost.base.units import short_release
 from vmhost.base.web import listen, url_of
 from vmhost.drivers.base import Capacity, DriverContext
 from vmhost.drivers.feed import Feed
@@ -120,7 +121,8 @@ class ProcessDriver:
             Capability(name="resize", enforced=True),
             Capability(name="keep", enforced=False, why="processes end with the platform"),
         )
-        return Capabilities(driver=self.name, stands_for="plain processes on one OS", items=items)
+        one = f"process, shared kernel {short_release(platform.release())}".strip()
+        return Capabilities(driver=self.name, stands_for="plain processes on one OS", one=one, items=items)
 
     async def capacity(self) -> Capacity:
         return Capacity(

@@ -25,7 +25,7 @@ export const spoken = (marks, instances) =>
 export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio }) {
   const ends = new Array(ROWS).fill(-Infinity);
   context.save();
-  context.font = `${11 * ratio}px system-ui, sans-serif`;
+  context.font = `${12 * ratio}px system-ui, sans-serif`;
   context.textAlign = "left";
   context.textBaseline = "top";
   context.lineWidth = ratio;

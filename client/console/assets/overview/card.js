@@ -5,23 +5,26 @@ import { mib, ms, percent, rate } from "../lib/format.js";
 import { Spark } from "../lib/spark.js";
 import { State } from "../lib/state.js";
 import { useStore } from "../lib/store.js";
+import { Word } from "../lib/words.js";
 
-export function Card({ instance }) {
+/** `dense`: a small tile for hosts with many, which shows its figures in words only. */
+export function Card({ instance, dense }) {
   const seconds = useStore((state) => state.seconds);
   const all = [...seconds.values()].map((each) => each.machines[instance.id] ?? {});
   const now = all.at(-1) ?? {};
-  const quota = instance.limits?.cpu_quota_cores;
-  const share = now.cpu === null || now.cpu === undefined ? null : now.cpu / quota;
+  const { limits } = instance;
+  const share = now.cpu === null || now.cpu === undefined ? null : now.cpu / limits?.cpu_quota_cores;
+  const figures = [
+    { name: "req/s", value: rate(now.req_s), line: all.map((each) => each.req_s) },
+    { name: "p99", value: ms(now.p99_ms), line: all.map((each) => each.p99_ms) },
+    { name: "CPU", value: percent(share), line: all.map((each) => each.cpu), top: limits?.cpu_quota_cores },
+    { name: "memory", value: mib(now.memory_mib), line: all.map((each) => each.memory_mib), top: limits?.memory_mib },
+  ];
   return html`<article class="card is-${instance.state} ${instance.hogging ? "hogs" : ""}" data-anchor=${instance.id}>
     <h3><a href="#/instances/${instance.id}">${instance.short}</a> <${State} instance=${instance} /></h3>
-    <p class="kind">${instance.type}${instance.shard === null ? "" : `, shard ${instance.shard}`}</p>
-    <dl>
-      <${Figure} name="req/s" value=${rate(now.req_s)} line=${all.map((each) => each.req_s)} />
-      <${Figure} name="p99" value=${ms(now.p99_ms)} line=${all.map((each) => each.p99_ms)} />
-      <${Figure} name="CPU" value=${percent(share)} line=${all.map((each) => each.cpu)} top=${quota} />
-      <${Figure} name="mem" value=${mib(now.memory_mib)} line=${all.map((each) => each.memory_mib)} top=${instance.limits?.memory_mib} />
-    </dl>
+    <p class="kind">${instance.type}${instance.shard === null ? "" : html`, <${Word} name="shard">shard ${instance.shard}<//>`}</p>
+    <dl>${(dense ? figures.slice(0, 2) : figures).map(
+      (each) => html`<div><dt>${each.name}</dt><dd>${each.value}</dd>${!dense && html`<${Spark} values=${each.line} top=${each.top} />`}</div>`,
+    )}</dl>
   </article>`;
 }
-
-const Figure = ({ name, value, line, top }) => html`<div><dt>${name}</dt><dd>${value}</dd><${Spark} values=${line} top=${top} /></div>`;

@@ -6,26 +6,30 @@ import { Word } from "../lib/words.js";
 import { Card } from "./card.js";
 
 const LIVE = new Set(["pending", "running", "stopping"]);
+const DENSE_FROM = 7;
 
 export function Host({ host, hosts, instances }) {
   const holding = instances.filter((each) => LIVE.has(each.state) && each.limits);
+  const dense = instances.length >= DENSE_FROM;
   return html`<section class="host" aria-label="Host ${host.id}">
-    <h2><${Word} name="host">${host.id}<//> <small>${host.zone}</small></h2>
-    <${Capacity} word="CPU" of=${host.cpu_cores} largest=${Math.max(...hosts.map((each) => each.cpu_cores))}
-      parts=${holding.map((each) => ({ each, size: each.limits.cpu_guaranteed_cores }))} told=${(n) => `${cores(n)} cores`} />
-    <${Capacity} word="Memory" of=${host.memory_mib} largest=${Math.max(...hosts.map((each) => each.memory_mib))}
-      parts=${holding.map((each) => ({ each, size: each.limits.memory_mib }))} told=${mib} />
-    <div class="cards ${instances.length > 8 ? "dense" : ""}">${instances.map((each) => html`<${Card} key=${each.id} instance=${each} />`)}
+    <header>
+      <h2><${Word} name="host">${host.id}<//> <small>${host.zone}</small></h2>
+      <${Capacity} word="CPU" of=${host.cpu_cores} largest=${Math.max(...hosts.map((each) => each.cpu_cores))}
+        parts=${holding.map((each) => ({ each, size: each.limits.cpu_guaranteed_cores }))} told=${cores} unit="cores" />
+      <${Capacity} word="Memory" of=${host.memory_mib} largest=${Math.max(...hosts.map((each) => each.memory_mib))}
+        parts=${holding.map((each) => ({ each, size: each.limits.memory_mib }))} told=${mib} unit="" />
+    </header>
+    <div class="cards ${dense ? "dense" : ""}">${instances.map((each) => html`<${Card} key=${each.id} instance=${each} dense=${dense} />`)}
       ${!instances.length && html`<p class="quiet">no instances here</p>`}</div>
   </section>`;
 }
 
-function Capacity({ word, of, largest, parts, told }) {
+function Capacity({ word, of, largest, parts, told, unit }) {
   const used = parts.reduce((sum, part) => sum + part.size, 0);
   let x = 0;
   return html`<div class="capacity">
-    <span class="what">${word}</span>
-    <svg viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label="${word}: ${told(used)} of ${told(of)} promised">
+    <span class="what">${word} <${Word} name="promised">promised<//> ${told(used)} of ${told(of)} ${unit}</span>
+    <svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true">
       <rect class="free" width=${(of / largest) * 1000} height="20" />
       ${parts.map((part) => {
         const width = (part.size / largest) * 1000;
@@ -34,6 +38,5 @@ function Capacity({ word, of, largest, parts, told }) {
         return rect;
       })}
     </svg>
-    <span class="much">${told(used)} of ${told(of)}</span>
   </div>`;
 }

@@ -3,8 +3,7 @@
 import { html, useState } from "../lib/ui.js";
 import { patch, post, remove } from "../lib/api.js";
 import { plural, rate } from "../lib/format.js";
-import { go } from "../lib/route.js";
-import { useStore } from "../lib/store.js";
+import { put, useStore } from "../lib/store.js";
 import { useActing, useHindrance } from "../load/acting.js";
 
 export function Sources() {
@@ -14,16 +13,13 @@ export function Sources() {
 function You() {
   const [query, type] = useState("");
   const [said, say] = useState("");
-  const [found, find] = useState(null);
   const ask = async (event) => {
     event.preventDefault();
     say("asking …");
     try {
-      const answer = await post("/api/search", { query });
-      find(answer);
+      put({ asked: await post("/api/search", { query }) });
       say("");
     } catch (error) {
-      find(null);
       say(error.message);
     }
   };
@@ -34,7 +30,7 @@ function You() {
       <input id="ask" type="search" autocomplete="off" maxlength="200" placeholder="hypervisor" value=${query} onInput=${(event) => type(event.target.value)} />
       <button type="submit" disabled=${!query.trim()}>Ask</button>
     </form>
-    <p role="status">${found ? html`${plural(found.total, "hit")}; <a href="#/request/${found.id}">its whole way</a>` : said}</p>
+    <p role="status">${said}</p>
   </section>`;
 }
 

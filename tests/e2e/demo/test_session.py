@@ -1,0 +1,101 @@
+"""A session with a real cloud: loads that come and go, a kill with and without one, and one experiment at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import pytest
+
+from client.tour.kill import victim_of
+from client.tour.results import Failure, HogPlan, HogProgress, HogResult, KillProgress, KillResult, Step, verdict_json
+from client.tour.session import Session
+from vmhost.base.errors import Conflict, InvalidInput
+
+LIMIT_S = 90
+PLAN = HogPlan(rate_per_s=100, before_s=1.5, hog_s=1.5, after_s=1.0, workers_per_vcpu=1)
+
+
+def victim(session: Session) -> Any:
+    return victim_of(session.watch.world, random.Random(1))
+
+
+async def test_a_kill_without_a_load_is_timed_and_nothing_is_said_of_losses(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        steps: list[Step] = []
+        session.experiments.listeners.append(steps.append)
+        result = await session.experiments.kill(victim(session), by="the console")
+        assert (result.window, result.worst_victim, result.judgement.held) == (None, None, None)
+        assert result.seen_s is not None
+        assert result.replaced_s is not None
+        assert "no load was sent" in result.judgement.sentence
+        assert [type(step.what) for step in steps] == [KillProgress] * 3 + [KillResult]
+        assert {(step.number, step.by) for step in steps} == {(1, "the console")}
+        assert session.experiments.ended == (steps[-1],)
+
+
+async def test_a_kill_under_load_is_accounted_and_meanwhile_nothing_else_may_change(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        plan = await session.plan_of({"rate_per_s": 100})
+        assert plan.targets[0].corpus is not None
+        await session.start(plan)
+        async for snapshot in session.load.snapshots(0.1):
+            if snapshot is not None and snapshot.total.completed > 100:
+                break
+        killing = asyncio.create_task(session.experiments.kill(victim(session)))
+        while not session.experiments.busy:
+            await asyncio.sleep(0.01)
+        for change in (session.stop_load(), session.set_rate(5), session.start(plan)):
+            with pytest.raises(Conflict, match="the kill is still being measured"):
+                await change
+        with pytest.raises(Conflict, match="the kill is still being measured"):
+            await session.experiments.hog(victim(session), PLAN)
+        result = await killing
+        assert result.window is not None
+        assert result.window.offered > 150
+        told = verdict_json(result)
+        assert json.loads(json.dumps(told)) == told
+        assert told["requests"] == result.window.offered
+        assert told["worst"] is None or told["worst"]["instance_id"] != result.instance_id
+        assert session.experiments.busy == ""
+        assert [mark.text for mark in session.load.snapshot().marks] == [
+            f"kill {result.instance_id}", f"{result.instance_id} replaced"
+        ]  # fmt: skip
+        assert await session.stop_load() is not None
+
+
+async def test_a_hog_brings_its_own_load_and_takes_it_away_and_outlives_who_asked(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        steps: list[Step] = []
+        session.experiments.listeners.append(steps.append)
+        asked = asyncio.create_task(session.experiments.hog(victim(session), PLAN))
+        while not any(isinstance(step.what, HogProgress) for step in steps):
+            await asyncio.sleep(0.01)
+        assert session.load.rate_per_s == 100
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        while session.experiments.busy:
+            await asyncio.sleep(0.05)
+        assert isinstance(steps[-1].what, HogResult)
+        assert steps[-1].what.during.offered > 100
+        assert not session.load.running
+
+
+async def test_a_hog_puts_the_load_back_even_when_the_session_ends(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        steps: list[Step] = []
+        session.experiments.listeners.append(steps.append)
+        await session.start_load(5)
+        asked = asyncio.create_task(session.experiments.hog(victim(session), PLAN))
+        while session.load.rate_per_s != 100:
+            await asyncio.sleep(0.01)
+        await session.experiments.close()
+        assert isinstance(steps[-1].what, Failure)
+        assert (session.load.rate_per_s, session.experiments.busy) == (5, "")
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        with pytest.raises(InvalidInput, match="users"):
+            await session.plan_of({"users": "many"})

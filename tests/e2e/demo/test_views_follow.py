@@ -1,0 +1,98 @@
+"""Both views of a real cloud follow a load and experiments that somebody else starts, changes and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from client.tour.kill import victim_of
+from client.tour.session import Session
+from client.view.live import LiveView
+from client.view.model import ViewState
+from client.view.plain import PlainView
+from client.view.text import Line, plain
+
+LIMIT_S = 60
+
+
+class Paper:
+    """A terminal of 100 x 30 that keeps what was drawn last."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def taken(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def size(self) -> tuple[int, int]:
+        return 100, 30
+
+    def draw(self, lines: list[Line]) -> None:
+        self.text = "\n".join(plain(each) for each in lines)
+
+
+async def no_stories() -> AsyncIterator[str]:
+    await asyncio.get_running_loop().create_future()
+    yield ""
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def kill_by_the_console(session: Session) -> None:
+    await session.experiments.kill(victim_of(session.watch.world, random.Random(1)), by="the console")
+
+
+async def test_the_screen_follows_what_others_do(session: Session) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        view = LiveView(session, ViewState(search_url="", world=session.watch.world), rng=random.Random(1))
+        view.listen()
+        paper = Paper()
+        running = asyncio.create_task(view.run(paper, no_stories()))  # type: ignore[arg-type]
+        await until(lambda: " no load is sent; + starts it" in paper.text)
+        await session.start_load(50)
+        await until(lambda: " 50 requests/s " in paper.text)
+        await session.stop_load()
+        await until(lambda: " no load is sent; + starts it" in paper.text)
+        view.key("-")
+        await until(lambda: paper.text.count("no load is sent; + starts it") == 2)
+        view.key("+")
+        await until(lambda: " 20 requests/s " in paper.text)
+        view.key("+")
+        await until(lambda: " 50 requests/s " in paper.text)
+        killing = asyncio.create_task(kill_by_the_console(session))
+        await until(lambda: "the console killed i-" in paper.text)
+        view.key("h")
+        await until(lambda: "the kill is still being measured; try again in a moment" in paper.text)
+        await killing
+        await until(lambda: "requests lost" in paper.text)
+        view.key("q")
+        await running
+
+
+async def test_the_plain_view_follows_what_others_do(session: Session) -> None:
+    lines: list[str] = []
+    async with asyncio.timeout(LIMIT_S):
+        state = ViewState(search_url="", world=session.watch.world)
+        view = PlainView(session, state, lines.append, every_s=0.6)
+        view.listen()
+        running = asyncio.create_task(view.run(no_stories(), kill_after_s=None, rng=random.Random(1)))
+        for rate in (20, 40):
+            lines.clear()
+            await session.start_load(rate)
+            await until(lambda: sum("req/s" in line for line in lines) >= 2)
+            await session.stop_load()
+            await until(lambda: any("no load is sent any more" in line for line in lines))
+        await kill_by_the_console(session)
+        assert "the console killed i-" in lines[-1]
+        assert "no load was sent" in lines[-1]
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running

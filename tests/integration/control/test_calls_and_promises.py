@@ -1,0 +1,132 @@
+"""What everyone is told without asking: calls, whoever made them, and what the hosts have promised."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from worlds import IMAGE, World, fleet_runs, launch, make_fleet, until
+
+from vmhost.base.errors import NoCapacity
+from vmhost.base.sse import Subscription
+from vmhost.catalogue.types import load_types
+from vmhost.control.cloud import Cloud
+from vmhost.control.requests import LaunchRequest
+from vmhost.control.wire import instance_view
+from vmhost.drivers.fake import FakeSettings
+
+
+async def told(reader: Subscription, kind: str, count: int) -> list[dict[str, Any]]:
+    """The data of so many events of that kind."""
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(3):
+        while len(found) < count:
+            event = await anext(reader)
+            if event.kind == kind:
+                found.append(event.data)
+    return found
+
+
+def promised(cloud: Cloud) -> dict[str, tuple[float, int]]:
+    return {view.host.id: (view.used.cpu_cores, view.used.memory_mib) for view in cloud.hosts()}
+
+
+async def test_hosts_tell_what_they_promise_once_for_all_that_changed_in_one_go(world: World) -> None:
+    async with world.up() as cloud:
+        with cloud.hub.subscribe(without=frozenset({"stats"})) as reader:
+            made = await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=6))
+            grown = await told(reader, "host", 2)
+            assert {view["id"]: (view["cpu_used"], view["memory_used_mib"]) for view in grown} == promised(cloud)
+            await cloud.terminate([one.id for one in made])
+            await until(lambda: set(promised(cloud).values()) == {(0, 0)})
+            shrunk: list[dict[str, Any]] = []
+            while {view["id"] for view in shrunk if view["memory_used_mib"] == 0} != {"host-a", "host-b"}:
+                shrunk += await told(reader, "host", 1)
+        assert len(shrunk) <= len(made)
+
+
+async def test_a_change_that_leaves_the_promises_as_they_were_tells_of_no_host(world: World) -> None:
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        with cloud.hub.subscribe(without=frozenset({"stats"})) as reader:
+            await cloud.create_tags([one.id], {"Name": "x"})
+            await asyncio.sleep(0)
+            await cloud.create_tags([one.id], {"Name": "y"})
+            await asyncio.sleep(0)
+            await cloud.stop([one.id])
+            seen = [await anext(reader) for _ in range(3)]
+        assert [event.kind for event in seen] == ["instance"] * 3
+
+
+async def test_what_a_fleet_does_by_itself_is_told_under_its_own_name(world: World) -> None:
+    async with world.up() as cloud:
+        fleet = await make_fleet(cloud, 2)
+        await until(fleet_runs(cloud, fleet, 2))
+        born = {one.id for one in cloud.fleet_instances(fleet.id)}
+        await cloud.modify_fleet(fleet.id, target=0)
+        await until(lambda: not cloud.fleet_instances(fleet.id))
+        launched, ended = cloud.calls()
+        assert (launched.action, ended.action) == ("RunInstances", "TerminateInstances")
+        assert {launched.by, ended.by} == {fleet.id}
+        assert set(launched.instances) == set(ended.instances) == born
+        assert (launched.outcome, launched.message) == ("ok", "")
+
+
+async def test_a_fleet_that_finds_no_room_says_so_once_and_not_at_each_try(world: World) -> None:
+    world.settings = FakeSettings(cpu_cores=2, memory_mib=3584)
+    async with world.up() as cloud:
+        fleet = await make_fleet(cloud, 6)
+        await until(fleet_runs(cloud, fleet, 4))
+        await until(lambda: bool(cloud.fleet_trouble(fleet.id)))
+        gone = cloud.fleet_instances(fleet.id)[0].id
+        await cloud.terminate([gone])
+        await until(lambda: gone not in {one.id for one in cloud.fleet_instances(fleet.id)})
+        await until(fleet_runs(cloud, fleet, 4))
+        first, refused, again = cloud.calls()
+        assert (len(first.instances), len(again.instances)) == (4, 1)
+        assert (refused.action, refused.by, refused.instances) == ("RunInstances", fleet.id, ())
+        assert refused.outcome == "InsufficientInstanceCapacity"
+        assert "t3.nano needs" in refused.message
+
+
+async def test_what_there_is_room_for_is_what_a_launch_finds_room_for(world: World) -> None:
+    world.settings = FakeSettings(cpu_cores=2, memory_mib=3584)
+    async with world.up() as cloud:
+        for _ in range(3):
+            offers = {kind.name: kind for kind in cloud.offers().types}
+            fits = sum(room.fits for room in offers["t3.nano"].rooms)
+            with pytest.raises(NoCapacity):
+                await cloud.run_instances(
+                    LaunchRequest(image_id=IMAGE, type_name="t3.nano", min_count=fits + 1, max_count=fits + 1)
+                )
+            await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=(fits + 1) // 2))
+        full = [room.why for room in offers["t3.large"].rooms]
+        assert [why.partition(" has ")[0] for why in full] == ["host-a", "host-b"]
+        assert all("MiB free; t3.large needs" in why and why.endswith("8192 MiB") for why in full)
+
+
+async def test_offers_tell_price_date_and_the_limits_that_an_instance_really_gets(world: World) -> None:
+    async with world.up() as cloud:
+        one = await launch(cloud)
+        offers = cloud.offers()
+        catalogue = load_types()
+        assert (offers.as_of, offers.region) == (catalogue.as_of, catalogue.region)
+        assert [kind.name for kind in offers.types] == [kind.name for kind in catalogue.types]
+        nano = next(kind for kind in offers.types if kind.name == one.type_name)
+        assert nano.limits == instance_view(one, cloud.limits(one)).limits
+        assert (nano.vcpus, nano.memory_mib, nano.baseline_percent) == (2, 512, 5.0)
+        assert nano.price_usd_hour == next(kind.price_usd_hour for kind in catalogue.types if kind.name == nano.name)
+
+
+async def test_offers_of_a_cloud_of_sixty_instances_are_made_in_less_than_twenty_milliseconds(world: World) -> None:
+    async with world.up() as cloud:
+        await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=60))
+        took = []
+        for _ in range(10):
+            begun = time.perf_counter()
+            json.dumps(cloud.offers().to_json())
+            took.append(time.perf_counter() - begun)
+        assert min(took) < 0.02

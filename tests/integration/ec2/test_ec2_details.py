@@ -1,0 +1,98 @@
+"""What an instance printed and what it was launched with, asked by boto3 and by the AWS CLI."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.ec2.callers import Ec2, aws, launch
+from tests.integration.ec2.served import IMAGE, Served, served
+from vmhost.drivers.fake import FakeSettings
+
+UNKNOWN = "i-00000000000000000"
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
+    client = Ec2(cloud)
+    yield client
+    client.client.close()
+
+
+async def test_the_console_is_what_the_program_printed_until_the_instance_is_gone(ec2: Ec2) -> None:
+    (one,) = await launch(ec2)
+    await ec2.wait("instance_running", [one])
+    for latest in ({}, {"Latest": True}, {"Latest": False}):
+        answer = await ec2.get_console_output(InstanceId=one, **latest)
+        assert (answer["InstanceId"], answer["Output"]) == (one, f"boot 1 of {one}\n")
+        assert abs(answer["Timestamp"].timestamp() - time.time()) < 10
+    await ec2.stop_instances(InstanceIds=[one])
+    await ec2.wait("instance_stopped", [one])
+    assert (await ec2.get_console_output(InstanceId=one))["Output"] == f"boot 1 of {one}\n"
+    await ec2.terminate_instances(InstanceIds=[one])
+    await ec2.wait("instance_terminated", [one])
+    assert await ec2.refused("get_console_output", InstanceId=one) == "IncorrectInstanceState"
+    assert await ec2.refused("get_console_output", InstanceId=UNKNOWN) == "InvalidInstanceID.NotFound"
+    assert await ec2.refused("get_console_output", InstanceId="web") == "InvalidInstanceID.Malformed"
+    assert await ec2.refused("get_console_output", InstanceId=UNKNOWN, DryRun=True) == "InvalidInstanceID.NotFound"
+
+
+async def test_the_console_of_what_is_not_made_yet_is_empty(tmp_path: Path) -> None:
+    async with served(tmp_path, settings=FakeSettings(create_s=30)) as cloud:
+        ec2 = Ec2(cloud)
+        (one,) = await launch(ec2)
+        assert (await ec2.get_console_output(InstanceId=one)).get("Output", "") == ""
+        ec2.client.close()
+
+
+async def test_attributes_tell_what_is_so_one_a_call(ec2: Ec2) -> None:
+    (one,) = await launch(ec2, UserData="#!/bin/sh\n", InstanceInitiatedShutdownBehavior="terminate")
+    (bare,) = await launch(ec2)
+    truth = {
+        "userData": ("UserData", base64.b64encode(b"#!/bin/sh\n").decode()),
+        "instanceType": ("InstanceType", "t3.nano"),
+        "instanceInitiatedShutdownBehavior": ("InstanceInitiatedShutdownBehavior", "terminate"),
+        "disableApiTermination": ("DisableApiTermination", False),
+        "disableApiStop": ("DisableApiStop", False),
+        "ebsOptimized": ("EbsOptimized", False),
+    }
+    for attribute, (member, value) in truth.items():
+        answer = await ec2.describe_instance_attribute(InstanceId=one, Attribute=attribute)
+        del answer["ResponseMetadata"]
+        assert answer == {"InstanceId": one, member: {"Value": value}}
+    assert (await ec2.describe_instance_attribute(InstanceId=bare, Attribute="userData"))["UserData"] == {}
+    behaviour = await ec2.describe_instance_attribute(InstanceId=bare, Attribute="instanceInitiatedShutdownBehavior")
+    assert behaviour["InstanceInitiatedShutdownBehavior"] == {"Value": "stop"}
+
+
+async def test_attributes_that_nobody_knows_here_are_refused(ec2: Ec2) -> None:
+    (one,) = await launch(ec2)
+    attributes = {"groupSet": "UnsupportedOperation", "colour": "InvalidParameterValue"}
+    for attribute, code in attributes.items():
+        assert await ec2.refused("describe_instance_attribute", InstanceId=one, Attribute=attribute) == code
+    missing = await ec2.refused("describe_instance_attribute", InstanceId=UNKNOWN, Attribute="userData")
+    assert missing == "InvalidInstanceID.NotFound"
+
+
+async def test_the_cli_reads_both(cloud: Served, tmp_path: Path) -> None:
+    data = tmp_path / "user-data"
+    data.write_text("hello")
+    answer = await aws(
+        cloud, "run-instances", "--image-id", IMAGE, "--instance-type", "t3.nano", "--user-data", f"file://{data}"
+    )
+    one = answer["Instances"][0]["InstanceId"]
+    await aws(cloud, "wait", "instance-running", "--instance-ids", one)
+    printed = await aws(cloud, "get-console-output", "--instance-id", one, "--latest")
+    assert printed["Output"] == f"boot 1 of {one}\n"
+    told = await aws(cloud, "describe-instance-attribute", "--instance-id", one, "--attribute", "userData")
+    assert told["UserData"]["Value"] == base64.b64encode(b"hello").decode()
