@@ -2,6 +2,7 @@
 
 import { Hosts } from "./hosts/hosts.js";
 import { Instances } from "./instances/instances.js";
+import { Load } from "./load/load.js";
 import { Overview } from "./overview/overview.js";
 import { Request } from "./request/page.js";
 
@@ -9,6 +10,7 @@ export const PAGES = [
   { path: "", title: "Overview", tab: true, view: Overview },
   { path: "instances", title: "Instances", tab: true, view: Instances },
   { path: "hosts", title: "Hosts", tab: true, view: Hosts },
+  { path: "load", title: "Load", tab: true, view: Load },
   { path: "request", title: "Request", view: Request },
 ];
 
