@@ -14,6 +14,7 @@ from client.console.feed import Feed
 from client.console.flow import follow_flow
 from client.console.guard import LOOPBACK, Door
 from client.console.keys import Key
+from client.console.share.sharing import Sharing
 from client.tour.session import Session
 from vmhost.base.web import listen, serve
 
@@ -48,7 +49,9 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     session.watch.answering.append(lambda answers: feed.on_answering("platform", answers))
     session.experiments.listeners.append(feed.on_step)
     desk = Desk(session, feed, asker)
-    app = application(feed=feed, desk=desk, key=setting.key, gate=Door(setting.key, setting.hosts))
+    sharing = Sharing(feed, asker)
+    gate = Door(setting.key, setting.hosts)
+    app = application(feed=feed, desk=desk, sharing=sharing, key=setting.key, gate=gate)
     tasks = [
         asyncio.create_task(feed.run()),
         asyncio.create_task(
@@ -59,6 +62,7 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
         async with serve(app, sock) as url:
             yield url
     finally:
+        await sharing.stop()
         await desk.close()
         for task in tasks:
             task.cancel()
