@@ -12,7 +12,7 @@ PAGE = "audience/audience.html"
 _ROOT = "/assets/"
 _NAMED = {
     ".html": re.compile(r'(?:href|src)="([^"]+)"'),
-    ".js": re.compile(r'(?m)^(?:import|export)\b[^"]*"([^"]+)";'),
+    ".js": re.compile(r'(?m)^(?:import|export)\s[^;"]*\bfrom\s+"([^"]+)"'),
     ".css": re.compile(r'@import "([^"]+)"'),
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from vmhost.base.errors import InvalidInput
 
-COLOURS = ("red", "orange", "olive", "green", "teal", "blue", "violet", "pink")
+COLOURS = ("red", "orange", "gold", "green", "teal", "blue", "violet", "pink")
 NAME_CHARS_MAX = 20
 GUESTS_MAX = 500
 SHOWN_MAX = 60
