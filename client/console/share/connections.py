@@ -30,16 +30,17 @@ _log = get_logger("share")
 class BoundedServer(web.Server):
     """Serves a bare handler on at most CONNECTIONS_MAX connections, at most CONNECTIONS_EACH_MAX to one address."""
 
-    def __init__(self, handler: Handler, *, first_request_s: float = FIRST_REQUEST_S) -> None:
+    def __init__(self, handler: Handler) -> None:
         super().__init__(
             handler,
+            # Whoever goes gives its place in the stream free at once, not when it is next written to.
+            handler_cancellation=True,
             access_log=None,
             keepalive_timeout=KEEPALIVE_S,
             max_line_size=_LINE_BYTES_MAX,
             max_field_size=_FIELD_BYTES_MAX,
             max_headers=_FIELDS_MAX,
         )
-        self.first_request_s = first_request_s
         self._open: Counter[str] = Counter()
 
     def __call__(self) -> RequestHandler:
@@ -77,7 +78,7 @@ class _Connection(RequestHandler):
             return
         self._counted = address
         # aiohttp waits for a first request for ever.
-        self._waits = self._loop.call_later(self._server.first_request_s, self._close_if_silent)
+        self._waits = self._loop.call_later(FIRST_REQUEST_S, self._close_if_silent)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._waits is not None:
@@ -93,11 +94,9 @@ class _Connection(RequestHandler):
 
 
 @contextlib.asynccontextmanager
-async def serve_strangers(
-    handler: Handler, sock: socket.socket, *, first_request_s: float = FIRST_REQUEST_S
-) -> AsyncIterator[None]:
+async def serve_strangers(handler: Handler, sock: socket.socket) -> AsyncIterator[None]:
     """Serves on the listening socket while the block lasts; then closes it and every connection."""
-    runner = web.ServerRunner(BoundedServer(handler, first_request_s=first_request_s), shutdown_timeout=_DRAIN_S)
+    runner = web.ServerRunner(BoundedServer(handler), shutdown_timeout=_DRAIN_S)
     await runner.setup()
     try:
         await web.SockSite(runner, sock).start()

@@ -17,7 +17,7 @@ def test_what_is_imported_is_found_however_it_is_written() -> None:
         "audience/audience.html": '<link href="/assets/a.css"><script src="/assets/audience/a.js"></script>',
         "a.css": '@import "style/b.css";\np { color: red; }',
         "style/b.css": "",
-        "audience/a.js": 'import { x,\n  y } from "../lib/b.js";\nconst z = "lib/not.js";\nexport const f = () => "no.js";',
+        "audience/a.js": 'import { x,\n  y } from "../lib/b.js";\nexport const f = () => "lib/other.js";',
         "lib/b.js": 'export { c } from "./c.js";\nexport const text = "other.js";',
         "lib/c.js": "",
         "lib/other.js": "",
