@@ -5,12 +5,14 @@ import { Instances } from "./instances/instances.js";
 import { Load } from "./load/load.js";
 import { Overview } from "./overview/overview.js";
 import { Request } from "./request/page.js";
+import { Share } from "./share/panel.js";
 
 export const PAGES = [
   { path: "", title: "Overview", tab: true, view: Overview },
   { path: "instances", title: "Instances", tab: true, view: Instances },
   { path: "hosts", title: "Hosts", tab: true, view: Hosts },
   { path: "load", title: "Load", tab: true, view: Load },
+  { path: "share", title: "Audience", tab: true, view: Share },
   { path: "request", title: "Request", view: Request },
 ];
 

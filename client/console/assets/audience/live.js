@@ -47,8 +47,10 @@ function Stage({ second, stopped, slower }) {
   const instances = useStore((state) => state.instances);
   const stage = useRef();
   const canvas = useRef();
+  const under = useRef();
   useEffect(() => {
-    layer = new GuestTokens(canvas.current, stage.current, { pick() {}, hover() {} }, (request) => mine.has(request.id));
+    const places = { canvas: canvas.current, under: under.current, stage: stage.current };
+    layer = new GuestTokens(places, { pick() {}, hover() {} }, (request) => mine.has(request.id));
     const forget = onRequests((requests) => current().still || layer.add(requests));
     return () => {
       forget();
@@ -61,6 +63,7 @@ function Stage({ second, stopped, slower }) {
   useLayoutEffect(() => layer?.measure(), [instances, hosts]);
   const all = [...instances.values()];
   return html`<div class="stage ${all.length > 12 ? "dense" : ""}" ref=${stage}>
+    <canvas class="under" ref=${under} aria-hidden="true"></canvas>
     <div class="column"><p class="source" data-anchor="source-audience">All of you</p><p class="source" data-anchor="source-load">Load</p><p class="source" data-anchor="source-others">Others</p></div>
     <div class="column"><p class="front" data-anchor="front">Front end</p></div>
     <div class="column">${hosts.map(

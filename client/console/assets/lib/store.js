@@ -97,7 +97,7 @@ function wake() {
 // What the person chose, kept in this browser.
 
 const KEPT = ["theme", "hintsGone", "slower"];
-const OWN = [...KEPT, "paused", "still", "presenting", "scene", "route", "session", "away", "frozenAt"];
+const OWN = [...KEPT, "paused", "still", "presenting", "scene", "invited", "asked", "route", "session", "away", "frozenAt"];
 
 function chosen() {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -42,7 +42,7 @@ function Load() {
   return html`<section class="source" data-anchor="source-load" aria-label="Load generator">
     <h2>Load generator</h2>
     ${load?.running
-      ? html`<p>${load.loop === "open" ? html`<b>${rate(load.rate_per_s)}</b> requests/s asked for` : html`<b>${plural(load.users, "user")}</b>, each waiting for the answer`}</p>
+      ? html`<p>${load.loop === "open" ? html`<b>${rate(load.rate_per_s)}</b> requests a second` : html`<b>${plural(load.users, "user")}</b>, each waiting for the answer`}</p>
         <p class="steps">
           ${load.loop === "open" && html`<button type="button" aria-label="Fewer requests a second" disabled=${Boolean(why)} title=${why} onClick=${() => step(-1)}>−</button>
             <button type="button" aria-label="More requests a second" disabled=${Boolean(why)} title=${why} onClick=${() => step(1)}>+</button>`}
@@ -54,8 +54,9 @@ function Load() {
 
 function Others() {
   const requests = useStore((state) => state.requests);
+  const share = useStore((state) => state.share);
   const names = [...new Set([...requests.values()].map((each) => each.source))].filter((name) => name !== "load" && name !== "you");
   return html`<section class="source others" data-anchor="source-others" aria-label="Others">
-    <h2>Others</h2><p>${names.length ? names.join(", ") : "a browser or curl: its requests are drawn too"}</p>
+    <h2>Others</h2>${share && html`<p><a href="#/share">audience</a>: ${plural(share.here, "phone")}</p>`}<p>${names.length ? names.join(", ") : "a browser or curl: its requests are drawn too"}</p>
   </section>`;
 }

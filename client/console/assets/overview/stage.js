@@ -4,10 +4,10 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js
 import { ms } from "../lib/format.js";
 import { go } from "../lib/route.js";
 import { onRequests, useStore } from "../lib/store.js";
+import { GuestTokens } from "../share/tokens.js";
 import { Front } from "./front.js";
 import { Host } from "./host.js";
 import { Sources } from "./sources.js";
-import { Tokens } from "./tokens.js";
 import { Twin } from "./twin.js";
 
 /** `only`: which requests are drawn, where not all of them. */
@@ -28,7 +28,7 @@ export function Stage({ only }) {
   useEffect(() => {
     const places = { canvas: canvas.current, under: under.current, stage: stage.current };
     const pick = (request) => go(`request/${request.id}`);
-    const tokens = (layer.current = new Tokens(places, { pick, hover: hold }));
+    const tokens = (layer.current = new GuestTokens(places, { pick, hover: hold }));
     const forget = onRequests((requests) => tokens.add(only ? requests.filter(only) : requests));
     return () => {
       forget();

@@ -7,6 +7,7 @@ import { freeze, put, useStore } from "../lib/store.js";
 import { Asked } from "../overview/asked.js";
 import { Deeds } from "../overview/deeds.js";
 import { Stage } from "../overview/stage.js";
+import { Share } from "../share/panel.js";
 import { PAGES } from "../pages.js";
 import { SCENES } from "./scenes.js";
 
@@ -16,8 +17,10 @@ export function Presenter() {
   const scene = useStore((state) => state.scene);
   const slower = useStore((state) => state.slower);
   useKeys();
+  const invited = useStore((state) => state.invited);
   const { title, say, stage, deeds, page } = SCENES[scene];
   const shown = page && PAGES.find((each) => each.path === page);
+  if (invited) return html`<div class="presenter"><${Share} /></div>`;
   return html`<div class="presenter">
     <h1>${title}</h1>
     <p class="say">${say}${stage && slower > 1 && html` <b>${slower} × slower than life.</b>`}</p>
@@ -33,6 +36,7 @@ export function PresenterBar() {
   const scene = useStore((state) => state.scene);
   const frozenAt = useStore((state) => state.frozenAt);
   const may = useStore((state) => state.session.may_act);
+  const invited = useStore((state) => state.invited);
   const [over, tell] = useState("");
   const startOver = () => {
     tell("starting over …");
@@ -44,10 +48,11 @@ export function PresenterBar() {
   return html`<header class="bar presenting">
     <nav aria-label="Scenes"><ol>${SCENES.map(
       (each, index) => html`<li><button type="button" aria-current=${index === scene ? "step" : undefined}
-        aria-label="Scene ${index + 1}: ${each.title}" title=${each.title} onClick=${() => put({ scene: index })}>${index + 1}</button></li>`,
+        aria-label="Scene ${index + 1}: ${each.title}" title=${each.title} onClick=${() => put({ scene: index, invited: false })}>${index + 1}</button></li>`,
     )}</ol></nav>
     <span class="fill"></span>
     <span role="status">${frozenAt ? html`<b class="frozen">frozen at ${clock(frozenAt)}</b>` : over}</span>
+    <button type="button" aria-pressed=${Boolean(invited)} onClick=${() => put({ invited: !invited })}>Audience</button>
     <button type="button" disabled=${!may} title="Default fleet, same load and seed" onClick=${startOver}>Start over</button>
     <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f" onClick=${() => freeze(!frozenAt)}>Freeze</button>
     <button type="button" title="Key Escape" onClick=${leave}>Leave</button>
@@ -60,7 +65,7 @@ export function enter(scene = 0) {
 
 export function leave() {
   freeze(false);
-  put({ presenting: false });
+  put({ presenting: false, invited: false });
 }
 
 /** Number keys, f and Escape, unless somebody types. */
@@ -70,7 +75,7 @@ function useKeys() {
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog")) return;
       const number = Number(event.key);
-      if (number >= 1 && number <= SCENES.length) put({ scene: number - 1 });
+      if (number >= 1 && number <= SCENES.length) put({ scene: number - 1, invited: false });
       else if (event.key === "f") freeze(!frozenAt);
       else if (event.key === "Escape") leave();
     };

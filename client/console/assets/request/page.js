@@ -58,7 +58,7 @@ function Share({ id }) {
   const [said, say] = useState("");
   const link = `${location.origin}/#/request/${id}`;
   const copy = () => navigator.clipboard.writeText(link).then(() => say("copied"), () => say("mark it and copy it by hand"));
-  return html`<p class="share"><label>Link to it <input readonly value=${link} onFocus=${(event) => event.target.select()} /></label>
+  return html`<p class="link-to"><label>Link to it <input readonly value=${link} onFocus=${(event) => event.target.select()} /></label>
     <button type="button" onClick=${copy}>Copy</button> <span role="status">${said}</span><br />
     <small>It gives nobody the right to act, and works as long as the console remembers the request: trace ${id}</small></p>`;
 }

@@ -7,8 +7,8 @@ const NAME_FONT = "600 12px system-ui, sans-serif";
 
 export class GuestTokens extends Tokens {
   /** `emphasise(request)` says whose dots stand out; unless told otherwise those of everybody in the audience. */
-  constructor(canvas, stage, handlers, emphasise = (request) => request.colour !== undefined) {
-    super(canvas, stage, handlers);
+  constructor(places, handlers, emphasise = (request) => request.colour !== undefined) {
+    super(places, handlers);
     this.emphasise = emphasise;
   }
 
@@ -38,8 +38,7 @@ export class GuestTokens extends Tokens {
     const { context } = this;
     context.font = NAME_FONT;
     const half = context.measureText(name).width / 2 + 3;
-    const width = this.canvas.width / (devicePixelRatio || 1);
-    const at = Math.max(half, Math.min(width - half, x));
+    const at = Math.max(half, Math.min(this.width - half, x));
     context.textAlign = "center";
     context.lineWidth = 4;
     context.lineJoin = "round";
