@@ -1,6 +1,6 @@
 // The state of the page: what the console tells, and what the person chose here. Components read it with `useStore`.
 
-import { useEffect, useState } from "./ui.js";
+import { useEffect, useRef, useState } from "./ui.js";
 import { changed, whole } from "./sections.js";
 import { follow } from "./stream.js";
 
@@ -21,21 +21,16 @@ export function put(change) {
 /** A part of the state, chosen by `pick`; the component is drawn again when it is another object or value. */
 export function useStore(pick) {
   const [, redraw] = useState(0);
-  const picked = pick(state);
+  const seen = useRef();
+  seen.current = { pick, picked: pick(state) };
   useEffect(() => {
-    let last = pick(state);
-    const look = () => {
-      const now = pick(state);
-      if (now !== last) {
-        last = now;
-        redraw((n) => n + 1);
-      }
-    };
+    // Held against what was drawn: between drawing and watching something may have been told.
+    const look = () => seen.current.pick(state) !== seen.current.picked && redraw((n) => n + 1);
     look();
     watchers.add(look);
     return () => watchers.delete(look);
   }, []);
-  return picked;
+  return seen.current.picked;
 }
 
 /** Calls `told(rows)` with every request as it is told, until the function that it gives is called. */
