@@ -8,10 +8,11 @@ from client.console.desk import Desk
 from client.console.feed import Feed
 from client.console.guard import BODY_BYTES_MAX, Door, door, protect
 from client.console.keys import Key
-from client.console.routes import experiments, files, instances, requests, session, types
+from client.console.loading import Loading
+from client.console.routes import experiments, files, instances, load, requests, session, types
 
 
-def application(*, feed: Feed, desk: Desk, key: Key, gate: Door) -> web.Application:
+def application(*, feed: Feed, desk: Desk, loading: Loading, key: Key, gate: Door) -> web.Application:
     """The app to serve. Streams end when it shuts down."""
 
     async def end_streams(_: web.Application) -> None:
@@ -26,4 +27,5 @@ def application(*, feed: Feed, desk: Desk, key: Key, gate: Door) -> web.Applicat
     app.add_routes(types.routes(desk))
     app.add_routes(instances.routes(desk, gate))
     app.add_routes(experiments.routes(desk, gate))
+    app.add_routes(load.routes(loading, gate))
     return app

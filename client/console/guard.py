@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -29,6 +30,26 @@ _READING = frozenset({"GET", "HEAD"})
 _log = get_logger("console")
 
 
+class Asked(Protocol):
+    """What is looked at of a request."""
+
+    @property
+    def method(self) -> str:
+        """GET, POST …"""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name."""
+
+    @property
+    def content_type(self) -> str:
+        """Of the body, without its parameters."""
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """By name."""
+
+
 class Door:
     """Decides on requests. `hosts` are the names by which people reach us; any port of them will do, for a container's
     port is published under another number."""
@@ -37,49 +58,48 @@ class Door:
         self._key = key
         self._hosts = hosts
 
-    def admit(self, request: web.BaseRequest) -> None:
+    def admit(self, request: Asked) -> None:
         """Raises Denied for a request that a foreign page, or a name that was bent to our address, has sent."""
-        host = urlsplit(f"//{request.headers.get('Host', '')}")
-        if _hostname(host.netloc) not in self._hosts:
-            raise Denied(
-                f"host {host.netloc[:80]!r} is not one of this console's; expected {', '.join(sorted(self._hosts))}"
-            )
+        host = request.headers.get("Host", "")
+        if _parts(host)[0] not in self._hosts:
+            raise Denied(f"host {host[:80]!r} is not one of this console's; expected {', '.join(sorted(self._hosts))}")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != host.netloc:
+        if origin is not None and origin.partition("://")[2] != host:
             raise Denied(f"origin {origin[:80]!r} is another site; expected this console's own page")
         if origin is None and _foreign(request):
             raise Denied("the request comes from another site; expected this console's own page")
         if request.method not in _READING and request.content_type != "application/json":
             raise InvalidInput(f"the body is {request.content_type[:60]!r}; expected application/json")
 
-    def may_act(self, request: web.BaseRequest) -> bool:
+    def may_act(self, request: Asked) -> bool:
         """Whether the request carries the cookie that the token was traded for."""
         return self._key.knows(request.cookies.get(cookie_name(request), ""))
 
-    def must_act(self, request: web.BaseRequest) -> None:
+    def must_act(self, request: Asked) -> None:
         """Raises Unauthenticated for a reader without the key."""
         if not self.may_act(request):
             raise Unauthenticated("this page may only look; open the address that `glasscloud status` prints to act")
 
 
-def cookie_name(request: web.BaseRequest) -> str:
+def cookie_name(request: Asked) -> str:
     """A name a port: cookies of one host are shared by all its ports."""
-    port = urlsplit(f"//{request.headers.get('Host', '')}").port or 80
-    return f"glasscloud-{port}"
+    return f"glasscloud-{_parts(request.headers.get('Host', ''))[1]}"
 
 
-def _foreign(request: web.BaseRequest) -> bool:
+def _foreign(request: Asked) -> bool:
     """Whether a browser says that another site's page sent it; a link that somebody followed is no such thing."""
     if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
         return False
     return request.method not in _READING or request.headers.get("Sec-Fetch-Mode") != "navigate"
 
 
-def _hostname(netloc: str) -> str:
+def _parts(host: str) -> tuple[str, int]:
+    """Name and port of a Host header; an empty name for what is none."""
     try:
-        return (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
+        parts = urlsplit(f"//{host}")
+        return (parts.hostname or "").rstrip("."), parts.port or 80
     except ValueError:
-        return ""
+        return "", 0
 
 
 def door(gate: Door) -> Middleware:

@@ -14,6 +14,7 @@ from client.console.feed import Feed
 from client.console.flow import follow_flow
 from client.console.guard import LOOPBACK, Door
 from client.console.keys import Key
+from client.console.loading import Loading
 from client.tour.session import Session
 from vmhost.base.web import listen, serve
 
@@ -47,10 +48,12 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     session.watch.listeners.append(feed.on_cloud)
     session.watch.answering.append(lambda answers: feed.on_answering("platform", answers))
     session.experiments.listeners.append(feed.on_step)
-    desk = Desk(session, feed, asker)
-    app = application(feed=feed, desk=desk, key=setting.key, gate=Door(setting.key, setting.hosts))
+    desk, loading = Desk(session, feed, asker), Loading(session, feed)
+    gate = Door(setting.key, setting.hosts)
+    app = application(feed=feed, desk=desk, loading=loading, key=setting.key, gate=gate)
     tasks = [
         asyncio.create_task(feed.run()),
+        asyncio.create_task(loading.run()),
         asyncio.create_task(
             follow_flow(session.service.url, feed, lambda answers: feed.on_answering("service", answers))
         ),

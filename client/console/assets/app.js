@@ -7,6 +7,7 @@ import { choose, put, startStream, useStore } from "./lib/store.js";
 import { PAGES, pageOf } from "./pages.js";
 import { Strip } from "./strip/strip.js";
 import { Problem } from "./lib/problem.js";
+import { Presenter, PresenterBar, enter } from "./presenter/presenter.js";
 
 const TABS = PAGES.filter((page) => page.tab);
 
@@ -24,16 +25,17 @@ function App() {
     document.title = `${page.title} · glasscloud`;
   }, [page]);
   return html`<a class="skip" href="#main">Skip to the page</a>
-    <${Bar} page=${page} />
+    ${presenting ? html`<${PresenterBar} />` : html`<${Bar} page=${page} />`}
     <${Banner} />
-    <main id="main" tabindex="-1">${ready ? html`<${page.view} rest=${rest} />` : html`<p class="wait">Connecting to the cloud …</p>`}</main>
-    ${ready && html`<${Strip} />`}`;
+    <main id="main" tabindex="-1">${
+      !ready ? html`<p class="wait">Connecting to the cloud …</p>` : presenting ? html`<${Presenter} />` : html`<${page.view} rest=${rest} />`
+    }</main>
+    ${ready && !presenting && html`<${Strip} />`}`;
 }
 
 function Bar({ page }) {
   const session = useStore((state) => state.session);
   const theme = useStore((state) => state.theme);
-  const presenting = useStore((state) => state.presenting);
   const cloud = useStore((state) => state.cloud);
   return html`<header class="bar">
     <a class="brand" href="#/"><b>glass</b>cloud</a>
@@ -43,7 +45,7 @@ function Bar({ page }) {
     <span class="fill"></span>
     ${cloud && html`<span class="where">${cloud.name}, ${cloud.region}</span>`}
     ${!session.may_act && html`<span class="readonly" title="Open the address that glasscloud status prints to act">read-only</span>`}
-    <button type="button" aria-pressed=${presenting} onClick=${() => put({ presenting: !presenting })}>Present</button>
+    <button type="button" onClick=${() => enter()}>Present</button>
     <button type="button" onClick=${() => choose({ theme: NEXT[theme] })} aria-label="Colours: ${theme}; press for ${NEXT[theme]}">${GLYPH[theme]}</button>
   </header>`;
 }

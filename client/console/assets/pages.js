@@ -2,13 +2,15 @@
 
 import { Hosts } from "./hosts/hosts.js";
 import { Instances } from "./instances/instances.js";
+import { Load } from "./load/load.js";
 import { Overview } from "./overview/overview.js";
-import { Request } from "./pages/request.js";
+import { Request } from "./request/page.js";
 
 export const PAGES = [
   { path: "", title: "Overview", tab: true, view: Overview },
   { path: "instances", title: "Instances", tab: true, view: Instances },
   { path: "hosts", title: "Hosts", tab: true, view: Hosts },
+  { path: "load", title: "Load", tab: true, view: Load },
   { path: "request", title: "Request", view: Request },
 ];
 

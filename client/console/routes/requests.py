@@ -8,6 +8,8 @@ from client.console.asking import QUERY_CHARS_MAX
 from client.console.desk import Desk
 from client.console.feed import REQUESTS_KEPT, Feed
 from client.console.routes.body import body_of, text_of
+from server.api.flow import FlowRecord
+from server.api.timing import render
 from vmhost.base.errors import NotFound
 
 
@@ -21,7 +23,9 @@ def routes(feed: Feed, desk: Desk) -> list[web.RouteDef]:
                 f"this request was no sample or is not remembered any more; expected one of the last {REQUESTS_KEPT:,}",
                 code="NotFound",
             )
-        return web.json_response(row)
+        # A sample tells the way, which is the header's whole content; what else was answered only the asker has seen.
+        headers = row.get("headers") or [["server-timing", render(FlowRecord.from_json(row).trace)]]
+        return web.json_response({**row, "headers": headers})
 
     async def search(request: web.Request) -> web.Response:
         query = text_of(await body_of(request), "query", chars_max=QUERY_CHARS_MAX)

@@ -4,6 +4,7 @@ import { useEffect, useState } from "./ui.js";
 import { changed, whole } from "./sections.js";
 import { follow } from "./stream.js";
 
+let frozen = null;
 let state = { ready: false, away: false, session: { may_act: false, actions: [] }, ...chosen() };
 const watchers = new Set();
 const listeners = new Set();
@@ -47,17 +48,39 @@ export function onRequests(told) {
 export function startStream() {
   follow("/api/stream", {
     tell(kind, data) {
-      if (kind === "snapshot") {
-        put({ ...whole(data), ready: true, clockAhead: data.now - Date.now() / 1000 });
-      } else if (kind === "batch") {
-        put(changed(state, data));
-        if (data.requests) for (const told of listeners) told(data.requests);
+      if (kind === "snapshot") hear({ ...whole(data), ready: true });
+      else if (kind === "batch") {
+        hear(changed(frozen ?? state, data));
+        if (data.requests && !frozen) for (const told of listeners) told(data.requests);
       }
     },
     away(away) {
       if (away !== state.away) put({ away });
     },
   });
+}
+
+function hear(told) {
+  if (frozen) frozen = told;
+  else put(told);
+}
+
+/** Everything stands as it is, numbers too, until it is let go again; meanwhile nothing that is told is lost. */
+export function freeze(stop) {
+  if (stop && !frozen) {
+    frozen = state;
+    put({ frozenAt: Date.now() / 1000 });
+  } else if (!stop && frozen) {
+    const told = sectionsOf(frozen);
+    frozen = null;
+    put({ ...told, frozenAt: null });
+  }
+}
+
+/** What was told, without what the person chose meanwhile. */
+function sectionsOf(told) {
+  const own = new Set(OWN);
+  return Object.fromEntries(Object.entries(told).filter(([name]) => !own.has(name)));
 }
 
 /** Many changes within one frame are one drawing. */
@@ -74,10 +97,11 @@ function wake() {
 // What the person chose, kept in this browser.
 
 const KEPT = ["theme", "hintsGone", "slower"];
+const OWN = [...KEPT, "paused", "still", "presenting", "scene", "route", "session", "away", "frozenAt"];
 
 function chosen() {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const defaults = { theme: "auto", hintsGone: [], slower: 200, paused: false, still, presenting: false };
+  const defaults = { theme: "auto", hintsGone: [], slower: 200, paused: still, still, presenting: false, scene: 0 };
   try {
     return { ...defaults, ...JSON.parse(localStorage.getItem("glasscloud") ?? "{}") };
   } catch {

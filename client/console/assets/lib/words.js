@@ -4,6 +4,7 @@ import { html, useRef, useState } from "./ui.js";
 
 const MEANING = {
   p99: "99 of 100 requests were faster than this",
+  p90: "9 of 10 requests were faster than this",
   p50: "half of the requests were faster than this",
   "req/s": "requests in a second",
   "front end": "asks one replica of each shard and joins their answers",
@@ -18,6 +19,9 @@ const MEANING = {
   "closed loop": "each user waits for the answer before asking again",
   response: "from the moment a request was due until its answer, as its user waits",
   service: "from the moment a request was sent until its answer",
+  max: "the slowest of all",
+  "coordinated omission": "a tester that waits with a slow server sends less just when it hurts, and measures too little",
+  waiting: "due, but every connection is taken: the service is slow",
   "in flight": "asked and not yet answered",
   throttled: "share of the time in which its CPU ceiling held it back",
   promised: "guaranteed to instances, whether they use it or not",

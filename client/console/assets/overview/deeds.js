@@ -6,7 +6,8 @@ import { ms, plural, seconds } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
 
-export function Deeds() {
+/** `show`: which of the two buttons. */
+export function Deeds({ show = ["kill", "hog"] }) {
   const session = useStore((state) => state.session);
   const experiment = useStore((state) => state.experiment);
   const [said, say] = useState("");
@@ -14,13 +15,19 @@ export function Deeds() {
   const start = (kind) => post(`/api/experiments/${kind}`).then(() => say(""), (error) => say(error.message));
   return html`<div class="deeds">
     <div class="buttons">
-      <button type="button" class="big kill" disabled=${Boolean(why)} title=${why} onClick=${() => start("kill")}>Kill one</button>
-      <button type="button" class="big hog" disabled=${Boolean(why)} title=${why} onClick=${() => start("hog")}>Hog one</button>
-      <p role="alert">${said || why}</p>
+      ${BUTTONS.filter((each) => show.includes(each.kind)).map(
+        ({ kind, label }) => html`<button type="button" class="big ${kind}" disabled=${Boolean(why)} aria-describedby="why-not" onClick=${() => start(kind)}>${label}</button>`,
+      )}
+      <p id="why-not" role="status">${said || why}</p>
     </div>
     <${Verdict} />
   </div>`;
 }
+
+const BUTTONS = [
+  { kind: "kill", label: "Kill one" },
+  { kind: "hog", label: "Hog one" },
+];
 
 function Verdict() {
   const verdict = useStore((state) => state.verdict);

@@ -1,10 +1,10 @@
 // Who asks: you, the load generator, and everyone else.
 
 import { html, useState } from "../lib/ui.js";
-import { post } from "../lib/api.js";
+import { patch, post, remove } from "../lib/api.js";
 import { plural, rate } from "../lib/format.js";
-import { go } from "../lib/route.js";
-import { useStore } from "../lib/store.js";
+import { put, useStore } from "../lib/store.js";
+import { useActing, useHindrance } from "../load/acting.js";
 
 export function Sources() {
   return html`<${You} /><${Load} /><${Others} />`;
@@ -13,16 +13,13 @@ export function Sources() {
 function You() {
   const [query, type] = useState("");
   const [said, say] = useState("");
-  const [found, find] = useState(null);
   const ask = async (event) => {
     event.preventDefault();
     say("asking …");
     try {
-      const answer = await post("/api/search", { query });
-      find(answer);
+      put({ asked: await post("/api/search", { query }) });
       say("");
     } catch (error) {
-      find(null);
       say(error.message);
     }
   };
@@ -33,15 +30,25 @@ function You() {
       <input id="ask" type="search" autocomplete="off" maxlength="200" placeholder="hypervisor" value=${query} onInput=${(event) => type(event.target.value)} />
       <button type="submit" disabled=${!query.trim()}>Ask</button>
     </form>
-    <p role="status">${found ? html`${plural(found.total, "hit")}; <a href="#/request/${found.id}">its whole way</a>` : said}</p>
+    <p role="status">${said}</p>
   </section>`;
 }
 
 function Load() {
   const load = useStore((state) => state.load);
+  const [busy, said, act] = useActing();
+  const why = useHindrance();
+  const step = (by) => act("changing …", () => patch("/api/load", { step: by }));
   return html`<section class="source" data-anchor="source-load" aria-label="Load generator">
     <h2>Load generator</h2>
-    <p>${load?.running ? html`<b>${rate(load.rate_per_s)}</b> requests/s asked for` : "sends nothing"}</p>
+    ${load?.running
+      ? html`<p>${load.loop === "open" ? html`<b>${rate(load.rate_per_s)}</b> requests/s asked for` : html`<b>${plural(load.users, "user")}</b>, each waiting for the answer`}</p>
+        <p class="steps">
+          ${load.loop === "open" && html`<button type="button" aria-label="Fewer requests a second" disabled=${Boolean(why)} title=${why} onClick=${() => step(-1)}>−</button>
+            <button type="button" aria-label="More requests a second" disabled=${Boolean(why)} title=${why} onClick=${() => step(1)}>+</button>`}
+          <button type="button" disabled=${Boolean(why)} title=${why} onClick=${() => act("stopping …", () => remove("/api/load"))}>Stop</button></p>`
+      : html`<p>sends nothing</p><p class="steps"><button type="button" disabled=${Boolean(why || busy)} title=${why} onClick=${() => act("starting …", () => post("/api/load"))}>Start load</button></p>`}
+    <p role="status">${said || busy}</p>
   </section>`;
 }
 

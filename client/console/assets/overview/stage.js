@@ -3,42 +3,46 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { ms } from "../lib/format.js";
 import { go } from "../lib/route.js";
-import { current, onRequests, useStore } from "../lib/store.js";
+import { onRequests, useStore } from "../lib/store.js";
 import { Front } from "./front.js";
 import { Host } from "./host.js";
 import { Sources } from "./sources.js";
 import { Tokens } from "./tokens.js";
 import { Twin } from "./twin.js";
 
-export function Stage() {
+/** `only`: which requests are drawn, where not all of them. */
+export function Stage({ only }) {
   const hosts = useStore((state) => state.hosts);
   const instances = useStore((state) => state.instances);
   const slower = useStore((state) => state.slower);
-  const stopped = useStore((state) => state.paused || state.still);
+  const stopped = useStore((state) => state.paused);
   const second = useStore((state) => [...state.seconds.values()].at(-1));
+  const theme = useStore((state) => state.theme);
+  const presenting = useStore((state) => state.presenting);
   const stage = useRef();
   const canvas = useRef();
+  const under = useRef();
   const layer = useRef();
   const [held, hold] = useState(null);
 
   useEffect(() => {
-    const tokens = (layer.current = new Tokens(canvas.current, stage.current, {
-      pick: (request) => go(`request/${request.id}`),
-      hover: hold,
-    }));
-    const forget = onRequests((requests) => current().still || tokens.add(requests));
+    const places = { canvas: canvas.current, under: under.current, stage: stage.current };
+    const pick = (request) => go(`request/${request.id}`);
+    const tokens = (layer.current = new Tokens(places, { pick, hover: hold }));
+    const forget = onRequests((requests) => tokens.add(only ? requests.filter(only) : requests));
     return () => {
       forget();
       tokens.close();
     };
-  }, []);
+  }, [only]);
   useEffect(() => layer.current.set({ stopped, slower }), [stopped, slower]);
   useEffect(() => layer.current.set({ flows: flows(second, instances) }), [second, instances]);
   // Cards come and go with instances: where dots fly to is measured anew.
-  useLayoutEffect(() => layer.current?.measure(), [instances, hosts]);
+  useLayoutEffect(() => layer.current?.measure(), [instances, hosts, theme, presenting]);
 
   const living = [...instances.values()].filter((each) => each.state !== "terminated");
   return html`<div class="stage" ref=${stage}>
+      <canvas class="under" ref=${under} aria-hidden="true"></canvas>
       <div class="column"><${Sources} /></div>
       <div class="column"><${Front} second=${second} /></div>
       <div class="column hosts">${hosts.map(

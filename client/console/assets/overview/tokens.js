@@ -6,14 +6,19 @@ const TOKENS_MAX = 150;
 const NEAR_PX = 16;
 const DENSE_PER_S = 60;
 
-/** A layer on `canvas` over `stage`, whose children with data-anchor are where dots start and end. */
+/**
+ * Dots on `canvas` over `stage`, lines on `under` beneath its boxes; children with data-anchor are where both begin and
+ * end. Where the boxes stand one above the other (a phone), all ways run along their left edge.
+ */
 export class Tokens {
-  constructor(canvas, stage, { pick, hover }) {
+  constructor({ canvas, under, stage }, { pick, hover }) {
     this.canvas = canvas;
+    this.under = under;
     this.stage = stage;
     this.pick = pick;
     this.hover = hover;
     this.context = canvas.getContext("2d");
+    this.below = under.getContext("2d");
     this.tokens = [];
     this.anchors = new Map();
     this.flows = new Map();
@@ -45,7 +50,8 @@ export class Tokens {
     for (const request of requests) {
       const known = this.tokens.find((each) => each.request.id === request.id);
       if (known) known.request = request;
-      else if (request.mine || this.tokens.length < TOKENS_MAX)
+      // Whoever stopped the motion looks at what stands there; the counts go on.
+      else if (request.mine || (!this.stopped && this.tokens.length < TOKENS_MAX))
         this.tokens.push({ request, motion: plan(request, this.slower), since: this.now });
     }
     this.wake();
@@ -54,15 +60,20 @@ export class Tokens {
   /** Pauses or goes on; `slower` is the slow-down of requests that come from now on; `flows` are rates by anchor. */
   set({ stopped = this.stopped, slower = this.slower, flows = this.flows }) {
     Object.assign(this, { stopped, slower, flows });
+    this.edges();
     this.wake();
   }
 
   measure() {
     const box = this.stage.getBoundingClientRect();
     const dense = devicePixelRatio || 1;
-    this.canvas.width = Math.round(box.width * dense);
-    this.canvas.height = Math.round(box.height * dense);
-    this.context.setTransform(dense, 0, 0, dense, 0, 0);
+    for (const canvas of [this.canvas, this.under]) {
+      canvas.width = Math.round(box.width * dense);
+      canvas.height = Math.round(box.height * dense);
+      canvas.getContext("2d").setTransform(dense, 0, 0, dense, 0, 0);
+    }
+    this.width = box.width;
+    this.height = box.height;
     this.anchors = new Map();
     for (const node of this.stage.querySelectorAll("[data-anchor]")) {
       const at = node.getBoundingClientRect();
@@ -75,10 +86,13 @@ export class Tokens {
         y: top + at.height / 2,
       });
     }
+    const front = this.anchors.get("front");
+    this.stacked = Boolean(front) && front.right - front.left > this.width / 2;
     const style = getComputedStyle(this.stage);
     this.colour = Object.fromEntries(
       ["ok", "error", "hedge", "edge", "mine", "paper"].map((name) => [name, style.getPropertyValue(`--dot-${name}`).trim()]),
     );
+    this.edges();
     this.wake();
   }
 
@@ -100,10 +114,7 @@ export class Tokens {
   }
 
   draw() {
-    const { context, canvas } = this;
-    const dense = devicePixelRatio || 1;
-    context.clearRect(0, 0, canvas.width / dense, canvas.height / dense);
-    this.edges();
+    this.context.clearRect(0, 0, this.width, this.height);
     this.drawn = [];
     for (const token of this.tokens) {
       const { request } = token;
@@ -118,7 +129,8 @@ export class Tokens {
   }
 
   edges() {
-    const { context } = this;
+    const context = this.below;
+    context.clearRect(0, 0, this.width, this.height);
     context.lineCap = "round";
     for (const [key, rate] of this.flows) {
       const [from, to] = key.split(">");
@@ -128,8 +140,7 @@ export class Tokens {
       context.lineWidth = rate > DENSE_PER_S ? Math.min(14, 2 + Math.log2(rate / DENSE_PER_S) * 2) : 1.5;
       context.beginPath();
       context.moveTo(ends.x0, ends.y0);
-      const bend = (ends.x1 - ends.x0) / 2;
-      context.bezierCurveTo(ends.x0 + bend, ends.y0, ends.x1 - bend, ends.y1, ends.x1, ends.y1);
+      context.bezierCurveTo(ends.x0 + ends.bend, ends.y0, ends.x1 - ends.bend, ends.y1, ends.x1, ends.y1);
       context.stroke();
     }
   }
@@ -138,19 +149,20 @@ export class Tokens {
     const a = this.anchors.get(from);
     const b = this.anchors.get(to);
     if (!a || !b) return null;
+    if (this.stacked) return { x0: a.left, y0: a.y, x1: b.left, y1: b.y, bend: 0 };
     const forth = b.x >= a.x;
-    return { x0: forth ? a.right : a.left, y0: a.y, x1: forth ? b.left : b.right, y1: b.y };
+    const [x0, x1] = forth ? [a.right, b.left] : [a.left, b.right];
+    return { x0, y0: a.y, x1, y1: b.y, bend: (x1 - x0) / 2 };
   }
 
   place({ from, to, share }) {
     if (from === to) {
       const at = this.anchors.get(from);
-      return at ? { x: from === "front" ? at.x : at.left, y: at.y } : null;
+      return at ? { x: from === "front" && !this.stacked ? at.right : at.left, y: at.y } : null;
     }
     const ends = this.ends(from, to);
     if (!ends) return null;
-    const { x0, y0, x1, y1 } = ends;
-    const bend = (x1 - x0) / 2;
+    const { x0, y0, x1, y1, bend } = ends;
     const t = share;
     const u = 1 - t;
     const mix = (p0, p1, p2, p3) => u * u * u * p0 + 3 * u * u * t * p1 + 3 * u * t * t * p2 + t * t * t * p3;

@@ -1,14 +1,21 @@
-// The table beside the dots: the last requests with the same numbers, for whoever does not see or want motion.
+// The table beside the dots: the last requests with the same numbers, for whoever does not see or want motion; and what
+// the dots' shapes mean.
 
-import { html } from "../lib/ui.js";
+import { html, useState } from "../lib/ui.js";
 import { clock, ms } from "../lib/format.js";
-import { useStore } from "../lib/store.js";
+import { current, useStore } from "../lib/store.js";
 
 const SHOWN = 12;
 
 export function Twin() {
-  const still = useStore((state) => state.still);
-  return html`<details class="twin" open=${still}><summary>The same requests as a table</summary><${Rows} /></details>`;
+  const [open, show] = useState(current().still);
+  return html`<div class="twin">
+    <div class="line">
+      <button type="button" aria-expanded=${open} aria-controls="twin" onClick=${() => show(!open)}>${open ? "▾" : "▸"} The same requests as a table</button>
+      <ul class="shapes" aria-label="What the dots mean"><li><b>●</b> a request or its part</li><li><b class="hedge">○</b> hedge: asked again elsewhere</li><li><b class="bad">◆</b> failed</li></ul>
+    </div>
+    <div id="twin" class="scroll">${open && html`<${Rows} />`}</div>
+  </div>`;
 }
 
 function Rows() {
@@ -16,9 +23,9 @@ function Rows() {
   const instances = useStore((state) => state.instances);
   const short = (id) => instances.get(id)?.short ?? id.slice(0, 6);
   const last = [...requests.values()].slice(-SHOWN).reverse();
-  return html`<table><thead><tr><th>at</th><th>query</th><th>from</th><th>answer</th><th>took</th><th>answered by</th></tr></thead>
+  return html`<table><thead><tr>${["at", "query", "from", "answer", "took", "answered by"].map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
     <tbody>${last.map(
-      (each) => html`<tr key=${each.id}><td>${clock(each.at)}</td><td><a href="#/request/${each.id}">${each.query}</a></td><td>${each.source}</td>
+      (each) => html`<tr key=${each.id}><td>${clock(each.at)}</td><td><a href="#/request/${each.id}">${each.query}</a></td><td>${each.name ?? each.source}</td>
         <td>${each.status}${each.partial && " in part"}</td><td>${ms(each.total_ms)}</td>
         <td>${each.attempts.filter((one) => one.outcome === "won").map((one) => `${short(one.instance_id)}${one.hedge ? " (hedge)" : ""}`).join(", ")}</td></tr>`,
     )}</tbody></table>`;

@@ -16,8 +16,8 @@ export function parts(request) {
     took: request.total_ms,
     bars: [
       { kind: "way", from: 0, ms: request.total_ms },
-      { kind: "front", from: 0, ms: sent },
-      { kind: "front", from: request.total_ms - merge, ms: merge },
+      { kind: "own", from: 0, ms: sent },
+      { kind: "own", from: request.total_ms - merge, ms: merge },
     ],
   };
   return { rows: [front, ...attempts.map(row)], end_ms };

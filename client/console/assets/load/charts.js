@@ -1,0 +1,41 @@
+// The two charts: requests a second, asked and answered; and how long answers took.
+
+import { html, useMemo } from "../lib/ui.js";
+import { ms, rate } from "../lib/format.js";
+import { useStore } from "../lib/store.js";
+import { Chart, spanOf } from "./chart.js";
+import { settled } from "./course.js";
+import { spoken } from "./marks.js";
+
+const RATES = [
+  { name: "asked", colour: "--soft", width: 3, step: true, told: rate },
+  { name: "answered well", colour: "--blue", width: 2, told: rate },
+  { name: "failed", colour: "--red", width: 2, dash: [6, 3], told: rate },
+];
+const TIMES = [
+  { name: "p50", colour: "--green", width: 2, told: ms },
+  { name: "p90", colour: "--amber", width: 2, dash: [8, 4], told: ms },
+  { name: "p99", colour: "--blue", width: 3, told: ms },
+  { name: "slowest", colour: "--red", width: 1.5, dash: [3, 3], told: ms },
+];
+
+export function Charts({ course }) {
+  const instances = useStore((state) => state.instances);
+  const [rates, times, marks] = useMemo(() => {
+    const columns = settled(course);
+    const until = columns.map((column) => column.began_s + column.seconds);
+    const a_second = (name) => columns.map((column) => column[name] / column.seconds);
+    const of = (name) => columns.map((column) => column[name] || null);
+    return [[until, a_second("offered"), a_second("ok"), a_second("failed")], [until, of("p50"), of("p90"), of("p99"), of("max")], spoken(course.marks, instances)];
+  }, [course]);
+  const span = spanOf(course);
+  return html`<div class="charts">
+    <${Chart} title="Requests a second" about="each drawn at the second in which it was due" lines=${RATES} data=${rates} marks=${marks} span=${span} scale=${rate} />
+    <${Chart} title="Response time" about="percentiles of ${course.window_s} s each, where they hold enough requests; the slowest of each ${course.column_s === 1 ? "second" : `${course.column_s} s`}" lines=${TIMES} data=${times} marks=${marks} span=${span} scale=${short} log />
+  </div>`;
+}
+
+/** A time at an axis: powers of ten only, on a logarithmic scale the others have no room. Pure. */
+function short(value) {
+  return value >= 1000 ? `${value / 1000} s` : `${value} ms`;
+}

@@ -1,0 +1,51 @@
+// What happened meanwhile, as labelled lines across a drawing of the run's course.
+
+import { colour } from "./colours.js";
+
+const TEXT_MAX = 34;
+const ROWS = 3;
+const ROW_PX = 15;
+const ID = /\bi-[0-9a-f]{17}\b/g;
+
+/** Room above a drawing for the marks' words, pixels. */
+export const HEADROOM_PX = ROWS * ROW_PX + 4;
+
+/** Seconds from the run's start as "1:05", or "1:02:05". Pure. */
+export function clockOf(seconds) {
+  const whole = Math.max(0, Math.floor(seconds + 1e-6));
+  const [hour, minute, second] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, String(whole % 60).padStart(2, "0")];
+  return hour ? `${hour}:${String(minute).padStart(2, "0")}:${second}` : `${minute}:${second}`;
+}
+
+/** The marks with the instances' short ids in their words. Pure. */
+export const spoken = (marks, instances) =>
+  marks.map((mark) => ({ ...mark, text: mark.text.replace(ID, (id) => instances.get(id)?.short ?? id.slice(0, 6)) }));
+
+/** Draws them: a dashed line each, its words above in the first row that has room. `xOf(seconds)` and sizes in pixels. */
+export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio }) {
+  const ends = new Array(ROWS).fill(-Infinity);
+  context.save();
+  context.font = `${12 * ratio}px system-ui, sans-serif`;
+  context.textAlign = "left";
+  context.textBaseline = "top";
+  context.lineWidth = ratio;
+  for (const mark of marks) {
+    const x = xOf(mark.at_s);
+    if (!(x >= left && x <= right)) continue;
+    context.setLineDash([4 * ratio, 3 * ratio]);
+    context.strokeStyle = colour("--violet");
+    context.beginPath();
+    context.moveTo(x, top - 2 * ratio);
+    context.lineTo(x, bottom);
+    context.stroke();
+    const text = mark.text.length > TEXT_MAX ? `${mark.text.slice(0, TEXT_MAX - 1)}…` : mark.text;
+    const width = context.measureText(text).width;
+    const begin = Math.max(left, Math.min(x - 2 * ratio, right - width));
+    const row = ends.findIndex((end) => end < begin);
+    if (row < 0) continue;
+    ends[row] = begin + width + 8 * ratio;
+    context.fillStyle = colour("--violet");
+    context.fillText(text, begin, top - HEADROOM_PX * ratio + row * ROW_PX * ratio);
+  }
+  context.restore();
+}

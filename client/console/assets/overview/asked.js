@@ -1,0 +1,25 @@
+// What became of the search that was typed here: its hits, and the whole way of its request.
+
+import { html } from "../lib/ui.js";
+import { ms, plural } from "../lib/format.js";
+import { put, useStore } from "../lib/store.js";
+import { useRequest } from "../request/page.js";
+import { Waterfall } from "../request/waterfall.js";
+
+export function Asked() {
+  const asked = useStore((state) => state.asked);
+  return asked ? html`<${Answer} key=${asked.id} asked=${asked} />` : null;
+}
+
+function Answer({ asked }) {
+  const links = useStore((state) => state.links);
+  const { request, error } = useRequest(asked.id);
+  return html`<section class="asked" aria-label="Your search">
+    <header><h2>“${asked.query}”: ${plural(asked.total, "hit")}${request && html` in ${ms(request.total_ms)}`}</h2>
+      <a href="#/request/${asked.id}">all of its way</a>
+      <button type="button" aria-label="Close your search" onClick=${() => put({ asked: null })}>✕</button></header>
+    ${asked.hits.length > 0 && html`<p>${asked.hits.slice(0, 3).map((hit, index) => html`${index > 0 && ", "}<a href="${links.search}${hit.url}" rel="noreferrer" target="_blank">${hit.title}</a>`)}</p>`}
+    ${error && html`<p role="alert">${error}</p>`}
+    ${request && html`<${Waterfall} request=${request} />`}
+  </section>`;
+}

@@ -1,0 +1,80 @@
+// Presenter mode: one scene at a time in large type, on the number keys; start over for the next group; freeze to explain.
+
+import { html, useEffect, useState } from "../lib/ui.js";
+import { post } from "../lib/api.js";
+import { clock } from "../lib/format.js";
+import { freeze, put, useStore } from "../lib/store.js";
+import { Asked } from "../overview/asked.js";
+import { Deeds } from "../overview/deeds.js";
+import { Stage } from "../overview/stage.js";
+import { PAGES } from "../pages.js";
+import { SCENES } from "./scenes.js";
+
+const mine = (request) => request.mine || request.source === "audience";
+
+export function Presenter() {
+  const scene = useStore((state) => state.scene);
+  const slower = useStore((state) => state.slower);
+  useKeys();
+  const { title, say, stage, deeds, page } = SCENES[scene];
+  const shown = page && PAGES.find((each) => each.path === page);
+  return html`<div class="presenter">
+    <h1>${title}</h1>
+    <p class="say">${say}${stage && slower > 1 && html` <b>${slower} × slower than life.</b>`}</p>
+    ${stage && html`<${Stage} key=${stage} only=${stage === "mine" ? mine : undefined} />`}
+    ${stage === "mine" && html`<${Asked} />`}
+    ${deeds?.length > 0 && html`<${Deeds} show=${deeds} />`}
+    ${shown && html`<${shown.view} rest=${[]} />`}
+  </div>`;
+}
+
+/** The bar of presenter mode. */
+export function PresenterBar() {
+  const scene = useStore((state) => state.scene);
+  const frozenAt = useStore((state) => state.frozenAt);
+  const may = useStore((state) => state.session.may_act);
+  const [over, tell] = useState("");
+  const startOver = () => {
+    tell("starting over …");
+    post("/api/start-over").then(
+      ({ seconds }) => tell(`started over in ${seconds.toFixed(1)} s`),
+      (error) => tell(error.message),
+    );
+  };
+  return html`<header class="bar presenting">
+    <nav aria-label="Scenes"><ol>${SCENES.map(
+      (each, index) => html`<li><button type="button" aria-current=${index === scene ? "step" : undefined}
+        aria-label="Scene ${index + 1}: ${each.title}" title=${each.title} onClick=${() => put({ scene: index })}>${index + 1}</button></li>`,
+    )}</ol></nav>
+    <span class="fill"></span>
+    <span role="status">${frozenAt ? html`<b class="frozen">frozen at ${clock(frozenAt)}</b>` : over}</span>
+    <button type="button" disabled=${!may} title="Default fleet, same load and seed" onClick=${startOver}>Start over</button>
+    <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f" onClick=${() => freeze(!frozenAt)}>Freeze</button>
+    <button type="button" title="Key Escape" onClick=${leave}>Leave</button>
+  </header>`;
+}
+
+export function enter(scene = 0) {
+  put({ presenting: true, scene });
+}
+
+export function leave() {
+  freeze(false);
+  put({ presenting: false });
+}
+
+/** Number keys, f and Escape, unless somebody types. */
+function useKeys() {
+  const frozenAt = useStore((state) => state.frozenAt);
+  useEffect(() => {
+    const press = (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog")) return;
+      const number = Number(event.key);
+      if (number >= 1 && number <= SCENES.length) put({ scene: number - 1 });
+      else if (event.key === "f") freeze(!frozenAt);
+      else if (event.key === "Escape") leave();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, [frozenAt]);
+}

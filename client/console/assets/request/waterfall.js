@@ -1,0 +1,28 @@
+// One request's way as bars on one line of time: the front end, then every attempt; who answered, and what was in vain.
+
+import { html } from "../lib/ui.js";
+import { ms } from "../lib/format.js";
+import { useStore } from "../lib/store.js";
+import { parts } from "./way.js";
+
+export function Waterfall({ request }) {
+  const instances = useStore((state) => state.instances);
+  const { rows, end_ms } = parts(request);
+  const short = (id) => instances.get(id)?.short ?? id.slice(0, 6);
+  const hedged = request.attempts.some((each) => each.hedge);
+  return html`<div class="fall">
+    <ol>${rows.map(
+      (row) => html`<li class="row is-${row.outcome}">
+        <span class="name">${row.instance_id ? html`<a href="#/instances/${row.instance_id}">${short(row.instance_id)}</a>` : "front end"}<small>${row.about}</small></span>
+        <svg viewBox="0 0 1000 18" preserveAspectRatio="none" role="img" aria-label=${row.told}>${row.bars.map((bar) => {
+          const width = Math.max(3, (bar.ms / end_ms) * 1000);
+          const x = Math.min((bar.from / end_ms) * 1000, 1000 - width);
+          return html`<rect class=${bar.kind} x=${x} width=${width} y=${bar.kind === "search" ? 5 : 2} height=${bar.kind === "search" ? 8 : 14} />`;
+        })}</svg>
+        <span class="ms">${ms(row.took)}</span>
+      </li>`,
+    )}</ol>
+    <p class="legend"><i class="own"></i>front end: choosing before, joining after
+      <i class="way"></i>on the way and waiting <i class="search"></i>search in the instance ${hedged && html`<i class="hedge"></i>sent again to hedge`}</p>
+  </div>`;
+}

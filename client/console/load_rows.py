@@ -1,0 +1,153 @@
+"""The load as the page reads it: its figures of the moment for everybody, its course for whoever looks at it. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from client.load.histogram import merged
+from client.load.live.document import TELL_S, Bands, bands_of, load_json
+from client.load.live.figures import milliseconds
+from client.load.live.model import lag_p99_ms, near_limit, rates_now
+from client.load.live.words import LIMIT
+from client.load.plan.words import Plan
+from client.load.report.past import PastRun, past_run_json
+from client.load.summary import Column, Mark, Snapshot, latency_of
+
+WINDOW_S = 10
+"""A percentile of the course is that of the requests due in so many seconds until then: one second holds too few."""
+MARKS_TOLD = 8
+KEPT = "the generator keeps its schedule"
+AT_EASE = "the generator has time to spare for its users"
+_COURSE = ("columns", "bands_ms", "column_s")
+
+
+def idle_json(past: tuple[PastRun, ...]) -> dict[str, Any]:
+    """No load runs; `last` is the run that ended last, null before the first."""
+    return {"running": False, "state": "idle", "last": past_run_json(past[0]) if past else None}
+
+
+def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> dict[str, Any]:
+    """The load at this moment: `load_json` without its course and with the last marks only; the rates of the last whole
+    seconds as `now`; and whether the generator keeps its `schedule`, for else its figures are its own."""
+    told = load_json(snapshot, plan, number=number, sent=sent, since=snapshot.elapsed_s)
+    return {
+        **{name: value for name, value in told.items() if name not in _COURSE},
+        "running": True,
+        "marks": told["marks"][-MARKS_TOLD:],
+        "now": {name: None if rate is None else round(rate, 1) for name, rate in asdict(rates_now(snapshot)).items()},
+        "schedule": _schedule(snapshot, plan),
+    }
+
+
+def _schedule(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
+    lag_ms = lag_p99_ms(snapshot)
+    kept = not near_limit(snapshot)
+    late = "" if lag_ms is None else f"; 99 of 100 requests are sent at most {milliseconds(lag_ms)} ms late"
+    return {
+        "kept": kept,
+        "lag_p99_ms": lag_ms,
+        "sentence": f"{(KEPT if plan.open is not None else AT_EASE) if kept else LIMIT}{late}",
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A run from its beginning until now or its end. `began` is an epoch second."""
+
+    number: int
+    began: float
+    elapsed_s: float
+    over: bool
+    timeout_s: float
+    timeline: tuple[Column, ...]
+    marks: tuple[Mark, ...]
+
+    @property
+    def column_s(self) -> float:
+        """How wide its columns are."""
+        return self.timeline[0].seconds if self.timeline else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a reader has: that run until `until_s`, in columns of that width."""
+
+    number: int
+    until_s: float
+    column_s: float
+
+
+def course_now(snapshot: Snapshot, plan: Plan, number: int) -> Course:
+    """The course of the run that goes on."""
+    return Course(
+        number=number, began=snapshot.at - snapshot.elapsed_s, elapsed_s=snapshot.elapsed_s, over=False,
+        timeout_s=plan.timeout_s, timeline=snapshot.timeline, marks=snapshot.marks,
+    )  # fmt: skip
+
+
+def course_past(past: PastRun) -> Course:
+    """The course of a run that is over."""
+    plan, outcome = past.report.plan, past.report.outcome
+    return Course(
+        number=past.number, began=past.began, elapsed_s=outcome.elapsed_s, over=True,
+        timeout_s=plan.timeout_s, timeline=outcome.timeline, marks=outcome.marks,
+    )  # fmt: skip
+
+
+def course_json(course: Course | None, seen: Seen | None = None) -> dict[str, Any]:
+    """The course for a reader who has seen a part of it; number 0 and nothing else where there was no run.
+
+    `whole`: `columns` are all there are, else those that may have changed since; one that was told before takes its
+    place, by `began_s`. Their percentiles are of `window_s` until their end and null where there are too few requests,
+    `max` is the column's own slowest; milliseconds. `bands` counts how many fell in each of `bands_ms`."""
+    if course is None:
+        return {"number": 0}
+    per_window = max(1, math.ceil(WINDOW_S / course.column_s))
+    first = _first_news(course, seen)
+    bands = bands_of(course.timeout_s)
+    return {
+        "number": course.number,
+        "began": round(course.began, 3),
+        "elapsed_s": round(course.elapsed_s, 3),
+        "over": course.over,
+        "whole": first == 0,
+        "column_s": course.column_s,
+        "window_s": per_window * course.column_s,
+        "bands_ms": bands.edges_ms,
+        "marks": [{"at_s": round(mark.at - course.began, 3), "text": mark.text} for mark in course.marks],
+        "columns": [
+            _column(course.timeline[max(0, n + 1 - per_window) : n + 1], bands)
+            for n in range(first, len(course.timeline))
+        ],
+    }
+
+
+def _first_news(course: Course, seen: Seen | None) -> int:
+    """The number of the first column in which a request may have been counted since."""
+    if seen is None or (seen.number, seen.column_s) != (course.number, course.column_s):
+        return 0
+    settled_s = seen.until_s - course.timeout_s - TELL_S
+    return min(len(course.timeline), max(0, math.floor(settled_s / course.column_s)))
+
+
+def _column(window: tuple[Column, ...], bands: Bands) -> dict[str, Any]:
+    """The last column of the window, with the window's percentiles."""
+    column = window[-1]
+    own, latency = column.response_histogram, latency_of(merged(each.response_histogram for each in window))
+    counts = bands.counts(own)
+    return {
+        "began_s": column.began,
+        "seconds": column.seconds,
+        "offered": column.offered,
+        "ok": column.ok,
+        "failed": sum(column.errors.values()),
+        "p50": latency.p50,
+        "p90": latency.p90,
+        "p99": latency.p99,
+        "max": round(own.max_us / 1000, 3) if own.total else None,
+        # Most bands are empty: those above the slowest are not told.
+        "bands": list(islice(counts, max((n + 1 for n, count in enumerate(counts) if count), default=0))),
+    }

@@ -1,0 +1,40 @@
+"""What can be done to an instance, and the reason when it cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+from client.console.actions import ACTIONS, BY_NAME, hindrance
+from vmhost.api.views import InstanceView
+
+POSSIBLE = {
+    "pending": {"stop", "terminate"},
+    "running": {"stop", "reboot", "terminate", "kill", "hog"},
+    "stopping": {"terminate"},
+    "stopped": {"start", "terminate"},
+    "shutting-down": set(),
+    "terminated": set(),
+}
+
+
+def view(state: str) -> InstanceView:
+    return InstanceView(
+        id="i-00a1", type="t3.nano", state=state, host="host-a", zone="us-east-1a", image="ami-1", launched_at=0.0
+    )
+
+
+@pytest.mark.parametrize("state", POSSIBLE)
+def test_each_state_allows_what_makes_sense_in_it(state: str) -> None:
+    allowed = {each.name for each in ACTIONS if not hindrance(each, view(state), busy="", hogging=False)}
+    assert allowed == POSSIBLE[state]
+
+
+def test_a_reason_names_the_state_and_what_is_needed() -> None:
+    assert hindrance(BY_NAME["start"], view("running"), busy="", hogging=False) == "it is running; start needs stopped"
+
+
+def test_experiments_wait_for_each_other_and_plain_actions_do_not() -> None:
+    kill = hindrance(BY_NAME["kill"], view("running"), busy="hog", hogging=False)
+    assert kill == "the hog is still being measured"
+    assert not hindrance(BY_NAME["stop"], view("running"), busy="hog", hogging=False)
+    assert hindrance(BY_NAME["hog"], view("running"), busy="", hogging=True) == "it hogs already"

@@ -1,0 +1,71 @@
+"""What the page is told, made of the platform's and the front end's views."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from client.console.rows import instance_rows, request_json, second_json, source_of
+from client.tour.world import World
+from server.api.flow import Counters, FlowRecord, InstanceCounters
+from server.api.timing import RequestTrace
+from vmhost.api.views import InstanceView, UseView
+
+MACHINE = InstanceCounters(
+    instance_id="i-00a1", type="t3.nano", host="host-a", shard=0, in_flight=1, attempts=100, won=98, lost=2, errors=0,
+    timeouts=0, p50_ms=2.0, p95_ms=3.0, p99_ms=None, aside=False,
+)  # fmt: skip
+COUNTERS = Counters(
+    at=10.0, uptime_s=10.0, in_flight=1, requests=100, answered=100, partial=0, failed=0, rejected=0, shed=0, hedges=2,
+    hedges_won=1, retries=0, p50_ms=2.0, p99_ms=None, instances=(MACHINE,),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("agent", "source"),
+    [
+        ("glasscloud-load", "load"),
+        ("glasscloud-console", "you"),
+        ("Mozilla/5.0 (X11; Linux x86_64)", "browser"),
+        ("curl/8.5.0", "curl"),
+        ("python-requests/2.32", "python-requests"),
+        ("", "unknown"),
+    ],
+)
+def test_a_requests_source_is_told_by_its_agent(agent: str, source: str) -> None:
+    assert source_of(agent) == source
+
+
+def test_a_request_keeps_the_trace_id_as_its_own_and_what_only_the_console_knows() -> None:
+    trace = RequestTrace(trace_id="ab" * 16, total_ms=2.0, frontend_ms=0.5, attempts=())
+    record = FlowRecord(at=1.0, query="shard", status=200, partial=False, agent="curl/8", trace=trace)
+    row = request_json(record, mine=True)
+    assert (row["id"], row["trace_id"], row["mine"], row["source"]) == ("ab" * 16, "ab" * 16, True, "curl")
+
+
+def test_rates_are_differences_of_counts_over_their_own_time() -> None:
+    later = replace(COUNTERS, at=12.0, requests=140, hedges=3, instances=(replace(MACHINE, attempts=130),))
+    use = UseView(id="i-00a1", cpu_cores=0.1, memory_mib=33.0, pids=3, throttled_percent=None)
+    second = second_json(COUNTERS, later, {"i-00a1": use})
+    assert (second["req_s"], second["hedges_s"]) == (20.0, 0.5)
+    assert second["machines"]["i-00a1"]["req_s"] == 15.0
+    assert second["machines"]["i-00a1"]["cpu"] == 0.1
+
+
+def test_nothing_is_said_of_a_rate_without_two_counts_or_over_a_restart() -> None:
+    assert second_json(None, COUNTERS, {})["req_s"] is None
+    anew = replace(COUNTERS, at=12.0, requests=3, instances=(replace(MACHINE, attempts=2),))
+    second = second_json(COUNTERS, anew, {})
+    assert (second["req_s"], second["machines"]["i-00a1"]["req_s"]) == (None, None)
+
+
+def test_an_instance_is_told_with_its_shard_and_why_what_cannot_be_done() -> None:
+    view = InstanceView(
+        id="i-00a1", type="t3.nano", state="stopped", host="host-a", zone="us-east-1a", image="ami-1", launched_at=0.0,
+        tags={"search:shard": "1"},
+    )  # fmt: skip
+    (row,) = instance_rows(World(instances={view.id: view}), "")
+    assert (row["short"], row["shard"], row["hogging"]) == ("i-00a1", 1, False)
+    assert "start" not in row["cannot"]
+    assert row["cannot"]["kill"] == "it is stopped; kill needs running"
