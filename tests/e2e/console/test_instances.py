@@ -115,6 +115,10 @@ async def test_the_table_is_sorted_by_its_columns_and_filtered_by_words(console:
         assert set(hosts) == {"host-a", "host-b"}
     await page.get_by_label("Filter").fill("shard=1 host-b")
     await expect(page.locator("tbody tr")).to_have_count(1)
+    await page.get_by_label("Filter").fill("host-b")
+    await page.get_by_role("button", name="running").click()
+    await expect(page.locator("tbody tr")).to_have_count(0)
+    await page.get_by_role("button", name="running").click()
     await page.get_by_label("Filter").fill("nothing like it")
     await expect(page.get_by_text("No instance has")).to_be_visible()
 
