@@ -23,6 +23,7 @@ GROUPS = {
     "See it": {
         "demo": "a small cloud with a search service, live on this terminal",
         "console": "the page on a cloud that is up",
+        "share": "let the phones of an audience search and look",
         "flow": "follow requests as they are answered, one line each",
         "watch": "wait for a cloud, print where it is, then what happens in it",
     },

@@ -9,9 +9,11 @@ from dataclasses import asdict
 
 from client.called import called
 from client.cli.options import add_cloud_options, plan_of, say
+from client.cli.share import must_be_answered, share_now
 from client.local.meant import console_address
 from client.local.places import LocalFacts, cloud_name, state_folder
 from client.local.plan import LocalPlan
+from vmhost.base.errors import InvalidInput
 
 NAME = "up"
 HELP = "start a cloud with a search service that stays until `down`; says where it is"
@@ -19,6 +21,7 @@ EXAMPLES = """\
   glasscloud up
   glasscloud up --driver process --instances 6 --shards 3
   glasscloud up --corpus ~/notes        search your own documents
+  glasscloud up --share                 then let an audience's phones search and look
 """
 _DRAIN_DEADLINE_S = 30.0
 
@@ -26,11 +29,20 @@ _DRAIN_DEADLINE_S = 30.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_cloud_options(parser)
+    parser.add_argument(
+        "--share", action="store_true", help="then share a read-only page with phones nearby; asks first"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --share: do not ask")
     parser.add_argument("--json", action="store_true", help="where it is, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Starts the cloud unless it is up, and prints where it is; 1 where it is up with other options than these."""
+    if args.share:
+        if args.json:
+            raise InvalidInput("--share is for people; expected `up --json`, then `share --yes --json`")
+        # Before anything is started: nobody should wait for a cloud only to hear this.
+        must_be_answered(yes=args.yes)
     cloud = cloud_name()
     plan = plan_of(args, NAME, state=state_folder(cloud), cloud=cloud)
     facts, already = asyncio.run(_up(plan))
@@ -39,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({**asdict(facts), "already_up": already, "other_options": differs}, indent=2))
     else:
         print("\n".join(block(facts, already=already, differs=differs, program=called())))
+    if args.share and (code := share_now(yes=args.yes)):
+        return code
     return 1 if differs else 0
 
 

@@ -9,10 +9,11 @@ from client.console.feed import Feed
 from client.console.guard import BODY_BYTES_MAX, Door, door, protect
 from client.console.keys import Key
 from client.console.loading import Loading
-from client.console.routes import experiments, files, instances, load, requests, session, types
+from client.console.routes import experiments, files, instances, load, requests, session, share, types
+from client.console.share.sharing import Sharing
 
 
-def application(*, feed: Feed, desk: Desk, loading: Loading, key: Key, gate: Door) -> web.Application:
+def application(*, feed: Feed, desk: Desk, loading: Loading, sharing: Sharing, key: Key, gate: Door) -> web.Application:
     """The app to serve. Streams end when it shuts down."""
 
     async def end_streams(_: web.Application) -> None:
@@ -28,4 +29,5 @@ def application(*, feed: Feed, desk: Desk, loading: Loading, key: Key, gate: Doo
     app.add_routes(instances.routes(desk, gate))
     app.add_routes(experiments.routes(desk, gate))
     app.add_routes(load.routes(loading, gate))
+    app.add_routes(share.routes(sharing, gate))
     return app

@@ -42,13 +42,15 @@ class Asker:
         """Closes its connections."""
         self._pool.close()
 
-    async def ask(self, query: str) -> Asked:
-        """One search. Raises InvalidInput for what the service refuses, Unavailable where it fails."""
+    async def ask(self, query: str, *, agent: str = CONSOLE_AGENT) -> Asked:
+        """One search; `agent` says for whom.
+
+        Raises InvalidInput for what the service refuses, Unavailable where it fails."""
         query = query.strip()
         if not query or len(query) > QUERY_CHARS_MAX:
             raise InvalidInput(f"the query has {len(query)} characters; expected 1 to {QUERY_CHARS_MAX}")
         target = f"/search?q={urllib.parse.quote_plus(query)}&format=json"
-        headers = [("Host", self._host), ("Accept", "application/json"), ("User-Agent", CONSOLE_AGENT)]
+        headers = [("Host", self._host), ("Accept", "application/json"), ("User-Agent", agent)]
         try:
             answer = await self._pool.request(build_request("GET", target, headers), timeout_s=_TIMEOUT_S)
         except HttpFailure as error:
@@ -66,10 +68,10 @@ class Asker:
             query=query,
             status=answer.status,
             partial=bool(data.get("partial")),
-            agent=CONSOLE_AGENT,
+            agent=agent,
             trace=trace,
         )
-        hits = tuple({"title": hit["title"], "url": hit["url"]} for hit in data.get("hits", ()))
+        hits = tuple({name: hit[name] for name in ("title", "url", "snippet")} for hit in data.get("hits", ()))
         return Asked(record=record, headers=told, total=int(data.get("total", 0)), hits=hits)
 
 

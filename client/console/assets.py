@@ -28,7 +28,7 @@ class Asset:
     packed: bytes
     tag: str
 
-    def answer(self, request: web.Request) -> web.Response:
+    def answer(self, request: web.BaseRequest) -> web.Response:
         """The file, or that the browser has it already."""
         headers = {"ETag": self.tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", "Content-Type": self.kind}
         if request.headers.get("If-None-Match") == self.tag:

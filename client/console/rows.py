@@ -15,6 +15,7 @@ from vmhost.base.ids import short_ids
 
 LOAD_AGENT = "glasscloud-load"
 CONSOLE_AGENT = "glasscloud-console"
+AUDIENCE_AGENT = "glasscloud-audience"
 
 
 def cloud_json(world: World, why: str) -> dict[str, Any] | None:
@@ -89,6 +90,8 @@ def source_of(agent: str) -> str:
         return "load"
     if agent.startswith(CONSOLE_AGENT):
         return "you"
+    if agent.startswith(AUDIENCE_AGENT):
+        return "audience"
     if agent.startswith("Mozilla/"):
         return "browser"
     return agent.partition("/")[0].partition(" ")[0][:20].lower() or "unknown"

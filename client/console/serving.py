@@ -15,6 +15,7 @@ from client.console.flow import follow_flow
 from client.console.guard import LOOPBACK, Door
 from client.console.keys import Key
 from client.console.loading import Loading
+from client.console.share.sharing import Sharing
 from client.tour.session import Session
 from vmhost.base.web import listen, serve
 
@@ -48,9 +49,9 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     session.watch.listeners.append(feed.on_cloud)
     session.watch.answering.append(lambda answers: feed.on_answering("platform", answers))
     session.experiments.listeners.append(feed.on_step)
-    desk, loading = Desk(session, feed, asker), Loading(session, feed)
+    desk, loading, sharing = Desk(session, feed, asker), Loading(session, feed), Sharing(feed, asker)
     gate = Door(setting.key, setting.hosts)
-    app = application(feed=feed, desk=desk, loading=loading, key=setting.key, gate=gate)
+    app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=setting.key, gate=gate)
     tasks = [
         asyncio.create_task(feed.run()),
         asyncio.create_task(loading.run()),
@@ -62,6 +63,7 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
         async with serve(app, sock) as url:
             yield url
     finally:
+        await sharing.stop()
         await desk.close()
         for task in tasks:
             task.cancel()

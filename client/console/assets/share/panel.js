@@ -1,0 +1,64 @@
+// The trainer's side of the audience: asks before anything is shared, then shows code, address and who is there.
+
+import { html, useEffect, useState } from "../lib/ui.js";
+import { get, post, remove } from "../lib/api.js";
+import { plural } from "../lib/format.js";
+import { useStore } from "../lib/store.js";
+
+const WAIT_MS = 20000;
+const HOW_TO_ACT = "Open the address that glasscloud status prints to act";
+
+export function Share() {
+  const share = useStore((state) => state.share);
+  return html`<section class="share" aria-labelledby="share-title">${share ? html`<${Shared} share=${share} />` : html`<${Offer} />`}</section>`;
+}
+
+function Offer() {
+  const may = useStore((state) => state.session.may_act);
+  const [offered, offer] = useState(null);
+  const [chosen, choose] = useState(0);
+  const [said, say] = useState("");
+  useEffect(() => {
+    if (may) get("/api/share").then((told) => offer(told.offered), (error) => say(error.message));
+  }, [may]);
+  const one = offered?.[chosen];
+  const begin = async () => {
+    say("opening …");
+    await post("/api/share", { address: one.address }).then(() => say(""), (error) => say(error.message));
+  };
+  return html`<h2 id="share-title">Let the audience in</h2>
+    <p>Phones on the same network get a search page and a read-only view. They reach nothing else: no action, no EC2 API.</p>
+    ${!may && html`<p class="quiet">${HOW_TO_ACT}.</p>`}
+    ${offered && !offered.length && html`<p class="bad">This computer is on no network. Join one, or open a hotspot, and open this page again.</p>`}
+    ${offered?.length > 0 && html`<fieldset><legend>On which network?</legend>${offered.map(
+        (each, index) => html`<label key=${each.address}><input type="radio" name="network" checked=${index === chosen} onChange=${() => choose(index)} />
+          ${each.label} <b>${each.address}</b>${each.public && html` <span class="bad">public: more than this room may reach it</span>`}</label>`,
+      )}</fieldset>`}
+    <button type="button" class="big" disabled=${!may || !one} title=${may ? undefined : HOW_TO_ACT} onClick=${begin}>
+      ${one ? `Share with everyone on ${one.label}` : "Share"}</button>
+    <p role="status" class="bad">${said}</p>`;
+}
+
+function Shared({ share }) {
+  const may = useStore((state) => state.session.may_act);
+  const [alone, feelAlone] = useState(false);
+  const [said, say] = useState("");
+  useEffect(() => {
+    const timer = setTimeout(() => feelAlone(true), WAIT_MS);
+    return () => clearTimeout(timer);
+  }, [share.url]);
+  const stop = () => remove("/api/share").catch((error) => say(error.message));
+  return html`<h2 id="share-title">Search with your phone</h2>
+    <img src="${share.qr}?${encodeURIComponent(share.url)}" alt="QR code of ${share.url}" />
+    <p class="address">${share.url.replace("http://", "")}</p>
+    <p>${share.reached ? html`<b>${plural(share.reached, "phone")}</b> reached it, ${share.here} ${share.here === 1 ? "looks" : "look"} now` : "waiting for the first phone"}</p>
+    ${alone && !share.reached && html`<div role="status" class="alone"><p>Nobody has reached it yet. If a phone cannot open it:</p>
+      <ul><li>it must be on the same network as this computer, not on mobile data;</li>
+      <li>guest and office Wi-Fi often keeps devices from reaching each other: open a hotspot on your phone or laptop, join it with this computer, then stop and share again;</li>
+      <li>a firewall on this computer may hold it back: let port ${share.url.split(":").at(-1)} in.</li></ul></div>`}
+    <ul class="who" aria-label="Who is there">${share.who.map(
+      (guest, index) => html`<li key=${index}><span class="guest-${guest.colour}" aria-hidden="true">●</span> ${guest.name}</li>`,
+    )}</ul>
+    <button type="button" disabled=${!may} title=${may ? undefined : HOW_TO_ACT} onClick=${stop}>Stop sharing</button>
+    <p role="status" class="bad">${said}</p>`;
+}

@@ -1,0 +1,154 @@
+"""Begins and ends the audience's listener, and tells the console's page how it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from client.console.asking import Asker
+from client.console.feed import Feed
+from client.console.log import Entry
+from client.console.share.audience import Audience
+from client.console.share.connections import serve_strangers
+from client.console.share.qr import svg
+from vmhost.base.errors import Conflict, InvalidInput, NotFound
+from vmhost.base.logs import get_logger
+from vmhost.base.web import listen
+
+PORT = 8081
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?){0,5}")
+_TOLD_EVERY_S = 0.5
+_log = get_logger("share")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Shared:
+    """What goes on while it is shared."""
+
+    url: str
+    audience: Audience
+    stack: contextlib.AsyncExitStack
+
+
+class Sharing:
+    """One console's audience; nobody's until `start`."""
+
+    def __init__(self, feed: Feed, asker: Asker) -> None:
+        self._feed = feed
+        self._asker = asker
+        self._shared: _Shared | None = None
+        self._turn = asyncio.Lock()
+        self._news = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        """Where phones open it; empty while it is not shared."""
+        return "" if self._shared is None else self._shared.url
+
+    async def start(self, address: str, *, port: int = PORT, name: str = "") -> str:
+        """Serves on that address of this machine, on that port or the next free one, and gives the URL for phones.
+
+        `name`: by which phones reach the address, instead of its number. Raises InvalidInput for what is no address of
+        this machine's own, Conflict while it is shared."""
+        check_address(address)
+        host = check_name(name) if name else address
+        async with self._turn:
+            if self._shared is not None:
+                raise Conflict(f"it is shared at {self._shared.url} already; stop that first")
+            sock = listen(address, port, search=True)
+            url = f"http://{host}:{sock.getsockname()[1]}"
+            audience = Audience(self._feed, self._asker, host=host, own=address, told=self._news.set)
+            async with contextlib.AsyncExitStack() as stack:
+                stack.callback(sock.close)
+                await stack.enter_async_context(serve_strangers(audience.answer, sock))
+                # Closed before the server: it waits for streams to end.
+                stack.callback(audience.cast.close)
+                for work in (audience.cast.run(), self._tell()):
+                    stack.push_async_callback(_ended, asyncio.create_task(work))
+                self._shared = _Shared(url=url, audience=audience, stack=stack.pop_all())
+        _log.info("share_began", url=url)
+        self._say(f"the audience can search and look at {url}", tone="care")
+        return url
+
+    async def stop(self) -> None:
+        """Ends it: every phone's connection is closed and the port is free. Idempotent."""
+        async with self._turn:
+            shared, self._shared = self._shared, None
+            if shared is None:
+                return
+            await shared.stack.aclose()
+        _log.info("share_ended", url=shared.url)
+        self._say(
+            f"the audience's page is closed; it was reached by {phones(shared.audience.guests.reached)}", tone="neutral"
+        )
+
+    def state(self) -> dict[str, Any] | None:
+        """How it stands; None while it is not shared."""
+        if self._shared is None:
+            return None
+        audience = self._shared.audience
+        return {
+            "url": self._shared.url,
+            "qr": "/api/share/qr.svg",
+            "reached": audience.guests.reached,
+            "here": audience.cast.phones,
+            "who": audience.guests.to_json(),
+        }
+
+    def qr(self) -> bytes:
+        """The address as a picture. Raises NotFound while it is not shared."""
+        if self._shared is None:
+            raise NotFound("nothing is shared now; expected that it is", code="NotFound")
+        return svg(f"{self._shared.url}/")
+
+    async def _tell(self) -> None:
+        """Tells the console's readers how it stands, at most twice a second."""
+        while True:
+            self._feed.share.set(self.state())
+            self._feed.told()
+            await self._news.wait()
+            self._news.clear()
+            await asyncio.sleep(_TOLD_EVERY_S)
+
+    def _say(self, text: str, *, tone: str) -> None:
+        self._feed.share.set(self.state())
+        at = time.time()
+        self._feed.enter(Entry(id=f"share-{at:.3f}", at=at, text=text, tone=tone))
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    for result in await asyncio.gather(task, return_exceptions=True):
+        if isinstance(result, Exception):
+            _log.error("share_task_failed", exc_info=result)
+
+
+def phones(count: int) -> str:
+    """So many, in words."""
+    return "nobody" if not count else "1 phone" if count == 1 else f"{count} phones"
+
+
+def check_address(text: str) -> str:
+    """The address, where one machine may have it for itself. Raises InvalidInput for any other, such as 0.0.0.0."""
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text[:60]!r} is no IPv4 address; expected one of this machine's, such as 192.168.1.7"
+        ) from None
+    if address.is_unspecified or address.is_multicast or address.is_reserved:
+        raise InvalidInput(f"{text} is no single machine's address; expected one of this machine's own")
+    return text
+
+
+def check_name(text: str) -> str:
+    """The name of a machine, in small letters. Raises InvalidInput for what is none."""
+    name = text.lower().rstrip(".")
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"{text[:60]!r} is no machine's name; expected one such as laptop.local")
+    return name

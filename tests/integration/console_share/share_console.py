@@ -1,0 +1,120 @@
+"""A console without machines: its feed, its routes and its audience, before a front end that is a stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import aiohttp
+from aiohttp import web
+
+from client.console.app import application
+from client.console.asking import Asker
+from client.console.desk import Desk
+from client.console.feed import Feed
+from client.console.guard import LOOPBACK, Door
+from client.console.keys import Key
+from client.console.share.order import Console, console_at
+from client.console.share.sharing import Sharing
+from client.tour.session import Session
+from client.tour.world import World
+from server.api.timing import Attempt, RequestTrace, make_traceparent, render
+from vmhost.base.sse import Event, read_events
+from vmhost.base.web import listen, serve
+
+LAN = "127.0.0.2"
+"""Stands for the address on the network: loopback, and not the console's own."""
+JSON = {"Content-Type": "application/json"}
+TRACE = RequestTrace(
+    trace_id="",
+    total_ms=2.1,
+    frontend_ms=0.4,
+    attempts=(
+        Attempt(instance_id="i-0a", type="t3.nano", host="host-a", shard=0, start_ms=0.2, dur_ms=1.6, search_ms=1.0),
+    ),
+)
+HIT = {"title": "KVM", "url": "/doc/kvm", "snippet": [["a ", False], ["hypervisor", True]], "id": "kvm", "score": 1.0}
+
+
+@dataclass(slots=True)
+class FrontEnd:
+    """Answers searches as the search service does, and notes who asked what."""
+
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append((request.query["q"], request.headers["User-Agent"]))
+        trace = make_traceparent(f"{len(self.asked):032x}", "1" * 16)
+        body = {"total": 1, "partial": False, "hits": [HIT]}
+        return web.json_response(body, headers={"Server-Timing": render(TRACE), "traceparent": trace})
+
+
+@dataclass(slots=True, kw_only=True)
+class Stand:
+    """All of it, for a test."""
+
+    front_end: FrontEnd
+    feed: Feed
+    sharing: Sharing
+    routes: list[tuple[str, str]]
+    """Method and path of everything that the console answers."""
+    url: str
+    order: Console
+    """With the key."""
+    http: aiohttp.ClientSession
+    """A phone: without it."""
+
+    async def share(self, **more: Any) -> str:
+        """Begins sharing as the trainer does; the URL for phones."""
+        told = await self.order.share("POST", {"address": LAN, "port": 0, **more})
+        return str(told["share"]["url"])
+
+    async def search(self, url: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        """A phone's search; its answer."""
+        async with self.http.post(f"{url}/api/search", data=json.dumps(body), headers=JSON) as answer:
+            return answer.status, await answer.json()
+
+    @contextlib.asynccontextmanager
+    async def stream(self, url: str) -> AsyncIterator[AsyncIterator[Event]]:
+        """A phone's stream."""
+        async with self.http.get(f"{url}/api/stream") as answer:
+            assert answer.status == 200, await answer.text()
+            yield read_events(answer.content)
+
+
+@contextlib.asynccontextmanager
+async def stand() -> AsyncIterator[Stand]:
+    """Serves while the block lasts. The desk has no session: nobody acts in these tests."""
+    front_end, key = FrontEnd(), Key.fresh()
+    feed = Feed(World(), links={}, why="")
+    async with contextlib.AsyncExitStack() as stack:
+        asker = Asker(await stack.enter_async_context(serve(front_end.answer, listen("127.0.0.1", 0))))
+        stack.callback(asker.close)
+        sharing = Sharing(feed, asker)
+        desk = Desk(cast(Session, None), feed, asker)
+        app = application(feed=feed, desk=desk, sharing=sharing, key=key, gate=Door(key, LOOPBACK))
+        routes = [(each.method, each.resource.canonical) for each in app.router.routes() if each.resource is not None]
+        url = await stack.enter_async_context(serve(app, listen("127.0.0.1", 0)))
+        running = asyncio.create_task(feed.run())
+        stack.callback(running.cancel)
+        stack.push_async_callback(sharing.stop)
+        order = await stack.enter_async_context(console_at(url, key))
+        # Connections are not kept: a test that closes something must not be answered on one that is still open.
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)))
+        yield Stand(
+            front_end=front_end, feed=feed, sharing=sharing, routes=routes, url=url, order=order, http=http
+        )  # fmt: skip
+
+
+async def until(true: Any, what: str) -> None:
+    """Waits until it holds, for at most ten seconds."""
+    try:
+        async with asyncio.timeout(10):
+            while not true():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"not within 10 s: {what}") from None
