@@ -1,13 +1,15 @@
-"""A console without machines: its feed, its routes and its audience, before a front end that is a stand-in."""
+"""A console with an empty cloud: its feed, its routes and its audience, before a front end that is a stand-in."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -18,11 +20,13 @@ from client.console.desk import Desk
 from client.console.feed import Feed
 from client.console.guard import LOOPBACK, Door
 from client.console.keys import Key
+from client.console.loading import Loading
 from client.console.share.order import Console, console_at
 from client.console.share.sharing import Sharing
-from client.tour.session import Session
+from client.tour.session import open_session
 from client.tour.world import World
 from server.api.timing import Attempt, RequestTrace, make_traceparent, render
+from tests.integration.ec2.served import served
 from vmhost.base.sse import Event, read_events
 from vmhost.base.web import listen, serve
 
@@ -88,15 +92,19 @@ class Stand:
 
 @contextlib.asynccontextmanager
 async def stand() -> AsyncIterator[Stand]:
-    """Serves while the block lasts. The desk has no session: nobody acts in these tests."""
+    """Serves while the block lasts. What is shown is put into the feed by the tests; the cloud behind it is empty."""
     front_end, key = FrontEnd(), Key.fresh()
     feed = Feed(World(), links={}, why="")
     async with contextlib.AsyncExitStack() as stack:
-        asker = Asker(await stack.enter_async_context(serve(front_end.answer, listen("127.0.0.1", 0))))
+        search = await stack.enter_async_context(serve(front_end.answer, listen("127.0.0.1", 0)))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cloud = await stack.enter_async_context(served(folder))
+        session = await stack.enter_async_context(open_session(cloud.access, search))
+        asker = Asker(search)
         stack.callback(asker.close)
         sharing = Sharing(feed, asker)
-        desk = Desk(cast(Session, None), feed, asker)
-        app = application(feed=feed, desk=desk, sharing=sharing, key=key, gate=Door(key, LOOPBACK))
+        desk, loading = Desk(session, feed, asker), Loading(session, feed)
+        app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=key, gate=Door(key, LOOPBACK))
         routes = [(each.method, each.resource.canonical) for each in app.router.routes() if each.resource is not None]
         url = await stack.enter_async_context(serve(app, listen("127.0.0.1", 0)))
         running = asyncio.create_task(feed.run())

@@ -3,7 +3,7 @@
 import { html } from "../lib/ui.js";
 import { count, ms, plural } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
-import { parts } from "../pages/way.js";
+import { parts } from "../request/way.js";
 
 export function Answer({ answer: { query, total, hits, way } }) {
   return html`<section class="answer" aria-label="Answer">
