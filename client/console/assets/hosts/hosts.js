@@ -40,7 +40,7 @@ function Host({ host, hosts, instances, machines }) {
       parts=${parts.map((each) => ({ each, size: each.limits.memory_mib }))} />
     <p class="quiet">${host.enforced ? "■ A wall stands round it" : "□ No wall stands round it"}${host.why && `: ${host.why}`}</p>
     <h3>Placed here: ${plural(parts.length, "instance")}</h3>
-    ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">used</th><th scope="col">Memory promised</th><th scope="col">used</th></tr></thead>
+    ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">CPU used</th><th scope="col">Memory promised</th><th scope="col">Memory used</th></tr></thead>
       <tbody>${parts.map((each) => html`<tr key=${each.id}><th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th><td data-label="State"><${State} instance=${each} /></td><td data-label="Type">${each.type}</td>
         <td data-label="CPU promised">${cores(each.limits.cpu_guaranteed_cores)}</td><td data-label="CPU used">${cores(machines[each.id]?.cpu)}</td><td data-label="Memory promised">${mib(each.limits.memory_mib)}</td><td data-label="Memory used">${mib(machines[each.id]?.memory_mib)}</td></tr>`)}</tbody></table>`}
   </section>`;

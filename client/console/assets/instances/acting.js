@@ -54,13 +54,17 @@ export function Menu({ instance, say }) {
   const box = useRef(null);
   const button = useRef(null);
   const leave = (event) => !box.current.contains(event.relatedTarget) && !box.current.querySelector("dialog") && set(false);
-  const escape = (event) => {
-    if (event.key !== "Escape" || !open || box.current.querySelector("dialog")) return;
+  const close = () => {
+    if (box.current?.contains(document.activeElement)) button.current.focus();
     set(false);
-    button.current.focus();
+  };
+  const escape = (event) => event.key === "Escape" && open && !box.current.querySelector("dialog") && close();
+  const told = (refusal) => {
+    say(refusal);
+    if (!refusal) close();
   };
   return html`<div class="menu" ref=${box} onFocusOut=${leave} onKeyDown=${escape}>
     <button type="button" ref=${button} aria-expanded=${open} aria-label="Act on ${instance.id}" onClick=${() => set(!open)}>Act <span aria-hidden="true">▾</span></button>
-    ${open && html`<div class="choices"><${Actions} instance=${instance} say=${say} /></div>`}
+    ${open && html`<div class="choices"><${Actions} instance=${instance} say=${told} /></div>`}
   </div>`;
 }

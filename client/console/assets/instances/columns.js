@@ -2,7 +2,7 @@
 
 import { nameOf } from "./figures.js";
 
-const STATES = ["running", "pending", "stopping", "stopped", "shutting-down", "terminated"];
+export const STATES = ["running", "pending", "stopping", "stopped", "shutting-down", "terminated"];
 
 /** `of(instance, now)` is what the column sorts by; `many`: numbers, whose largest come first. */
 export const COLUMNS = [
@@ -39,11 +39,11 @@ export function sorted(instances, sort, nowOf) {
   return keyed.map(([, each]) => each);
 }
 
-/** Those with every word of the text in their id, type, host, state, fleet or tags. */
-export function matching(instances, text, ended) {
+/** Those in no hidden state with every word of the text in their id, type, host, state, fleet or tags. */
+export function matching(instances, text, hidden) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return instances.filter((each) => {
-    if (!ended && each.state === "terminated") return false;
+    if (hidden.has(each.state)) return false;
     const tags = Object.entries(each.tags).map(([key, value]) => `${key}=${value}`);
     const all = [each.id, each.type, each.host, each.state, each.fleet ?? "", ...tags].join(" ").toLowerCase();
     return words.every((word) => all.includes(word));

@@ -5,7 +5,7 @@ import { plural } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
 import { Button, READ_ONLY } from "./acting.js";
-import { COLUMNS, matching, pressed, sorted } from "./columns.js";
+import { COLUMNS, STATES, matching, pressed, sorted } from "./columns.js";
 import { minuteOf } from "./figures.js";
 import { Launch } from "./launch.js";
 import { Row } from "./row.js";
@@ -18,7 +18,7 @@ export function List() {
   const session = useStore((state) => state.session);
   const [sort, sortBy] = useState({ key: "age", down: true });
   const [text, filter] = useState("");
-  const [ended, showEnded] = useState(false);
+  const [hidden, hide] = useState(new Set(["terminated"]));
   const [launching, launch] = useState(false);
   const [fresh, born] = useState([]);
   const [said, say] = useState("");
@@ -29,26 +29,40 @@ export function List() {
     if (first) body.current?.querySelector(`a[href="#/instances/${first}"]`)?.focus();
   }, [first]);
   const all = [...instances.values()];
-  const shown = sorted(matching(all, text, ended), sort, (id) => minuteOf(seconds, id).now);
+  const shown = sorted(matching(all, text, hidden), sort, (id) => minuteOf(seconds, id).now);
   const gone = all.filter((each) => each.state === "terminated").length;
+  const toggle = (state) => {
+    const after = new Set(hidden);
+    if (!after.delete(state)) after.add(state);
+    hide(after);
+  };
   return html`<article class="page instances">
-    <div class="top"><h1>Instances</h1><span class="quiet">${shown.length === all.length - (ended ? 0 : gone) ? plural(shown.length, "instance") : `${shown.length} of ${all.length} shown`}</span>
+    <div class="top"><h1>Instances</h1><span class="quiet">${shown.length === all.length - (hidden.has("terminated") ? gone : 0) ? plural(shown.length, "instance") : `${shown.length} of ${all.length} shown`}</span>
       <span class="fill"></span>
       <label class="find">Filter <input type="search" placeholder="id, type, host, state, tag" value=${text} onInput=${(event) => filter(event.target.value)} /></label>
-      <button type="button" aria-pressed=${ended} onClick=${() => showEnded(!ended)}>Show terminated${gone ? ` (${gone})` : ""}</button>
+      <${States} all=${all} hidden=${hidden} onToggle=${toggle} />
       <${Button} label="Launch instances" class="primary" why=${session.may_act ? "" : READ_ONLY} onPress=${() => launch(true)} />
     </div>
     <p role="alert" class="bad">${said}</p>
     ${shown.length > 0 && html`<table class="rows"><caption>Instances and what they do now, with the last minute</caption>
       <thead><tr>${COLUMNS.map((column) => html`<${Head} key=${column.key} column=${column} sort=${sort} onPress=${() => sortBy(pressed(sort, column.key))} />`)}<th scope="col">Actions</th></tr></thead>
       <tbody ref=${body}>${shown.map((each) => html`<${Row} key=${each.id} instance=${each} seconds=${seconds} fresh=${fresh.includes(each.id)} say=${say} />`)}</tbody></table>`}
-    ${!shown.length && html`<${Nothing} any=${all.length > 0} text=${text} gone=${gone} />`}
+    ${!shown.length && html`<${Nothing} any=${all.length > gone} text=${text} gone=${gone} />`}
     ${launching && html`<${Launch} onClose=${() => launch(false)} onLaunched=${(ids) => {
       launch(false);
       filter("");
       born(ids);
     }} />`}
   </article>`;
+}
+
+/** A button for each state that there is, pressed while its instances are shown. */
+function States({ all, hidden, onToggle }) {
+  const many = (state) => all.filter((each) => each.state === state).length;
+  const there = STATES.filter((state) => state === "terminated" || many(state) || hidden.has(state));
+  return html`<span class="states" role="group" aria-label="States shown">${there.map(
+    (state) => html`<button type="button" key=${state} aria-pressed=${!hidden.has(state)} onClick=${() => onToggle(state)}>${state === "terminated" ? "Show terminated" : state}${many(state) ? ` (${many(state)})` : ""}</button>`,
+  )}</span>`;
 }
 
 function Head({ column, sort, onPress }) {
@@ -60,6 +74,7 @@ function Head({ column, sort, onPress }) {
 
 function Nothing({ any, text, gone }) {
   if (text) return html`<p class="quiet">No instance has “${text}” in its id, type, host, state or tags.</p>`;
-  return html`<div class="nothing"><p>${any ? `No instance is there now; ${plural(gone, "terminated one is", "terminated ones are")} not shown.` : "This cloud has no instances yet."}</p>
+  if (any) return html`<p class="quiet">Every instance is in a state that is not shown; press its button above.</p>`;
+  return html`<div class="nothing"><p>${gone ? `No instance is there now; ${plural(gone, "terminated one is", "terminated ones are")} not shown.` : "This cloud has no instances yet."}</p>
     <p class="quiet">Press “Launch instances”, or ask the EC2 API: <code>aws ec2 run-instances --image-id ami-… --instance-type t3.nano</code></p></div>`;
 }

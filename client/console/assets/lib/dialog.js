@@ -8,9 +8,10 @@ export function Dialog({ title, onClose, wide, children }) {
   const box = useRef(null);
   const id = useRef(`dialog-${++numbers}`).current;
   useEffect(() => {
-    const before = document.activeElement;
-    box.current.showModal();
-    return () => before?.isConnected && before.focus();
+    const dialog = box.current;
+    dialog.showModal();
+    // Closing gives the focus back; all else is inert until then.
+    return () => dialog.close();
   }, []);
   return html`<dialog ref=${box} class="dialog ${wide ? "wide" : ""}" aria-labelledby=${id} onCancel=${(event) => {
     event.preventDefault();
