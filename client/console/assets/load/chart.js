@@ -1,12 +1,12 @@
 // One chart of the run's course: lines over time, told apart by colour and dash, with what happened as labelled lines.
 
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { colour, onColours } from "./colours.js";
+import { colour, font, onColours } from "./colours.js";
 import { HEADROOM_PX, clockOf, drawMarks } from "./marks.js";
 
 const LIBRARY = "/assets/vendor/uplot-1.6.32";
 /** The drawings' left and right margins, pixels: the same for all, so that the same time stands at the same place. */
-export const LEFT_PX = 62;
+export const LEFT_PX = 70;
 export const RIGHT_PX = 22;
 const HEIGHT_PX = 170;
 const SPAN_MIN_S = 30;
@@ -71,7 +71,7 @@ const Legend = ({ lines }) => html`<ul class="legend">${lines.map(
 )}</ul>`;
 
 function options(uPlot, { lines, log, scale, shown, point, width }) {
-  const axis = { stroke: () => colour("--soft"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
+  const axis = { stroke: () => colour("--soft"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line"), width: 1 }, font: font(0.8) };
   return {
     width,
     height: HEIGHT_PX + HEADROOM_PX,

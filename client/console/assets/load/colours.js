@@ -1,7 +1,12 @@
-// The page's colours for drawings, which do not follow style sheets by themselves.
+// The page's colours and letters for drawings, which do not follow style sheets by themselves.
 
 /** The colour of that name now. */
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Letters of that share of the page's own size, for a drawing whose pixels are `ratio` times as fine. */
+export function font(share, ratio = 1) {
+  return `${Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * share * ratio)}px system-ui, sans-serif`;
+}
 
 /** Calls `draw` whenever the colours may have changed, until the function that it gives is called. */
 export function onColours(draw) {

@@ -4,7 +4,7 @@ import { html, useEffect, useRef } from "../lib/ui.js";
 import { useStore } from "../lib/store.js";
 import { LEFT_PX, RIGHT_PX, STEPS_S, spanOf } from "./chart.js";
 import { settled } from "./course.js";
-import { colour, onColours } from "./colours.js";
+import { colour, font, onColours } from "./colours.js";
 import { HEADROOM_PX, clockOf, drawMarks, spoken } from "./marks.js";
 
 const HEIGHT_PX = 180;
@@ -88,7 +88,7 @@ function cells(context, columns, { xOf, yOf, first, frame }) {
 
 function axes(context, { xOf, yOf, edges, first, beyond, span, frame }) {
   const { ratio } = frame;
-  context.font = `${12 * ratio}px system-ui, sans-serif`;
+  context.font = font(0.8, ratio);
   context.fillStyle = colour("--soft");
   context.strokeStyle = colour("--line");
   context.lineWidth = ratio;

@@ -1,10 +1,10 @@
 // What happened meanwhile, as labelled lines across a drawing of the run's course.
 
-import { colour } from "./colours.js";
+import { colour, font } from "./colours.js";
 
 const TEXT_MAX = 34;
 const ROWS = 3;
-const ROW_PX = 15;
+const ROW_PX = 16;
 const ID = /\bi-[0-9a-f]{17}\b/g;
 
 /** Room above a drawing for the marks' words, pixels. */
@@ -25,7 +25,7 @@ export const spoken = (marks, instances) =>
 export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio }) {
   const ends = new Array(ROWS).fill(-Infinity);
   context.save();
-  context.font = `${12 * ratio}px system-ui, sans-serif`;
+  context.font = font(0.78, ratio);
   context.textAlign = "left";
   context.textBaseline = "top";
   context.lineWidth = ratio;

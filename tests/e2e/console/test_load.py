@@ -1,0 +1,84 @@
+"""The load's page in a browser: by keyboard alone a load is started, steered and stopped, and stays to be read."""
+
+from __future__ import annotations
+
+import pytest
+from console_page import OpenPage, axe
+from playwright.async_api import Locator, Page, expect
+
+from client.local.places import LocalFacts
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def load_page(open_page: OpenPage, address: str, **settings: object) -> Page:
+    page = await open_page(address, **settings)
+    await page.get_by_role("link", name="Load", exact=True).click()
+    await page.get_by_role("heading", name="Load", exact=True).wait_for()
+    return page
+
+
+def tile(page: Page, name: str) -> Locator:
+    """The figure below that word."""
+    return page.locator(".tiles > div", has=page.get_by_text(name, exact=True)).locator("dd")
+
+
+async def test_by_keyboard_a_load_is_started_steered_and_stopped(console: str, open_page: OpenPage) -> None:
+    page = await load_page(open_page, console)
+    await page.get_by_label("Requests/s").focus()
+    await page.keyboard.press("ControlOrMeta+A")
+    await page.keyboard.type("30")
+    await page.keyboard.press("Enter")
+    await expect(tile(page, "asked for")).to_contain_text("30")
+    await expect(tile(page, "answered")).to_contain_text("30")
+    await page.get_by_label("Rate, requests/s").focus()
+    await page.keyboard.type("60")
+    await page.keyboard.press("Enter")
+    await expect(tile(page, "asked for")).to_contain_text("60")
+    await page.get_by_role("button", name="More requests a second").focus()
+    await page.keyboard.press("Enter")
+    await expect(tile(page, "asked for")).to_contain_text("100")
+    # Both charts and the heat map are drawn, and say in words what the drawings say.
+    await expect(page.locator(".load canvas")).to_have_count(3)
+    await page.get_by_text("The same as a table").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".marks")).to_contain_text("60 requests/s from here on")
+    assert await axe(page) == []
+    await page.get_by_role("button", name="Stop").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Verdict of the last run")).to_contain_text("Run 1 was")
+    await expect(page.locator(".past tbody tr")).to_have_count(1)
+    assert await axe(page) == []
+
+
+async def test_its_report_opens_under_a_policy_of_its_own(console: str, open_page: OpenPage) -> None:
+    page = await load_page(open_page, console)
+    async with page.expect_popup() as opened:
+        await page.get_by_role("link", name="Report of run 1").click()
+    report = await opened.value
+    await expect(report.get_by_role("heading", name="Load report")).to_be_visible()
+    # Its policy lets nothing run in it, so nothing could be waited for in it at the test's end.
+    await report.close()
+
+
+async def test_users_who_wait_have_no_rate_and_two_runs_are_compared(console: str, open_page: OpenPage) -> None:
+    page = await load_page(open_page, console, color_scheme="dark")
+    await page.get_by_label("users who wait").check()
+    await page.get_by_label("For seconds").fill("1")
+    await page.get_by_role("button", name="Start load").click()
+    await expect(page.locator(".past tbody tr")).to_have_count(2)
+    for run in ("1", "2"):
+        await page.get_by_label(f"Compare run {run}").check()
+    await page.get_by_role("button", name="Compare run 1 with run 2").click()
+    await expect(page.get_by_role("heading", name="Run 1 and run 2")).to_be_visible()
+    await expect(page.get_by_label("Why they may not be comparable")).to_contain_text("not the same plan")
+    assert await axe(page) == []
+
+
+async def test_on_a_phone_and_without_the_key_all_is_there_to_be_read(cloud: LocalFacts, open_page: OpenPage) -> None:
+    page = await load_page(open_page, cloud.console, width=390, height=844)
+    await expect(page.locator(".load canvas")).to_have_count(3)
+    await expect(page.get_by_role("button", name="Start load")).to_be_disabled()
+    await expect(page.get_by_text("This page may only look")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert await axe(page) == []
