@@ -1,4 +1,4 @@
-"""What happens in the cloud is seen on the page: launches, requests, load, deaths; the page's numbers are the cloud's."""
+"""What happens in the cloud is seen on the page: launches, requests, load, deaths; its numbers are the cloud's."""
 
 from __future__ import annotations
 

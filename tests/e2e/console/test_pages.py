@@ -1,5 +1,5 @@
-"""Every page, dark and light, on a projector and on a phone: no breach of WCAG 2.2 AA, nothing cut off, nothing run that
-a stranger wrote, nothing done for whoever has no key."""
+"""Every page, dark and light, on a projector and on a phone: no breach of WCAG 2.2 AA, nothing cut off, nothing run
+that a stranger wrote, nothing done for whoever has no key."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ async def busy(console: str, browser: Browser) -> AsyncIterator[None]:
             await call(page, "DELETE", "/api/load")
         await call(page, "POST", "/api/load", {"rate_per_s": 30})
         _, told = await call(page, "GET", "/api/images")
-        await call(page, "POST", "/api/instances", {
-            "image_id": told["images"][0]["id"], "type": "t3.nano", "count": 1, "host": "", "name": EVIL, "user_data": EVIL,
-        })  # fmt: skip
+        wish = {"image_id": told["images"][0]["id"], "type": "t3.nano", "count": 1, "host": "", "name": EVIL}
+        await call(page, "POST", "/api/instances", {**wish, "user_data": EVIL})
         await served(page, 5)
         yield
 
