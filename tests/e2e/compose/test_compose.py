@@ -116,9 +116,9 @@ def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
         until(project.answers, "a search through the published port")
         assert len(project.instances()) == 4
         _no_guest_reaches(project, "vmhost", 4566)
-        _no_guest_reaches(project, "client", 8080)
-        _the_console_answers(project)
         until(lambda: "req/s" in project.run("logs", "client"), "the first figures")
+        _the_console_answers(project)
+        _no_guest_reaches(project, "client", 8080)
         exported = project.run("exec", "-T", "client", "glasscloud", "env")
         assert "export AWS_ENDPOINT_URL=http://127.0.0.1:0\n" in exported
         # To docker's command alone: without a terminal it passes it on to Compose, for which a second one means kill.
