@@ -1,6 +1,6 @@
 // The search, and how its request is drawn: a name and a colour, remembered by this browser.
 
-import { html, useState } from "../lib/ui.js";
+import { html, useEffect, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
 import { current, useStore } from "../lib/store.js";
 import { COLOURS } from "../share/colours.js";
@@ -17,11 +17,8 @@ export function Ask() {
   const [busy, setBusy] = useState(false);
   const [said, say] = useState("");
   const [answer, show] = useState(null);
-  const be = (change) => {
-    const now = { ...me, ...change };
-    become(now);
-    keep(now);
-  };
+  useEffect(() => keep(me), [me]);
+  const be = (change) => become((before) => ({ ...before, ...change }));
   const ask = async (event) => {
     event.preventDefault();
     if (busy) return;
@@ -70,9 +67,9 @@ function kept() {
   }
 }
 
-function keep(me) {
+function keep({ name, colour }) {
   try {
-    localStorage.setItem(KEPT, JSON.stringify({ name: me.name, colour: me.colour }));
+    localStorage.setItem(KEPT, JSON.stringify({ name, colour }));
   } catch {
     // A browser that keeps nothing asks again.
   }
