@@ -2,6 +2,7 @@
 
 import { html, useEffect, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
+import { ms, plural } from "../lib/format.js";
 import { current, useStore } from "../lib/store.js";
 import { COLOURS } from "../share/colours.js";
 import { Answer } from "./answer.js";
@@ -29,7 +30,7 @@ export function Ask() {
       const found = await post("/api/search", { query, name: me.name, colour: me.colour });
       noteMine(found.id);
       show(found);
-      say("");
+      say(`${plural(found.total, "hit")} in ${ms(found.way.total_ms)}.`);
     } catch (error) {
       say(`${error.message}.`);
     }
