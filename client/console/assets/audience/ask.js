@@ -1,6 +1,6 @@
 // The search, and how its request is drawn: a name and a colour, remembered by this browser.
 
-import { html, useEffect, useState } from "../lib/ui.js";
+import { html, useLayoutEffect, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
 import { ms, plural } from "../lib/format.js";
 import { current, useStore } from "../lib/store.js";
@@ -18,7 +18,7 @@ export function Ask() {
   const [busy, setBusy] = useState(false);
   const [said, say] = useState("");
   const [answer, show] = useState(null);
-  useEffect(() => keep(me), [me]);
+  useLayoutEffect(() => keep(me), [me]);
   const be = (change) => become((before) => ({ ...before, ...change }));
   const ask = async (event) => {
     event.preventDefault();
