@@ -81,7 +81,8 @@ async def _run(args: argparse.Namespace) -> int:
             print(json.dumps(told["share"], indent=2))
             return 0
         print("\n".join(address_lines(told["share"]["url"], colours=sys.stdout.isatty())), flush=True)
-        print("\n".join(await _outcome(console, args.wait)))
+        if args.wait > 0:
+            print("\n".join(await _outcome(console, args.wait)))
     return 0
 
 

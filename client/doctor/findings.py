@@ -163,7 +163,7 @@ def _ports(machine: Machine) -> list[Finding]:
     taken = [port for port, is_taken in machine.ports_taken.items() if is_taken]
     if not taken:
         return [_ok("ports", f"{', '.join(str(port) for port in machine.ports_taken)} are free")]
-    options = {4566: "--api-port", 8000: "--port"}
+    options = {4566: "--api-port", 8000: "--port", 8080: "--console-port"}
     tool = "lsof -nP -iTCP:{} -sTCP:LISTEN" if machine.system == "Darwin" else "ss -ltnp 'sport = :{}'"
     return [
         Finding(

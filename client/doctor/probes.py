@@ -16,7 +16,7 @@ from pathlib import Path
 
 from client.doctor.engine import ask, candidates, image_name
 from client.doctor.findings import Machine
-from client.local.plan import API_PORT, SEARCH_PORT
+from client.local.plan import API_PORT, CONSOLE_PORT, SEARCH_PORT
 from server.api.queries import index_folder
 
 _PACKAGES = ("aiohttp", "botocore", "docker", "httptools", "structlog", "tantivy", "uvloop")
@@ -42,7 +42,7 @@ async def look() -> Machine:
         memory_free_mib=free_mib,
         disk_free_mib=shutil.disk_usage(folder).free // (1 << 20),
         disk_path=folder,
-        ports_taken={port: is_taken(port) for port in (API_PORT, SEARCH_PORT)},
+        ports_taken={port: is_taken(port) for port in (API_PORT, SEARCH_PORT, CONSOLE_PORT)},
         engines=tuple(engines),
         image=image,
         cgroups=cgroup_version(),

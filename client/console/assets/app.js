@@ -44,7 +44,7 @@ function Bar({ page }) {
     )}</nav>
     <span class="fill"></span>
     ${cloud && html`<span class="where">${cloud.name}, ${cloud.region}</span>`}
-    ${!session.may_act && html`<span class="readonly" title="Open the address that glasscloud status prints to act">read-only</span>`}
+    ${session.may_act === false && html`<span class="readonly">read-only; to act, open the address that <code>glasscloud status</code> prints</span>`}
     <button type="button" id="present" onClick=${() => enter()}>Present</button>
     <button type="button" onClick=${() => choose({ theme: NEXT[theme] })} aria-label="Colours: ${theme}; press for ${NEXT[theme]}">${GLYPH[theme]}</button>
   </header>`;

@@ -90,6 +90,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         "GLASSCLOUD_VAR": str(handed),
         "GLASSCLOUD_API_PORT": "0",
         "GLASSCLOUD_SEARCH_PORT": "0",
+        "GLASSCLOUD_CONSOLE_PORT": "0",
     }
     one = Project(name=name, environment=os.environ | settings)
     with nothing_left(name):
@@ -114,8 +115,10 @@ def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
     try:
         until(project.answers, "a search through the published port")
         assert len(project.instances()) == 4
-        _no_guest_reaches_the_api(project)
+        _no_guest_reaches(project, "vmhost", 4566)
         until(lambda: "req/s" in project.run("logs", "client"), "the first figures")
+        _the_console_answers(project)
+        _no_guest_reaches(project, "client", 8080)
         exported = project.run("exec", "-T", "client", "glasscloud", "env")
         assert "export AWS_ENDPOINT_URL=http://127.0.0.1:0\n" in exported
         # To docker's command alone: without a terminal it passes it on to Compose, for which a second one means kill.
@@ -132,18 +135,27 @@ def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
     project.run("down")
 
 
-def _no_guest_reaches_the_api(project: Project) -> None:
+def _the_console_answers(project: Project) -> None:
+    """Through the published port, and its address is told again."""
+    where = project.run("port", "client", "8080")
+    with urllib.request.urlopen(f"http://{where}/", timeout=5) as answer:
+        assert b"/assets/app.js" in answer.read()
+    told = project.run("exec", "-T", "client", "glasscloud", "status")
+    assert "  console  http://127.0.0.1:0/#token=" in told
+
+
+def _no_guest_reaches(project: Project, service: str, port: int) -> None:
     guest = sorted(project.instances())[0]
-    networks = json.loads(docker("inspect", f"{project.name}-vmhost-1", "-f", "{{json .NetworkSettings.Networks}}"))
-    assert len(networks) == 2
-    connect = "import socket, sys; socket.create_connection((sys.argv[1], 4566), timeout=1)"
+    networks = json.loads(docker("inspect", f"{project.name}-{service}-1", "-f", "{{json .NetworkSettings.Networks}}"))
+    assert networks
+    connect = f"import socket, sys; socket.create_connection((sys.argv[1], {port}), timeout=1)"
     for network in networks.values():
         for address in (network["IPAddress"], network["Gateway"]):
             if not address:
                 continue
             tried = ["docker", "exec", guest, "python", "-c", connect, address]
             done = subprocess.run(tried, capture_output=True, timeout=20, check=False)
-            assert done.returncode != 0, f"a guest reaches {address}:4566"
+            assert done.returncode != 0, f"a guest reaches {address}:{port}"
 
 
 def test_a_killed_platform_is_followed_by_one_that_takes_over_and_removes_all_when_it_stops(project: Project) -> None:

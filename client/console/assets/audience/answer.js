@@ -1,13 +1,13 @@
 // What one's own search found, and who answered it in what time.
 
 import { html } from "../lib/ui.js";
-import { count, ms, plural } from "../lib/format.js";
+import { count, ms } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
 import { parts } from "../request/way.js";
 
 export function Answer({ answer: { query, total, hits, way } }) {
   return html`<section class="answer" aria-label="Answer">
-    <h2 role="status">${total ? `${plural(total, "hit")} for “${query}”` : `Nothing found for “${query}”`}</h2>
+    <h2>${total ? `Found for “${query}”` : `Nothing found for “${query}”`}</h2>
     <${Way} way=${way} />
     <ol>${hits.map(
       (hit) => html`<li key=${hit.url}><b>${hit.title}</b><p>${hit.snippet.map(([text, match]) => (match ? html`<mark>${text}</mark>` : text))}</p></li>`,

@@ -1,7 +1,8 @@
 // The search, and how its request is drawn: a name and a colour, remembered by this browser.
 
-import { html, useState } from "../lib/ui.js";
+import { html, useLayoutEffect, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
+import { ms, plural } from "../lib/format.js";
 import { current, useStore } from "../lib/store.js";
 import { COLOURS } from "../share/colours.js";
 import { Answer } from "./answer.js";
@@ -17,11 +18,8 @@ export function Ask() {
   const [busy, setBusy] = useState(false);
   const [said, say] = useState("");
   const [answer, show] = useState(null);
-  const be = (change) => {
-    const now = { ...me, ...change };
-    become(now);
-    keep(now);
-  };
+  useLayoutEffect(() => keep(me), [me]);
+  const be = (change) => become((before) => ({ ...before, ...change }));
   const ask = async (event) => {
     event.preventDefault();
     if (busy) return;
@@ -32,7 +30,7 @@ export function Ask() {
       const found = await post("/api/search", { query, name: me.name, colour: me.colour });
       noteMine(found.id);
       show(found);
-      say("");
+      say(`${plural(found.total, "hit")} in ${ms(found.way.total_ms)}.`);
     } catch (error) {
       say(`${error.message}.`);
     }
@@ -70,9 +68,9 @@ function kept() {
   }
 }
 
-function keep(me) {
+function keep({ name, colour }) {
   try {
-    localStorage.setItem(KEPT, JSON.stringify({ name: me.name, colour: me.colour }));
+    localStorage.setItem(KEPT, JSON.stringify({ name, colour }));
   } catch {
     // A browser that keeps nothing asks again.
   }

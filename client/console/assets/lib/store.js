@@ -5,7 +5,7 @@ import { changed, whole } from "./sections.js";
 import { follow } from "./stream.js";
 
 let frozen = null;
-let state = { ready: false, away: false, session: { may_act: false, actions: [] }, ...chosen() };
+let state = { ready: false, away: false, session: { may_act: null, actions: [] }, ...chosen() };
 const watchers = new Set();
 const listeners = new Set();
 let frame = 0;

@@ -10,7 +10,7 @@ const HOW_TO_ACT = "Open the address that glasscloud status prints to act";
 
 export function Share() {
   const share = useStore((state) => state.share);
-  return html`<section class="share" aria-labelledby="share-title">${share ? html`<${Shared} share=${share} />` : html`<${Offer} />`}</section>`;
+  return html`<section class="share ${share ? "open" : ""}" aria-labelledby="share-title">${share ? html`<${Shared} share=${share} />` : html`<${Offer} />`}</section>`;
 }
 
 function Offer() {
@@ -48,8 +48,8 @@ function Shared({ share }) {
     return () => clearTimeout(timer);
   }, [share.url]);
   const stop = () => remove("/api/share").catch((error) => say(error.message));
-  return html`<h2 id="share-title">Search with your phone</h2>
-    <img src="${share.qr}?${encodeURIComponent(share.url)}" alt="QR code of ${share.url}" />
+  return html`<img src="${share.qr}?${encodeURIComponent(share.url)}" alt="QR code of ${share.url}" />
+    <div class="beside"><h2 id="share-title">Search with your phone</h2>
     <p class="address">${share.url.replace("http://", "")}</p>
     <p>${share.reached ? html`<b>${plural(share.reached, "phone")}</b> reached it, ${share.here} ${share.here === 1 ? "looks" : "look"} now` : "waiting for the first phone"}</p>
     ${alone && !share.reached && html`<div role="status" class="alone"><p>Nobody has reached it yet. If a phone cannot open it:</p>
@@ -60,5 +60,5 @@ function Shared({ share }) {
       (guest, index) => html`<li key=${index}><span class="guest-${guest.colour}" aria-hidden="true">●</span> ${guest.name}</li>`,
     )}</ul>
     <button type="button" disabled=${!may} title=${may ? undefined : HOW_TO_ACT} onClick=${stop}>Stop sharing</button>
-    <p role="status" class="bad">${said}</p>`;
+    <p role="status" class="bad">${said}</p></div>`;
 }

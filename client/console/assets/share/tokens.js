@@ -14,6 +14,8 @@ export class GuestTokens extends Tokens {
 
   add(requests) {
     super.add(requests.map((each) => (this.emphasise(each) ? { ...each, mine: true } : each)));
+    // What stands out is drawn last, over the others.
+    this.tokens.sort((a, b) => Boolean(a.request.mine) - Boolean(b.request.mine));
   }
 
   measure() {
