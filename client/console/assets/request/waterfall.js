@@ -22,7 +22,7 @@ export function Waterfall({ request }) {
         <span class="ms">${ms(row.took)}</span>
       </li>`,
     )}</ol>
-    <p class="legend"><i class="own"></i>front end: choosing before, joining after
-      <i class="way"></i>on the way and waiting <i class="search"></i>search in the instance ${hedged && html`<i class="hedge"></i>sent again to hedge`}</p>
+    <p class="legend"><span><i class="own"></i>front end: choosing before, joining after</span>
+      <span><i class="way"></i>on the way and waiting</span> <span><i class="search"></i>search in the instance</span> ${hedged && html`<span><i class="hedge"></i>sent again to hedge</span>`}</p>
   </div>`;
 }
