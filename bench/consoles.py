@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import chromium
 from bench.figures import Missing
@@ -84,6 +85,30 @@ class Opened:
     def __init__(self, page: Page, devtools: CDPSession) -> None:
         self.page = page
         self.devtools = devtools
+        self._received: dict[str, int] = {}
+
+    async def listen(self) -> None:
+        """Has its use counted from now on."""
+        self.devtools.on("Network.responseReceived", self._answered)
+        self.devtools.on("Network.dataReceived", self._read)
+        self.devtools.on("Network.loadingFinished", self._loaded)
+        # In this domain a task's time is the CPU's, not that of the clock on the wall.
+        await self.devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+        await self.devtools.send("Network.enable")
+
+    @property
+    def received(self) -> int:
+        """Bytes that came over the wire, headers too; of a stream that goes on, those so far."""
+        return sum(self._received.values())
+
+    def _answered(self, event: dict[str, Any]) -> None:
+        self._received[event["requestId"]] = event["response"]["encodedDataLength"]
+
+    def _read(self, event: dict[str, Any]) -> None:
+        self._received[event["requestId"]] += event["encodedDataLength"]
+
+    def _loaded(self, event: dict[str, Any]) -> None:
+        self._received[event["requestId"]] = event["encodedDataLength"]
 
     async def readings(self, *, collect: bool = False) -> Readings:
         """What it has used; with `collect` after all that nobody holds any more was thrown away."""
@@ -104,7 +129,7 @@ class Opened:
     async def frames_ms(self) -> list[float]:
         """How long each frame stood."""
         times: list[float] = await self.page.evaluate("() => benchFrames")
-        return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        return [later - earlier for earlier, later in itertools.pairwise(times)]
 
     async def told_s(self) -> float:
         """The last second of the service that the page knows of, epoch seconds."""
@@ -120,10 +145,8 @@ async def opened(browser: Browser, url: str, *, script: str = "") -> AsyncIterat
         if script:
             await page.add_init_script(script)
         devtools = await context.new_cdp_session(page)
-        await devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-        await devtools.send("Network.enable")
         one = Opened(page, devtools)
+        await one.listen()
         await page.goto(url)
         await page.wait_for_selector(".card")
         yield one
-

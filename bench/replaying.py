@@ -1,7 +1,8 @@
 """The replayed cloud over HTTP, as a console follows a live one: the platform's events and the front end's flow.
 
 `python -m bench.replaying READY SPEED`: writes its URL to READY; SPEED seconds of the stream pass in a second.
-It begins when somebody follows both, and its first minute passes in a second: what is measured then has a past.
+It begins when somebody follows its platform. Its first minute passes in three seconds, so that what is measured then has
+a past.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from vmhost.base.sse import Hub, respond
 from vmhost.base.web import listen, run, serve, write_ready
 
 STEP_S = 1 / SAMPLES_PER_S
-PAST_S = 60
+PAST_S, PAST_SPEED = 60, 20.0
+_READER_EVENTS_MAX = 20_000
+"""So patient that nothing is left out for a console that is a little behind."""
 _FOLLOWED_S = 30.0
 _KINDS = {getattr(read, "__self__", None): kind for kind, read in EVENTS.items()}  # each is a class method of its view
 
@@ -34,7 +37,7 @@ class Served:
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
         self._recent: deque[FlowRecord] = deque(maxlen=100)
-        self._platform, self._flow = Hub(), Hub()
+        self._platform, self._flow = Hub(capacity=_READER_EVENTS_MAX), Hub(capacity=_READER_EVENTS_MAX)
 
     def app(self) -> web.Application:
         """Both streams at the addresses where consoles look for them."""
@@ -58,11 +61,11 @@ class Served:
     async def play(self, speed: float) -> None:
         """Tells the stream until it is cancelled; a moment that came too late is made up for."""
         async with asyncio.timeout(_FOLLOWED_S):
-            while not (self._platform.readers and self._flow.readers):
+            while not self._platform.readers:
                 await asyncio.sleep(STEP_S)
         due = time.monotonic()
         for second in itertools.count():
-            pace = speed if second >= PAST_S else max(speed, PAST_S)
+            pace = speed if second >= PAST_S else max(speed, PAST_SPEED)
             await self._tell(self._replay.advance(), due, pace)
             due += 1 / pace
 
