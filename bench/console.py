@@ -1,4 +1,4 @@
-"""The console in Chromium: what its page costs, how it loads, and what its readers cost the service.
+"""The console in Chromium: what its page costs, how it loads, and whether it stays small.
 
 It shows 60 instances on 2 hosts and 3,000 requests a second of a replayed stream; all else is the real program.
 """
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from bench.chromium import chromium
 from bench.consoles import Readings, console, need_chromium, opened
 from bench.figures import Figure, at_least, at_most, spread
-from bench.readers import readers_cost
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -37,13 +36,12 @@ requestAnimationFrame(look);
 
 
 async def run() -> list[Figure]:
-    """The page at the speed of life, its first loads, an hour of it in a minute, and the service's CPU."""
+    """The page at the speed of life, its first loads, and an hour of it in a minute."""
     need_chromium()
     async with chromium() as browser:
         async with console(speed=1) as url:
             figures = [*await _life(browser, url), *await _loads(browser, url)]
-        figures += await _hour(browser)
-        return [*figures, *await readers_cost(browser)]
+        return [*figures, *await _hour(browser)]
 
 
 async def _life(browser: Browser, url: str) -> list[Figure]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, CDPSession, Page
 
 WIDTH, HEIGHT = 1280, 720
+_TRIES = 3
 _COLLECT_FRAMES = """() => {
     const times = window.benchFrames = [];
     const note = at => { times.push(at); requestAnimationFrame(note); };
@@ -86,12 +87,32 @@ class Opened:
         self.page = page
         self.devtools = devtools
         self._received: dict[str, int] = {}
+        self._broken: asyncio.Future[None]
+
+    async def go(self, url: str) -> None:
+        """Opens the overview and waits for its first card.
+
+        A browser breaks off what it loads when an interface of the machine comes or goes, as with every container that
+        others start here: that is no load, and is tried again."""
+        for _ in range(_TRIES):
+            self._received.clear()
+            self._broken = asyncio.get_running_loop().create_future()
+            await self.page.goto(url)
+            card = asyncio.ensure_future(self.page.wait_for_selector(".card"))
+            await asyncio.wait((card, self._broken), return_when=asyncio.FIRST_COMPLETED)
+            if card.done():
+                await card
+                return
+            card.cancel()
+            await asyncio.wait((card,))
+        raise RuntimeError(f"the network of this machine changed during each of {_TRIES} loads; expected a calmer one")
 
     async def listen(self) -> None:
         """Has its use counted from now on."""
         self.devtools.on("Network.responseReceived", self._answered)
         self.devtools.on("Network.dataReceived", self._read)
         self.devtools.on("Network.loadingFinished", self._loaded)
+        self.devtools.on("Network.loadingFailed", self._failed)
         # In this domain a task's time is the CPU's, not that of the clock on the wall.
         await self.devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
         await self.devtools.send("Network.enable")
@@ -105,7 +126,12 @@ class Opened:
         self._received[event["requestId"]] = event["response"]["encodedDataLength"]
 
     def _read(self, event: dict[str, Any]) -> None:
-        self._received[event["requestId"]] += event["encodedDataLength"]
+        if event["requestId"] in self._received:
+            self._received[event["requestId"]] += event["encodedDataLength"]
+
+    def _failed(self, event: dict[str, Any]) -> None:
+        if event["errorText"] == "net::ERR_NETWORK_CHANGED" and not self._broken.done():
+            self._broken.set_result(None)
 
     def _loaded(self, event: dict[str, Any]) -> None:
         self._received[event["requestId"]] = event["encodedDataLength"]
@@ -147,6 +173,5 @@ async def opened(browser: Browser, url: str, *, script: str = "") -> AsyncIterat
         devtools = await context.new_cdp_session(page)
         one = Opened(page, devtools)
         await one.listen()
-        await page.goto(url)
-        await page.wait_for_selector(".card")
+        await one.go(url)
         yield one

@@ -1,8 +1,7 @@
 """The replayed cloud over HTTP, as a console follows a live one: the platform's events and the front end's flow.
 
 `python -m bench.replaying READY SPEED`: writes its URL to READY; SPEED seconds of the stream pass in a second.
-It begins when somebody follows its platform. Its first minute passes in three seconds, so that what is measured then has
-a past.
+It begins when somebody follows its platform. Its first minute passes in three seconds: what is measured has a past.
 """
 
 from __future__ import annotations
