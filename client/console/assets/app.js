@@ -45,7 +45,7 @@ function Bar({ page }) {
     <span class="fill"></span>
     ${cloud && html`<span class="where">${cloud.name}, ${cloud.region}</span>`}
     ${session.may_act === false && html`<span class="readonly">read-only; to act, open the address that <code>glasscloud status</code> prints</span>`}
-    <button type="button" onClick=${() => enter()}>Present</button>
+    <button type="button" id="present" onClick=${() => enter()}>Present</button>
     <button type="button" onClick=${() => choose({ theme: NEXT[theme] })} aria-label="Colours: ${theme}; press for ${NEXT[theme]}">${GLYPH[theme]}</button>
   </header>`;
 }

@@ -47,11 +47,12 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cloud(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[LocalFacts]:
-    """A whole cloud with processes as machines, on ports of its own; it dies with this process however that ends."""
+    """A whole cloud on ports of its own, with processes as machines unless a module asks for others by parametrizing it
+    indirectly; it dies with this process however that ends."""
     plan = LocalPlan(
         state=str(tmp_path_factory.mktemp("cloud")),
         cloud=Path(str(request.path)).stem.removeprefix("test_").replace("_", "-"),
-        driver="process",
+        driver=getattr(request, "param", "process"),
         api_port=0,
         search_port=0,
         console_port=0,

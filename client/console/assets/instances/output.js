@@ -14,8 +14,9 @@ export function Output({ instance }) {
   const box = useRef(null);
   const atEnd = useRef(true);
   const may = session.may_act;
+  const gone = instance.state === "terminated";
   useEffect(() => {
-    if (!may) return;
+    if (!may || gone) return;
     let timer;
     let here = true;
     const look = async () => {
@@ -32,13 +33,13 @@ export function Output({ instance }) {
       here = false;
       clearTimeout(timer);
     };
-  }, [instance.id, may]);
+  }, [instance.id, may, gone]);
   useLayoutEffect(() => {
     if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
   }, [told.text]);
   if (!may) return html`<p class="quiet">What a program prints may hold secrets; ${READ_ONLY}.</p>`;
   const scrolled = ({ target }) => (atEnd.current = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_PX);
-  return html`<p class="quiet">The last 64 KiB that its program printed, asked again every 2 s (GetConsoleOutput with Latest).</p>
-    <p role="alert" class="bad">${told.error}</p>
-    ${told.text === null ? !told.error && html`<p class="wait">Asking …</p>` : told.text ? html`<pre class="output" ref=${box} onScroll=${scrolled} tabindex="0" aria-label="Console output">${told.text}</pre>` : html`<p>It has printed nothing.</p>`}`;
+  return html`<p class="quiet">${gone ? "It is terminated: what is not here now went with it." : "The last 64 KiB that its program printed, asked again every 2 s (GetConsoleOutput with Latest)."}</p>
+    <p role="alert" class="bad">${!gone && told.error}</p>
+    ${told.text === null ? !told.error && !gone && html`<p class="wait">Asking …</p>` : told.text ? html`<pre class="output" ref=${box} onScroll=${scrolled} tabindex="0" aria-label="Console output">${told.text}</pre>` : html`<p>It has printed nothing.</p>`}`;
 }

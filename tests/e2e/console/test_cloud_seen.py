@@ -1,0 +1,196 @@
+"""What happens in the cloud is seen on the page: launches, requests, load, deaths; its numbers are the cloud's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import aiohttp
+import pytest
+from console_page import OpenPage
+from console_walk import (
+    a_second_passes,
+    dots,
+    follows,
+    go,
+    of_front_end,
+    opened,
+    own_dot,
+    second_page,
+    served,
+    until_dots,
+)
+from playwright.async_api import Page, expect
+
+from client.local.places import LocalFacts
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize(
+        "cloud", ["process", pytest.param("container", marks=pytest.mark.engine)], indirect=True, scope="module"
+    ),
+]
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SEEN_WITHIN_MS = 2000
+HEALED_WITHIN_MS = 30_000
+"""A container takes longer than a process to be there again, and this machine is not alone."""
+
+
+async def start_load(page: Page) -> None:
+    """The load runs afterwards, whoever began it."""
+    source = page.get_by_label("Load generator")
+    await source.get_by_role("button").first.wait_for()
+    if await source.get_by_role("button", name="Start load").count():
+        await source.get_by_role("button", name="Start load").click()
+    await source.get_by_role("button", name="Stop").wait_for()
+
+
+async def test_an_instance_is_launched_from_the_dialog_and_seen_to_run(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console, "instances")
+    await page.get_by_role("button", name="Launch instances").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Name tag").fill("one more")
+    await dialog.get_by_role("button", name="Launch", exact=True).click()
+    made = page.locator("tbody tr", has_text="one more")
+    await expect(made.locator(".state")).to_contain_text("running", timeout=HEALED_WITHIN_MS)
+    await go(page, "")
+    await served(page, 5)
+
+
+async def test_a_search_typed_here_becomes_a_dot_that_leads_to_the_way_of_its_own_trace(
+    console: str, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console)
+    # What stands still can be pointed at; one's own dot appears nevertheless.
+    await page.get_by_role("button", name="Pause").click()
+    await page.get_by_role("searchbox", name="Search").fill("hypervisor")
+    async with page.expect_response("**/api/search") as answering:
+        await page.get_by_role("button", name="Ask").click()
+    trace = (await (await answering.value).json())["id"]
+    await expect(page.get_by_label("Your search").locator(".fall .row")).to_have_count(3)
+    x, y = await own_dot(page)
+    await page.mouse.move(x, y)
+    await expect(page.locator(".held")).to_contain_text("“hypervisor”")
+    await page.mouse.click(x, y)
+    await expect(page).to_have_url(re.compile(f"#/request/{trace}$"))
+    told = page.locator("pre")
+    await expect(told).to_contain_text(re.compile(rf"traceparent: 00-{trace}-", re.IGNORECASE))
+    await expect(told).to_contain_text("attempt;dur=")
+    assert await page.locator(".fall .row").count() >= 3
+
+
+async def test_a_request_of_any_client_appears_with_the_trace_and_the_times_that_it_was_told(
+    cloud: LocalFacts, console: str, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console)
+    await page.get_by_role("button", name="The same requests as a table").click()
+    headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "User-Agent": "curl/8.5.0"}
+    async with (
+        aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=10)) as curl,
+        curl.get(f"{cloud.search}/search", params={"q": "from afar"}) as answer,
+    ):
+        assert answer.headers["traceparent"].split("-")[1] == TRACE
+        told = answer.headers["Server-Timing"]
+    row = page.locator("#twin tr", has_text="from afar")
+    await expect(row).to_contain_text("curl")
+    await expect(page.get_by_label("Others")).to_contain_text("curl")
+    await row.get_by_role("link").click()
+    await expect(page.get_by_text(f"trace {TRACE}")).to_be_visible()
+    shown = (await page.locator("pre").inner_text()).removeprefix("server-timing: ")
+    assert re.sub(r"\s+", " ", shown).strip() == re.sub(r"\s+", " ", told)
+
+
+async def test_pause_stops_the_motion_and_not_the_numbers(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console)
+    await start_load(page)
+    await until_dots(page)
+    moving = await dots(page)
+    await a_second_passes(page)
+    assert await dots(page) != moving
+    await page.get_by_role("button", name="Pause").click()
+    still = await dots(page)
+    await a_second_passes(page)
+    assert await dots(page) == still
+    await page.get_by_role("button", name="Go on").click()
+    await page.wait_for_function(
+        "before => document.querySelector('.stage > canvas:not(.under)').toDataURL() !== before", arg=still
+    )
+
+
+async def test_who_wants_no_motion_gets_counters_and_the_table_first(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console, reduced_motion="reduce")
+    await start_load(page)
+    await expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator("#twin tbody tr")).to_have_count(12)
+    empty = await dots(page)
+    await a_second_passes(page)
+    assert await dots(page) == empty
+
+
+async def test_the_rate_follows_what_is_asked_for_on_either_page(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console)
+    await start_load(page)
+    await follows(page, 20)
+    await page.get_by_role("button", name="More requests a second").click()
+    await follows(page, 50)
+    steering = await second_page(page, "load")
+    await steering.get_by_label("Rate, requests/s").fill("12")
+    await steering.get_by_role("button", name="Set").click()
+    await follows(page, 12)
+    await steering.get_by_role("button", name="Stop").click()
+    await expect(steering.get_by_label("Verdict of the last run")).to_be_visible()
+    await expect(of_front_end(page, "req/s")).to_have_text("0")
+    async with steering.expect_popup() as opening:
+        await steering.get_by_role("link", name="Report of run 1").click()
+    report = await opening.value
+    await expect(report.get_by_role("heading", name="Load report")).to_be_visible()
+    # Its policy lets nothing run in it, so nothing could be waited for in it at the test's end.
+    await report.close()
+
+
+async def test_one_is_killed_and_its_death_its_marks_and_its_successor_are_seen(
+    console: str, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console)
+    await start_load(page)
+    await follows(page, 20)
+    load = await second_page(page, "load")
+    await load.get_by_text("The same as a table").click()
+    button, verdict, strip = (
+        page.get_by_role("button", name="Kill one", exact=True),
+        page.get_by_label("Verdict"),
+        page.get_by_label("Tasks and events"),
+    )
+    await expect(button).to_be_enabled()
+    before = set(await page.locator(".card h3 a").all_inner_texts())
+    await button.click()
+    await asyncio.gather(
+        expect(strip.locator("li", has_text="its program was killed").first).to_be_visible(timeout=SEEN_WITHIN_MS),
+        expect(load.locator(".marks li", has_text="kill i-").first).to_be_visible(timeout=SEEN_WITHIN_MS),
+        expect(verdict).to_contain_text(re.compile(r"seen after\s*\d"), timeout=SEEN_WITHIN_MS),
+    )
+    await expect(button).to_be_disabled()
+    await expect(verdict).to_contain_text(re.compile(r"replaced after\s*\d"), timeout=HEALED_WITHIN_MS)
+    await expect(verdict).to_contain_text(re.compile(r"lost\s*\d+ of \d+ requests"), timeout=HEALED_WITHIN_MS)
+    await expect(verdict).to_contain_text("→")
+    await expect(load.locator(".marks li", has_text="replaced").first).to_be_visible()
+    await served(page, len(before))
+    after = set(await page.locator(".card h3 a").all_inner_texts())
+    assert len(before - after) == len(after - before) == 1
+
+
+async def test_one_is_killed_on_its_own_page_which_tells_its_end(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console, "instances")
+    await page.get_by_label("Filter").fill("shard=0 running")
+    await page.locator("tbody a").first.click()
+    state = page.locator(".top .state")
+    await expect(state).to_contain_text("running")
+    await page.get_by_role("button", name="Kill", exact=True).click()
+    await expect(state).to_contain_text(re.compile("stopped|terminated"), timeout=SEEN_WITHIN_MS)
+    await page.get_by_role("tab", name="Events").click()
+    await expect(page.get_by_role("tabpanel")).to_contain_text("its program was killed")
+    await expect(page.get_by_role("button", name="Kill", exact=True)).to_be_disabled()
+    await page.get_by_role("tab", name="Faults").click()
+    await expect(page.get_by_role("tabpanel")).to_contain_text("What the last one cost", timeout=HEALED_WITHIN_MS)

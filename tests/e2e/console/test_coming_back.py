@@ -1,0 +1,71 @@
+"""The page outlives its console, and a session begins anew: what goes away comes back by itself, or by one button."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import pytest
+from console_page import OpenPage
+from console_walk import call, follows, go, opened, second_page, served
+from playwright.async_api import expect
+
+from client.local.places import LocalFacts
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+AWAY = r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
+"""The browser itself writes to its console whom it could not reach."""
+BACK_WITHIN_MS = 30_000
+
+
+async def test_starting_over_brings_the_default_fleet_back_and_takes_what_came_since(
+    console: str, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console)
+    await served(page)
+    # What the console met is what it goes back to.
+    _, told = await call(page, "GET", "/api/images")
+    wish = {"image_id": told["images"][0]["id"], "type": "t3.nano", "count": 1, "host": "", "name": "extra"}
+    status, _ = await call(page, "POST", "/api/instances", {**wish, "user_data": ""})
+    assert status == 201
+    await served(page, 5)
+    one = await page.locator(".card h3 a").first.get_attribute("href")
+    assert one is not None
+    status, _ = await call(page, "POST", f"/api/instances/{one.rpartition('/')[2]}/kill")
+    assert status == 200
+    await page.get_by_role("button", name="Present").click()
+    await page.get_by_role("button", name="Start over").click()
+    done = page.locator(".presenting [role=status]")
+    await expect(done).to_contain_text(re.compile(r"started over in \d"), timeout=BACK_WITHIN_MS)
+    await page.keyboard.press("3")
+    await served(page)
+    await expect(page.locator(".card")).to_have_count(4)
+    await expect(page.get_by_label("Verdict")).to_contain_text("Who dies")
+    await follows(page, 20)
+    await page.keyboard.press("Escape")
+    await go(page, "instances")
+    await expect(page.locator("tbody tr", has_text="extra")).to_have_count(0)
+
+
+async def test_a_console_that_goes_is_told_of_and_its_page_lives_on_when_it_is_back(
+    cloud: LocalFacts, console: str, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console, allow=AWAY)
+    await served(page)
+    banner = page.locator(".banner")
+    await expect(banner).to_be_hidden()
+    os.kill(cloud.pids[-1], signal.SIGKILL)
+    await expect(banner).to_contain_text("The console does not answer")
+    await expect(page.locator(".card.is-running")).to_have_count(4)
+    await expect(banner).to_be_hidden(timeout=BACK_WITHIN_MS)
+    await served(page)
+    # It is the same person's page: it may act without a token, and what it does is told to it.
+    status, told = await call(page, "GET", "/api/session")
+    assert (status, told["may_act"]) == (200, True)
+    source = page.get_by_label("Load generator")
+    await source.get_by_role("button", name="Start load").click()
+    await follows(page, 20)
+    again = await second_page(page, "load")
+    await expect(again.get_by_role("button", name="Stop")).to_be_enabled()

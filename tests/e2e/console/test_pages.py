@@ -1,0 +1,232 @@
+"""Every page, dark and light, on a projector and on a phone: no breach of WCAG 2.2 AA, nothing cut off, nothing run
+that a stranger wrote, nothing done for whoever has no key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+from console_page import OpenPage, axe, watched
+from console_walk import WIDTHS, call, go, opened, served, shared, sideways
+from playwright.async_api import Browser, Page, expect
+
+from client.local.places import LocalFacts
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+SCENES = 6
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+UNASKED = r"status of 401"
+"""The browser itself writes each refusal to its console."""
+EVIL = "<img src=x onerror=console.error(1)>"
+EVIL_NAME = "<img src onerror=a>"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def busy(console: str, browser: Browser) -> AsyncIterator[None]:
+    """There is something on every page: two runs that are over, one that goes on, a search, a name with markup."""
+    async with watched(browser, console) as page:
+        await page.wait_for_function("!location.hash.includes('token')")
+        await served(page)
+        for _ in range(2):
+            await call(page, "POST", "/api/load", {"rate_per_s": 30})
+            await call(page, "DELETE", "/api/load")
+        await call(page, "POST", "/api/load", {"rate_per_s": 30})
+        _, told = await call(page, "GET", "/api/images")
+        wish = {"image_id": told["images"][0]["id"], "type": "t3.nano", "count": 1, "host": "", "name": EVIL}
+        await call(page, "POST", "/api/instances", {**wish, "user_data": EVIL})
+        await served(page, 5)
+        yield
+
+
+async def instance_of(page: Page, index: int = 0) -> str:
+    await go(page, "instances")
+    return str(await page.locator("tbody th a").nth(index).get_attribute("title"))
+
+
+async def request(page: Page) -> None:
+    _, asked = await call(page, "POST", "/api/search", {"query": "hypervisor"})
+    await go(page, f"request/{asked['id']}")
+    await page.locator(".fall .row").nth(2).wait_for()
+
+
+async def overview(page: Page) -> None:
+    await go(page, "")
+    await page.get_by_role("searchbox", name="Search").fill("hypervisor")
+    await page.get_by_role("button", name="Ask").click()
+    await page.get_by_label("Your search").locator(".fall").wait_for()
+    await page.get_by_role("button", name="The same requests as a table").click()
+    await page.locator("#twin tbody tr").first.wait_for()
+
+
+async def instances(page: Page) -> None:
+    await go(page, "instances")
+    await page.locator("tbody tr").nth(4).wait_for()
+    await page.locator("tbody tr").first.get_by_role("button", name=re.compile("Act on")).click()
+    await page.locator(".choices").wait_for()
+
+
+async def launching(page: Page) -> None:
+    await go(page, "instances")
+    await page.get_by_role("button", name="Launch instances").click()
+    await page.get_by_role("dialog").get_by_role("radio", name="t3.nano").wait_for()
+
+
+async def hosts(page: Page) -> None:
+    await go(page, "hosts")
+    await page.get_by_text("r5.4xlarge needs").first.wait_for()
+
+
+async def load(page: Page) -> None:
+    await go(page, "load")
+    await page.get_by_text("The same as a table").click()
+    await expect(page.locator(".load canvas")).to_have_count(3)
+    await page.locator(".past tbody tr").nth(1).wait_for()
+
+
+async def comparing(page: Page) -> None:
+    await go(page, "load/compare/1/2")
+    await page.get_by_label("Why they may not be comparable").or_(page.locator("tbody")).first.wait_for()
+
+
+async def inviting(page: Page) -> None:
+    await go(page, "share")
+    await page.get_by_role("heading", name="Let the audience in").wait_for()
+
+
+Visit = Callable[[Page], Awaitable[None]]
+PLACES: tuple[Visit, ...] = (overview, request, instances, launching, hosts, load, comparing, inviting)
+
+
+async def breaches(page: Page, where: str) -> list[str]:
+    """What is wrong with the page as it stands now: dark and light, at both widths."""
+    found = []
+    for width, height in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": height})
+        if (wide := await sideways(page)) > 0:
+            found.append(f"{where} at {width}: {wide} px too wide")
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme)
+            found += [f"{where} at {width}, {scheme}: {each}" for each in await axe(page)]
+    return found
+
+
+@pytest.mark.parametrize("visit", PLACES)
+async def test_no_page_breaches_wcag_or_is_wider_than_its_window(
+    console: str, open_page: OpenPage, visit: Visit
+) -> None:
+    page = await opened(open_page, console)
+    await visit(page)
+    assert await breaches(page, visit.__name__) == []
+
+
+@pytest.mark.parametrize("scene", range(1, SCENES + 1))
+async def test_no_scene_breaches_wcag_or_is_wider_than_its_window(
+    console: str, open_page: OpenPage, scene: int
+) -> None:
+    page = await opened(open_page, console)
+    await page.get_by_role("button", name="Present").click()
+    await page.keyboard.press(str(scene))
+    await page.get_by_role("button", name=f"Scene {scene}:").and_(page.locator("[aria-current=step]")).wait_for()
+    await page.locator(".presenter h1").first.wait_for()
+    assert await breaches(page, f"scene {scene}") == []
+
+
+async def test_no_page_of_the_audience_breaches_wcag_or_is_wider_than_its_window(
+    console: str, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console)
+    async with shared(page) as address:
+        await page.get_by_role("button", name="Present").click()
+        await page.get_by_role("button", name="Audience").click()
+        await page.get_by_role("heading", name="Search with your phone").wait_for()
+        assert await breaches(page, "the invitation") == []
+        phone = await open_page(address)
+        await phone.get_by_label("Search the documents").fill("hypervisor")
+        await phone.get_by_role("button", name="Search", exact=True).click()
+        await phone.locator(".live .instance").nth(4).wait_for()
+        await phone.get_by_text("Your dot:").click()
+        await phone.get_by_text("The last requests as a table").click()
+        assert await breaches(phone, "the audience's page") == []
+        await phone.close()
+
+
+async def test_without_the_key_all_can_be_read_and_nothing_be_done(cloud: LocalFacts, open_page: OpenPage) -> None:
+    page = await opened(open_page, cloud.console, allow=UNASKED)
+    await expect(page.locator(".bar")).to_contain_text("read-only")
+    await served(page, 5)
+    for name in ("Kill one", "Hog one", "Stop", "More requests a second"):
+        await expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
+    await expect(page.get_by_role("button", name="Kill one", exact=True)).to_have_accessible_description(
+        re.compile("glasscloud status")
+    )
+    each = await instance_of(page)
+    await page.get_by_role("button", name=f"Act on {each}").click()
+    for name in ("Stop", "Reboot", "Terminate", "Kill", "Hog"):
+        await expect(page.locator(".choices").get_by_role("button", name=name, exact=True)).to_be_disabled()
+    await go(page, "load")
+    await expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+    await expect(page.locator(".past tbody tr")).to_have_count(2)
+    await go(page, "hosts")
+    await expect(page.get_by_role("heading", name="Hosts")).to_be_visible()
+    await go(page, "share")
+    await expect(page.get_by_role("main")).to_contain_text("glasscloud status")
+    for method, path in [
+        ("POST", "/api/instances"), ("POST", f"/api/instances/{each}/kill"), ("POST", "/api/experiments/kill"),
+        ("POST", "/api/load"), ("PATCH", "/api/load"), ("DELETE", "/api/load"), ("POST", "/api/start-over"),
+        ("POST", "/api/share"), ("GET", f"/api/instances/{each}/console-output"),
+    ]:  # fmt: skip
+        status, told = await call(page, method, path)
+        assert status == 401, f"{method} {path}"
+        assert "glasscloud status" in told["error"]["message"]
+
+
+async def test_a_link_to_a_request_is_read_without_the_key_and_carries_none(
+    console: str, cloud: LocalFacts, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console)
+    await request(page)
+    link = await page.get_by_label("Link to it").input_value()
+    assert "token" not in link
+    other = await open_page(link)
+    await expect(other.get_by_role("heading", name="“hypervisor”")).to_be_visible()
+    await expect(other.locator(".bar")).to_contain_text("read-only")
+
+
+async def test_what_strangers_write_is_shown_as_text(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console)
+    # The tables show the last requests: these are to stay among them.
+    await call(page, "DELETE", "/api/load")
+    await page.get_by_role("button", name="The same requests as a table").click()
+    await page.get_by_role("searchbox", name="Search").fill(EVIL)
+    await page.get_by_role("button", name="Ask").click()
+    await expect(page.get_by_label("Your search").get_by_role("heading")).to_contain_text(EVIL)
+    await expect(page.locator("#twin")).to_contain_text(EVIL)
+    await page.get_by_role("link", name="all of its way").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(f"“{EVIL}”")
+    await go(page, "instances")
+    row = page.locator("tbody tr", has_text=EVIL)
+    await row.locator("th a").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(EVIL)
+    await expect(page.get_by_label("User data")).to_have_text(EVIL)
+    assert await page.locator("img").count() == 0
+    async with shared(page) as address:
+        phone = await open_page(address)
+        await phone.get_by_text("Your dot:").click()
+        await phone.get_by_label("Your name on the screen").fill(EVIL_NAME)
+        await phone.get_by_label("Search the documents").fill(EVIL)
+        await phone.get_by_role("button", name="Search", exact=True).click()
+        await expect(phone.get_by_text(EVIL).first).to_be_visible()
+        await phone.get_by_text("The last requests as a table").click()
+        await expect(phone.locator("table")).to_contain_text(EVIL_NAME)
+        assert await phone.locator("img").count() == 0
+        await go(page, "share")
+        await expect(page.get_by_label("Who is there")).to_contain_text(EVIL_NAME)
+        await go(page, "")
+        await page.get_by_role("button", name="The same requests as a table").click()
+        await expect(page.locator("#twin")).to_contain_text(EVIL_NAME)
+        assert await page.locator("img").count() == 0
+        await phone.close()
