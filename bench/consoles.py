@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from bench import chromium
 from bench.figures import Missing
 from bench.machines import until_file
 from vmhost.api.access import Access
+from vmhost.base.web import LIFELINE
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, CDPSession, Page
@@ -56,12 +58,17 @@ async def console(*, speed: float, front_end: str = "") -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def _program(ready: Path, arguments: list[str]) -> AsyncIterator[str]:
-    """The URL that a Python program told when it was ready."""
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
+    """The URL that a Python program told when it was ready. It ends with us, however we end."""
+    theirs, ours = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, pass_fds=(theirs,), env=os.environ | {LIFELINE: str(theirs)}
+    )
+    os.close(theirs)
     try:
         await until_file(ready, process)
         yield json.loads(ready.read_text())["url"]
     finally:
+        os.close(ours)
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         async with asyncio.timeout(20):
