@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.figures import Figure, Missing
 
-NAMES = ("frontend", "load", "leaf", "launching", "idling")
+NAMES = ("frontend", "load", "leaf", "launching", "idling", "console", "readers")
 
 
 def main() -> int:

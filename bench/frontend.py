@@ -22,7 +22,7 @@ ROUNDS = 3
 SECONDS = 4
 CONNECTIONS = 32
 _HITS = 10
-_TARGET = "/search?q=hypervisor&format=json"
+TARGET = "/search?q=hypervisor&format=json"
 
 
 async def run() -> list[Figure]:
@@ -33,7 +33,7 @@ async def run() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
         first, second, proxy, ours = free_ports(4)
         async with (
-            pinned([nginx, *nginx_arguments(Path(folder), "leaf", _leaf(first, second))], core=1) as leaf,
+            pinned([nginx, *nginx_arguments(Path(folder), "leaf", leaves(first, second))], core=1) as leaf,
             pinned([nginx, *nginx_arguments(Path(folder), "proxy", _proxy(proxy, first))], core=0) as peer,
             pinned(
                 [sys.executable, "-m", "bench.frontend_child", *map(str, (ours, first, second))], core=0
@@ -53,7 +53,7 @@ async def _rate(wrk: str, port: int, pid: int) -> float:
     """Requests per CPU-second of one process under closed-loop load."""
     before = cpu_seconds(pid)
     load = await asyncio.create_subprocess_exec(
-        *["taskset", "-c", "1", wrk, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", f"http://127.0.0.1:{port}{_TARGET}"],
+        *["taskset", "-c", "1", wrk, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", f"http://127.0.0.1:{port}{TARGET}"],
         stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(SECONDS + 20):
@@ -65,7 +65,8 @@ async def _rate(wrk: str, port: int, pid: int) -> float:
     return requests / (cpu_seconds(pid) - before)
 
 
-def _leaf(*ports: int) -> str:
+def leaves(*ports: int) -> str:
+    """An nginx's `http` block: on each port it answers every search as a leaf does, at once and always the same."""
     snippet = [["a hypervisor gives each guest virtual processors, ", False], ["memory", True], [" and disks", False]]
     hits = [
         {"id": f"lesson-{n}", "title": f"Lesson {n}", "url": f"/doc/lesson-{n}", "kind": "lesson", "snippet": snippet}

@@ -19,7 +19,8 @@ from pathlib import Path
 from bench.figures import Missing
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
-from vmhost.base.http1 import HttpFailure, Pool, build_request
+from vmhost.base.http1 import HttpFailure, build_request
+from vmhost.base.pool import Pool
 
 IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
 

@@ -12,7 +12,8 @@ from client.console.rows import CONSOLE_AGENT
 from server.api.flow import FlowRecord
 from server.api.timing import parse
 from vmhost.base.errors import InvalidInput, Unavailable
-from vmhost.base.http1 import HttpFailure, Pool, build_request
+from vmhost.base.http1 import HttpFailure, build_request
+from vmhost.base.pool import Pool
 
 QUERY_CHARS_MAX = 200
 _TIMEOUT_S = 5.0

@@ -30,7 +30,8 @@ from client.local.plan import (
 from server.api.flow import Counters
 from server.api.queries import index_folder
 from vmhost.base.errors import CloudError, Unavailable
-from vmhost.base.http1 import HttpFailure, Pool, build_request
+from vmhost.base.http1 import HttpFailure, build_request
+from vmhost.base.pool import Pool
 
 START_DEADLINE_S = 60.0
 ALL_DEADLINE_S = 20.0

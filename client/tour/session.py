@@ -26,7 +26,8 @@ from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, NotFound, Unavailable
-from vmhost.base.http1 import HttpFailure, Pool, Response, build_request
+from vmhost.base.http1 import HttpFailure, Response, build_request
+from vmhost.base.pool import Pool
 
 if TYPE_CHECKING:
     from client.load.joining.gathering import Gathering

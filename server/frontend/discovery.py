@@ -17,8 +17,9 @@ from server.frontend.replicas import Machine
 from vmhost.api.views import CloudEvent, InstanceView, Snapshot
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError
-from vmhost.base.http1 import HttpFailure, Pool, build_request
+from vmhost.base.http1 import HttpFailure, build_request
 from vmhost.base.logs import get_logger
+from vmhost.base.pool import Pool
 
 POLL_S = 5.0
 _CALL_TIMEOUT_S = 10.0

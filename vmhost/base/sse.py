@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
+import zlib
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from aiohttp import web
 LAGGED = "lagged"
 SNAPSHOT = "snapshot"
 _HEARTBEAT_S = 10.0
+_GZIP_WBITS = 31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,45 +138,67 @@ def encode(event: Event) -> bytes:
     return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data, separators=(',', ':'))}\n\n".encode()
 
 
+class _Wire:
+    """One response's body, compressed where `packed`: each write can be read at once, none waits for the next."""
+
+    def __init__(self, response: web.StreamResponse, *, packed: bool) -> None:
+        self._response = response
+        self._packer = zlib.compressobj(wbits=_GZIP_WBITS) if packed else None
+
+    async def write(self, data: bytes) -> None:
+        if self._packer is not None:
+            data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+        await self._response.write(data)
+
+
 async def respond(
-    request: web.BaseRequest, hub: Hub, snapshot: Callable[[], Awaitable[Any]] | Callable[[], Any]
+    request: web.BaseRequest,
+    hub: Hub,
+    snapshot: Callable[[], Awaitable[Any]] | Callable[[], Any],
+    *,
+    packed: bool = False,
 ) -> web.StreamResponse:
     """Streams the hub to one reader: first a `snapshot` event (unless Last-Event-ID can be resumed), then the rest.
 
-    `?without=KIND` (any number of them) leaves events of that kind out.
+    `?without=KIND` (any number of them) leaves events of that kind out. With `packed` a reader who takes gzip gets it,
+    which costs a publisher more than it is worth to readers on the same machine unless its snapshot is large.
     After a gap the reader gets a new snapshot. Returns when the reader or the hub goes."""
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+    packed = packed and "gzip" in request.headers.get("Accept-Encoding", "")
+    if packed:
+        response.headers.update({"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
     await response.prepare(request)
+    wire = _Wire(response, packed=packed)
     last = request.headers.get("Last-Event-ID", "")
     resume = int(last) if last.isdecimal() and len(last) < 19 and hub.can_resume(int(last)) else None
     without = frozenset(request.query.getall("without", []))
     with hub.subscribe(after=resume, without=without) as reader, contextlib.suppress(ConnectionError):
         if resume is None:
-            await _write_snapshot(response, hub, snapshot)
+            await _write_snapshot(wire, hub, snapshot)
         while True:
             try:
                 async with asyncio.timeout(_HEARTBEAT_S):
                     event = await anext(reader)
             except TimeoutError:
-                await response.write(b": still here\n\n")
+                await wire.write(b": still here\n\n")
                 continue
             except StopAsyncIteration:
                 break
             if event.kind == LAGGED:
-                await _write_snapshot(response, hub, snapshot)
+                await _write_snapshot(wire, hub, snapshot)
             else:
-                await response.write(encode(event))
+                await wire.write(encode(event))
     return response
 
 
-async def _write_snapshot(response: web.StreamResponse, hub: Hub, snapshot: Callable[[], Any]) -> None:
+async def _write_snapshot(wire: _Wire, hub: Hub, snapshot: Callable[[], Any]) -> None:
     at = hub.last_id
     data = snapshot()
     if isinstance(data, Awaitable):
         data = await data
-    await response.write(encode(Event(id=at, kind=SNAPSHOT, data=data)))
+    await wire.write(encode(Event(id=at, kind=SNAPSHOT, data=data)))
 
 
 async def read_events(lines: AsyncIterable[bytes]) -> AsyncIterator[Event]:

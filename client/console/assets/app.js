@@ -44,7 +44,7 @@ function Bar({ page }) {
     )}</nav>
     <span class="fill"></span>
     ${cloud && html`<span class="where">${cloud.name}, ${cloud.region}</span>`}
-    ${session.may_act === false && html`<span class="readonly">read-only; to act, open the address that <code>glasscloud status</code> prints</span>`}
+    ${session.may_act === false && html`<span class="readonly">read-only; to act: <code>glasscloud status</code></span>`}
     <button type="button" id="present" onClick=${() => enter()}>Present</button>
     <button type="button" onClick=${() => choose({ theme: NEXT[theme] })} aria-label="Colours: ${theme}; press for ${NEXT[theme]}">${GLYPH[theme]}</button>
   </header>`;
@@ -73,4 +73,6 @@ openSession().then(
   (session) => put({ session }),
   (error) => put({ session: { may_act: false, actions: [], refused: error.message } }),
 );
-render(html`<${Problem}><${App} /><//>`, document.getElementById("app"));
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${Problem}><${App} /><//>`, root);

@@ -27,7 +27,7 @@ def routes(feed: Feed) -> list[web.RouteDef]:
         return found.answer(request)
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        return await respond(request, feed.hub, feed.snapshot)
+        return await respond(request, feed.hub, feed.snapshot, packed=True)
 
     return [
         web.get("/", page),

@@ -139,7 +139,7 @@ def _the_console_answers(project: Project) -> None:
     """Through the published port, and its address is told again."""
     where = project.run("port", "client", "8080")
     with urllib.request.urlopen(f"http://{where}/", timeout=5) as answer:
-        assert b"/assets/app.js" in answer.read()
+        assert b"/assets/start.js" in answer.read()
     told = project.run("exec", "-T", "client", "glasscloud", "status")
     assert "  console  http://127.0.0.1:0/#token=" in told
 

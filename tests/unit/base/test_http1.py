@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from vmhost.base.http1 import Failure, HttpFailure, Pool, build_request, connect
+from vmhost.base.http1 import Failure, HttpFailure, build_request, connect
+from vmhost.base.pool import Pool
 
 GET = build_request("GET", "/", [("Host", "test")])
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

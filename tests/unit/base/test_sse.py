@@ -90,3 +90,23 @@ async def test_a_reader_may_leave_out_a_kind_and_then_nobody_wants_it() -> None:
         assert (await anext(reader)).data == 2
         with hub.subscribe():
             assert hub.wanted("stats")
+
+
+async def test_a_packed_stream_gives_each_event_when_it_happens_and_is_plain_to_who_takes_no_gzip() -> None:
+    hub = Hub(first_id=1)
+    app = web.Application()
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        return await respond(request, hub, lambda: {"rows": ["the same"] * 100}, packed=True)
+
+    app.router.add_get("/", stream)
+    async with serve(app, listen("127.0.0.1", 0)) as url, ClientSession() as session:
+        for accepted, encoding in (("gzip", "gzip"), ("identity", None)):
+            async with session.get(url, headers={"Accept-Encoding": accepted}) as response, asyncio.timeout(2):
+                assert response.headers.get("Content-Encoding") == encoding
+                events = read_events(response.content)
+                assert (await anext(events)).data == {"rows": ["the same"] * 100}
+                for number in range(3):
+                    hub.publish("n", number)
+                    assert (await anext(events)).data == number
+        hub.close()

@@ -6,16 +6,14 @@ export const patch = (path, body = {}) => ask("PATCH", path, body);
 export const remove = (path) => ask("DELETE", path, {});
 
 async function ask(method, path, body) {
-  let answer;
-  try {
-    answer = await fetch(path, {
-      method,
-      cache: "no-store",
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const once = () => fetch(path, { method, cache: "no-store", ...sent });
+  // What only reads may be asked twice: browsers break connections off when a network comes or goes.
+  const answer = await once()
+    .catch((error) => (method === "GET" ? once() : Promise.reject(error)))
+    .catch(() => {
+      throw new Error("the console does not answer; is it still up?");
     });
-  } catch {
-    throw new Error("the console does not answer; is it still up?");
-  }
   const data = await answer.json().catch(() => null);
   if (answer.ok) return data;
   throw new Error(data?.error?.message ?? `the console answered ${answer.status}`);
@@ -27,7 +25,8 @@ export async function openSession() {
   let refused = "";
   if (token) {
     history.replaceState(null, "", location.pathname);
-    await post("/api/session", { token }).catch((error) => (refused = error.message));
+    const trade = () => post("/api/session", { token });
+    await trade().catch(trade).catch((error) => (refused = error.message));
   }
   return { ...(await get("/api/session")), refused };
 }

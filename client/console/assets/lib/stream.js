@@ -3,23 +3,31 @@
 const PAUSE_FIRST_MS = 300;
 const PAUSE_MAX_MS = 5000;
 const SILENCE_MS = 25000;
+const AWAY_AFTER_MS = 1500;
 
-/** Calls `tell(kind, data)` for each event and `away(true | false)` as the console goes and comes. Never ends. */
+/**
+ * Calls `tell(kind, data)` for each event and `away(true | false)` as the console goes and comes. Never ends.
+ *
+ * A stream that is soon there again was never away: browsers break connections off when a network comes or goes.
+ */
 export async function follow(path, { tell, away }) {
   let last = "";
   let pause = PAUSE_FIRST_MS;
+  let missed = 0;
   for (;;) {
     try {
       await read(path, last, (event) => {
         last = event.id || last;
         pause = PAUSE_FIRST_MS;
+        clearTimeout(missed);
+        missed = 0;
         away(false);
         if (event.data) tell(event.kind, JSON.parse(event.data));
       });
     } catch {
       // A stream that breaks tells nothing of why; the next try will.
     }
-    away(true);
+    missed ||= setTimeout(() => away(true), AWAY_AFTER_MS);
     await new Promise((wake) => setTimeout(wake, pause));
     pause = Math.min(pause * 2, PAUSE_MAX_MS);
   }

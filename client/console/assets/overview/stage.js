@@ -62,7 +62,7 @@ function Held({ held: { request, x, y, cut } }) {
 
 /** Rates by edge: from each source that asks, and to each instance. */
 function flows(second, instances) {
-  const found = new Map([["source-load>front", 0], ["source-you>front", 0]]);
+  const found = new Map([["source-load>front", 0], ["source-you>front", 0], ["source-others>front", 0]]);
   if (!second) return found;
   found.set("source-load>front", second.req_s ?? 0);
   for (const [id, machine] of Object.entries(second.machines)) {

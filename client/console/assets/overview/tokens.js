@@ -31,6 +31,8 @@ export class Tokens {
     this.drawn = [];
     this.watch = new ResizeObserver(() => this.measure());
     this.watch.observe(stage);
+    // A box that grows in its column moves those below it, and the stage need not change for that.
+    for (const column of stage.querySelectorAll(".column")) this.watch.observe(column);
     stage.addEventListener("pointermove", (this.onMove = (event) => this.look(event)));
     stage.addEventListener("pointerleave", (this.onLeave = () => this.hold(null)));
     stage.addEventListener("click", (this.onClick = () => this.held && this.pick(this.held.request)));

@@ -1,0 +1,102 @@
+"""The replayed cloud over HTTP, as a console follows a live one: the platform's events and the front end's flow.
+
+`python -m bench.replaying READY SPEED`: writes its URL to READY; SPEED seconds of the stream pass in a second.
+It begins when somebody follows its platform. Its first minute passes in three seconds: what is measured has a past.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from bench.replay import SAMPLES_PER_S, Replay, Second
+from server.api.flow import FlowRecord
+from vmhost.api.views import EVENTS, CloudEvent
+from vmhost.base.sse import Hub, respond
+from vmhost.base.web import listen, run, serve, write_ready
+
+STEP_S = 1 / SAMPLES_PER_S
+PAST_S, PAST_SPEED = 60, 20.0
+_READER_EVENTS_MAX = 20_000
+"""So patient that nothing is left out for a console that is a little behind."""
+_FOLLOWED_S = 30.0
+_KINDS = {getattr(read, "__self__", None): kind for kind, read in EVENTS.items()}  # each is a class method of its view
+
+
+class Served:
+    """A replay and its readers."""
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._recent: deque[FlowRecord] = deque(maxlen=100)
+        self._platform, self._flow = Hub(capacity=_READER_EVENTS_MAX), Hub(capacity=_READER_EVENTS_MAX)
+
+    def app(self) -> web.Application:
+        """Both streams at the addresses where consoles look for them."""
+
+        async def events(request: web.Request) -> web.StreamResponse:
+            return await respond(request, self._platform, lambda: self._replay.snapshot().to_json())
+
+        async def flow(request: web.Request) -> web.StreamResponse:
+            return await respond(request, self._flow, self._begin)
+
+        async def end_streams(_: web.Application) -> None:
+            self._platform.close()
+            self._flow.close()
+
+        app = web.Application()
+        app.router.add_get("/_glasscloud/events", events)
+        app.router.add_get("/flow", flow)
+        app.on_shutdown.append(end_streams)
+        return app
+
+    async def play(self, speed: float) -> None:
+        """Tells the stream until it is cancelled; a moment that came too late is made up for."""
+        async with asyncio.timeout(_FOLLOWED_S):
+            while not self._platform.readers:
+                await asyncio.sleep(STEP_S)
+        due = time.monotonic()
+        for second in itertools.count():
+            pace = speed if second >= PAST_S else max(speed, PAST_SPEED)
+            await self._tell(self._replay.advance(), due, pace)
+            due += 1 / pace
+
+    async def _tell(self, second: Second, due: float, speed: float) -> None:
+        # Whoever is late must let the streams be written all the same.
+        await asyncio.sleep(0)
+        for event in second.events:
+            self._platform.publish(_kind(event), event.to_json())
+        for number, record in enumerate(second.records):
+            if (wait := due + number * STEP_S / speed - time.monotonic()) > STEP_S / 2:
+                await asyncio.sleep(wait)
+            self._recent.append(record)
+            self._flow.publish("request", record.to_json())
+        self._flow.publish("counters", second.counters.to_json())
+
+    def _begin(self) -> dict[str, Any]:
+        recent = [record.to_json() for record in self._recent]
+        return {"counters": self._replay.counters().to_json(), "recent": recent}
+
+
+def _kind(event: CloudEvent) -> str:
+    return _KINDS[type(event)]
+
+
+async def main() -> None:
+    """Serves until it is told to stop."""
+    ready, speed = Path(sys.argv[1]), float(sys.argv[2])
+    served = Served(Replay(time.time()))
+    async with serve(served.app(), listen("127.0.0.1", 0)) as url:
+        write_ready(ready, url=url)
+        await served.play(speed)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,49 @@
+"""What a browser must fetch before anything can be seen: the page's files, compressed as they are served."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from client.console.assets import Asset, load_assets
+
+BYTES_MAX = 90_000
+"""Of the 150 kB of a first load; the rest is left to the stream's first whole of a large cloud."""
+HEADER_BYTES = 750
+"""What an answer's headers weigh, its protections mostly."""
+_IN_PAGE = re.compile(r'(?:href|src)="/assets/([^"]+)"')
+_IMPORTED = re.compile(r'(?:\bfrom|\bimport|@import)\s*"([^"]+)"')
+
+
+def loaded(assets: dict[str, Asset]) -> set[str]:
+    """All that the page's first look needs: what it names, what that imports, and so on."""
+    found, next_ones = set[str](), {"index.html", *_IN_PAGE.findall(assets["index.html"].plain.decode())}
+    while next_ones:
+        path = next_ones.pop()
+        found.add(path)
+        if path.endswith((".js", ".css")):
+            text = assets[path].plain.decode()
+            folder = posixpath.dirname(path)
+            names = {posixpath.normpath(posixpath.join(folder, name)) for name in _IMPORTED.findall(text)}
+            next_ones |= names & set(assets) - found
+    return found
+
+
+def test_what_the_first_look_needs_weighs_no_more_than_its_part_of_a_first_load() -> None:
+    assets = load_assets()
+    sizes = {path: HEADER_BYTES + min(len(assets[path].plain), len(assets[path].packed)) for path in loaded(assets)}
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
+    assert sum(sizes.values()) <= BYTES_MAX, f"{sum(sizes.values())} bytes; the largest: {largest}"
+
+
+def test_every_kind_of_import_is_followed() -> None:
+    assert {
+        "index.html",
+        "icon.svg",
+        "app.js",
+        "style/base.css",
+        "style/overview.css",
+        "lib/store.js",
+        "overview/card.js",
+        "vendor/htm-3.1.1/standalone.module.js",
+    } <= loaded(load_assets())
