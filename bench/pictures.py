@@ -30,28 +30,32 @@ class Shot:
     scheme: Literal["light", "dark"] = "light"
 
 
-async def take(browser: Browser, start: str, shots: Sequence[Shot], folder: Path) -> AsyncIterator[Path]:
+async def take(
+    browser: Browser, start: str, shots: Sequence[Shot], folder: Path, *, ready: str = "() => true"
+) -> AsyncIterator[Path]:
     """Writes `NAME-WIDTH.webp` for every shot and size, and gives each path when it is there.
 
-    Every picture is a visit of its own that begins at `start`, so that a token in its fragment is traded first. Raises
+    Every picture is a visit of its own that begins at `start`, so that a token in its fragment is traded first;
+    `ready` is a function of the page that is true once it was. Raises
     ValueError for a picture of more than BYTES_MAX, which would weigh on everyone who clones."""
     folder.mkdir(parents=True, exist_ok=True)
     for shot in shots:
         for width, height in SIZES:
             path = folder / f"{shot.name}-{width}.webp"
-            content = await _picture(browser, start, shot, width, height)
+            content = await _picture(browser, start, shot, width, height, ready)
             if len(content) > BYTES_MAX:
                 raise ValueError(f"{path.name} has {len(content)} bytes; expected at most {BYTES_MAX}")
             path.write_bytes(content)
             yield path
 
 
-async def _picture(browser: Browser, start: str, shot: Shot, width: int, height: int) -> bytes:
+async def _picture(browser: Browser, start: str, shot: Shot, width: int, height: int, ready: str) -> bytes:
     async with await browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=shot.scheme, has_touch=width < SIZES[0][0]
     ) as context:
         page = await context.new_page()
         await page.goto(start)
+        await page.wait_for_function(ready)
         await page.goto(urljoin(start, shot.path))
         if shot.act is not None:
             await shot.act(page)

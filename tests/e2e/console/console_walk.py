@@ -58,7 +58,7 @@ async def go(page: Page, place: str) -> None:
 async def opened(open_page: OpenPage, address: str, place: str = "", **settings: Any) -> Page:
     """The page there, live, with the right that the address gives."""
     page = await open_page(address, **settings)
-    await page.wait_for_function("!location.hash.includes('token')")
+    await page.wait_for_function("() => !location.hash.includes('token')")
     await page.get_by_label("Tasks and events").wait_for()
     await go(page, place)
     return page

@@ -19,7 +19,7 @@ REFUSED = r"status of 503"
 async def opened(open_page: OpenPage, console: str, place: str, **settings: object) -> Page:
     """The page there, with the right to act."""
     page = await open_page(console, **settings)
-    await page.wait_for_function("!location.hash.includes('token')")
+    await page.wait_for_function("() => !location.hash.includes('token')")
     await go(page, place)
     return page
 

@@ -22,7 +22,7 @@ async def test_the_printed_address_lets_its_browser_act_and_keeps_no_secret(
 ) -> None:
     page = await open_page(console, width=width, height=height, color_scheme=scheme)
     await page.get_by_role("heading").first.wait_for()
-    await page.wait_for_function("!location.hash.includes('token')")
+    await page.wait_for_function("() => !location.hash.includes('token')")
     assert await may_act(page)
     assert await page.evaluate("document.cookie") == ""
     assert await page.evaluate("document.documentElement.scrollWidth") <= width

@@ -29,7 +29,7 @@ EVIL_NAME = "<img src onerror=a>"
 async def busy(console: str, browser: Browser) -> AsyncIterator[None]:
     """There is something on every page: two runs that are over, one that goes on, a search, a name with markup."""
     async with watched(browser, console) as page:
-        await page.wait_for_function("!location.hash.includes('token')")
+        await page.wait_for_function("() => !location.hash.includes('token')")
         await served(page)
         for _ in range(2):
             await call(page, "POST", "/api/load", {"rate_per_s": 30})
