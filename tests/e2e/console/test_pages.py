@@ -18,6 +18,8 @@ from client.local.places import LocalFacts
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 SCENES = 6
+STAGED = (1, 2, 3, 4)
+"""Those in which requests travel to the instances."""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 UNASKED = r"status of 401"
 """The browser itself writes each refusal to its console."""
@@ -129,9 +131,12 @@ async def test_no_scene_breaches_wcag_or_is_wider_than_its_window(
 ) -> None:
     page = await opened(open_page, console)
     await page.get_by_role("button", name="Present").click()
+    await expect(page.get_by_role("main")).to_be_focused()
     await page.keyboard.press(str(scene))
     await page.get_by_role("button", name=f"Scene {scene}:").and_(page.locator("[aria-current=step]")).wait_for()
     await page.locator(".presenter h1").first.wait_for()
+    if scene in STAGED:
+        await expect(page.locator(".card.is-running").first).to_be_visible()
     assert await breaches(page, f"scene {scene}") == []
 
 

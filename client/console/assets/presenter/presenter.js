@@ -1,6 +1,6 @@
 // Presenter mode: one scene at a time in large type, on the number keys; start over for the next group; freeze to explain.
 
-import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { html, useEffect, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
 import { clock } from "../lib/format.js";
 import { freeze, put, useStore } from "../lib/store.js";
@@ -38,10 +38,9 @@ export function PresenterBar() {
   const may = useStore((state) => state.session.may_act);
   const invited = useStore((state) => state.invited);
   const [over, tell] = useState("");
-  const bar = useRef(null);
-  // One bar takes the other's place: whoever came or leaves by key goes on from here, not from the page's top.
+  // One bar takes the other's place: whoever came or leaves by key goes on from there, not from the page's top.
   useEffect(() => {
-    bar.current.querySelector("[aria-current]").focus();
+    document.getElementById("main").focus();
     return () => requestAnimationFrame(() => document.getElementById("present")?.focus());
   }, []);
   const startOver = () => {
@@ -51,7 +50,7 @@ export function PresenterBar() {
       (error) => tell(error.message),
     );
   };
-  return html`<header class="bar presenting" ref=${bar}>
+  return html`<header class="bar presenting">
     <nav aria-label="Scenes"><ol>${SCENES.map(
       (each, index) => html`<li><button type="button" aria-current=${index === scene ? "step" : undefined}
         aria-label="Scene ${index + 1}: ${each.title}" title=${each.title} onClick=${() => put({ scene: index, invited: false })}>${index + 1}</button></li>`,
