@@ -40,7 +40,7 @@ export function PresenterBar() {
   const [over, tell] = useState("");
   // One bar takes the other's place: whoever came or leaves by key goes on from there, not from the page's top.
   useEffect(() => {
-    document.getElementById("main").focus();
+    document.getElementById("main").focus({ preventScroll: true });
     return () => requestAnimationFrame(() => document.getElementById("present")?.focus());
   }, []);
   const startOver = () => {
