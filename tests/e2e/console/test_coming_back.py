@@ -56,9 +56,14 @@ async def test_a_console_that_goes_is_told_of_and_its_page_lives_on_when_it_is_b
     await served(page)
     banner = page.locator(".banner")
     await expect(banner).to_be_hidden()
-    os.kill(cloud.pids[-1], signal.SIGKILL)
-    await expect(banner).to_contain_text("The console does not answer")
-    await expect(page.locator(".card.is-running")).to_have_count(4)
+    # Held, its supervisor cannot start it again before a page would call it away.
+    os.kill(cloud.supervisor, signal.SIGSTOP)
+    try:
+        os.kill(cloud.pids[-1], signal.SIGKILL)
+        await expect(banner).to_contain_text("The console does not answer")
+        await expect(page.locator(".card.is-running")).to_have_count(4)
+    finally:
+        os.kill(cloud.supervisor, signal.SIGCONT)
     await expect(banner).to_be_hidden(timeout=BACK_WITHIN_MS)
     await served(page)
     # It is the same person's page: it may act without a token, and what it does is told to it.
