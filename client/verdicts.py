@@ -29,11 +29,17 @@ class Judgement:
     sentence: str
 
 
-def judge_wall(*, before_p99_ms: float | None, during_p99_ms: float | None, lost: int, enforced: bool) -> Judgement:
+def judge_wall(
+    *, before_p99_ms: float | None, during_p99_ms: float | None, lost: int, enforced: bool, failed_before: int = 0
+) -> Judgement:
     """Whether the wall between the instances held while one of them went wild.
 
     `lost` and both p99 are those of the others. It held when nothing was lost and their p99 rose by at most 5 ms; where
-    no CPU wall is `enforced`, that was no wall's doing, and `held` is None."""
+    no CPU wall is `enforced`, that was no wall's doing, and `held` is None. A service that was in trouble before says
+    nothing of walls: requests that failed then, or a p99 that could hide anything."""
+    if failed_before:
+        failed = f"{_requests(failed_before)} failed before it began"
+        return Judgement(held=None, sentence=f"cannot tell: {failed}; this load is too much for this machine now")
     if lost:
         return Judgement(held=False, sentence=f"no wall: {_requests(lost)} of the others lost")
     if before_p99_ms is None or during_p99_ms is None:
@@ -42,6 +48,8 @@ def judge_wall(*, before_p99_ms: float | None, during_p99_ms: float | None, lost
     if during_p99_ms - before_p99_ms > WALL_TOLERANCE_MS:
         busy = "; this machine was busy before it began" if enforced and before_p99_ms > BUSY_BEFORE_MS else ""
         return Judgement(held=False, sentence=f"no wall: {change}{busy}")
+    if before_p99_ms > BUSY_BEFORE_MS:
+        return Judgement(held=None, sentence=f"cannot tell: {change}; this machine was busy before it began")
     if enforced:
         return Judgement(held=True, sentence=f"the wall held: {change}")
     return Judgement(held=None, sentence=f"no harm this time: {change}; no CPU wall guarantees it")
@@ -57,6 +65,7 @@ def judge_hog(*, victim: str, before: Summary, during: Summary, enforced: bool) 
         during_p99_ms=during.others(victim).p99,
         lost=during.failed,
         enforced=enforced,
+        failed_before=before.failed,
     )
 
 
@@ -97,7 +106,8 @@ class WorstVictim:
 def worst_victim(
     culprit: str, *, before: Summary | None, during: Summary | None, after: Summary | None
 ) -> WorstVictim | None:
-    """Who suffered most of those that answered before and during; None where there were too few attempts to say.
+    """Who suffered most of those that answered before and during; None where nobody did, or there were too few attempts
+    to say.
 
     All are compared by the highest tail that each of them carries in both windows. The slowest of a window counts from
     ten attempts on, as many as a percentile has beyond it."""
@@ -113,7 +123,9 @@ def worst_victim(
         return None
     tail = next(name for name in TAILS if all(_tail(name, each) is not None for pair in pairs for each in pair[:2]))
     rises = [(_ms(tail, now) - _ms(tail, then), instance_id) for then, now, instance_id in pairs]
-    worst = max(rises)[1]
+    rise_ms, worst = max(rises)
+    if rise_ms <= 0:
+        return None
     then, now = next((then, now) for then, now, instance_id in pairs if instance_id == worst)
     later = None if after is None else after.instance(worst)
     return WorstVictim(

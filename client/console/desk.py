@@ -32,6 +32,7 @@ class Desk:
         self._asker = asker
         self._rng = random.Random(SEED)
         self._defaults: Defaults | None = None
+        self._starting_over = False
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def learn(self) -> None:
@@ -99,11 +100,18 @@ class Desk:
     async def start_over(self) -> float:
         """The cloud and its load as they were in the beginning, with the same seed; how many seconds that took.
 
-        Raises DeadlineExceeded when not everything serves again in time, CloudErrors where something is refused."""
-        if self._defaults is None:
-            await self.learn()
-        assert self._defaults is not None
-        took_s = await start_over(self._session, self._defaults, seed=SEED)
+        Raises Conflict while it starts over already, DeadlineExceeded when not everything serves again in time, and
+        CloudErrors where something is refused."""
+        if self._starting_over:
+            raise Conflict("it starts over already; expected to be asked once")
+        self._starting_over = True
+        try:
+            if self._defaults is None:
+                await self.learn()
+            assert self._defaults is not None
+            took_s = await start_over(self._session, self._defaults, seed=SEED)
+        finally:
+            self._starting_over = False
         self._rng = random.Random(SEED)
         self._feed.clear_verdict()
         return took_s

@@ -65,9 +65,11 @@ def _instance(view: InstanceView, short: str, *, busy: str, hog: FaultView | Non
 def step_json(step: Step, world: World) -> dict[str, Any]:
     """A step of an experiment: its progress, its verdict or why it has none."""
     shorts, what = short_ids(world.instances), step.what
-    if isinstance(what, KillResult | HogResult):
-        return {"id": step.number, "by": step.by, **verdict_json(what, shorts)}
     told: dict[str, Any]
+    if isinstance(what, KillResult | HogResult):
+        told = verdict_json(what, shorts)
+        sentence = told["sentence"].replace(what.instance_id, told["short"])
+        return {"id": step.number, "by": step.by, **told, "sentence": sentence}
     if isinstance(what, Failure):
         told = {"kind": what.kind, "instance_id": what.instance_id, "held": None, "sentence": what.error}
     elif isinstance(what, KillProgress):

@@ -54,6 +54,7 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=setting.key, gate=gate)
     tasks = [
         asyncio.create_task(feed.run()),
+        asyncio.create_task(desk.learn()),
         asyncio.create_task(loading.run()),
         asyncio.create_task(
             follow_flow(session.service.url, feed, lambda answers: feed.on_answering("service", answers))

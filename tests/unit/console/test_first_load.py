@@ -13,6 +13,8 @@ HEADER_BYTES = 750
 """What an answer's headers weigh, its protections mostly."""
 _IN_PAGE = re.compile(r'(?:href|src)="/assets/([^"]+)"')
 _IMPORTED = re.compile(r'(?:\bfrom|\bimport|@import)\s*"([^"]+)"')
+_STARTED = re.compile(r'^import\("([^"]+)"\)', re.MULTILINE)
+"""What the first script loads at once; a page that loads something when it is opened does so indented."""
 
 
 def loaded(assets: dict[str, Asset]) -> set[str]:
@@ -24,7 +26,8 @@ def loaded(assets: dict[str, Asset]) -> set[str]:
         if path.endswith((".js", ".css")):
             text = assets[path].plain.decode()
             folder = posixpath.dirname(path)
-            names = {posixpath.normpath(posixpath.join(folder, name)) for name in _IMPORTED.findall(text)}
+            imported = (*_IMPORTED.findall(text), *_STARTED.findall(text))
+            names = {posixpath.normpath(posixpath.join(folder, name)) for name in imported}
             next_ones |= names & set(assets) - found
     return found
 

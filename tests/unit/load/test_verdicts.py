@@ -54,6 +54,16 @@ def test_an_enforced_wall_holds_when_nothing_is_lost_and_p99_rises_by_at_most_5_
     assert (judgement.held, judgement.sentence) == (held, sentence)
 
 
+@pytest.mark.parametrize("enforced", [True, False])
+def test_a_service_in_trouble_before_says_nothing_of_walls(enforced: bool) -> None:
+    failing = judge_wall(before_p99_ms=2.0, during_p99_ms=900.0, lost=2008, enforced=enforced, failed_before=7)
+    assert failing.held is None
+    assert failing.sentence.startswith("cannot tell: 7 requests failed before it began")
+    busy = judge_wall(before_p99_ms=312.6, during_p99_ms=56.7, lost=0, enforced=enforced)
+    assert busy.held is None
+    assert busy.sentence.endswith("this machine was busy before it began")
+
+
 @pytest.mark.parametrize(
     ("before", "during", "lost", "held", "sentence"),
     [
@@ -157,9 +167,15 @@ def test_where_too_few_were_asked_no_victim_is_invented() -> None:
     assert worst_victim("a", before=few, during=enough, after=enough) is None
     assert worst_victim("a", before=None, during=enough, after=enough) is None
     assert worst_victim("a", before=times(20, a=1), during=times(20, a=1, heir=9), after=None) is None
-    assert worst_victim("a", before=enough, during=enough, after=few) == WorstVictim(
-        instance_id="b", tail="max", before_ms=2.0, during_ms=2.0, after_ms=None
+    assert worst_victim("a", before=enough, during=times(20, a=1, b=3), after=few) == WorstVictim(
+        instance_id="b", tail="max", before_ms=2.0, during_ms=3.0, after_ms=None
     )
+
+
+def test_whoever_became_no_slower_is_no_victim() -> None:
+    before = times(20, a=1, b=9)
+    assert worst_victim("a", before=before, during=before, after=before) is None
+    assert worst_victim("a", before=before, during=times(20, a=1, b=2), after=before) is None
 
 
 def test_a_kills_verdict_is_plain_json() -> None:

@@ -1,5 +1,7 @@
 // Asking the console for something. Whatever is refused is thrown as an Error with the console's own sentence.
 
+const AGAIN_MS = 700;
+
 export const get = (path) => ask("GET", path);
 export const post = (path, body = {}) => ask("POST", path, body);
 export const patch = (path, body = {}) => ask("PATCH", path, body);
@@ -12,21 +14,35 @@ async function ask(method, path, body) {
   const answer = await once()
     .catch((error) => (method === "GET" ? once() : Promise.reject(error)))
     .catch(() => {
-      throw new Error("the console does not answer; is it still up?");
+      throw Object.assign(new Error("the console does not answer; is it still up?"), { away: true });
     });
   const data = await answer.json().catch(() => null);
   if (answer.ok) return data;
   throw new Error(data?.error?.message ?? `the console answered ${answer.status}`);
 }
 
-/** Trades the token in the address's fragment for the right to act, takes it out of the address, and says what may be done. */
+/**
+ * Trades the token in the address's fragment for the right to act and says what may be done. The token leaves the address
+ * once the console has answered to it; until then it is tried again.
+ */
 export async function openSession() {
   const token = /[#&]token=([\w-]+)/.exec(location.hash)?.[1];
   let refused = "";
   if (token) {
+    await insist(() => post("/api/session", { token })).catch((error) => (refused = error.message));
     history.replaceState(null, "", location.pathname);
-    const trade = () => post("/api/session", { token });
-    await trade().catch(trade).catch((error) => (refused = error.message));
   }
-  return { ...(await get("/api/session")), refused };
+  return { ...(await insist(() => get("/api/session"))), refused };
+}
+
+/** What the console answers, asked as often as it takes until it does. */
+async function insist(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!error.away) throw error;
+      await new Promise((wake) => setTimeout(wake, AGAIN_MS));
+    }
+  }
 }

@@ -38,6 +38,7 @@ export function PresenterBar() {
   const may = useStore((state) => state.session.may_act);
   const invited = useStore((state) => state.invited);
   const [over, tell] = useState("");
+  const [working, work] = useState(false);
   // One bar takes the other's place: whoever came or leaves by key goes on from there, not from the page's top.
   useEffect(() => {
     document.getElementById("main").focus({ preventScroll: true });
@@ -45,10 +46,10 @@ export function PresenterBar() {
   }, []);
   const startOver = () => {
     tell("starting over …");
-    post("/api/start-over").then(
-      ({ seconds }) => tell(`started over in ${seconds.toFixed(1)} s`),
-      (error) => tell(error.message),
-    );
+    work(true);
+    post("/api/start-over")
+      .then(({ seconds }) => tell(`started over in ${seconds.toFixed(1)} s`), (error) => tell(error.message))
+      .finally(() => work(false));
   };
   return html`<header class="bar presenting">
     <nav aria-label="Scenes"><ol>${SCENES.map(
@@ -58,7 +59,7 @@ export function PresenterBar() {
     <span class="fill"></span>
     <span role="status">${frozenAt ? html`<b class="frozen">frozen at ${clock(frozenAt)}</b>` : over}</span>
     <button type="button" aria-pressed=${Boolean(invited)} onClick=${() => put({ invited: !invited })}>Audience</button>
-    <button type="button" disabled=${!may} title="Default fleet, same load and seed" onClick=${startOver}>Start over</button>
+    <button type="button" disabled=${!may || working} title="Default fleet, same load and seed" onClick=${startOver}>Start over</button>
     <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f" onClick=${() => freeze(!frozenAt)}>Freeze</button>
     <button type="button" title="Key Escape" onClick=${leave}>Leave</button>
   </header>`;
@@ -78,7 +79,13 @@ function useKeys() {
   const frozenAt = useStore((state) => state.frozenAt);
   useEffect(() => {
     const press = (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const field = event.target.closest?.("input, textarea, select, dialog");
+      if (field) {
+        // Whoever has asked, or does not want to, goes on with the scenes.
+        if (field.id === "ask" && (event.key === "Enter" || event.key === "Escape")) setTimeout(() => field.blur());
+        return;
+      }
       const number = Number(event.key);
       if (number >= 1 && number <= SCENES.length) put({ scene: number - 1, invited: false });
       else if (event.key === "f") freeze(!frozenAt);
