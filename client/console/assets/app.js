@@ -7,8 +7,10 @@ import { choose, put, startStream, useStore } from "./lib/store.js";
 import { PAGES, pageOf } from "./pages.js";
 import { Strip } from "./strip/strip.js";
 import { Problem } from "./lib/problem.js";
-import { Presenter, PresenterBar, enter } from "./presenter/presenter.js";
+import { Lazy } from "./lib/lazy.js";
 
+const presenter = () => import("./presenter/presenter.js").then((all) => all.Presenter);
+const presenterBar = () => import("./presenter/presenter.js").then((all) => all.PresenterBar);
 const TABS = PAGES.filter((page) => page.tab);
 
 function App() {
@@ -25,10 +27,10 @@ function App() {
     document.title = `${page.title} · glasscloud`;
   }, [page]);
   return html`<a class="skip" href="#main">Skip to the page</a>
-    ${presenting ? html`<${PresenterBar} />` : html`<${Bar} page=${page} />`}
+    ${presenting ? html`<${Lazy} load=${presenterBar} />` : html`<${Bar} page=${page} />`}
     <${Banner} />
     <main id="main" tabindex="-1">${
-      !ready ? html`<p class="wait">Connecting to the cloud …</p>` : presenting ? html`<${Presenter} />` : html`<${page.view} rest=${rest} />`
+      !ready ? html`<p class="wait">Connecting to the cloud …</p>` : presenting ? html`<${Lazy} load=${presenter} />` : html`<${Lazy} load=${page.load} rest=${rest} />`
     }</main>
     ${ready && !presenting && html`<${Strip} />`}`;
 }
@@ -45,7 +47,7 @@ function Bar({ page }) {
     <span class="fill"></span>
     ${cloud && html`<span class="where">${cloud.name}, ${cloud.region}</span>`}
     ${session.may_act === false && html`<span class="readonly">read-only; to act: <code>glasscloud status</code></span>`}
-    <button type="button" id="present" onClick=${() => enter()}>Present</button>
+    <button type="button" id="present" onClick=${() => put({ presenting: true, scene: 0 })}>Present</button>
     <button type="button" onClick=${() => choose({ theme: NEXT[theme] })} aria-label="Colours: ${theme}; press for ${NEXT[theme]}">${GLYPH[theme]}</button>
   </header>`;
 }

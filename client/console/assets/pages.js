@@ -1,19 +1,15 @@
-// Every page by the address's first part. A new page is one more line here and a file in pages/.
+// Every page by the address's first part. A new page is one more line here and a folder of its own, loaded when it is
+// opened; only what is seen first comes with the rest.
 
-import { Hosts } from "./hosts/hosts.js";
-import { Instances } from "./instances/instances.js";
-import { Load } from "./load/load.js";
 import { Overview } from "./overview/overview.js";
-import { Request } from "./request/page.js";
-import { Share } from "./share/panel.js";
 
 export const PAGES = [
-  { path: "", title: "Overview", tab: true, view: Overview },
-  { path: "instances", title: "Instances", tab: true, view: Instances },
-  { path: "hosts", title: "Hosts", tab: true, view: Hosts },
-  { path: "load", title: "Load", tab: true, view: Load },
-  { path: "share", title: "Audience", tab: true, view: Share },
-  { path: "request", title: "Request", view: Request },
+  { path: "", title: "Overview", tab: true, load: () => Promise.resolve(Overview) },
+  { path: "instances", title: "Instances", tab: true, load: () => import("./instances/instances.js").then((all) => all.Instances) },
+  { path: "hosts", title: "Hosts", tab: true, load: () => import("./hosts/hosts.js").then((all) => all.Hosts) },
+  { path: "load", title: "Load", tab: true, load: () => import("./load/load.js").then((all) => all.Load) },
+  { path: "share", title: "Audience", tab: true, load: () => import("./share/panel.js").then((all) => all.Share) },
+  { path: "request", title: "Request", load: () => import("./request/page.js").then((all) => all.Request) },
 ];
 
 /** The page of a route, and what follows its name. */

@@ -9,12 +9,13 @@ from client.console.assets import Asset, load_assets
 
 BYTES_MAX = 90_000
 """Of the 150 kB of a first load; the rest is left to the stream's first whole of a large cloud."""
-HEADER_BYTES = 750
-"""What an answer's headers weigh, its protections mostly."""
+HEADER_BYTES = 450
+"""What the headers of an answer with a script weigh."""
 _IN_PAGE = re.compile(r'(?:href|src)="/assets/([^"]+)"')
 _IMPORTED = re.compile(r'(?:\bfrom|\bimport|@import)\s*"([^"]+)"')
 _STARTED = re.compile(r'^import\("([^"]+)"\)', re.MULTILINE)
-"""What the first script loads at once; a page that loads something when it is opened does so indented."""
+_FIRST = "start.js"
+"""Loads all the rest at once; what pages import like that they load when they are opened."""
 
 
 def loaded(assets: dict[str, Asset]) -> set[str]:
@@ -26,7 +27,7 @@ def loaded(assets: dict[str, Asset]) -> set[str]:
         if path.endswith((".js", ".css")):
             text = assets[path].plain.decode()
             folder = posixpath.dirname(path)
-            imported = (*_IMPORTED.findall(text), *_STARTED.findall(text))
+            imported = (*_IMPORTED.findall(text), *(_STARTED.findall(text) if path == _FIRST else ()))
             names = {posixpath.normpath(posixpath.join(folder, name)) for name in imported}
             next_ones |= names & set(assets) - found
     return found

@@ -3,6 +3,7 @@
 import { html, useEffect, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
 import { clock } from "../lib/format.js";
+import { Lazy } from "../lib/lazy.js";
 import { freeze, put, useStore } from "../lib/store.js";
 import { Asked } from "../overview/asked.js";
 import { Deeds } from "../overview/deeds.js";
@@ -27,7 +28,7 @@ export function Presenter() {
     ${stage && html`<${Stage} key=${stage} only=${stage === "mine" ? mine : undefined} />`}
     ${stage === "mine" && html`<${Asked} />`}
     ${deeds?.length > 0 && html`<${Deeds} show=${deeds} />`}
-    ${shown && html`<${shown.view} rest=${[]} />`}
+    ${shown && html`<${Lazy} load=${shown.load} rest=${[]} />`}
   </div>`;
 }
 
@@ -63,10 +64,6 @@ export function PresenterBar() {
     <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f" onClick=${() => freeze(!frozenAt)}>Freeze</button>
     <button type="button" title="Key Escape" onClick=${leave}>Leave</button>
   </header>`;
-}
-
-export function enter(scene = 0) {
-  put({ presenting: true, scene });
 }
 
 export function leave() {
