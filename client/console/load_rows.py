@@ -101,7 +101,8 @@ def course_json(course: Course | None, seen: Seen | None = None) -> dict[str, An
     """The course for a reader who has seen a part of it; number 0 and nothing else where there was no run.
 
     `whole`: `columns` are all there are, else those that may have changed since; one that was told before takes its
-    place, by `began_s`. Their percentiles are of `window_s` until their end and null where there are too few requests,
+    place, by `began_s`; until `timeout_s` and a second after its end it may change, unless all of it has ended. Their
+    percentiles are of `window_s` until their end and null where there are too few requests,
     `max` is the column's own slowest; milliseconds. `bands` counts how many fell in each of `bands_ms`."""
     if course is None:
         return {"number": 0}
@@ -113,6 +114,7 @@ def course_json(course: Course | None, seen: Seen | None = None) -> dict[str, An
         "began": round(course.began, 3),
         "elapsed_s": round(course.elapsed_s, 3),
         "over": course.over,
+        "timeout_s": course.timeout_s,
         "whole": first == 0,
         "column_s": course.column_s,
         "window_s": per_window * course.column_s,

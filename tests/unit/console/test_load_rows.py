@@ -50,6 +50,11 @@ def test_a_column_tells_its_own_counts_and_the_percentiles_of_the_window_that_en
     assert (last["p50"], last["p90"], last["p99"]) == (2.0, 2.0, None)
 
 
+def test_a_reader_is_told_how_long_a_column_may_change() -> None:
+    told = course_json(course(column(0, {2.0: 20})))
+    assert (told["timeout_s"], told["over"]) == (2.0, False)
+
+
 def test_a_window_ends_at_its_column_and_holds_ten_seconds() -> None:
     told = course_json(course(*(column(n, {80.0 if n < 5 else 2.0: 30}) for n in range(20))))
     # The five slow seconds are half of the tenth second's window and none of the fifteenth's.
