@@ -10,11 +10,11 @@ from typing import Any
 from client.load.histogram import merged
 from client.load.live.document import TELL_S, Bands, bands_of, load_json
 from client.load.live.figures import milliseconds
-from client.load.live.model import lag_p99_ms, near_limit, rates_now
-from client.load.live.words import LIMIT
+from client.load.live.model import lag_p99_ms, limit_words, rates_now
 from client.load.plan.words import Plan
 from client.load.report.past import PastRun, past_run_json
 from client.load.summary import Column, Mark, Snapshot, latency_of
+from client.load.verdict import broken_so_far
 
 WINDOW_S = 10
 """A percentile of the course is that of the requests due in so many seconds until then: one second holds too few."""
@@ -31,7 +31,8 @@ def idle_json(past: tuple[PastRun, ...]) -> dict[str, Any]:
 
 def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> dict[str, Any]:
     """The load at this moment: `load_json` without its course and with the last marks only; the rates of the last whole
-    seconds as `now`; and whether the generator keeps its `schedule`, for else its figures are its own."""
+    seconds as `now`; whether the generator keeps its `schedule`, for else its figures are its own; and which promise
+    the service has `broken` so far, empty for none."""
     told = load_json(snapshot, plan, number=number, sent=sent, since=snapshot.elapsed_s)
     return {
         **{name: value for name, value in told.items() if name not in _COURSE},
@@ -39,17 +40,18 @@ def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> d
         "marks": told["marks"][-MARKS_TOLD:],
         "now": {name: None if rate is None else round(rate, 1) for name, rate in asdict(rates_now(snapshot)).items()},
         "schedule": _schedule(snapshot, plan),
+        "broken": broken_so_far(plan, snapshot),
     }
 
 
 def _schedule(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     lag_ms = lag_p99_ms(snapshot)
-    kept = not near_limit(snapshot)
+    limit = limit_words(snapshot)
     late = "" if lag_ms is None else f"; 99 of 100 requests are sent at most {milliseconds(lag_ms)} ms late"
     return {
-        "kept": kept,
+        "kept": not limit,
         "lag_p99_ms": lag_ms,
-        "sentence": f"{(KEPT if plan.open is not None else AT_EASE) if kept else LIMIT}{late}",
+        "sentence": f"{limit or (KEPT if plan.open is not None else AT_EASE)}{late}",
     }
 
 
