@@ -8,7 +8,7 @@ const ROW_PX = 16;
 const ID = /\bi-[0-9a-f]{17}\b/g;
 
 /** Room above a drawing for the marks' words, pixels. */
-export const HEADROOM_PX = ROWS * ROW_PX + 4;
+export const HEADROOM_PX = ROWS * ROW_PX + 6;
 
 /** Seconds from the run's start as "1:05", or "1:02:05". Pure. */
 export function clockOf(seconds) {
@@ -41,7 +41,7 @@ export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio
   context.save();
   context.font = font(0.78, ratio);
   context.textAlign = "left";
-  context.textBaseline = "top";
+  context.textBaseline = "middle";
   context.lineWidth = ratio;
   for (const mark of marks) {
     const x = xOf(mark.at_s);
@@ -58,6 +58,6 @@ export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio
     places.push({ text, begin, end: begin + width + 8 * ratio, minor: mark.minor });
   }
   context.fillStyle = colour("--violet");
-  rowsFor(places).forEach((row, n) => row >= 0 && context.fillText(places[n].text, places[n].begin, top - HEADROOM_PX * ratio + row * ROW_PX * ratio));
+  rowsFor(places).forEach((row, n) => row >= 0 && context.fillText(places[n].text, places[n].begin, top + ((row + 0.5) * ROW_PX - HEADROOM_PX + 2) * ratio));
   context.restore();
 }

@@ -1,7 +1,7 @@
 // The steps of an upright scale: 1, 2 and 5 of each power of ten, so that what is written beside it is short and exact. Pure.
 
 const PARTS = [1, 2, 5];
-const LABELS_MAX = 8;
+const LABELS_MAX = 7;
 
 /** The step at or below the value. */
 export function stepBelow(value) {
