@@ -1,4 +1,4 @@
-"""What the load's drawings are made of, asked of the page's own files: scales, room for words, which seconds are told."""
+"""What the load's drawings are made of, asked of the page's own files: scales, room for words, told seconds."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ async def test_a_second_is_drawn_when_nothing_of_it_can_still_end(cloud: LocalFa
         course([20, 20, 3, 20, 20, 20], over=True),
     ]
     script = "return given.map((course) => it.settled(course).length)"
-    # The last second is not told of by every process; an open one ends the drawing until the timeout and a second later.
+    # Not every process has told of the last second; an open one ends the drawing until a second after its timeout.
     assert await asked(open_page, cloud, "course.js", script, courses) == [5, 3, 5, 6]
