@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 from client.load.histogram import merged
 from client.load.live.document import TELL_S, Bands, bands_of, load_json
 from client.load.live.figures import milliseconds
-from client.load.live.model import lag_p99_ms, near_limit, rates_now
-from client.load.live.words import LIMIT
+from client.load.live.model import lag_p99_ms, limit_words, rates_now
 from client.load.plan.words import Plan
 from client.load.report.past import PastRun, past_run_json
-from client.load.summary import Column, Mark, Snapshot, latency_of
+from client.load.summary import Column, Latency, Mark, Snapshot, latency_of
+from client.load.verdict import broken_so_far
 
 WINDOW_S = 10
 """A percentile of the course is that of the requests due in so many seconds until then: one second holds too few."""
+WIDE_S = 60
+"""A 99th percentile is of so many where the window holds too few for it: at 20 requests a second it needs fifty."""
 MARKS_TOLD = 8
 KEPT = "the generator keeps its schedule"
 AT_EASE = "the generator has time to spare for its users"
+_MINOR = re.compile(r"(before|after) the hog|the hog's time is over|[\d.,]+/s")
 _COURSE = ("columns", "bands_ms", "column_s")
 
 
@@ -31,7 +35,8 @@ def idle_json(past: tuple[PastRun, ...]) -> dict[str, Any]:
 
 def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> dict[str, Any]:
     """The load at this moment: `load_json` without its course and with the last marks only; the rates of the last whole
-    seconds as `now`; and whether the generator keeps its `schedule`, for else its figures are its own."""
+    seconds as `now`; whether the generator keeps its `schedule`, for else its figures are its own; and which promise
+    the service has `broken` so far, empty for none."""
     told = load_json(snapshot, plan, number=number, sent=sent, since=snapshot.elapsed_s)
     return {
         **{name: value for name, value in told.items() if name not in _COURSE},
@@ -39,17 +44,18 @@ def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> d
         "marks": told["marks"][-MARKS_TOLD:],
         "now": {name: None if rate is None else round(rate, 1) for name, rate in asdict(rates_now(snapshot)).items()},
         "schedule": _schedule(snapshot, plan),
+        "broken": broken_so_far(plan, snapshot),
     }
 
 
 def _schedule(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     lag_ms = lag_p99_ms(snapshot)
-    kept = not near_limit(snapshot)
+    limit = limit_words(snapshot)
     late = "" if lag_ms is None else f"; 99 of 100 requests are sent at most {milliseconds(lag_ms)} ms late"
     return {
-        "kept": kept,
+        "kept": not limit,
         "lag_p99_ms": lag_ms,
-        "sentence": f"{(KEPT if plan.open is not None else AT_EASE) if kept else LIMIT}{late}",
+        "sentence": f"{limit or (KEPT if plan.open is not None else AT_EASE)}{late}",
     }
 
 
@@ -97,29 +103,42 @@ def course_past(past: PastRun) -> Course:
     )  # fmt: skip
 
 
+def is_minor(text: str) -> bool:
+    """Whether that mark gives way where a drawing has no room for all: an experiment's bounds, changes of rate."""
+    return _MINOR.fullmatch(text) is not None
+
+
 def course_json(course: Course | None, seen: Seen | None = None) -> dict[str, Any]:
     """The course for a reader who has seen a part of it; number 0 and nothing else where there was no run.
 
     `whole`: `columns` are all there are, else those that may have changed since; one that was told before takes its
-    place, by `began_s`. Their percentiles are of `window_s` until their end and null where there are too few requests,
-    `max` is the column's own slowest; milliseconds. `bands` counts how many fell in each of `bands_ms`."""
+    place, by `began_s`; until `timeout_s` and a second after its end it may change, unless all of it has ended. Their
+    percentiles are of `window_s` until their end and null where there are too few requests; `p99_wide` is then that of
+    `wide_s`, where those hold enough. `max` is the column's own slowest; milliseconds. `bands` counts how many fell in
+    each of `bands_ms`."""
     if course is None:
         return {"number": 0}
     per_window = max(1, math.ceil(WINDOW_S / course.column_s))
     first = _first_news(course, seen)
     bands = bands_of(course.timeout_s)
+    wide = max(1, math.ceil(WIDE_S / course.column_s))
     return {
         "number": course.number,
         "began": round(course.began, 3),
         "elapsed_s": round(course.elapsed_s, 3),
         "over": course.over,
+        "timeout_s": course.timeout_s,
         "whole": first == 0,
         "column_s": course.column_s,
         "window_s": per_window * course.column_s,
+        "wide_s": wide * course.column_s,
         "bands_ms": bands.edges_ms,
-        "marks": [{"at_s": round(mark.at - course.began, 3), "text": mark.text} for mark in course.marks],
+        "marks": [
+            {"at_s": round(mark.at - course.began, 3), "text": mark.text, "minor": is_minor(mark.text)}
+            for mark in course.marks
+        ],
         "columns": [
-            _column(course.timeline[max(0, n + 1 - per_window) : n + 1], bands)
+            _column(course.timeline[max(0, n + 1 - wide) : n + 1], per_window, bands)
             for n in range(first, len(course.timeline))
         ],
     }
@@ -133,10 +152,10 @@ def _first_news(course: Course, seen: Seen | None) -> int:
     return min(len(course.timeline), max(0, math.floor(settled_s / course.column_s)))
 
 
-def _column(window: tuple[Column, ...], bands: Bands) -> dict[str, Any]:
-    """The last column of the window, with the window's percentiles."""
-    column = window[-1]
-    own, latency = column.response_histogram, latency_of(merged(each.response_histogram for each in window))
+def _column(wide: tuple[Column, ...], per_window: int, bands: Bands) -> dict[str, Any]:
+    """The last column of the wide window, with the percentiles of the window of the last ones in it."""
+    column = wide[-1]
+    own, latency = column.response_histogram, _latency(wide[-per_window:])
     counts = bands.counts(own)
     return {
         "began_s": column.began,
@@ -147,7 +166,12 @@ def _column(window: tuple[Column, ...], bands: Bands) -> dict[str, Any]:
         "p50": latency.p50,
         "p90": latency.p90,
         "p99": latency.p99,
+        "p99_wide": _latency(wide).p99 if latency.p99 is None else None,
         "max": round(own.max_us / 1000, 3) if own.total else None,
         # Most bands are empty: those above the slowest are not told.
         "bands": list(islice(counts, max((n + 1 for n, count in enumerate(counts) if count), default=0))),
     }
+
+
+def _latency(columns: tuple[Column, ...]) -> Latency:
+    return latency_of(merged(each.response_histogram for each in columns))

@@ -10,6 +10,7 @@ from typing import Any
 from client.console.feed import Feed
 from client.console.load_rows import Course, course_now, course_past, idle_json, running_json
 from client.console.log import change_entry
+from client.load.live.figures import short_rate
 from client.load.live.model import next_rate
 from client.load.plan.words import Plan
 from client.load.report.past import PastRun, past_run_json
@@ -89,7 +90,7 @@ class Loading:
         """The generator has begun or ended a run; within a run, it has another rate."""
         number = self._load.number if self._load.running else 0
         if number and number == self._number:
-            self._note(f"{self._load.rate_per_s:g} requests/s from here on")
+            self._note(f"{short_rate(self._load.rate_per_s)}/s")
         self._number = number
 
     def _on_cloud(self, event: CloudEvent) -> None:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from client.load.plan.words import Plan
-from client.load.summary import Outcome
-from client.load.thresholds import Held, judge, parse_threshold, with_default
+from client.load.summary import Outcome, Snapshot, Summary
+from client.load.thresholds import NO_ERRORS, Held, judge, parse_threshold, with_default
 
 STARTED_SHARE_MIN = 0.99
 LAG_MAX_MS = 10.0
 """A generator that sends later than this more often than once in a hundred measures itself."""
 BUSY_PERCENT = 90.0
+OWN_FAULT_PERCENT = 50.0
+"""A generator that is late with less CPU than this waits for others, not for itself."""
+OTHERS = "other programs keep it from its time"
 
 
 class Verdict(StrEnum):
@@ -45,7 +48,7 @@ class Judgement:
 def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
     """The verdict; INVALID beats FAILED."""
     total = outcome.total
-    thresholds = tuple(judge(parse_threshold(text), total) for text in with_default(plan.thresholds))
+    thresholds = _judged(plan, total)
     bound = plan.closed is not None and outcome.cpu_percent >= BUSY_PERCENT
     doubt = _lost(outcome) or (_generator_fault(plan, outcome) if plan.open is not None else None)
     if doubt is not None:
@@ -60,6 +63,27 @@ def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
     if bound:
         reason += f"; generator-bound: its CPU was at {outcome.cpu_percent:.0f} %, try --processes {_more(outcome)}"
     return Judgement(verdict=Verdict.VALID, reason=reason, thresholds=thresholds, generator_bound=bound)
+
+
+def broken_so_far(plan: Plan, snapshot: Snapshot) -> str:
+    """What the service has already broken in a run that goes on, in words; empty while it keeps its promises.
+
+    A service that answers nothing breaks them before its first request times out."""
+    broken = [each for each in _judged(plan, snapshot.total) if each.held is False]
+    if broken:
+        return "; ".join(
+            each.measured if each.text == NO_ERRORS else f"{each.text} does not hold: {each.measured}"
+            for each in broken
+        )
+    recent = snapshot.recent
+    awaited = recent.offered - snapshot.moment.offered
+    if awaited > 0 and not recent.ok and not recent.failed:
+        return f"none of {awaited} requests that were due more than {snapshot.moment.seconds:.0f} s ago is answered"
+    return ""
+
+
+def _judged(plan: Plan, total: Summary) -> tuple[Held, ...]:
+    return tuple(judge(parse_threshold(text), total) for text in with_default(plan.thresholds))
 
 
 def _lost(outcome: Outcome) -> str | None:
@@ -83,14 +107,14 @@ def _generator_fault(plan: Plan, outcome: Outcome) -> str | None:
             return f"the generator started {share:.1f} % of what was due ({cpu}): {_next_step(plan, outcome, busy)}"
     name, lag_ms = total.lag.generator.tail
     if lag_ms is not None and lag_ms > LAG_MAX_MS:
-        step = _next_step(plan, outcome, outcome.cpu_percent >= 50)
+        step = _next_step(plan, outcome, outcome.cpu_percent >= OWN_FAULT_PERCENT)
         return f"the generator sent late, {name} {lag_ms:.1f} ms where {LAG_MAX_MS:.0f} is allowed ({cpu}): {step}"
     return None
 
 
 def _next_step(plan: Plan, outcome: Outcome, busy: bool) -> str:
     if not busy:
-        return "other programs keep it from its time"
+        return OTHERS
     reached = outcome.total.started / max(outcome.elapsed_s - plan.warm_up_s, 1e-9)
     return f"try --processes {_more(outcome)} or --rate {_lower(reached)}"
 

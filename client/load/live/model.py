@@ -9,6 +9,7 @@ from client.load.live.figures import short_rate
 from client.load.plan.check import RATE_MAX_PER_S
 from client.load.plan.words import Plan
 from client.load.summary import Snapshot
+from client.load.verdict import OTHERS, OWN_FAULT_PERCENT
 
 _TENTHS = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
 RATES = (1, 2, 5, 10, 20, 50, *(round(tenth * 10**power) for power in range(2, 6) for tenth in _TENTHS), RATE_MAX_PER_S)
@@ -19,6 +20,8 @@ SETTLED_S = 1.0
 ANSWER_S = 8.0
 NEAR_LIMIT_PERCENT = 80.0
 NEAR_LIMIT_LAG_MS = 5.0
+LIMIT = "the generator is near its limit: its figures become its own"
+KEPT_AWAY = f"the generator sends late: {OTHERS}"
 NO_RATE = "a closed loop has no rate: its users ask when they have their answer, so only a faster service gets more"
 CURVE_ENDS = "; the plan's own curve ends here"
 
@@ -199,3 +202,10 @@ def lag_p99_ms(snapshot: Snapshot) -> float | None:
 def near_limit(snapshot: Snapshot) -> bool:
     """Whether the figures begin to be the generator's own."""
     return snapshot.cpu_percent > NEAR_LIMIT_PERCENT or (lag_p99_ms(snapshot) or 0.0) > NEAR_LIMIT_LAG_MS
+
+
+def limit_words(snapshot: Snapshot) -> str:
+    """Why the figures begin to be the generator's own; empty while they do not."""
+    if not near_limit(snapshot):
+        return ""
+    return LIMIT if snapshot.cpu_percent >= OWN_FAULT_PERCENT else KEPT_AWAY

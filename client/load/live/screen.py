@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from client.load.live.figures import clock, milliseconds, per_second
 from client.load.live.heat import HeatMap, heat_map, level_of, steps_of
 from client.load.live.instances import instance_lines
-from client.load.live.model import LiveState, lag_p99_ms, near_limit, rates_now
-from client.load.live.words import LIMIT, WAITING, WORDS, keys_of
+from client.load.live.model import LiveState, lag_p99_ms, limit_words, near_limit, rates_now
+from client.load.live.words import WAITING, WORDS, keys_of
 from client.load.summary import Latency, Mark, Snapshot
 from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, width_of, wrap
 
@@ -243,7 +243,8 @@ def _generator(snapshot: Snapshot, columns: int, *, closed: bool) -> Line:
 def _told(state: LiveState, snapshot: Snapshot, room: int) -> list[Line]:
     """What there is to say, the most urgent first, in a place that keeps its size: nothing may jump."""
     answer = [line(Span(f" {clean(state.answer)}", Style.CARE))] if state.answer else []
-    limit = [line(Span(f" {LIMIT}", Style.CARE))] if near_limit(snapshot) else []
+    words = limit_words(snapshot)
+    limit = [line(Span(f" {words}", Style.CARE))] if words else []
     places = 2 if room > _ROOMY else 1
     return [*answer, *limit, *_marks(snapshot), *[line()] * places][:places]
 

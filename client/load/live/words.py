@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from client.load.plan.words import Plan
 
-LIMIT = "the generator is near its limit: its figures become its own"
 WAITING = "waiting for the first answers"
 
 WORDS = (

@@ -41,6 +41,8 @@ def _loops(request: Mapping[str, object]) -> tuple[OpenLoop | None, ClosedLoop |
         raise InvalidInput(f"poisson is {_shown(poisson)}; expected true or false")
     if (rate_per_s is None) == (users is None):
         raise InvalidInput("the load has no rate_per_s and no users, or both; expected one of them")
+    if rate_per_s == 0:
+        raise InvalidInput("a rate of 0 sends nothing; expected more")
     if rate_per_s is not None:
         if think_s:
             raise InvalidInput("think_s belongs to users; requests at a rate do not wait for answers")

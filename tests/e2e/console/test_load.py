@@ -23,6 +23,19 @@ def tile(page: Page, name: str) -> Locator:
     return page.locator(".tiles > div", has=page.get_by_text(name, exact=True)).locator("dd")
 
 
+async def scene(page: Page) -> None:
+    await page.get_by_role("button", name="Present").click()
+    await page.get_by_role("button", name="Scene 6").click()
+
+
+async def test_the_scene_of_the_load_offers_to_start_one_where_there_was_none(
+    console: str, open_page: OpenPage
+) -> None:
+    page = await load_page(open_page, console)
+    await scene(page)
+    await expect(page.get_by_role("button", name="Start load")).to_be_visible()
+
+
 async def test_by_keyboard_a_load_is_started_steered_and_stopped(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console)
     await page.get_by_label("Requests/s").focus()
@@ -42,7 +55,7 @@ async def test_by_keyboard_a_load_is_started_steered_and_stopped(console: str, o
     await expect(page.locator(".load canvas")).to_have_count(3)
     await page.get_by_text("The same as a table").focus()
     await page.keyboard.press("Enter")
-    await expect(page.locator(".marks")).to_contain_text("60 requests/s from here on")
+    await expect(page.locator(".marks")).to_contain_text("60/s")
     assert await axe(page) == []
     await page.get_by_role("button", name="Stop").focus()
     await page.keyboard.press("Enter")
@@ -59,6 +72,14 @@ async def test_its_report_opens_under_a_policy_of_its_own(console: str, open_pag
     await expect(report.get_by_role("heading", name="Load report")).to_be_visible()
     # Its policy lets nothing run in it, so nothing could be waited for in it at the test's end.
     await report.close()
+
+
+async def test_as_a_scene_both_drawings_fit_a_projector(console: str, open_page: OpenPage) -> None:
+    page = await load_page(open_page, console)
+    await scene(page)
+    await expect(page.locator(".load canvas:visible")).to_have_count(2)
+    await expect(page.get_by_role("button", name="Start load")).to_be_hidden()
+    assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 async def test_users_who_wait_have_no_rate_and_two_runs_are_compared(console: str, open_page: OpenPage) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from client.console.load_rows import Course, Seen, course_json
+from client.console.load_rows import Course, Seen, course_json, is_minor
 from client.console.loading import death_of
 from client.load.histogram import Histogram
 from client.load.summary import Column, Mark
@@ -44,16 +44,39 @@ def test_a_column_tells_its_own_counts_and_the_percentiles_of_the_window_that_en
     told = course_json(course(*(column(n, {2.0: 20}) for n in range(9)), column(9, {2.0: 15, 90.0: 5}, failed=3)))
     assert json.loads(json.dumps(told)) == told
     last = told["columns"][-1]
-    assert (told["window_s"], told["whole"], told["marks"]) == (10, True, [{"at_s": 1.5, "text": "a kill"}])
+    assert (told["window_s"], told["whole"], told["marks"]) == (
+        10,
+        True,
+        [{"at_s": 1.5, "text": "a kill", "minor": False}],
+    )
     assert (last["offered"], last["ok"], last["failed"], last["max"], sum(last["bands"])) == (23, 20, 3, 90.0, 20)
     # 5 of 200 were slow: beyond p90, and too few requests for a p99.
     assert (last["p50"], last["p90"], last["p99"]) == (2.0, 2.0, None)
+
+
+def test_a_reader_is_told_how_long_a_column_may_change() -> None:
+    told = course_json(course(column(0, {2.0: 20})))
+    assert (told["timeout_s"], told["over"]) == (2.0, False)
 
 
 def test_a_window_ends_at_its_column_and_holds_ten_seconds() -> None:
     told = course_json(course(*(column(n, {80.0 if n < 5 else 2.0: 30}) for n in range(20))))
     # The five slow seconds are half of the tenth second's window and none of the fifteenth's.
     assert [told["columns"][n]["p90"] for n in (9, 14)] == [80.0, 2.0]
+
+
+def test_a_p99_is_of_a_minute_where_ten_seconds_hold_too_few_requests() -> None:
+    told = course_json(course(*(column(n, {2.0: 19, 90.0: 1}) for n in range(60))))
+    early, last = told["columns"][20], told["columns"][59]
+    assert (told["wide_s"], early["p99"], early["p99_wide"], last["p99"], last["p99_wide"]) == (
+        60,
+        None,
+        None,
+        None,
+        90.0,
+    )
+    busy = course_json(course(*(column(n, {2.0: 200}) for n in range(10))))["columns"][9]
+    assert (busy["p99"], busy["p99_wide"]) == (2.0, None)
 
 
 def test_a_second_without_an_answer_has_no_slowest_and_no_bands() -> None:
@@ -84,6 +107,18 @@ def test_a_reader_of_nothing_or_of_other_columns_gets_all(seen: Seen | None) -> 
 def test_a_reader_who_is_ahead_of_us_gets_nothing() -> None:
     told = course_json(course(column(0, {2.0: 1})), Seen(number=1, until_s=1e9, column_s=1.0))
     assert (told["columns"], told["whole"]) == ([], False)
+
+
+@pytest.mark.parametrize(
+    "text", ["before the hog", "after the hog", "the hog's time is over", "80/s", "2.5/s", "1,250/s"]
+)
+def test_what_bounds_an_experiment_or_changes_the_rate_gives_way(text: str) -> None:
+    assert is_minor(text)
+
+
+@pytest.mark.parametrize("text", ["kill i-00a12000000000001", "hog in i-00a1", "i-00a1 is stopped", "mark 1"])
+def test_a_kill_a_hog_and_a_death_do_not_give_way(text: str) -> None:
+    assert not is_minor(text)
 
 
 def test_without_a_run_there_is_no_course() -> None:

@@ -11,6 +11,8 @@ from live_builders import BEGAN, IDS, URL, attempt, metrics, plan, second, snaps
 
 from client.load.live.instances import short_names
 from client.load.live.model import (
+    KEPT_AWAY,
+    LIMIT,
     NO_RATE,
     Leave,
     LiveState,
@@ -24,7 +26,7 @@ from client.load.live.model import (
 )
 from client.load.live.plain import plain_line
 from client.load.live.screen import render
-from client.load.live.words import LIMIT, WAITING
+from client.load.live.words import WAITING
 from client.load.metrics import Metrics
 from client.load.plan.words import Plan, Stage
 from client.load.summary import Fault
@@ -169,8 +171,14 @@ def test_colour_is_used_only_where_it_is_wanted() -> None:
 def test_a_generator_at_its_limit_says_so_in_words() -> None:
     assert f" {LIMIT}" in shown(on_snapshot(state(), snapshot(stalled(), 20.4, cpu=81.0)))
     late = metrics(*(second(number, {1.0: 500}, lag_us=6000) for number in range(3)))
-    assert f" {LIMIT}" in shown(on_snapshot(state(), snapshot(late, 4.0)))
+    assert f" {LIMIT}" in shown(on_snapshot(state(), snapshot(late, 4.0, cpu=50.0)))
     assert f" {LIMIT}" not in shown(running())
+
+
+def test_a_late_generator_with_time_to_spare_blames_the_other_programs() -> None:
+    late = metrics(*(second(number, {1.0: 500}, lag_us=6000) for number in range(3)))
+    assert f" {KEPT_AWAY}" in shown(on_snapshot(state(), snapshot(late, 4.0, cpu=2.0)))
+    assert "other programs keep it from its time" in KEPT_AWAY
 
 
 def test_more_instances_than_rows_are_counted_not_lost() -> None:

@@ -41,6 +41,7 @@ def test_users_who_think_do_so_for_varying_times() -> None:
         ({"rate_per_s": "20"}, "rate_per_s is '20'; expected requests a second"),
         ({"rate_per_s": True}, "rate_per_s is True"),
         ({"rate_per_s": float("nan")}, "rate_per_s is nan"),
+        ({"rate_per_s": 0}, "a rate of 0 sends nothing; expected more"),
         ({"rate_per_s": -1}, "rate -1/s is not possible"),
         ({"rate_per_s": 1, "seconds": 0}, "duration 0 s"),
         ({"rate_per_s": 1, "think_s": 2}, "think_s belongs to users"),

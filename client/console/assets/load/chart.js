@@ -1,14 +1,17 @@
 // One chart of the run's course: lines over time, told apart by colour and dash, with what happened as labelled lines.
 
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { useStore } from "../lib/store.js";
 import { colour, font, onColours } from "./colours.js";
 import { HEADROOM_PX, clockOf, drawMarks } from "./marks.js";
+import { EVEN_STEPS, logRange, logSteps } from "./scales.js";
 
 const LIBRARY = "/assets/vendor/uplot-1.6.32";
 /** The drawings' left and right margins, pixels: the same for all, so that the same time stands at the same place. */
 export const LEFT_PX = 70;
 export const RIGHT_PX = 22;
-const HEIGHT_PX = 170;
+const BELOW_PX = 32;
+const LARGE_WIDTH = 2.5;
 const SPAN_MIN_S = 30;
 /** Steps between the times that stand below a drawing, seconds. */
 export const STEPS_S = [5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
@@ -31,7 +34,10 @@ function sheet(href) {
 }
 
 /** `lines`: [{name, colour, dash, width, step, told}], `data`: the seconds, then each line's values. `log`: the scale is. */
-export function Chart({ title, about, lines, data, marks, span, log = false, scale }) {
+export function Chart({ title, about, lines: thin, data, marks, span, log = false, scale }) {
+  // On a projector a thin line is none.
+  const large = useStore((state) => state.presenting);
+  const lines = large ? thin.map((line) => ({ ...line, width: Math.max(line.width, LARGE_WIDTH) })) : thin;
   const place = useRef(null);
   const chart = useRef(null);
   const shown = useRef({ data, marks, span });
@@ -42,9 +48,9 @@ export function Chart({ title, about, lines, data, marks, span, log = false, sca
     let free = () => undefined;
     load().then((uPlot) => {
       if (gone) return;
-      const made = new uPlot(options(uPlot, { lines, log, scale, shown, point, width: place.current.clientWidth }), shown.current.data, place.current);
+      const made = new uPlot(options(uPlot, { lines, log, scale, shown, point, ...sizeOf(place.current) }), shown.current.data, place.current);
       chart.current = made;
-      const sized = new ResizeObserver(() => place.current && made.setSize({ width: place.current.clientWidth, height: HEIGHT_PX + HEADROOM_PX }));
+      const sized = new ResizeObserver(() => place.current && made.setSize(sizeOf(place.current)));
       sized.observe(place.current);
       const uncoloured = onColours(() => made.redraw(false));
       free = () => {
@@ -66,22 +72,24 @@ export function Chart({ title, about, lines, data, marks, span, log = false, sca
     <div class="plot" ref=${place} role="img" aria-label="${title}; the same as a table stands below"></div></figure>`;
 }
 
+const sizeOf = (place) => ({ width: place.clientWidth, height: place.clientHeight });
+
 const Legend = ({ lines }) => html`<ul class="legend">${lines.map(
   (line) => html`<li><svg width="26" height="8" aria-hidden="true"><line x1="0" x2="26" y1="4" y2="4" stroke="var(${line.colour})" stroke-width=${line.width} stroke-dasharray=${line.dash?.join(" ")} /></svg> ${line.name}</li>`,
 )}</ul>`;
 
-function options(uPlot, { lines, log, scale, shown, point, width }) {
+function options(uPlot, { lines, log, scale, shown, point, width, height }) {
   const axis = { stroke: () => colour("--soft"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line"), width: 1 }, font: font(0.8) };
   return {
     width,
-    height: HEIGHT_PX + HEADROOM_PX,
+    height,
     padding: [HEADROOM_PX, RIGHT_PX, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    scales: { x: { time: false, range: () => [0, shown.current.span] }, y: log ? { distr: 3, range: (_, low, high) => [(low ?? 1) * 0.7, (high ?? 100) * 1.5] } : { range: (_, low, high) => [0, Math.max(1, high ?? 0) * 1.1] } },
+    scales: { x: { time: false, range: () => [0, shown.current.span] }, y: log ? { distr: 3, range: (_, low, high) => logRange(low, high) } : { range: (_, low, high) => [0, Math.max(1, high ?? 0) * 1.1] } },
     axes: [
-      { ...axis, space: 70, incrs: STEPS_S, values: (_, splits) => splits.map(clockOf) },
-      { ...axis, size: LEFT_PX, values: (_, splits) => splits.map((value) => (value === null ? "" : scale(value))) },
+      { ...axis, size: BELOW_PX, space: 70, incrs: STEPS_S, values: (_, splits) => splits.map(clockOf) },
+      { ...axis, size: LEFT_PX, ...(log ? { splits: (made, index, low, high) => logSteps(low, high), filter: (_, splits) => splits } : { incrs: EVEN_STEPS }), values: (_, splits) => splits.map(scale) },
     ],
     series: [
       {},

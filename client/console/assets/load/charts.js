@@ -6,6 +6,7 @@ import { useStore } from "../lib/store.js";
 import { Chart, spanOf } from "./chart.js";
 import { settled } from "./course.js";
 import { spoken } from "./marks.js";
+import { shortTime } from "./scales.js";
 
 const RATES = [
   { name: "asked", colour: "--soft", width: 3, step: true, told: rate },
@@ -26,16 +27,11 @@ export function Charts({ course }) {
     const until = columns.map((column) => column.began_s + column.seconds);
     const a_second = (name) => columns.map((column) => column[name] / column.seconds);
     const of = (name) => columns.map((column) => column[name] || null);
-    return [[until, a_second("offered"), a_second("ok"), a_second("failed")], [until, of("p50"), of("p90"), of("p99"), of("max")], spoken(course.marks, instances)];
+    return [[until, a_second("offered"), a_second("ok"), a_second("failed")], [until, of("p50"), of("p90"), columns.map((column) => column.p99 ?? column.p99_wide), of("max")], spoken(course.marks, instances)];
   }, [course]);
   const span = spanOf(course);
   return html`<div class="charts">
     <${Chart} title="Requests a second" about="each drawn at the second in which it was due" lines=${RATES} data=${rates} marks=${marks} span=${span} scale=${rate} />
-    <${Chart} title="Response time" about="percentiles of ${course.window_s} s each, where they hold enough requests; the slowest of each ${course.column_s === 1 ? "second" : `${course.column_s} s`}" lines=${TIMES} data=${times} marks=${marks} span=${span} scale=${short} log />
+    <${Chart} title="Response time" about="percentiles of ${course.window_s} s each, p99 of ${course.wide_s} s where those hold too few requests; the slowest of each ${course.column_s === 1 ? "second" : `${course.column_s} s`}" lines=${TIMES} data=${times} marks=${marks} span=${span} scale=${shortTime} log />
   </div>`;
-}
-
-/** A time at an axis: powers of ten only, on a logarithmic scale the others have no room. Pure. */
-function short(value) {
-  return value >= 1000 ? `${value / 1000} s` : `${value} ms`;
 }

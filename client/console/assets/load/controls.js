@@ -31,10 +31,12 @@ function Steering({ load }) {
   </section>`;
 }
 
-const FORM = { kind: "rate", rate: "20", users: "5", think: "1", seconds: "", poisson: false, url: "" };
+let typed = { kind: "rate", rate: "20", users: "5", think: "1", seconds: "", poisson: false, url: "" };
 
 function Starting() {
-  const [form, fill] = useState(FORM);
+  const [form, set] = useState(typed);
+  // What was typed last is offered again after a run, and after a look at another page.
+  const fill = (next) => set((typed = next));
   const [busy, said, act] = useActing();
   const why = useHindrance();
   const field = (name) => ({ id: `load-${name}`, value: form[name], onInput: (event) => fill({ ...form, [name]: event.target.value }) });

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
+import { current, useStore } from "../lib/store.js";
 
 const EVERY_MS = 1000;
 const TELL_S = 1;
@@ -14,24 +15,36 @@ export function joined(before, news) {
   return { ...news, columns: [...columns.values()] };
 }
 
-/** The columns that are told completely: those of the last moment are not yet, and the last of a run ends with it. Pure. */
-export const settled = (course) =>
-  course.over
-    ? course.columns.filter((column) => column.began_s < course.elapsed_s).map((column) => ({ ...column, seconds: Math.min(column.seconds, course.elapsed_s - column.began_s) }))
-    : course.columns.filter((column) => column.began_s + column.seconds <= course.elapsed_s - TELL_S);
+/** The columns that are told completely, until the first of which some requests may still end; the last of a run ends with it. Pure. */
+export function settled(course) {
+  if (course.over) return course.columns.filter((column) => column.began_s < course.elapsed_s).map((column) => ({ ...column, seconds: Math.min(column.seconds, course.elapsed_s - column.began_s) }));
+  const open = course.columns.findIndex((column) => {
+    const age_s = course.elapsed_s - column.began_s - column.seconds;
+    return age_s < TELL_S || (age_s < course.timeout_s + TELL_S && column.ok + column.failed < column.offered);
+  });
+  return open < 0 ? course.columns : course.columns.slice(0, open);
+}
 
+let last = null;
+
+/** The course of that load; while all is frozen it stands as it was known last. */
 export function useCourse(load) {
-  const [course, set] = useState(null);
+  const [course, set] = useState(last);
   const running = Boolean(load?.running);
+  const frozen = useStore((state) => Boolean(state.frozenAt));
   useEffect(() => {
+    if (frozen) return undefined;
     let timer = 0;
     let gone = false;
     let known = null;
     const look = async () => {
       const since = known?.number ? `?run=${known.number}&since=${known.elapsed_s}&column_s=${known.column_s}` : "";
       try {
-        known = joined(known, await get(`/api/load/timeline${since}`));
-        if (!gone) set(known);
+        const news = await get(`/api/load/timeline${since}`);
+        // It may have been frozen since it was asked for, and not drawn so yet.
+        if (gone || current().frozenAt) return;
+        known = last = joined(known, news);
+        set(known);
       } catch {
         // The banner says that the console is away; the next look will tell.
       }
@@ -42,6 +55,6 @@ export function useCourse(load) {
       gone = true;
       clearTimeout(timer);
     };
-  }, [running, load?.number, load?.last?.number]);
+  }, [running, load?.number, load?.last?.number, frozen]);
   return course;
 }

@@ -7,7 +7,7 @@ import { settled } from "./course.js";
 import { colour, font, onColours } from "./colours.js";
 import { HEADROOM_PX, clockOf, drawMarks, spoken } from "./marks.js";
 
-const HEIGHT_PX = 180;
+const FAILED_PX = 6;
 const BELOW_PX = 22;
 const BANDS_MIN = 12;
 const ALPHA_MIN = 0.15;
@@ -48,11 +48,12 @@ export function Heat({ course }) {
 
 function paint(canvas, { course, marks }) {
   const ratio = devicePixelRatio;
-  const [wide, high] = [canvas.clientWidth, HEIGHT_PX + HEADROOM_PX + BELOW_PX];
+  const above = HEADROOM_PX + FAILED_PX;
+  const [wide, high] = [canvas.clientWidth, canvas.clientHeight];
   canvas.width = Math.round(wide * ratio);
   canvas.height = Math.round(high * ratio);
   const context = canvas.getContext("2d");
-  const frame = { left: LEFT_PX * ratio, right: (wide - RIGHT_PX) * ratio, top: HEADROOM_PX * ratio, bottom: (HEIGHT_PX + HEADROOM_PX) * ratio, ratio };
+  const frame = { left: LEFT_PX * ratio, right: (wide - RIGHT_PX) * ratio, top: above * ratio, bottom: (high - BELOW_PX) * ratio, ratio };
   const span = spanOf(course);
   const xOf = (seconds) => frame.left + (seconds / span) * (frame.right - frame.left);
   const columns = settled(course);
@@ -63,7 +64,7 @@ function paint(canvas, { course, marks }) {
   context.fillRect(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top);
   cells(context, columns, { xOf, yOf, first, frame });
   axes(context, { xOf, yOf, edges, first, beyond, span, frame });
-  drawMarks(context, marks, { ...frame, xOf });
+  drawMarks(context, marks, { ...frame, top: frame.top - FAILED_PX * ratio, xOf });
 }
 
 function cells(context, columns, { xOf, yOf, first, frame }) {
@@ -81,7 +82,7 @@ function cells(context, columns, { xOf, yOf, first, frame }) {
     context.globalAlpha = 1;
     if (column.failed) {
       context.fillStyle = colour("--red");
-      context.fillRect(x, frame.top, width, 5 * frame.ratio);
+      context.fillRect(x, frame.top - FAILED_PX * frame.ratio, width, (FAILED_PX - 1) * frame.ratio);
     }
   }
 }

@@ -19,11 +19,12 @@ export function Load({ rest: [what, a, b] }) {
 function Live() {
   const load = useStore((state) => state.load);
   const course = useCourse(load);
+  const drawn = course?.columns?.length > 0;
   return html`<header class="head"><h1>Load</h1><p>${load?.running ? told(load) : "Nothing is sent at the moment."}</p></header>
-    <${Controls} load=${load} />
+    <div class=${drawn ? "steer" : "steer alone"}><${Controls} load=${load} /></div>
     <${Verdict} load=${load} />
     ${load?.running && html`<${Now} load=${load} /><div class="figures"><${Latencies} load=${load} /><${Errors} load=${load} /></div>`}
-    ${course?.columns?.length > 0 && html`<${Charts} course=${course} /><${Heat} course=${course} /><${CourseTable} course=${course} />`}
+    ${drawn && html`<${Charts} course=${course} /><${Heat} course=${course} /><${CourseTable} course=${course} />`}
     <${Past} load=${load} />`;
 }
 

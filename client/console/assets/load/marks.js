@@ -8,7 +8,7 @@ const ROW_PX = 16;
 const ID = /\bi-[0-9a-f]{17}\b/g;
 
 /** Room above a drawing for the marks' words, pixels. */
-export const HEADROOM_PX = ROWS * ROW_PX + 4;
+export const HEADROOM_PX = ROWS * ROW_PX + 6;
 
 /** Seconds from the run's start as "1:05", or "1:02:05". Pure. */
 export function clockOf(seconds) {
@@ -21,13 +21,27 @@ export function clockOf(seconds) {
 export const spoken = (marks, instances) =>
   marks.map((mark) => ({ ...mark, text: mark.text.replace(ID, (id) => instances.get(id)?.short ?? id.slice(0, 6)) }));
 
-/** Draws them: a dashed line each, its words above in the first row that has room. `xOf(seconds)` and sizes in pixels. */
+/** Where words stand: each in the first row that has room for it, -1 for none; those that matter choose first, and what is
+    minor takes what they leave. `places`: [{begin, end, minor}]. Pure. */
+export function rowsFor(places) {
+  const rows = Array.from({ length: ROWS }, () => []);
+  const found = new Array(places.length).fill(-1);
+  const order = places.map((_, n) => n).sort((a, b) => Number(places[a].minor) - Number(places[b].minor) || a - b);
+  for (const n of order) {
+    const { begin, end } = places[n];
+    found[n] = rows.findIndex((row) => row.every((other) => end <= other.begin || other.end <= begin));
+    if (found[n] >= 0) rows[found[n]].push(places[n]);
+  }
+  return found;
+}
+
+/** Draws them: a dashed line each, its words above where there is room. `xOf(seconds)` and sizes in pixels. */
 export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio }) {
-  const ends = new Array(ROWS).fill(-Infinity);
+  const places = [];
   context.save();
   context.font = font(0.78, ratio);
   context.textAlign = "left";
-  context.textBaseline = "top";
+  context.textBaseline = "middle";
   context.lineWidth = ratio;
   for (const mark of marks) {
     const x = xOf(mark.at_s);
@@ -41,11 +55,9 @@ export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio
     const text = mark.text.length > TEXT_MAX ? `${mark.text.slice(0, TEXT_MAX - 1)}…` : mark.text;
     const width = context.measureText(text).width;
     const begin = Math.max(left, Math.min(x - 2 * ratio, right - width));
-    const row = ends.findIndex((end) => end < begin);
-    if (row < 0) continue;
-    ends[row] = begin + width + 8 * ratio;
-    context.fillStyle = colour("--violet");
-    context.fillText(text, begin, top - HEADROOM_PX * ratio + row * ROW_PX * ratio);
+    places.push({ text, begin, end: begin + width + 8 * ratio, minor: mark.minor });
   }
+  context.fillStyle = colour("--violet");
+  rowsFor(places).forEach((row, n) => row >= 0 && context.fillText(places[n].text, places[n].begin, top + ((row + 0.5) * ROW_PX - HEADROOM_PX + 2) * ratio));
   context.restore();
 }

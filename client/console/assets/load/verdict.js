@@ -1,4 +1,4 @@
-// What a run is worth: while it goes on, whether the generator keeps its schedule; at its end, the verdict and its reason.
+// What a run is worth: while it goes on, whether generator and service keep their word; at its end, the verdict and its reason.
 
 import { html } from "../lib/ui.js";
 
@@ -11,8 +11,13 @@ const MEANS = {
 
 export const Judged = ({ verdict }) => html`<b class="judged ${TONES[verdict]}" title=${MEANS[verdict]}>${verdict}</b>`;
 
+function SoFar({ schedule: { kept, sentence }, broken }) {
+  if (broken) return html`<p class="worth bad">So far <${Judged} verdict="FAILED" />; the service breaks its promise: ${broken}.${!kept && ` Take care: ${sentence}.`}</p>`;
+  return html`<p class="worth ${kept ? "" : "care"}"><b>${kept ? "So far so good" : "Take care"}</b>: ${sentence}.</p>`;
+}
+
 export function Verdict({ load }) {
-  if (load?.running) return html`<p class="worth ${load.schedule.kept ? "" : "bad"}"><b>${load.schedule.kept ? "So far so good" : "Take care"}</b>: ${load.schedule.sentence}.</p>`;
+  if (load?.running) return html`<${SoFar} schedule=${load.schedule} broken=${load.broken} />`;
   if (!load?.last) return null;
   const { number, verdict, reason, error } = load.last;
   return html`<section class="worth ${TONES[verdict]}" aria-label="Verdict of the last run" aria-live="polite">

@@ -1,0 +1,57 @@
+"""What the load's drawings are made of, asked of the page's own files: scales, room for words, told seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from console_page import OpenPage
+
+from client.local.places import LocalFacts
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def asked(open_page: OpenPage, cloud: LocalFacts, file: str, script: str, given: Any) -> Any:
+    """What the script says, which knows that file's functions as `it`."""
+    page = await open_page(cloud.console)
+    return await page.evaluate(
+        f"async (given) => {{ const it = await import('/assets/load/{file}'); {script} }}", given
+    )
+
+
+async def test_a_logarithmic_scale_begins_ends_and_is_labelled_at_round_times(
+    cloud: LocalFacts, open_page: OpenPage
+) -> None:
+    script = """const of = (range) => [range, it.logSteps(...range).map(it.shortTime)];
+        return given.map(([low, high]) => of(it.logRange(low, high)));"""
+    ranges = [[0.9635, 2.408], [0.077945, 2408], [800, 1700], [None, None]]
+    assert await asked(open_page, cloud, "scales.js", script, ranges) == [
+        [[0.5, 5], ["0.5 ms", "1 ms", "2 ms", "5 ms"]],
+        [[0.05, 5000], ["0.1 ms", "1 ms", "10 ms", "100 ms", "1 s"]],
+        [[500, 5000], ["500 ms", "1 s", "2 s", "5 s"]],
+        [[0.5, 200], ["1 ms", "10 ms", "100 ms"]],
+    ]
+
+
+async def test_where_words_crowd_those_that_matter_have_the_room(cloud: LocalFacts, open_page: OpenPage) -> None:
+    minor, major = [{"begin": 0, "end": 90, "minor": each} for each in (True, False)]
+    later = {"begin": 95, "end": 150, "minor": True}
+    crowd = [minor, major, minor, minor, major, later]
+    assert await asked(open_page, cloud, "marks.js", "return it.rowsFor(given)", crowd) == [2, 0, -1, -1, 1, 0]
+
+
+async def test_a_second_is_drawn_when_nothing_of_it_can_still_end(cloud: LocalFacts, open_page: OpenPage) -> None:
+    def course(ok: list[int], **changes: Any) -> dict[str, Any]:
+        columns = [{"began_s": n, "seconds": 1, "offered": 20, "ok": each, "failed": 0} for n, each in enumerate(ok)]
+        return {"over": False, "elapsed_s": 6.0, "timeout_s": 2.0, "columns": columns, **changes}
+
+    courses = [
+        course([20, 20, 20, 20, 20, 20]),
+        course([20, 20, 20, 3, 20, 20]),
+        course([20, 20, 3, 20, 20, 20]),
+        course([20, 20, 3, 20, 20, 20], over=True),
+    ]
+    script = "return given.map((course) => it.settled(course).length)"
+    # Not every process has told of the last second; an open one ends the drawing until a second after its timeout.
+    assert await asked(open_page, cloud, "course.js", script, courses) == [5, 3, 5, 6]
