@@ -106,6 +106,8 @@ def test_a_wrong_command_gets_a_hint_and_code_2(typed: str, hint: str, capsys: p
         (["demo", "--once", "--seconds", "0"], "expected 1 to 600"),
         (["watch", "--load", "-3"], "rate -3/s is not possible"),
         (["serve", "nothing"], "invalid choice"),
+        (["console", "--bind", "0.0.0.0"], "an audience is let in with"),
+        (["console", "--bind", "::"], "every address of this machine"),
         (["serve"], "serve which program? expected frontend or leaf"),
         (["load", "http://127.0.0.1:1/", "--rate", "0"], "expected more than 0"),
     ],
