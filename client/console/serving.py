@@ -15,6 +15,7 @@ from client.console.flow import follow_flow
 from client.console.guard import LOOPBACK, Door
 from client.console.keys import Key
 from client.console.loading import Loading
+from client.console.share.interfaces import hidden
 from client.console.share.sharing import Sharing
 from client.tour.session import Session
 from vmhost.base.web import listen, serve
@@ -49,7 +50,9 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     session.watch.listeners.append(feed.on_cloud)
     session.watch.answering.append(lambda answers: feed.on_answering("platform", answers))
     session.experiments.listeners.append(feed.on_step)
-    desk, loading, sharing = Desk(session, feed, asker), Loading(session, feed), Sharing(feed, asker)
+    desk, loading = Desk(session, feed, asker), Loading(session, feed)
+    # One on loopback is its machine's own, be that machine a container; one that a port is published of is not.
+    sharing = Sharing(feed, asker, why="" if setting.bind in LOOPBACK else hidden())
     gate = Door(setting.key, setting.hosts)
     app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=setting.key, gate=gate)
     tasks = [
