@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--key-file", type=Path, metavar="FILE", help="where its token is kept (none: a new one each time)"
     )
     parser.add_argument("--why", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ready", type=Path, metavar="FILE", help="write address and pid here when it answers")
 
 
@@ -67,6 +68,7 @@ async def _serve(args: argparse.Namespace) -> int:
         shown_search=url,
         shown_api=access.endpoint,
         why=args.why,
+        again=args.again,
     )
     async with (
         open_session(access, url, queries=args.queries or find_queries(), agent=CONSOLE_AGENT) as session,

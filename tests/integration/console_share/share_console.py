@@ -94,7 +94,9 @@ class Stand:
 
 @contextlib.asynccontextmanager
 async def stand(*, why: str = "") -> AsyncIterator[Stand]:
-    """Serves while the block lasts. `why`: why no phone could come. What is shown is put into the feed by the tests; the cloud behind it is empty."""
+    """Serves while the block lasts. What is shown is put into the feed by the tests; the cloud behind it is empty.
+
+    `why`: why no phone could come."""
     front_end, key = FrontEnd(), Key.fresh()
     feed = Feed(World(), links={}, why="")
     async with contextlib.AsyncExitStack() as stack:
