@@ -132,6 +132,9 @@ async def serve(
     running requests `drain_s` to finish and closes."""
     from aiohttp import web  # half a second, which programs that serve nothing need not wait
 
+    from vmhost.base.refusing import PlainServer, log_no_refusals
+
+    log_no_refusals()
     options: dict[str, Any] = {
         "access_log": None,
         "handler_cancellation": False,
@@ -141,8 +144,6 @@ async def serve(
     if isinstance(app, web.Application):
         runner = web.AppRunner(app, shutdown_timeout=drain_s, **options)
     else:
-        from vmhost.base.refusing import PlainServer
-
         runner = web.ServerRunner(PlainServer(app, **options), shutdown_timeout=drain_s)
     await runner.setup()
     try:
