@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from client.called import called
+
 NAME = "console"
 HELP = (
     "serve the page on which every request and machine is seen, for a cloud that is up (`up` and `demo` do it already)"
 )
 PORT = 8080
+_EVERYWHERE = ("", "0.0.0.0", "::")
 EXAMPLES = """\
   glasscloud console
   GLASSCLOUD_ACCESS=/state/access.json glasscloud console --frontend http://server:8000 --port 8081
@@ -28,13 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--key-file", type=Path, metavar="FILE", help="where its token is kept (none: a new one each time)"
     )
     parser.add_argument("--why", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ready", type=Path, metavar="FILE", help="write address and pid here when it answers")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves until it is told to stop."""
     from client.cli.running import run_until_told
+    from vmhost.base.errors import InvalidInput
 
+    if args.bind in _EVERYWHERE:
+        raise InvalidInput(
+            f"--bind {args.bind} is every address of this machine; expected one at which a browser opens it, such as "
+            f"127.0.0.1 (an audience is let in with `{called()} share`)"
+        )
     return run_until_told(lambda: _serve(args))
 
 
@@ -58,6 +68,7 @@ async def _serve(args: argparse.Namespace) -> int:
         shown_search=url,
         shown_api=access.endpoint,
         why=args.why,
+        again=args.again,
     )
     async with (
         open_session(access, url, queries=args.queries or find_queries(), agent=CONSOLE_AGENT) as session,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 NAME = "demo"
 RATE_MAX = 5000.0
+LOG = "demo.log"
+"""In the demo's folder: what is logged while the view has the terminal for itself."""
 HELP = (
     "start a small cloud with a search service and traffic, show it live, and remove it all at the end; "
     "with --once take the tour: load, a kill, a hog, and a verdict"
@@ -75,15 +78,19 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.view.plain import show_plain
     from client.view.showing import Showing
     from client.view.terminal import is_terminal
+    from vmhost.base.logs import lines_to
 
-    show = show_live if is_terminal() else show_plain
-    showing = Showing(rate_per_s=args.rate or DEFAULT_RATE, seed=args.seed, console_port=args.console_port)
+    show, log = (show_live, lines_to(plan.folder / LOG)) if is_terminal() else (show_plain, contextlib.nullcontext())
+    showing = Showing(
+        folder=plan.folder, rate_per_s=args.rate or DEFAULT_RATE, seed=args.seed, console_port=args.console_port
+    )
     await sweep_abandoned_demos()
     programs: dict[int, Program] = {}
     try:
         async with own_cloud(plan, say) as supervisor:
             try:
-                await show(supervisor.facts, supervisor.stories(), showing)
+                with log:
+                    await show(supervisor.facts, supervisor.stories(), showing)
             finally:
                 say("removing everything")
                 programs = programs_below(supervisor.facts.supervisor)

@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from client.called import called
 
@@ -26,6 +27,7 @@ EXAMPLES = """\
 """
 PORT = 8081
 _WAIT_S = 20.0
+_WAIT_S_MAX = 3600.0
 _POLL_S = 0.5
 
 
@@ -42,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Begins or ends sharing, and tells how it stands."""
+    from vmhost.base.errors import InvalidInput
+
+    # Written so that no number, which compares with nothing, is refused too.
+    if not 0 <= args.wait <= _WAIT_S_MAX:
+        raise InvalidInput(f"--wait is {args.wait:g}; expected 0 to {_WAIT_S_MAX:g} seconds")
     must_be_answered(yes=args.yes or args.stop, as_json=args.json)
     return asyncio.run(_run(args))
 
@@ -66,13 +73,15 @@ async def _run(args: argparse.Namespace) -> int:
 
     url, key = meant_console()
     async with console_at(url, key) as console:
+        told = await console.share()
         if args.stop:
             await console.share("DELETE")
-            _print(args, None, ["the audience's page is closed"])
+            _print(args, None, ["the audience's page is closed" if told["share"] else "nothing was shared"])
             return 0
-        told = await console.share()
-        if told["share"] is None:
-            order = choose(args, told["offered"])
+        if told["share"] is not None:
+            must_be_meant(args, told["share"]["url"])
+        else:
+            order = choose(args, told["offered"], told["why"])
             if order is None:
                 print("nothing is shared")
                 return 1
@@ -99,10 +108,23 @@ def meant_console() -> tuple[str, Any]:
     return url, Key(token=token)
 
 
-def choose(args: argparse.Namespace, offered: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """What to order of the console; None where the person says no. Raises InvalidInput where there is no choice."""
+def must_be_meant(args: argparse.Namespace, url: str) -> None:
+    """Raises Conflict where another address is asked for than that at which it is shared already."""
+    from vmhost.base.errors import Conflict
+
+    asked = args.name or args.address or ""
+    if asked and urlsplit(url).hostname != asked.lower().rstrip("."):
+        raise Conflict(f"it is shared at {url} already; to share at {asked}, end that first: {called()} share --stop")
+
+
+def choose(args: argparse.Namespace, offered: list[dict[str, Any]], why: str = "") -> dict[str, Any] | None:
+    """What to order of the console; None where the person says no.
+
+    `why` says why nothing can be offered. Raises InvalidInput where there is no choice."""
     from vmhost.base.errors import InvalidInput
 
+    if why:
+        raise InvalidInput(why)
     if args.address:
         found = [each for each in offered if each["address"] == args.address]
         one = found[0] if found else {"address": args.address, "label": "this machine", "public": False}

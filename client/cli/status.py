@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 from collections import Counter
+from collections.abc import Sequence
 
-from client.local.meant import console_address
+from client.called import called
+from client.local.meant import console_address, own_console
 from client.local.places import LocalFacts
+from vmhost.api.access import ACCESS_VARIABLE
 from vmhost.api.views import Snapshot
 
 NAME = "status"
@@ -26,14 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the summary."""
+    """Prints the summary; where no cloud is up, where this user's demos are."""
     from client.local.meant import find_access, local_cloud
+    from client.local.places import running_demos
 
-    snapshot, facts = asyncio.run(_status()), local_cloud()
+    facts = local_cloud()
+    if facts is None and not args.json and not os.environ.get(ACCESS_VARIABLE) and (demos := list(running_demos())):
+        print("\n".join(demo_lines(demos, called())))
+        return 0
+    snapshot, endpoint = asyncio.run(_status()), find_access().endpoint
     if args.json:
-        print(json.dumps(snapshot.to_json(), indent=2))
+        told = {**snapshot.to_json(), **places_of(endpoint, facts)}
+        print(json.dumps(told, indent=2))
     else:
-        print("\n".join(summary(snapshot, find_access().endpoint, facts)))
+        print("\n".join(summary(snapshot, endpoint, facts)))
     return 0
 
 
@@ -43,6 +53,26 @@ async def _status() -> Snapshot:
 
     async with CloudClient(find_access(), timeout_s=_DEADLINE_S) as cloud:
         return await cloud.status()
+
+
+def places_of(endpoint: str, facts: LocalFacts | None) -> dict[str, str | None]:
+    """Where console, search and EC2 API are; None for what is not known here."""
+    return {
+        "console": console_address(facts) or None,
+        "search": None if facts is None else facts.search,
+        "endpoint": endpoint,
+    }
+
+
+def demo_lines(demos: Sequence[LocalFacts], program: str) -> list[str]:
+    """Where demos are that run while no cloud is up."""
+    lines = [f"no cloud is up here (start one with: {program} up), but this runs:"]
+    for facts in demos:
+        lines.append(f"demo {facts.cloud}, driver {facts.driver}")
+        if console := own_console(facts):
+            lines.append(f"  console  {console}")
+        lines += [f"  search   {facts.search}/search?q=hypervisor", f"  EC2 API  {facts.endpoint}"]
+    return lines
 
 
 def summary(snapshot: Snapshot, endpoint: str, facts: LocalFacts | None) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections import OrderedDict
 from dataclasses import asdict
 from typing import Any
 
 from client.console.board import Board, Rows, Tail, Value
 from client.console.log import Entry, change_entry
+from client.console.remembered import Remembered
 from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json, step_json
 from client.console.tasks import Tasks
 from client.tour.results import HogProgress, KillProgress, Step
@@ -19,10 +20,12 @@ from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.sse import Hub
 
 FLUSH_S = 1 / 15
+SILENT_S_MAX = 2.0
+"""So long nothing is told at most: a reader who hears nothing for longer knows that the console hangs."""
 SECONDS_KEPT = 60
 REQUESTS_SHOWN = 60
-REQUESTS_KEPT = 2000
 ENTRIES_KEPT = 150
+_ANSWERING = {"platform": "the platform", "service": "the search front end"}
 _READER_BATCHES_MAX = 150
 """A reader who is ten seconds behind gets a new whole instead of all that it missed."""
 
@@ -39,7 +42,8 @@ class Feed:
         self._why = why
         self._tasks = Tasks()
         self._changed = asyncio.Event()
-        self._requests: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._tell_by = 0.0
+        self._requests = Remembered()
         self._cloud, self._hosts, self._instances = Value(), Value([]), Rows()
         self._seconds, self._shown, self._entries = Tail(SECONDS_KEPT), Tail(REQUESTS_SHOWN), Tail(ENTRIES_KEPT)
         self._counts = Value()
@@ -79,11 +83,9 @@ class Feed:
 
     def on_request(self, record: FlowRecord, **more: Any) -> None:
         """A request that really happened; `more` is what only the console knows of it, and stays."""
-        known = self._requests.pop(record.trace.trace_id, {})
+        known = self._requests.find(record.trace.trace_id) or {}
         row = {**request_json(record), **{name: known[name] for name in _OURS if name in known}, **more}
-        self._requests[record.trace.trace_id] = row
-        while len(self._requests) > REQUESTS_KEPT:
-            self._requests.popitem(last=False)
+        self._requests.add(row)
         if row != known:
             self._shown.add({name: value for name, value in row.items() if name != "headers"})
             self.told()
@@ -96,9 +98,14 @@ class Feed:
         self.told()
 
     def on_answering(self, who: str, answers: bool) -> None:
-        """The platform or the service has stopped answering, or answers again."""
-        self.answers.set({**self.answers.whole(), who: answers})
-        self.told()
+        """The platform or the service has stopped answering, or answers again; said again it is no news."""
+        before = self.answers.whole()
+        if before[who] is answers:
+            return
+        self.answers.set({**before, who: answers})
+        at = time.time()
+        text = f"{_ANSWERING[who]} {'answers again' if answers else 'does not answer'}"
+        self.enter(Entry(id=f"{text} {at:.3f}", at=at, text=text, tone="good" if answers else "bad"))
 
     def enter(self, entry: Entry) -> None:
         """Notes what happened, or how it ended."""
@@ -139,10 +146,7 @@ class Feed:
 
     def request(self, trace_id: str) -> dict[str, Any] | None:
         """A request that is still remembered; one that somebody looked at is remembered longer."""
-        row = self._requests.get(trace_id)
-        if row is not None:
-            self._requests.move_to_end(trace_id)
-        return row
+        return self._requests.find(trace_id)
 
     def snapshot(self) -> dict[str, Any]:
         """All of it, as a new reader gets it."""
@@ -150,15 +154,19 @@ class Feed:
         return {"now": time.time(), **self._board.whole()}
 
     async def run(self) -> None:
-        """Tells what has changed, at most so often, until cancelled."""
+        """Tells what has changed, at most so often, until cancelled; the time of day where nothing has for a while."""
         while True:
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._tell_by - time.monotonic())):
+                    await self._changed.wait()
             self._flush()
             await asyncio.sleep(FLUSH_S)
 
     def _flush(self) -> None:
         self._changed.clear()
-        if changes := self._board.take():
+        changes, at = self._board.take(), time.monotonic()
+        if changes or at >= self._tell_by:
+            self._tell_by = at + SILENT_S_MAX
             self.hub.publish("batch", {"now": time.time(), **changes})
 
 

@@ -54,12 +54,17 @@ class Key:
 
     def opens(self, token: str) -> bool:
         """Whether this is the token."""
-        return hmac.compare_digest(token.encode(), self.token.encode())
+        return _same(token, self.token)
 
     def knows(self, cookie: str) -> bool:
         """Whether this is the cookie that the token was traded for."""
-        return hmac.compare_digest(cookie.encode(), self.cookie.encode())
+        return _same(cookie, self.cookie)
 
     def address(self, url: str) -> str:
         """Where a person opens the console with the right to act."""
         return f"{url}/#token={self.token}"
+
+
+def _same(given: str, own: str) -> bool:
+    # What came over the wire may hold lone surrogates, which are no text: they are encoded somehow, and are not ours.
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), own.encode())

@@ -57,10 +57,7 @@ def _count(value: Any) -> int:
 
 def _user_data(data: dict[str, Any]) -> bytes:
     text = text_of(data, "user_data", chars_max=USER_DATA_BYTES_MAX, default="")
-    try:
-        found = text.encode()
-    except UnicodeEncodeError:
-        raise InvalidInput("user_data has characters that no text may have; expected Unicode") from None
+    found = text.encode()
     if len(found) > USER_DATA_BYTES_MAX:
         raise InvalidInput(f"user_data has {len(found)} bytes; expected at most {USER_DATA_BYTES_MAX}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from client.console.flow import follow_flow
 from client.console.guard import LOOPBACK, Door
 from client.console.keys import Key
 from client.console.loading import Loading
+from client.console.log import Entry
+from client.console.share.interfaces import hidden
 from client.console.share.sharing import Sharing
 from client.tour.session import Session
 from vmhost.base.web import listen, serve
@@ -35,6 +38,8 @@ class Setting:
     why: str = ""
     """Why the machines are of this kind and how to get the other; empty where somebody chose it."""
     hosts: Collection[str] = LOOPBACK
+    again: bool = False
+    """Whether it takes the place of one that ended though nobody asked it to."""
 
 
 @contextlib.asynccontextmanager
@@ -45,11 +50,16 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     sock = listen(setting.bind, setting.port, search=setting.port_search)
     links = {"search": setting.shown_search, "api": setting.shown_api}
     feed = Feed(session.watch.world, links=links, why=setting.why)
+    if setting.again:
+        text, at = "the console began anew: what it knew before (past runs, sharing) is gone", time.time()
+        feed.enter(Entry(id=f"began-{at:.3f}", at=at, text=text, tone="care"))
     asker = Asker(session.service.url)
     session.watch.listeners.append(feed.on_cloud)
     session.watch.answering.append(lambda answers: feed.on_answering("platform", answers))
     session.experiments.listeners.append(feed.on_step)
-    desk, loading, sharing = Desk(session, feed, asker), Loading(session, feed), Sharing(feed, asker)
+    desk, loading = Desk(session, feed, asker), Loading(session, feed)
+    # One on loopback is its machine's own, be that machine a container; one that a port is published of is not.
+    sharing = Sharing(feed, asker, why="" if setting.bind in LOOPBACK else hidden())
     gate = Door(setting.key, setting.hosts)
     app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=setting.key, gate=gate)
     tasks = [

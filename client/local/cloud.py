@@ -149,12 +149,14 @@ class LocalCloud:
             self._console = None
             return ""
 
-    async def _start_console(self) -> str:
+    async def _start_console(self, *, again: bool = False) -> str:
         assert self._console is not None
         plan = self._plan
         assert plan.console_port is not None
         ready = plan.folder / "console.ready"
-        command = console_command(plan, frontend=self._search, queries=self._queries, why=self._why, ready=ready)
+        command = console_command(
+            plan, frontend=self._search, queries=self._queries, why=self._why, ready=ready, again=again
+        )
         url: str = (await self._console.start(command, ready=ready, deadline_s=START_DEADLINE_S))["url"]
         self._noted(moved(plan.console_port, url))
         self._plan = replace(plan, console_port=port_of(url))
@@ -178,7 +180,7 @@ class LocalCloud:
 
     async def _keep_console(self, console: Child) -> None:
         try:
-            await self._keep_one(console, self._start_console)
+            await self._keep_one(console, lambda: self._start_console(again=True))
         except CloudError as error:
             self._say(f"the console is given up, the cloud goes on: {error.message}")
 

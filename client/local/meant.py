@@ -53,11 +53,20 @@ def find_search(url: str | None = None) -> str:
 
 def console_address(facts: LocalFacts | None) -> str:
     """Where a browser opens the cloud's console with the right to act; empty where none is served."""
+    url, file = os.environ.get(CONSOLE_VARIABLE, ""), os.environ.get(CONSOLE_KEY_VARIABLE, "")
+    if url and file:
+        return _address(url, file)
+    return "" if facts is None else own_console(facts)
+
+
+def own_console(facts: LocalFacts) -> str:
+    """The same for the console that this cloud itself serves, whatever the environment names."""
+    return _address(facts.console, facts.console_key)
+
+
+def _address(url: str, file: str) -> str:
     from client.console.keys import Key
 
-    url, file = os.environ.get(CONSOLE_VARIABLE, ""), os.environ.get(CONSOLE_KEY_VARIABLE, "")
-    if facts is not None and not (url and file):
-        url, file = facts.console, facts.console_key
     key = Key.read(Path(file)) if file else None
     return key.address(url) if key and url else ""
 

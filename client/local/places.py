@@ -108,11 +108,23 @@ def demo_folder() -> Path:
 
 def abandoned_demos() -> Iterator[Path]:
     """Folders of this user's demos that nobody holds any more: their supervisors were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_DEMO_PREFIX}*"):
+    yield from (folder for folder, held in _demos() if not held)
+
+
+def running_demos() -> Iterator[LocalFacts]:
+    """What this user's demos that run now say of themselves."""
+    for folder, held in _demos():
+        if held and (facts := read_facts(folder)) is not None:
+            yield facts
+
+
+def _demos() -> Iterator[tuple[Path, bool]]:
+    """Folders of this user's demos, and whether each is held."""
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_DEMO_PREFIX}*")):
         with contextlib.suppress(OSError):
             lock = folder / _LOCK
-            if folder.stat().st_uid == os.getuid() and lock.exists() and not is_held(folder):
-                yield folder
+            if folder.stat().st_uid == os.getuid() and lock.exists():
+                yield folder, is_held(folder)
 
 
 @contextlib.contextmanager

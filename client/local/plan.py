@@ -115,12 +115,14 @@ def frontend_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def console_command(plan: LocalPlan, *, frontend: str, queries: Path, why: str, ready: Path) -> tuple[str, ...]:
-    """Starts the console."""
+def console_command(
+    plan: LocalPlan, *, frontend: str, queries: Path, why: str, ready: Path, again: bool = False
+) -> tuple[str, ...]:
+    """Starts the console, or starts it `again` after it ended though nobody asked it to."""
     return (
         *_PYTHON, "client", "console", "--access", str(plan.access), "--frontend", frontend, "--queries", str(queries),
         "--port", str(plan.console_port), "--port-search", "--key-file", str(console_key(plan.folder)), f"--why={why}",
-        "--ready", str(ready),
+        "--ready", str(ready), *(["--again"] if again else []),
     )  # fmt: skip
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _CALL_TIMEOUT_S = 3.0
 _POLL_S = 0.02
 DEFAULT_RATE = 20.0
+AGENT = "glasscloud"
+"""By which platform and front end tell our own calls from others'."""
 
 Listener = Callable[[CloudEvent], None]
 
@@ -143,7 +145,8 @@ class SearchService:
         )
 
     async def _get(self, target: str) -> Response:
-        raw = build_request("GET", target, [("Host", self._host), ("Accept", "application/json")])
+        headers = [("Host", self._host), ("Accept", "application/json"), ("User-Agent", AGENT)]
+        raw = build_request("GET", target, headers)
         try:
             return await self._pool.request(raw, timeout_s=_CALL_TIMEOUT_S)
         except HttpFailure as error:
@@ -226,7 +229,7 @@ async def open_session(
     queries: Path | None = None,
     crew: Gathering | None = None,
     say: Callable[[str], None] = lambda _: None,
-    agent: str = "glasscloud",
+    agent: str = AGENT,
 ) -> AsyncIterator[Session]:
     """A session with a cloud that answers, its first snapshot taken. Raises Unavailable, DeadlineExceeded.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.console.keys import Key
 from client.console.serving import Setting, serve_console
-from client.local.places import LocalFacts
+from client.local.places import LocalFacts, console_key, write_facts
 from client.local.plan import moved
 from client.tour.session import Session, open_session
 from vmhost.api.access import Access
@@ -18,8 +18,11 @@ from vmhost.base.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
-    """How a cloud is shown: the load's rate, the seed by which victims are drawn, the console's port (0: any)."""
+    """How a cloud is shown: the load's rate, the seed by which victims are drawn, the console's port (0: any).
 
+    `folder` is the cloud's: where its console is and with which key is written down there."""
+
+    folder: Path
     rate_per_s: float
     seed: int | None
     console_port: int
@@ -35,11 +38,12 @@ class ConsoleBeside:
 
 @contextlib.asynccontextmanager
 async def show_session(facts: LocalFacts, showing: Showing) -> AsyncIterator[tuple[Session, ConsoleBeside]]:
-    """The session with the cloud, and its console. Raises as `open_session`."""
+    """The session with the cloud, and its console, which `status` finds too. Raises as `open_session`."""
     access = Access.load(Path(facts.access), environ={})
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(access, facts.search, queries=Path(facts.queries)))
-        key, wanted = Key.fresh(), showing.console_port
+        file, wanted = console_key(showing.folder), showing.console_port
+        key = Key.kept(file)
         setting = Setting(
             key=key, port=wanted, port_search=True, shown_search=facts.search, shown_api=facts.endpoint, why=facts.why
         )
@@ -48,5 +52,6 @@ async def show_session(facts: LocalFacts, showing: Showing) -> AsyncIterator[tup
         except InvalidInput as error:
             yield session, ConsoleBeside(address="", notes=(f"no console: {error.message}",))
             return
+        write_facts(showing.folder, replace(facts, console=url, console_key=str(file)))
         note = moved(wanted, url)
         yield session, ConsoleBeside(address=key.address(url), notes=() if note is None else (note,))

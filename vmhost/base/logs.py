@@ -5,22 +5,32 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO, cast
 
 import structlog
 
 
-class _StandardError:
-    """Standard error as it is at each line; one whose reader went away loses lines, and ends no program."""
+class _Lines:
+    """Where lines go: standard error as it is at each line, or a file for a while.
+
+    One whose reader went away loses lines, and ends no program."""
+
+    def __init__(self) -> None:
+        self.file: TextIO | None = None
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
+            (self.file or sys.stderr).write(text)
         return len(text)
 
     def flush(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.flush()
+            (self.file or sys.stderr).flush()
+
+
+_lines = _Lines()
 
 
 def configure(*, json: bool = False, level: str = "info") -> None:
@@ -40,11 +50,22 @@ def configure(*, json: bool = False, level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _lines)),
         cache_logger_on_first_use=True,
     )
     form = "%(levelname)s %(name)s %(message)s"
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format=form)
+    logging.basicConfig(level=max(number, logging.WARNING), stream=cast(TextIO, _lines), format=form)
+
+
+@contextlib.contextmanager
+def lines_to(path: Path) -> Iterator[None]:
+    """Meanwhile lines go to the end of that file: something else has the terminal for itself."""
+    with path.open("a", errors="backslashreplace") as file:
+        before, _lines.file = _lines.file, file
+        try:
+            yield
+        finally:
+            _lines.file = before
 
 
 def get_logger(component: str) -> structlog.stdlib.BoundLogger:

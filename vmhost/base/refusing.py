@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.log import server_logger
 from aiohttp.web_protocol import RequestHandler
+
+
+class _Refused(logging.Filter):
+    """Keeps out what was refused because it is no HTTP request: whoever sent it is at fault, and was told."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_REFUSED = _Refused()
+
+
+def log_no_refusals() -> None:
+    """From now on aiohttp's servers log no traceback for what they cannot read. Idempotent."""
+    server_logger.addFilter(_REFUSED)
 
 
 class PlainServer(web.Server):

@@ -29,6 +29,7 @@ LIFELINE = "GLASSCLOUD_LIFELINE"
 """Environment variable: the number of an inherited pipe's reading end. When its writer goes, so does the program."""
 
 _PORTS_TRIED = 50
+_PORT_MAX = 65535
 _log = get_logger("program")
 
 
@@ -89,10 +90,12 @@ def _watch_lifeline(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -
 def listen(host: str, port: int, *, search: bool = False) -> socket.socket:
     """A bound, listening TCP socket; port 0 takes any.
 
-    With `search`, a taken port gives way to the next free one of the following 50. Raises InvalidInput naming the
-    address that is taken or not ours."""
+    With `search`, a taken port gives way to the next free one of the following 50. Raises InvalidInput for what is no
+    port, or naming the address that is taken or not ours."""
+    if not 0 <= port <= _PORT_MAX:
+        raise InvalidInput(f"port {port} is none; expected a number from 0 to {_PORT_MAX}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    last = min(port + _PORTS_TRIED, 65535) if search and port else port
+    last = min(port + _PORTS_TRIED, _PORT_MAX) if search and port else port
     for candidate in range(port, last + 1):
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -129,6 +132,9 @@ async def serve(
     running requests `drain_s` to finish and closes."""
     from aiohttp import web  # half a second, which programs that serve nothing need not wait
 
+    from vmhost.base.refusing import PlainServer, log_no_refusals
+
+    log_no_refusals()
     options: dict[str, Any] = {
         "access_log": None,
         "handler_cancellation": False,
@@ -138,8 +144,6 @@ async def serve(
     if isinstance(app, web.Application):
         runner = web.AppRunner(app, shutdown_timeout=drain_s, **options)
     else:
-        from vmhost.base.refusing import PlainServer
-
         runner = web.ServerRunner(PlainServer(app, **options), shutdown_timeout=drain_s)
     await runner.setup()
     try:

@@ -6,7 +6,8 @@ from aiohttp import web
 
 from client.console.asking import QUERY_CHARS_MAX
 from client.console.desk import Desk
-from client.console.feed import REQUESTS_KEPT, Feed
+from client.console.feed import Feed
+from client.console.remembered import REQUESTS_KEPT
 from client.console.routes.body import body_of, text_of
 from server.api.flow import FlowRecord
 from server.api.timing import render
@@ -20,7 +21,8 @@ def routes(feed: Feed, desk: Desk) -> list[web.RouteDef]:
         row = feed.request(request.match_info["id"][:64])
         if row is None:
             raise NotFound(
-                f"this request was no sample or is not remembered any more; expected one of the last {REQUESTS_KEPT:,}",
+                "this request was no sample or is not remembered any more; expected one of the last "
+                f"{REQUESTS_KEPT:,} of the load or of the last {REQUESTS_KEPT:,} of people",
                 code="NotFound",
             )
         # A sample tells the way, which is the header's whole content; what else was answered only the asker has seen.

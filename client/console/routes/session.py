@@ -10,8 +10,6 @@ from client.console.keys import TOKEN_CHARS_MAX, Key
 from client.console.routes.body import body_of
 from vmhost.base.errors import Unauthenticated
 
-_COOKIE_AGE_S = 30 * 24 * 3600
-
 
 def routes(key: Key, gate: Door) -> list[web.RouteDef]:
     """What a reader may do, and becoming one who may act."""
@@ -27,9 +25,8 @@ def routes(key: Key, gate: Door) -> list[web.RouteDef]:
                 "this address's token is not this console's; expected the one that `glasscloud status` prints"
             )
         response = web.json_response({"may_act": True})
-        response.set_cookie(
-            cookie_name(request), key.cookie, max_age=_COOKIE_AGE_S, httponly=True, samesite="Strict", path="/"
-        )
+        # Without an age: it goes when the browser is closed.
+        response.set_cookie(cookie_name(request), key.cookie, httponly=True, samesite="Strict", path="/")
         return response
 
     return [web.get("/api/session", session), web.post("/api/session", open_session)]

@@ -15,8 +15,9 @@ def routes(sharing: Sharing, gate: Door) -> list[web.RouteDef]:
     """Nothing is shared before somebody with the key asks for it and names the address."""
 
     async def show(request: web.Request) -> web.Response:
-        offered = [each.to_json() for each in await interfaces()] if gate.may_act(request) else []
-        return web.json_response({"offered": offered, "share": sharing.state()})
+        found = await interfaces() if gate.may_act(request) and not sharing.why else []
+        offered = [each.to_json() for each in found]
+        return web.json_response({"offered": offered, "why": sharing.why, "share": sharing.state()})
 
     async def begin(request: web.Request) -> web.Response:
         gate.must_act(request)

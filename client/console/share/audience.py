@@ -128,7 +128,7 @@ async def _body(request: web.BaseRequest) -> dict[str, Any]:
         data = json.loads(raw)
     except TimeoutError:
         raise InvalidInput(f"the body did not come within {_BODY_DEADLINE_S:.0f} s; expected it at once") from None
-    except (ValueError, RecursionError, web.HTTPException):
+    except (ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
         data = None
     if not isinstance(data, dict):
         raise InvalidInput("the body is no JSON object; expected one")

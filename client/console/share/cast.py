@@ -28,7 +28,8 @@ GUARDING = {
 """What every answer to a phone tells its browser. The opener's policy is for https and loopback only: on a network's
 address browsers ignore it and complain."""
 _BATCHES_KEPT = 30
-_HEARTBEAT_S = 10.0
+_HEARTBEAT_S = 2.0
+"""A page that hears nothing for three of them says that the console is away."""
 _WRITE_DEADLINE_S = 10.0
 
 

@@ -19,6 +19,8 @@ _DEADLINE_S = 3.0
 _OFFERED_MAX = 16
 _INNER = re.compile(r"(docker|br-|veth|virbr|cni|flannel|cali|lxc|lxd|podman|vmnet|awdl|llw|utun|tun|tap|wg)")
 """Networks between this machine and its own guests, or tunnels: no phone of the audience is there."""
+_CONTAINER = (".dockerenv", "run/.containerenv")
+"""Files that Docker and Podman put into every container."""
 _HEAD = re.compile(r"(\S+?):\s+flags=\w+<([\w,]*)>")
 _INET = re.compile(r"\s+inet (?:addr:)?(\d+\.\d+\.\d+\.\d+)")
 _ELSEWHERE = ("192.0.2.1", 9)
@@ -89,6 +91,16 @@ def ordered(found: list[Interface], default: str) -> list[Interface]:
     """The address from which the way to everywhere begins first, then Wi-Fi, then the rest as they came. Pure."""
     marked = [replace(each, default=each.address == default) for each in found[:_OFFERED_MAX]]
     return sorted(marked, key=lambda each: (not each.default, each.kind != "Wi-Fi"))
+
+
+def hidden(root: Path = Path("/")) -> str:
+    """Why no phone reaches any address of this program; empty where one may. In a container all addresses are inner."""
+    if any((root / mark).exists() for mark in _CONTAINER):
+        return (
+            "this console runs in a container, whose addresses no phone reaches; "
+            "run `glasscloud up --share` on the machine itself"
+        )
+    return ""
 
 
 async def interfaces() -> list[Interface]:

@@ -36,9 +36,10 @@ class _Shared:
 
 
 class Sharing:
-    """One console's audience; nobody's until `start`."""
+    """One console's audience; nobody's until `start`. `why` says why it can be nobody's ever; empty where it can."""
 
-    def __init__(self, feed: Feed, asker: Asker) -> None:
+    def __init__(self, feed: Feed, asker: Asker, *, why: str = "") -> None:
+        self.why = why
         self._feed = feed
         self._asker = asker
         self._shared: _Shared | None = None
@@ -54,7 +55,9 @@ class Sharing:
         """Serves on that address of this machine, on that port or the next free one, and gives the URL for phones.
 
         `name`: by which phones reach the address, instead of its number. Raises InvalidInput for what is no address of
-        this machine's own, Conflict while it is shared."""
+        this machine's own, Conflict while it is shared and where it can never be."""
+        if self.why:
+            raise Conflict(self.why)
         check_address(address)
         host = check_name(name) if name else address
         async with self._turn:

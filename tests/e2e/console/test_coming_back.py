@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 AWAY = r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
 """The browser itself writes to its console whom it could not reach."""
 BACK_WITHIN_MS = 30_000
+HANGS_WITHIN_MS = 10_000
+"""Six seconds of silence, and what the page waits before it says so."""
 
 
 async def test_starting_over_brings_the_default_fleet_back_and_takes_what_came_since(
@@ -47,6 +49,19 @@ async def test_starting_over_brings_the_default_fleet_back_and_takes_what_came_s
     await page.keyboard.press("Escape")
     await go(page, "instances")
     await expect(page.locator("tbody tr", has_text="extra")).to_have_count(0)
+
+
+async def test_a_console_that_hangs_is_told_of_soon(cloud: LocalFacts, console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console, allow=AWAY)
+    await served(page)
+    banner = page.locator(".banner")
+    os.kill(cloud.pids[-1], signal.SIGSTOP)
+    try:
+        await expect(banner).to_contain_text("The console does not answer", timeout=HANGS_WITHIN_MS)
+    finally:
+        os.kill(cloud.pids[-1], signal.SIGCONT)
+    await expect(banner).to_be_hidden(timeout=BACK_WITHIN_MS)
+    await served(page)
 
 
 async def test_a_console_that_goes_is_told_of_and_its_page_lives_on_when_it_is_back(

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import termios
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,22 @@ def test_without_a_terminal_it_tells_its_story_and_a_signal_ends_it_in_order(
         assert demo.wait(timeout=20) == 0
         assert still_there(below) == ()
         assert demos(environment) == []
+
+
+def test_status_finds_the_console_of_a_demo_that_runs(environment: dict[str, str]) -> None:
+    with plain_demo(environment) as (demo, _):
+        said = run(environment, "status")
+        assert said.returncode == 0, said.stderr
+        address = re.search(r"  console  (http://127\.0\.0\.1:\d+)/#token=(\S+)", said.stdout)
+        assert address is not None, said.stdout
+        token = json.dumps({"token": address[2]}).encode()
+        asked = urllib.request.Request(
+            f"{address[1]}/api/session", data=token, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert json.load(answer) == {"may_act": True}
+        demo.send_signal(signal.SIGTERM)
+        assert demo.wait(timeout=20) == 0
 
 
 def test_a_killed_demo_leaves_nothing_behind(environment: dict[str, str]) -> None:

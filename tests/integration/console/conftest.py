@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,21 +19,35 @@ from vmhost.base.web import listen
 from vmhost.drivers.fake import FakeSettings
 
 
-@pytest_asyncio.fixture
-async def locked(tmp_path: Path) -> AsyncIterator[Console]:
+@contextlib.asynccontextmanager
+async def _console(folder: Path, *, again: bool = False) -> AsyncIterator[Console]:
     """A console whose reader has no key. Its hosts have room for 4 t3.nano each; commands in guests last."""
     key = Key.fresh()
     settings = FakeSettings(cpu_cores=2, memory_mib=5120, execute_s=60.0)
     with listen("127.0.0.1", 0) as nobody:
         search = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-    setting = Setting(key=key, port=0, shown_search=search, shown_api="http://127.0.0.1:4566")
+    setting = Setting(key=key, port=0, shown_search=search, shown_api="http://127.0.0.1:4566", again=again)
     async with (
-        served(tmp_path, settings=settings) as cloud,
+        served(folder, settings=settings) as cloud,
         open_session(cloud.access, search, agent=CONSOLE_AGENT) as session,
         serve_console(session, setting) as url,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser,
     ):
         yield Console(url=url.rstrip("/"), key=key, served=cloud, browser=browser)
+
+
+@pytest_asyncio.fixture
+async def locked(tmp_path: Path) -> AsyncIterator[Console]:
+    """A console whose reader has no key."""
+    async with _console(tmp_path) as console:
+        yield console
+
+
+@pytest_asyncio.fixture
+async def begun_again(tmp_path: Path) -> AsyncIterator[Console]:
+    """A console in the place of one that ended."""
+    async with _console(tmp_path, again=True) as console:
+        yield console
 
 
 @pytest_asyncio.fixture

@@ -67,6 +67,8 @@ class Stand:
     routes: list[tuple[str, str]]
     """Method and path of everything that the console answers."""
     url: str
+    search_url: str
+    key: Key
     order: Console
     """With the key."""
     http: aiohttp.ClientSession
@@ -91,8 +93,10 @@ class Stand:
 
 
 @contextlib.asynccontextmanager
-async def stand() -> AsyncIterator[Stand]:
-    """Serves while the block lasts. What is shown is put into the feed by the tests; the cloud behind it is empty."""
+async def stand(*, why: str = "") -> AsyncIterator[Stand]:
+    """Serves while the block lasts. What is shown is put into the feed by the tests; the cloud behind it is empty.
+
+    `why`: why no phone could come."""
     front_end, key = FrontEnd(), Key.fresh()
     feed = Feed(World(), links={}, why="")
     async with contextlib.AsyncExitStack() as stack:
@@ -102,7 +106,7 @@ async def stand() -> AsyncIterator[Stand]:
         session = await stack.enter_async_context(open_session(cloud.access, search))
         asker = Asker(search)
         stack.callback(asker.close)
-        sharing = Sharing(feed, asker)
+        sharing = Sharing(feed, asker, why=why)
         desk, loading = Desk(session, feed, asker), Loading(session, feed)
         app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=key, gate=Door(key, LOOPBACK))
         routes = [(each.method, each.resource.canonical) for each in app.router.routes() if each.resource is not None]
@@ -114,7 +118,8 @@ async def stand() -> AsyncIterator[Stand]:
         # Connections are not kept: a test that closes something must not be answered on one that is still open.
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)))
         yield Stand(
-            front_end=front_end, feed=feed, sharing=sharing, routes=routes, url=url, order=order, http=http
+            front_end=front_end, feed=feed, sharing=sharing, routes=routes, url=url, search_url=search, key=key,
+            order=order, http=http,
         )  # fmt: skip
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import pytest
-from share_console import JSON, LAN, Stand, until
+from share_console import JSON, LAN, Stand, stand, until
 
+from client.cli import main
+from client.tour.session import SearchService
 from vmhost.base.errors import InvalidInput
 
 
@@ -17,10 +21,18 @@ async def test_nothing_is_shared_until_somebody_with_the_key_asks(console: Stand
         async with console.http.request(method, f"{console.url}/api/share", json={"address": LAN}) as answer:
             assert answer.status == 401
     async with console.http.get(f"{console.url}/api/share") as answer:
-        assert await answer.json() == {"offered": [], "share": None}
+        assert await answer.json() == {"offered": [], "why": "", "share": None}
     async with console.http.get(f"{console.url}/api/share/qr.svg") as answer:
         assert answer.status == 404
     assert console.sharing.url == ""
+
+
+async def test_where_no_phone_can_come_nothing_is_offered_and_no_order_is_taken() -> None:
+    async with stand(why="no phone reaches this") as console:
+        assert await console.order.share() == {"offered": [], "why": "no phone reaches this", "share": None}
+        with pytest.raises(InvalidInput, match="no phone reaches this"):
+            await console.share()
+        assert console.sharing.url == ""
 
 
 async def test_the_trainer_sees_where_it_is_with_its_code_and_can_end_it(console: Stand) -> None:
@@ -148,3 +160,49 @@ async def test_a_search_that_makes_no_sense_is_refused_and_goes_no_further(conso
         assert answer.status == 400
         assert "expected" in (await answer.json())["error"]["message"]
     assert console.front_end.asked == []
+
+
+@pytest.fixture
+def share(console: Stand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Awaitable[int]]:
+    """The command, on this console."""
+    file = tmp_path / "key"
+    file.write_text(console.key.token)
+    monkeypatch.setenv("GLASSCLOUD_CONSOLE", console.url)
+    monkeypatch.setenv("GLASSCLOUD_CONSOLE_KEY", str(file))
+
+    async def command(*words: str) -> int:
+        return await asyncio.to_thread(main, ["share", *words, "--port", "0", "--yes", "--wait", "0"])
+
+    return command
+
+
+async def test_the_command_says_that_it_is_shared_elsewhere_already(
+    share: Callable[..., Awaitable[int]], console: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await share("--address", LAN) == 0
+    assert await share("--address", LAN) == 0
+    assert await share() == 0
+    assert capsys.readouterr().out.count(console.sharing.url) == 3
+    assert await share("--address", "127.0.0.3") == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"it is shared at {console.sharing.url} already; to share at 127.0.0.3, end that first" in told.err
+
+
+async def test_the_command_tells_an_end_from_nothing_to_end(
+    share: Callable[..., Awaitable[int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await share("--address", LAN) == 0
+    capsys.readouterr()
+    assert await share("--stop") == 0
+    assert await share("--stop") == 0
+    assert capsys.readouterr().out.splitlines() == ["the audience's page is closed", "nothing was shared"]
+
+
+async def test_our_own_searches_say_who_they_are(console: Stand) -> None:
+    service = SearchService(console.search_url)
+    try:
+        await service.search("kvm")
+    finally:
+        service.close()
+    assert console.front_end.asked == [("kvm", "glasscloud")]

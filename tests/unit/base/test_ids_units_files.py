@@ -63,6 +63,13 @@ def test_a_taken_port_is_named_or_gives_way_to_the_next() -> None:
             assert second.getsockname()[1] > port
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_what_is_no_port_is_refused_in_words(port: int) -> None:
+    for search in (False, True):
+        with pytest.raises(InvalidInput, match=f"port {port} is none; expected a number from 0 to 65535"):
+            listen("127.0.0.1", port, search=search)
+
+
 def test_an_atomic_write_replaces_the_file_with_narrow_rights(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text("old")

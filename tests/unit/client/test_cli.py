@@ -19,8 +19,10 @@ from client.cli import COMMANDS, main, overview
 from client.cli.down import Done, lines_of
 from client.cli.flow import line_of
 from client.cli.ps import since, table
+from client.cli.status import places_of
 from client.cli.up import block
-from client.local.places import LocalFacts
+from client.console.keys import Key
+from client.local.places import LocalFacts, demo_folder, hold, write_facts
 from client.view.model import Note
 from client.view.plain import FOR_PROGRAMS
 from client.view.watching import block as watch_block
@@ -33,8 +35,9 @@ from vmhost.api.views import LimitsView
 def _nothing_is_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for name in ("GLASSCLOUD_ACCESS", "GLASSCLOUD_FRONTEND", "GLASSCLOUD_ENDPOINT", "GLASSCLOUD_SHOWN_API",
-                 "GLASSCLOUD_CLOUD"):  # fmt: skip
+                 "GLASSCLOUD_CLOUD", "GLASSCLOUD_CONSOLE", "GLASSCLOUD_CONSOLE_KEY"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 
@@ -103,6 +106,8 @@ def test_a_wrong_command_gets_a_hint_and_code_2(typed: str, hint: str, capsys: p
         (["demo", "--once", "--seconds", "0"], "expected 1 to 600"),
         (["watch", "--load", "-3"], "rate -3/s is not possible"),
         (["serve", "nothing"], "invalid choice"),
+        (["console", "--bind", "0.0.0.0"], "an audience is let in with"),
+        (["console", "--bind", "::"], "every address of this machine"),
         (["serve"], "serve which program? expected frontend or leaf"),
         (["load", "http://127.0.0.1:1/", "--rate", "0"], "expected more than 0"),
     ],
@@ -168,6 +173,36 @@ def facts() -> LocalFacts:
         cloud="glasscloud", asked="auto", driver="process", why="", supervisor=1, endpoint="http://127.0.0.1:4566",
         search="http://127.0.0.1:8000", access="a", queries="q", instances=4, shards=2, type="t3.nano", since=0.0,
     )  # fmt: skip
+
+
+def test_without_a_cloud_status_says_where_the_console_of_a_running_demo_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    running, killed = demo_folder(), demo_folder()
+    for folder in (running, killed):
+        told = replace(facts(), cloud=folder.name, console="http://127.0.0.1:8080", console_key=str(folder / "key"))
+        write_facts(folder, told)
+    key = Key.kept(running / "key")
+    with hold(killed):
+        pass
+    with hold(running):
+        assert main(["status"]) == 0
+        said = capsys.readouterr().out
+        assert main(["status", "--json"]) == 1
+    assert f"demo {running.name}, driver process\n  console  {key.address('http://127.0.0.1:8080')}\n" in said
+    assert killed.name not in said
+    assert main(["status"]) == 1
+
+
+def test_status_tells_programs_where_console_search_and_api_are(tmp_path: Path) -> None:
+    key = Key.kept(tmp_path / "key")
+    told = replace(facts(), console="http://127.0.0.1:8080", console_key=str(tmp_path / "key"))
+    assert places_of("http://127.0.0.1:4566", told) == {
+        "console": key.address("http://127.0.0.1:8080"),
+        "search": "http://127.0.0.1:8000",
+        "endpoint": "http://127.0.0.1:4566",
+    }
+    assert places_of("http://other:4566", None) == {"console": None, "search": None, "endpoint": "http://other:4566"}
 
 
 def test_up_says_where_it_is_and_how_to_end_it() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from pathlib import Path
 
 import pytest
 
 from client.console.share.interfaces import (
     Interface,
     default_address,
+    hidden,
     interfaces,
     ordered,
     parse_ifconfig,
@@ -112,3 +114,11 @@ async def test_what_is_offered_here_is_ours_and_of_a_network() -> None:
     found = await interfaces()
     assert all(not ipaddress.ip_address(each.address).is_loopback for each in found)
     assert found or not default_address()
+
+
+@pytest.mark.parametrize("mark", [".dockerenv", "run/.containerenv"])
+def test_no_phone_reaches_what_runs_in_a_container(tmp_path: Path, mark: str) -> None:
+    assert hidden(tmp_path) == ""
+    (tmp_path / mark).parent.mkdir(exist_ok=True)
+    (tmp_path / mark).touch()
+    assert "run `glasscloud up --share` on the machine itself" in hidden(tmp_path)

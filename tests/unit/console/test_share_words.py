@@ -157,3 +157,14 @@ def test_what_is_no_name_is_refused(text: str) -> None:
 
 def test_a_name_is_compared_in_small_letters() -> None:
     assert check_name("Laptop.local.") == "laptop.local"
+
+
+def test_where_nothing_can_be_offered_the_console_says_why() -> None:
+    with pytest.raises(InvalidInput, match="runs in a container"):
+        choose(args("--yes", "--address", "10.0.0.5"), [], "this console runs in a container")
+
+
+@pytest.mark.parametrize("seconds", ["-3", "nan", "inf"])
+def test_a_wait_that_is_none_is_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["share", "--yes", "--wait", seconds]) == 2
+    assert "expected 0 to 3600 seconds" in capsys.readouterr().err

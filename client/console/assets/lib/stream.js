@@ -2,7 +2,7 @@
 
 const PAUSE_FIRST_MS = 300;
 const PAUSE_MAX_MS = 5000;
-const SILENCE_MS = 25000;
+const SILENCE_MS = 6000; // the console says something every 2 s
 const AWAY_AFTER_MS = 1500;
 
 /**

@@ -15,12 +15,13 @@ export function Share() {
 
 function Offer() {
   const may = useStore((state) => state.session.may_act);
-  const [offered, offer] = useState(null);
+  const [told, offer] = useState(null);
   const [chosen, choose] = useState(0);
   const [said, say] = useState("");
   useEffect(() => {
-    if (may) get("/api/share").then((told) => offer(told.offered), (error) => say(error.message));
+    if (may) get("/api/share").then(offer, (error) => say(error.message));
   }, [may]);
+  const offered = told?.offered;
   const one = offered?.[chosen];
   const begin = async () => {
     say("opening …");
@@ -29,7 +30,7 @@ function Offer() {
   return html`<h2 id="share-title">Let the audience in</h2>
     <p>Phones on the same network get a search page and a read-only view. They reach nothing else: no action, no EC2 API.</p>
     ${!may && html`<p class="quiet">${HOW_TO_ACT}.</p>`}
-    ${offered && !offered.length && html`<p class="bad">This computer is on no network. Join one, or open a hotspot, and open this page again.</p>`}
+    ${offered && !offered.length && html`<p class="bad">${told.why || "This computer is on no network. Join one, or open a hotspot, and open this page again."}</p>`}
     ${offered?.length > 0 && html`<fieldset><legend>On which network?</legend>${offered.map(
         (each, index) => html`<label key=${each.address}><input type="radio" name="network" checked=${index === chosen} onChange=${() => choose(index)} />
           ${each.label} <b>${each.address}</b>${each.public && html` <span class="bad">public: more than this room may reach it</span>`}</label>`,
