@@ -114,9 +114,10 @@ class LoadRun:
         plan = self._plan = checked(plan)
         self._environment = observe([parse_url(url)[0].host for url in plan.urls if "{" not in url])
         members = await self._crew.members(self._wanted)
+        # Seated first: whatever is refused from here on, they are ended with the run.
+        self._seats = [Seat(member, Part(index, len(members))) for index, member in enumerate(members)]
         if plan.script is not None and (far := [member.name for member in members if not member.here]):
             raise InvalidInput(f"script {plan.script} cannot run on {far[0]}; expected only processes of this machine")
-        self._seats = [Seat(member, Part(index, len(members))) for index, member in enumerate(members)]
         for seat in self._seats:
             self._tasks.create_task(self._hear(seat))
             seat.member.send({"job": to_json(Job(plan=plan, part=(seat.part.index, seat.part.of)))})
