@@ -3,6 +3,7 @@
 import { Hosts } from "./hosts/hosts.js";
 import { Instances } from "./instances/instances.js";
 import { Load } from "./load/load.js";
+import { Nowhere } from "./nowhere.js";
 import { Overview } from "./overview/overview.js";
 import { Request } from "./request/page.js";
 import { Share } from "./share/panel.js";
@@ -16,9 +17,11 @@ export const PAGES = [
   { path: "request", title: "Request", view: Request },
 ];
 
+const NOWHERE = { title: "No such page", view: Nowhere };
+
 /** The page of a route, and what follows its name. */
 export function pageOf(route = "") {
   const [first = "", ...rest] = route.split("/");
-  const page = PAGES.find((each) => each.path === first) ?? PAGES[0];
+  const page = PAGES.find((each) => each.path === first) ?? NOWHERE;
   return [page, ...rest];
 }
