@@ -39,11 +39,11 @@ export function Word({ name, children }) {
     if (!shown) return;
     const tip = meaning.current;
     tip.showPopover();
-    place(tip, word.current.getBoundingClientRect());
-    const hide = () => show(false);
-    addEventListener("scroll", hide, { capture: true, passive: true });
+    const stay = () => place(tip, word.current.getBoundingClientRect());
+    stay();
+    addEventListener("scroll", stay, { capture: true, passive: true });
     return () => {
-      removeEventListener("scroll", hide, { capture: true });
+      removeEventListener("scroll", stay, { capture: true });
       if (tip.isConnected) tip.hidePopover();
     };
   }, [shown]);

@@ -47,7 +47,7 @@ function Verdict() {
   const short = (id) => instances.get(id)?.short ?? id?.slice(0, 6);
   if (!shown) return html`<section class="verdict" aria-label="Verdict"><p class="quiet">Who dies, how soon it is seen and healed, and who was hurt, stands here.</p></section>`;
   return html`<section class="verdict ${shown.held === true ? "good" : shown.held === false ? "bad" : ""}" aria-label="Verdict" aria-live="polite">
-    <p class="judged">${shown.sentence ?? `${short(shown.instance_id)}: ${stage(shown)} …`}</p>
+    <p class="judged">${shown.sentence ?? `${short(shown.instance_id)}: ${stage(shown)}`}</p>
     <dl>
       <div><dt>${shown.kind === "kill" ? "killed" : "hogged"}</dt><dd>${short(shown.instance_id)}</dd></div>
       ${shown.kind === "kill" && html`<div><dt>seen after</dt><dd>${seconds(shown.seen_s)}</dd></div><div><dt>replaced after</dt><dd>${seconds(shown.replaced_s)}</dd></div>`}
