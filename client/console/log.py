@@ -48,8 +48,8 @@ def change_entry(old: InstanceView | None, new: InstanceView) -> Entry | None:
 def _change(old: InstanceView | None, new: InstanceView) -> tuple[str, str]:
     if new.state == "running":
         shard = shard_of(new)
-        serves = "" if shard is None else f" and serves shard {shard}"
-        return f"runs on {new.host}{serves}", "good"
+        part = "" if shard is None else f", for shard {shard}"
+        return f"runs on {new.host}{part}", "good"
     if new.state == "pending":
         return f"is being made on {new.host}", "neutral"
     if old is not None and old.state == "running":

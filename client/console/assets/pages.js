@@ -12,9 +12,11 @@ export const PAGES = [
   { path: "request", title: "Request", load: () => import("./request/page.js").then((all) => all.Request) },
 ];
 
+const NOWHERE = { title: "No such page", load: () => import("./nowhere.js").then((all) => all.Nowhere) };
+
 /** The page of a route, and what follows its name. */
 export function pageOf(route = "") {
   const [first = "", ...rest] = route.split("/");
-  const page = PAGES.find((each) => each.path === first) ?? PAGES[0];
+  const page = PAGES.find((each) => each.path === first) ?? NOWHERE;
   return [page, ...rest];
 }

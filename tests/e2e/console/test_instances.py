@@ -104,6 +104,28 @@ async def test_terminating_asks_first_by_name_and_can_be_left(console: str, open
     await expect(row(page, "to be ended")).to_contain_text("terminated")
 
 
+async def test_stopping_one_of_a_fleet_asks_first_since_its_fleet_will_replace_it(
+    console: str, open_page: OpenPage
+) -> None:
+    page = await opened(open_page, console, "instances")
+    await page.locator("tbody tr", has_text="fleet-").first.get_by_role("button", name=re.compile("Act on")).click()
+    await page.get_by_role("button", name="Stop", exact=True).click()
+    dialog = page.get_by_role("dialog", name=re.compile("Stop i-"))
+    await expect(dialog).to_contain_text("launches another in its place")
+    await dialog.get_by_role("button", name="Keep it").click()
+    await expect(dialog).to_have_count(0)
+
+
+async def test_a_long_name_makes_no_row_higher_and_no_page_wider(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console, "instances")
+    await launch(page, "long" * 60)
+    for width in (1280, 768):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate("() => document.documentElement.scrollWidth") <= width
+        heights = await page.locator("tbody tr").evaluate_all("rows => rows.map((row) => row.offsetHeight)")
+        assert max(heights) <= min(heights) + 30, f"rows at {width}: {heights}"
+
+
 async def test_the_table_is_sorted_by_its_columns_and_filtered_by_words(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     host = page.get_by_role("columnheader", name="Host")

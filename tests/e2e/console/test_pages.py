@@ -99,6 +99,11 @@ async def inviting(page: Page) -> None:
     await page.get_by_role("heading", name="Let the audience in").wait_for()
 
 
+UNCUT = """(tip) => {
+  const box = tip.getBoundingClientRect();
+  const corners = [[box.left + 4, box.top + 4], [box.right - 4, box.top + 4], [box.left + 4, box.bottom - 4]];
+  return corners.every(([x, y]) => document.elementFromPoint(x, y) === tip);
+}"""
 Visit = Callable[[Page], Awaitable[None]]
 PLACES: tuple[Visit, ...] = (overview, request, instances, launching, hosts, load, comparing, inviting)
 
@@ -157,6 +162,27 @@ async def test_no_page_of_the_audience_breaches_wcag_or_is_wider_than_its_window
         await phone.get_by_text("The last requests as a table").click()
         assert await breaches(phone, "the audience's page") == []
         await phone.close()
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+async def test_every_word_is_explained_over_all_else_and_within_the_window(
+    console: str, open_page: OpenPage, size: tuple[int, int]
+) -> None:
+    page = await opened(open_page, console, width=size[0], height=size[1])
+    await overview(page)
+    words = page.locator(".word > button")
+    for index in range(await words.count()):
+        await words.nth(index).focus()
+        meaning = page.get_by_role("tooltip").and_(page.locator(":popover-open"))
+        await expect(meaning).to_have_count(1)
+        assert await meaning.evaluate(UNCUT), f"{await meaning.inner_text()!r} is cut off"
+
+
+async def test_an_address_without_a_page_says_so(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console, "bogus")
+    await expect(page.get_by_role("heading", name="There is no page at #/bogus")).to_be_visible()
+    await page.get_by_role("link", name="Go to the overview").click()
+    await expect(page.get_by_label("Front end")).to_be_visible()
 
 
 async def test_without_the_key_all_can_be_read_and_nothing_be_done(cloud: LocalFacts, open_page: OpenPage) -> None:

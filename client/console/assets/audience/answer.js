@@ -7,7 +7,7 @@ import { parts } from "../request/way.js";
 
 export function Answer({ answer: { query, total, hits, way } }) {
   return html`<section class="answer" aria-label="Answer">
-    <h2>${total ? `Found for “${query}”` : `Nothing found for “${query}”`}</h2>
+    <h2>${total ? "Found" : "Nothing found"} for “<bdi>${query}</bdi>”</h2>
     <${Way} way=${way} />
     <ol>${hits.map(
       (hit) => html`<li key=${hit.url}><b>${hit.title}</b><p>${hit.snippet.map(([text, match]) => (match ? html`<mark>${text}</mark>` : text))}</p></li>`,

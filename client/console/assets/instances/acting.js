@@ -29,7 +29,7 @@ export function Actions({ instance, say, names }) {
   return html`${shown.map(
       (action) => html`<${Button} key=${action.name} label=${action.label} class="on-${action.name}" what=${action.what}
         why=${session.may_act ? (instance.cannot[action.name] ?? "") : READ_ONLY}
-        onPress=${() => (action.asks ? ask(action) : carryOut(action))} />`,
+        onPress=${() => (question(action, instance) ? ask(action) : carryOut(action))} />`,
     )}
     ${asked && html`<${Confirm} action=${asked} instance=${instance} onClose=${() => ask(null)} onYes=${() => {
       ask(null);
@@ -37,12 +37,19 @@ export function Actions({ instance, say, names }) {
     }} />`}`;
 }
 
+/** What is asked before the action; empty where nothing is. */
+function question(action, { fleet }) {
+  // A fleet keeps so many running, and takes a stopped one for lost.
+  if (action.name === "stop" && fleet) return `Its fleet ${fleet} ends what is stopped and launches another in its place. Go on?`;
+  return action.asks;
+}
+
 function Confirm({ action, instance, onYes, onClose }) {
   const name = instance.tags.Name;
   return html`<${Dialog} title="${action.label} ${instance.id}" onClose=${onClose}>
-    <p>${action.asks}</p>
-    <p class="quiet">${instance.type} on ${instance.host}${name && html`, named “${name}”`}, it is ${instance.state} now.</p>
-    ${instance.fleet && html`<p class="quiet">It belongs to ${instance.fleet}, which will put another in its place.</p>`}
+    <p>${question(action, instance)}</p>
+    <p class="quiet">${instance.type} on ${instance.host}${name && html`, named “<bdi>${name}</bdi>”`}, it is ${instance.state} now.</p>
+    ${action.asks && instance.fleet && html`<p class="quiet">It belongs to ${instance.fleet}, which will put another in its place.</p>`}
     <div class="ends"><button type="button" onClick=${onClose}>Keep it</button>
       <button type="button" class="danger" onClick=${onYes}>${action.label}</button></div>
   <//>`;

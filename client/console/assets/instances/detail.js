@@ -31,7 +31,7 @@ export function Detail({ id, tab }) {
   }
   return html`<article class="page detail">
     <p><a href="#/instances">All instances</a></p>
-    <div class="top"><h1>${nameOf(instance) || instance.short} <small>${instance.id}</small></h1><${State} instance=${instance} /></div>
+    <div class="top"><h1><bdi>${nameOf(instance) || instance.short}</bdi> <small>${instance.id}</small></h1><${State} instance=${instance} /></div>
     <div class="actions"><${Actions} instance=${instance} say=${say} /></div>
     <p role="alert" class="bad">${said}</p>
     <${Tabs} label="About ${instance.id}" tabs=${TABS} open=${tab ?? "summary"} onOpen=${(key) => go(`instances/${id}/${key}`)} instance=${instance} />

@@ -17,7 +17,7 @@ export function Row({ instance, seconds, fresh, say }) {
   return html`<tr class="is-${instance.state} ${fresh ? "fresh" : ""}">
     <td data-label="State"><${State} instance=${instance} /></td>
     <th scope="row" data-label="Instance"><a href="#/instances/${instance.id}" title=${instance.id}>${instance.short}</a>${fresh && html` <small>new</small>`}</th>
-    <td data-label="Name" class="name">${nameOf(instance) || "–"}</td>
+    <td data-label="Name" class="name" title=${nameOf(instance)}><bdi>${nameOf(instance) || "–"}</bdi></td>
     <td data-label="Type">${instance.type}</td>
     <td data-label="Host">${instance.host}</td>
     <td data-label="Shard">${instance.shard ?? "–"}</td>

@@ -8,7 +8,8 @@ export function here() {
 }
 
 export function startRouting() {
-  const look = () => put({ route: here().join("/") });
+  // Another fragment, as of the link that skips to the page, leads to no other page.
+  const look = () => /^#?$|^#\//.test(location.hash) && put({ route: here().join("/") });
   addEventListener("hashchange", look);
   look();
 }

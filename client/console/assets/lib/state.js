@@ -11,6 +11,11 @@ const SHAPES = {
   terminated: "✕",
 };
 
-export const State = ({ instance }) => html`<span class="state is-${instance.state}">
-  <span class="shape" aria-hidden="true">${SHAPES[instance.state] ?? "?"}</span> ${instance.state}${instance.hogging && html`<b class="hogs"> ▲ hogging</b>`}
-</span>`;
+/** `brief`: one word, where there is room for one; what hogs runs. */
+export function State({ instance, brief }) {
+  const hogs = html`<b class="hogs"><span class="shape" aria-hidden="true">▲</span> hogging</b>`;
+  if (brief && instance.hogging && instance.state === "running") return html`<span class="state">${hogs}</span>`;
+  return html`<span class="state is-${instance.state}">
+    <span class="shape" aria-hidden="true">${SHAPES[instance.state] ?? "?"}</span> ${instance.state}${instance.hogging && html` ${hogs}`}
+  </span>`;
+}

@@ -1,6 +1,6 @@
 // Words explained where they stand: <Word name="p99"/> shows what it means to whoever points at it or reaches it by key.
 
-import { html, useRef, useState } from "./ui.js";
+import { html, useLayoutEffect, useRef, useState } from "./ui.js";
 
 const MEANING = {
   p99: "99 of 100 requests were faster than this",
@@ -26,14 +26,38 @@ const MEANING = {
   throttled: "share of the time in which its CPU ceiling held it back",
   promised: "guaranteed to instances, whether they use it or not",
 };
+const EDGE_PX = 8;
 let numbers = 0;
 
+/** The meaning lies over all else, and within the window however near its edge the word stands. */
 export function Word({ name, children }) {
   const [shown, show] = useState(false);
+  const word = useRef(null);
+  const meaning = useRef(null);
   const id = useRef(`word-${++numbers}`).current;
-  return html`<span class="word" onMouseEnter=${() => show(true)} onMouseLeave=${() => show(false)}>
+  useLayoutEffect(() => {
+    if (!shown) return;
+    const tip = meaning.current;
+    tip.showPopover();
+    const stay = () => place(tip, word.current.getBoundingClientRect());
+    stay();
+    addEventListener("scroll", stay, { capture: true, passive: true });
+    return () => {
+      removeEventListener("scroll", stay, { capture: true });
+      if (tip.isConnected) tip.hidePopover();
+    };
+  }, [shown]);
+  return html`<span class="word" ref=${word} onMouseEnter=${() => show(true)} onMouseLeave=${() => show(false)}>
     <button type="button" aria-describedby=${id} onFocus=${() => show(true)} onBlur=${() => show(false)}
       onKeyDown=${(event) => event.key === "Escape" && show(false)}>${children ?? name}</button>
-    <span role="tooltip" id=${id} hidden=${!shown}>${MEANING[name]}</span>
+    <span role="tooltip" id=${id} ref=${meaning} popover="manual">${MEANING[name]}</span>
   </span>`;
+}
+
+function place(tip, at) {
+  const { width, height } = tip.getBoundingClientRect();
+  const left = Math.max(EDGE_PX, Math.min(at.left, document.documentElement.clientWidth - width - EDGE_PX));
+  const below = at.bottom + height <= innerHeight;
+  tip.style.left = `${left}px`;
+  tip.style.top = `${below ? at.bottom : Math.max(0, at.top - height)}px`;
 }

@@ -15,7 +15,7 @@ function Answer({ asked }) {
   const links = useStore((state) => state.links);
   const { request, error } = useRequest(asked.id);
   return html`<section class="asked" aria-label="Your search">
-    <header><h2>“${asked.query}”: ${plural(asked.total, "hit")}${request && html` in ${ms(request.total_ms)}`}</h2>
+    <header><h2>“<bdi title=${asked.query}>${asked.query}</bdi>”: ${plural(asked.total, "hit")}${request && html` in ${ms(request.total_ms)}`}</h2>
       <a href="#/request/${asked.id}">all of its way</a>
       <button type="button" aria-label="Close your search" onClick=${() => put({ asked: null })}>✕</button></header>
     ${asked.hits.length > 0 && html`<p>${asked.hits.slice(0, 3).map((hit, index) => html`${index > 0 && ", "}<a href="${links.search}${hit.url}" rel="noreferrer" target="_blank">${hit.title}</a>`)}</p>`}

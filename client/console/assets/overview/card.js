@@ -21,7 +21,7 @@ export function Card({ instance, dense }) {
     { name: "memory", value: mib(now.memory_mib), line: all.map((each) => each.memory_mib), top: limits?.memory_mib },
   ];
   return html`<article class="card is-${instance.state} ${instance.hogging ? "hogs" : ""}" data-anchor=${instance.id}>
-    <h3><a href="#/instances/${instance.id}">${instance.short}</a> <${State} instance=${instance} /></h3>
+    <h3><a href="#/instances/${instance.id}">${instance.short}</a> <${State} instance=${instance} brief=${true} /></h3>
     <p class="kind">${instance.type}${instance.shard === null ? "" : html`, <${Word} name="shard">shard ${instance.shard}<//>`}</p>
     <dl>${(dense ? figures.slice(0, 2) : figures).map(
       (each) => html`<div><dt>${each.name}</dt><dd>${each.value}</dd>${!dense && html`<${Spark} values=${each.line} top=${each.top} />`}</div>`,

@@ -2,7 +2,7 @@
 
 import { html, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
-import { ms, plural, seconds } from "../lib/format.js";
+import { ms, plural, rate, seconds } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
 
@@ -29,6 +29,16 @@ const BUTTONS = [
   { kind: "hog", label: "Hog one" },
 ];
 
+/** Where an experiment is in its course. Pure. */
+function stage({ kind, stage: at, rate_per_s, hog_s, seen_s, replaced_s }) {
+  if (kind === "kill") return !known(seen_s) ? "killed; waiting until it is seen" : !known(replaced_s) ? "seen; waiting for its replacement" : "replaced; counting what was lost";
+  if (at === "before") return `before: the load is raised to ${rate(rate_per_s)}/s, if it is less, to have something to compare with`;
+  if (at === "during") return `it burns all the CPU it gets for ${hog_s} s; watch the others`;
+  return "it is calm again; how do the others recover?";
+}
+
+const known = (value) => value !== null && value !== undefined;
+
 function Verdict() {
   const verdict = useStore((state) => state.verdict);
   const experiment = useStore((state) => state.experiment);
@@ -37,7 +47,7 @@ function Verdict() {
   const short = (id) => instances.get(id)?.short ?? id?.slice(0, 6);
   if (!shown) return html`<section class="verdict" aria-label="Verdict"><p class="quiet">Who dies, how soon it is seen and healed, and who was hurt, stands here.</p></section>`;
   return html`<section class="verdict ${shown.held === true ? "good" : shown.held === false ? "bad" : ""}" aria-label="Verdict" aria-live="polite">
-    <p class="judged">${shown.sentence ?? `${short(shown.instance_id)}: ${shown.kind} under way …`}</p>
+    <p class="judged">${shown.sentence ?? `${short(shown.instance_id)}: ${stage(shown)}`}</p>
     <dl>
       <div><dt>${shown.kind === "kill" ? "killed" : "hogged"}</dt><dd>${short(shown.instance_id)}</dd></div>
       ${shown.kind === "kill" && html`<div><dt>seen after</dt><dd>${seconds(shown.seen_s)}</dd></div><div><dt>replaced after</dt><dd>${seconds(shown.replaced_s)}</dd></div>`}

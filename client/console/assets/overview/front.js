@@ -1,10 +1,12 @@
 // The front end: what it does a second, and how long people wait for it.
 
 import { html } from "../lib/ui.js";
-import { ms, rate } from "../lib/format.js";
+import { count, ms, rate } from "../lib/format.js";
 import { Spark } from "../lib/spark.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
+
+const SINCE = "since the front end started";
 
 export function Front({ second }) {
   const seconds = useStore((state) => state.seconds);
@@ -17,8 +19,8 @@ export function Front({ second }) {
       <div><dt><${Word} name="p50" /></dt><dd>${ms(second?.p50_ms)}</dd></div>
       <div><dt><${Word} name="p99" /></dt><dd>${ms(second?.p99_ms)}</dd><${Spark} values=${all.map((each) => each.p99_ms)} /></div>
       <div><dt><${Word} name="in flight" /></dt><dd>${second?.in_flight ?? "–"}</dd></div>
-      <div><dt>failed</dt><dd class=${counters?.failed ? "bad" : ""}>${counters ? counters.failed + counters.shed : "–"}</dd></div>
-      <div><dt><${Word} name="hedge">hedges<//></dt><dd>${counters?.hedges ?? "–"}</dd></div>
+      <div><dt>failed</dt><dd class=${second?.failed_s > 0 ? "bad" : ""}>${counters ? count(counters.failed + counters.shed) : "–"}</dd><dd class="since" title=${SINCE}>in all</dd></div>
+      <div><dt><${Word} name="hedge">hedges<//></dt><dd>${count(counters?.hedges)}</dd><dd class="since" title=${SINCE}>in all</dd></div>
     </dl>
   </section>`;
 }

@@ -12,7 +12,7 @@ export function Overview() {
     <${Sentence} />
     <${Hints} />
     <${Stage} />
-    <${Asked} />
     <${Deeds} />
+    <${Asked} />
   </div>`;
 }

@@ -16,9 +16,11 @@ function You() {
   const ask = async (event) => {
     event.preventDefault();
     say("asking …");
+    put({ asked: null });
     try {
-      put({ asked: await post("/api/search", { query }) });
-      say("");
+      const asked = await post("/api/search", { query });
+      put({ asked });
+      say(plural(asked.total, "hit"));
     } catch (error) {
       say(error.message);
     }

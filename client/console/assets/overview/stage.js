@@ -56,7 +56,7 @@ export function Stage({ only }) {
 
 function Held({ held: { request, x, y, cut } }) {
   const place = { left: `${x + 14}px`, top: `${y + 14}px` };
-  return html`<div class="held" style=${place}><b>“${request.query}”</b><br />${ms(request.total_ms)}, from ${request.source}
+  return html`<div class="held" style=${place}><b>“<bdi>${request.query}</bdi>”</b><br />${ms(request.total_ms)}, from ${request.source}
     ${request.status >= 400 && html`<br />answered ${request.status}`}${cut && html`<br />slower than can be drawn: cut short`}<br /><small>click: its whole way</small></div>`;
 }
 

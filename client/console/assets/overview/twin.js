@@ -25,7 +25,7 @@ function Rows() {
   const last = [...requests.values()].slice(-SHOWN).reverse();
   return html`<table><thead><tr>${["at", "query", "from", "answer", "took", "answered by"].map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
     <tbody>${last.map(
-      (each) => html`<tr key=${each.id}><td>${clock(each.at)}</td><td><a href="#/request/${each.id}">${each.query}</a></td><td>${each.name ?? each.source}</td>
+      (each) => html`<tr key=${each.id}><td>${clock(each.at)}</td><td><a href="#/request/${each.id}"><bdi>${each.query}</bdi></a></td><td><bdi>${each.name ?? each.source}</bdi></td>
         <td>${each.status}${each.partial && " in part"}</td><td>${ms(each.total_ms)}</td>
         <td>${each.attempts.filter((one) => one.outcome === "won").map((one) => `${short(one.instance_id)}${one.hedge ? " (hedge)" : ""}`).join(", ")}</td></tr>`,
     )}</tbody></table>`;

@@ -12,9 +12,9 @@ export function Request({ rest: [id] }) {
   if (!found.request) return html`<article class="page"><p class="wait">Looking for the request …</p></article>`;
   const { request } = found;
   return html`<article class="page request">
-    <h1>“${request.query}”</h1>
+    <h1>“<bdi>${request.query}</bdi>”</h1>
     <p>Answered with <b>${request.status}</b>${request.partial && " in part: a shard is missing"} in <b>${ms(request.total_ms)}</b> at ${clock(request.at)},
-      asked by ${request.name ?? (request.mine ? "you, on this page" : request.agent || request.source)}.</p>
+      asked by <bdi>${request.name ?? (request.mine ? "you, on this page" : request.agent || request.source)}</bdi>.</p>
     <${Waterfall} request=${request} />
     <${Times} request=${request} />
     <section><h2>Headers of the answer</h2>

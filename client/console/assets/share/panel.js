@@ -52,7 +52,7 @@ function Shared({ share }) {
   return html`<img src="${share.qr}?${encodeURIComponent(share.url)}" alt="QR code of ${share.url}" />
     <div class="beside"><h2 id="share-title">Search with your phone</h2>
     <p class="address">${share.url.replace("http://", "")}</p>
-    <p>${share.reached ? html`<b>${plural(share.reached, "phone")}</b> reached it, ${share.here} ${share.here === 1 ? "looks" : "look"} now` : "waiting for the first phone"}</p>
+    <p>${share.reached ? html`<b>${plural(share.reached, "phone")}</b> reached it, ${share.here} ${share.here === 1 ? "looks" : "look"} now` : share.who.length ? "only this computer so far" : "waiting for the first phone"}</p>
     ${alone && !share.reached && html`<div role="status" class="alone"><p>Nobody has reached it yet. If a phone cannot open it:</p>
       <ul><li>it must be on the same network as this computer, not on mobile data;</li>
       <li>guest and office Wi-Fi often keeps devices from reaching each other: open a hotspot on your phone or laptop, join it with this computer, then stop and share again;</li>

@@ -1,0 +1,9 @@
+// What an address shows at which there is no page.
+
+import { html } from "./lib/ui.js";
+import { useStore } from "./lib/store.js";
+
+export function Nowhere() {
+  const route = useStore((state) => state.route);
+  return html`<article class="page"><h1>There is no page at <bdi>#/${route}</bdi></h1><p><a href="#/">Go to the overview</a></p></article>`;
+}
