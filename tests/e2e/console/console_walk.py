@@ -115,6 +115,14 @@ async def own_dot(page: Page) -> tuple[float, float]:
     return at["x"], at["y"]
 
 
+async def stopped(page: Page) -> None:
+    """Returns when Pause has been drawn: a click is heard at once and seen with the next frames."""
+    await expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
+    await page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))"
+    )
+
+
 async def a_second_passes(page: Page) -> None:
     """Waits until the front end's count of a whole second has come in, and its successor."""
     counted = "async () => (await import('/assets/lib/store.js')).current().seconds"

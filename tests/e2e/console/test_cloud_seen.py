@@ -18,6 +18,7 @@ from console_walk import (
     own_dot,
     second_page,
     served,
+    stopped,
     until_dots,
 )
 from playwright.async_api import Page, expect
@@ -110,6 +111,7 @@ async def test_pause_stops_the_motion_and_not_the_numbers(console: str, open_pag
     await a_second_passes(page)
     assert await dots(page) != moving
     await page.get_by_role("button", name="Pause").click()
+    await stopped(page)
     still = await dots(page)
     await a_second_passes(page)
     assert await dots(page) == still

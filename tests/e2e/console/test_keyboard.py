@@ -6,7 +6,7 @@ import re
 
 import pytest
 from console_page import OpenPage
-from console_walk import a_second_passes, call, dots, follows, opened, press, served, tab_to
+from console_walk import a_second_passes, call, dots, follows, opened, press, served, stopped, tab_to
 from playwright.async_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -63,6 +63,7 @@ async def test_motion_is_paused_and_slowed_down(console: str, open_page: OpenPag
     await page.keyboard.press("ArrowUp")
     await expect(page.get_by_role("heading", level=1)).to_contain_text("100 × slower")
     await press(page, page.get_by_role("button", name="Pause"), "Space")
+    await stopped(page)
     still = await dots(page)
     await a_second_passes(page)
     assert await dots(page) == still
