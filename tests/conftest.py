@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -35,6 +36,16 @@ def engine_lacks() -> str:
     if info.returncode == 0 and json.loads(info.stdout):
         return ""
     return f"the image {IMAGE} is not there" if "No such image" in info.stderr else "no Docker engine answers"
+
+
+@pytest.fixture(autouse=True)
+def _environment_stays() -> Iterator[None]:
+    """What a command sets for the programs that it starts ends with the test that called it."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

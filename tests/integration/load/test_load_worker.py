@@ -178,8 +178,8 @@ async def test_one_of_several_that_is_killed_makes_the_run_invalid_and_what_was_
         async for snapshot in load.snapshots():
             if snapshot.processes == 1 and snapshot.total.completed > 20:
                 break
-        report = await load.stop()
         os.kill(second, 0)
+        report = await load.stop()
     assert report.verdict is Verdict.INVALID
     assert "1 of 2 generator processes were lost (process 1)" in report.reason
     assert report.summary.ok > 20
