@@ -24,7 +24,6 @@ export function Deeds({ show = ["kill", "hog"] }) {
   </div>`;
 }
 
-const TAIL_WORDS = { p99: "p99", p90: "p90", max: "slowest" };
 const BUTTONS = [
   { kind: "kill", label: "Kill one" },
   { kind: "hog", label: "Hog one" },
@@ -54,7 +53,7 @@ function Verdict() {
       ${shown.kind === "kill" && html`<div><dt>seen after</dt><dd>${seconds(shown.seen_s)}</dd></div><div><dt>replaced after</dt><dd>${seconds(shown.replaced_s)}</dd></div>`}
       <div><dt>lost</dt><dd>${shown.requests === undefined || shown.requests === null ? "–" : html`${shown.lost} of ${plural(shown.requests, "request")}`}</dd></div>
       ${shown.worst
-        ? html`<div class="worst"><dt>worst victim ${short(shown.worst.instance_id)}, <${Word} name=${TAIL_WORDS[shown.worst.tail]} /></dt>
+        ? html`<div class="worst"><dt>worst victim ${short(shown.worst.instance_id)}, <${Word} name=${shown.worst.tail}>${shown.worst.tail === "max" ? "slowest" : shown.worst.tail}<//></dt>
           <dd>${ms(shown.worst.before_ms)} → ${ms(shown.worst.during_ms)} → ${ms(shown.worst.after_ms)}</dd></div>`
         : !experiment && shown.windows && html`<div class="worst"><dt>worst victim, before → during → after</dt><dd>none that could be measured</dd></div>`}
     </dl>
