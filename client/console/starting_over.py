@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from client.tour.session import DEFAULT_RATE, Session
-from client.tour.world import World, shard_of
+from client.tour.world import SHARD_TAG, World, shard_of
 from vmhost.api.client import CloudClient
+from vmhost.api.views import FleetView
 from vmhost.base.errors import Conflict, NotFound
 
 DEADLINE_S = 20.0
@@ -26,6 +27,14 @@ class Defaults:
     async def of(cls, cloud: CloudClient) -> Defaults:
         """Those of the cloud now."""
         return cls(targets={fleet.id: fleet.target for fleet in await cloud.describe_fleets()})
+
+    def among(self, fleets: Sequence[FleetView]) -> Defaults:
+        """What of it is to be kept among the fleets that there are now.
+
+        A fleet of the search service that came later took a former one's place, as after a platform's restart without
+        its records: it is kept at its size. One that has gone is waited for by nobody."""
+        kept = [fleet for fleet in fleets if fleet.id in self.targets or SHARD_TAG in fleet.tags]
+        return Defaults(targets={fleet.id: self.targets.get(fleet.id, fleet.target) for fleet in kept})
 
     @property
     def serving(self) -> int:
@@ -53,7 +62,9 @@ async def start_over(session: Session, defaults: Defaults, *, seed: int) -> floa
         for instance_id in session.watch.world.hogging:
             with contextlib.suppress(Conflict, NotFound):
                 await cloud.end_fault(instance_id=instance_id)
-        await _put_fleets_back(cloud, defaults)
+        fleets = await cloud.describe_fleets()
+        defaults = defaults.among(fleets)
+        await _put_fleets_back(cloud, fleets, defaults)
         if gone := surplus(session.watch.world, defaults):
             await cloud.terminate_instances(gone)
         await session.watch.until(
@@ -67,8 +78,8 @@ async def start_over(session: Session, defaults: Defaults, *, seed: int) -> floa
     return time.monotonic() - began
 
 
-async def _put_fleets_back(cloud: CloudClient, defaults: Defaults) -> None:
-    for fleet in await cloud.describe_fleets():
+async def _put_fleets_back(cloud: CloudClient, fleets: Sequence[FleetView], defaults: Defaults) -> None:
+    for fleet in fleets:
         target = defaults.targets.get(fleet.id)
         if target is None:
             await cloud.delete_fleets([fleet.id])

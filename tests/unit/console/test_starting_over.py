@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from client.console.starting_over import Defaults, surplus
 from client.tour.world import World
-from vmhost.api.views import InstanceView
+from vmhost.api.views import FleetView, InstanceView
 
 
 def view(name: str, state: str, fleet: str | None) -> InstanceView:
@@ -32,3 +32,17 @@ def test_only_what_the_default_fleets_have_at_work_stays() -> None:
     ]
     world = World(instances={each.id: each for each in views})
     assert surplus(world, Defaults(targets={"fleet-1": 2})) == ("i-stopped", "i-own", "i-other")
+
+
+def fleet(name: str, target: int, **tags: str) -> FleetView:
+    return FleetView(
+        id=name, state="active", type="maintain", target=target, fulfilled=0.0, template_id="lt-1",
+        template_version="1", tags=tags,
+    )  # fmt: skip
+
+
+def test_fleets_of_the_service_that_took_others_places_are_kept_and_those_of_people_are_not() -> None:
+    before = Defaults(targets={"fleet-1": 2, "fleet-gone": 2})
+    now = [fleet("fleet-1", 5), fleet("fleet-new", 3, **{"search:shard": "1"}), fleet("fleet-mine", 4)]
+    assert before.among(now) == Defaults(targets={"fleet-1": 2, "fleet-new": 3})
+    assert Defaults(targets={}).among(now).serving == 3
