@@ -154,6 +154,7 @@ def _run(command: ModuleType, args: Sequence[str]) -> int:
 
 
 def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
+    from client.view.text import clean
     from vmhost.base.errors import CloudError, InvalidInput
     from vmhost.base.logs import configure
 
@@ -164,10 +165,10 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except InvalidInput as error:
-        print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)
+        print(f"glasscloud {command.NAME}: {clean(error.message)}", file=sys.stderr)
         return 2
     except CloudError as error:
-        print(f"glasscloud {command.NAME}: {error.message}", file=sys.stderr)
+        print(f"glasscloud {command.NAME}: {clean(error.message)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # Whoever read our output has had enough, as `| head` does; nothing can be written any more.

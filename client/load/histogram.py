@@ -83,15 +83,15 @@ class Histogram:
         """The value that `percent` of the samples do not exceed, None with fewer than 10 samples beyond it."""
         return self.percentiles_us((percent,))[0]
 
-    def percentiles_us(self, percents: Sequence[float]) -> list[int | None]:
-        """Several percentiles, given in rising order, in one pass."""
+    def percentiles_us(self, percents: Sequence[float], *, beyond_min: int = SAMPLES_BEYOND_MIN) -> list[int | None]:
+        """Several percentiles, given in rising order, in one pass; None with fewer than `beyond_min` samples beyond."""
         result: list[int | None] = []
         seen = 0
         counts = self.counts
         buckets = iter(sorted(counts))
         bucket = 0
         for percent in percents:
-            if self.total * (100.0 - percent) / 100.0 + 1e-9 < SAMPLES_BEYOND_MIN:
+            if not self.total or self.total * (100.0 - percent) / 100.0 + 1e-9 < beyond_min:
                 result.append(None)
                 continue
             rank = _rank(self.total, percent)

@@ -17,8 +17,9 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+# A target's name may hold anything, also colons: what follows the last colon is what must hold.
 _TEXT = re.compile(
-    r"(?:(?P<target>[^:<>=]+):)?(?P<metric>(?:service\.)?(?:p\d+(?:\.\d+)?|max|mean)|errors|rate)\s*"
+    r"(?:(?P<target>.+):)?(?P<metric>(?:service\.)?(?:p\d+(?:\.\d+)?|max|mean)|errors|rate)\s*"
     r"(?P<compare><=|>=|<|>)\s*(?P<bound>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|%|/s)?"
 )
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, None: 1.0}
@@ -86,7 +87,8 @@ def judge(threshold: Threshold, total: Summary) -> Held:
 def _measure(threshold: Threshold, total: Summary) -> tuple[float | None, str]:
     part = next((each for each in total.targets if each.name == threshold.target), None) if threshold.target else total
     if part is None:
-        return None, f"nothing was asked of {threshold.target}"
+        names = ", ".join(each.name for each in total.targets) or "none"
+        return None, f"no request or step was called {threshold.target!r}; there were: {names}"
     if threshold.metric == "errors":
         ended = part.ok + part.failed
         if not ended:

@@ -45,6 +45,11 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
+def clean_lines(text: str) -> str:
+    """The same of a text of several lines, whose line ends stay."""
+    return "\n".join(clean(each) for each in text.split("\n"))
+
+
 def cells(text: str) -> int:
     """How many columns the text takes."""
     if text.isascii():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-from client.load.report.compare import Comparison, compare, compare_json, compare_lines
+from client.load.report.compare import BATCHES_MIN, Comparison, compare, compare_json, compare_lines
 from client.load.report.recorded import Recorded, read
 from client.load.verdict import Verdict
+from client.view.text import clean_lines
 from vmhost.base.errors import InvalidInput
 
 NAME = "load compare"
@@ -19,6 +21,7 @@ EXAMPLES = """\
   glasscloud load compare before.json after.json
   glasscloud load compare before.json after.json --fail-if-worse   for a pipeline: 1 if the second is worse
 """
+TOO_SHORT = "no figure can be compared: the runs are too short"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,23 +32,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-if-worse",
         action="store_true",
-        help="exit with 1 if B is worse beyond the noise, with 3 if a run is INVALID and cannot be judged",
+        help="exit with 1 if B is worse beyond the noise, with 3 if a run is INVALID or both are too short to compare",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compares; 0, or with `--fail-if-worse` 1 where B is worse and 3 where that cannot be judged. Raises
-    InvalidInput."""
+    """Compare two runs.
+
+    Return 0, or with `--fail-if-worse` 1 if B is worse and 3 if that cannot be judged. Raises InvalidInput."""
     comparison = compare(_read(args.a), _read(args.b))
     if args.json:
         print(json.dumps(compare_json(comparison), indent=2))
     else:
-        print("\n".join(compare_lines(comparison)))
-    return _exit_code(comparison) if args.fail_if_worse else 0
+        print(clean_lines("\n".join(compare_lines(comparison))))
+    if not args.fail_if_worse:
+        return 0
+    if comparison.unknown:
+        print(f"{TOO_SHORT}; run each for {BATCHES_MIN} s or longer", file=sys.stderr)
+    return _exit_code(comparison)
 
 
 def _exit_code(comparison: Comparison) -> int:
-    if Verdict.INVALID in (comparison.a.verdict, comparison.b.verdict):
+    if comparison.unknown or Verdict.INVALID in (comparison.a.verdict, comparison.b.verdict):
         return Verdict.INVALID.exit_code
     return 1 if comparison.worse else 0
 

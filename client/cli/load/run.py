@@ -31,6 +31,7 @@ from client.load.report.lines import report_lines
 from client.load.report.report import Report
 from client.load.running import Runner, Watch
 from client.load.tenants import verdict_of
+from client.view.text import clean, clean_lines
 from vmhost.base.errors import InvalidInput
 
 NAME = "load"
@@ -92,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
     # Whoever reads the figures may have had enough of them; the files and the verdict are there all the same.
     said = outputs.done(told.reports)
     with contextlib.suppress(BrokenPipeError):
-        print(told.text, flush=True)
+        print(clean_lines(told.text), flush=True)
     for text in said:
-        print(text, file=sys.stderr)
+        _say(text)
     return told.exit_code or int(outputs.failed)
 
 
@@ -132,7 +133,7 @@ class _Command:
                 return await runner.run(self.plans, begun)
 
             async def again(number: int) -> Report:
-                print(f"run {number + 1} of {self.args.repeat}", file=sys.stderr)
+                _say(f"run {number + 1} of {self.args.repeat}")
                 (report,) = await once(number)
                 return report
 
@@ -164,7 +165,7 @@ class _Command:
         from client.load.exposing import serve_metrics
 
         async with serve_metrics(self.args.prometheus, exposed.text) as url:
-            print(f"metrics: {url}", file=sys.stderr)
+            _say(f"metrics: {url}")
             yield exposed
 
     @contextlib.asynccontextmanager
@@ -232,11 +233,11 @@ async def _show_lines(runs: Sequence[LoadRun]) -> None:
 async def _tell(run: LoadRun) -> None:
     name = f"{run.plan.name}: " if run.plan.name else ""
     async for snapshot in run.snapshots(EVERY_S):
-        print(f"{name}{plain_line(snapshot)}", file=sys.stderr, flush=True)
+        _say(f"{name}{plain_line(snapshot)}")
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(clean(text), file=sys.stderr, flush=True)
 
 
 def _processes(args: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from client.load.report.report import Report
 from client.load.report.sweep_lines import step_line, sweep_json, sweep_lines
 from client.load.report.sweep_page import sweep_page
 from client.load.sweep import Range, Sweep, checked_range, step_of
+from client.view.text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
 
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(sweep_json(sweep, plan, environment), indent=2))
     else:
-        print("\n".join(sweep_lines(sweep)))
+        print(clean_lines("\n".join(sweep_lines(sweep))))
     if args.report is not None and sweep.steps:
         Path(args.report).write_text(sweep_page(sweep, plan), encoding="utf-8")
     return sweep.exit_code
@@ -132,7 +133,7 @@ async def _stop_when(stop: asyncio.Event, run: LoadRun) -> None:
 
 
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(clean(line), file=sys.stderr, flush=True)
 
 
 def _check_writable(path: Path) -> None:

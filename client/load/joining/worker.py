@@ -19,6 +19,7 @@ from client.load.joining.luggage import unpacked
 from client.load.joining.token import token_of
 from client.load.wire import from_json
 from client.load.worker import LINE_MAX_BYTES, Outbox, serve
+from client.view.text import clean
 from vmhost.base.errors import CloudError
 from vmhost.base.web import run
 
@@ -45,7 +46,7 @@ class Joining:
 
     def say(self, text: str) -> None:
         """A line of the log."""
-        print(f"worker {self.name}: {text}", file=sys.stderr, flush=True)
+        print(clean(f"worker {self.name}: {text}"), file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)

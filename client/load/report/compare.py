@@ -2,9 +2,11 @@
 
 The noise of one run comes from its batches: the run is cut into ten equal parts, and the parts' own figures are taken
 as independent samples (the method of batch means: Law, Simulation Modeling and Analysis, chapter 9.5.3; Schmeiser,
-Batch size effects in the analysis of simulation output, Operations Research 30 (1982): ten to thirty batches do). Two
-sets of samples are held against each other by Welch's interval at 95 % (Law, 10.2.2). Where both sides were repeated,
-the runs themselves are the samples: batches of one run cannot see what differs from one run to the next.
+Batch size effects in the analysis of simulation output, Operations Research 30 (1982): ten to thirty batches do; with
+fewer, down to three, the interval only becomes wider). A part's percentile is taken however few samples it has, if the
+whole run has enough of them. Two sets of samples are held against each other by Welch's interval at 95 % (Law, 10.2.2).
+Where both sides were repeated, the runs themselves are the samples: batches of one run cannot see what differs from one
+run to the next.
 
 What that means for a reader: of eight figures that did not change one lies beyond the noise in about every third
 comparison; and batches shorter than the server's own moods (a collection of garbage, a full queue) are not independent.
@@ -21,7 +23,7 @@ from client.load.noise import Interval, difference
 from client.load.report.figures import FIGURES, Document, Figure
 from client.load.report.recorded import Recorded
 
-BATCHES_MIN = 5
+BATCHES_MIN = 3
 REPEATS_MIN = 3
 SCHEMA = 1
 _PLAN_DETAILS = frozenset({"name", "seed", "thresholds"})
@@ -70,6 +72,11 @@ class Comparison:
     rows: tuple[Row, ...]
     warnings: tuple[str, ...]
     samples: str
+
+    @property
+    def unknown(self) -> bool:
+        """Whether not one figure can be compared."""
+        return all(row.noise is Noise.UNKNOWN for row in self.rows)
 
     @property
     def worse(self) -> tuple[str, ...]:

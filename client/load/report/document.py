@@ -7,7 +7,7 @@ from typing import Any
 from client.load.histogram import Histogram
 from client.load.plan.shown import plan_json
 from client.load.report.report import Report
-from client.load.summary import Column, InstanceSummary, TargetSummary, latency_of
+from client.load.summary import PERCENTS, Column, InstanceSummary, TargetSummary, latency_of
 from client.load.wire import to_json
 
 SCHEMA = 2
@@ -52,8 +52,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "elapsed_s": round(outcome.elapsed_s, 3),
         "stopped": outcome.stopped,
         "marks": to_json(outcome.marks),
-        "batches": [to_json(latency_of(batch)) for batch in batches(outcome.timeline)],
-        "service_batches": [to_json(latency_of(batch)) for batch in batches(outcome.timeline, service=True)],
+        "batches": [_batch(batch) for batch in batches(outcome.timeline)],
+        "service_batches": [_batch(batch) for batch in batches(outcome.timeline, service=True)],
         "timeline": [_column(column) for column in outcome.timeline],
         "environment": to_json(report.environment),
         "plan": plan_json(report.plan),
@@ -73,6 +73,15 @@ def batches(timeline: tuple[Column, ...], *, service: bool = False) -> list[Hist
                 batch.add(column.service_histogram if service else column.response_histogram)
             result.append(batch)
     return result
+
+
+def _batch(batch: Histogram) -> dict[str, Any]:
+    """A part's latencies. `ranked` are its percentiles however few samples lie beyond them: one alone says little, but
+    those of several parts are samples of the run's percentile."""
+    ranked = batch.percentiles_us(PERCENTS, beyond_min=0)
+    names = ("p50", "p90", "p99", "p999", "p9999")
+    told = {name: None if value is None else value / 1000 for name, value in zip(names, ranked, strict=True)}
+    return {**to_json(latency_of(batch)), "ranked": told}
 
 
 def _target(target: TargetSummary) -> dict[str, Any]:

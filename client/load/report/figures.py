@@ -13,7 +13,7 @@ Document = dict[str, Any]
 
 RATE = "requests/s"
 ERRORS = "errors %"
-_RESPONSE = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999", "max": "max"}
+_RESPONSE = {"mean": "mean", "p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999", "max": "max"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +56,17 @@ def parts(document: Document) -> list[Values]:
     """The figures of up to ten equal parts of the run. Raises as `headline`."""
     service = document.get("service_batches", [])
     latencies = [
-        _latencies(batch, service[number] if number < len(service) else {})
+        _latencies(_ranked(batch), _ranked(service[number]) if number < len(service) else {})
         for number, batch in enumerate(document["batches"])
     ]
     untold: Values = {RATE: None, ERRORS: None}
     counts = list(_counts(document))
     return [(counts[number] if number < len(counts) else untold) | latency for number, latency in enumerate(latencies)]
+
+
+def _ranked(batch: Document) -> Document:
+    """A part's latencies with percentiles however few its samples; reports of older versions have none of these."""
+    return {**batch, **batch.get("ranked", {})}
 
 
 def _latencies(response: Document, service: Document) -> Values:

@@ -64,6 +64,27 @@ async def load(*arguments: str) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+async def test_no_text_of_a_script_or_a_plan_reaches_the_terminal_with_escape_characters(
+    service: Service, tmp_path: Path
+) -> None:
+    script, plan = tmp_path / "flow.py", tmp_path / "plan.toml"
+    script.write_text(
+        "async def flow(user):\n"
+        "    await user.get('/', name='red \\x1b[31m step')\n"
+        "    user.check(False, 'clear \\x1b[2J screen \\x9b5m')\n"
+    )
+    plan.write_text(
+        f'rate = 10\nfor = "1s"\nname = "red \\u001b[31m plan"\n'
+        f'[[target]]\nname = "a \\u001b]0;title\\u0007"\nurl = "{service.url}/bad"\n'
+        f'[[target]]\nname = "b"\nurl = "{service.url}/"\n'
+    )
+    runs = [[str(script), "--url", service.url, "--rate", "10", "--for", "1s"], [str(plan)]]
+    runs.append([str(script), "--url", service.url, "--threshold", "\x1b[31m<5"])
+    for arguments in runs:
+        _, out, err = await load(*arguments)
+        assert not [char for char in out + err if not (char.isprintable() or char == "\n")], arguments
+
+
 async def test_a_run_leaves_its_page_and_its_log(service: Service, tmp_path: Path) -> None:
     page, log = tmp_path / "run.html", tmp_path / "run.hlog"
     code, out, err = await load(
