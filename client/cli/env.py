@@ -9,8 +9,6 @@ import shlex
 from dataclasses import replace
 
 NAME = "env"
-SHOWN_VARIABLE = "GLASSCLOUD_SHOWN_API"
-"""Environment variable: the API's address as people reach it, where that is not ours (in a container)."""
 HELP = "print shell exports that lead the AWS CLI and the SDKs to this cloud"
 EXAMPLES = """\
   eval "$(glasscloud env)"

@@ -29,6 +29,8 @@ HEADERS = {
 _NO_DOCUMENTS = frozenset({"text/javascript", "text/css"})
 _EVERYWHERE = frozenset({"X-Content-Type-Options", "Cross-Origin-Resource-Policy"})
 _READING = frozenset({"GET", "HEAD"})
+_NOT_IN_HOST = frozenset("@/?#\\")
+"""A URL may hold these round its host's name; a Host header may not."""
 _log = get_logger("console")
 
 
@@ -97,6 +99,8 @@ def _foreign(request: Asked) -> bool:
 
 def _parts(host: str) -> tuple[str, int]:
     """Name and port of a Host header; an empty name for what is none."""
+    if _NOT_IN_HOST.intersection(host):
+        return "", 0
     try:
         parts = urlsplit(f"//{host}")
         return (parts.hostname or "").rstrip("."), parts.port or 80

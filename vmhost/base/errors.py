@@ -86,7 +86,7 @@ class DeadlineExceeded(CloudError):
     """It did not finish in the time it was given."""
 
     kind = "deadline"
-    default_code = "RequestExpired"
+    default_code = "Unavailable"
     status = 504
 
 

@@ -18,9 +18,10 @@ from vmhost.base.errors import Unauthenticated
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW_S = 15 * 60
+_CREDENTIAL = r"Credential=([!-+\--.0-~]+)/(\d{8})/([!-+\--.0-~]+)/([!-+\--.0-~]+)/aws4_request"
+_SCOPE = re.compile(r"[\s,]" + _CREDENTIAL)
 _AUTHORIZATION = re.compile(
-    ALGORITHM + r"\s+Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request\s*,"
-    r"\s*SignedHeaders=([^,\s]+)\s*,\s*Signature=([0-9a-f]{64})"
+    ALGORITHM + r"\s+" + _CREDENTIAL + r"\s*,\s*SignedHeaders=([!-+\--~]+)\s*,\s*Signature=([0-9a-f]{64})"
 )
 
 
@@ -43,6 +44,20 @@ class Unsigned:
     body: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The region and the service that a request was signed for, such as us-east-1 and ec2."""
+
+    region: str
+    service: str
+
+
+def scope_of(authorization: str) -> Scope | None:
+    """The scope in an Authorization header; None where it has none. It is proof of nothing until `verify`."""
+    match = _SCOPE.search(authorization)
+    return Scope(region=match[3], service=match[4]) if match else None
+
+
 def sign(request: Unsigned, credentials: Credentials, *, region: str, service: str, now: float) -> dict[str, str]:
     """The headers to add to the request (X-Amz-Date and Authorization); `now` in epoch seconds."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -60,8 +75,9 @@ def sign(request: Unsigned, credentials: Credentials, *, region: str, service: s
 def verify(request: Unsigned, secret_of: Callable[[str], str | None], *, now: float) -> str:
     """The access key id that really signed the request.
 
-    Raises Unauthenticated with EC2's codes: MissingAuthenticationToken, IncompleteSignature, AuthFailure,
-    SignatureDoesNotMatch, RequestExpired (more than 15 minutes off)."""
+    Raises Unauthenticated with EC2's codes: MissingAuthenticationToken, IncompleteSignature, AuthFailure (also for a
+    body that is not covered and for headers that are not UTF-8), SignatureDoesNotMatch, RequestExpired (more than 15
+    minutes off)."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     authorization = headers.get("authorization", "")
     if not authorization:
@@ -79,6 +95,7 @@ def verify(request: Unsigned, secret_of: Callable[[str], str | None], *, now: fl
         )
     key_id, day, region, service, names, signature = match.groups()
     signed = names.split(";")
+    _check_encodable(headers, signed)
     if "host" not in signed or "x-amz-date" not in signed or any(name not in headers for name in signed):
         raise Unauthenticated(
             "the signature must cover host and x-amz-date, and only headers that were sent", code="IncompleteSignature"
@@ -98,6 +115,14 @@ def verify(request: Unsigned, secret_of: Callable[[str], str | None], *, now: fl
     return key_id
 
 
+def _check_encodable(headers: Mapping[str, str], signed: list[str]) -> None:
+    for name in signed:
+        if any("\ud800" <= character <= "\udfff" for character in headers.get(name, "")):
+            raise Unauthenticated(f"the signed header {name} holds bytes that are not UTF-8; send it as UTF-8")
+    if headers.get("x-amz-content-sha256") == "UNSIGNED-PAYLOAD":
+        raise Unauthenticated("the signature must cover the body too; UNSIGNED-PAYLOAD is not accepted")
+
+
 def _check_time(stamp: str, now: float) -> None:
     try:
         sent = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
@@ -114,9 +139,6 @@ def _signature(
     request: Unsigned, headers: Mapping[str, str], signed: list[str], stamp: str, scope: str, secret: str
 ) -> str:
     parts = urlsplit(request.url)
-    payload = headers.get("x-amz-content-sha256") or hashlib.sha256(request.body).hexdigest()
-    if payload != "UNSIGNED-PAYLOAD":
-        payload = hashlib.sha256(request.body).hexdigest()
     canonical = "\n".join(
         [
             request.method,
@@ -125,7 +147,7 @@ def _signature(
             *(f"{name}:{' '.join(headers[name].split())}" for name in signed),
             "",
             ";".join(signed),
-            payload,
+            hashlib.sha256(request.body).hexdigest(),
         ]
     )
     text = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])

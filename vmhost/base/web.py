@@ -137,6 +137,8 @@ async def serve(
     log_no_refusals()
     options: dict[str, Any] = {
         "access_log": None,
+        # A compressed body stays compressed: none of our programs takes one, and a small one may unpack to gigabytes.
+        "auto_decompress": False,
         "handler_cancellation": False,
         "max_line_size": line_bytes_max,
     }

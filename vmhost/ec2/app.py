@@ -22,10 +22,12 @@ def make_app(cloud: Cloud, auth: Auth, *, service: Ec2Service | None = None) -> 
     async def ec2(request: web.Request) -> web.Response:
         by = who_asks(request.headers.get("User-Agent", ""))
         context = Context(cloud=cloud, endpoint=request.host, by=by)
-        body = await service.call(context, request[BODY], request[REQUEST_ID])
+        form = request[BODY] if request.method == "POST" else request.rel_url.raw_query_string.encode()
+        body = await service.call(context, form, request[REQUEST_ID])
         return web.Response(body=body, content_type="text/xml", charset="utf-8")
 
     app = web.Application(middlewares=[guard(auth)], client_max_size=MAX_BODY_BYTES)
     app.router.add_post("/", ec2)
+    app.router.add_get("/", ec2, allow_head=False)
     add_routes(app, cloud)
     return app

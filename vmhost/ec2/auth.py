@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from vmhost.base.clock import Clock, SystemClock
-from vmhost.base.errors import Denied, Unauthenticated
-from vmhost.base.sigv4 import ALGORITHM, Credentials, Unsigned, verify
+from vmhost.base.errors import Denied, Unauthenticated, Unsupported
+from vmhost.base.sigv4 import ALGORITHM, Credentials, Unsigned, scope_of, verify
+from vmhost.control.sizing import REGION
+
+SERVICE = "ec2"
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.IGNORECASE | re.ASCII)
@@ -28,6 +31,7 @@ class Auth:
     from_guest: Callable[[str], bool] = field(default=lambda _: False)
     """Whether a peer's address belongs to the instance network; guests get no answer at all."""
     clock: Clock = field(default_factory=SystemClock)
+    region: str = REGION
 
     def check_caller(self, headers: Mapping[str, str]) -> None:
         """Raises Denied for a Host header that is not on the list and for requests that a foreign web page made.
@@ -42,6 +46,24 @@ class Auth:
             raise Denied(f"Origin {origin[:80]!r} is foreign; web pages may not call this API")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise Denied("a web page of another site made this request; web pages may not call this API")
+
+    def check_scope(self, headers: Mapping[str, str]) -> None:
+        """Raises Unsupported for a request to another AWS service, Unauthenticated for one to another region.
+
+        A request without a scope passes: `check_signature` decides on it."""
+        scope = scope_of(headers.get("authorization", ""))
+        if scope is None:
+            return
+        if scope.service != SERVICE:
+            raise Unsupported(
+                f"the AWS service {scope.service[:40]!r} is not provided here: glasscloud provides EC2 only. "
+                "Unset AWS_ENDPOINT_URL, or set AWS_ENDPOINT_URL_EC2 instead, to send other services' calls elsewhere"
+            )
+        if scope.region != self.region:
+            raise Unauthenticated(
+                f"the request is signed for region {scope.region[:40]!r}, but glasscloud has only {self.region}; "
+                f"set AWS_REGION (for the AWS CLI: --region) to {self.region}"
+            )
 
     def check_signature(self, request: Unsigned, peer: str | None) -> str:
         """The access key id that signed. Raises Unauthenticated with EC2's codes."""

@@ -8,11 +8,12 @@ import uuid
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, InvalidInput, NotFound
+from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, InvalidInput, NotFound, Unsupported
 from vmhost.base.logs import get_logger
-from vmhost.base.sigv4 import Unsigned
-from vmhost.ec2.auth import Auth
+from vmhost.base.sigv4 import Unsigned, scope_of
+from vmhost.ec2.auth import SERVICE, Auth
 from vmhost.ec2.codec.encode import encode_error
+from vmhost.ec2.other_services import refusal_of
 
 MAX_BODY_BYTES = 1024 * 1024
 ADMIN = "/_glasscloud/"
@@ -22,7 +23,13 @@ BODY = web.RequestKey("body", bytes)
 
 _BODY_S = 10.0
 _STATUS_BY_KIND = {"unauthenticated": 401, "denied": 403, "no_capacity": 500, "unavailable": 503, "deadline": 503}
-_STATUS_BY_CODE = {"DryRunOperation": 412, "RequestEntityTooLarge": 413, "InternalError": 500}
+_STATUS_BY_CODE = {
+    "DryRunOperation": 412,
+    "RequestEntityTooLarge": 413,
+    "InternalError": 500,
+    "RequestExpired": 400,
+    "SignatureDoesNotMatch": 403,
+}
 _log = get_logger("api")
 
 
@@ -60,6 +67,10 @@ async def _admit(request: web.Request, auth: Auth) -> None:
     auth.check_caller(headers)
     if request.path == HEALTH:
         return
+    auth.check_scope(headers)
+    encoding = headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Unsupported(f"Content-Encoding {encoding[:40]!r} is not supported; send the body uncompressed")
     request[BODY] = await _body(request)
     unsigned = Unsigned(method=request.method, url=request.raw_path, headers=headers, body=request[BODY])
     auth.check_signature(unsigned, request.remote)
@@ -80,9 +91,8 @@ def _translated(request: web.Request, error: web.HTTPException) -> CloudError:
         words = f"the request's body is too large; expected at most {MAX_BODY_BYTES} bytes"
         return InvalidInput(words, code="RequestEntityTooLarge")
     if error.status == web.HTTPMethodNotAllowed.status_code:
-        return InvalidInput(
-            f"{request.path[:80]} does not take {request.method[:16]}; {error.headers.get('Allow')} it does"
-        )
+        allowed = error.headers.get("Allow", "").replace(",", " or ")
+        return InvalidInput(f"{request.path[:80]} does not support {request.method[:16]}; use {allowed}")
     return NotFound(f"there is nothing at {request.path[:80]}; the EC2 API is at /", code="NotFound")
 
 
@@ -93,5 +103,9 @@ def refusal(request: web.Request, error: CloudError) -> web.Response:
         return web.json_response(body, status=error.status)
     default = 500 if isinstance(error, Internal) else 400
     status = _STATUS_BY_CODE.get(error.code) or _STATUS_BY_KIND.get(error.kind, default)
+    scope = scope_of(request.headers.get("Authorization", ""))
+    if scope is not None and scope.service != SERVICE:
+        other = refusal_of(scope.service, request.headers, error, request[REQUEST_ID])
+        return web.Response(body=other.body, status=status, headers=other.headers)
     xml = encode_error(error.code, error.message, request[REQUEST_ID])
     return web.Response(body=xml, status=status, content_type="text/xml", charset="utf-8")

@@ -59,13 +59,15 @@ def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
 
 
-async def aws(cloud: Served, *words: str, refused: bool = False, environ: dict[str, str] | None = None) -> Any:
-    """What `aws ec2 …` printed: JSON where it succeeds, the error's text where it is refused."""
+async def aws(
+    cloud: Served, *words: str, refused: bool = False, environ: dict[str, str] | None = None, service: str = "ec2"
+) -> Any:
+    """What `aws ec2 …`, or another service, printed: JSON where it succeeds, the error's text where it is refused."""
     clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(AWS),
-        "ec2",
+        service,
         *words,
         "--output",
         "json",

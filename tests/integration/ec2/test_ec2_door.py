@@ -33,6 +33,7 @@ async def send(
     path: str = "/",
     signed: bool = True,
     age_s: float = 0.0,
+    region: str = "us-east-1",
     **headers: str,
 ) -> tuple[int, str]:
     """Status and text of one request on a connection of its own."""
@@ -41,7 +42,7 @@ async def send(
     if signed:
         unsigned = Unsigned(method=method, url=path, headers=base, body=body)
         now = SystemClock().now() - age_s
-        base |= sign(unsigned, cloud.access.credentials, region=cloud.access.region, service="ec2", now=now)
+        base |= sign(unsigned, cloud.access.credentials, region=region, service="ec2", now=now)
     async with (
         aiohttp.ClientSession() as session,
         session.request(method, url + path, data=io.BytesIO(body) if body else None, headers=base) as response,
@@ -55,11 +56,71 @@ async def test_only_a_fresh_signature_over_what_arrived_gets_in(tmp_path: Path) 
         status, text = await send(cloud, signed=False)
         assert (status, "<Code>MissingAuthenticationToken</Code>" in text) == (401, True)
         status, text = await send(cloud, age_s=16 * 60)
-        assert (status, "<Code>RequestExpired</Code>" in text) == (401, True)
+        assert (status, "<Code>RequestExpired</Code>" in text) == (400, True)
         other = replace(cloud, access=replace(cloud.access, secret_access_key="guess"))
         status, text = await send(other)
-        assert (status, "<Code>SignatureDoesNotMatch</Code>" in text) == (401, True)
+        assert (status, "<Code>SignatureDoesNotMatch</Code>" in text) == (403, True)
         assert cloud.access.secret_access_key not in text
+
+
+async def test_another_region_is_refused_in_words(tmp_path: Path) -> None:
+    for opened in (False, True):
+        async with served(tmp_path, change=lambda auth, opened=opened: replace(auth, open=opened)) as cloud:
+            status, text = await send(cloud, region="eu-west-1")
+            assert (status, "<Code>AuthFailure</Code>" in text) == (401, True)
+            assert "&#39;" not in text
+            assert "signed for region 'eu-west-1', but glasscloud has only us-east-1" in text
+
+
+async def test_signed_headers_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        address, key = urlsplit(cloud.access.endpoint), cloud.access.access_key_id
+        for region, extra in ((b"us-east-1", b"\xff"), (b"us-\xff-1", b"x"), (b"us-east-1", b"\xc3\xbc")):
+            scope = b"%b/20260101/%b/ec2/aws4_request" % (key.encode(), region)
+            head = (
+                b"POST / HTTP/1.1\r\nHost: %b\r\nConnection: close\r\nContent-Length: 0\r\n" % address.netloc.encode(),
+                b"X-Amz-Date: 20260101T000000Z\r\nX-Foo: %b\r\n" % extra,
+                b"Authorization: AWS4-HMAC-SHA256 Credential=%b, " % scope,
+                b"SignedHeaders=host;x-amz-date;x-foo, Signature=%b\r\n\r\n" % (b"0" * 64),
+            )
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.write(b"".join(head))
+            answer = (await reader.read()).decode()
+            writer.close()
+            expected = "403" if extra == b"\xc3\xbc" else "401"
+            assert answer.startswith(f"HTTP/1.1 {expected} "), answer
+
+
+async def test_a_compressed_body_is_refused_and_the_connection_stays(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path, change=lambda auth: replace(auth, open=True)) as cloud,
+        aiohttp.ClientSession() as session,
+    ):
+        for encoding in ("gzip", "deflate", "br", "zstd", "odd"):
+            headers = {"Authorization": "AWS4-HMAC-SHA256 x", "Content-Encoding": encoding}
+            async with session.post(cloud.access.endpoint, data=b"<xml/>", headers=headers, compress=None) as response:
+                text = await response.text()
+                assert (response.status, "<Code>UnsupportedOperation</Code>" in text) == (400, True)
+                assert f"Content-Encoding '{encoding}' is not supported" in text
+        headers = {"Authorization": "AWS4-HMAC-SHA256 x", "Content-Encoding": "identity"}
+        async with asyncio.timeout(5), session.post(cloud.access.endpoint, data=BODY, headers=headers) as response:
+            assert response.status == 200
+
+
+async def test_a_body_without_a_signed_digest_is_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        status, text = await send(cloud, X_Amz_Content_Sha256="UNSIGNED-PAYLOAD")
+        assert (status, "the signature must cover the body" in text) == (401, True)
+
+
+async def test_a_get_request_is_an_action_too(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        status, text = await send(cloud, b"", method="GET", path="/?" + BODY.decode())
+        assert (status, "<DescribeInstancesResponse" in text) == (200, True)
+        for method in ("PUT", "DELETE", "PROPFIND"):
+            status, text = await send(cloud, b"", method=method)
+            assert (status, "<Code>InvalidParameterValue</Code>" in text) == (400, True)
+            assert f"/ does not support {method}; use GET or POST" in text
 
 
 async def test_foreign_names_and_pages_are_refused_even_when_signed(tmp_path: Path) -> None:

@@ -45,7 +45,17 @@ def test_our_own_names_are_let_in_with_any_port(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:8080", "", "192.168.1.7:8080", "[::1", "a@127.0.0.1@b"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example:8080",
+        "",
+        "192.168.1.7:8080",
+        "[::1",
+        "a@127.0.0.1@b",
+        "evil@localhost",
+        "localhost/x",
+    ],
 )
 def test_a_name_that_was_bent_to_our_address_is_refused(host: str) -> None:
     with pytest.raises(Denied, match="host"):

@@ -1,0 +1,81 @@
+"""Clients of AWS services that are not here read a sentence, whatever protocol they speak."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.integration.ec2.callers import aws
+from tests.integration.ec2.served import Served, served
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "autoscaling": lambda client: client.describe_auto_scaling_groups(),
+    "cloudformation": lambda client: client.list_stacks(),
+    "cloudfront": lambda client: client.list_distributions(),
+    "cloudwatch": lambda client: client.list_metrics(),
+    "dynamodb": lambda client: client.list_tables(),
+    "ecs": lambda client: client.list_clusters(),
+    "eks": lambda client: client.list_clusters(),
+    "elb": lambda client: client.describe_load_balancers(),
+    "elbv2": lambda client: client.describe_load_balancers(),
+    "iam": lambda client: client.list_users(),
+    "kms": lambda client: client.list_keys(),
+    "lambda": lambda client: client.list_functions(),
+    "logs": lambda client: client.describe_log_groups(),
+    "rds": lambda client: client.describe_db_instances(),
+    "route53": lambda client: client.list_hosted_zones(),
+    "s3": lambda client: client.put_object(Bucket="mine", Key="a/b", Body=b"x" * 100_000),
+    "sns": lambda client: client.list_topics(),
+    "sqs": lambda client: client.list_queues(),
+    "ssm": lambda client: client.describe_parameters(),
+    "sts": lambda client: client.get_caller_identity(),
+}
+"""A call of each protocol that botocore has: query, rest-xml, json, rest-json, CBOR."""
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as running:
+        yield running
+
+
+def refused(cloud: Served, service: str) -> ClientError:
+    access = cloud.access
+    client = boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=access.endpoint,
+        region_name=access.region,
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    try:
+        with pytest.raises(ClientError) as caught:
+            CALLS[service](client)
+    finally:
+        client.close()
+    return caught.value
+
+
+@pytest.mark.parametrize("service", CALLS)
+async def test_each_protocol_reads_the_sentence(cloud: Served, service: str) -> None:
+    error = (await asyncio.to_thread(refused, cloud, service)).response["Error"]
+    assert error["Code"] == "UnsupportedOperation"
+    assert "is not provided here: glasscloud provides EC2 only" in error["Message"]
+
+
+async def test_the_first_commands_of_a_newcomer_print_a_sentence(cloud: Served) -> None:
+    buckets, identity = await asyncio.gather(
+        aws(cloud, "ls", service="s3", refused=True),
+        aws(cloud, "get-caller-identity", service="sts", refused=True),
+    )
+    for printed, service in ((buckets, "s3"), (identity, "sts")):
+        assert "(UnsupportedOperation) when calling" in printed
+        assert f"the AWS service '{service}' is not provided here: glasscloud provides EC2 only" in printed
