@@ -70,24 +70,44 @@ def judge_hog(*, victim: str, before: Summary, during: Summary, enforced: bool) 
 
 
 def judge_kill(
-    *, instance_id: str, seen_s: float | None, replaced_s: float | None, lost: int | None, requests: int | None
+    *,
+    instance_id: str,
+    seen_s: float | None,
+    replaced_s: float | None,
+    lost: int | None,
+    requests: int | None,
+    alone: bool = False,
 ) -> Judgement:
-    """What a killed instance cost: how soon its death was seen, how soon it was replaced, what was lost meanwhile.
+    """What a killed instance cost: how soon its death was noticed, how soon it was replaced, what was lost meanwhile.
 
-    Without a load, `lost` and `requests` None, it did not hold where it was not mended, else nothing can be said."""
-    account = kill_account(seen_s=seen_s, replaced_s=replaced_s, lost=lost, requests=requests)
-    mended = seen_s is not None and replaced_s is not None
-    held = None if lost is None and mended else lost == 0 and mended
+    Without a load, `lost` and `requests` None, it did not hold where it was not replaced, else nothing can be said.
+    Of one that belongs to no fleet (`alone`) no replacement is expected."""
+    account = kill_account(seen_s=seen_s, replaced_s=replaced_s, lost=lost, requests=requests, alone=alone)
+    replaced = seen_s is not None and (alone or replaced_s is not None)
+    held = None if not lost and replaced and (alone or lost is None) else lost == 0 and replaced
     return Judgement(held=held, sentence=f"{instance_id} killed: {account}")
 
 
-def kill_account(*, seen_s: float | None, replaced_s: float | None, lost: int | None, requests: int | None) -> str:
-    """A kill's figures in words: "seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost"."""
-    seen = "not seen" if seen_s is None else f"seen {_seconds(seen_s)}"
-    replaced = "not replaced" if replaced_s is None else f"replaced {_seconds(replaced_s)}"
+def kill_account(
+    *,
+    seen_s: float | None,
+    replaced_s: float | None,
+    lost: int | None,
+    requests: int | None,
+    alone: bool = False,
+    brief: bool = False,
+) -> str:
+    """A kill's figures in words: "noticed after 0.08 s, replaced after 0.9 s, 0 of 412 requests lost".
+
+    `brief`: for a terminal's line of 80 columns."""
+    after = " " if brief else " after "
+    seen = "not noticed" if seen_s is None else f"noticed{after}{_seconds(seen_s)}"
+    replaced = "not replaced" if replaced_s is None else f"replaced{after}{_seconds(replaced_s)}"
+    if alone:
+        replaced = "not in a fleet: nothing replaces it" if brief else "nothing replaces it: it belongs to no fleet"
     if lost is None or requests is None:
-        return f"{seen}, {replaced}; no load was sent throughout, so nothing can be said of losses"
-    return f"{seen}, {replaced}, {lost} of {_requests(requests)} lost"
+        return f"{seen}, {replaced}; no load ran throughout, so losses are not known"
+    return f"{seen}, {replaced}, {lost} of {requests if brief else _requests(requests)} lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ A new action is one more entry in ACTIONS; page, keyboard and API take it from t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,14 @@ Do = Callable[[CloudClient, str], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing to do to an instance. `needs` are the states in which it makes sense.
+    """One thing to do to an instance. In which states it is possible, the platform says.
 
     `measured`: it is an experiment, of which one runs at a time and which ends in a verdict. `asks`: the question that
     the page puts before it is done; empty for what needs none."""
 
     name: str
+    """Also the name of the platform's request."""
     label: str
-    needs: tuple[str, ...]
     what: str
     """What happens, in a few words."""
     asks: str = ""
@@ -40,56 +40,61 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         name="start",
         label="Start",
-        needs=("stopped",),
-        what="boots it again, with its disk as it was",
+        what="starts it again, with its disk as it was",
         do=lambda cloud, each: cloud.start_instances([each]),
     ),
     Action(
         name="stop",
         label="Stop",
-        needs=("running", "pending"),
         what="ends its program in good order and keeps its disk",
         do=lambda cloud, each: cloud.stop_instances([each]),
     ),
     Action(
         name="reboot",
         label="Reboot",
-        needs=("running",),
-        what="starts its program anew, on the same host",
+        what="restarts it on the same host",
         do=lambda cloud, each: cloud.reboot_instances([each]),
     ),
     Action(
         name="terminate",
         label="Terminate",
-        needs=("pending", "running", "stopping", "stopped"),
-        what="ends it for good",
-        asks="Terminate ends the instance for good. Go on?",
+        what="deletes the instance and its disk",
+        asks="Terminate deletes the instance and its disk. Continue?",
         do=lambda cloud, each: cloud.terminate_instances([each]),
     ),
     Action(
         name="kill",
         label="Kill",
-        needs=("running",),
-        what="ends its program as a crash would; nobody is told",
+        what="ends its program instantly, as a crash would",
+        asks="Kill ends its program instantly, as a crash would. Continue?",
         measured=True,
     ),
     Action(
         name="hog",
         label="Hog",
-        needs=("running",),
-        what="lets it burn all the CPU that it can get",
+        what="makes it use all the CPU it can get",
         measured=True,
     ),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
 
 
-def hindrance(action: Action, view: InstanceView, *, busy: str, hogging: bool) -> str:
-    """Why the action is not possible now, as a sentence; empty when it is. `busy` names the experiment under way."""
-    if view.state not in action.needs:
-        return f"it is {view.state}; {action.name} needs {' or '.join(action.needs[:2])}"
+def hindrance(
+    action: Action, view: InstanceView, *, allowed: Mapping[str, tuple[str, ...]], busy: str, hogging: bool
+) -> str:
+    """Why the action is not possible now, as a sentence; empty when it is.
+
+    `allowed` are the states in which the platform accepts each action; one that it does not name is left to the
+    platform to refuse. `busy` names the experiment under way."""
+    states = allowed.get(action.name)
+    if states is not None and view.state not in states:
+        return f"it is {view.state}; {action.name} works on {_either(states)} instances"
     if action.measured and busy:
         return f"the {busy} is still being measured"
     if action.name == "hog" and hogging:
-        return "it hogs already"
+        return "a CPU hog already runs in it"
     return ""
+
+
+def _either(states: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(states[:-1]), states[-1])))

@@ -61,11 +61,13 @@ class Desk:
         Raises NotFound, Conflict in words, and the platform's refusals."""
         action = BY_NAME.get(name)
         if action is None:
-            raise NotFound(f"{name[:40]!r} is no action; expected one of {', '.join(BY_NAME)}")
+            raise NotFound(f"there is no action {name[:40]!r}; there are {', '.join(BY_NAME)}")
         view = self._instance(instance_id)
-        why = hindrance(action, view, busy=self._feed.busy, hogging=instance_id in self.world.hogging)
+        world = self.world
+        allowed = {} if world.snapshot is None else world.snapshot.allowed
+        why = hindrance(action, view, allowed=allowed, busy=self._feed.busy, hogging=instance_id in world.hogging)
         if why:
-            raise Conflict(f"{action.label} {instance_id}: {why}")
+            raise Conflict(f"cannot {action.name} {instance_id}: {why}")
         if action.do is not None:
             await action.do(self._session.cloud, instance_id)
         else:
@@ -83,7 +85,7 @@ class Desk:
         elif kind == "hog":
             self._begin(session.experiments.hog(victim, plan, by=THE_CONSOLE))
         else:
-            raise NotFound(f"{kind[:40]!r} is no experiment; expected kill or hog")
+            raise NotFound(f"there is no experiment {kind[:40]!r}; there are kill and hog")
         return victim.id
 
     async def search(self, query: str) -> dict[str, Any]:
@@ -103,7 +105,7 @@ class Desk:
         Raises Conflict while it starts over already, DeadlineExceeded when not everything serves again in time, and
         CloudErrors where something is refused."""
         if self._starting_over:
-            raise Conflict("it starts over already; expected to be asked once")
+            raise Conflict("a restart is already in progress")
         self._starting_over = True
         try:
             if self._defaults is None:
@@ -119,7 +121,7 @@ class Desk:
     def _instance(self, instance_id: str) -> InstanceView:
         view = self.world.instances.get(instance_id)
         if view is None:
-            raise NotFound(f"instance {instance_id[:40]!r} is not known here; expected one of this cloud's")
+            raise NotFound(f"this cloud has no instance {instance_id[:40]!r}")
         return view
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> None:

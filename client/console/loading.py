@@ -52,6 +52,8 @@ class Loading:
 
     async def run(self) -> None:
         """Tells the feed how the load goes and marks what happens on it, until cancelled."""
+        self._world = self._session.watch.world
+        self._number = self._load.number if self._load.running else 0
         heard: list[tuple[list[Any], Any]] = [
             (self._load.listeners, self._on_change),
             (self._session.watch.listeners, self._on_cloud),

@@ -10,7 +10,7 @@ from client.console.actions import ACTIONS, hindrance
 from client.tour.results import Failure, HogResult, KillProgress, KillResult, Step, verdict_json
 from client.tour.world import World, shard_of
 from server.api.flow import Counters, FlowRecord
-from vmhost.api.views import FaultView, InstanceView, UseView
+from vmhost.api.views import InstanceView, UseView
 from vmhost.base.ids import short_ids
 
 LOAD_AGENT = "glasscloud-load"
@@ -44,11 +44,13 @@ def instance_rows(world: World, busy: str) -> Iterator[dict[str, Any]]:
     """Every known instance with its short id, its shard and what can be done to it."""
     shorts = short_ids(world.instances)
     for view in world.instances.values():
-        yield _instance(view, shorts[view.id], busy=busy, hog=world.hogs.get(view.id))
+        yield _instance(view, shorts[view.id], world, busy)
 
 
-def _instance(view: InstanceView, short: str, *, busy: str, hog: FaultView | None) -> dict[str, Any]:
+def _instance(view: InstanceView, short: str, world: World, busy: str) -> dict[str, Any]:
+    hog, death = world.hogs.get(view.id), world.deaths.get(view.id)
     hogging = hog is not None
+    allowed = {} if world.snapshot is None else world.snapshot.allowed
     return {
         **view.to_json(),
         "tags": dict(view.tags),
@@ -56,8 +58,11 @@ def _instance(view: InstanceView, short: str, *, busy: str, hog: FaultView | Non
         "shard": shard_of(view),
         "hogging": hogging,
         "hog": None if hog is None else {"at": hog.at, "until": hog.until},
+        "death": None if death is None or view.state == "running" else asdict(death),
         "cannot": {
-            action.name: reason for action in ACTIONS if (reason := hindrance(action, view, busy=busy, hogging=hogging))
+            action.name: reason
+            for action in ACTIONS
+            if (reason := hindrance(action, view, allowed=allowed, busy=busy, hogging=hogging))
         },
     }
 
@@ -73,7 +78,10 @@ def step_json(step: Step, world: World) -> dict[str, Any]:
     if isinstance(what, Failure):
         told = {"kind": what.kind, "instance_id": what.instance_id, "held": None, "sentence": what.error}
     elif isinstance(what, KillProgress):
-        told = {"kind": "kill", "instance_id": what.victim.id, "seen_s": what.seen_s, "replaced_s": what.replaced_s}
+        told = {
+            "kind": "kill", "instance_id": what.victim.id, "alone": what.victim.fleet is None, "seen_s": what.seen_s,
+            "replaced_s": what.replaced_s,
+        }  # fmt: skip
     else:
         stage = {"stage": what.stage.value, "rate_per_s": what.plan.rate_per_s, "hog_s": what.plan.hog_s}
         told = {"kind": "hog", "instance_id": what.victim.id, **stage}

@@ -28,17 +28,23 @@ AFTER_S = 2.0
 
 
 def victim_of(world: World, rng: random.Random) -> InstanceView:
-    """One running instance that serves, any. Raises Conflict when none does."""
-    serving = [view for view in world.running if shard_of(view) is not None]
-    if not serving:
-        raise Conflict("no machine is running; expected one to act on, they come back by themselves")
-    return rng.choice(serving)
+    """One running instance of the search service, any; in a cloud without that service one of the others.
+
+    Raises Conflict when none runs."""
+    service = [view for view in world.present if shard_of(view) is not None]
+    candidates = [view for view in world.running if shard_of(view) is not None or not service]
+    if candidates:
+        return rng.choice(candidates)
+    if service:
+        raise Conflict("no instance is running; replacements are starting, try again in a moment")
+    raise Conflict("no instance is running; launch or start one first")
 
 
 async def kill_one(session: Session, victim: InstanceView, told: Callable[[KillProgress], None]) -> KillResult:
     """Kills the instance and follows what becomes of it; `told` hears each step. Raises CloudErrors.
 
-    Without a load it is killed all the same, and nothing is said of losses."""
+    Without a load it is killed all the same, and nothing is said of losses. One without a fleet has no replacement to
+    wait for."""
     progress = KillProgress(victim=victim)
     before = frozenset(session.watch.world.instances)
     mark = await session.load.mark(f"kill {victim.id}")
@@ -51,7 +57,8 @@ async def kill_one(session: Session, victim: InstanceView, told: Callable[[KillP
     finally:
         seen.cancel()
     told(progress)
-    replacement = await _replacement(session, victim, before)
+    alone = victim.fleet is None
+    replacement = None if alone else await _replacement(session, victim, before)
     if replacement is not None:
         progress = replace(progress, replaced_s=time.monotonic() - began)
         told(progress)
@@ -64,6 +71,7 @@ async def kill_one(session: Session, victim: InstanceView, told: Callable[[KillP
         replacement_id=replacement,
         seen_s=progress.seen_s,
         replaced_s=progress.replaced_s,
+        alone=alone,
         window=window,
         before=await _before(session, mark),
         during=None if mended is None else await _window(session, mark, mended.at),
@@ -72,6 +80,7 @@ async def kill_one(session: Session, victim: InstanceView, told: Callable[[KillP
             instance_id=victim.id,
             seen_s=progress.seen_s,
             replaced_s=progress.replaced_s,
+            alone=alone,
             lost=None if window is None else window.failed,
             requests=None if window is None else window.offered,
         ),

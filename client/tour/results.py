@@ -49,6 +49,8 @@ class KillResult:
     replaced_s: float | None
     window: Summary | None
     judgement: Judgement
+    alone: bool = False
+    """It belongs to no fleet, so nothing replaces it."""
     before: Summary | None = None
     during: Summary | None = None
     after: Summary | None = None
@@ -157,6 +159,7 @@ def verdict_json(result: KillResult | HogResult, shorts: Mapping[str, str] | Non
         "replacement_id": result.replacement_id if isinstance(result, KillResult) else None,
         "seen_s": result.seen_s if isinstance(result, KillResult) else None,
         "replaced_s": result.replaced_s if isinstance(result, KillResult) else None,
+        "alone": isinstance(result, KillResult) and result.alone,
         "lost": None if counted is None else counted.failed,
         "requests": None if counted is None else counted.offered,
         "held": result.judgement.held,

@@ -21,6 +21,15 @@ _GONE = frozenset({"terminated"})
 _ENDED_KEPT = 16
 _CALLS_KEPT = 200
 _HOG = "cpu_hog"
+_KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """An instance's program ended though its owner did not ask for that. `how`: killed, crashed or ended (code 0)."""
+
+    at: float
+    how: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,8 @@ class World:
     uses: Mapping[str, UseView] = field(default_factory=dict)
     hogs: Mapping[str, FaultView] = field(default_factory=dict)
     """The CPU hogs that run, by the instance inside which they do."""
+    deaths: Mapping[str, Death] = field(default_factory=dict)
+    """The last death of each instance that has not run since."""
     calls: tuple[CallView, ...] = ()
     """The last calls that changed something or tried to, oldest first."""
 
@@ -64,10 +75,13 @@ def fold(world: World, event: CloudEvent) -> World:
         known = world.instances.get(event.id)
         if known is not None and (known.generation or 0) > (event.generation or 0):
             return world
-        return replace(world, instances=_trimmed({**world.instances, event.id: event}))
+        instances = _trimmed({**world.instances, event.id: event})
+        return replace(world, instances=instances, deaths=_deaths(world, instances, known, event))
     if isinstance(event, StatsView):
         return replace(world, uses={use.id: use for use in event.instances})
     if isinstance(event, FaultView):
+        if event.fault == _KILL and event.phase == "begun":
+            return replace(world, deaths={**world.deaths, event.instance_id: Death(at=event.at, how="killed")})
         return replace(world, hogs=_hogging(world.hogs, event))
     if isinstance(event, CallView):
         return replace(world, calls=_called(world.calls, event))
@@ -88,6 +102,20 @@ def _hogging(now: Mapping[str, FaultView], event: FaultView) -> Mapping[str, Fau
         return now
     others = {each: fault for each, fault in now.items() if each != event.instance_id}
     return {**others, event.instance_id: event} if event.phase == "begun" else others
+
+
+def _deaths(
+    world: World, instances: Mapping[str, InstanceView], before: InstanceView | None, now: InstanceView
+) -> Mapping[str, Death]:
+    """With what a change of an instance says of its death: one that runs again has none."""
+    deaths = {each: death for each, death in world.deaths.items() if each in instances}
+    if now.state == "running" and before is not None and before.state != "running":
+        deaths.pop(now.id, None)
+    # Only a program that ended by itself leads from running to stopped without stopping between.
+    elif now.state == "stopped" and before is not None and before.state == "running" and now.id not in deaths:
+        ended = now.reason is not None and now.reason.code.startswith("Client.")
+        deaths[now.id] = Death(at=now.changed_at or 0.0, how="ended" if ended else "crashed")
+    return deaths
 
 
 def _called(calls: tuple[CallView, ...], event: CallView) -> tuple[CallView, ...]:

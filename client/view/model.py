@@ -164,9 +164,11 @@ def _on_kill(state: ViewState, progress: KillProgress, now: float, *, key: str, 
     victim = progress.victim
     parts = []
     if progress.seen_s is not None:
-        parts.append(f"seen {seconds(progress.seen_s)}")
-    if progress.replaced_s is not None:
-        parts.append(f"replaced {seconds(progress.replaced_s)}")
+        parts.append(f"noticed after {seconds(progress.seen_s)}")
+    if victim.fleet is None:
+        parts.append("nothing replaces it: it belongs to no fleet")
+    elif progress.replaced_s is not None:
+        parts.append(f"replaced after {seconds(progress.replaced_s)}")
     text = f"{by} killed {state.short(victim.id)}{': ' + ', '.join(parts) if parts else ''} …"
     state = replace(state, mine=state.mine | {victim.id})
     return noted(state, Note(at=now, text=text, key=key, tone=Tone.CARE))
@@ -180,6 +182,8 @@ def _on_killed(state: ViewState, result: KillResult, now: float, *, key: str, by
         replaced_s=result.replaced_s,
         lost=None if window is None else window.failed,
         requests=None if window is None else window.offered,
+        alone=result.alone,
+        brief=True,
     )
     text = f"{by} killed {state.short(result.instance_id)}: {account}"
     return noted(state, Note(at=now, text=text, key=key, tone=_TONES[result.judgement.held]))

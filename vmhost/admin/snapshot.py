@@ -5,6 +5,15 @@ from __future__ import annotations
 from vmhost.api.views import CapabilityView, Snapshot
 from vmhost.control.cloud import Cloud
 from vmhost.control.wire import host_view, instance_view
+from vmhost.model.instance import InstanceState
+from vmhost.model.lifecycle import ASKED, Event, states_for
+
+_FAULTS = ("kill", "hog")
+ALLOWED = {
+    **{event.value: tuple(state.value for state in states_for(event)) for event in Event if event in ASKED},
+    **dict.fromkeys(_FAULTS, (InstanceState.RUNNING.value,)),
+}
+"""The states in which each request has an effect, from the table of the life of an instance."""
 
 
 def snapshot(cloud: Cloud) -> Snapshot:
@@ -24,4 +33,5 @@ def snapshot(cloud: Cloud) -> Snapshot:
         instances=tuple(instance_view(instance, cloud.limits(instance)) for instance in cloud.instances()),
         faults=cloud.faults(),
         calls=cloud.calls(),
+        allowed=ALLOWED,
     )

@@ -170,8 +170,11 @@ class Snapshot(View):
     """Those under way: begun and not ended."""
     calls: tuple[CallView, ...] = ()
     """The last ones since the platform began, oldest first."""
+    allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By request ("start", "stop", "reboot", "terminate", "kill", "hog"): the states in which it has an effect."""
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "allowed": lambda states: {request: tuple(each) for request, each in states.items()},
         "capabilities": _each(CapabilityView),
         "hosts": _each(HostView),
         "instances": _each(InstanceView),

@@ -62,6 +62,15 @@ def next_state(state: State, event: Event, *, subject: str = "the instance") -> 
         raise Conflict(f"{subject} is {state}; {event} needs {able}") from None
 
 
+def states_for(event: Event) -> tuple[State, ...]:
+    """Return the states in which that request of an owner has an effect: a new state, or a reboot."""
+    return tuple(
+        origin
+        for (origin, known), target in TABLE.items()
+        if known is event and (target is not origin or event is Event.REBOOT)
+    )
+
+
 def mermaid() -> str:
     """The table as a Mermaid state diagram; pairs that change nothing are left out."""
     lines = ["stateDiagram-v2", "    [*] --> pending: run"]

@@ -57,6 +57,9 @@ class Cast:
 
     async def _hear(self) -> None:
         with self._feed.hub.subscribe() as heard:
+            # What happened since this was made, before anything was subscribed to, is in the feed's snapshot of now.
+            self._view.start_anew(self._feed.snapshot())
+            self._news.set()
             async for event in heard:
                 if event.kind == LAGGED:
                     self._view.start_anew(self._feed.snapshot())

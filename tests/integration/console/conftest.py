@@ -20,10 +20,10 @@ from vmhost.drivers.fake import FakeSettings
 
 
 @contextlib.asynccontextmanager
-async def _console(folder: Path, *, again: bool = False) -> AsyncIterator[Console]:
+async def _console(folder: Path, *, again: bool = False, boot_s: float = 0.0) -> AsyncIterator[Console]:
     """A console whose reader has no key. Its hosts have room for 4 t3.nano each; commands in guests last."""
     key = Key.fresh()
-    settings = FakeSettings(cpu_cores=2, memory_mib=5120, execute_s=60.0)
+    settings = FakeSettings(cpu_cores=2, memory_mib=5120, execute_s=60.0, boot_s=boot_s)
     with listen("127.0.0.1", 0) as nobody:
         search = f"http://127.0.0.1:{nobody.getsockname()[1]}"
     setting = Setting(key=key, port=0, shown_search=search, shown_api="http://127.0.0.1:4566", again=again)
@@ -40,6 +40,14 @@ async def _console(folder: Path, *, again: bool = False) -> AsyncIterator[Consol
 async def locked(tmp_path: Path) -> AsyncIterator[Console]:
     """A console whose reader has no key."""
     async with _console(tmp_path) as console:
+        yield console
+
+
+@pytest_asyncio.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[Console]:
+    """A console whose reader may act, on a cloud whose instances stay pending."""
+    async with _console(tmp_path, boot_s=60.0) as console:
+        await console.unlock()
         yield console
 
 

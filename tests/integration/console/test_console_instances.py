@@ -118,7 +118,7 @@ async def test_what_makes_no_sense_now_is_a_conflict_that_says_what_it_needs(con
     instance_id = await launched(console)
     answer = await console.ask("POST", f"/api/instances/{instance_id}/start")
     assert answer.status == 409
-    assert answer.message == f"Start {instance_id}: it is running; start needs stopped"
+    assert answer.message == f"cannot start {instance_id}: it is running; start works on stopped instances"
 
 
 @pytest.mark.parametrize("path", ["/api/instances/{id}/explode", f"/api/instances/{NOBODY}/stop"])
@@ -126,7 +126,7 @@ async def test_an_unknown_action_and_an_unknown_instance_are_not_found(console: 
     instance_id = await launched(console)
     answer = await console.ask("POST", path.format(id=instance_id))
     assert answer.status == 404
-    assert "expected one of" in answer.message
+    assert answer.message.startswith(("there is no action 'explode'", f"this cloud has no instance '{NOBODY}'"))
 
 
 @pytest.mark.parametrize("what", ["console-output", "user-data"])
@@ -149,7 +149,7 @@ async def test_a_hog_shows_its_end_and_is_ended_from_here(console: Console) -> N
 
     board = await console.until(lambda board: row(board)["hogging"])
     assert row(board)["hog"] == {"at": fault.at, "until": fault.until}
-    assert row(board)["cannot"]["hog"] == "it hogs already"
+    assert row(board)["cannot"]["hog"] == "a CPU hog already runs in it"
     assert (await console.ask("DELETE", f"/api/instances/{instance_id}/hog")).status == 200
     board = await console.until(lambda board: not row(board)["hogging"])
     assert row(board)["hog"] is None
@@ -174,6 +174,35 @@ async def test_a_kill_is_noticed_and_told_with_who_asked(console: Console) -> No
     board = await console.until(lambda board: bool(tasks(board, "kill")))
     (task,) = tasks(board, "kill")
     assert (task["by"], task["instances"], task["outcome"]) == ("you", [instance_id], "done")
+
+
+async def test_killing_an_own_instance_ends_at_once_as_nothing_replaces_it(console: Console) -> None:
+    """Without a fleet there is no replacement to wait for; the load and the buttons are free after seconds."""
+    instance_id = await launched(console)
+    answer = await console.ask("POST", "/api/experiments/kill")
+    assert (answer.status, answer.data) == (202, {"instance_id": instance_id})
+    board = await console.until(lambda board: board["verdict"] is not None)
+    verdict = board["verdict"]
+    assert (verdict["alone"], verdict["held"], verdict["replaced_s"]) == (True, None, None)
+    assert "nothing replaces it: it belongs to no fleet" in verdict["sentence"]
+    (row,) = board["instances"]
+    assert (row["state"], row["death"]["how"]) == ("stopped", "killed")
+
+
+async def test_kill_one_says_what_to_do_where_nothing_runs(console: Console) -> None:
+    answer = await console.ask("POST", "/api/experiments/kill")
+    assert (answer.status, answer.message) == (409, "no instance is running; launch or start one first")
+
+
+async def test_stop_is_not_offered_while_pending(slow: Console) -> None:
+    """What the page offers is what the platform accepts: both go by the platform's table of states."""
+    made = await slow.ask("POST", "/api/instances", {**WISH})
+    (instance_id,) = made.data["instances"]
+    row = await slow.until_state(instance_id, "pending")
+    assert set(row["cannot"]) == {"start", "stop", "reboot", "kill", "hog"}
+    assert row["cannot"]["stop"] == "it is pending; stop works on running instances"
+    answer = await slow.ask("POST", f"/api/instances/{instance_id}/stop")
+    assert answer.message == f"cannot stop {instance_id}: it is pending; stop works on running instances"
 
 
 async def test_what_others_asked_of_the_platform_stands_in_the_log_under_their_name(console: Console) -> None:

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from share_console import JSON, LAN, Stand, stand, until
 
 from client.cli import main
+from client.console.share.cast import Cast
+from client.console.share.guests import Guests
 from client.tour.session import SearchService
+from tests.unit.client.client_builders import IDS, cloud, instance
 from vmhost.base.errors import InvalidInput
+from vmhost.base.sse import read_events
+from vmhost.base.web import listen, serve
 
 
 async def test_nothing_is_shared_until_somebody_with_the_key_asks(console: Stand) -> None:
@@ -206,3 +212,25 @@ async def test_our_own_searches_say_who_they_are(console: Stand) -> None:
     finally:
         service.close()
     assert console.front_end.asked == [("kvm", "glasscloud")]
+
+
+async def test_what_happens_before_the_audience_follows_is_shown_too(console: Stand) -> None:
+    """An event after the audience's first look at the feed and before its subscription."""
+    cast = Cast(console.feed)
+    console.feed.on_cloud(cloud(instance(0)))
+    console.feed.snapshot()
+
+    async def phone(request: web.BaseRequest) -> web.StreamResponse:
+        return await cast.respond(request, "a phone", Guests(own=LAN).meet("a phone"))
+
+    running = asyncio.create_task(cast.run())
+    try:
+        async with serve(phone, listen("127.0.0.1", 0)) as url, console.http.get(url) as answer, asyncio.timeout(10):
+            async for event in read_events(answer.content):
+                told = event.data["instances"] if event.kind == "snapshot" else event.data["instances"]["set"]
+                if [row["id"] for row in told] == [IDS[0]]:
+                    break
+    finally:
+        running.cancel()
+        cast.close()
+        await asyncio.gather(running, return_exceptions=True)

@@ -53,7 +53,7 @@ def test_each_row_shows_the_highest_percentile_that_its_samples_carry_and_a_line
 
 def test_machines_have_the_same_short_names_everywhere() -> None:
     text = "\n".join(report_lines(report(2000)))
-    assert "i-00a1 killed: seen 0.08 s" in text
+    assert "i-00a1 killed: noticed after 0.08 s" in text
     assert "i-00c7 hogged: no harm this time" in text
     assert not any(each in text for each in IDS)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from client_builders import IDS, cloud, host, world
+from client_builders import IDS, cloud, host, instance, world
 
-from client.tour.world import World, fold
-from vmhost.api.views import CallView, FaultView
+from client.tour.world import Death, World, fold
+from vmhost.api.views import CallView, FaultView, InstanceView, ReasonView
 
 HOG = FaultView(fault_id="fault-1", fault="cpu_hog", instance_id=IDS[0], phase="begun", at=1.0, until=11.0)
 
@@ -46,3 +46,30 @@ def test_a_host_s_promises_are_those_told_last() -> None:
     assert known.snapshot.hosts == (host("host-a"), fuller)
     assert known.instances == world().instances
     assert fold(World(), fuller) == World()
+
+
+def in_state(state: str, generation: int, code: str = "") -> InstanceView:
+    reason = ReasonView(code=code, message=code) if code else None
+    return replace(instance(0), state=state, generation=generation, changed_at=50.0 + generation, reason=reason)
+
+
+def test_a_killed_instance_s_death_is_known_until_it_runs_again() -> None:
+    killed = fold(world(in_state("running", 1)), replace(HOG, fault="kill", at=40.0, until=None))
+    stopped = fold(killed, in_state("stopped", 2, "Server.InternalError"))
+    assert stopped.deaths == {IDS[0]: Death(at=40.0, how="killed")}
+    pending = fold(stopped, in_state("pending", 3))
+    assert pending.deaths
+    assert not fold(pending, in_state("running", 4)).deaths
+
+
+def test_a_program_that_ends_by_itself_has_crashed_or_ended() -> None:
+    def how(code: str) -> str:
+        return fold(world(in_state("running", 1)), in_state("stopped", 2, code)).deaths[IDS[0]].how
+
+    assert how("Server.InternalError") == "crashed"
+    assert how("Client.InstanceInitiatedShutdown") == "ended"
+
+
+def test_what_an_owner_stops_has_not_died() -> None:
+    stopping = fold(world(in_state("running", 1)), in_state("stopping", 2, "Client.UserInitiatedShutdown"))
+    assert not fold(stopping, in_state("stopped", 3, "Client.UserInitiatedShutdown")).deaths

@@ -79,7 +79,7 @@ def test_the_first_screen_tells_what_there_is_and_what_to_press() -> None:
         " i-00b3 shard 1 running   10/s 2.2ms     i-00d9 shard 1 running   10/s 2.1ms",
         " 20 requests/s   failed 0   half within 2.1 ms, 9 of 10 within 2.2 ms",
         ' last: "hypervisor" 3.4 ms = front end 0.5 + slower of [i-00a1 2.1 | i-00d9 2.9]',
-        " 14:02:11 you killed i-00a1: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost",
+        " 14:02:11 you killed i-00a1: noticed 0.08 s, replaced 0.9 s, 0 of 412 lost",
     ]
     assert lines[-1] == " k kill   h hog one machine   + - load   s search   ? words   q quit"
     assert len(lines) == 24
@@ -158,11 +158,9 @@ def test_a_kill_is_told_as_it_goes_in_one_line() -> None:
     state = told(running(), KillProgress(victim=instance(0)))
     assert state.notes[-1].text == "you killed i-00a1 …"
     state = told(state, KillProgress(victim=instance(0), seen_s=0.08), NOON + 1)
-    assert state.notes[-1].text == "you killed i-00a1: seen 0.08 s …"
+    assert state.notes[-1].text == "you killed i-00a1: noticed after 0.08 s …"
     state = killed(state)
-    assert [note.text for note in state.notes] == [
-        "you killed i-00a1: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost"
-    ]
+    assert [note.text for note in state.notes] == ["you killed i-00a1: noticed 0.08 s, replaced 0.9 s, 0 of 412 lost"]
     assert state.notes[0].at == NOON
 
 
@@ -272,7 +270,7 @@ def test_a_kill_without_a_load_is_neither_good_nor_bad() -> None:
     note = told(running(), result).notes[-1]
     assert note.tone is Tone.CARE
     assert note.text == (
-        "you killed i-00a1: seen 0.08 s, replaced 0.9 s; no load was sent throughout, so nothing can be said of losses"
+        "you killed i-00a1: noticed 0.08 s, replaced 0.9 s; no load ran throughout, so losses are not known"
     )
 
 

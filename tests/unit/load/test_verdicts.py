@@ -93,9 +93,9 @@ def test_a_hog_is_judged_by_the_others_alone() -> None:
 @pytest.mark.parametrize(
     ("seen", "replaced", "lost", "held", "sentence"),
     [
-        (0.08, 0.9, 0, True, "i-0a12 killed: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost"),
-        (0.08, 2.25, 1, False, "i-0a12 killed: seen 0.08 s, replaced 2.2 s, 1 of 412 requests lost"),
-        (None, None, 0, False, "i-0a12 killed: not seen, not replaced, 0 of 412 requests lost"),
+        (0.08, 0.9, 0, True, "i-0a12 killed: noticed after 0.08 s, replaced after 0.9 s, 0 of 412 requests lost"),
+        (0.08, 2.25, 1, False, "i-0a12 killed: noticed after 0.08 s, replaced after 2.2 s, 1 of 412 requests lost"),
+        (None, None, 0, False, "i-0a12 killed: not noticed, not replaced, 0 of 412 requests lost"),
     ],
 )
 def test_a_kill_is_told_with_times_and_losses(
@@ -103,6 +103,14 @@ def test_a_kill_is_told_with_times_and_losses(
 ) -> None:
     judgement = judge_kill(instance_id="i-0a12", seen_s=seen, replaced_s=replaced, lost=lost, requests=412)
     assert (judgement.held, judgement.sentence) == (held, sentence)
+
+
+@pytest.mark.parametrize(("lost", "held"), [(0, None), (3, False), (None, None)])
+def test_a_kill_without_a_fleet_waits_for_no_replacement(lost: int | None, held: bool | None) -> None:
+    requests = None if lost is None else 412
+    judgement = judge_kill(instance_id="i-1", seen_s=0.1, replaced_s=None, lost=lost, requests=requests, alone=True)
+    assert judgement.held is held
+    assert judgement.sentence.startswith("i-1 killed: noticed after 0.1 s, nothing replaces it: it belongs to no fleet")
 
 
 def test_the_table_says_who_was_affected_compared_with_the_first_phase() -> None:
@@ -123,7 +131,7 @@ def test_without_a_load_a_kill_says_nothing_of_losses_and_holds_no_promise() -> 
     judgement = judge_kill(instance_id="i-0a12", seen_s=0.08, replaced_s=0.9, lost=None, requests=None)
     assert judgement.held is None
     assert judgement.sentence == (
-        "i-0a12 killed: seen 0.08 s, replaced 0.9 s; no load was sent throughout, so nothing can be said of losses"
+        "i-0a12 killed: noticed after 0.08 s, replaced after 0.9 s; no load ran throughout, so losses are not known"
     )
     assert judge_kill(instance_id="i-1", seen_s=0.1, replaced_s=None, lost=None, requests=None).held is False
 
@@ -191,7 +199,8 @@ def test_a_kills_verdict_is_plain_json() -> None:
     assert told == {
         "kind": "kill", "instance_id": "i-1", "short": "one", "replacement_id": "i-3", "seen_s": 0.08,
         "replaced_s": 0.9, "lost": 0, "requests": 412, "held": True,
-        "sentence": "i-1 killed: seen 0.08 s, replaced 0.9 s, 0 of 412 requests lost",
+        "alone": False,
+        "sentence": "i-1 killed: noticed after 0.08 s, replaced after 0.9 s, 0 of 412 requests lost",
     }  # fmt: skip
     assert (worst["instance_id"], worst["short"], worst["tail"]) == ("i-2", "two", "p99")
     assert (worst["before_ms"], worst["during_ms"], worst["after_ms"]) == (2.0, pytest.approx(9, rel=0.01), None)

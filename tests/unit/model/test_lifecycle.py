@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vmhost.base.errors import Conflict
 from vmhost.model.instance import InstanceState
-from vmhost.model.lifecycle import TABLE, Event, document, mermaid, next_state
+from vmhost.model.lifecycle import ASKED, TABLE, Event, document, mermaid, next_state, states_for
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "lifecycle.md"
 
@@ -43,6 +43,15 @@ def test_every_state_admits_terminate() -> None:
     goals = {state: next_state(state, Event.TERMINATE) for state in InstanceState}
     assert goals.pop(InstanceState.TERMINATED) is InstanceState.TERMINATED
     assert set(goals.values()) == {InstanceState.SHUTTING_DOWN}
+
+
+def test_a_request_is_offered_where_it_has_an_effect() -> None:
+    assert {event.value: set(states_for(event)) for event in Event if event in ASKED} == {
+        "start": {"stopped"},
+        "stop": {"running"},
+        "reboot": {"running"},
+        "terminate": {"pending", "running", "stopping", "stopped"},
+    }
 
 
 def test_every_state_can_be_reached_and_drawn() -> None:
