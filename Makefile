@@ -54,4 +54,4 @@ catalogue: setup
 	@$(BIN)/python -m vmhost.catalogue.regenerate
 
 clean:
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	@rm -rf .venv .venv.old .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

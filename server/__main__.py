@@ -8,7 +8,17 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one of them and gives its exit code. Each imports only what it needs, so that a leaf starts quickly."""
+    """Runs one of them and gives its exit code; 130 for Ctrl-C.
+
+    Each imports only what it needs, so that a leaf starts quickly."""
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="frontend | leaf | index")

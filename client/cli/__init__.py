@@ -73,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(argv)
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return 130
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from client.cli.options import add_cloud_options, plan_of, say
+from client.cli.options import INTERRUPTED, add_cloud_options, plan_of, say
 
 if TYPE_CHECKING:
     from client.local.plan import LocalPlan
@@ -67,7 +68,13 @@ async def _tour(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.tour.run import take_tour
 
     tour = TourPlan(seconds=args.seconds, seed=args.seed or 1)
-    return await take_tour(plan, tour if args.rate is None else replace(tour, rate_per_s=args.rate), as_json=args.json)
+    if args.rate is not None:
+        tour = replace(tour, rate_per_s=args.rate)
+    try:
+        return await take_tour(plan, tour, as_json=args.json)
+    except asyncio.CancelledError:
+        say("the tour was interrupted; it has no verdict")
+        return INTERRUPTED
 
 
 async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
@@ -84,9 +91,9 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     showing = Showing(
         folder=plan.folder, rate_per_s=args.rate or DEFAULT_RATE, seed=args.seed, console_port=args.console_port
     )
-    await sweep_abandoned_demos()
     programs: dict[int, Program] = {}
     try:
+        await sweep_abandoned_demos()
         async with own_cloud(plan, say) as supervisor:
             try:
                 with log:
@@ -94,6 +101,10 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
             finally:
                 say("removing everything")
                 programs = programs_below(supervisor.facts.supervisor)
+    except asyncio.CancelledError:
+        if programs:
+            raise
+        return INTERRUPTED
     finally:
         if programs:
             say("\n".join(f"left behind: {each}" for each in still_there(programs)) or "nothing is left")

@@ -11,6 +11,9 @@ from client.called import called
 from client.local.plan import API_PORT, CONSOLE_PORT, DRIVERS, SEARCH_PORT, LocalPlan, checked, replicas_of
 from client.view.text import wrap
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C before a command has done what it was for."""
+
 
 def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     """The options that say what a local cloud shall be."""

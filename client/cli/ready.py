@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ EXAMPLES = """\
   glasscloud ready --json > ready.json
 """
 _ROOT = Path(__file__).parents[2]
+_LEAVE_DEADLINE_S = 45.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,5 +97,13 @@ def _build_command() -> list[str] | None:
 
 
 def _step(title: str, command: list[str], out: TextIO) -> bool:
+    """Runs the command; whether it succeeded. After Ctrl-C, which it receives too, it may finish its own cleaning."""
     print(f"-- {title}", flush=True, file=out)
-    return subprocess.run(command, check=False, cwd=_ROOT, stdout=out).returncode == 0
+    with subprocess.Popen(command, cwd=_ROOT, stdout=out) as process:
+        try:
+            return process.wait() == 0
+        except KeyboardInterrupt:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LEAVE_DEADLINE_S)
+            process.kill()
+            raise

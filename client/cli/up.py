@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from dataclasses import asdict
 
 from client.called import called
-from client.cli.options import add_cloud_options, plan_of, say
+from client.cli.options import INTERRUPTED, add_cloud_options, plan_of, say
 from client.cli.share import must_be_answered, share_now
 from client.local.meant import console_address
 from client.local.places import LocalFacts, cloud_name, state_folder
@@ -38,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Starts the cloud unless it is up, and prints where it is; 1 where it is up with other options than these."""
+    from client.cli.running import run_until_told
+
     if args.share:
         if args.json:
             raise InvalidInput("--share is for people; expected `up --json`, then `share --yes --json`")
@@ -45,7 +46,16 @@ def run(args: argparse.Namespace) -> int:
         must_be_answered(yes=args.yes)
     cloud = cloud_name()
     plan = plan_of(args, NAME, state=state_folder(cloud), cloud=cloud)
-    facts, already = asyncio.run(_up(plan))
+    started: list[tuple[LocalFacts, bool]] = []
+
+    async def start() -> int:
+        started.append(await _up(plan))
+        return 0
+
+    run_until_told(start)
+    if not started:
+        return INTERRUPTED
+    facts, already = started[0]
     differs = already and _differs(plan, facts)
     if args.json:
         print(json.dumps({**asdict(facts), "already_up": already, "other_options": differs}, indent=2))

@@ -95,13 +95,16 @@ async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> Supervisor:
     try:
         async with asyncio.timeout(_DEADLINE_S):
             return Supervisor(process, await _until_up(process, say), lifeline)
-    except BaseException:
-        # Not up, or we were told to stop meanwhile: it takes back what it did.
+    except BaseException as error:
+        # Not up, or we were interrupted meanwhile: it removes what it has started.
         if lifeline is not None:
             os.close(lifeline)
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         await asyncio.shield(_drain(process))
+        if isinstance(error, asyncio.CancelledError):
+            left = "nothing is left" if process.returncode is not None else f"process {process.pid} is still ending"
+            say(f"interrupted before the cloud was up; {left}")
         raise
 
 

@@ -17,6 +17,8 @@ from vmhost.base.web import LIFELINE
 _POLL_S = 0.02
 _TAIL_LINES = 8
 _TAIL_BYTES = 8192
+_REASON = "error: "
+"""Our programs end with one line that begins so when they know why they cannot go on (`vmhost.base.web.run`)."""
 
 
 class Child:
@@ -26,6 +28,8 @@ class Child:
         self.name = name
         self._log = log
         self._keep_open = tuple(keep_open)
+        self._log_begin = 0
+        """Where this run's part of the log begins."""
         self._process: asyncio.subprocess.Process | None = None
         self._lifeline = -1
 
@@ -44,7 +48,7 @@ class Child:
             async with asyncio.timeout(deadline_s):
                 while not ready.exists():
                     if self._process is not None and self._process.returncode is not None:
-                        raise self._failure(f"ended with code {self._process.returncode} before it was ready")
+                        raise self._failure(f"{how_it_ended(self._process.returncode)} before it was ready")
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise self._failure(f"was not ready within {deadline_s:.0f} s") from None
@@ -55,6 +59,7 @@ class Child:
         reading, self._lifeline = os.pipe()
         try:
             with self._log.open("ab") as log:
+                self._log_begin = log.tell()
                 self._process = await asyncio.create_subprocess_exec(
                     *command,
                     stdin=asyncio.subprocess.DEVNULL,
@@ -96,21 +101,30 @@ class Child:
                 process.send_signal(number)
 
     def failure(self, code: int) -> Unavailable:
-        """The error for an end that nobody asked for."""
-        return self._failure(f"ended with code {code}")
+        """The error for an end that was not ordered."""
+        return self._failure(how_it_ended(code))
 
     def _failure(self, fact: str) -> Unavailable:
-        said = tail(self._log)
-        words = f"; its last words:\n{said}" if said else " and said nothing"
-        return Unavailable(f"{self.name} {fact}{words}")
+        lines = last_lines(self._log, since=self._log_begin)
+        if lines and lines[-1].startswith(_REASON):
+            return Unavailable(f"{self.name} {fact}: {lines[-1].removeprefix(_REASON)}")
+        words = "".join(f"\n  {line}" for line in lines)
+        return Unavailable(
+            f"{self.name} {fact}" + (f". The end of its log:{words}" if words else " and logged nothing")
+        )
 
 
-def tail(log: Path) -> str:
-    """The last lines of a log, indented; empty where there are none."""
+def how_it_ended(code: int) -> str:
+    """An exit code in words; a negative one is a signal's number."""
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+
+
+def last_lines(log: Path, *, since: int = 0) -> list[str]:
+    """The last lines of a log, of those that begin `since` bytes from its start; none where there is no log."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            file.seek(max(since, log.stat().st_size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
-        return ""
-    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-_TAIL_LINES:])
+        return []
+    return text.strip().splitlines()[-_TAIL_LINES:]

@@ -7,13 +7,14 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from client.local.child import Child
+from client.local.keeping import keep_running
 from client.local.places import LocalFacts, console_key, forget, hold, make_folder, write_facts
 from client.local.plan import (
     LocalPlan,
@@ -29,6 +30,7 @@ from client.local.plan import (
 )
 from server.api.flow import Counters
 from server.api.queries import index_folder
+from vmhost.base.clock import SystemClock
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.http1 import HttpFailure, build_request
 from vmhost.base.pool import Pool
@@ -39,8 +41,6 @@ _INDEX_DEADLINE_S = 600.0
 _PROGRAM_GRACE_S = 5.0
 _PLATFORM_GRACE_S = 15.0
 _SWEEP_DEADLINE_S = 30.0
-_RESTARTS_MAX = 5
-_RESTARTS_WITHIN_S = 60.0
 _POLL_S = 0.05
 
 Say = Callable[[str], None]
@@ -52,6 +52,7 @@ class LocalCloud:
     def __init__(self, plan: LocalPlan, say: Say) -> None:
         """`say` is given each step and each surprise in a sentence."""
         self._plan = checked(plan)
+        self._asked = self._plan.driver
         self._say = say
         self._platform: Child | None = None
         self._frontend: Child | None = None
@@ -78,9 +79,9 @@ class LocalCloud:
                 forget(plan.folder, temporary=plan.temporary)
 
     async def keep(self) -> None:
-        """Starts a program again that ended though nobody asked it to; never returns.
+        """Starts a program again that ended without an order; never returns.
 
-        Raises Unavailable, with the program's last words, when one ends too often."""
+        Raises Unavailable, with the end of the program's log, when one ends too often."""
         assert self._platform is not None, "up comes first"
         assert self._frontend is not None, "up comes first"
         async with asyncio.TaskGroup() as tasks:
@@ -121,8 +122,8 @@ class LocalCloud:
         )
         url: str = facts["url"]
         self._noted(moved(plan.api_port, url))
-        # Whoever knows the address must find it there again after a restart.
-        self._plan = replace(plan, api_port=port_of(url))
+        # After a restart it must be what it was and where it was: another driver would not know its instances.
+        self._plan = replace(plan, api_port=port_of(url), driver=facts["driver"])
         return facts
 
     async def _start_frontend(self) -> str:
@@ -167,22 +168,14 @@ class LocalCloud:
             self._say(note)
             self._notes.append(note)
 
-    async def _keep_one(self, child: Child, start: Callable[[], Any]) -> None:
-        ends: list[float] = []
-        while True:
-            code = await child.ended()
-            ends = [at for at in ends if time.monotonic() - at < _RESTARTS_WITHIN_S] + [time.monotonic()]
-            if len(ends) > _RESTARTS_MAX:
-                raise child.failure(code)
-            self._say(f"{child.name} ended with code {code}; starting it again")
-            await child.stop(grace_s=0)
-            await start()
+    async def _keep_one(self, child: Child, start: Callable[[], Awaitable[object]]) -> None:
+        await keep_running(child, start, say=self._say, clock=SystemClock())
 
     async def _keep_console(self, console: Child) -> None:
         try:
             await self._keep_one(console, lambda: self._start_console(again=True))
         except CloudError as error:
-            self._say(f"the console is given up, the cloud goes on: {error.message}")
+            self._say(f"the console is not started again, the cloud goes on: {error.message}")
 
     async def _stop(self) -> None:
         for program in (self._console, self._frontend):
@@ -217,7 +210,7 @@ class LocalCloud:
         pids = tuple(child.pid for child in (self._platform, self._frontend, self._console) if child and child.pid)
         return LocalFacts(
             cloud=plan.cloud,
-            asked=plan.driver,
+            asked=self._asked,
             driver=platform["driver"],
             why=self._why,
             supervisor=os.getpid(),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -49,10 +50,20 @@ class Sources:
             found = folder_documents(self.corpus)
         else:
             context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(min(_WORKERS_MAX, os.cpu_count() or 1), mp_context=context) as workers:
-                found = stdlib.stdlib_documents(workers, stdlib.source_files(), compiled_modules())
+            count = min(_WORKERS_MAX, os.cpu_count() or 1)
+            with ProcessPoolExecutor(count, mp_context=context, initializer=_leave_interrupts_to_parent) as workers:
+                try:
+                    found = stdlib.stdlib_documents(workers, stdlib.source_files(), compiled_modules())
+                except KeyboardInterrupt:
+                    workers.shutdown(wait=False, cancel_futures=True)
+                    raise
             found += lesson_documents(self.lessons) if self.lessons else []
         return sorted(found, key=lambda document: document.id)
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Makes a worker ignore Ctrl-C, which the terminal sends to it as well: the parent ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _code_facts() -> list[str]:

@@ -97,6 +97,22 @@ def test_without_a_terminal_it_tells_its_story_and_a_signal_ends_it_in_order(
         assert demos(environment) == []
 
 
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_an_interrupted_start_leaves_nothing(environment: dict[str, str], command: str) -> None:
+    starting = subprocess.Popen(
+        [*CLIENT, command, *ANY_PORT], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert starting.stderr is not None
+    with starting.stderr:
+        assert "starting the platform" in starting.stderr.readline()
+        below = programs_below(starting.pid)
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(timeout=30) == 130
+        assert starting.stderr.read().splitlines()[-1] == "interrupted before the cloud was up; nothing is left"
+    assert still_there(below) == ()
+    assert demos(environment) == []
+
+
 def test_status_finds_the_console_of_a_demo_that_runs(environment: dict[str, str]) -> None:
     with plain_demo(environment) as (demo, _):
         said = run(environment, "status")

@@ -64,14 +64,30 @@ async def test_it_is_started_once_it_says_ready_and_stops_when_asked(tmp_path: P
 
 async def test_one_that_ends_before_it_is_ready_is_told_with_its_last_words(tmp_path: Path) -> None:
     child = Child("the program", log=tmp_path / "log")
-    with pytest.raises(Unavailable, match=r"the program ended with code 3 before it was ready; its last words:\n  no"):
+    with pytest.raises(Unavailable, match=r"ended with code 3 before it was ready. The end of its log:\n  no"):
         await start(child, "import sys; print('no such thing'); sys.exit(3)", tmp_path)
+    await child.stop(grace_s=1)
+
+
+async def test_a_failure_shows_only_the_log_of_this_run(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("an earlier run's warning\n")
+    child = Child("the program", log=tmp_path / "log")
+    with pytest.raises(Unavailable) as failure:
+        await start(child, "import sys; print('no such thing'); sys.exit(3)", tmp_path)
+    assert "an earlier run" not in failure.value.message
+    await child.stop(grace_s=1)
+
+
+async def test_a_reason_that_the_program_gave_is_the_failure(tmp_path: Path) -> None:
+    child = Child("the program", log=tmp_path / "log")
+    with pytest.raises(Unavailable, match=r"^the program ended with code 1 before it was ready: the disk is full$"):
+        await start(child, "import sys; print('noise'); sys.exit('error: the disk is full')", tmp_path)
     await child.stop(grace_s=1)
 
 
 async def test_one_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
     child = Child("the program", log=tmp_path / "log")
-    with pytest.raises(Unavailable, match="was not ready within 0 s and said nothing"):
+    with pytest.raises(Unavailable, match="was not ready within 0 s and logged nothing"):
         await start(child, "import time; time.sleep(60)", tmp_path, deadline_s=0.3)
     await child.stop(grace_s=5)
 
