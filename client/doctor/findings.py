@@ -59,6 +59,8 @@ class Machine:
     """"v2", "v1" or empty where the system has none."""
     cgroups_writable: bool
     systemd_user: bool
+    bridges_filtered: bool = False
+    """Whether packets between containers pass the host's own filters and its connection table."""
     loopback_addresses: bool
     """Whether each process can have an address of its own, such as 127.0.0.2."""
     index: bool
@@ -185,6 +187,8 @@ def _engine(machine: Machine) -> list[Finding]:
     found = [_ok("Docker engine", version)]
     if answering.memory_mib < MEMORY_WITH_ENGINE_MIB:
         found.append(_small_engine(machine, answering))
+    if machine.bridges_filtered:
+        found.append(_filtered_bridges())
     if answering.has_image:
         found.append(_ok("image", machine.image))
     else:
@@ -199,6 +203,17 @@ def _small_engine(machine: Machine, engine: EngineReport) -> Finding:
     if not mend and machine.system == "Darwin":
         mend = "Docker Desktop: Settings, Resources, Memory"
     return Finding(name="engine's memory", level=Level.NOTE, text=text, mend=mend or f"{called()} demo --overcommit 2")
+
+
+def _filtered_bridges() -> Finding:
+    return Finding(
+        name="bridges",
+        level=Level.NOTE,
+        text="connections between instances take places in this machine's own connection table "
+        "(net.bridge.bridge-nf-call-iptables is 1); each instance is limited to 4096",
+        mend="sudo sysctl -w net.bridge.bridge-nf-call-iptables=0 "
+        "(unless Kubernetes runs here), or use Docker 28 or newer",
+    )
 
 
 def _no_engine(machine: Machine) -> Finding:

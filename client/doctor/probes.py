@@ -48,6 +48,7 @@ async def look() -> Machine:
         cgroups=cgroup_version(),
         cgroups_writable=cgroups_writable(),
         systemd_user=systemd_user(),
+        bridges_filtered=bridges_filtered(),
         loopback_addresses=has_loopback_addresses(),
         index=(index_folder() / "manifest.json").exists(),
         package_manager=next((name for name, program in _MANAGERS.items() if shutil.which(program)), ""),
@@ -103,6 +104,14 @@ def systemd_user() -> bool:
     """Whether a user's systemd could hold our processes in scopes."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return bool(runtime and shutil.which("systemd-run") and (Path(runtime) / "systemd" / "private").exists())
+
+
+def bridges_filtered(proc: Path = Path("/proc")) -> bool:
+    """Whether packets between containers pass this machine's own filters; older Docker engines switch that on."""
+    try:
+        return (proc / "sys/net/bridge/bridge-nf-call-iptables").read_text().strip() == "1"
+    except OSError:
+        return False
 
 
 def has_loopback_addresses() -> bool:

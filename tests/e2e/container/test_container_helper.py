@@ -16,6 +16,7 @@ async def test_rules_metadata_and_hard_ends_are_the_same(make_guest: Callable[..
     async with make_guest() as guest:
         assert await guest.reaches("169.254.169.254", 80)
         assert not await guest.reaches("169.254.1.1", 80)
+        assert guest.driver.capabilities().of("connections").enforced
         assert await guest.driver.execute(guest.id, ["sh", "-c", "sleep 50 & sleep 50"], timeout_s=0.3) == 137
         stats = await guest.driver.stats(guest.id)
         assert stats

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from client.called import called
 from client.doctor.findings import Level, Machine, findings_of, healthy, lines_of
+from client.doctor.probes import bridges_filtered
 from client.doctor.reports import EngineReport
 
 ENGINE = EngineReport(
@@ -75,6 +77,7 @@ def test_a_machine_that_has_all_is_well() -> None:
             Level.NOTE,
             "colima start --memory 4",
         ),
+        (replace(WELL, bridges_filtered=True), Level.NOTE, "bridge-nf-call-iptables=0"),
         (replace(WELL, cgroups_writable=False), Level.NOTE, "use containers"),
     ],
 )
@@ -84,6 +87,19 @@ def test_what_is_missing_is_named_with_the_command_that_mends_it(machine: Machin
     assert mend in findings[0].mend
     assert healthy(tuple(findings)) == (level is Level.NOTE)
     assert findings[0].name in "\n".join(lines_of(tuple(findings)))
+
+
+def test_filtered_bridges_need_an_engine_to_matter() -> None:
+    names = [finding.name for finding in findings_of(replace(WELL, bridges_filtered=True, engines=()))]
+    assert "bridges" not in names
+
+
+@pytest.mark.parametrize(("setting", "filtered"), [("1", True), ("0", False), (None, False)])
+def test_bridges_filtered_reads_the_kernel_setting(tmp_path: Path, setting: str | None, filtered: bool) -> None:
+    if setting is not None:
+        (tmp_path / "sys/net/bridge").mkdir(parents=True)
+        (tmp_path / "sys/net/bridge/bridge-nf-call-iptables").write_text(f"{setting}\n")
+    assert bridges_filtered(tmp_path) is filtered
 
 
 def test_the_engine_that_answers_counts_whichever_place_it_has() -> None:

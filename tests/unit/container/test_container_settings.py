@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from vmhost.drivers.container.firewall import GuestNetwork, ruleset, shaping
+from vmhost.drivers.container.messages import guest_facts, read_guest
 from vmhost.drivers.container.reading import EngineInfo
 from vmhost.drivers.container.settings import Setting, container_config, resources
 from vmhost.drivers.container.shares import Conversion
@@ -86,10 +87,22 @@ def test_rules_replace_earlier_ones_and_end_in_a_refusal() -> None:
     guest = GuestNetwork(network=IPv4Network("10.9.0.0/24"), gateway=IPv4Address("10.9.0.1"), mbps=32)
     rules = ruleset(guest)
     assert rules.index("delete table") < rules.index("chain input")
-    assert rules.index("ip daddr 10.9.0.1 reject") < rules.index("ip daddr 10.9.0.0/24 accept")
+    output = rules[rules.index("chain output") :]
+    broadcasts = "{ 10.9.0.0, 10.9.0.255, 255.255.255.255, 224.0.0.0/4 } drop"
+    assert output.index(broadcasts) < output.index("ct state established")
+    assert output.index("ip daddr 10.9.0.1 reject") < output.index("ip daddr 10.9.0.0/24 update")
+    assert "ip saddr { 10.9.0.1, 10.9.0.240/28 } accept" in rules
     assert rules.index("ip daddr 127.0.0.11 reject") < rules.index("    oif lo accept")
     assert rules.count("policy drop") == 3
     assert "4000 kbytes/second" in rules
+
+
+def test_rules_without_counting_keep_the_rate_of_new_flows() -> None:
+    guest = GuestNetwork(network=IPv4Network("10.9.0.0/24"), gateway=IPv4Address("10.9.0.1"), mbps=32, counted=False)
+    assert "ct count" in ruleset(replace(guest, counted=True))
+    assert "ct count" not in ruleset(guest)
+    assert "limit rate over 200/second" in ruleset(guest)
+    assert read_guest(guest_facts(guest)) == guest
 
 
 def test_a_rate_lets_a_whole_answer_through_at_once() -> None:
@@ -104,6 +117,10 @@ def test_what_does_not_hold_is_said_with_its_reason() -> None:
     assert "extfs" in found.of("disk").why
     assert found.of("host").why == "no groups"
     assert found.of("cpu").enforced
+    assert found.of("connections").enforced
+    uncounted = capabilities(INFO, disk_limited=False, laid="by hand", host_why_not="", uncounted="no nft_connlimit")
+    assert uncounted.of("connections").why == "no nft_connlimit"
+    assert not uncounted.of("connections").enforced
 
 
 def test_only_storage_with_quotas_is_tried() -> None:

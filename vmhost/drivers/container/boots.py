@@ -9,7 +9,6 @@ from vmhost.base.errors import CloudError, Conflict, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.drivers.base import MetadataServer
 from vmhost.drivers.container import settings
-from vmhost.drivers.container.firewall import GuestNetwork
 from vmhost.drivers.container.namespaces import Place
 from vmhost.drivers.container.reading import Container
 from vmhost.drivers.container.site import Site
@@ -57,8 +56,7 @@ class Boots:
         return Booted(address=container.addresses.get(name) or container.wanted_address)
 
     async def _furnish(self, container: Container) -> None:
-        network = self._site.network
-        rules = GuestNetwork(network=network.plan.network, gateway=network.plan.gateway, mbps=self._rate(container))
+        rules = self._site.guest_network(self._rate(container))
         # One listener fits; an earlier one goes first.
         await self._metadata.detach(container.instance_id)
         listener = await self._site.namespaces.furnish(_place(container), rules)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from vmhost.drivers.container.addresses import AddressPlan
+
 METADATA_ADDRESS = "169.254.169.254"
 METADATA_PORT = 80
 LISTENER_PORT = 61680
@@ -13,6 +15,15 @@ port is this high."""
 ENGINES_NAME_SERVER = "127.0.0.11"
 """The engine answers here inside each guest, and asks the host's own name servers what it does not know: a guest would
 learn of every container on its network, and older engines carry its questions out to the world."""
+
+FLOWS_MAX = 4096
+"""Connections and UDP exchanges that a guest may have open with others. Where bridged packets pass the host's own
+filters, each takes a place in the host's connection table, which has 65,536 to 262,144 of them."""
+NEW_FLOWS_PER_S, NEW_FLOWS_BURST = 200, 4000
+"""How fast a guest may begin new ones: closed connections stay in the table for two minutes."""
+DESTINATIONS_MAX, DESTINATIONS_FOR = 64, "1m"
+"""Addresses that a guest may send to within a minute without having been sent to. Each takes a place in the kernel's
+neighbor table, which has 1024 of them for all network namespaces together."""
 
 _BURST_S = 0.02
 """How long a guest may send at full speed after a rest, in seconds of its rate."""
@@ -27,18 +38,32 @@ class GuestNetwork:
     network: IPv4Network
     gateway: IPv4Address
     mbps: int
+    counted: bool = True
+    """Whether the kernel can count a guest's flows (`nft_connlimit`)."""
 
 
 def ruleset(guest: GuestNetwork) -> str:
     """Rules under which a guest reaches its own loopback, its metadata and the instance network, and nothing else.
 
-    It may answer whoever reached it, also the host through the gateway, but never begin. The engine's name server
-    refuses at once, so that a program that asks for a name need not wait. Loading them again replaces them whole."""
+    It may answer the host through the gateway where the host opened the connection, but never open one: broadcasts,
+    which the host's services would answer, are dropped first. The engine's name server refuses at once, so that a
+    program that looks up a name need not wait. Loading the rules again replaces them whole."""
+    network, joiners = guest.network, AddressPlan(network=guest.network).joiners
+    broadcasts = f"{{ {network.network_address}, {network.broadcast_address}, 255.255.255.255, 224.0.0.0/4 }}"
+    above = f"ct count over {FLOWS_MAX}"
+    from_one = f"ct state new add @sources {{ ip saddr {above} }} drop" if guest.counted else ""
+    to_all = f"{above} drop" if guest.counted else ""
     rate = f"limit rate over {guest.mbps * 125} kbytes/second burst {_burst_bytes(guest.mbps) // 1024} kbytes drop"
     return f"""\
 table inet glasscloud {{}}
 delete table inet glasscloud
 table inet glasscloud {{
+  set destinations {{
+    type ipv4_addr; flags dynamic,timeout; size {DESTINATIONS_MAX}; timeout {DESTINATIONS_FOR};
+  }}
+  set sources {{
+    type ipv4_addr; flags dynamic; size 65535;
+  }}
   chain metadata {{
     type nat hook output priority -100; policy accept;
     ip daddr {METADATA_ADDRESS} tcp dport {METADATA_PORT} dnat ip to {METADATA_ADDRESS}:{LISTENER_PORT}
@@ -49,9 +74,13 @@ table inet glasscloud {{
     meta nfproto ipv6 drop
     ip saddr 169.254.0.0/16 drop
     ip daddr 169.254.0.0/16 drop
+    meta pkttype {{ broadcast, multicast }} drop
     {rate}
+    ip saddr {guest.gateway} ct direction reply drop
     ct state established,related accept
-    ip saddr {guest.network} accept
+    ip saddr {{ {guest.gateway}, {joiners} }} accept
+    {from_one}
+    ip saddr {network} accept
   }}
   chain output {{
     type filter hook output priority filter; policy drop;
@@ -60,9 +89,14 @@ table inet glasscloud {{
     ip daddr {ENGINES_NAME_SERVER} reject with icmp type admin-prohibited
     oif lo accept
     meta nfproto ipv6 drop
+    ip daddr {broadcasts} drop
+    ip daddr {guest.gateway} ct direction original reject with icmp type admin-prohibited
     ct state established,related accept
     ip daddr {guest.gateway} reject with icmp type admin-prohibited
-    ip daddr {guest.network} accept
+    ct state invalid drop
+    limit rate over {NEW_FLOWS_PER_S}/second burst {NEW_FLOWS_BURST} packets drop
+    {to_all}
+    ip daddr {network} update @destinations {{ ip daddr }} accept
     reject with icmp type admin-prohibited
   }}
   chain forward {{

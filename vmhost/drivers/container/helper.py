@@ -50,6 +50,8 @@ def _serve(link: socket.socket, packet: bytes) -> None:
 def _do(request: dict[str, Any]) -> socket.socket | None:
     pid, container = int(request["pid"]), str(request["container"])
     match request["verb"]:
+        case "check":
+            netns.check(messages.read_guest(request))
         case "furnish":
             return netns.furnish(pid, container, messages.read_guest(request))
         case "shape":
@@ -57,7 +59,7 @@ def _do(request: dict[str, Any]) -> socket.socket | None:
         case "end_session":
             netns.end_session(pid, container)
         case verb:
-            raise InvalidInput(f"the helper does not know {verb!r}; expected furnish, shape or end_session")
+            raise InvalidInput(f"the helper does not know {verb!r}; expected check, furnish, shape or end_session")
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from vmhost.base.errors import CloudError, NotFound, Unavailable
 from vmhost.drivers.container.firewall import GuestNetwork
 
-VERSION = 1
+VERSION = 2
 """The helper says it first; another one means that the image is older or newer than this program."""
 PACKET_BYTES_MAX = 8192
 
@@ -21,12 +21,15 @@ def encode_request(verb: str, pid: int, container_id: str, **facts: Any) -> byte
 
 
 def guest_facts(guest: GuestNetwork) -> dict[str, Any]:
-    return {"network": str(guest.network), "gateway": str(guest.gateway), "mbps": guest.mbps}
+    return {"network": str(guest.network), "gateway": str(guest.gateway), "mbps": guest.mbps, "counted": guest.counted}
 
 
 def read_guest(request: dict[str, Any]) -> GuestNetwork:
     return GuestNetwork(
-        network=IPv4Network(request["network"]), gateway=IPv4Address(request["gateway"]), mbps=int(request["mbps"])
+        network=IPv4Network(request["network"]),
+        gateway=IPv4Address(request["gateway"]),
+        mbps=int(request["mbps"]),
+        counted=bool(request["counted"]),
     )
 
 

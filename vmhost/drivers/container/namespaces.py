@@ -28,6 +28,9 @@ class Namespaces(Protocol):
     how: str
     """Who does it, in words."""
 
+    async def check(self, guest: GuestNetwork) -> None:
+        """Raises Unavailable where the kernel refuses rules such as this guest's."""
+
     async def furnish(self, place: Place, guest: GuestNetwork) -> socket.socket:
         """Lays the guest's rules, replacing earlier ones, and opens the listener for its metadata."""
 
@@ -45,6 +48,9 @@ class Direct:
     """This process does it; it has the rights and sees the engine's processes."""
 
     how = "by the control plane itself"
+
+    async def check(self, guest: GuestNetwork) -> None:
+        await asyncio.to_thread(netns.check, guest)
 
     async def furnish(self, place: Place, guest: GuestNetwork) -> socket.socket:
         return await in_thread(netns.furnish, place.pid, place.container_id, guest)

@@ -61,6 +61,17 @@ def furnish(pid: int, container_id: str, guest: GuestNetwork) -> socket.socket:
     return _inside(pid, container_id, lambda: _furnish(guest))
 
 
+def check(guest: GuestNetwork) -> None:
+    """Loads the rules in an empty namespace that is gone afterwards. Raises Unavailable where the kernel refuses."""
+
+    def load() -> None:
+        if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET) != 0:
+            raise Unavailable(f"a network namespace cannot be made: {os.strerror(ctypes.get_errno())}")
+        _run("nft", "-f", "-", text=ruleset(guest))
+
+    _in_thread(load, "checking network rules")
+
+
 def shape(pid: int, container_id: str, mbps: int) -> None:
     """Holds the guest's network interfaces to a rate, both ways; needs them attached. May be repeated."""
     _inside(pid, container_id, lambda: _shape(mbps))
@@ -117,28 +128,35 @@ def _run(tool: str, *arguments: str, text: str = "") -> None:
 
 def _inside(pid: int, container_id: str, work: Callable[[], T]) -> T:
     """Does the work in a fresh thread inside the process's network namespace; programs it starts are inside too."""
+
+    def enter_and_work() -> T:
+        _enter(pid, container_id)
+        return work()
+
+    return _in_thread(enter_and_work, f"laying network rules for container {container_id[:12]}")
+
+
+def _in_thread(work: Callable[[], T], doing: str) -> T:
+    """Does the work in a fresh thread, whose namespace ends with it."""
     results: list[T] = []
     errors: list[Exception] = []
 
     def body() -> None:
         try:
-            _enter(pid, container_id)
             results.append(work())
         except Exception as error:
             errors.append(error)
 
-    thread = threading.Thread(target=body, name=f"netns-{pid}", daemon=True)
+    thread = threading.Thread(target=body, name="netns", daemon=True)
     thread.start()
     thread.join(_THREAD_DEADLINE_S)
     if results:
         return results[0]
     if not errors:
-        raise Unavailable(
-            f"laying network rules for container {container_id[:12]} took over {_THREAD_DEADLINE_S:.0f} s"
-        )
+        raise Unavailable(f"{doing} took over {_THREAD_DEADLINE_S:.0f} s")
     if isinstance(errors[0], CloudError):
         raise errors[0]
-    raise Unavailable(f"network rules for container {container_id[:12]} failed: {errors[0]}") from errors[0]
+    raise Unavailable(f"{doing} failed: {errors[0]}") from errors[0]
 
 
 def _enter(pid: int, container_id: str) -> None:

@@ -78,6 +78,9 @@ class Remote:
             raise Unavailable(f"the image {self._image} is of another version than this; mend: docker compose build")
         return link
 
+    async def check(self, guest: GuestNetwork) -> None:
+        await self._ask("check", Place(pid=0, container_id=""), **messages.guest_facts(guest))
+
     async def furnish(self, place: Place, guest: GuestNetwork) -> socket.socket:
         listener = await self._ask("furnish", place, **messages.guest_facts(guest))
         if listener is None:

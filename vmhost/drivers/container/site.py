@@ -13,6 +13,7 @@ from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container import labels, netns, settings, walls
 from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.container.firewall import GuestNetwork
 from vmhost.drivers.container.hosts import HostGroups
 from vmhost.drivers.container.namespaces import Direct, Namespaces
 from vmhost.drivers.container.network import InstanceNetwork
@@ -36,6 +37,8 @@ class Site:
     namespaces: Namespaces
     hosts: HostGroups
     setting: settings.Setting
+    uncounted: str = ""
+    """Why the kernel cannot count a guest's connections; empty when it can."""
 
     @property
     def cloud(self) -> str:
@@ -48,6 +51,7 @@ class Site:
             self.info,
             disk_limited=self.setting.disk_limited,
             laid=self.namespaces.how,
+            uncounted=self.uncounted,
             host_why_not=self.hosts.why_not,
         )
 
@@ -59,6 +63,11 @@ class Site:
             return None
         ours = found.labels.get(labels.CLOUD) == self.cloud and found.instance_id == instance_id
         return found if ours else None
+
+    def guest_network(self, mbps: int) -> GuestNetwork:
+        """What the rules of a guest with this rate are made from."""
+        plan = self.network.plan
+        return GuestNetwork(network=plan.network, gateway=plan.gateway, mbps=mbps, counted=not self.uncounted)
 
     async def guests(self) -> tuple[Container, ...]:
         """Every guest's container of this cloud."""
@@ -143,6 +152,7 @@ async def _furnished(
                 await network.remove()
         raise
     hosts = HostGroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
+    uncounted = await _uncounted(namespaces, network)
     disk_limited = walls.may_limit_disks(info) and await _limits_disks(engine, context.cloud, image)
     return Site(
         engine=engine,
@@ -150,6 +160,7 @@ async def _furnished(
         network=network,
         namespaces=namespaces,
         hosts=hosts,
+        uncounted=uncounted,
         setting=settings.Setting(
             cloud=context.cloud,
             network=network.name,
@@ -198,6 +209,16 @@ async def _namespaces(
     remote = Remote(engine, cloud=context.cloud, image=image, state_dir=context.state_dir)
     await remote.open()
     return remote
+
+
+async def _uncounted(namespaces: Namespaces, network: InstanceNetwork) -> str:
+    """Why the kernel cannot count connections; empty when it can."""
+    plan = network.plan
+    try:
+        await namespaces.check(GuestNetwork(network=plan.network, gateway=plan.gateway, mbps=1))
+    except Unavailable as error:
+        return f"the kernel cannot count them ({error.message}); new ones are limited to a rate only"
+    return ""
 
 
 async def _limits_disks(engine: Engine, cloud: str, image: str) -> bool:

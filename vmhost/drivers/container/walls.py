@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vmhost.base.units import short_release
+from vmhost.drivers.container.firewall import DESTINATIONS_MAX, FLOWS_MAX, NEW_FLOWS_PER_S
 from vmhost.drivers.container.reading import EngineInfo
 from vmhost.model.guest import Capabilities, Capability
 
@@ -16,7 +17,9 @@ def may_limit_disks(info: EngineInfo) -> bool:
     return info.storage.startswith(_QUOTA_STORAGE)
 
 
-def capabilities(info: EngineInfo, *, disk_limited: bool, laid: str, host_why_not: str) -> Capabilities:
+def capabilities(
+    info: EngineInfo, *, disk_limited: bool, laid: str, host_why_not: str, uncounted: str = ""
+) -> Capabilities:
     """All walls of the container driver; `laid` says who lays rules in guests' networks."""
     disk = (
         Capability(name="disk", enforced=True, why=f"by {info.storage}")
@@ -33,6 +36,11 @@ def capabilities(info: EngineInfo, *, disk_limited: bool, laid: str, host_why_no
         _limit(info, "pids", kernel),
         disk,
         Capability(name="network", enforced=True, why=f"rules and rate in each guest's network, laid {laid}"),
+        Capability(
+            name="connections",
+            enforced=not uncounted,
+            why=uncounted or f"{FLOWS_MAX} open, {NEW_FLOWS_PER_S} new a second, {DESTINATIONS_MAX} addresses a minute",
+        ),
         Capability(
             name="host",
             enforced=not host_why_not,
