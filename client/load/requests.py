@@ -24,28 +24,32 @@ _PLACEHOLDER = "0" * 48
 _TOTAL = re.compile(rb'"total":\s*(\d+)')
 _PARTIAL = re.compile(rb'"partial":\s*true')
 ANYTHING_GOOD = Expect()
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+"""Methods whose requests may be sent twice (RFC 9110 section 9.2.2)."""
 DRAWS = 1 << 14
 """So many requests are drawn before the run; then they come round again."""
 
 
 class Prepared:
     """One request as bytes and what a right answer to it is. `target` is the number of its target in the plan, `server`
-    that of its origin among those of all requests. `easy`: any answer below 400 is right."""
+    that of its origin among those of all requests. `easy`: any answer below 400 is right; `idempotent`: it may be sent
+    a second time."""
 
     __slots__ = (
-        "_after", "_before", "_contains", "_statuses", "_total", "easy", "head", "label", "origin", "raw", "server",
-        "target",
+        "_after", "_before", "_contains", "_statuses", "_total", "easy", "head", "idempotent", "label", "origin", "raw",
+        "server", "target",
     )  # fmt: skip
 
     def __init__(
         self, raw: bytes, *, origin: Origin, target: int, label: str, expect: Expect = ANYTHING_GOOD,
-        total: int | None = None, head: bool = False,
+        total: int | None = None, method: str = "GET",
     ) -> None:  # fmt: skip
         self.raw = raw
         self.origin = origin
         self.target = target
         self.label = label
-        self.head = head
+        self.head = method == "HEAD"
+        self.idempotent = method in _IDEMPOTENT
         self.server = 0
         self.easy = not expect.statuses and expect.contains is None and total is None
         self._statuses = frozenset(expect.statuses)
@@ -172,7 +176,7 @@ class _Maker:
             raise InvalidInput(f"the request for {label} cannot be sent: {error}") from error
         return Prepared(
             raw, origin=origin, target=self._number, label=label, expect=target.expect, total=total,
-            head=target.method == "HEAD",
+            method=target.method,
         )  # fmt: skip
 
 

@@ -134,7 +134,8 @@ class Summary:
     """A stretch from `since` until `until` (epoch seconds). Histograms are shared: whoever changes one copies it.
 
     `classes` are the response times of answers by status class ("2xx"), good or bad. `hedged` requests were sent a
-    second time, beyond `started`; of these `hedges_won` answered first. `messages` are the first different ones with
+    second time, beyond `started`; of these `hedges_won` answered first. `resent` requests were sent again because the
+    server had closed an idle connection. `messages` are the first different ones with
     which a script ended flows, and how often."""
 
     since: float
@@ -145,6 +146,7 @@ class Summary:
     ok: int
     hedged: int
     hedges_won: int
+    resent: int
     received_bytes: int
     response: Latency
     service: Latency
@@ -189,6 +191,7 @@ def summarise(tally: Tally, *, since: float, until: float, targets: tuple[str, .
         ok=sum(cell.response.total for (_, _, fault), cell in tally.cells.items() if fault == GOOD),
         hedged=tally.hedged,
         hedges_won=tally.hedges_won,
+        resent=tally.resent,
         received_bytes=tally.received_bytes,
         response=latency_of(response),
         service=latency_of(service),

@@ -24,7 +24,7 @@ GOOD = ""
 """The fault of a good answer."""
 
 _COUNTED = (
-    "offered", "started", "hedged", "hedges_won", "received_bytes", "cells", "steps", "messages", "generator_lag",
+    "offered", "started", "hedged", "hedges_won", "resent", "received_bytes", "cells", "steps", "messages", "generator_lag",
     "connection_lag", "instances",
 )  # fmt: skip
 
@@ -93,7 +93,7 @@ class Tally:
 
     __slots__ = (
         "cells", "connection_lag", "end_ns", "generator_lag", "hedged", "hedges_won", "instances", "messages",
-        "offered", "pending", "received_bytes", "start_ns", "started", "steps",
+        "offered", "pending", "received_bytes", "resent", "start_ns", "started", "steps",
     )  # fmt: skip
 
     def __init__(self, start_ns: int, end_ns: int) -> None:
@@ -103,7 +103,7 @@ class Tally:
         self._clear()
 
     def _clear(self) -> None:
-        self.offered = self.started = self.hedged = self.hedges_won = self.received_bytes = 0
+        self.offered = self.started = self.hedged = self.hedges_won = self.resent = self.received_bytes = 0
         self.cells: dict[Ending, Cell] = {}
         self.steps: dict[Ending, Cell] = {}
         self.messages: dict[str, int] = {}
@@ -165,6 +165,7 @@ class Tally:
         self.pending += other.pending
         self.hedged += other.hedged
         self.hedges_won += other.hedges_won
+        self.resent += other.resent
         self.received_bytes += other.received_bytes
         self.generator_lag.add(other.generator_lag)
         self.connection_lag.add(other.connection_lag)
@@ -180,7 +181,7 @@ class Tally:
 
     def drain(self) -> Tally | None:
         """What was counted since this was called before, as a tally of its own; None if nothing was."""
-        counts = self.offered or self.started or self.hedged or self.hedges_won
+        counts = self.offered or self.started or self.hedged or self.hedges_won or self.resent
         if not (counts or self.cells or self.steps or self.instances):
             return None
         drained = Tally(self.start_ns, self.end_ns)
@@ -210,7 +211,7 @@ class Tally:
         return {
             "from": self.start_ns - origin_ns,
             "to": self.end_ns - origin_ns,
-            "counts": [self.offered, self.started, self.hedged, self.hedges_won, self.received_bytes],
+            "counts": [self.offered, self.started, self.hedged, self.hedges_won, self.resent, self.received_bytes],
             "lag": [self.generator_lag.to_json(), self.connection_lag.to_json()],
             "cells": [
                 [*ending, cell.response.to_json(), None if cell.service is None else cell.service.to_json()]
@@ -231,7 +232,9 @@ class Tally:
         try:
             tally = cls(int(data["from"]), int(data["to"]))
             counts = data["counts"]
-            tally.offered, tally.started, tally.hedged, tally.hedges_won, tally.received_bytes = map(int, counts)
+            (
+                tally.offered, tally.started, tally.hedged, tally.hedges_won, tally.resent, tally.received_bytes,
+            ) = map(int, counts)  # fmt: skip
             tally.generator_lag, tally.connection_lag = map(Histogram.from_json, data["lag"])
             for target, status, fault, response, service in data["cells"]:
                 cell = tally.cells[int(target), int(status), str(fault)] = Cell(same=service is None)

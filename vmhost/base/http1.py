@@ -147,18 +147,22 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_refused",
         "_size",
+        "_tail",
         "_transport",
         "open",
+        "used",
     )
 
     def __init__(self, on_close: Callable[[Connection], None] | None = None, heads: Heads | None = None) -> None:
         self.open = False
+        self.used = False
+        """Whether it has carried an answer already."""
         self._on_close = on_close
         self._transport: asyncio.Transport | None = None
         self._done: Done | None = None
         self._heads = heads
         self._head = False
-        # Whether the next bytes begin an answer whose head may be known.
+        # Whether the next bytes are the first of an answer.
         self._fresh = False
         # One parser for the connection's life: it starts over by itself after each answer.
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -169,6 +173,8 @@ class Connection(asyncio.Protocol):
         self._held = 0
         self._refused: Failure | None = None
         self._in_body = False
+        # The last bytes of a header block of which more is to come, after a HEAD.
+        self._tail = b""
         # An answer that is whole. It is told when the parser is done with the bytes that it came in, because whoever
         # is told may send the next request at once, and what else is in those bytes does not answer that.
         self._answer: Response | None = None
@@ -178,13 +184,21 @@ class Connection(asyncio.Protocol):
         """Open and without a request in flight."""
         return self.open and self._done is None
 
+    @property
+    def went_stale(self) -> bool:
+        """Whether it ended, after an earlier answer, before any byte of the answer to the request that was sent last.
+
+        The server has most likely closed it while it was idle: such a request may be sent again where its method
+        allows it (RFC 9112 section 9.3.1, RFC 9110 section 9.2.2)."""
+        return self.used and self._fresh
+
     def send(self, raw: bytes, done: Done, *, head: bool = False) -> None:
         """Sends one prepared request; `head` says that its answer has no body (HEAD). The connection must be idle."""
         if self._done is not None or not self.open:
             raise RuntimeError("the connection is not idle; one request at a time")
         self._done = done
         self._head = head
-        self._fresh = self._heads is not None and not head
+        self._fresh = True
         assert self._transport is not None
         self._transport.write(raw)
 
@@ -217,15 +231,18 @@ class Connection(asyncio.Protocol):
         fresh = self._fresh
         if fresh:
             self._fresh = False
-            assert self._heads is not None
-            response = self._heads.find(data)
+            response = None if self._heads is None or self._head else self._heads.find(data)
             if response is not None:
                 self._done = None
+                self.used = True
                 done(response, None)
                 return
-        size, failure = self._size, None
+        size, failure, rest = self._size, None, b""
         try:
-            self._parser.feed_data(data)
+            if self._head:
+                rest = self._feed_head(data)
+            else:
+                self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             failure = self._refused or Failure.GARBAGE
         answer = self._answer
@@ -234,10 +251,10 @@ class Connection(asyncio.Protocol):
             if failure is not None or self._held > _HELD_BYTES_MAX:
                 self._fail(failure or Failure.TOO_LARGE)
             return
-        if failure is not None:
+        if failure is not None or rest:
             # The answer was whole, and then came something that is none.
             answer.keep_alive = False
-        elif fresh and answer.keep_alive and self._heads is not None:
+        elif fresh and answer.keep_alive and self._heads is not None and not self._head:
             self._heads.learn(data, answer)
         self._tell(answer)
 
@@ -275,7 +292,7 @@ class Connection(asyncio.Protocol):
         self._in_body = True
         if self._head and self._parser.get_status_code() >= 200:
             # llhttp would wait for the announced body that an answer to HEAD never has: it must not go on.
-            self._complete(keep_alive=False)
+            self._complete(keep_alive=self._stays_open())
             self._refuse(Failure.GARBAGE)
 
     def on_body(self, body: bytes) -> None:
@@ -300,6 +317,28 @@ class Connection(asyncio.Protocol):
         names = {name for name, _ in self._headers}
         return b"content-length" not in names and b"transfer-encoding" not in names
 
+    def _feed_head(self, data: bytes) -> bytes:
+        """Reads header blocks until the answer's is whole; what follows it, which must not be read as its body."""
+        while data and self._answer is None:
+            end = (self._tail + data).find(b"\r\n\r\n")
+            size = len(data) if end < 0 else end + 4 - len(self._tail)
+            block, data = data[:size], data[size:]
+            self._tail = (self._tail + block)[-3:] if end < 0 else b""
+            try:
+                self._parser.feed_data(block)
+            except httptools.HttpParserError:
+                if self._answer is None:
+                    raise
+                # It waits for a body that never comes, so the next answer needs another one.
+                self._parser, self._refused = httptools.HttpResponseParser(self), None
+        return data
+
+    def _stays_open(self) -> bool:
+        """Whether the server keeps the connection, as its headers say (RFC 9112 section 9.3)."""
+        said = b",".join(value for name, value in self._headers if name == b"connection").lower()
+        options = {option.strip() for option in said.split(b",")}
+        return b"close" not in options and (self._parser.get_http_version() == "1.1" or b"keep-alive" in options)
+
     def _refuse(self, failure: Failure) -> NoReturn:
         """Stops the parser, from one of its callbacks."""
         self._refused = failure
@@ -313,6 +352,7 @@ class Connection(asyncio.Protocol):
 
     def _tell(self, answer: Response) -> None:
         self._answer = None
+        self.used = True
         if not answer.keep_alive:
             self._close(at_once=False)
         self._finish(answer, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from client.load.requests import Prepared
 from client.load.summary import Fault, TracedRequest
 from server.api import timing
-from vmhost.base.http1 import Failure, Response
+from vmhost.base.http1 import Connection, Failure, Response
 
 FAULTS = {
     Failure.CONNECT: Fault.CONNECT,
@@ -15,6 +15,15 @@ FAULTS = {
     Failure.GARBAGE: Fault.GARBAGE,
     Failure.TOO_LARGE: Fault.GARBAGE,
 }
+
+_CLOSED = frozenset({Failure.RESET, Failure.CLOSED_EARLY})
+
+
+def may_resend(prepared: Prepared, connection: Connection | None, failure: Failure) -> bool:
+    """Whether a request that failed so may be sent a second time: the server closed a kept connection before any byte
+    of the answer, and the method is idempotent."""
+    return prepared.idempotent and connection is not None and failure in _CLOSED and connection.went_stale
+
 
 _NONE: tuple[timing.Attempt, ...] = ()
 

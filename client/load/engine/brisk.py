@@ -56,5 +56,6 @@ class BriskConnection(Connection):
         user.prepared = prepared = drawn[user.number % len(drawn)]
         user.number += loop.stride
         user.began_ns = user.sent_ns = now_ns
+        self.used = True
         assert self._transport is not None
         self._transport.write(prepared.raw)

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from client.load.engine.answers import FAULTS, Attempts, Shown
+from client.load.engine.answers import FAULTS, Attempts, Shown, may_resend
 from client.load.engine.brisk import BriskConnection
 from client.load.engine.connections import Endpoint
 from client.load.engine.ended import Ended, busy_percent
@@ -55,8 +55,12 @@ class User:
         """The connection's call when the request has ended: it is counted, and the user goes on."""
         if not self.asking:
             return
-        self.asking = False
         loop, tally, prepared = self.loop, self.tally, self.prepared
+        if failure is not None and may_resend(prepared, self.connection, failure):
+            # On a new connection, where this cannot happen again.
+            loop.resend(self)
+            return
+        self.asking = False
         now_ns = loop.now_ns()
         took_ns = now_ns - self.began_ns
         if response is not None:
@@ -200,6 +204,11 @@ class ClosedLoopEngine:
             user.sent_ns = 0
             self._tasks.create_task(self._connect(user, user.number))
 
+    def resend(self, user: User) -> None:
+        """Sends the user's request again, on a new connection."""
+        user.tally.resent += 1
+        self._tasks.create_task(self._connect(user, user.number))
+
     def _bytes_of(self, user: User, prepared: Prepared) -> bytes:
         if not self._traced:
             return prepared.raw
@@ -241,8 +250,9 @@ class ClosedLoopEngine:
             if isinstance(connection, BriskConnection):
                 connection.user = user
             user.connection, user.server = connection, prepared.server
-            user.sent_ns = self.now_ns()
-            user.tally.started += 1
+            if not user.sent_ns:
+                user.sent_ns = self.now_ns()
+                user.tally.started += 1
             connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
 
     def _refused(self, user: User) -> None:

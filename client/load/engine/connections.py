@@ -115,6 +115,12 @@ class Connections:
         """The connection can carry another request."""
         self._idle.append(connection)
 
+    def drop_idle(self) -> None:
+        """Closes the idle ones."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
     def grow(self, wanted: int) -> None:
         """Opens connections until so many are on their way or the limit is reached."""
         while len(self._opening) < wanted and len(self._all) + len(self._opening) < self._limit and not self._closed:

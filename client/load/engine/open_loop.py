@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from client.load.engine.alarm import Alarm, best_alarm
-from client.load.engine.answers import FAULTS, Attempts, Shown
+from client.load.engine.answers import FAULTS, Attempts, Shown, may_resend
 from client.load.engine.clockwork import Clockwork
 from client.load.engine.connections import Connections, Endpoint
 from client.load.engine.ended import Ended, busy_percent
@@ -35,7 +35,9 @@ _NS_PER_US = 1000
 class Arrival:
     """One request from its due time to its end; where it is hedged, on two connections."""
 
-    __slots__ = ("connection", "due_ns", "hedge", "loop", "over", "prepared", "sent_ns", "taken_ns", "tally", "trace")
+    __slots__ = (
+        "connection", "due_ns", "hedge", "loop", "over", "prepared", "resent", "sent_ns", "taken_ns", "tally", "trace",
+    )  # fmt: skip
 
     def __init__(self, loop: OpenLoopEngine, prepared: Prepared, tally: Tally, due_ns: int, taken_ns: int) -> None:
         self.loop = loop
@@ -48,6 +50,7 @@ class Arrival:
         self.connection: Connection | None = None
         self.hedge: Connection | None = None
         self.over = False
+        self.resent = False
 
     def done(self, response: Response | None, failure: Failure | None) -> None:
         """The first connection's call when its request has ended."""
@@ -210,8 +213,12 @@ class OpenLoopEngine:
     def _send(self, arrival: Arrival, connection: Connection) -> None:
         arrival.connection = connection
         raw = self._bytes_of(arrival)
-        arrival.sent_ns = now_ns = self._now_ns()
-        arrival.tally.sent((arrival.taken_ns - arrival.due_ns) // _NS_PER_US, (now_ns - arrival.taken_ns) // _NS_PER_US)
+        now_ns = self._now_ns()
+        if not arrival.resent:
+            arrival.sent_ns = now_ns
+            arrival.tally.sent(
+                (arrival.taken_ns - arrival.due_ns) // _NS_PER_US, (now_ns - arrival.taken_ns) // _NS_PER_US
+            )
         if self._hedging is not None:
             self._hedging.sent(arrival, now_ns)
         connection.send(raw, arrival.done, head=arrival.prepared.head)
@@ -251,7 +258,7 @@ class OpenLoopEngine:
         now_ns = self._now_ns()
         if response is None:
             assert failure is not None
-            if arrival.connection is None and arrival.hedge is None:
+            if arrival.connection is None and arrival.hedge is None and not self._resend(arrival, connection, failure):
                 self._fail(arrival, FAULTS[failure])
             return
         if not arrival.over:
@@ -261,6 +268,19 @@ class OpenLoopEngine:
             lane.connections.give_back(connection)
             if lane.waiting or lane.hedges:
                 self._serve_waiting(lane)
+
+    def _resend(self, arrival: Arrival, connection: Connection | None, failure: Failure) -> bool:
+        """Sends the request once more where the server had closed its idle connection and the method allows it."""
+        if arrival.over or arrival.resent or not may_resend(arrival.prepared, connection, failure):
+            return False
+        arrival.resent = True
+        arrival.tally.resent += 1
+        lane = self._lanes[arrival.prepared.server]
+        # The other idle ones have been idle for longer: the server has closed them too.
+        lane.connections.drop_idle()
+        lane.waiting.appendleft(arrival)
+        self._serve_waiting(lane)
+        return True
 
     def _count(self, arrival: Arrival, response: Response, now_ns: int) -> None:
         arrival.over = True

@@ -39,6 +39,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "classes_ms": to_json(total.classes),
         "targets": [_target(target) for target in total.targets],
         "instances": [_instance(instance) for instance in total.instances],
+        "resent": total.resent,
         "hedges": {"sent": total.hedged, "won": total.hedges_won},
         "received_bytes": total.received_bytes,
         "send_lag_ms": to_json(total.lag),

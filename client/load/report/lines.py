@@ -25,6 +25,7 @@ def report_lines(report: Report) -> list[str]:
         f"  errors     {_counts(total.errors) or 'none'}",
         *(f"  said       {text} ({count})" for text, count in total.messages.items()),
         *_thresholds(report),
+        *([f"  sent again {total.resent}: the server had closed an idle connection"] if total.resent else []),
         *([f"  hedged     {_hedges(report)}"] if total.hedged else []),
         *_target_lines(total.targets),
         *_instance_lines(total.instances),

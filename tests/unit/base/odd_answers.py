@@ -122,11 +122,14 @@ _WITHOUT_BODY = [
     _good("204 with chunked", b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", b"", 204),
     _last("204 with a body", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", b"", 204),
     _good("304 with a length", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", b"", 304),
-    _last("HEAD with a length", OK + b"Content-Length: 5\r\n\r\n", b"", head=True),
-    _last("HEAD with chunked", CHUNKED, b"", head=True),
-    _last("HEAD with neither", OK + b"\r\n", b"", head=True),
+    _good("HEAD with a length", OK + b"Content-Length: 5\r\n\r\n", b"", head=True),
+    _good("HEAD with chunked", CHUNKED, b"", head=True),
+    _good("HEAD with neither", OK + b"\r\n", b"", head=True),
+    _good("HEAD with keep-alive in 1.0", b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n", b"", head=True),
+    _last("HEAD with close", OK + b"connection: x, CLOSE\r\nContent-Length: 5\r\n\r\n", b"", head=True),
+    _last("HEAD in HTTP/1.0", b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", b"", head=True),
     _last("HEAD with a body all the same", PLAIN, b"", head=True),
-    _last("HEAD after 100", b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 5\r\n\r\n", b"", head=True),
+    _good("HEAD after 100", b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 5\r\n\r\n", b"", head=True),
 ]
 
 _ENDS = [

@@ -83,7 +83,7 @@ async def test_a_body_without_length_ends_with_the_connection() -> None:
 
 
 async def test_an_answer_to_head_has_no_body() -> None:
-    assert await ask(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), head=True) == (200, b"", False)
+    assert await ask(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), head=True) == (200, b"", True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ _BOUNDED = "we bound what an answer may take"
 _FRAMED = "a message framed in two ways is how requests are smuggled; llhttp refuses it"
 _STRICT = "llhttp refuses what RFC 9112 lets a recipient forgive"
 _LINES = "line breaks between answers are harmless; llhttp skips them"
-_HEAD = "llhttp cannot be told that an answer has no body, so the connection is not used again"
+_HEAD = "llhttp cannot be told that an answer has no body; ours begins with a new parser after it"
+
+_OLD = "h11 ends every HTTP/1.0 connection"
 
 UNLIKE_H11 = {
     "same length twice": _FRAMED,
@@ -34,11 +36,8 @@ UNLIKE_H11 = {
     "version 2.0": "llhttp keeps only HTTP/1.1 alive unasked; h11 looks at no version but 1.0",
     "NUL in the reason": "nobody reads the reason",
     "gzip, chunked": "h11 knows no coding but chunked; the body is given as it came",
-    "HTTP/1.0 kept alive": "h11 ends every HTTP/1.0 connection",
-    "HEAD with a length": _HEAD,
-    "HEAD with chunked": _HEAD,
-    "HEAD with neither": _HEAD,
-    "HEAD after 100": _HEAD,
+    "HTTP/1.0 kept alive": _OLD,
+    "HEAD with keep-alive in 1.0": _OLD,
     "line break after the answer": _LINES,
     "line breaks before the answer": _LINES,
     "header just too long": _BOUNDED,
@@ -53,6 +52,10 @@ _STATUS = "the parser takes any three digits; RFC 9110 section 15 begins at 100"
 UNLIKE_HTTPTOOLS = {
     "HEAD with a length": _HEAD,
     "HEAD with chunked": _HEAD,
+    "HEAD with neither": _HEAD,
+    "HEAD with keep-alive in 1.0": _HEAD,
+    "HEAD with close": _HEAD,
+    "HEAD in HTTP/1.0": _HEAD,
     "HEAD with a body all the same": _HEAD,
     "HEAD after 100": _HEAD,
     "two answers": _ONE_ANSWER,
@@ -274,3 +277,26 @@ def test_trailers_are_no_headers() -> None:
     (end,) = asked.ends
     assert isinstance(end, Response)
     assert end.headers == [(b"transfer-encoding", b"chunked")]
+
+
+@pytest.mark.parametrize("heads", [None, Heads()])
+@pytest.mark.parametrize(("received", "stale"), [(b"", True), (b"HTTP/1.1 2", False)])
+def test_only_a_used_connection_closed_before_any_byte_is_stale(
+    received: bytes, stale: bool, heads: Heads | None
+) -> None:
+    asked = Asked(heads)
+    for _ in range(2):
+        asked.send()
+        assert not asked.ends or asked.connection.went_stale
+        asked.receive([PLAIN])
+    asked.send()
+    asked.receive([received] if received else [])
+    asked.end(ConnectionResetError())
+    assert asked.connection.went_stale is stale
+
+
+def test_a_new_connection_closed_without_an_answer_is_not_stale() -> None:
+    fresh = Asked()
+    fresh.send()
+    fresh.end()
+    assert not fresh.connection.went_stale
