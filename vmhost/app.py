@@ -56,6 +56,14 @@ class Platform:
     choice: Choice
 
 
+@dataclass(slots=True)
+class _Ending:
+    """What becomes of the cloud when its platform ends."""
+
+    remove: bool = False
+    """False until the platform is up: a start that fails leaves alone what an earlier platform left."""
+
+
 async def run(settings: Settings) -> None:
     """Serves until it is cancelled; then removes all of the cloud, or with `keep` leaves its instances."""
     async with platform(settings) as up:
@@ -89,9 +97,10 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         driver = make_driver(choice.driver, _context(settings, metadata))
         store = stack.enter_context(Store(settings.state / STORE))
         cloud = Cloud(driver=driver, store=store, types=load_types(), images=images, settings=settings.cloud)
-        stack.push_async_callback(_close, cloud, driver, settings)
-        await cloud.open()
         access = _access(settings.state / ACCESS, url_of(sock))
+        ending = _Ending()
+        stack.push_async_callback(_close, cloud, driver, settings, ending)
+        await cloud.open()
         auth = Auth(
             credentials=access.credentials,
             allowed_hosts=settings.allowed_hosts,
@@ -101,6 +110,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         port = int(sock.getsockname()[1])
         url = await stack.enter_async_context(serve(make_app(cloud, auth), sock, drain_s=_DRAIN_S))
         stack.enter_context(handed(access, settings.handover))
+        ending.remove = not settings.keep
         yield Platform(cloud=cloud, url=url, port=port, access=access, choice=choice)
 
 
@@ -178,10 +188,10 @@ def _reachable(url: str) -> str:
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-async def _close(cloud: Cloud, driver: Driver, settings: Settings) -> None:
+async def _close(cloud: Cloud, driver: Driver, settings: Settings, ending: _Ending) -> None:
     if settings.keep and (wall := _listed(driver, "keep")) is not None and not wall.enforced:
         _log.warning("instances_not_kept", why=wall.why)
-    left = await cloud.close(remove=not settings.keep)
+    left = await cloud.close(remove=ending.remove)
     if left is not None:
         _log.warning(
             "cloud_not_wholly_removed", why=left.why, instances=list(left.instances), mend=_mend(driver.name, settings)

@@ -105,6 +105,7 @@ class Cloud:
         self._ids = ids or RandomIds()
         self._pace = pace or Pace()
         self._crew = Crew()
+        self._opened = False
         self._records = Records(store, self._clock)
         self._templates = Templates(self._records, self._clock, self._ids)
         self._meter = Meter(driver, self._clock, timeout_s=self._pace.measure_s)
@@ -132,6 +133,7 @@ class Cloud:
         await self._machines.open()
         self._fleets.open()
         self._crew.spawn(self._measure, "stats")
+        self._opened = True
 
     def _build(self, site: Site) -> None:
         records, driver, crew, clock, pace = self._records, self._driver, self._crew, self._clock, self._pace
@@ -183,7 +185,10 @@ class Cloud:
 
     async def close(self, *, remove: bool) -> Left | None:
         """Ends every task. With `remove` nothing is left of the cloud, in the driver and in the store, within 5 s;
-        what could not be removed in that time is told, stays recorded, and the next `open` removes it."""
+        what could not be removed in that time is told, stays recorded, and the next `open` removes it.
+
+        A cloud whose `open` did not succeed removes nothing: what an earlier run left is still to be adopted."""
+        remove = remove and self._opened
         until = asyncio.get_running_loop().time() + self._pace.close_s
         # A task that waits for a driver which hangs is ended with the driver.
         with contextlib.suppress(TimeoutError):

@@ -39,7 +39,7 @@ def converge(instance: Instance, observed: GuestStatus | None, *, memory_mib: in
         case InstanceState.PENDING:
             return _towards_running(observed)
         case InstanceState.RUNNING:
-            if instance.rebooting and observed is not None:
+            if instance.rebooting and observed is not None and not (running and instance.reboot_stopped):
                 return Step(act=Act.STOP if running else Act.START)
             return REST if running else _dead(instance, observed, memory_mib)
         case InstanceState.STOPPING:

@@ -219,8 +219,8 @@ class Fleets:
         fleets = [self._alive(fleet_id) for fleet_id in dict.fromkeys(ids)]
         state = FleetState.DELETED_TERMINATING if terminate_instances else FleetState.DELETED_RUNNING
         changed = tuple(replace(fleet, state=state) for fleet in fleets)
+        self._records.put_all(changed)
         for fleet in changed:
-            self._records.put(fleet)
             self._keepers[fleet.id].wake()
         return changed
 

@@ -1,14 +1,15 @@
 """One instance's task: it measures, takes one step, and measures again, until what is so equals what is wanted.
 
-Only this object writes its instance's state. Callers `ask`: the answer is immediate (the lifecycle table admits or
-refuses), and what the driver was doing for the former wish is broken off.
+What owners ask for is admitted by the lifecycle table and recorded (`admitted`, `Machines.ask`) before this task acts on
+it; what the driver was doing for the former wish is then broken off. Every other change of state is written here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ PORT_TAG = "glasscloud:port"
 """Tag of an instance that has a port in place of an address of its own."""
 
 _WANTED = {Event.START: Wanted.RUNNING, Event.STOP: Wanted.STOPPED, Event.TERMINATE: Wanted.TERMINATED}
+NO_REBOOT: Mapping[str, Any] = {"rebooting": False, "reboot_stopped": False}
 _TRANSIENT = (Unavailable, DeadlineExceeded)
 _log = get_logger("machine")
 
@@ -68,8 +70,11 @@ class Machine:
         self._clock = clock
         self._wake = asyncio.Event()
         self._call: asyncio.Timeout | None = None
+        self._broken_off = False
         self._act: Act | None = None
         self._tried: Act | None = None
+        self._done: tuple[Act, GuestStatus | None] | None = None
+        """The last call that succeeded, and what was observed before it."""
         self._forced = False
         self._failures = 0
         self._told: Death | None = None
@@ -79,19 +84,15 @@ class Machine:
         """The record as it is now."""
         return self._records.instance(self.id)
 
-    def ask(self, event: Event, *, force: bool = False) -> StateChange:
-        """Admits what an owner asks for. Raises Conflict, which changes nothing, where the table lacks it.
+    def asked(self, event: Event, before: Instance, *, force: bool = False) -> StateChange:
+        """Acts on what an owner asked for, which is admitted and recorded already; `before` is the record until then.
 
         With `force` a stop gives no grace."""
-        before = self.instance
-        state = next_state(before.state, event, subject=f"instance {self.id}")
+        state = self.instance.state
         self._forced = event is Event.STOP and force
-        if event is Event.REBOOT and not before.rebooting:
-            # Recorded, so that a crash between its stop and its start does not make a death of it.
-            self._records.change(self.id, rebooting=True)
         if state is not before.state:
-            self._move(event, wanted=_WANTED[event], reason=_reason(before, event))
-            self._failures = 0
+            self._failures, self._done = 0, None
+            _log_change(before, self.instance)
         if (state is not before.state or force) and self._act is not Act.REMOVE:
             self._break_off()
         self._wake.set()
@@ -110,15 +111,16 @@ class Machine:
                 observed = await self._measure()
                 if self._is_over(observed):
                     return
-                await self._take(self._next_step(observed), observed)
-                self._failures = 0
+                step = self._next_step(observed)
+                self._check_progress(step, observed)
+                await self._take(step, observed)
             except _BrokenOff:
                 continue
             except CloudError as error:
                 await self._after_failure(error)
             except Exception as error:
                 _log.exception("driver_failed", id=self.id)
-                await self._after_failure(Internal(f"{type(error).__name__}: {error}"))
+                await self._after_failure(_internal(error))
 
     def _is_over(self, observed: GuestStatus | None) -> bool:
         return observed is None and self.instance.state is InstanceState.TERMINATED
@@ -133,9 +135,18 @@ class Machine:
         limits = self._blueprints.limits(self.instance)
         return converge(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
 
+    def _check_progress(self, step: Step, observed: GuestStatus | None) -> None:
+        """Raises Unavailable when the call that is next has just succeeded and changed nothing that can be seen."""
+        done, self._done = self._done, None
+        if step.act is not None and done == (step.act, observed):
+            raise Unavailable(f"{step.act.name.lower()} changed nothing: {_in_words(observed)}")
+        if step.act is None or done is not None:
+            self._failures = 0
+
     async def _take(self, step: Step, observed: GuestStatus | None) -> None:
         if step.act is not None:
             await self._carry_out(step.act)
+            self._done = (step.act, observed)
         elif step.event is Event.STARTED:
             self._started(observed)
         elif step.event is not None:
@@ -166,10 +177,16 @@ class Machine:
 
     async def _start(self) -> None:
         self._told = None
+        if self.instance.rebooting and not self.instance.reboot_stopped:
+            # Recorded, so that a crash after the start is not followed by a second reboot.
+            self._records.change(self.id, reboot_stopped=True)
         async with self._deadline("start", self._pace.start_s):
             await self._driver.start(self.id)
+        self._reboot_over()
+
+    def _reboot_over(self) -> None:
         if self.instance.rebooting:
-            self._records.change(self.id, rebooting=False)
+            self._records.change(self.id, rebooting=False, reboot_stopped=False)
 
     async def _stop(self) -> None:
         grace = 0.0 if self._forced else self._pace.stop_grace_s
@@ -192,6 +209,7 @@ class Machine:
         self._move(Event.STARTED, reason=None, launched_at=self._clock.now(), boots=boots, **where)
 
     def _refresh(self, observed: GuestStatus | None) -> None:
+        self._reboot_over()
         if self.instance.state is InstanceState.RUNNING and observed and observed.booted:
             where = _whereabouts(self.instance, observed.booted)
             if where["address"] != self.instance.address or where["port"] != self.instance.port:
@@ -200,15 +218,7 @@ class Machine:
     def _move(self, event: Event, **fields: Any) -> None:
         before = self.instance
         state = next_state(before.state, event, subject=f"instance {self.id}")
-        after = self._records.change(self.id, state=state, rebooting=False, **fields)
-        _log.info(
-            "instance_state_changed",
-            id=self.id,
-            old=before.state.value,
-            new=state.value,
-            generation=after.generation,
-            reason=after.reason.message if after.reason else None,
-        )
+        _log_change(before, self._records.change(self.id, state=state, **NO_REBOOT, **fields))
 
     async def _after_failure(self, error: CloudError) -> None:
         self._failures += 1
@@ -233,22 +243,62 @@ class Machine:
         return None
 
     def _break_off(self) -> None:
-        if self._call is not None:
-            self._call.reschedule(asyncio.get_running_loop().time())
+        if self._call is not None and not self._broken_off:
+            self._broken_off = True
+            # One whose time is over ends by itself.
+            if not self._call.expired():
+                self._call.reschedule(asyncio.get_running_loop().time())
 
     @contextlib.asynccontextmanager
     async def _deadline(self, verb: str, seconds: float) -> AsyncIterator[None]:
         """Ends what is awaited inside: after `seconds` (DeadlineExceeded), or when it is broken off (_BrokenOff)."""
-        until = asyncio.get_running_loop().time() + seconds
+        self._broken_off = False
         try:
             async with asyncio.timeout(seconds) as self._call:
                 yield
         except TimeoutError:
-            if asyncio.get_running_loop().time() >= until:
-                raise DeadlineExceeded(f"{verb} of {self.id} did not end within {seconds:g} s") from None
-            raise _BrokenOff from None
+            if self._broken_off:
+                raise _BrokenOff from None
+            raise DeadlineExceeded(f"{verb} of {self.id} did not end within {seconds:g} s") from None
         finally:
             self._call = None
+
+
+def admitted(before: Instance, event: Event) -> dict[str, Any]:
+    """The fields of the record that change when an owner asks for this; empty when nothing does.
+
+    Raises Conflict where the lifecycle table lacks the event."""
+    state = next_state(before.state, event, subject=f"instance {before.id}")
+    if state is not before.state:
+        return {"state": state, "wanted": _WANTED[event], "reason": _reason(before, event), **NO_REBOOT}
+    # Recorded, so that a crash between its stop and its start does not make a death of it.
+    return {"rebooting": True} if event is Event.REBOOT and not before.rebooting else {}
+
+
+def _log_change(before: Instance, after: Instance) -> None:
+    _log.info(
+        "instance_state_changed",
+        id=after.id,
+        old=before.state.value,
+        new=after.state.value,
+        generation=after.generation,
+        reason=after.reason.message if after.reason else None,
+    )
+
+
+def _internal(error: Exception) -> CloudError:
+    """An unforeseen error as users may see it; what else it says is for the log."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return Unavailable(f"the operating system refused it: {os.strerror(error.errno)}")
+    return Internal("internal error; the platform's log has the details")
+
+
+def _in_words(observed: GuestStatus | None) -> str:
+    if observed is None:
+        return "there is no guest"
+    if observed.phase is GuestPhase.RUNNING:
+        return "the guest runs" if observed.booted else "the guest runs without an address"
+    return "the guest is stopped"
 
 
 def _reason(before: Instance, event: Event) -> Reason | None:

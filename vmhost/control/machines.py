@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.control.crew import Crew
-from vmhost.control.machine import Machine
+from vmhost.control.machine import Machine, admitted
 from vmhost.control.pace import Pace
 from vmhost.control.records import Records
 from vmhost.control.within import within
 from vmhost.drivers.base import Driver
 from vmhost.model.guest import GuestPhase, GuestStatus
 from vmhost.model.instance import Instance, InstanceState, StateChange
-from vmhost.model.lifecycle import Event, next_state
+from vmhost.model.lifecycle import Event
 
 _AT_ONCE = 16
 _SETTLED = {InstanceState.RUNNING: GuestPhase.RUNNING, InstanceState.STOPPED: GuestPhase.STOPPED}
@@ -57,18 +57,17 @@ class Machines:
         self._crew.spawn(live, instance_id)
 
     def ask(self, ids: Sequence[str], event: Event, *, force: bool = False) -> tuple[StateChange, ...]:
-        """Asks all of them, or none: a refusal of one changes nothing. Raises NotFound or Conflict."""
-        wanted = tuple(dict.fromkeys(ids))
-        for instance_id in wanted:
-            next_state(self._records.instance(instance_id).state, event, subject=f"instance {instance_id}")
-        return tuple(self._ask(instance_id, event, force) for instance_id in wanted)
+        """Asks all of them in one transaction, or none. Raises NotFound or Conflict."""
+        before = [self._records.instance(instance_id) for instance_id in dict.fromkeys(ids)]
+        changes = {one.id: admitted(one, event) for one in before}
+        self._records.change_all({key: fields for key, fields in changes.items() if fields})
+        return tuple(self._asked(one, event, force) for one in before)
 
-    def _ask(self, instance_id: str, event: Event, force: bool) -> StateChange:
-        machine = self._machines.get(instance_id)
+    def _asked(self, before: Instance, event: Event, force: bool) -> StateChange:
+        machine = self._machines.get(before.id)
         if machine is not None:
-            return machine.ask(event, force=force)
-        state = self._records.instance(instance_id).state
-        return StateChange(instance_id=instance_id, previous=state, current=state)
+            return machine.asked(event, before, force=force)
+        return StateChange(instance_id=before.id, previous=before.state, current=before.state)
 
     async def _follow_events(self) -> None:
         """Wakes the machine that an event is about; after a gap in the events, all of them."""

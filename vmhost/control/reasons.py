@@ -12,11 +12,12 @@ USER_SHUTDOWN = Reason(
 )
 _OWN_END = "Client.InstanceInitiatedShutdown"
 _SERVER = "Server.InternalError"
+_SIGKILL_CODE = 128 + signal.SIGKILL
 
 
 def of_death(death: Death | None, *, memory_mib: int | None) -> Reason:
     """Why a machine that nobody stopped is not running."""
-    if death is not None and death.exit_code == 0 and not death.oom:
+    if ended_itself(death):
         return _reason(_OWN_END, "Instance initiated shutdown: its program ended with exit code 0")
     return _reason(_SERVER, _in_words(death, memory_mib))
 
@@ -28,7 +29,7 @@ def of_failure(what: str, message: str) -> Reason:
 
 def ended_itself(death: Death | None) -> bool:
     """Whether this was the guest's own orderly end, which InstanceInitiatedShutdownBehavior speaks of."""
-    return death is not None and death.exit_code == 0 and not death.oom
+    return death is not None and death.exit_code == 0
 
 
 def _reason(code: str, text: str) -> Reason:
@@ -39,7 +40,8 @@ def _in_words(death: Death | None, memory_mib: int | None) -> str:
     if death is None:
         return "the guest is gone and nobody here removed it"
     detail = f" ({death.detail})" if death.detail else ""
-    if death.oom:
+    # The kernel ends by SIGKILL; any other end came after it had killed a child of the program.
+    if death.oom and death.exit_code in (None, _SIGKILL_CODE):
         limit = f" of {memory_mib} MiB" if memory_mib else ""
         return f"out of memory: its program was killed at its memory limit{limit}{detail}"
     if death.exit_code is None:

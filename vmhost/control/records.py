@@ -77,6 +77,8 @@ class Records:
 
     def change_all(self, changes: dict[str, dict[str, Any]]) -> tuple[Instance, ...]:
         """Several instances changed in one transaction, each with its next generation."""
+        if not changes:
+            return ()
         before = [self.instances[key] for key in changes]
         after = tuple(self._next(old, fields) for old, fields in zip(before, changes.values(), strict=True))
         self._store.write(after)
@@ -107,11 +109,16 @@ class Records:
 
     def put(self, record: LaunchTemplate | Fleet, *tokens: Token) -> None:
         """Records a template or a fleet as it is now."""
-        self._store.write((record, *tokens))
-        if isinstance(record, Fleet):
-            self.fleets[record.id] = record
-        else:
-            self.templates[record.id] = record
+        self.put_all((record,), *tokens)
+
+    def put_all(self, records: Sequence[LaunchTemplate | Fleet], *tokens: Token) -> None:
+        """Records templates and fleets as they are now, in one transaction."""
+        self._store.write((*records, *tokens))
+        for record in records:
+            if isinstance(record, Fleet):
+                self.fleets[record.id] = record
+            else:
+                self.templates[record.id] = record
         self.tokens.update((token.id, token) for token in tokens)
 
     def forget(self, records: Iterable[Instance | LaunchTemplate | Fleet | Token]) -> None:

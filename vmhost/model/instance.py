@@ -86,6 +86,8 @@ class Instance:
     """How often it came up; 0 while its launch may still fail."""
     rebooting: bool = False
     """Whether a reboot was asked for that is not over; only while running."""
+    reboot_stopped: bool = False
+    """Whether that reboot has ended the program already, so that one that runs is the new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,3 +106,26 @@ async def test_a_boot_that_failed_before_the_rate_was_laid_lays_it_when_tried_ag
             assert len(laid) == 2
         finally:
             await driver.close(remove=True)
+
+
+async def test_an_address_that_the_engine_refuses_is_told_and_not_reported(tmp_path: Path) -> None:
+    async with world("refused", tmp_path) as one:
+        driver = one.driver()
+        await driver.open()
+        taker = docker("create", "--network", "none", IMAGE, "sleep", "60")
+        try:
+            await driver.create(spec("i-01"))
+            wanted = docker("inspect", f"{one.cloud}-i-01", "-f", '{{index .Config.Labels "glasscloud.address"}}')
+            docker("network", "disconnect", "none", taker)
+            docker("network", "connect", "--ip", wanted, one.cloud, taker)
+            docker("start", taker)
+            with pytest.raises(Unavailable, match="no address on network"):
+                await driver.start("i-01")
+            status = await driver.inspect("i-01")
+            assert status is not None
+            assert status.booted is None
+            docker("rm", "-f", taker)
+            assert (await driver.start("i-01")).address == wanted
+        finally:
+            docker("rm", "-f", taker, check=False)
+            await driver.close(remove=True)

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 from worlds import IMAGE, QUICK, World, in_state, launch, until
 
 from vmhost.base.clock import ManualClock
-from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound
+from vmhost.base.errors import Conflict, Internal, InvalidInput, NoCapacity, NotFound
 from vmhost.control.cloud import CloudSettings
 from vmhost.control.requests import LaunchRequest, TemplateRequest
 from vmhost.drivers.fake import FakeDriver, FakeSettings
-from vmhost.model.guest import Death, GuestSpec, GuestStatus
+from vmhost.model.guest import Booted, Death, GuestSpec, GuestStatus
 from vmhost.model.instance import InstanceState, Wanted
+from vmhost.store.store import Record
 
 
 async def test_an_instance_runs_stops_starts_and_is_terminated(world: World) -> None:
@@ -196,7 +198,7 @@ async def test_a_launch_is_tried_again_when_the_engine_fails_once(world: World) 
         await launch(cloud)
 
 
-async def test_a_bug_in_a_driver_fails_the_launch_and_not_the_cloud(world: World) -> None:
+async def test_a_bug_in_a_driver_fails_the_launch_without_its_internals_and_not_the_cloud(world: World) -> None:
     class Buggy(FakeDriver):
         async def create(self, spec: GuestSpec) -> None:
             raise RuntimeError("a bug")
@@ -206,7 +208,9 @@ async def test_a_bug_in_a_driver_fails_the_launch_and_not_the_cloud(world: World
         world.driver.__class__ = Buggy
         (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE))
         await until(in_state(cloud, one.id, InstanceState.TERMINATED))
-        assert "RuntimeError: a bug" in str(cloud.instance(one.id).reason)
+        reason = cloud.instance(one.id).reason
+        assert reason is not None
+        assert reason.message.endswith("Internal error on launch: internal error; the platform's log has the details")
         assert cloud.instance(fine.id).state is InstanceState.RUNNING
 
 
@@ -383,3 +387,70 @@ async def test_a_token_whose_instances_are_forgotten_is_refused_as_ec2_does(worl
         with pytest.raises(InvalidInput, match=one.id) as refused:
             await cloud.run_instances(request)
         assert refused.value.code == "IdempotentInstanceTerminated"
+
+
+class _SlowToCancel(FakeDriver):
+    """Takes a moment to notice that its caller has given up."""
+
+    async def stop(self, instance_id: str, *, grace_s: float) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)
+            raise
+
+
+async def test_two_forced_stops_and_a_terminate_in_a_row_are_all_admitted(world: World) -> None:
+    world.settings, world.pace = FakeSettings(stop_s=30), replace(QUICK, stop_grace_s=30)
+    async with world.up() as cloud:
+        one, two = await launch(cloud), await launch(cloud)
+        world.driver.__class__ = _SlowToCancel
+        await cloud.stop([one.id, two.id])
+        await asyncio.sleep(0.01)
+        for _ in range(3):
+            await cloud.stop([one.id, two.id], force=True)
+            await asyncio.sleep(0)
+        await cloud.terminate([one.id, two.id])
+        for each in (one, two):
+            await until(in_state(cloud, each.id, InstanceState.TERMINATED))
+
+
+async def test_a_call_about_several_instances_is_one_transaction(world: World) -> None:
+    async with world.up() as cloud:
+        ids = [(await launch(cloud)).id for _ in range(3)]
+        write = cloud._store.write
+
+        def fails(put: Iterable[Record] = (), forget: Iterable[Record] = ()) -> None:
+            if len(tuple(put)) < len(ids):
+                write(put, forget)
+            raise Internal("the disk is full")
+
+        cloud._store.write = fails  # type: ignore[method-assign]
+        with pytest.raises(Internal):
+            await cloud.stop(ids)
+        assert [cloud.instance(one).state for one in ids] == [InstanceState.RUNNING] * 3
+        cloud._store.write = write  # type: ignore[method-assign]
+
+
+class _NoAddress(FakeDriver):
+    """Boots guests that never get an address."""
+
+    starts = 0
+
+    async def start(self, instance_id: str) -> Booted:
+        type(self).starts += 1
+        return await super().start(instance_id)
+
+    async def inspect(self, instance_id: str) -> GuestStatus | None:
+        found = await super().inspect(instance_id)
+        return replace(found, booted=None) if found else None
+
+
+async def test_a_start_that_changes_nothing_fails_with_its_reason_after_a_few_tries(world: World) -> None:
+    async with world.up() as cloud:
+        world.driver.__class__ = _NoAddress
+        _NoAddress.starts = 0
+        (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE))
+        await until(in_state(cloud, one.id, InstanceState.TERMINATED))
+        assert "start changed nothing: the guest runs without an address" in str(cloud.instance(one.id).reason)
+        assert _NoAddress.starts <= 2 * QUICK.tries

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from worlds import IMAGE, World, fleet_runs, in_state, launch, make_fleet, state
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.control.cloud import Cloud
 from vmhost.control.requests import LaunchRequest
-from vmhost.drivers.fake import FakeSettings
+from vmhost.drivers.fake import FakeDriver, FakeSettings
+from vmhost.model.guest import Booted
 from vmhost.model.instance import InstanceState
+from vmhost.store.store import Record
 
 
 async def crash(cloud: Cloud) -> None:
@@ -198,15 +201,54 @@ async def test_a_reboot_cut_off_by_a_crash_is_finished_by_the_next_control_plane
         assert world.machines.guests[one.id].boots == 2
 
 
-async def test_an_engine_that_is_down_at_the_start_is_told_in_words_and_what_is_recorded_goes_later(
-    world: World,
-) -> None:
+async def test_a_start_while_the_engine_is_down_fails_in_words_and_keeps_what_is_recorded(world: World) -> None:
     async with world.up(remove=False) as cloud:
-        await launch(cloud)
+        fleet = await make_fleet(cloud, 2)
+        await until(fleet_runs(cloud, fleet, 2))
+        before = cloud.instances()
     world.machines.down = True
     with pytest.raises(Unavailable, match="engine is down"):
-        async with world.up():
+        async with world.up(remove=True):
             pass
     world.machines.down = False
     async with world.up() as cloud:
-        await until(lambda: world.machines.guests == {})
+        assert cloud.instances() == before
+        assert [one.id for one in cloud.fleets()] == [fleet.id]
+        assert world.running() == {one.id for one in before}
+
+
+async def test_a_crash_after_a_reboots_start_is_not_followed_by_a_second_reboot(world: World) -> None:
+    class NeverReturns(FakeDriver):
+        async def start(self, instance_id: str) -> Booted:
+            await super().start(instance_id)
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with world.up(remove=False) as cloud:
+        one = await launch(cloud)
+    cloud = world.cloud()
+    await cloud.open()
+    world.driver.__class__ = NeverReturns
+    await cloud.reboot([one.id])
+    await until(lambda: world.machines.guests[one.id].boots == 2)
+    await crash(cloud)
+    async with world.up() as cloud:
+        await until(lambda: not cloud.instance(one.id).rebooting)
+        assert world.machines.guests[one.id].boots == 2
+        assert world.running() == {one.id}
+
+
+async def test_fleets_are_deleted_in_one_transaction(world: World) -> None:
+    async with world.up() as cloud:
+        fleets = [await make_fleet(cloud, 0) for _ in range(2)]
+        writes: list[int] = []
+        write = cloud._store.write
+
+        def counting(put: Iterable[Record] = (), forget: Iterable[Record] = ()) -> None:
+            put = tuple(put)
+            writes.append(len(put))
+            write(put, forget)
+
+        cloud._store.write = counting  # type: ignore[method-assign]
+        await cloud.delete_fleets([one.id for one in fleets], terminate_instances=False)
+        assert writes == [2]

@@ -18,9 +18,12 @@ from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
 from vmhost.app import platform, sweep
-from vmhost.base.errors import Conflict, InvalidInput
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unavailable
 from vmhost.base.web import LIFELINE, listen
+from vmhost.handover import Handover
+from vmhost.model.instance import Wanted
 from vmhost.settings import Settings
+from vmhost.store.store import Store
 
 MINIMAL = "ami-0617a55c10d000001"
 
@@ -117,6 +120,30 @@ async def test_sweep_forgets_what_was_recorded(tmp_path: Path) -> None:
     await sweep(settings(tmp_path))
     async with platform(settings(tmp_path)) as up:
         assert up.cloud.instances() == ()
+
+
+async def test_a_start_while_no_engine_answers_keeps_what_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with platform(settings(tmp_path, keep=True)) as up, CloudClient(up.access) as client:
+        (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
+    with pytest.raises(Unavailable):
+        async with platform(settings(tmp_path, driver="container")):
+            pass
+    with Store(tmp_path / "vmhost" / "cloud.sqlite") as store:
+        assert [(kept.id, kept.wanted) for kept in store.load().instances] == [(one.id, Wanted.RUNNING)]
+
+
+async def test_a_start_that_fails_late_keeps_what_is_recorded(tmp_path: Path) -> None:
+    async with platform(settings(tmp_path, keep=True)) as up, CloudClient(up.access) as client:
+        (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
+    nowhere = Handover(path=tmp_path / "no" / "folder" / "access.json")
+    with pytest.raises((CloudError, OSError)):
+        async with platform(settings(tmp_path, handover=nowhere)):
+            pass
+    with Store(tmp_path / "vmhost" / "cloud.sqlite") as store:
+        assert [(kept.id, kept.wanted) for kept in store.load().instances] == [(one.id, Wanted.RUNNING)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

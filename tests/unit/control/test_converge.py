@@ -69,6 +69,10 @@ def test_one_step_towards_what_is_wanted(state: InstanceState, observed: GuestSt
         (None, "Server.InternalError", "gone"),
         (replace(DEAD, death=Death(exit_code=137, oom=True)), "Server.InternalError", "memory limit of 512 MiB"),
         (replace(DEAD, death=Death(exit_code=2)), "Server.InternalError", "exit code 2"),
+        # A child was killed for memory some time before.
+        (replace(DEAD, death=Death(exit_code=3, oom=True)), "Server.InternalError", "exit code 3"),
+        (replace(DEAD, death=Death(exit_code=143, oom=True)), "Server.InternalError", "signal 15 (SIGTERM)"),
+        (replace(ENDED, death=Death(exit_code=0, oom=True)), "Client.InstanceInitiatedShutdown", "exit code 0"),
         (replace(DEAD, death=Death(exit_code=None, detail="its host ended")), "Server.InternalError", "host ended"),
         (replace(DEAD, death=Death(exit_code=128 + 99)), "Server.InternalError", "signal 99"),
     ],

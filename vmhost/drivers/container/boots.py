@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from vmhost.base.errors import CloudError, Conflict, NotFound
+from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.drivers.base import MetadataServer
 from vmhost.drivers.container import settings
@@ -37,15 +37,16 @@ class Boots:
         return await self.finish(container)
 
     async def finish(self, container: Container) -> Booted:
-        """Does what is missing of a running guest's boot and tells where it is."""
+        """Does what is missing of a running guest's boot and tells where it is.
+
+        Raises Unavailable when the engine does not give it its address."""
         name = self._site.network.name
         try:
             fresh = self._furnished.get(container.instance_id) != container.started_at
             if fresh:
                 await self._furnish(container)
             if not container.addresses.get(name):
-                await self._plug(container)
-                container = await self._site.engine.inspect(container.id)
+                container = await self._plug(container)
             elif fresh:
                 # Whoever plugged it may have ended before it was held to its rate.
                 await self._site.namespaces.shape(_place(container), self._rate(container))
@@ -53,7 +54,7 @@ class Boots:
             raise await self._ended(container) from error
         if not container.running:
             raise await self._ended(container)
-        return Booted(address=container.addresses.get(name) or container.wanted_address)
+        return Booted(address=container.addresses[name])
 
     async def _furnish(self, container: Container) -> None:
         rules = self._site.guest_network(self._rate(container))
@@ -63,15 +64,26 @@ class Boots:
         await self._metadata.attach(container.instance_id, listener)
         self._furnished[container.instance_id] = container.started_at
 
-    async def _plug(self, container: Container) -> None:
+    async def _plug(self, container: Container) -> Container:
+        """The container with its address on the network, held to its rate."""
+        name, wanted = self._site.network.name, container.wanted_address
+        refusal = ""
         try:
-            with contextlib.suppress(Conflict):
-                await self._site.engine.connect_network(container.id, self._site.network.id, container.wanted_address)
-            await self._site.namespaces.shape(_place(container), self._rate(container))
+            try:
+                await self._site.engine.connect_network(container.id, self._site.network.id, wanted)
+            except Conflict as error:
+                # One that is attached already is fine.
+                refusal = error.message
+            plugged = await self._site.engine.inspect(container.id)
+            if plugged.running and not plugged.addresses.get(name):
+                why = refusal or "it tells none"
+                raise Unavailable(f"the engine gave {container.instance_id} no address on network {name}: {why}")
+            await self._site.namespaces.shape(_place(plugged), self._rate(plugged))
         except BaseException:
             # Attached and not held to its rate: the next try does it all again.
             self._furnished.pop(container.instance_id, None)
             raise
+        return plugged
 
     async def _ended(self, container: Container) -> Conflict:
         with contextlib.suppress(NotFound):
