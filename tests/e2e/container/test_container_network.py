@@ -112,7 +112,7 @@ async def test_an_address_that_the_engine_refuses_is_told_and_not_reported(tmp_p
     async with world("refused", tmp_path) as one:
         driver = one.driver()
         await driver.open()
-        taker = docker("create", "--network", "none", IMAGE, "sleep", "60")
+        taker = docker("create", "--network", "none", "--entrypoint", "sleep", IMAGE, "60")
         try:
             await driver.create(spec("i-01"))
             wanted = docker("inspect", f"{one.cloud}-i-01", "-f", '{{index .Config.Labels "glasscloud.address"}}')
