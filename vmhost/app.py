@@ -31,7 +31,6 @@ from vmhost.ec2.auth import Auth
 from vmhost.handover import handed
 from vmhost.metadata.facts import InstanceFacts
 from vmhost.metadata.server import InstanceMetadata
-from vmhost.model.guest import Capability
 from vmhost.model.image import Image
 from vmhost.model.instance import InstanceState
 from vmhost.settings import AUTO, Settings
@@ -189,8 +188,8 @@ def _reachable(url: str) -> str:
 
 
 async def _close(cloud: Cloud, driver: Driver, settings: Settings, ending: _Ending) -> None:
-    if settings.keep and (wall := _listed(driver, "keep")) is not None and not wall.enforced:
-        _log.warning("instances_not_kept", why=wall.why)
+    if settings.keep and (why := _not_kept(driver)):
+        _log.warning("instances_not_kept", why=why)
     left = await cloud.close(remove=ending.remove)
     if left is not None:
         _log.warning(
@@ -205,12 +204,12 @@ def _mend(driver: str, settings: Settings) -> str:
     return f"python -m vmhost --sweep --driver {driver} --cloud {settings.cloud.name} --state {settings.state}"
 
 
-def _listed(driver: Driver, name: str) -> Capability | None:
-    """The capability if the driver speaks of it; one that could not be opened does not."""
+def _not_kept(driver: Driver) -> str:
+    """Why the driver cannot keep instances; empty where it can, or could not be opened."""
     try:
-        return next((item for item in driver.capabilities().items if item.name == name), None)
+        return driver.capabilities().not_kept
     except CloudError:
-        return None
+        return ""
 
 
 async def _sweep_one(driver: Driver) -> None:

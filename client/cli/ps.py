@@ -18,7 +18,7 @@ EXAMPLES = """\
   glasscloud ps --json
 """
 _DEADLINE_S = 10.0
-_WALLED = "CORES: guaranteed, and at most (its type's, cut to two thirds of its host)"
+_WALLED = "CORES: guaranteed, and at most (its type's vCPUs, or its host's cores where those are fewer)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,8 @@ from client.called import called
 from client.local.meant import console_address, own_console
 from client.local.places import LocalFacts
 from vmhost.api.access import ACCESS_VARIABLE
-from vmhost.api.views import Snapshot
+from vmhost.api.views import HostView, Snapshot
+from vmhost.base.cpus import format_cpus
 
 NAME = "status"
 HELP = "say what the cloud is: addresses, hosts and their room, machines, which walls hold and why the others do not"
@@ -75,6 +76,16 @@ def demo_lines(demos: Sequence[LocalFacts], program: str) -> list[str]:
     return lines
 
 
+def host_line(host: HostView) -> str:
+    """The host's CPUs and how much of it is guaranteed to instances."""
+    where = f"{'shared ' if host.shared else ''}CPU {format_cpus(host.cpus)}" if host.cpus else "any CPU"
+    wall = "" if host.enforced else f" (not enforced: {host.why})"
+    return (
+        f"{host.id}   {host.zone}, {where}: {host.cpu_used:.2f} of {host.cpu_cores:.2f} cores and "
+        f"{host.memory_used_mib} of {host.memory_mib} MiB guaranteed to instances{wall}"
+    )
+
+
 def summary(snapshot: Snapshot, endpoint: str, facts: LocalFacts | None) -> list[str]:
     """The cloud in words."""
     from client.view.words import walls_lines
@@ -88,9 +99,5 @@ def summary(snapshot: Snapshot, endpoint: str, facts: LocalFacts | None) -> list
     lines.append(f"  EC2 API  {endpoint}")
     lines.append("  machines " + (", ".join(f"{count} {state}" for state, count in states.items()) or "none"))
     for host in snapshot.hosts:
-        wall = "" if host.enforced else f" (not enforced: {host.why})"
-        lines.append(
-            f"  {host.id}   {host.zone}: {host.cpu_used:.2f} of {host.cpu_cores:.2f} cores and "
-            f"{host.memory_used_mib} of {host.memory_mib} MiB promised{wall}"
-        )
+        lines.append(f"  {host_line(host)}")
     return [*lines, *(f"  {text}" for text in walls_lines(snapshot, facts.why if facts else "", 100))]

@@ -191,7 +191,7 @@ async def test_a_program_inside_the_guest_ends_whole_within_a_second_when_its_ca
     async def burns() -> bool:
         now = await driver.stats(ONE)
         assert now is not None
-        busy = now.cpu_seconds > before.cpu_seconds + 0.1 or not driver.capabilities().of("stats").enforced
+        busy = now.cpu_seconds > before.cpu_seconds + 0.1 or driver.name == "fake"
         return busy and (now.pids or 0) > (before.pids or 0)
 
     async def rests() -> bool:

@@ -64,6 +64,12 @@ class HostView(View):
     memory_used_mib: int
     enforced: bool
     why: str
+    cpus: tuple[int, ...] = ()
+    """The CPUs that its instances run on; empty where they are not known."""
+    shared: bool = False
+    """Whether other hosts run on the same CPUs."""
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"cpus": tuple}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,10 @@ class LimitsView(View):
     pids: int
     disk_gib: int
     network_mbps: int
+    cpus: tuple[int, ...] = ()
+    """The CPUs that it runs on, its host's; empty: any."""
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"cpus": tuple}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

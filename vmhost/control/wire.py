@@ -40,6 +40,8 @@ def host_view(view: HostView) -> HostJson:
         memory_used_mib=view.used.memory_mib,
         enforced=view.enforced,
         why=view.why_not,
+        cpus=view.host.cpus,
+        shared=view.host.shared,
     )
 
 

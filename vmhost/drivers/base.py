@@ -36,6 +36,10 @@ class Capacity:
     memory_mib: int
     pids: int
     architecture: str
+    cores: tuple[tuple[int, ...], ...] = ()
+    """The CPUs that guests may run on, those of one physical core together; empty where they are not known."""
+    secures_guests: bool = False
+    """Whether all guests together get a weight of their own against the machine's other programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +73,9 @@ class Driver(Protocol):
         """The machine's size as the engine or the OS tells it."""
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
-        """Puts a wall round each logical host where the driver can (capability "host"); idempotent.
+        """Gives each logical host its share where the driver can (capabilities "host" and "cores"); idempotent.
 
-        Guests of an earlier run with a ceiling above their host's are cut to it, running or stopped."""
+        Guests of an earlier run with a ceiling above their host's quota are cut to it, running or stopped."""
 
     async def create(self, spec: GuestSpec) -> None:
         """Makes the guest, stopped, with every limit on it. Already made: nothing happens.

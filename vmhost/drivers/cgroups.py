@@ -7,6 +7,7 @@ What to write where is decided by pure functions; `Groups` alone touches files. 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 from collections.abc import Iterable, Mapping
@@ -18,8 +19,13 @@ from vmhost.base.units import MIB, mib
 
 CONTROLLERS = ("cpu", "memory", "pids")
 CPU_PERIOD_US = 10_000
-"""How often a CPU ceiling is counted anew. With the kernel's usual 100 ms, a guest that has used up its share stands
-still for tens of milliseconds, which no machine of that size would; counted ten times as often it just runs slower."""
+"""How often a guest's CPU ceiling is counted anew. With the kernel's usual 100 ms, a guest that has used up its share
+stands still for tens of milliseconds; counted ten times as often, it just runs slower."""
+HOST_PERIOD_US = 100_000
+"""How often a host's quota is counted anew, where it has one. In 10 ms it is used up before each of its guests had a
+turn, and always the same guests go without."""
+_QUOTA_US_MIN = 1000
+"""The kernel takes no smaller one."""
 
 _V1_ROUNDS_OF_KILLING = 5
 _ROOT_MEMORY_V1 = 1 << 60
@@ -53,6 +59,8 @@ class GroupLimits:
     """What a group may use at most; None: as much as its parent."""
 
     cpu_cores: float | None = None
+    """Infinite: without a ceiling, also where there was one."""
+    cpu_period_us: int = CPU_PERIOD_US
     cpu_weight: int | None = None
     """Version 2's scale, 1 to 10000, 100 is usual."""
     memory_mib: int | None = None
@@ -121,12 +129,13 @@ def _settings_v1(limits: GroupLimits) -> tuple[Setting, ...]:
         shares = max(2, min(262_144, round(limits.cpu_weight * 10.24)))
         wanted.append(Setting(controller="cpu", file="cpu.shares", value=str(shares)))
     if limits.cpu_cores is not None:
-        quota = _quota_us(limits.cpu_cores)
+        quota, period = bandwidth(limits.cpu_cores, limits.cpu_period_us)
         wanted += [
             Setting(controller="cpu", file="cpu.cfs_quota_us", value="-1"),
-            Setting(controller="cpu", file="cpu.cfs_period_us", value=str(CPU_PERIOD_US)),
-            Setting(controller="cpu", file="cpu.cfs_quota_us", value=str(quota)),
+            Setting(controller="cpu", file="cpu.cfs_period_us", value=str(period)),
         ]
+        if quota is not None:
+            wanted.append(Setting(controller="cpu", file="cpu.cfs_quota_us", value=str(quota)))
     if limits.memory_mib is not None:
         size, both = str(limits.memory_mib * MIB), "memory.memsw.limit_in_bytes"
         wanted += [
@@ -145,8 +154,8 @@ def _settings_v2(limits: GroupLimits) -> tuple[Setting, ...]:
         weight = max(1, min(10_000, limits.cpu_weight))
         wanted.append(Setting(controller="cpu", file="cpu.weight", value=str(weight)))
     if limits.cpu_cores is not None:
-        value = f"{_quota_us(limits.cpu_cores)} {CPU_PERIOD_US}"
-        wanted.append(Setting(controller="cpu", file="cpu.max", value=value))
+        quota, period = bandwidth(limits.cpu_cores, limits.cpu_period_us)
+        wanted.append(Setting(controller="cpu", file="cpu.max", value=f"{'max' if quota is None else quota} {period}"))
     if limits.memory_mib is not None:
         wanted += [
             Setting(controller="memory", file="memory.max", value=str(limits.memory_mib * MIB)),
@@ -157,9 +166,15 @@ def _settings_v2(limits: GroupLimits) -> tuple[Setting, ...]:
     return tuple(wanted)
 
 
-def _quota_us(cores: float) -> int:
-    """The kernel refuses ceilings under one millisecond a period."""
-    return max(1000, round(cores * CPU_PERIOD_US))
+def bandwidth(cores: float, period_us: int = CPU_PERIOD_US) -> tuple[int | None, int]:
+    """Quota and period in microseconds for so many cores; no quota where they are infinite.
+
+    The kernel refuses a quota under one millisecond, so small ceilings are counted in longer periods."""
+    if math.isinf(cores):
+        return None, period_us
+    if cores * period_us < _QUOTA_US_MIN:
+        period_us = HOST_PERIOD_US
+    return max(_QUOTA_US_MIN, round(cores * period_us)), period_us
 
 
 class Groups:

@@ -106,7 +106,7 @@ class FakeDriver:
 
     def capabilities(self) -> Capabilities:
         why = "the fake driver makes records, not machines"
-        names = ("crash", "cpu", "memory", "pids", "disk", "network", "host", "metadata", "stats", "resize")
+        names = ("crash", "cpu", "memory", "pids", "disk", "network", "host", "cores")
         return Capabilities(
             driver=self.name,
             stands_for="records: nothing runs",
@@ -117,7 +117,11 @@ class FakeDriver:
     async def capacity(self) -> Capacity:
         settings = self.settings
         return Capacity(
-            cpu_cores=settings.cpu_cores, memory_mib=settings.memory_mib, pids=4_194_304, architecture="x86_64"
+            cpu_cores=settings.cpu_cores,
+            memory_mib=settings.memory_mib,
+            pids=4_194_304,
+            architecture="x86_64",
+            secures_guests=True,
         )
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:

@@ -84,10 +84,10 @@ class GuestStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """One wall: whether this driver holds it here, and if not, why."""
+    """One kind of isolation: whether this driver enforces it here, and if not, why."""
 
     name: str
-    """crash, cpu, memory, pids, disk, network, host, metadata, stats, resize …"""
+    """crash, cpu, cores, memory, pids, disk, network, host …"""
     enforced: bool
     why: str = ""
 
@@ -102,6 +102,8 @@ class Capabilities:
     one: str = ""
     """What one instance is, in three words and its kernel: "container, shared kernel 6.18"."""
     items: tuple[Capability, ...]
+    not_kept: str = ""
+    """Why its instances end with the platform; empty where they can be kept."""
 
     def of(self, name: str) -> Capability:
         """The named capability; one that the driver does not list is not enforced."""

@@ -7,14 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A host's promise: what placement may give away on it."""
+    """What a host has, and what of it placement may give away."""
 
     id: str
     """"host-a"; also what the API sends as Placement.HostId."""
     zone: str
     cpu_cores: float
+    """Cores that may be guaranteed: what guests receive even while the platform's own programs are busy."""
     memory_mib: int
     pids: int
+    cpus: tuple[int, ...] = ()
+    """The CPUs that its guests run on; empty where they are not known."""
+    shared: bool = True
+    """Whether other hosts run on the same CPUs, so that only a quota of `cpu_cores` divides them."""
+
+    @property
+    def ceiling_cores(self) -> float:
+        """Cores that its guests can use together at most."""
+        return self.cpu_cores if self.shared else float(len(self.cpus))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,3 +20,5 @@ class Limits:
     pids: int
     disk_gib: int
     network_mbps: int
+    cpus: tuple[int, ...] = ()
+    """The CPUs that it runs on; empty: any."""

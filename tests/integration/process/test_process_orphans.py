@@ -104,7 +104,7 @@ def test_records_that_are_not_whole_are_forgotten(tmp_path: Path) -> None:
 def test_a_guest_whose_platform_is_gone_before_it_begins_does_not_begin(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     late = subprocess.Popen(
-        [sys.executable, "-I", "-S", launch.__file__, "1", str(tmp_path / "i-1"), str(writing), "0", "sleep", "60"],
+        [sys.executable, "-I", "-S", launch.__file__, "1", str(tmp_path / "i-1"), str(writing), "", "0", "sleep", "60"],
         pass_fds=(writing,),
     )
     os.close(writing)

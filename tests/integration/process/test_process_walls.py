@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import subprocess
+import sys
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -124,6 +126,34 @@ async def test_guests_share_their_hosts_wall(walled: ProcessDriver) -> None:
     await walled.prepare_hosts([HOST])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux pins programs to CPUs")
+async def test_program_starts_on_the_cpus_of_its_host(watched: ProcessDriver) -> None:
+    """It can undo that, so it is not shown as enforced."""
+    cpu = max(os.sched_getaffinity(0))
+    host = replace(HOST, cpus=(cpu,), shared=False)
+    await watched.prepare_hosts([host])
+    spec = python("i-1", "import os; print('on', *os.sched_getaffinity(0), 'end', flush=True)\n" + SLEEP)
+    await watched.create(replace(spec, limits=replace(spec.limits, cpus=host.cpus)))
+    await watched.start("i-1")
+    assert (await _printed(watched, "i-1", "end")).split() == ["on", str(cpu), "end"]
+    shown = watched.capabilities().of("cores")
+    assert not shown.enforced
+    assert shown.why == f"programs start on the CPUs of their host (host-a: {cpu}), which can be undone by the program"
+
+
+async def test_guests_together_have_a_weight_and_a_host_with_its_own_cpus_no_quota(walled: ProcessDriver) -> None:
+    groups = Groups.detect()
+    name = f"glasscloud-test-weight-{os.getpid()}"
+    wall = GroupWall(groups, cloud_group=name)
+    await wall.prepare([HOST])
+    await wall.prepare([replace(HOST, cpus=(0,), shared=False)])
+    root = groups.tree.roots["cpu"] / name
+    weight, quota = ("cpu.shares", "cpu.cfs_quota_us") if groups.version == 1 else ("cpu.weight", "cpu.max")
+    assert (root / weight).read_text().split() == ["6144" if groups.version == 1 else "600"]
+    assert (root / "host-a" / quota).read_text().split()[0] == ("-1" if groups.version == 1 else "max")
+    await wall.close(remove=True)
+
+
 SPIN = (
     "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass\nprint(time.process_time(), 'end')\n"
 )
@@ -131,7 +161,7 @@ SPIN = (
 
 @pytest.mark.parametrize("cpu_wall", [False, True])
 async def test_a_hosts_cpu_is_a_wall_and_a_guests_only_where_asked_for(walled: ProcessDriver, cpu_wall: bool) -> None:
-    wall = GroupWall(Groups.detect(), cloud_group="glasscloud-test-cpu", cpu_wall=cpu_wall)
+    wall = GroupWall(Groups.detect(), cloud_group=f"glasscloud-test-cpu-{os.getpid()}", cpu_wall=cpu_wall)
     await wall.prepare([HOST])
     spec = python("i-1", SPIN.format(0.4) + SLEEP)
     spec = replace(spec, limits=replace(spec.limits, cpu_quota_cores=0.2))
@@ -155,7 +185,8 @@ async def test_the_screen_is_told_what_holds(walled: ProcessDriver, watched: Pro
     assert [seen.of(name).enforced for name in names] == [True, False, False, False, False]
     assert "watched" in seen.of("memory").why
     assert "GLASSCLOUD_PROCESS_CPU_WALL" in held.of("cpu").why
-    assert "only a host as a whole has a ceiling" in held.of("cpu").why
+    assert "only all guests together have a weight" in held.of("cpu").why
+    assert {item.name for item in held.items}.isdisjoint({"resize", "stats", "metadata", "keep"})
     assert "processes share the host's cores" in seen.of("cpu").why
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from vmhost.base.errors import Unavailable, Unsupported
 from vmhost.drivers.cgroups import (
+    HOST_PERIOD_US,
     GroupLimits,
     Groups,
     Setting,
@@ -85,9 +87,21 @@ def test_limits_in_version_one_are_legal_from_any_earlier_ones() -> None:
 def test_extremes_stay_within_what_the_kernel_takes() -> None:
     tiny = GroupLimits(cpu_cores=0.0001, cpu_weight=0)
     huge = GroupLimits(cpu_weight=1_000_000)
-    assert _written(2, tiny) == [("cpu.weight", "1"), ("cpu.max", "1000 10000")]
+    assert _written(2, tiny) == [("cpu.weight", "1"), ("cpu.max", "1000 100000")]
     assert _written(1, huge) == [("cpu.shares", "262144")]
     assert settings(2, GroupLimits()) == ()
+
+
+def test_hosts_quota_has_a_longer_period() -> None:
+    host = GroupLimits(cpu_cores=0.75, cpu_period_us=HOST_PERIOD_US)
+    assert _written(2, host) == [("cpu.max", "75000 100000")]
+    assert _written(1, host)[-1] == ("cpu.cfs_quota_us", "75000")
+
+
+def test_infinite_ceiling_lifts_a_former_one() -> None:
+    free = GroupLimits(cpu_cores=math.inf)
+    assert _written(2, free) == [("cpu.max", "max 10000")]
+    assert _written(1, free) == [("cpu.cfs_quota_us", "-1"), ("cpu.cfs_period_us", "10000")]
 
 
 @pytest.fixture

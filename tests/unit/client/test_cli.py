@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from client_builders import IDS, cloud, instance, load, trace
+from client_builders import IDS, cloud, host, instance, load, trace
 
 from client.called import as_typed, called, examples
 from client.cli import COMMANDS, main, overview
 from client.cli.down import Done, lines_of
 from client.cli.flow import line_of
 from client.cli.ps import since, table
-from client.cli.status import places_of
+from client.cli.status import host_line, places_of
 from client.cli.up import block
 from client.console.keys import Key
 from client.local.places import LocalFacts, demo_folder, hold, write_facts
@@ -162,10 +162,19 @@ def test_the_machines_as_a_table_with_the_reason_of_those_that_stand() -> None:
     assert lines[0].split()[:3] == ["INSTANCE", "STATE", "TYPE"]
     assert lines[1].split() == [IDS[0], "running", "t3.nano", "host-a", "0.05-0.50", "127.0.0.1:8080",
                                 "search", "shard", "0", "1", "min"]  # fmt: skip
-    assert lines[-1] == "CORES: guaranteed, and at most (its type's, cut to two thirds of its host)"
+    assert lines[-1] == "CORES: guaranteed, and at most (its type's vCPUs, or its host's cores where those are fewer)"
     assert table([instance(0)], 160.0, cpu_walled=False)[-1].endswith("status says why it is not enforced here")
     assert table([], 0.0, cpu_walled=True) == ["no machines"]
     assert [since(5), since(7300), since(90000)] == ["5 s", "2 h", "1 d"]
+
+
+def test_host_is_shown_with_its_cpus_and_what_is_guaranteed_on_it() -> None:
+    line = "host-a   us-east-1a, {}: 0.20 of 0.75 cores and 1024 of 4000 MiB guaranteed to instances"
+    assert host_line(host("host-a")) == line.format("any CPU")
+    assert host_line(replace(host("host-a"), cpus=(0, 1, 4))) == line.format("CPU 0-1,4")
+    assert host_line(replace(host("host-a"), cpus=(0,), shared=True)) == line.format("shared CPU 0")
+    open_ = replace(host("host-a"), enforced=False, why="no groups")
+    assert host_line(open_).endswith("instances (not enforced: no groups)")
 
 
 def facts() -> LocalFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,20 @@ async def test_a_host_is_a_group_with_its_limits(groups: Groups, tmp_path: Path)
     assert hosts.why_not == ""
     assert hosts.parent("host-a") == f"/{GROUP}"
     assert hosts.parent("host-b") is None
-    wanted = {"cpu.max": "5000 10000", "memory.max": str(64 << 20), "pids.max": "100"}
+    wanted = {"cpu.max": "50000 100000", "memory.max": str(64 << 20), "pids.max": "100"}
     assert {name: (tmp_path / GROUP / name).read_text() for name in wanted} == wanted
+
+
+async def test_host_with_own_cpus_has_no_quota(groups: Groups, tmp_path: Path) -> None:
+    """A former quota is lifted: the set of CPUs bounds the host, and the weight secures what is guaranteed there."""
+    (tmp_path / GROUP / "cpu.max").write_text("7500 10000")
+    hosts = _hosts(groups)
+    await hosts.prepare(
+        [replace(HOST, id=f"host-{letter}", cpus=(cpu,), shared=False) for cpu, letter in enumerate("ab")]
+    )
+    assert (tmp_path / GROUP / "cpu.max").read_text() == "max 100000"
+    assert (tmp_path / "glasscloud-c/cpu.weight").read_text() == "1200"
+    assert hosts.holds_all
 
 
 async def test_a_limit_that_is_refused_leaves_the_others_standing_and_is_told(groups: Groups, tmp_path: Path) -> None:
@@ -64,7 +77,7 @@ async def test_no_guest_is_ended_because_its_host_became_smaller(groups: Groups,
     await hosts.prepare([HOST])
     assert hosts.why_not == "host-a: its guests use 80 MiB, more than its 64 MiB"
     assert not (tmp_path / GROUP / "memory.max").exists()
-    assert (tmp_path / GROUP / "cpu.max").read_text() == "5000 10000"
+    assert (tmp_path / GROUP / "cpu.max").read_text() == "50000 100000"
 
 
 async def test_where_there_can_be_no_wall_it_is_told_why() -> None:
@@ -79,3 +92,4 @@ async def test_where_there_can_be_no_wall_it_is_told_why() -> None:
     assert "not this machine's" in make(here=False).why_not
     await make().prepare([HOST])
     assert make().parent("host-a") is None
+    assert not make().holds_all

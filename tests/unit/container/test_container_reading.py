@@ -7,7 +7,9 @@ from typing import Any
 from vmhost.drivers.container.reading import read_container, read_info, read_stats, status
 from vmhost.drivers.container.walls import capabilities
 from vmhost.drivers.container.watch import read_happening
-from vmhost.model.guest import GuestPhase
+from vmhost.model.guest import Capability, GuestPhase
+
+CORES = Capability(name="cores", enforced=True)
 
 
 def _container(**state: Any) -> dict[str, Any]:
@@ -93,11 +95,12 @@ def test_an_engine_tells_when_its_networks_are_elsewhere() -> None:
 
 def test_walls_that_the_engines_kernel_lacks_are_not_claimed() -> None:
     told = {"NCPU": 4, "MemTotal": 1 << 32, "MemoryLimit": False, "SwapLimit": False, "PidsLimit": True}
-    walls = capabilities(read_info(told), disk_limited=False, laid="here", host_why_not="")
+    walls = capabilities(read_info(told), disk_limited=False, laid="here", cores=CORES, host_why_not="")
     assert not walls.of("memory").enforced
     assert "cannot limit memory" in walls.of("memory").why
     assert walls.of("pids").enforced
     assert walls.of("cpu").enforced
-    counted = capabilities(read_info(told | {"MemoryLimit": True}), disk_limited=False, laid="here", host_why_not="")
+    told |= {"MemoryLimit": True}
+    counted = capabilities(read_info(told), disk_limited=False, laid="here", cores=CORES, host_why_not="")
     assert counted.of("memory").enforced
     assert "swap comes on top" in counted.of("memory").why

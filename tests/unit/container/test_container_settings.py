@@ -11,7 +11,7 @@ from vmhost.drivers.container.reading import EngineInfo
 from vmhost.drivers.container.settings import Setting, container_config, resources
 from vmhost.drivers.container.shares import Conversion
 from vmhost.drivers.container.walls import capabilities, may_limit_disks
-from vmhost.model.guest import GuestSpec
+from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
 
@@ -28,6 +28,7 @@ SETTING = Setting(cloud="c", network="c", conversion=Conversion.LINEAR, disk_lim
 ADDRESS = IPv4Address("198.18.0.4")
 BOOT = Boot(image="x:1", command=("run", "it"), environment={"A": "1", "PORT": "80"}, read_only=True)
 SPEC = GuestSpec(instance_id="i-1", host_id="host-a", boot=BOOT, limits=LIMITS, environment={"B": "2"})
+CORES = Capability(name="cores", enforced=True)
 INFO = EngineInfo(
     cpus=2,
     memory_mib=4000,
@@ -112,15 +113,27 @@ def test_a_rate_lets_a_whole_answer_through_at_once() -> None:
 
 
 def test_what_does_not_hold_is_said_with_its_reason() -> None:
-    found = capabilities(INFO, disk_limited=False, laid="by hand", host_why_not="no groups")
+    found = capabilities(INFO, disk_limited=False, laid="by hand", cores=CORES, host_why_not="no groups")
     assert not found.of("disk").enforced
     assert "extfs" in found.of("disk").why
-    assert found.of("host").why == "no groups"
+    assert found.of("host").why == "memory and processes of a host as a whole: no groups"
     assert found.of("cpu").enforced
     assert found.of("connections").enforced
-    uncounted = capabilities(INFO, disk_limited=False, laid="by hand", host_why_not="", uncounted="no nft_connlimit")
+    uncounted = capabilities(
+        INFO, disk_limited=False, laid="by hand", cores=CORES, host_why_not="", uncounted="no nft_connlimit"
+    )
     assert uncounted.of("connections").why == "no nft_connlimit"
     assert not uncounted.of("connections").enforced
+
+
+def test_capabilities_name_isolation_only() -> None:
+    found = capabilities(INFO, disk_limited=False, laid="by hand", cores=CORES, host_why_not="")
+    assert {item.name for item in found.items}.isdisjoint({"resize", "stats", "address", "metadata"})
+
+
+def test_guest_is_pinned_to_the_cpus_of_its_host() -> None:
+    assert resources(replace(LIMITS, cpus=(0, 1, 5)), Conversion.NONE)["CpusetCpus"] == "0-1,5"
+    assert "CpusetCpus" not in resources(LIMITS, Conversion.NONE)
 
 
 def test_only_storage_with_quotas_is_tried() -> None:

@@ -9,14 +9,18 @@ from vmhost.catalogue.types import load_types
 from vmhost.control.placement import Room, place
 from vmhost.control.sizing import limits_of, promise, split
 from vmhost.drivers.base import Capacity
+from vmhost.model.cpu_share import equal_sets, guests_weight, kept_cores
 from vmhost.model.host import Host, HostUse
 
 TYPES = {kind.name: kind for kind in load_types().types}
-HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.75, memory_mib=1280, pids=10_000)
+HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.75, memory_mib=1280, pids=10_000, cpus=(0,), shared=False)
 
 
-def capacity(cores: float, memory_mib: int) -> Capacity:
-    return Capacity(cpu_cores=cores, memory_mib=memory_mib, pids=32_768, architecture="x86_64")
+def capacity(cpus: int, memory_mib: int, *, threads: int = 1, secured: bool = True) -> Capacity:
+    cores = tuple(tuple(range(cpu, cpu + threads)) for cpu in range(0, cpus, threads))
+    return Capacity(
+        cpu_cores=cpus, memory_mib=memory_mib, pids=32_768, architecture="x86_64", cores=cores, secures_guests=secured
+    )
 
 
 def test_the_default_fleet_fits_a_small_engine_with_two_on_each_host() -> None:
@@ -34,6 +38,54 @@ def test_a_quarter_of_a_large_memory_and_half_a_core_are_kept() -> None:
     assert [(host.id, host.zone) for host in hosts] == [("host-a", "us-east-1a"), ("host-b", "us-east-1b")]
     assert [host.memory_mib for host in hosts] == [6 * 1024] * 2
     assert [host.cpu_cores for host in hosts] == [3.75] * 2
+    assert [host.cpus for host in hosts] == [(0, 1, 2, 3), (4, 5, 6, 7)]
+
+
+def test_host_is_a_set_of_cpus_and_guarantees_less() -> None:
+    """Busy programs of the platform run on the same CPUs; without a weight against them they may take half."""
+    secured, unsecured = split(capacity(2, 4096), 2), split(capacity(2, 4096, secured=False), 2)
+    assert [(host.cpus, host.cpu_cores, host.ceiling_cores) for host in secured] == [((0,), 0.75, 1), ((1,), 0.75, 1)]
+    assert [(host.cpus, host.cpu_cores, host.ceiling_cores) for host in unsecured] == [((0,), 0.5, 1), ((1,), 0.5, 1)]
+
+
+def test_threads_of_a_core_stay_on_one_host() -> None:
+    assert [host.cpus for host in split(capacity(8, 4096, threads=2), 3)] == [(0, 1), (2, 3), (4, 5)]
+    assert [host.cpus for host in split(capacity(2, 4096, threads=2), 2)] == [(0,), (1,)], "one core for two hosts"
+
+
+def test_leftover_cpus_are_the_platforms() -> None:
+    hosts = split(capacity(5, 4096), 2)
+    assert [(host.cpus, host.cpu_cores) for host in hosts] == [((0, 1), 2.0), ((2, 3), 2.0)]
+
+
+def test_more_hosts_than_cpus_share_them_by_quota() -> None:
+    hosts = split(capacity(2, 8192), 6)
+    assert {(host.cpus, host.shared, host.cpu_cores) for host in hosts} == {((0, 1), True, 0.25)}
+    assert limits_of(TYPES["t3.nano"], hosts[0], disk_gib=1).cpu_quota_cores == 0.25
+
+
+def test_cores_of_each_kind_are_divided_equally() -> None:
+    """Such as two large cores of two threads each and three small ones of one."""
+    mixed = ((0, 1), (2, 3), (4,), (5,), (6,))
+    assert equal_sets(mixed, 2) == ((0, 1, 4), (2, 3, 5))
+    assert equal_sets(mixed, 7) == tuple((cpu,) for cpu in range(7))
+    assert equal_sets(mixed, 8) == ()
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 4, 8, 16, 64])
+def test_guests_receive_what_is_guaranteed_beside_three_busy_programs(cpus: int) -> None:
+    """Each program on a CPU of its own, or all on as few as there are, by the scheduler's own arithmetic."""
+    each = guests_weight(cpus) / cpus / 100
+    spread = min(3, cpus)
+    taken = sum((3 / spread) / (each + 3 / spread) for _ in range(spread))
+    assert cpus - taken >= cpus - kept_cores(cpus, leftover=0, secured=True)
+
+
+def test_kept_cloud_of_another_machine_has_its_limits_anew() -> None:
+    small, large = split(capacity(2, 4096), 2)[0], split(capacity(8, 16384), 2)[0]
+    before, after = (limits_of(TYPES["t3.nano"], host, disk_gib=1) for host in (small, large))
+    assert (before.cpus, before.cpu_quota_cores) == ((0,), 1)
+    assert (after.cpus, after.cpu_quota_cores) == ((0, 1, 2, 3), 2)
 
 
 def test_a_gibibyte_of_a_small_memory_is_kept() -> None:
@@ -41,14 +93,16 @@ def test_a_gibibyte_of_a_small_memory_is_kept() -> None:
 
 
 @given(
-    cores=st.floats(0.1, 256),
+    cores=st.integers(1, 256),
+    secured=st.booleans(),
     memory=st.integers(128, 2**20),
     hosts=st.integers(1, 6),
 )
-def test_hosts_are_never_larger_together_than_the_machine(cores: float, memory: int, hosts: int) -> None:
-    parts = split(capacity(cores, memory), hosts)
+def test_hosts_are_never_larger_together_than_the_machine(cores: int, secured: bool, memory: int, hosts: int) -> None:
+    parts = split(capacity(cores, memory, secured=secured), hosts)
     assert sum(part.memory_mib for part in parts) <= max(0, memory - 1024)
-    assert sum(part.cpu_cores for part in parts) <= max(0.0, cores - 0.5) + 0.01
+    assert sum(part.cpu_cores for part in parts) <= cores - (0 if cores % hosts else min(0.5, cores / 2)) + 0.01
+    assert len({cpu for part in parts for cpu in part.cpus}) <= cores
     assert all(part.cpu_cores >= 0 and part.memory_mib >= 0 for part in parts)
 
 
@@ -58,10 +112,10 @@ def test_a_wrong_number_of_hosts_is_refused(hosts: int) -> None:
         split(capacity(4, 8192), hosts)
 
 
-def test_the_guarantee_is_the_published_baseline_and_the_ceiling_leaves_the_host_room() -> None:
+def test_guarantee_is_the_baseline_and_ceiling_the_vcpus_or_the_host() -> None:
     nano = limits_of(TYPES["t3.nano"], HOST, disk_gib=1)
     assert nano.cpu_guaranteed_cores == 0.1
-    assert nano.cpu_quota_cores == 0.5, "two thirds: its neighbours need the rest to go on"
+    assert nano.cpu_quota_cores == 1, "its host's only CPU"
     large_host = Host(id="host-a", zone="us-east-1a", cpu_cores=30, memory_mib=2**20, pids=10_000)
     assert limits_of(TYPES["t3.nano"], large_host, disk_gib=1).cpu_quota_cores == 2
     assert limits_of(TYPES["m5.large"], large_host, disk_gib=1).cpu_guaranteed_cores == 2
@@ -79,4 +133,4 @@ def test_weights_are_proportional_to_guarantees_and_within_the_kernels_scale() -
 def test_overcommit_scales_what_a_host_promises_and_not_what_it_is() -> None:
     scaled = promise(HOST, 2)
     assert (scaled.cpu_cores, scaled.memory_mib) == (1.5, 2560)
-    assert limits_of(TYPES["m5.large"], HOST, disk_gib=1).cpu_quota_cores == HOST.cpu_cores
+    assert limits_of(TYPES["m5.large"], HOST, disk_gib=1).cpu_quota_cores == 1

@@ -170,10 +170,11 @@ def test_the_launcher_is_told_all_on_its_command_line() -> None:
         folder=Path("/disk"),
         records=Path("/alive"),
         entry=Entry(prefix=("in", "scope"), doors=(Path("/door"),)),
+        cpus=(0, 2),
     )
     words = launcher_command(order, parent=7, report=9)
     assert words[:2] == ("in", "scope")
-    assert words[-7:] == ("7", "/alive/i-1", "9", "1", "/door", "run", "it")
+    assert words[-8:] == ("7", "/alive/i-1", "9", "0,2", "1", "/door", "run", "it")
 
 
 def test_only_what_programs_need_is_passed_on() -> None:

@@ -63,6 +63,7 @@ class Boots:
         listener = await self._site.namespaces.furnish(_place(container), rules)
         await self._metadata.attach(container.instance_id, listener)
         self._furnished[container.instance_id] = container.started_at
+        self._site.cores.check(container)
 
     async def _plug(self, container: Container) -> Container:
         """The container with its address on the network, held to its rate."""
@@ -121,6 +122,7 @@ class Boots:
         """The guest runs no more: nobody listens for its metadata."""
         self._furnished.pop(instance_id, None)
         if removed:
+            self._site.cores.forget(instance_id)
             self._mbps.pop(instance_id, None)
         await self._metadata.detach(instance_id)
 

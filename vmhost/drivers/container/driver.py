@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vmhost.base.cpus import physical_cores
 from vmhost.base.errors import CloudError, Conflict, Internal, InvalidInput, NotFound, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.drivers.base import Capacity, DriverContext
@@ -109,15 +110,21 @@ class ContainerDriver:
         return self._site.capabilities
 
     async def capacity(self) -> Capacity:
-        info = self._site.info
+        site = self._site
         return Capacity(
-            cpu_cores=float(info.cpus), memory_mib=info.memory_mib, pids=_pids_max(), architecture=info.architecture
+            cpu_cores=float(len(site.cpus)),
+            memory_mib=site.info.memory_mib,
+            pids=_pids_max(),
+            architecture=site.info.architecture,
+            cores=physical_cores(site.cpus),
+            secures_guests=site.hosts.holds_all,
         )
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
-        # Version 1 of control groups refuses a host a ceiling below a guest's, and a guest that is started one above
+        self._site.cores.prepare(hosts)
+        # Version 1 of control groups refuses a host a quota below a guest's, and a guest that is started one above
         # its host's.
-        cores = {host.id: host.cpu_cores for host in hosts}
+        cores = {host.id: host.cpu_cores for host in hosts if host.shared}
         for container in await self._site.guests():
             if container.cpu_quota_cores > (most := cores.get(container.host_id, container.cpu_quota_cores)):
                 await self._cut(container, most)
@@ -207,6 +214,7 @@ class ContainerDriver:
         container = await self._known(instance_id)
         await self._site.engine.update(container.id, settings.resources(limits, self._site.info.conversion))
         await self._boots.change_rate(container, limits.network_mbps)
+        self._site.cores.check(await self._known(instance_id))
 
     async def stats(self, instance_id: str) -> GuestStats | None:
         try:

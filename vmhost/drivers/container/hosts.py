@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 
 from vmhost.base.errors import CloudError, Unsupported
 from vmhost.base.logs import get_logger
-from vmhost.drivers.cgroups import GroupLimits, Groups
+from vmhost.drivers.cgroups import HOST_PERIOD_US, GroupLimits, Groups
 from vmhost.drivers.container.reading import EngineInfo
+from vmhost.model.cpu_share import count_cpus, guests_weight
 from vmhost.model.host import Host
 
 _log = get_logger("driver")
@@ -41,17 +43,30 @@ class HostGroups:
             except Unsupported as error:
                 self.why_not = error.message
 
+    @property
+    def holds_all(self) -> bool:
+        """Whether all guests together are in a group of ours, which has a weight against other programs."""
+        return self._groups is not None
+
     async def prepare(self, hosts: Sequence[Host]) -> None:
-        """Makes a group with its limits for each host; again adjusts them.
+        """Makes a group with its limits for each host, in one for all guests; again adjusts them.
 
         A limit that the kernel refuses, which it may where guests live already, leaves the others standing and is told
         in `why_not`."""
         if self._groups is None:
             return
-        refusals: list[str] = []
+        refusals = await asyncio.to_thread(self._weigh, self._groups, hosts)
         for host in hosts:
             refusals += await asyncio.to_thread(self._set_up, self._groups, host)
         self.why_not = "; ".join(refusals)
+
+    def _weigh(self, groups: Groups, hosts: Sequence[Host]) -> list[str]:
+        """Gives all guests together their weight; what refuses, in words."""
+        try:
+            groups.make(self._root, GroupLimits(cpu_weight=guests_weight(count_cpus(hosts))))
+        except CloudError as error:
+            return [f"all hosts: {error.message}"]
+        return []
 
     def _set_up(self, groups: Groups, host: Host) -> list[str]:
         """What of the host's wall does not stand, in words."""
@@ -62,7 +77,11 @@ class HostGroups:
             return [f"{host.id}: {error.message}"]
         self._made.add(host.id)
         refusals: list[str] = []
-        limits = [GroupLimits(cpu_cores=host.cpu_cores), GroupLimits(pids=host.pids or None)]
+        cores = host.cpu_cores if host.shared else math.inf
+        limits = [
+            GroupLimits(cpu_cores=cores, cpu_period_us=HOST_PERIOD_US),
+            GroupLimits(pids=host.pids or None),
+        ]
         if (used := groups.usage(group)) is not None and used.memory_mib > host.memory_mib:
             # The kernel would end guests until the rest fits.
             refusals.append(f"{host.id}: its guests use {used.memory_mib:.0f} MiB, more than its {host.memory_mib} MiB")

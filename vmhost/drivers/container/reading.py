@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from vmhost.base.cpus import parse_cpus
 from vmhost.base.units import mib
 from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE
 from vmhost.drivers.container.shares import Conversion, conversion_of
@@ -14,7 +15,7 @@ from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatu
 
 _NEVER = "0001-"
 _USUAL_PERIOD_US = 100_000
-_LIMITS = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit"}
+_LIMITS = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit", "cpuset": "CPUSet"}
 """By the limit's name here, the engine's word on whether its kernel can hold it; it only warns where it cannot."""
 
 
@@ -38,7 +39,7 @@ class EngineInfo:
     conversion: Conversion = Conversion.NONE
     """What its runtime makes of CPU shares."""
     lacks: frozenset[str] = frozenset()
-    """Which of cpu, memory, swap and pids its kernel cannot limit."""
+    """Which of cpu, memory, swap, pids and cpuset its kernel cannot limit."""
 
     @property
     def elsewhere(self) -> str:
@@ -64,6 +65,8 @@ class Container:
     error: str
     cpu_quota_cores: float
     """Its CPU ceiling; 0 for none."""
+    cpus: tuple[int, ...]
+    """The CPUs that the engine pins it to; empty for any."""
     addresses: Mapping[str, str]
     """By the name of each network that it belongs to, running or not; "" while it has no address there."""
 
@@ -128,6 +131,7 @@ def read_container(found: Mapping[str, Any]) -> Container:
         oom=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
         cpu_quota_cores=_quota_cores(found.get("HostConfig") or {}),
+        cpus=parse_cpus((found.get("HostConfig") or {}).get("CpusetCpus") or ""),
         addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},
     )
 

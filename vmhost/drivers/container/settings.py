@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
+from vmhost.base.cpus import format_cpus
 from vmhost.base.units import MIB
-from vmhost.drivers.cgroups import CPU_PERIOD_US
+from vmhost.drivers.cgroups import bandwidth
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.shares import Conversion, cpu_shares
 from vmhost.model.guest import GuestSpec
 from vmhost.model.limits import Limits
 
-_QUOTA_US_MIN = 1000
-"""The kernel takes no smaller one."""
 _LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 
 
@@ -94,7 +93,9 @@ def resources(limits: Limits, conversion: Conversion) -> dict[str, Any]:
     """The limits that can also be changed while the guest exists.
 
     The ceiling is a quota: the engine refuses a plain number of CPUs above those that it has."""
+    pinned = {"CpusetCpus": format_cpus(limits.cpus)} if limits.cpus else {}
     return {
+        **pinned,
         "CpuShares": cpu_shares(limits.cpu_weight, conversion),
         **ceiling(limits.cpu_quota_cores),
         "Memory": limits.memory_mib * MIB,
@@ -105,7 +106,8 @@ def resources(limits: Limits, conversion: Conversion) -> dict[str, Any]:
 
 def ceiling(cores: float) -> dict[str, int]:
     """A CPU ceiling alone."""
-    return {"CpuPeriod": CPU_PERIOD_US, "CpuQuota": max(_QUOTA_US_MIN, round(cores * CPU_PERIOD_US))}
+    quota, period = bandwidth(cores)
+    return {"CpuPeriod": period, "CpuQuota": -1 if quota is None else quota}
 
 
 def rate_of(found: Mapping[str, str]) -> int:

@@ -12,6 +12,7 @@ from vmhost.base.engines import find_engines
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container import labels, netns, settings, walls
+from vmhost.drivers.container.cores import CoreSets, available_cpus
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.firewall import GuestNetwork
 from vmhost.drivers.container.hosts import HostGroups
@@ -36,6 +37,9 @@ class Site:
     network: InstanceNetwork
     namespaces: Namespaces
     hosts: HostGroups
+    cores: CoreSets
+    cpus: tuple[int, ...]
+    """Those that guests may run on."""
     setting: settings.Setting
     uncounted: str = ""
     """Why the kernel cannot count a guest's connections; empty when it can."""
@@ -52,6 +56,7 @@ class Site:
             disk_limited=self.setting.disk_limited,
             laid=self.namespaces.how,
             uncounted=self.uncounted,
+            cores=self.cores.capability(),
             host_why_not=self.hosts.why_not,
         )
 
@@ -161,6 +166,8 @@ async def _furnished(
         namespaces=namespaces,
         hosts=hosts,
         uncounted=uncounted,
+        cores=CoreSets(info=info, sees_processes=here.sees_processes),
+        cpus=await available_cpus(engine, info),
         setting=settings.Setting(
             cloud=context.cloud,
             network=network.name,

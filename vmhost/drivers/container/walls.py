@@ -18,7 +18,7 @@ def may_limit_disks(info: EngineInfo) -> bool:
 
 
 def capabilities(
-    info: EngineInfo, *, disk_limited: bool, laid: str, host_why_not: str, uncounted: str = ""
+    info: EngineInfo, *, disk_limited: bool, laid: str, cores: Capability, host_why_not: str, uncounted: str = ""
 ) -> Capabilities:
     """All walls of the container driver; `laid` says who lays rules in guests' networks."""
     disk = (
@@ -31,7 +31,8 @@ def capabilities(
     kernel = f"control groups version {info.cgroup_version}"
     items = (
         Capability(name="crash", enforced=True, why="one that dies takes no other along"),
-        _limit(info, "cpu", f"weight and quota, {kernel}"),
+        _limit(info, "cpu", f"a weight for what is guaranteed and a quota for the ceiling, {kernel}"),
+        cores,
         _limit(info, "memory", f"{_swap(info)}, {kernel}"),
         _limit(info, "pids", kernel),
         disk,
@@ -44,12 +45,10 @@ def capabilities(
         Capability(
             name="host",
             enforced=not host_why_not,
-            why=host_why_not or f"a parent group for each host, {kernel}",
+            why=f"memory and processes of a host as a whole: {host_why_not}"
+            if host_why_not
+            else f"a parent group for each host limits memory and processes, {kernel}",
         ),
-        Capability(name="address", enforced=True, why="each guest has its own, the same at every boot"),
-        Capability(name="metadata", enforced=True, why="at 169.254.169.254 in each guest's own network"),
-        Capability(name="stats", enforced=True),
-        Capability(name="resize", enforced=True, why="running or stopped"),
     )
     one = f"container, shared kernel {short_release(info.kernel)}".strip()
     return Capabilities(driver="container", stands_for=STANDS_FOR, one=one, items=items)

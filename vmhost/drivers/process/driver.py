@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vmhost.api.metadata import ENDPOINT_VARIABLE
+from vmhost.base.cpus import physical_cores
 from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.base.units import short_release
@@ -63,6 +64,7 @@ class ProcessDriver:
         self._wanted_wall = wall
         self._wall_built: Wall | None = None
         self._guests: dict[str, Guest] = {}
+        self._cores = machine.pinned(())
         self._feed = Feed()
         self._tasks = Tasks()
         self._warden = Warden(self._records)
@@ -114,25 +116,31 @@ class ProcessDriver:
         items = (
             Capability(name="crash", enforced=True, why="one that dies takes no other along"),
             *self._wall.capabilities(),
+            self._cores,
             Capability(name="disk", enforced=False, why="guests share the disk; each works in a folder of its own"),
             Capability(name="network", enforced=False, why=f"guests share the loopback network; each has {apart}"),
-            Capability(name="metadata", enforced=True, why=f"at the address in {ENDPOINT_VARIABLE}"),
-            Capability(name="stats", enforced=True),
-            Capability(name="resize", enforced=True),
-            Capability(name="keep", enforced=False, why="processes end with the platform"),
         )
         one = f"process, shared kernel {short_release(platform.release())}".strip()
-        return Capabilities(driver=self.name, stands_for="plain processes on one OS", one=one, items=items)
+        return Capabilities(
+            driver=self.name,
+            stands_for="plain processes on one OS",
+            one=one,
+            items=items,
+            not_kept="processes end with the platform",
+        )
 
     async def capacity(self) -> Capacity:
         return Capacity(
             cpu_cores=float(machine.cores()),
+            cores=physical_cores(machine.cpus()),
+            secures_guests=self._wall.secures_guests,
             memory_mib=machine.memory_mib(),
             pids=machine.pids(),
             architecture=machine.architecture(platform.machine()),
         )
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
+        self._cores = machine.pinned(hosts)
         await self._wall.prepare(hosts)
 
     async def create(self, spec: GuestSpec) -> None:
@@ -192,6 +200,7 @@ class ProcessDriver:
             folder=guest.home,
             records=self._records,
             entry=self._wall.entry(spec),
+            cpus=spec.limits.cpus,
         )  # fmt: skip
         guest.home.mkdir(parents=True, exist_ok=True)
         reading, writing = os.pipe()

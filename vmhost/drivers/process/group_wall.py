@@ -7,13 +7,15 @@ cores fairly, and processes side by side on one OS have no such wall.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from vmhost.drivers.cgroups import CONTROLLERS, GroupLimits, Groups, Usage
+from vmhost.drivers.cgroups import CONTROLLERS, HOST_PERIOD_US, GroupLimits, Groups, Usage
 from vmhost.drivers.process.table import CpuMeter, family
 from vmhost.drivers.process.walls import HOST_CPU_WALL, Entry
+from vmhost.model.cpu_share import count_cpus, guests_weight
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
@@ -25,6 +27,7 @@ _REMOVE_PAUSE_S = 0.01
 class GroupWall:
     """One group per guest, in its host's, in this cloud's."""
 
+    secures_guests = True
     watched = False
 
     def __init__(self, groups: Groups, *, cloud_group: str, cpu_wall: bool = False) -> None:
@@ -43,7 +46,7 @@ class GroupWall:
             Capability(name="cpu", enforced=self._cpu_wall, why=cpu),
             Capability(name="memory", enforced=True, why=f"{held}, no swap on top"),
             Capability(name="pids", enforced=True, why=held),
-            Capability(name="host", enforced=True, why=f"{held}: a host's guests share its CPU, memory and pids"),
+            Capability(name="host", enforced=True, why=f"{held}: a host's guests share its memory and pids"),
         )
 
     async def open(self) -> None:
@@ -51,6 +54,7 @@ class GroupWall:
         await self._take_down(self._cloud)
 
     async def prepare(self, hosts: Sequence[Host]) -> None:
+        self._groups.make(self._cloud, GroupLimits(cpu_weight=guests_weight(count_cpus(hosts))))
         for host in hosts:
             self._hosts[host.id] = host
             self._make_host(host.id)
@@ -59,7 +63,12 @@ class GroupWall:
         host = self._hosts.get(host_id)
         limits = GroupLimits()
         if host is not None:
-            limits = GroupLimits(cpu_cores=host.cpu_cores, memory_mib=host.memory_mib, pids=host.pids or None)
+            limits = GroupLimits(
+                cpu_cores=host.cpu_cores if host.shared else math.inf,
+                cpu_period_us=HOST_PERIOD_US,
+                memory_mib=host.memory_mib,
+                pids=host.pids or None,
+            )
         controllers = (*CONTROLLERS, "cpuacct") if self._groups.version == 1 else CONTROLLERS
         self._groups.make(f"{self._cloud}/{host_id}", limits, controllers=controllers)
 
@@ -74,7 +83,7 @@ class GroupWall:
             return walls
         cores = limits.cpu_quota_cores
         if host_id in self._hosts:
-            cores = min(cores, self._hosts[host_id].cpu_cores)
+            cores = min(cores, self._hosts[host_id].ceiling_cores)
         return GroupLimits(cpu_cores=cores, cpu_weight=limits.cpu_weight, memory_mib=walls.memory_mib, pids=walls.pids)
 
     def entry(self, spec: GuestSpec) -> Entry:

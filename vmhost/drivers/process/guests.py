@@ -99,4 +99,8 @@ def find_guests(folder: Path) -> Iterator[Guest]:
 def _spec(fact: dict[str, Any]) -> GuestSpec:
     boot = Boot(**fact["boot"])
     boot = replace(boot, command=tuple(boot.command))
-    return GuestSpec(**fact | {"boot": boot, "limits": Limits(**fact["limits"])})
+    return GuestSpec(**fact | {"boot": boot, "limits": _limits(fact["limits"])})
+
+
+def _limits(fact: dict[str, Any]) -> Limits:
+    return Limits(**fact | {"cpus": tuple(fact.get("cpus", ()))})

@@ -4,7 +4,7 @@ Run as a bare script, `python -I -S launch.py …`, for a quick start; so it imp
 its report pipe right before it becomes the command; the pipe closes when that worked, and carries the reason if not.
 """
 
-# ruff: noqa: PTH104, PTH123 (pathlib, json and contextlib would double the time to start)
+# ruff: noqa: PTH104, PTH123, SIM105 (pathlib, json and contextlib would double the time to start)
 
 from __future__ import annotations
 
@@ -66,9 +66,19 @@ def _record(path: str, doors: list[str]) -> None:
     os.rename(f"{path}.{pid}.new", f"{path}.{pid}")
 
 
+def _pin(cpus: str) -> None:
+    """Runs on these CPUs ("0,1,2"); where the OS refuses, on any."""
+    wanted = {int(cpu) for cpu in cpus.split(",") if cpu}
+    if wanted and sys.platform == "linux":
+        try:
+            os.sched_setaffinity(0, wanted)
+        except OSError:
+            pass
+
+
 def main(arguments: list[str]) -> None:
-    """`launch.py PARENT RECORD REPORT_FD COUNT DOOR… COMMAND…`; returns only by ending or becoming the command."""
-    parent, record, report, count, *rest = arguments
+    """`launch.py PARENT RECORD REPORT_FD CPUS COUNT DOOR… COMMAND…`; returns only by ending or becoming the command."""
+    parent, record, report, cpus, count, *rest = arguments
     doors, command = rest[: int(count)], rest[int(count) :]
     fd = int(report)
     os.set_inheritable(fd, False)
@@ -78,6 +88,7 @@ def main(arguments: list[str]) -> None:
         for door in doors:
             with open(door, "w") as file:
                 file.write("0")
+        _pin(cpus)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.write(fd, b"ready\n")
         os.execvp(command[0], command)

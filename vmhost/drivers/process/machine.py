@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 
+from vmhost.base.cpus import format_cpus
 from vmhost.base.units import MIB
 from vmhost.drivers.cgroups import own_memory_limit
+from vmhost.model.guest import Capability
+from vmhost.model.host import Host
 
 _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
 _PIDS = (Path("/proc/sys/kernel/pid_max"), Path("/proc/sys/kernel/threads-max"))
@@ -19,6 +23,23 @@ _PIDS_SHARE = 2
 def cores() -> int:
     """Cores that this program may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpus() -> tuple[int, ...]:
+    """The CPUs that this program may run on; empty where the OS cannot pin programs to some of them."""
+    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
+
+
+def pinned(hosts: Sequence[Host]) -> Capability:
+    """What becomes of the hosts' CPUs here: a program may always leave those that it was started on."""
+    if not cpus():
+        why = "this operating system cannot pin programs to CPUs"
+    elif any(host.shared for host in hosts):
+        why = f"{len(hosts)} hosts share fewer CPUs"
+    else:
+        sets = ", ".join(f"{host.id}: {format_cpus(host.cpus)}" for host in hosts)
+        why = f"programs start on the CPUs of their host ({sets}), which can be undone by the program"
+    return Capability(name="cores", enforced=False, why=why)
 
 
 def memory_mib() -> int:

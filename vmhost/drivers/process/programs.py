@@ -35,6 +35,8 @@ class Order:
     """Where it works."""
     records: Path
     entry: Entry
+    cpus: tuple[int, ...] = ()
+    """The CPUs that it starts on; empty: any."""
 
 
 def clean_environment(platform: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -50,7 +52,7 @@ def launcher_command(order: Order, *, parent: int, report: int) -> tuple[str, ..
     return (
         *order.entry.prefix,
         *(sys.executable, "-I", "-S", str(LAUNCHER)),
-        *(str(parent), str(order.records / order.subject), str(report)),
+        *(str(parent), str(order.records / order.subject), str(report), ",".join(map(str, order.cpus))),
         *(str(len(order.entry.doors)), *(str(door) for door in order.entry.doors)),
         *order.command,
     )

@@ -63,6 +63,7 @@ class Manager:
 class ScopeWall:
     """Slices of the user's manager, all under one of this cloud's."""
 
+    secures_guests = False
     watched = False
 
     def __init__(self, manager: Manager, *, cloud_slice: str, cpu_wall: bool = False) -> None:
@@ -75,9 +76,7 @@ class ScopeWall:
 
     def capabilities(self) -> tuple[Capability, ...]:
         held = "the user's service manager"
-        host = (
-            "a host's guests share its CPU, memory and pids" if self._cpu else "memory and pids; it may not limit CPU"
-        )
+        host = "a host's guests share its memory and pids" if self._cpu else "memory and pids; it may not limit CPU"
         return (
             Capability(name="cpu", enforced=self._cpu_wall, why=f"{held}: {self._cpu_words()}"),
             Capability(name="memory", enforced=True, why=f"{held}, no swap on top"),
@@ -95,7 +94,7 @@ class ScopeWall:
 
     async def prepare(self, hosts: Sequence[Host]) -> None:
         for host in hosts:
-            cores = host.cpu_cores if self._cpu else None
+            cores = host.cpu_cores if self._cpu and host.shared else None
             self._hosts.add(host.id)
             await self._set(self._host_slice(host.id), properties(host.memory_mib, host.pids, cores))
 

@@ -13,18 +13,19 @@ from vmhost.model.host import Host
 from vmhost.model.limits import Limits
 
 CPU_WALL_VARIABLE = "GLASSCLOUD_PROCESS_CPU_WALL"
-"""Environment variable: 1 puts a CPU ceiling on each process guest, where its walls can hold one."""
+"""Environment variable: 1 gives each process guest a CPU weight and a CPU ceiling, where control groups allow it."""
 
 GROUP_PREFIX = "glasscloud-"
 """How the name of every group of ours begins."""
 
-_WISHED = f"{CPU_WALL_VARIABLE}=1 puts a ceiling on each"
+_WISHED = f"{CPU_WALL_VARIABLE}=1 gives each a weight and a ceiling"
 NO_CPU_WALL = (
     "processes share the host's cores, which is what this driver is there to show; "
     f"{_WISHED} where control groups are writable"
 )
 HOST_CPU_WALL = (
-    f"only a host as a whole has a ceiling; its guests share it, with no weight and no ceiling of their own; {_WISHED}"
+    "only all guests together have a weight; those of a host share its CPUs, with no weight and no ceiling of their "
+    f"own; {_WISHED}"
 )
 
 
@@ -42,6 +43,9 @@ class Entry:
 
 class Wall(Protocol):
     """Raises only CloudErrors; each call may be repeated."""
+
+    secures_guests: bool
+    """Whether all guests together have a weight against the machine's other programs."""
 
     watched: bool
     """Whether someone has to look at the use and end who exceeds it, because the OS does not."""

@@ -1,7 +1,7 @@
 // Hosts: what each may give away, has promised and really uses, drawn to one scale; and what still fits where, and why not.
 
 import { html } from "../lib/ui.js";
-import { cores, mib, plural } from "../lib/format.js";
+import { cores, cpus, mib, plural } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
 import { Bar } from "./bar.js";
@@ -29,6 +29,11 @@ const overcommit = (factor) =>
     ? `This cloud promises ${factor} times what its machine has (overcommit ${factor}): as long as not all use their promise at once, more fits; when they do, they slow each other down.`
     : html`This cloud promises no more than its machine has (overcommit 1): what is guaranteed is there even when all want it at once. <code>glasscloud up --overcommit 4</code> promises more.`;
 
+const onCpus = (host) =>
+  host.shared
+    ? `Its instances run on CPU ${cpus(host.cpus)}, as those of other hosts do; a quota of ${cores(host.cpu_cores)} cores bounds it.`
+    : `Its instances run on CPU ${cpus(host.cpus)} alone. ${cores(host.cpu_cores)} of ${plural(host.cpus.length, "core")} can be guaranteed; the rest is theirs when the platform, the front end and the load are idle.`;
+
 function Host({ host, hosts, instances, machines }) {
   const parts = placed(instances);
   const used = usedOn(parts, machines);
@@ -38,6 +43,7 @@ function Host({ host, hosts, instances, machines }) {
       parts=${parts.map((each) => ({ each, size: each.limits.cpu_guaranteed_cores }))} />
     <${Bar} what="Memory" of=${host.memory_mib} largest=${Math.max(...hosts.map((each) => each.memory_mib))} used=${used.memory_mib} unit="" told=${mib}
       parts=${parts.map((each) => ({ each, size: each.limits.memory_mib }))} />
+    ${host.cpus?.length > 0 && html`<p class="quiet">${onCpus(host)}</p>`}
     <p class="quiet">${host.enforced ? "■ A wall stands round it" : "□ No wall stands round it"}${host.why && `: ${host.why}`}</p>
     <h3>Placed here: ${plural(parts.length, "instance")}</h3>
     ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">CPU used</th><th scope="col">Memory promised</th><th scope="col">Memory used</th></tr></thead>

@@ -26,6 +26,13 @@ export const mib = (value) =>
 
 export const cores = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
 
+/** CPUs as a list: "0", "0-3,6". */
+export function cpus(list) {
+  const runs = [];
+  for (const cpu of list) runs.at(-1)?.[1] === cpu - 1 ? (runs.at(-1)[1] = cpu) : runs.push([cpu, cpu]);
+  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
+}
+
 /** The time of day of an epoch second. */
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
 

@@ -1,7 +1,7 @@
 // A host: its capacity as two bars drawn to scale, what is promised of it, what is free, and its instances.
 
 import { html } from "../lib/ui.js";
-import { cores, mib } from "../lib/format.js";
+import { cores, cpus, mib } from "../lib/format.js";
 import { Word } from "../lib/words.js";
 import { Card } from "./card.js";
 
@@ -13,7 +13,7 @@ export function Host({ host, hosts, instances }) {
   const dense = instances.length >= DENSE_FROM;
   return html`<section class="host" aria-label="Host ${host.id}">
     <header>
-      <h2><${Word} name="host">${host.id}<//> <small>${host.zone}</small></h2>
+      <h2><${Word} name="host">${host.id}<//> <small>${host.zone}${host.cpus?.length > 0 && `, CPU ${cpus(host.cpus)}`}</small></h2>
       <${Capacity} word="CPU" of=${host.cpu_cores} largest=${Math.max(...hosts.map((each) => each.cpu_cores))}
         parts=${holding.map((each) => ({ each, size: each.limits.cpu_guaranteed_cores }))} told=${cores} unit="cores" />
       <${Capacity} word="Memory" of=${host.memory_mib} largest=${Math.max(...hosts.map((each) => each.memory_mib))}

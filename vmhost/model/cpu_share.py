@@ -1,0 +1,56 @@
+"""How the CPU is divided between hosts, and between all guests together and the machine's other programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vmhost.model.host import Host
+
+_BUSY_PROGRAMS = 3
+"""The platform, the front end and the load generator: each keeps at most one CPU busy."""
+_WEIGHT_EACH = 600
+"""Of all guests together, for each CPU of theirs, where an ordinary program has 100. Three busy programs beside them
+then take at most 3 / 6 = half a CPU from them, however the scheduler spreads them."""
+_WEIGHT_MAX = 10_000
+"""The largest that control groups of version 2 take."""
+
+
+def count_cpus(hosts: Sequence[Host]) -> int:
+    """How many CPUs these hosts have together."""
+    known = {cpu for host in hosts for cpu in host.cpus}
+    return len(known) or max(1, round(sum(host.cpu_cores for host in hosts)))
+
+
+def guests_weight(cpus: int) -> int:
+    """The weight of all guests together on so many CPUs, on the scale of control groups version 2."""
+    return max(1, min(_WEIGHT_MAX, _WEIGHT_EACH * cpus))
+
+
+def kept_cores(cpus: float, *, leftover: int, secured: bool) -> float:
+    """Cores of the hosts' CPUs that are not guaranteed to guests, because busy programs of the platform may take them.
+
+    `secured`: the guests together have `guests_weight`. Without it a busy program gets as much of a CPU as all guests
+    there. Programs use the `leftover` CPUs, which no host has, first."""
+    if secured:
+        taken = _BUSY_PROGRAMS * 100 * cpus / guests_weight(max(1, round(cpus)))
+    else:
+        taken = min(cpus / 2, float(_BUSY_PROGRAMS))
+    return max(0.0, taken - leftover)
+
+
+def equal_sets(cores: Sequence[Sequence[int]], hosts: int) -> tuple[tuple[int, ...], ...]:
+    """As many sets of CPUs as there are hosts, all of one size; none where there are more hosts than CPUs.
+
+    `cores` are physical cores, each with its threads. A physical core stays whole, and each host gets as many cores of
+    each kind; only where that is impossible are the threads of a core divided."""
+    return _dealt(cores, hosts) or _dealt([(cpu,) for core in cores for cpu in core], hosts)
+
+
+def _dealt(cores: Sequence[Sequence[int]], hosts: int) -> tuple[tuple[int, ...], ...]:
+    sets: list[list[int]] = [[] for _ in range(hosts)]
+    for threads in sorted({len(core) for core in cores}):
+        alike = sorted(tuple(core) for core in cores if len(core) == threads)
+        each = len(alike) // hosts
+        for number, cpus in enumerate(sets):
+            cpus += [cpu for core in alike[number * each : (number + 1) * each] for cpu in core]
+    return tuple(tuple(sorted(cpus)) for cpus in sets) if sets and sets[0] else ()
