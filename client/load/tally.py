@@ -24,8 +24,8 @@ GOOD = ""
 """The fault of a good answer."""
 
 _COUNTED = (
-    "offered", "started", "hedged", "hedges_won", "resent", "received_bytes", "cells", "steps", "messages", "generator_lag",
-    "connection_lag", "instances",
+    "offered", "started", "hedged", "hedges_won", "resent", "received_bytes", "cells", "steps", "messages",
+    "generator_lag", "connection_lag", "instances",
 )  # fmt: skip
 
 Ending = tuple[int | str, int, str]

@@ -1,7 +1,7 @@
 """One instance's task: it measures, takes one step, and measures again, until what is so equals what is wanted.
 
-What owners ask for is admitted by the lifecycle table and recorded (`admitted`, `Machines.ask`) before this task acts on
-it; what the driver was doing for the former wish is then broken off. Every other change of state is written here.
+What owners ask for is admitted by the lifecycle table and recorded (`admitted`, `Machines.ask`) before this task acts
+on it; what the driver was doing for the former wish is then broken off. Every other change of state is written here.
 """
 
 from __future__ import annotations
