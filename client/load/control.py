@@ -13,6 +13,7 @@ from typing import Any
 from client.load.crew import Crew, LocalCrew, Member
 from client.load.engine.ended import Ended
 from client.load.environment import Environment, observe
+from client.load.examples import Example, ExampleBook, bounded
 from client.load.metrics import Metrics
 from client.load.plan.check import check_rate, checked
 from client.load.plan.origin import parse_url
@@ -80,6 +81,7 @@ class LoadRun:
         self._numbers = itertools.count(1)
         self._start_ns = 0
         self._rate: Rate | None = None
+        self._examples = ExampleBook()
         self._changes: list[tuple[int, float]] = []
         self._error: CloudError | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
@@ -284,6 +286,10 @@ class LoadRun:
                 tally = Tally.from_json(data)
                 seat.offered += tally.offered
                 self.metrics.add(tally)
+            case {"examples": list() as found}:
+                for example in (bounded(from_json(Example, each)) for each in found):
+                    if self._examples.wants(example.kind):
+                        self._examples.add(example.kind, example)
             case {"tick": tick}:
                 seat.in_flight, seat.waiting = int(tick["in_flight"]), int(tick["waiting"])
                 seat.cpu_percent = float(tick["cpu_percent"])
@@ -363,6 +369,7 @@ class LoadRun:
             ),
             marks=tuple(metrics.marks),
             timeline=metrics.timeline.columns(),
+            examples=self._examples.all,
         )
 
     def _minute(self, now: float, now_s: float) -> Latency:
@@ -400,6 +407,7 @@ class LoadRun:
             steered=bool(self._changes),
             marks=tuple(self.metrics.marks),
             timeline=self.metrics.timeline.columns(),
+            examples=self._examples.all,
         )
 
     def _process(self, seat: Seat, elapsed_s: float) -> Process:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote_plus
 
+from client.load.exchange import phrase_of
 from client.load.plan.origin import Origin, parse_url
 from client.load.plan.sources import drawer, fill, read_sources, words_in
 from client.load.plan.words import Expect, Plan, Target
@@ -74,6 +75,20 @@ class Prepared:
         if self._contains is not None and self._contains not in response.body:
             return Fault.WRONG
         return "" if self._total is None else self._fault_in_result(response.body)
+
+    def why(self, response: Response, fault: str) -> str:
+        """What is wrong with an answer of that fault, in words."""
+        status = f"status {response.status} {phrase_of(response.status)}".rstrip()
+        if self._statuses and response.status not in self._statuses:
+            return f"{status}; the plan expects {' or '.join(map(str, sorted(self._statuses)))}"
+        if fault == Fault.PARTIAL:
+            return "the response says that it is partial"
+        if fault != Fault.WRONG:
+            return status
+        if self._contains is not None and self._contains not in response.body:
+            return f"the body does not contain {self._contains.decode()!r}"
+        total = _TOTAL.search(response.body)
+        return f"the total is {int(total[1]) if total else 'missing'}; the corpus has {self._total}"
 
     def _fault_in_result(self, body: bytes) -> str:
         # A quote inside a JSON string is escaped, so these keys cannot be found within a text; parsing each answer in

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from client.load.examples import Example
 from client.load.histogram import Histogram, merged
 from client.load.tally import GOOD, Cell, Ending, InstanceTally, Tally
 
@@ -187,7 +188,7 @@ def summarise(tally: Tally, *, since: float, until: float, targets: tuple[str, .
         until=until,
         offered=tally.offered,
         started=tally.started,
-        completed=sum(cell.response.total for (_, status, _), cell in tally.cells.items() if status),
+        completed=_completed(tally.cells.items()),
         ok=sum(cell.response.total for (_, _, fault), cell in tally.cells.items() if fault == GOOD),
         hedged=tally.hedged,
         hedges_won=tally.hedges_won,
@@ -217,6 +218,11 @@ def times_of(cells: Iterable[tuple[Ending, Cell]]) -> tuple[Histogram, Histogram
         elif fault in COUNTED_BY_AGE:
             response.add(cell.response)
     return response, service
+
+
+def _completed(cells: Iterable[tuple[Ending, Cell]]) -> int:
+    # A flow whose steps use clients of the script's own has no status.
+    return sum(cell.response.total for (_, status, fault), cell in cells if status or fault == GOOD)
 
 
 def _errors(cells: Iterable[tuple[Ending, Cell]]) -> dict[str, int]:
@@ -261,7 +267,7 @@ def _target(name: str, cells: list[tuple[Ending, Cell]]) -> TargetSummary:
     response, service = times_of(cells)
     return TargetSummary(
         name=name,
-        completed=sum(cell.response.total for (_, status, _), cell in cells if status),
+        completed=_completed(cells),
         ok=sum(cell.response.total for (_, _, fault), cell in cells if fault == GOOD),
         errors=_errors(cells),
         response=latency_of(response),
@@ -346,6 +352,8 @@ class Snapshot:
     slowest: TracedRequest | None
     marks: tuple[Mark, ...]
     timeline: tuple[Column, ...]
+    examples: tuple[Example, ...] = ()
+    """Failures, a few of each kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,6 +382,8 @@ class Outcome:
     timeline: tuple[Column, ...]
     steered: bool = False
     """Whether somebody changed its rate while it ran."""
+    examples: tuple[Example, ...] = ()
+    """Failures, a few of each kind."""
 
     @property
     def cpu_percent(self) -> float:

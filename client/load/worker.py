@@ -4,8 +4,8 @@ In, in this order: `{"job": {"plan": …, "part": [i, of]}}`; any number of `{"c
 order: `{"rate": per_s, "at": at}`, `{"cut": at}`, `{"flush": n}`, `{"stop": true}`. All times are nanoseconds of this
 process's monotonic clock. The end of the input ends the process, so that it never outlives its asker.
 Out: `{"ready": pid}` or `{"error": {"kind", "message"}}`; `{"clock": n, "now": at}`; while it runs `{"tally": …}` for
-each stretch in which something was counted, and each half second a `{"tick": …}`; `{"flushed": n}` after everything
-counted until then; at last `{"ended": …}`.
+each stretch in which something was counted, `{"examples": […]}` of new failures, and each half second a
+`{"tick": …}`; `{"flushed": n}` after everything counted until then; at last `{"ended": …}`.
 """
 
 from __future__ import annotations
@@ -157,6 +157,11 @@ class Run:
         """Sends everything that was counted."""
         for tally in self._counted.take():
             self._outbox.send({"tally": tally})
+        self._send_examples()
+
+    def _send_examples(self) -> None:
+        if examples := self.engine.take_examples():
+            self._outbox.send({"examples": to_json(examples)})
 
     async def tell(self) -> None:
         """Sends what was counted each half second, stretch by stretch, so that no request has to wait for it."""
@@ -167,6 +172,7 @@ class Run:
             for tally in self._counted.take():
                 self._outbox.send({"tally": tally})
                 await asyncio.sleep(0)
+            self._send_examples()
             now_cpu_s, now_ns = time.process_time(), time.monotonic_ns()
             cpu_percent = 100 * (now_cpu_s - cpu_s) * NS_PER_S / max(1, now_ns - at_ns)
             cpu_s, at_ns = now_cpu_s, now_ns

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from client.load.examples import Example, ExampleBook, Kind
+from client.load.exchange import raw_request_text, response_text
+from client.load.plan.words import Plan
 from client.load.requests import Prepared
 from client.load.summary import Fault, TracedRequest
 from server.api import timing
@@ -16,6 +19,14 @@ FAULTS = {
     Failure.TOO_LARGE: Fault.GARBAGE,
 }
 
+_WORDS = {
+    Fault.CONNECT: "no connection could be made",
+    Fault.RESET: "the connection was reset before the response came",
+    Fault.SHORT: "the server closed the connection before the response was complete",
+    Fault.GARBAGE: "the response is not valid HTTP/1.1, or it is too large",
+    Fault.UNFINISHED: "no response yet when the run ended",
+    Fault.OVERFLOW: "not sent: too many requests already waited for a connection",
+}
 _CLOSED = frozenset({Failure.RESET, Failure.CLOSED_EARLY})
 
 
@@ -45,6 +56,54 @@ class Attempts:
             return _NONE
         trace = timing.parse(header.decode("latin-1"))
         return trace.attempts if trace is not None else _NONE
+
+
+class Failures:
+    """Examples of the failures of one process, in the form in which reports show them."""
+
+    def __init__(self, plan: Plan, since_ns: int) -> None:
+        self.book = ExampleBook(since_ns)
+        self._names = plan.target_names
+        self._timeout_s = plan.timeout_s
+
+    def answered(
+        self, prepared: Prepared, response: Response, fault: str, *, due_ns: int, took_ns: int, trace: bytes
+    ) -> None:
+        """A response came that is not a good one."""
+        kind = (prepared.target, response.status, fault)
+        if self.book.wants(kind, due_ns):
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
+            self._add(
+                kind, prepared.why(response, fault), prepared, trace, took_ns,
+                response=response_text(response.status, headers, response.body),
+            )  # fmt: skip
+
+    def failed(
+        self, prepared: Prepared, fault: Fault, *, due_ns: int, took_ns: int, trace: bytes, sent: bool, cause: str = ""
+    ) -> None:
+        """No response came."""
+        kind = (prepared.target, 0, fault)
+        if self.book.wants(kind, due_ns):
+            self._add(kind, self._why(fault, sent, cause), prepared, trace, took_ns)
+
+    def _why(self, fault: Fault, sent: bool, cause: str) -> str:
+        if fault is Fault.TIMEOUT:
+            waited = "" if sent else "; it was still waiting for a connection"
+            return f"no response within the timeout of {self._timeout_s:g} s{waited}"
+        words = _WORDS.get(fault, str(fault))
+        return f"{words}: {cause}" if cause else words
+
+    def _add(
+        self, kind: Kind, error: str, prepared: Prepared, trace: bytes, took_ns: int, *, response: str = ""
+    ) -> None:
+        target, status, fault = kind
+        assert isinstance(target, int)
+        raw = prepared.with_trace(trace) if trace else prepared.raw
+        example = Example(
+            target=self._names[target], status=status, fault=fault, error=error, request=raw_request_text(raw),
+            response=response, took_ms=took_ns / 1e6,
+        )  # fmt: skip
+        self.book.add(kind, example)
 
 
 class Shown:

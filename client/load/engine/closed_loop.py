@@ -13,10 +13,11 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from client.load.engine.answers import FAULTS, Attempts, Shown, may_resend
+from client.load.engine.answers import FAULTS, Attempts, Failures, Shown, may_resend
 from client.load.engine.brisk import BriskConnection
-from client.load.engine.connections import Endpoint
+from client.load.engine.connections import Endpoint, cause_of
 from client.load.engine.ended import Ended, busy_percent
+from client.load.examples import Example
 from client.load.plan.words import Plan
 from client.load.requests import Prepared, Requests
 from client.load.schedule import NS_PER_S, Part
@@ -72,9 +73,13 @@ class User:
                 tally.attempted(loop.attempts.of(response))
             if took_ns > loop.shown.above_ns and fault == GOOD:
                 loop.shown.note(prepared, response, self.trace, took_ns, took_ns)
+            elif fault != GOOD:
+                loop.failures.answered(
+                    prepared, response, fault, due_ns=self.began_ns, took_ns=took_ns, trace=self.trace
+                )
         else:
             assert failure is not None
-            tally.ended((prepared.target, 0, FAULTS[failure]), took_ns // _NS_PER_US, None)
+            loop.failed(self, FAULTS[failure], now_ns)
         if now_ns < loop.closing_ns:
             if loop.think is None:
                 loop.begin(self, now_ns)
@@ -117,6 +122,7 @@ class ClosedLoopEngine:
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
         self.attempts = Attempts()
         self.shown = Shown()
+        self.failures = Failures(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
         self._stopped = False
         self._over = asyncio.Event()
         # Users walk the same list of requests, each from its own place, as arrivals would.
@@ -181,6 +187,10 @@ class ClosedLoopEngine:
         """A fresh and the slowest good answer since this was asked before."""
         return self.shown.take()
 
+    def take_examples(self) -> list[Example]:
+        """Examples of failures that are new since this was called before."""
+        return self.failures.book.take()
+
     # One user
 
     def begin(self, user: User, now_ns: int) -> None:
@@ -230,8 +240,8 @@ class ClosedLoopEngine:
             user.connection.abort()
         prepared = user.prepared
         endpoint = self._endpoints[prepared.server]
-        connection = None
-        with contextlib.suppress(HttpFailure):
+        connection, refusal = None, ""
+        try:
             connection = await connect(
                 endpoint.host,
                 endpoint.port,
@@ -240,12 +250,14 @@ class ClosedLoopEngine:
                 heads=self._heads[prepared.server],
                 make=self._make,
             )
+        except HttpFailure as failure:
+            refusal = cause_of(failure)
         if not user.asking or user.number != number:
             # It has given up meanwhile, or all is over.
             if connection is not None:
                 connection.abort()
         elif connection is None or not connection.open:
-            self._refused(user)
+            self._refused(user, refusal)
         else:
             if isinstance(connection, BriskConnection):
                 connection.user = user
@@ -255,10 +267,18 @@ class ClosedLoopEngine:
                 user.tally.started += 1
             connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
 
-    def _refused(self, user: User) -> None:
+    def failed(self, user: User, fault: Fault, now_ns: int, cause: str = "") -> None:
+        """Counts the user's request as one without a response."""
+        prepared, took_ns = user.prepared, now_ns - user.began_ns
+        user.tally.ended((prepared.target, 0, fault), took_ns // _NS_PER_US, None)
+        self.failures.failed(
+            prepared, fault, due_ns=user.began_ns, took_ns=took_ns, trace=user.trace, sent=bool(user.sent_ns),
+            cause=cause,
+        )  # fmt: skip
+
+    def _refused(self, user: User, cause: str) -> None:
         user.asking = False
-        now_ns = self.now_ns()
-        user.tally.ended((user.prepared.target, 0, Fault.CONNECT), (now_ns - user.began_ns) // _NS_PER_US, None)
+        self.failed(user, Fault.CONNECT, self.now_ns(), cause)
         self.later(user, max(_REST_AFTER_REFUSAL_S, self.think() if self.think else 0.0))
 
     # Time running out
@@ -280,8 +300,7 @@ class ClosedLoopEngine:
 
     def _give_up(self, user: User, fault: Fault) -> None:
         user.asking = False
-        now_ns = self.now_ns()
-        user.tally.ended((user.prepared.target, 0, fault), (now_ns - user.began_ns) // _NS_PER_US, None)
+        self.failed(user, fault, self.now_ns())
         if user.connection is not None:
             user.connection.abort()
         self._come_again(user)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -36,8 +35,7 @@ async def reach(origin: Origin, timeout_s: float, *, insecure: bool = False) -> 
         try:
             connection = await connect(endpoint.host, endpoint.port, timeout_s=timeout_s, tls=tls)
         except HttpFailure as failure:
-            cause = failure.__cause__
-            reason = "no answer in time" if isinstance(cause, TimeoutError) else _told(cause)
+            reason = cause_of(failure)
         else:
             connection.close()
             return endpoint
@@ -72,6 +70,12 @@ def _told(error: BaseException | None) -> str:
     return str(error) or type(error).__name__
 
 
+def cause_of(failure: HttpFailure) -> str:
+    """Why there is no connection, in words."""
+    cause = failure.__cause__
+    return "no answer in time" if isinstance(cause, TimeoutError) else _told(cause)
+
+
 class Connections:
     """Up to `limit` connections. `freed` is called when one becomes usable, `refused` when one could not be opened."""
 
@@ -97,6 +101,8 @@ class Connections:
         self._all: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.refusal = ""
+        """Why the last connection that could not be opened was refused."""
 
     @property
     def open(self) -> int:
@@ -139,7 +145,7 @@ class Connections:
     async def _open(self) -> None:
         endpoint = self._endpoint
         connection = None
-        with contextlib.suppress(HttpFailure):
+        try:
             connection = await connect(
                 endpoint.host,
                 endpoint.port,
@@ -148,6 +154,8 @@ class Connections:
                 on_close=self._lost,
                 heads=self._heads,
             )
+        except HttpFailure as failure:
+            self.refusal = cause_of(failure)
         task = asyncio.current_task()
         assert task is not None
         self._opening.discard(task)

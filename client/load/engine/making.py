@@ -10,6 +10,7 @@ from client.load.engine.closed_loop import ClosedLoopEngine
 from client.load.engine.connections import Endpoint, reach
 from client.load.engine.ended import Ended
 from client.load.engine.open_loop import OpenLoopEngine
+from client.load.examples import Example
 from client.load.plan.words import Plan
 from client.load.requests import Requests, prepare
 from client.load.schedule import Part, Schedule
@@ -42,6 +43,9 @@ class Engine(Protocol):
 
     def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
         """A fresh and the slowest good answer since this was asked before."""
+
+    def take_examples(self) -> list[Example]:
+        """Examples of failures that are new since this was called before."""
 
 
 class Ready(Protocol):

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from client.load.engine.alarm import Alarm, best_alarm
-from client.load.engine.answers import FAULTS, Attempts, Shown, may_resend
+from client.load.engine.answers import FAULTS, Attempts, Failures, Shown, may_resend
 from client.load.engine.clockwork import Clockwork
 from client.load.engine.connections import Connections, Endpoint
 from client.load.engine.ended import Ended, busy_percent
 from client.load.engine.hedging import Asked, Hedging
+from client.load.examples import Example
 from client.load.plan.words import Plan
 from client.load.requests import Prepared, Requests
 from client.load.schedule import NS_PER_S, Schedule
@@ -119,6 +120,7 @@ class OpenLoopEngine:
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
         self._attempts = Attempts()
         self._shown = Shown()
+        self._failures = Failures(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
         self._stopped = False
         self._drained = asyncio.Event()
 
@@ -179,6 +181,10 @@ class OpenLoopEngine:
     def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
         """A fresh and the slowest good answer since this was asked before."""
         return self._shown.take()
+
+    def take_examples(self) -> list[Example]:
+        """Examples of failures that are new since this was called before."""
+        return self._failures.book.take()
 
     def _lane(self, endpoint: Endpoint, tasks: asyncio.TaskGroup) -> Lane:
         lane = Lane()
@@ -296,14 +302,23 @@ class OpenLoopEngine:
                 self._shown.note(prepared, response, arrival.trace, response_ns, service_ns)
             if self._hedging is not None:
                 self._hedging.answered(service_ns // _NS_PER_US)
+        else:
+            self._failures.answered(
+                prepared, response, fault, due_ns=arrival.due_ns, took_ns=response_ns, trace=arrival.trace
+            )
 
-    def _fail(self, arrival: Arrival, fault: Fault) -> None:
+    def _fail(self, arrival: Arrival, fault: Fault, cause: str = "") -> None:
         if arrival.over:
             return
         arrival.over = True
         now_ns = self._now_ns()
         service_us = (now_ns - arrival.sent_ns) // _NS_PER_US if arrival.sent_ns else 0
-        arrival.tally.ended((arrival.prepared.target, 0, fault), (now_ns - arrival.due_ns) // _NS_PER_US, service_us)
+        prepared, took_ns = arrival.prepared, now_ns - arrival.due_ns
+        arrival.tally.ended((prepared.target, 0, fault), took_ns // _NS_PER_US, service_us)
+        self._failures.failed(
+            prepared, fault, due_ns=arrival.due_ns, took_ns=took_ns, trace=arrival.trace, sent=bool(arrival.sent_ns),
+            cause=cause,
+        )  # fmt: skip
 
     # Connections
 
@@ -324,7 +339,7 @@ class OpenLoopEngine:
         arrival = lane.first()
         if arrival is not None:
             lane.waiting.popleft()
-            self._fail(arrival, Fault.CONNECT)
+            self._fail(arrival, Fault.CONNECT, lane.connections.refusal)
         lane.connections.grow(len(lane.waiting))
 
     # Time running out

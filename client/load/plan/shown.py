@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.load.exchange import HIDDEN, PLAIN_HEADERS
 from client.load.plan.words import Plan
 from client.load.wire import to_json
 
-_PLAIN_HEADERS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "host", "user-agent"})
-HIDDEN = "(hidden)"
 _TRACE_SHOWN = 10
 
 
@@ -17,7 +16,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     data: dict[str, Any] = to_json(plan)
     for target in data["targets"]:
         target["headers"] = [
-            [name, value if name.lower() in _PLAIN_HEADERS else HIDDEN] for name, value in target["headers"]
+            [name, value if name.lower() in PLAIN_HEADERS else HIDDEN] for name, value in target["headers"]
         ]
     trace = plan.open.trace if plan.open is not None else None
     if trace is not None and len(trace) > _TRACE_SHOWN:

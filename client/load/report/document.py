@@ -35,6 +35,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "service_ms": to_json(total.service),
         "errors": total.errors,
         "messages": total.messages,
+        "examples": to_json(outcome.examples),
         "statuses": total.statuses,
         "classes_ms": to_json(total.classes),
         "targets": [_target(target) for target in total.targets],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from client.load.report.example_lines import example_lines
 from client.load.report.report import Report
 from client.load.summary import InstanceSummary, Latency, TargetSummary
 
@@ -29,6 +30,7 @@ def report_lines(report: Report) -> list[str]:
         *([f"  hedged     {_hedges(report)}"] if total.hedged else []),
         *_target_lines(total.targets),
         *_instance_lines(total.instances),
+        *example_lines(outcome.examples, total.errors),
     ]
 
 

@@ -13,6 +13,7 @@ from client.load.engine.clockwork import Clockwork
 from client.load.engine.closed_loop import thinking
 from client.load.engine.ended import Ended, busy_percent
 from client.load.engine.open_loop import WAITING_MAX
+from client.load.examples import Example
 from client.load.plan.words import Plan
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.script.flow import Flow
@@ -70,6 +71,7 @@ class OpenFlows:
                 ended_ns = await self._clockwork.finished()
                 cpu_percent = busy_percent(cpu_s, started_ns, self._now_ns())
                 await _drain(self, grace_s if self._stopped else self._plan.timeout_s + 1.0)
+                await self._performer.stopped()
             finally:
                 sweeper.cancel()
                 self._clockwork.close()
@@ -101,6 +103,10 @@ class OpenFlows:
         """The last and the slowest good step since this was asked before."""
         return self._performer.steps.take_shown()
 
+    def take_examples(self) -> list[Example]:
+        """Examples of failures that are new since this was called before."""
+        return self._performer.examples.take()
+
     def _arrive(self, number: int, due_ns: int, now_ns: int) -> None:
         flow = Flow(number, self._collector.tally(due_ns), due_ns, now_ns)
         flow.tally.arrived()
@@ -120,10 +126,11 @@ class OpenFlows:
     async def _visit(self, flow: Flow) -> None:
         async with self._performer.user() as user:
             await self._performer.perform(flow, user)
-        if self._waiting and len(self._performer.running) < self._limit:
-            waited = self._waiting.popleft()
-            waited.seated_ns = self._now_ns()
-            self._seat(waited)
+            if self._waiting and len(self._performer.running) < self._limit:
+                waited = self._waiting.popleft()
+                waited.seated_ns = self._now_ns()
+                self._seat(waited)
+            await self._performer.stop(user)
 
     async def _sweep_regularly(self) -> None:
         while True:
@@ -168,7 +175,7 @@ class ClosedFlows:
 
     async def run(self, *, grace_s: float = 1.0) -> Ended:
         """Lets the users go on until the end or `stop`, then waits for what is under way: to its timeout, or `grace_s`
-        after a stop. Cancelling ends every flow at once."""
+        after a stop; and for the users' `on_stop`. Cancelling ends every flow at once."""
         await asyncio.sleep(max(0.0, (self._start_ns - self._now_ns()) / NS_PER_S))
         cpu_s, started_ns = time.process_time(), self._now_ns()
         async with self._performer:
@@ -178,6 +185,7 @@ class ClosedFlows:
                 ended_ns = self._now_ns()
                 cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
                 await _drain(self, grace_s if self._stopped else self._plan.timeout_s + 1.0)
+                await self._performer.stopped()
             finally:
                 self._over.set()
                 await self._performer.give_up(users)
@@ -206,18 +214,36 @@ class ClosedFlows:
         """The last and the slowest good step since this was asked before."""
         return self._performer.steps.take_shown()
 
+    def take_examples(self) -> list[Example]:
+        """Examples of failures that are new since this was called before."""
+        return self._performer.examples.take()
+
     async def _live(self, number: int) -> None:
         async with self._performer.user() as user:
             while not self._over.is_set():
                 now_ns = self._now_ns()
                 flow = Flow(number, self._collector.tally(now_ns), now_ns, now_ns)
+                if not user.started:
+                    if await self._performer.start(flow, user) != GOOD:
+                        await self._pause(_REST_AFTER_FAULT_S)
+                    continue
                 flow.tally.arrived()
                 self._performer.running.add(flow)
                 good = await self._performer.perform(flow, user) == GOOD
                 number += self._stride
                 pause_s = self._think() if self._think else 0.0
-                # Also without a pause: a flow that awaits nothing must let others go on.
-                await asyncio.sleep(pause_s if good else max(pause_s, _REST_AFTER_FAULT_S))
+                await self._pause(pause_s if good else max(pause_s, _REST_AFTER_FAULT_S))
+            await self._performer.stop(user)
+
+    async def _pause(self, seconds: float) -> None:
+        """So long, or until the run is over."""
+        if not seconds:
+            # A flow that awaits nothing must let others go on.
+            await asyncio.sleep(0)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
 
     async def _until_over(self) -> None:
         left_s = None if self._end_ns is None else max(0.0, (self._end_ns - self._now_ns()) / NS_PER_S)

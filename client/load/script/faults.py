@@ -28,5 +28,9 @@ def fault_of(error: BaseException) -> Fault:
         case aiohttp.ClientResponseError():
             # Also raised for an answer that was understood: too many redirects, no JSON, raise_for_status().
             return Fault.GARBAGE if isinstance(error.__cause__, HttpProcessingError) else Fault.WRONG
+        case ConnectionRefusedError():
+            return Fault.CONNECT
+        case ConnectionError():
+            return Fault.RESET
         case _:
             return Fault.SCRIPT

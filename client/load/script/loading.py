@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -17,16 +18,20 @@ from vmhost.base.errors import InvalidInput
 
 EXPECTED = "a Python file with `async def flow(user)`"
 MESSAGE_MAX = 200
+TRACEBACK_MAX = 5
 _MODULE = "glasscloud_script"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """A script's own functions; `setup` is run once in each process before the run."""
+    """A script's own functions; `setup` is run once in each process before the run, `on_start` and `on_stop` for each
+    user."""
 
     path: str
     flow: Callable[[Any], Awaitable[object]]
     setup: Callable[[str], Awaitable[object]] | None
+    on_start: Callable[[Any], Awaitable[object]] | None = None
+    on_stop: Callable[[Any], Awaitable[object]] | None = None
 
 
 def completed(plan: Plan) -> Plan:
@@ -61,7 +66,13 @@ def load_script(path: str) -> Script:
     flow = _function(module, path, "flow", "user")
     if flow is None:
         raise InvalidInput(f"script {path} has no flow; expected {EXPECTED}")
-    return Script(path=path, flow=flow, setup=_function(module, path, "setup", "base_url"))
+    return Script(
+        path=path,
+        flow=flow,
+        setup=_function(module, path, "setup", "base_url"),
+        on_start=_function(module, path, "on_start", "user"),
+        on_stop=_function(module, path, "on_stop", "user"),
+    )
 
 
 def told(error: BaseException, path: str) -> str:
@@ -72,6 +83,23 @@ def told(error: BaseException, path: str) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     where = f"{Path(path).name}:{lines[-1]}" if lines else Path(path).name
     return f"{text} ({where})" if text else where
+
+
+def traceback_lines(error: BaseException, path: str) -> list[str]:
+    """Where in the script and the files beside it an error was raised, the outermost call first."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_own(frame.filename, path)]
+    return [
+        f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}: {(frame.line or '').strip()[:MESSAGE_MAX]}"
+        for frame in frames[-TRACEBACK_MAX:]
+    ]
+
+
+def is_own(filename: str, path: str) -> bool:
+    """Whether a file is the script, or one that lies in its folder and belongs to no installed package."""
+    if filename == path:
+        return True
+    folder = f"{Path(path).resolve().parent}{os.sep}"
+    return filename.startswith(folder) and "site-packages" not in filename
 
 
 def _parsed(path: str) -> ast.Module:

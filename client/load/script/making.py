@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from client.load.engine.connections import reach
 from client.load.plan.origin import parse_url
 from client.load.plan.words import Plan
-from client.load.schedule import Part
+from client.load.schedule import NS_PER_S, Part
 from client.load.script.engine import ClosedFlows, OpenFlows
 from client.load.script.loading import Script, load_script, told
 from client.load.script.performing import Performer
@@ -30,7 +30,8 @@ class ReadyScript:
     def engine(self, collector: Collector, start_ns: int) -> OpenFlows | ClosedFlows:
         """The engine whose run begins at that time."""
         kind = OpenFlows if self.plan.open is not None else ClosedFlows
-        performer = Performer(self.plan, self.script, self.shared)
+        since_ns = start_ns + round(self.plan.warm_up_s * NS_PER_S)
+        performer = Performer(self.plan, self.script, self.shared, since_ns=since_ns)
         return kind(self.plan, performer, collector=collector, start_ns=start_ns, part=self.part)
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
 
-from client.load.plan.words import Plan
+from client.load.examples import Example
+from client.load.plan.words import FLOW, Plan
 from client.load.schedule import NS_PER_S
 from client.load.script.faults import fault_of
 from client.load.script.flow import Flow
-from client.load.script.loading import Script, told
+from client.load.script.loading import Script, told, traceback_lines
 from client.load.script.steps import Steps
 from client.load.script.user import User
 from client.load.summary import COUNTED_BY_AGE, Fault
 from client.load.tally import GOOD
 
+ON_STOP_TIMEOUT_S = 5.0
+_NS_PER_MS = 1_000_000
+_LOOK_EVERY_S = 0.02
 _LET_GO_S = 1.0
 """So long a script may take to end once it was cancelled."""
 _NS_PER_US = 1000
@@ -27,13 +33,19 @@ _HEADERS = {"User-Agent": "glasscloud-load"}
 
 
 class Performer:
-    """Runs the flows of one process, inside `async with`. `running` are those that have room and are not counted."""
+    """Runs the flows of one process, inside `async with`. `running` are those that have room and are not counted.
+
+    Failures that were due before `since_ns` are no examples."""
 
     def __init__(
-        self, plan: Plan, script: Script, shared: object, *, clock_ns: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+        self, plan: Plan, script: Script, shared: object, *, since_ns: int = 0,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:  # fmt: skip
         self.running: set[Flow] = set()
-        self.steps = Steps()
+        self.steps = Steps(timeout_s=plan.timeout_s, since_ns=since_ns)
+        self.examples = self.steps.examples
+        self._messages: set[str] = set()
+        self._stopping = 0
         self._plan = plan
         self._script = script
         self._shared = shared
@@ -60,7 +72,7 @@ class Performer:
         ) as session:  # fmt: skip
             yield User(
                 session, self.steps, base=self._plan.base or "", seed=self._plan.seed, shared=self._shared,
-                trace_bits=self._trace_bits, clock_ns=self._now_ns,
+                started=self._script.on_start is None, trace_bits=self._trace_bits, clock_ns=self._now_ns,
             )  # fmt: skip
 
     async def perform(self, flow: Flow, user: User) -> str:
@@ -68,21 +80,66 @@ class Performer:
 
         Its fault; empty for a good one."""
         self._begin(flow)
+        fault = await self._run(flow, user)
+        self.count(flow, fault)
+        return fault
+
+    async def start(self, flow: Flow, user: User) -> str:
+        """Runs the script's `on_start` for a user of a closed loop: its steps are counted, its time is in no flow.
+
+        Return its fault; a user that cannot start is counted as a flow that failed."""
+        flow.uncounted = True
+        self.running.add(flow)
+        flow.tally.pending += 1
+        flow.began_ns = self._now_ns()
+        fault = await self._run(flow, user, starting=True)
+        self.count(flow, fault)
+        return fault
+
+    async def stop(self, user: User) -> None:
+        """Runs the script's `on_stop` for a user that has started. What it does is not counted: the run is over, or
+        the flow has ended."""
+        if self._script.on_stop is None or not user.started:
+            return
+        user.quiet()
+        self._stopping += 1
+        try:
+            async with asyncio.timeout(ON_STOP_TIMEOUT_S):
+                await self._script.on_stop(user)
+        except (Exception, SystemExit) as error:
+            print(f"on_stop failed: {told(error, self._script.path)}", file=sys.stderr)
+        finally:
+            self._stopping -= 1
+
+    async def stopped(self) -> None:
+        """Returns when no `on_stop` is under way any more, or has had its time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ON_STOP_TIMEOUT_S + _LET_GO_S):
+                await asyncio.sleep(0)
+                while self._stopping:
+                    await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _run(self, flow: Flow, user: User, *, starting: bool = False) -> str:
+        """The script's part, until it ends, its timeout or its task's cancelling; its fault."""
         user.begin(flow)
         left_s = self._plan.timeout_s - (flow.began_ns - flow.due_ns) / NS_PER_S
         fault: str = GOOD
         try:
             async with asyncio.timeout(left_s):
-                await self._script.flow(user)
+                if not user.started:
+                    # In an open loop each arrival is a new user, whose start is part of what it waits for.
+                    assert self._script.on_start is not None
+                    await self._script.on_start(user)
+                    user.started = True
+                if not starting:
+                    await self._script.flow(user)
         except asyncio.CancelledError as error:
             # A script may cancel itself too, by a task of its own that it awaits.
             fault = Fault.UNFINISHED if flow.given_up else self._own_fault(flow, error)
         except (Exception, SystemExit) as error:
             fault = self._own_fault(flow, error)
         # A flow that ran out of time stays in the response time, whatever went wrong before.
-        fault = fault if fault in COUNTED_BY_AGE else flow.fault or fault
-        self.count(flow, fault)
-        return fault
+        return fault if fault in COUNTED_BY_AGE else flow.fault or fault
 
     def count(self, flow: Flow, fault: str) -> None:
         """The flow has ended so."""
@@ -90,6 +147,12 @@ class Performer:
             return
         flow.over = True
         self.running.discard(flow)
+        if flow.uncounted:
+            if fault in (GOOD, Fault.UNFINISHED):
+                flow.tally.pending -= 1
+                return
+            flow.tally.offered += 1
+            flow.tally.started += 1
         now_ns = self._now_ns()
         status = 0 if fault in COUNTED_BY_AGE else flow.status
         service_us = (now_ns - flow.began_ns) // _NS_PER_US if flow.began_ns else 0
@@ -119,5 +182,26 @@ class Performer:
     def _own_fault(self, flow: Flow, error: BaseException) -> Fault:
         fault = fault_of(error)
         if fault in {Fault.WRONG, Fault.SCRIPT}:
-            flow.tally.said(told(error, self._script.path))
+            message = told(error, self._script.path)
+            flow.tally.said(message)
+            if not flow.fault:
+                self._show(flow, fault, error, message)
+        elif fault is Fault.TIMEOUT and (flow.last is None or flow.last.answer is not None):
+            # The script itself took the time: where a step did, the step is the example.
+            self._show(flow, fault, error, f"the flow took longer than its timeout of {self._plan.timeout_s:g} s")
         return fault
+
+    def _show(self, flow: Flow, fault: Fault, error: BaseException, message: str) -> None:
+        """Keeps the failure as an example, with the last request that led to it."""
+        status = 0 if fault in COUNTED_BY_AGE else flow.status
+        if message in self._messages or not self.examples.wants((FLOW, status, fault), flow.due_ns):
+            return
+        self._messages.add(message)
+        example = Example(
+            target=FLOW, status=status, fault=fault,
+            error="\n".join([message, *traceback_lines(error, self._script.path)]),
+            request="" if flow.last is None else flow.last.request,
+            response="" if flow.last is None else flow.last.response,
+            took_ms=(self._now_ns() - flow.due_ns) / _NS_PER_MS,
+        )  # fmt: skip
+        self.examples.add(example.kind, example)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any, TypeVar
 
 import aiohttp
 
+from client.load.script.exchanges import Exchange
 from client.load.script.flow import Flow
 from client.load.script.steps import Steps
 
@@ -22,7 +24,7 @@ class User:
 
     def __init__(
         self, session: aiohttp.ClientSession, steps: Steps, *, base: str, seed: int, shared: Any,
-        trace_bits: Callable[[int], int] | None, clock_ns: Callable[[], int] = time.monotonic_ns,
+        started: bool, trace_bits: Callable[[int], int] | None, clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:  # fmt: skip
         self.shared = shared
         self.cookies = session.cookie_jar
@@ -33,11 +35,17 @@ class User:
         self._trace_bits = trace_bits
         self._now_ns = clock_ns
         self._flow: Flow
+        self.started = started
+        """Whether the script's `on_start` has run for this user, or need not."""
 
     def begin(self, flow: Flow) -> None:
         """The generator's call before each flow: what follows is counted there."""
         self._flow = flow
         self.__dict__.pop("random", None)
+
+    def quiet(self) -> None:
+        """The generator's call after the last flow: what follows is not counted."""
+        self._flow.over = True
 
     @property
     def number(self) -> int:
@@ -72,18 +80,33 @@ class User:
         if self._trace_bits is not None:
             trace_id = f"{self._trace_bits(128):032x}"
             sent["traceparent"] = f"00-{trace_id}-{self._trace_bits(64):016x}-00"
+        whole = url if "://" in url else f"{self._base}/{url.lstrip('/')}"
+        exchange = Exchange(method, whole, sent, settings, self.cookies)
         flow, sent_ns = self._flow, self._now_ns()
         try:
-            whole = url if "://" in url else f"{self._base}/{url.lstrip('/')}"
             answer = await self._session.request(method, whole, headers=sent, **settings)
-            body = await answer.read()
+            exchange.body = await answer.read()
         except BaseException as error:
-            self._steps.failed(flow, name, error, self._now_ns() - sent_ns)
+            self._steps.failed(flow, name, exchange, error, self._now_ns() - sent_ns)
             raise
         took_ns = self._now_ns() - sent_ns
+        exchange.answer = answer
         statuses = (expect,) if isinstance(expect, int) else expect
-        self._steps.answered(flow, name, answer, body, trace_id, took_ns, statuses)
+        self._steps.answered(flow, name, exchange, trace_id, took_ns, statuses)
         return answer
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[None]:
+        """Times the block as a step of that name: for clients of the script's own.
+
+        An exception that leaves the block fails the step, and goes on to fail the flow."""
+        flow, began_ns = self._flow, self._now_ns()
+        try:
+            yield
+        except BaseException as error:
+            self._steps.broke(flow, name, error, self._now_ns() - began_ns)
+            raise
+        self._steps.passed(flow, name, self._now_ns() - began_ns)
 
     async def get(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
         """A GET; see `request`."""

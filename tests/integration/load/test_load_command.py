@@ -85,6 +85,24 @@ async def test_no_text_of_a_script_or_a_plan_reaches_the_terminal_with_escape_ch
         assert not [char for char in out + err if not (char.isprintable() or char == "\n")], arguments
 
 
+@pytest.mark.parametrize("loop", [["--rate", "40", "--processes", "2"], ["--users", "4", "--think", "50ms"]])
+async def test_a_failure_is_shown_with_its_request_and_response(service: Service, loop: list[str]) -> None:
+    header = "Authorization: Bearer hunter2"
+    code, out, err = await load(f"{service.url}/bad", "-d", "a=1&token=hunter2", "-H", header, "--for", "1s", *loop)
+    assert code == 1, err
+    assert "status 500 Internal Server Error" in out
+    for line in ("> POST /bad HTTP/1.1", "> Authorization: (hidden)", "> a=1&token=(hidden)", "< you asked /bad"):
+        assert f"    {line}" in out
+    assert "hunter2" not in out + err
+
+
+async def test_examples_stay_few_however_many_processes_fail(service: Service) -> None:
+    _, out, _ = await load(f"{service.url}/bad", "--rate", "200", "--for", "1s", "--processes", "3", "--json")
+    report = json.loads(out)
+    assert report["errors"] == {"5xx": 200}
+    assert len(report["examples"]) == 3
+
+
 async def test_a_run_leaves_its_page_and_its_log(service: Service, tmp_path: Path) -> None:
     page, log = tmp_path / "run.html", tmp_path / "run.hlog"
     code, out, err = await load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from client.load.examples import Example
 from client.load.report.page.figures import NAMES, row, share
 from client.load.report.page.table import table
 from client.load.report.report import Report
@@ -12,6 +13,16 @@ _ERRORS = """<section>
 <h3>Errors and statuses</h3>
 {parts}
 </section>"""
+_EXAMPLES = """<section>
+<h3>Examples of failures</h3>
+<p class="note">At most three of each kind. Bodies are cut; values that may be secret are hidden.</p>
+{items}
+</section>"""
+_EXAMPLE = """<details class="example">
+<summary><b>{fault}</b> {target}: {error} <small>after {took} ms</small></summary>
+{blocks}
+</details>"""
+_BLOCK = '<h4>{name}</h4><pre tabindex="0">{text}</pre>'
 _THRESHOLDS = """<section>
 <h3>Thresholds</h3>
 <ul class="held">{items}</ul>
@@ -29,6 +40,7 @@ _WORDS: dict[str, str] = {
     Fault.CLIENT_ERROR: "a status of 400 to 499",
     Fault.SERVER_ERROR: "a status of 500 to 599",
     Fault.WRONG: "an answer other than the plan expects",
+    Fault.SCRIPT: "the script itself failed, which says nothing of the service",
     Fault.PARTIAL: "an answer that says it is not complete",
     Fault.UNFINISHED: "still under way when the run ended",
     Fault.OVERFLOW: "too many already waited for a connection",
@@ -53,6 +65,23 @@ def errors(report: Report) -> Html:
         rows = ([name, *row(latency), f"{latency.count:,}"] for name, latency in total.classes.items())
         parts.append(table("Response time by class of status", ("ms", *NAMES, "answers"), rows))
     return fill(_ERRORS, parts=join(parts, "\n"))
+
+
+def examples(report: Report) -> Html:
+    """The section of examples of failures; nothing where there are none."""
+    found = report.outcome.examples
+    if not found:
+        return Html("")
+    return fill(_EXAMPLES, items=join([_example(each) for each in found], "\n"))
+
+
+def _example(example: Example) -> Html:
+    error, _, traceback = example.error.partition("\n")
+    blocks = [("where", traceback), ("request", example.request), ("response", example.response or "none came")]
+    return fill(
+        _EXAMPLE, fault=example.fault, target=example.target, error=error, took=f"{example.took_ms:,.1f}",
+        blocks=join(fill(_BLOCK, name=name, text=text) for name, text in blocks if text),
+    )  # fmt: skip
 
 
 def thresholds(report: Report) -> Html:

@@ -8,7 +8,7 @@ from importlib import resources
 from client.load.report.page.breakdown import breakdown
 from client.load.report.page.course import course_of
 from client.load.report.page.curves import curves
-from client.load.report.page.failures import errors, hedging, thresholds
+from client.load.report.page.failures import errors, examples, hedging, thresholds
 from client.load.report.page.figures import cell, per_s
 from client.load.report.page.heat import heat
 from client.load.report.page.lag import lag
@@ -107,6 +107,7 @@ def _run(report: Report, number: int, of: int) -> Html:
         *([timeline(course), heat(course)] if course else []),
         breakdown(report),
         errors(report),
+        examples(report),
         thresholds(report),
         hedging(report),
         environment(report),
