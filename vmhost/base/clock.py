@@ -49,6 +49,11 @@ class ManualClock:
     def monotonic(self) -> float:
         return self._now
 
+    @property
+    def sleeping(self) -> int:
+        """How many wait for `advance`."""
+        return len(self._sleepers)
+
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
             await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import secrets
 import socket
@@ -13,35 +14,38 @@ from ipaddress import ip_address
 from aiohttp import web
 
 from vmhost.base.clock import Clock, SystemClock
+from vmhost.base.logs import get_logger
 from vmhost.metadata import tokens
 from vmhost.metadata.facts import VERSIONS, InstanceFacts, answer, is_user_data
+from vmhost.metadata.throttle import TokenBucket
+
+_log = get_logger("metadata")
 
 TOKEN_HEADER = "X-aws-ec2-metadata-token"
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 
 _CONNECTIONS_MAX = 32
 """Per instance: a guest that opens more only locks itself out."""
+_RATE_PER_S, _BURST = 50, 300
+"""Requests, and as many connections, per instance. EC2 throttles too, at 1024 packets a second."""
+_THROTTLED_S = 0.25
+"""How long a request above the rate waits for its refusal: refusing at once would cost as much as answering."""
 _HEADER_BYTES_MAX = 4096
 _IDLE_S = 15.0
 _DRAIN_S = 0.5
-_BACKLOG = 64
 _TOKEN_PATHS = frozenset(f"/{version}/api/token" for version in VERSIONS)
-
-
-class _Refusal(asyncio.Protocol):
-    """Hangs up at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listener:
+    sock: socket.socket
     web: web.Server
-    server: asyncio.Server
+    accepting: asyncio.Task[None]
 
     async def close(self) -> None:
-        self.server.close()
+        self.accepting.cancel()
+        await asyncio.wait([self.accepting])
+        self.sock.close()
         await self.web.shutdown(_DRAIN_S)
 
 
@@ -65,24 +69,20 @@ class InstanceMetadata:
     async def attach(self, instance_id: str, sock: socket.socket) -> None:
         """Serves this instance's metadata on the socket, in place of any earlier one."""
         await self.detach(instance_id)
+        sock.setblocking(False)
+        # No request is larger, and what a guest sends beyond that is not to be read.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HEADER_BYTES_MAX * 4)
         server = web.Server(
-            functools.partial(self._respond, instance_id),
+            functools.partial(self._respond, instance_id, self._bucket()),
             access_log=None,
+            # The rest of a body is not read: the connection ends instead.
+            lingering_time=0,
             keepalive_timeout=_IDLE_S,
             max_line_size=_HEADER_BYTES_MAX,
             max_field_size=_HEADER_BYTES_MAX,
         )
-
-        def accept() -> asyncio.BaseProtocol:
-            return _Refusal() if len(server.connections) >= _CONNECTIONS_MAX else server()
-
-        sock.setblocking(False)
-        try:
-            listener = await asyncio.get_running_loop().create_server(accept, sock=sock, backlog=_BACKLOG)
-        except BaseException:
-            sock.close()
-            raise
-        self._listeners[instance_id] = _Listener(web=server, server=listener)
+        accepting = asyncio.create_task(_accept(sock, server, self._bucket()), name=f"metadata {instance_id}")
+        self._listeners[instance_id] = _Listener(sock=sock, web=server, accepting=accepting)
 
     async def detach(self, instance_id: str) -> None:
         """Closes the instance's socket and connections."""
@@ -94,7 +94,13 @@ class InstanceMetadata:
         for instance_id in tuple(self._listeners):
             await self.detach(instance_id)
 
-    async def _respond(self, instance_id: str, request: web.BaseRequest) -> web.StreamResponse:
+    def _bucket(self) -> TokenBucket:
+        return TokenBucket(self._clock, rate_per_s=_RATE_PER_S, burst=_BURST)
+
+    async def _respond(self, instance_id: str, bucket: TokenBucket, request: web.BaseRequest) -> web.StreamResponse:
+        if not bucket.take():
+            await self._clock.sleep(_THROTTLED_S)
+            return _page(503)
         if not _by_address(request.headers.get("Host", "")):
             return _page(403)
         path = request.rel_url.raw_path
@@ -124,6 +130,23 @@ class InstanceMetadata:
         return web.Response(text=token, headers={TTL_HEADER: str(ttl_s)})
 
 
+async def _accept(sock: socket.socket, server: web.Server, bucket: TokenBucket) -> None:
+    """Accepts the instance's connections at a limited rate; one too many ends at once."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await bucket.wait()
+        try:
+            connection, _ = await loop.sock_accept(sock)
+        except OSError as error:
+            _log.debug("metadata_connection_failed", error=str(error))
+            continue
+        if len(server.connections) >= _CONNECTIONS_MAX:
+            connection.close()
+            continue
+        with contextlib.suppress(OSError):
+            await loop.connect_accepted_socket(server, connection)
+
+
 def _by_address(host: str) -> bool:
     """Whether the service was called by an address, as every guest calls it.
 
@@ -137,7 +160,14 @@ def _by_address(host: str) -> bool:
     return True
 
 
-_REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+_REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
 
 
 def _page(status: int, headers: dict[str, str] | None = None) -> web.Response:

@@ -77,6 +77,50 @@ async def test_guests_outlive_a_killed_control_plane_and_are_adopted(tmp_path: P
             await driver.close(remove=True)
 
 
+_SQUAT = """
+import os, socket, sys, time
+taken = [socket.create_server(("169.254.169.254", port)) for port in range(61680, int(sys.argv[1]))]
+open("/tmp/taken", "w").close()
+while not os.path.exists("/tmp/let-go"):
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("last", [61681, 61744])
+async def test_a_guest_that_took_its_metadata_ports_is_adopted(tmp_path: Path, last: int) -> None:
+    """At the next port that is free; where it took all of them, as soon as it lets go."""
+    async with world(f"squat-{last}", tmp_path) as one:
+        first = one.driver()
+        await first.open()
+        guest = await Guest(cloud=one, driver=first, id="i-squat").__aenter__()
+        await first.close(remove=False)
+        docker("exec", "-d", guest.container, "python", "-c", _SQUAT, str(last))
+        async with asyncio.timeout(10):
+            while await guest.says("ls", "/tmp/taken") != "/tmp/taken":
+                await asyncio.sleep(0.05)
+        driver = one.driver()
+        await driver.open()
+        try:
+            assert (await guest.python(_FETCH) == "http 404") is (last == 61681)
+            await guest.says("touch", "/tmp/let-go")
+            async with asyncio.timeout(20):
+                while await guest.python(_FETCH) != "http 404":
+                    await asyncio.sleep(0.1)
+        finally:
+            await driver.close(remove=True)
+
+
+_FETCH = """
+import urllib.request, urllib.error
+try:
+    print(urllib.request.urlopen("http://169.254.169.254/", timeout=1).status)
+except urllib.error.HTTPError as error:
+    print("http", error.code)
+except OSError as error:
+    print("no answer")
+"""
+
+
 async def test_a_guest_whose_boot_was_cut_short_gets_its_network_at_the_next_start(tmp_path: Path) -> None:
     async with world("cut", tmp_path) as one:
         first = one.driver()

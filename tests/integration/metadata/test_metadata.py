@@ -203,3 +203,65 @@ async def test_a_page_whose_name_resolves_to_this_machine_learns_nothing(
     ):
         async with http.get(f"{url}/latest/user-data", headers={"Host": host}) as answer:
             assert answer.status == status, host
+
+
+async def test_requests_above_the_rate_wait_and_are_refused(served: Served, http: aiohttp.ClientSession) -> None:
+    greedy, quiet = [await served.add(name) for name in EVERYONE]
+    path = "/latest/meta-data/instance-id"
+    for _ in range(300):
+        async with http.get(greedy + path) as answer:
+            assert answer.status == 200
+    refused = asyncio.ensure_future(http.get(greedy + path))
+    await _until_one_waits(served.clock)
+    assert not refused.done()
+    async with http.get(quiet + path) as answer:
+        assert answer.status == 200
+    served.clock.advance(1)
+    answer = await refused
+    assert answer.status == 503
+    assert "503 - Service Unavailable" in await answer.text()
+    async with http.get(greedy + path) as answer:
+        assert answer.status == 200
+
+
+async def test_new_connections_above_the_rate_wait(served: Served) -> None:
+    url = await served.add("i-0a12")
+    host, port = url.removeprefix("http://").split(":")
+    for _ in range(300):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert await reader.read()
+        writer.close()
+    await _until_one_waits(served.clock)
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.0\r\n\r\n")
+    response = asyncio.ensure_future(reader.read())
+    served.clock.advance(1)
+    assert b"1.0" in await response
+    writer.close()
+
+
+async def _until_one_waits(clock: ManualClock) -> None:
+    async with asyncio.timeout(5):
+        while not clock.sleeping:
+            await asyncio.sleep(0.001)
+
+
+async def test_an_endless_body_is_not_read(served: Served) -> None:
+    url = await served.add("i-0a12")
+    host, port = url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    with contextlib.closing(writer):
+        head = (
+            f"PUT /latest/api/token HTTP/1.1\r\nHost: {host}\r\n{TTL_HEADER}: 60\r\nContent-Length: 10000000000\r\n\r\n"
+        )
+        writer.write(head.encode())
+        async with asyncio.timeout(5):
+            with pytest.raises(ConnectionError):
+                await _write_forever(writer)
+
+
+async def _write_forever(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(bytes(65536))
+        await writer.drain()

@@ -25,6 +25,8 @@ class Boots:
         self._metadata = metadata
         self._furnished: dict[str, str] = {}
         self._mbps: dict[str, int] = {}
+        self.unadopted: dict[str, str] = {}
+        """Running guests of an earlier run without rules or metadata of ours, and why."""
 
     async def boot(self, container: Container) -> Booted:
         """Starts a stopped guest without a network and finishes its boot; a running one's boot is finished only.
@@ -64,6 +66,7 @@ class Boots:
         await self._metadata.attach(container.instance_id, listener)
         self._furnished[container.instance_id] = container.started_at
         self._site.cores.check(container)
+        self.unadopted.pop(container.instance_id, None)
 
     async def _plug(self, container: Container) -> Container:
         """The container with its address on the network, held to its rate."""
@@ -101,12 +104,17 @@ class Boots:
     async def adopt(self) -> None:
         """Gives the running guests of an earlier run their rules and metadata again; those had ended with it."""
         for container in await self._site.guests():
-            if not container.running:
-                continue
-            try:
-                await self.finish(container)
-            except CloudError as error:
+            if container.running:
+                await self.adopt_one(container)
+
+    async def adopt_one(self, container: Container) -> None:
+        """Adopts a running guest, or keeps in `unadopted` why not, so that it is tried again."""
+        try:
+            await self.finish(container)
+        except CloudError as error:
+            if self.unadopted.get(container.instance_id) != error.message:
                 _log.warning("adoption_failed", id=container.instance_id, error=error.message)
+            self.unadopted[container.instance_id] = error.message
 
     async def change_rate(self, container: Container, mbps: int) -> None:
         """Holds the guest to another rate, now if it runs and at its later boots."""
@@ -121,6 +129,7 @@ class Boots:
     async def forget(self, instance_id: str, *, removed: bool) -> None:
         """The guest runs no more: nobody listens for its metadata."""
         self._furnished.pop(instance_id, None)
+        self.unadopted.pop(instance_id, None)
         if removed:
             self._site.cores.forget(instance_id)
             self._mbps.pop(instance_id, None)

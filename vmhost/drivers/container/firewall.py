@@ -9,9 +9,9 @@ from vmhost.drivers.container.addresses import AddressPlan
 
 METADATA_ADDRESS = "169.254.169.254"
 METADATA_PORT = 80
-LISTENER_PORT = 61680
-"""Where the metadata listener really is: a guest's own server may want port 80 of every address, and no ephemeral
-port is this high."""
+LISTENER_PORTS = range(61680, 61744)
+"""Where the metadata listener really is, at the first one that is free: a guest's own server may want port 80 of every
+address, and no ephemeral port is this high."""
 ENGINES_NAME_SERVER = "127.0.0.11"
 """The engine answers here inside each guest, and asks the host's own name servers what it does not know: a guest would
 learn of every container on its network, and older engines carry its questions out to the world."""
@@ -42,7 +42,7 @@ class GuestNetwork:
     """Whether the kernel can count a guest's flows (`nft_connlimit`)."""
 
 
-def ruleset(guest: GuestNetwork) -> str:
+def ruleset(guest: GuestNetwork, listener_port: int = LISTENER_PORTS[0]) -> str:
     """Rules under which a guest reaches its own loopback, its metadata and the instance network, and nothing else.
 
     It may answer the host through the gateway where the host opened the connection, but never open one: broadcasts,
@@ -66,7 +66,7 @@ table inet glasscloud {{
   }}
   chain metadata {{
     type nat hook output priority -100; policy accept;
-    ip daddr {METADATA_ADDRESS} tcp dport {METADATA_PORT} dnat ip to {METADATA_ADDRESS}:{LISTENER_PORT}
+    ip daddr {METADATA_ADDRESS} tcp dport {METADATA_PORT} dnat ip to {METADATA_ADDRESS}:{listener_port}
   }}
   chain input {{
     type filter hook input priority filter; policy drop;

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vmhost.base.errors import CloudError, NotFound, Unavailable
-from vmhost.drivers.container.firewall import LISTENER_PORT, METADATA_ADDRESS, GuestNetwork, ruleset, shaping
+from vmhost.drivers.container.firewall import LISTENER_PORTS, METADATA_ADDRESS, GuestNetwork, ruleset, shaping
 
 TOOLS = ("nft", "tc")
 RIGHTS = {"SYS_ADMIN": 21, "NET_ADMIN": 12, "SYS_PTRACE": 19}
@@ -30,6 +30,7 @@ RIGHTS = {"SYS_ADMIN": 21, "NET_ADMIN": 12, "SYS_PTRACE": 19}
 _CLONE_NEWNET = 0x40000000
 _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFFLAGS = 0x8916, 0x891C, 0x8914
 _IFF_UP_RUNNING = 0x1 | 0x40
+_BACKLOG = 64
 _TOOL_DEADLINE_S = 5.0
 _THREAD_DEADLINE_S = 10.0
 _PATH = f"{os.defpath}:/usr/local/sbin:/usr/sbin:/sbin"
@@ -78,18 +79,35 @@ def shape(pid: int, container_id: str, mbps: int) -> None:
 
 
 def _furnish(guest: GuestNetwork) -> socket.socket:
-    _run("nft", "-f", "-", text=ruleset(guest))
     _give_loopback_address(METADATA_ADDRESS)
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = _listen_for_metadata()
     try:
-        listener.bind((METADATA_ADDRESS, LISTENER_PORT))
-        listener.listen(64)
-    except OSError as error:
-        listener.close()
-        raise Unavailable(f"the metadata listener could not be opened in a guest: {error.strerror}") from error
+        # The rules also stand where there is no port for the listener.
+        _run("nft", "-f", "-", text=ruleset(guest, listener.getsockname()[1] if listener else LISTENER_PORTS[0]))
+    except BaseException:
+        if listener:
+            listener.close()
+        raise
+    if listener is None:
+        first, last = LISTENER_PORTS[0], LISTENER_PORTS[-1]
+        raise Unavailable(f"no port from {first} to {last} of {METADATA_ADDRESS} is free for the metadata in the guest")
     listener.setblocking(False)
     return listener
+
+
+def _listen_for_metadata() -> socket.socket | None:
+    """A listener at the first free port: a guest's own program may have taken one while no listener was there."""
+    for port in LISTENER_PORTS:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((METADATA_ADDRESS, port))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+        else:
+            return listener
+    return None
 
 
 def _shape(mbps: int) -> None:
