@@ -21,6 +21,14 @@ _REASON = "error: "
 """Our programs end with one line that begins so when they know why they cannot go on (`vmhost.base.web.run`)."""
 
 
+class ProgramFailed(Unavailable):
+    """A program that did not start or ended; `reason` is what it said itself, empty where it said nothing."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class Child:
     """A program of ours. It leads a session of its own: a terminal's Ctrl-C reaches it through its parent only."""
 
@@ -41,7 +49,7 @@ class Child:
     async def start(self, command: Sequence[str], *, ready: Path, deadline_s: float) -> dict[str, Any]:
         """Starts it and gives what it wrote to its ready file.
 
-        Raises Unavailable with the end of its log when it ends or says nothing within the deadline."""
+        Raises ProgramFailed with its reason or the end of its log when it ends or says nothing within the deadline."""
         ready.unlink(missing_ok=True)
         await self._spawn(command)
         try:
@@ -100,16 +108,17 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
 
-    def failure(self, code: int) -> Unavailable:
+    def failure(self, code: int) -> ProgramFailed:
         """The error for an end that was not ordered."""
         return self._failure(how_it_ended(code))
 
-    def _failure(self, fact: str) -> Unavailable:
+    def _failure(self, fact: str) -> ProgramFailed:
         lines = last_lines(self._log, since=self._log_begin)
         if lines and lines[-1].startswith(_REASON):
-            return Unavailable(f"{self.name} {fact}: {lines[-1].removeprefix(_REASON)}")
+            reason = lines[-1].removeprefix(_REASON)
+            return ProgramFailed(f"{self.name} {fact}: {reason}", reason)
         words = "".join(f"\n  {line}" for line in lines)
-        return Unavailable(
+        return ProgramFailed(
             f"{self.name} {fact}" + (f". The end of its log:{words}" if words else " and logged nothing")
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from client.local.child import Child
+from client.local.child import Child, ProgramFailed
 from client.local.keeping import keep_running
 from client.local.places import LocalFacts, console_key, forget, hold, make_folder, write_facts
 from client.local.plan import (
@@ -30,6 +30,8 @@ from client.local.plan import (
 )
 from server.api.flow import Counters
 from server.api.queries import index_folder
+from vmhost.api.access import Access
+from vmhost.api.client import CloudClient
 from vmhost.base.clock import SystemClock
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.http1 import HttpFailure, build_request
@@ -42,6 +44,7 @@ _PROGRAM_GRACE_S = 5.0
 _PLATFORM_GRACE_S = 15.0
 _SWEEP_DEADLINE_S = 30.0
 _POLL_S = 0.05
+_CALL_DEADLINE_S = 5.0
 
 Say = Callable[[str], None]
 
@@ -103,7 +106,7 @@ class LocalCloud:
         if platform["why"]:
             self._say(f"{platform['why']}\n  {switch(platform['driver'], platform['missing'], plan.typed)}")
         self._say(f"starting {plan.instances} machines and the search front end")
-        search = await self._start_frontend()
+        search = await self._first_frontend(platform["access"])
         if not await until_all_serve(search, plan.instances, deadline_s=ALL_DEADLINE_S):
             self._say("not every machine answers yet; going on with those that do")
         self._why = self._why_of(platform)
@@ -138,6 +141,15 @@ class LocalCloud:
         self._plan = replace(plan, search_port=port_of(url))
         self._search = url
         return url
+
+    async def _first_frontend(self, access: str) -> str:
+        """Starts the front end and with it the instances. Raises Unavailable with the platform's reason."""
+        try:
+            return await self._start_frontend()
+        except ProgramFailed as error:
+            if reason := error.reason or await _launch_trouble(Access.load(Path(access), environ={})):
+                raise Unavailable(f"not all instances could start: {reason}") from None
+            raise
 
     async def _begin_console(self, lock: int) -> str:
         """The console's URL; empty where it does not start: people can do without it, and the cloud goes on."""
@@ -230,6 +242,14 @@ class LocalCloud:
 
     def _log(self, name: str) -> Path:
         return self._plan.folder / "logs" / f"{name}.log"
+
+
+async def _launch_trouble(access: Access) -> str:
+    """Why the platform's fleets cannot launch their instances; empty where they can."""
+    with contextlib.suppress(CloudError):
+        async with CloudClient(access, timeout_s=_CALL_DEADLINE_S) as cloud:
+            return "; ".join(sorted({fleet.trouble for fleet in await cloud.describe_fleets() if fleet.trouble}))
+    return ""
 
 
 async def until_all_serve(url: str, count: int, *, deadline_s: float) -> bool:

@@ -47,13 +47,15 @@ class Deployment:
         return f"{self.service}-shard-{shard}-of-{self.shards}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
 
+async def live_fleets(client: CloudClient, service: str) -> list[FleetView]:
+    """The service's fleets that are not deleted."""
+    fleets = await client.describe_fleets()
+    return [each for each in fleets if each.state in _LIVE and each.tags.get(SERVICE_TAG) == service]
+
+
 async def ensure(client: CloudClient, wanted: Deployment, ids: Ids) -> None:
     """Makes what is missing, adjusts what differs and removes what is not wanted any more. Raises CloudErrors."""
-    fleets = [
-        fleet
-        for fleet in await client.describe_fleets()
-        if fleet.state in _LIVE and fleet.tags.get(SERVICE_TAG) == wanted.service
-    ]
+    fleets = await live_fleets(client, wanted.service)
     keep: dict[int, FleetView] = {}
     for shard in range(wanted.shards):
         for fleet in fleets:

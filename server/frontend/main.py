@@ -7,20 +7,21 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Pages, Settings
-from server.frontend.deploy import Deployment, ensure
+from server.frontend.deploy import Deployment, ensure, live_fleets
 from server.frontend.discovery import Discovery
 from server.frontend.fanout import Fanout
 from server.frontend.observe import Observer
+from server.frontend.room import must_fit
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.base import collector
 from vmhost.base.clock import Clock, SystemClock
-from vmhost.base.errors import InvalidInput, Unavailable
+from vmhost.base.errors import CloudError, InvalidInput, Unavailable
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, url_of, write_ready
@@ -34,7 +35,7 @@ _SHARDS_MAX = 16
 _REPLICAS_MAX = 64
 _CLOUD_PATIENCE_S = 15.0
 _CLOUD_PAUSE_S = 0.2
-_TELL_WAITING_S = 15.0
+_TROUBLE_POLL_S = 2.0
 _log = get_logger("frontend")
 
 
@@ -123,10 +124,13 @@ async def run(args: argparse.Namespace) -> None:
 
 
 async def _ensure_patiently(client: CloudClient, deployment: Deployment, ids: Ids, clock: Clock) -> None:
-    """Ensures the machines; a cloud that is only just starting is given some time."""
+    """Makes the instances; a cloud that is still starting is given some time.
+
+    Raises NoCapacity where they do not fit, InvalidInput for a type that does not exist."""
     until = clock.monotonic() + _CLOUD_PATIENCE_S
     while True:
         try:
+            await must_fit(client, deployment)
             return await ensure(client, deployment, ids)
         except Unavailable:
             if clock.monotonic() >= until:
@@ -164,7 +168,7 @@ async def serving(
         try:
             async with serve(front_end.handle, sock, line_bytes_max=LINE_BYTES_MAX) as url:
                 try:
-                    await _complete(fanout, changed)
+                    await _complete(fanout, changed, lambda: _trouble(client, plan.deployment.service))
                     write_ready(plan.ready, url=url_of(sock))
                     yield url
                 finally:
@@ -175,13 +179,22 @@ async def serving(
             fanout.close()
 
 
-async def _complete(fanout: Fanout, changed: asyncio.Event) -> None:
-    """Returns once each shard has a replica; says from time to time which has none."""
+async def _complete(fanout: Fanout, changed: asyncio.Event, trouble: Callable[[], Awaitable[list[str]]]) -> None:
+    """Returns once each shard has a replica; until then logs what the platform says of launches that fail."""
+    logged: list[str] = []
     while not fanout.complete:
         changed.clear()
         try:
-            async with asyncio.timeout(_TELL_WAITING_S):
+            async with asyncio.timeout(_TROUBLE_POLL_S):
                 await changed.wait()
         except TimeoutError:
-            empty = [shard.number for shard in fanout.shards if not len(shard.replicas)]
-            _log.warning("still_waiting_for_leaves", shards=empty)
+            if (reasons := await trouble()) and reasons != logged:
+                logged = reasons
+                _log.warning("instances_cannot_start", reasons=reasons)
+
+
+async def _trouble(client: CloudClient, service: str) -> list[str]:
+    """Why launches of the service's fleets fail; empty where they succeed or the platform does not answer."""
+    with contextlib.suppress(CloudError):
+        return sorted({fleet.trouble for fleet in await live_fleets(client, service) if fleet.trouble})
+    return []

@@ -149,7 +149,7 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
         assert "\x1b[?1049h" not in screen.until("starting the platform")
         screen.until("k kill")
         below = programs_below(demo.pid)
-        screen.press("k", until=r"you killed i-0\w+: seen .*, replaced .* lost")
+        screen.press("k", until=r"you killed i-0\w+: noticed .*, replaced .* lost")
         screen.press("?", until=r"hedge .*any key goes back")
         screen.press("x", until=r"k kill")
         screen.press('s"unclosed\r', until="a quotation mark is opened and never closed")
@@ -262,6 +262,22 @@ def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
         assert run(environment, "down").stdout.startswith("no cloud was up")
     finally:
         stop(below)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--instances", "64", "--type", "m5.large"], r"64 m5\.large instances do not fit here"),
+        (["--type", "t3.nanoo"], r"instance type t3\.nanoo does not exist; did you mean t3\.nano\?"),
+    ],
+)
+def test_instances_that_cannot_start_are_refused_at_once(
+    environment: dict[str, str], options: list[str], reason: str
+) -> None:
+    refused = run(environment, "up", *options, *ANY_PORT, timeout_s=40)
+    assert refused.returncode == 1
+    assert re.match(f"glasscloud up: not all instances could start: {reason}", refused.stderr.splitlines()[-1])
+    assert run(environment, "down").stdout == "no cloud was up\n"
 
 
 def test_after_everything_was_killed_down_removes_what_is_left(environment: dict[str, str]) -> None:

@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from server.frontend.deploy import Deployment, ensure
 from server.frontend.main import DEFAULT_IMAGE
+from server.frontend.room import must_fit
 from tests.integration.server_frontend.leaves import until_true
 from vmhost.api.client import CloudClient
 from vmhost.api.views import FleetView
 from vmhost.app import platform
+from vmhost.base.errors import InvalidInput, NoCapacity
 from vmhost.base.ids import SeededIds
 from vmhost.settings import Settings
 
@@ -86,3 +89,17 @@ async def test_services_do_not_touch_each_other(client: CloudClient) -> None:
     await ensure(client, replace(WANTED, service="other", shards=1), IDS)
     await ensure(client, WANTED, IDS)
     await running(client, 6)
+
+
+async def test_what_does_not_fit_is_refused_before_anything_is_made(client: CloudClient) -> None:
+    with pytest.raises(NoCapacity, match=r"fit here; \d+ fit. To go on: start \d+, or use --overcommit"):
+        await must_fit(client, replace(WANTED, replicas=5000))
+    with pytest.raises(InvalidInput, match=r"t3.nanoo does not exist; did you mean t3.nano\?"):
+        await must_fit(client, replace(WANTED, type_name="t3.nanoo"))
+    assert await fleets(client) == {}
+    await must_fit(client, WANTED)
+
+
+async def test_a_service_that_has_fleets_is_not_refused(client: CloudClient) -> None:
+    await ensure(client, WANTED, IDS)
+    await must_fit(client, replace(WANTED, replicas=5000))
