@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from client.load.histogram import SAMPLES_BEYOND_MIN
 from client.load.summary import InstanceSummary, Latency, Summary
 
-WALL_TOLERANCE_MS = 5.0
-"""A neighbour's hog may raise the others' p99 by so much: containers were measured at 2, bare processes at 25."""
-
-BUSY_BEFORE_MS = 15.0
-"""A p99 above this without any hog is that of a machine busy with other things: what follows is not the hog's alone."""
-
+SLOWER_MS = 5.0
+"""An instance whose slow end rose by more than this is called slower in the table."""
 
 TAILS = ("p99", "p90", "max")
 """How the slow answers are told: the first that the samples carry."""
@@ -27,46 +23,6 @@ class Judgement:
 
     held: bool | None
     sentence: str
-
-
-def judge_wall(
-    *, before_p99_ms: float | None, during_p99_ms: float | None, lost: int, enforced: bool, failed_before: int = 0
-) -> Judgement:
-    """Whether the wall between the instances held while one of them went wild.
-
-    `lost` and both p99 are those of the others. It held when nothing was lost and their p99 rose by at most 5 ms; where
-    no CPU wall is `enforced`, that was no wall's doing, and `held` is None. A service that was in trouble before says
-    nothing of walls: requests that failed then, or a p99 that could hide anything."""
-    if failed_before:
-        failed = f"{_requests(failed_before)} failed before it began"
-        return Judgement(held=None, sentence=f"cannot tell: {failed}; this load is too much for this machine now")
-    if lost:
-        return Judgement(held=False, sentence=f"no wall: {_requests(lost)} of the others lost")
-    if before_p99_ms is None or during_p99_ms is None:
-        return Judgement(held=None, sentence="cannot tell: fewer than 1,000 requests before or during")
-    change = f"the others' p99 {before_p99_ms:.1f} -> {during_p99_ms:.1f} ms, 0 lost"
-    if during_p99_ms - before_p99_ms > WALL_TOLERANCE_MS:
-        busy = "; this machine was busy before it began" if enforced and before_p99_ms > BUSY_BEFORE_MS else ""
-        return Judgement(held=False, sentence=f"no wall: {change}{busy}")
-    if before_p99_ms > BUSY_BEFORE_MS:
-        return Judgement(held=None, sentence=f"cannot tell: {change}; this machine was busy before it began")
-    if enforced:
-        return Judgement(held=True, sentence=f"the wall held: {change}")
-    return Judgement(held=None, sentence=f"no harm this time: {change}; no CPU wall guarantees it")
-
-
-def judge_hog(*, victim: str, before: Summary, during: Summary, enforced: bool) -> Judgement:
-    """The wall's verdict from two windows of load, `victim` being the instance that went wild.
-
-    The others' latency is that of their own attempts. Lost is every request that failed: whatever the victim did, its
-    replica should have answered."""
-    return judge_wall(
-        before_p99_ms=before.others(victim).p99,
-        during_p99_ms=during.others(victim).p99,
-        lost=during.failed,
-        enforced=enforced,
-        failed_before=before.failed,
-    )
 
 
 def judge_kill(
@@ -224,7 +180,7 @@ def _row(phase: str, instance: InstanceSummary, before: InstanceSummary | None) 
 
 
 def _affected(instance: InstanceSummary, before: InstanceSummary | None) -> bool | None:
-    """Whether it failed at all or became slower by more than the tolerance, at the highest percentile both can tell."""
+    """Whether it failed at all or became slower than `SLOWER_MS`, at the highest percentile that both windows carry."""
     if instance.errors or instance.late:
         return True
     if before is None:
@@ -235,7 +191,7 @@ def _affected(instance: InstanceSummary, before: InstanceSummary | None) -> bool
         (instance.latency.p50, before.latency.p50),
     ):
         if now_ms is not None and then_ms is not None:
-            return now_ms - then_ms > WALL_TOLERANCE_MS
+            return now_ms - then_ms > SLOWER_MS
     return None
 
 

@@ -5,10 +5,13 @@ A reader gets every section whole once, then only changes; applying them in orde
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 Row = Mapping[str, Any]
+_NEWS_MAX = 10_000
+"""More rows than any section keeps and any batch brings; beyond it the oldest changes of a batch are left out."""
 
 
 class Section(Protocol):
@@ -67,29 +70,31 @@ class Rows:
 class Tail:
     """The last `keep` of what happened, oldest first; a row whose `id` is there already takes that one's place.
 
-    A change is the list of new and changed rows."""
+    A change is the list of new and changed rows, in the order in which they came: a reader that adds them one by one and
+    keeps as many ends with the same."""
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
         self._rows: dict[Any, Row] = {}
-        self._news: dict[Any, Row] = {}
+        self._news: deque[Row] = deque(maxlen=_NEWS_MAX)
 
     def whole(self) -> list[Row]:
         return list(self._rows.values())
 
     def add(self, row: Row) -> None:
         """A new row, or another state of a known one."""
-        for rows in (self._rows, self._news):
-            rows[row["id"]] = row
-            while len(rows) > self.keep:
-                del rows[next(iter(rows))]
+        self._rows[row["id"]] = row
+        self._news.append(row)
+        if len(self._rows) > self.keep:
+            del self._rows[next(iter(self._rows))]
 
     def find(self, key: Any) -> Row | None:
         """The row of that id, as long as it is remembered."""
         return self._rows.get(key)
 
     def take(self) -> Any:
-        news, self._news = list(self._news.values()), {}
+        news = list(self._news)
+        self._news.clear()
         return news or None
 
 

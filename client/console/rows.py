@@ -73,8 +73,7 @@ def step_json(step: Step, world: World) -> dict[str, Any]:
     told: dict[str, Any]
     if isinstance(what, KillResult | HogResult):
         told = verdict_json(what, shorts)
-        sentence = told["sentence"].replace(what.instance_id, told["short"])
-        return {"id": step.number, "by": step.by, **told, "sentence": sentence}
+        return {"id": step.number, "by": step.by, **told}
     if isinstance(what, Failure):
         told = {"kind": what.kind, "instance_id": what.instance_id, "held": None, "sentence": what.error}
     elif isinstance(what, KillProgress):

@@ -89,7 +89,7 @@ class InstanceSummary:
 
     `answered` attempts won; `lost` were overtaken by a hedge or were the hedge that came second; `late` ran out of
     time; `errors` failed. `latency` holds answered and late attempts and first attempts that lost, with the time they
-    had taken until then."""
+    had taken until then. `own` is the instance's own service time, as it told it with each answer."""
 
     id: str
     type: str
@@ -100,6 +100,7 @@ class InstanceSummary:
     late: int
     errors: int
     latency: Latency
+    own: Latency
     histogram: Histogram
 
 
@@ -288,6 +289,7 @@ def _instance(instance_id: str, tally: InstanceTally) -> InstanceSummary:
         late=tally.late,
         errors=tally.errors,
         latency=latency_of(tally.latency),
+        own=latency_of(tally.own),
         histogram=tally.latency,
     )
 

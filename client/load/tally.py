@@ -53,7 +53,7 @@ class Cell:
 class InstanceTally:
     """One instance's attempts."""
 
-    __slots__ = ("answered", "errors", "host", "late", "latency", "lost", "shard", "type")
+    __slots__ = ("answered", "errors", "host", "late", "latency", "lost", "own", "shard", "type")
 
     def __init__(self, kind: str, host: str, shard: int) -> None:
         self.type = kind
@@ -61,10 +61,13 @@ class InstanceTally:
         self.shard = shard
         self.answered = self.lost = self.late = self.errors = 0
         self.latency = Histogram()
+        self.own = Histogram()
 
     def count(self, attempt: Attempt) -> None:
         """Counts one attempt by its outcome."""
         outcome = attempt.outcome
+        if attempt.search_ms is not None:
+            self.own.record(int(attempt.search_ms * 1000))
         if outcome == "won":
             self.answered += 1
         elif outcome == "lost":
@@ -86,6 +89,7 @@ class InstanceTally:
         self.late += other.late
         self.errors += other.errors
         self.latency.add(other.latency)
+        self.own.add(other.own)
 
 
 class Tally:
@@ -221,7 +225,7 @@ class Tally:
             "messages": self.messages,
             "instances": [
                 [name, one.type, one.host, one.shard, one.answered, one.lost, one.late, one.errors,
-                 one.latency.to_json()]
+                 one.latency.to_json(), one.own.to_json()]
                 for name, one in self.instances.items()
             ],
         }  # fmt: skip
@@ -244,10 +248,10 @@ class Tally:
                 cell = tally.steps[str(name), int(status), str(fault)] = Cell(same=True)
                 cell.response = Histogram.from_json(service)
             tally.messages = {str(message): int(count) for message, count in data["messages"].items()}
-            for name, kind, host, shard, answered, lost, late, errors, latency in data["instances"]:
+            for name, kind, host, shard, answered, lost, late, errors, latency, own in data["instances"]:
                 one = tally.instances[str(name)] = InstanceTally(str(kind), str(host), int(shard))
                 one.answered, one.lost, one.late, one.errors = int(answered), int(lost), int(late), int(errors)
-                one.latency = Histogram.from_json(latency)
+                one.latency, one.own = Histogram.from_json(latency), Histogram.from_json(own)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no tally: {error!r}") from error
         return tally

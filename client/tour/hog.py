@@ -1,4 +1,4 @@
-"""The hog: one instance burns all CPU it can get; what the others' users notice."""
+"""The CPU hog experiment: one instance uses all the CPU it can get; do its neighbors get what they ask for?"""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+from client.load.summary import Mark
+from client.tour.isolation import judge_isolation, window_of
 from client.tour.measuring import marked, measured
 from client.tour.results import HogPlan, HogProgress, HogResult, Stage
-from client.verdicts import judge_hog
-from vmhost.api.views import InstanceView
-from vmhost.base.errors import CloudError
+from vmhost.api.views import CpuView, HostView, InstanceView
+from vmhost.base.errors import CloudError, NotFound
 
 if TYPE_CHECKING:
     from client.tour.session import Session
 
-_SETTLE_S = 1.0
+_SETTLE_S = 2.0
+_RAMP = 0.06
+"""The part of the hog's time at either end that is not measured."""
 _END_DEADLINE_S = 5.0
 
 
 async def hog_one(
     session: Session, victim: InstanceView, plan: HogPlan, told: Callable[[HogProgress], None]
 ) -> HogResult:
-    """Raises the load, lets the instance go wild for a while and puts the load back; `told` hears each stage.
+    """Raises the load, measures a control window, hogs the instance's CPU, and puts the load back; `told` hears each
+    stage.
 
-    Where no load runs, the usual one is sent for its time: without traffic nobody could tell whom it hurts. Users in a
-    closed loop stay as they are. Raises CloudErrors, Conflict where the load ends meanwhile; the load is put back in
-    any case, and the hog ends by itself."""
+    Where no load runs, the usual one is sent meanwhile: without traffic the neighbors ask for no CPU. Users in a closed
+    loop stay as they are. Raises CloudErrors, Conflict where the load ends meanwhile; the load is put back in any case,
+    and the hog ends by itself."""
     async with _enough_load(session, plan):
         return await _hog(session, victim, plan, told)
 
@@ -56,31 +60,56 @@ async def _enough_load(session: Session, plan: HogPlan) -> AsyncIterator[None]:
 
 
 async def _hog(session: Session, victim: InstanceView, plan: HogPlan, told: Callable[[HogProgress], None]) -> HogResult:
-    load = session.load
+    load, host = session.load, _host(session, victim)
     told(HogProgress(victim=victim, stage=Stage.BEFORE, plan=plan))
     await asyncio.sleep(min(_SETTLE_S, plan.before_s / 4))
-    start = await marked(load, "before the hog")
+    start, cpu_start = await _reading(session, "before the CPU hog")
     await asyncio.sleep(plan.before_s)
+    begun, cpu_begun = await _reading(session, f"CPU hog in {victim.id}")
     told(HogProgress(victim=victim, stage=Stage.DURING, plan=plan))
-    begun = await marked(load, f"hog in {victim.id}")
-    await session.cloud.hog_cpu(victim.id, seconds=plan.hog_s, workers_per_vcpu=plan.workers_per_vcpu)
-    await asyncio.sleep(plan.hog_s)
-    ended = await marked(load, "the hog's time is over")
+    fault = await session.cloud.hog_cpu(victim.id, seconds=plan.hog_s, workers_per_vcpu=plan.workers_per_vcpu)
+    # Its loops are started one after the other, and all end at its time: neither belongs to the window.
+    await asyncio.sleep(plan.hog_s * _RAMP)
+    hogging, cpu_hogging = await _reading(session, "CPU hog at work")
+    await asyncio.sleep(plan.hog_s * (1 - 2 * _RAMP))
+    ended, cpu_ended = await _reading(session, "CPU hog ends")
     told(HogProgress(victim=victim, stage=Stage.AFTER, plan=plan))
     await _until_over(session, victim.id)
-    over = await marked(load, "after the hog")
+    over = await marked(load, "after the CPU hog")
     await asyncio.sleep(plan.after_s)
-    during = await measured(load, begun.at, ended.at)
     before = await measured(load, start.at, begun.at)
+    during = await measured(load, hogging.at, ended.at)
+    world = session.watch.world
     return HogResult(
         instance_id=victim.id,
         before=before,
         during=during,
         after=await measured(load, over.at, time.time()),
-        judgement=judge_hog(
-            victim=victim.id, before=before, during=during, enforced=session.watch.world.enforces("cpu")
+        isolation=judge_isolation(
+            hog=world.instances.get(victim.id, victim),
+            requested_cores=fault.workers,
+            instances=world.running,
+            host=host,
+            enforced=world.enforces("cpu"),
+            control=window_of(cpu_start, cpu_begun, before, host),
+            beside=window_of(cpu_hogging, cpu_ended, during, host),
         ),
     )
+
+
+async def _reading(session: Session, text: str) -> tuple[Mark, CpuView]:
+    """Marks the load's course and reads the CPU's counters at that moment."""
+    mark = await marked(session.load, text)
+    return mark, await session.cloud.cpu()
+
+
+def _host(session: Session, instance: InstanceView) -> HostView:
+    snapshot = session.watch.world.snapshot
+    hosts = () if snapshot is None else snapshot.hosts
+    for host in hosts:
+        if host.id == instance.host:
+            return host
+    raise NotFound(f"host {instance.host} of {instance.id} is not known; wait until the platform answers")
 
 
 async def _until_over(session: Session, instance_id: str) -> None:

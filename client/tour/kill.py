@@ -1,4 +1,4 @@
-"""The kill: one instance ends as by a crash; how soon that is seen and mended, and what it cost."""
+"""The kill experiment: one instance ends as by a crash; how soon it is noticed and replaced, and what it cost."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ async def _seconds_until(seen: asyncio.Future[None], began: float) -> float | No
 
 
 async def _replacement(session: Session, victim: InstanceView, before: frozenset[str]) -> str | None:
-    """The instance that took the victim's place, once the front end asks it; None when none does in time."""
+    """The instance that took the victim's place, once it runs and, if it serves searches, the front end asks it; None
+    when none does in time."""
 
     def news(world: World) -> list[str]:
         return [view.id for view in world.running if is_replacement(view, victim, before)]
@@ -126,6 +127,8 @@ async def _replacement(session: Session, victim: InstanceView, before: frozenset
                 lambda world: bool(news(world)), deadline_s=REPLACED_DEADLINE_S, what=f"replacing {victim.id}"
             )
             heirs = frozenset(news(world))
+            if shard_of(victim) is None:
+                return min(heirs)
             await session.service.until_in_rotation(lambda ids: bool(heirs & ids), deadline_s=REPLACED_DEADLINE_S)
             return min(heirs)
     except (CloudError, TimeoutError):

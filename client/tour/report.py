@@ -1,4 +1,4 @@
-"""The tour's report: what was measured and whether it is good. Pure."""
+"""The report of `demo --once`: what was measured and whether it is good. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from client.load.report.report import Report
 from client.load.summary import Summary
-from client.tour.results import HOG_RATE, HogResult, KillResult
-from client.verdicts import WALL_TOLERANCE_MS, PhaseRow, phase_table
+from client.tour.results import HOG_RATE, HogResult, KillResult, shortened, verdict_json
+from client.verdicts import SLOWER_MS, PhaseRow, phase_table
 from client.view.text import columns_of
 from vmhost.base.ids import short_ids
 
-SCHEMA = 1
-_HEADINGS = ("PHASE", "MACHINE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "TAIL ms", "SLOWEST", "AFFECTED")
+SCHEMA = 2
+_HEADINGS = ("PHASE", "INSTANCE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "TAIL ms", "SLOWEST", "SLOWER")
 _LEGEND = (
     "TAIL: p99 from 1,000 requests on, p90 from 100, else the slowest. "
-    f"AFFECTED: an error, or {WALL_TOLERANCE_MS:g} ms slower than in the first phase."
+    f"SLOWER: an error, or a tail {SLOWER_MS:g} ms above that of the first phase."
 )
 
 
@@ -73,10 +73,10 @@ class TourReport:
 
 
 def report_json(report: TourReport) -> dict[str, Any]:
-    """The report for programs, schema 1; latencies in milliseconds, null where there are too few samples.
+    """The report for programs, schema 2; latencies in milliseconds, null where there are too few samples.
 
-    `wall_held` is null where nothing can be said of a wall: too few samples, or nobody was harmed though no CPU wall is
-    enforced."""
+    `hog.isolation` says what the CPU hog asked for and received, how its neighbors fared, and the outcome: isolated,
+    leaked or inconclusive."""
     before, during, after = report.hog.others_p99_ms()
     rows = phase_table(report.phases)
     return {
@@ -105,7 +105,7 @@ def report_json(report: TourReport) -> dict[str, Any]:
             "requests": report.hog.during.offered,
             "lost": report.hog.lost,
             "others_p99_ms": {"before": before, "during": during, "after": after},
-            "wall_held": report.hog.judgement.held,
+            "isolation": verdict_json(report.hog)["isolation"],
             "sentence": report.hog.judgement.sentence,
         },
         "phases": [_phase_json(name, summary, rows) for name, summary in report.phases.items()],
@@ -133,14 +133,13 @@ def report_lines(report: TourReport) -> list[str]:
     """The report for people, the verdict last."""
     rows = phase_table(report.phases)
     shorts = short_ids([*(row.instance_id for row in rows), report.kill.instance_id, report.hog.instance_id])
-    killed = report.kill.judgement.sentence.replace(report.kill.instance_id, shorts[report.kill.instance_id])
     return [
-        f"machines: {report.stands_for}",
+        f"instances: {report.stands_for}",
         *columns_of([_HEADINGS, *(_cells(row, shorts[row.instance_id]) for row in rows)]),
         _LEGEND,
         "",
-        killed,
-        f"{shorts[report.hog.instance_id]} hogged: {report.hog.judgement.sentence}",
+        shortened(report.kill.judgement.sentence, shorts),
+        shortened(f"CPU hog in {report.hog.instance_id}: {report.hog.judgement.sentence}", shorts),
         *([] if report.load.verdict.value != "INVALID" else [f"mind: {report.load.reason}"]),
         *_verdict(report),
     ]
@@ -157,7 +156,8 @@ def _cells(row: PhaseRow, short: str) -> tuple[str, ...]:
 def _verdict(report: TourReport) -> list[str]:
     total = report.load.summary.offered
     if report.good:
-        return [f"good: none of {total} requests was lost, and nothing is left behind"]
+        outcome = report.hog.isolation.outcome.value
+        return [f"service: none of {total} requests was lost, nothing is left behind; CPU isolation: {outcome}"]
     return [f"not good: {reason}" for reason in report.failures]
 
 

@@ -18,7 +18,7 @@ from client.tour.kill import victim_of
 from client.tour.leftovers import Program, programs_below, still_there
 from client.tour.measuring import marked, measured
 from client.tour.report import TourPlan, TourReport, report_json, report_lines
-from client.tour.results import HogPlan, HogResult, KillResult
+from client.tour.results import HogPlan, HogResult, KillResult, shortened
 from client.tour.session import Session, open_session
 from vmhost.api.access import Access
 from vmhost.base.ids import short_ids
@@ -61,7 +61,8 @@ async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
     hogged = await marked(session.load, "hog phase")
     hog = await _hog(session, tour, rng, say)
     more = await marked(session.load, "more load")
-    say(f"{hog.judgement.sentence}; more load")
+    say(shortened(hog.judgement.sentence, short_ids(session.watch.world.instances)))
+    say("more load")
     await asyncio.sleep(tour.seconds / 2)
     phases = {
         "quiet": await measured(session.load, start.at, calm.at),
@@ -91,17 +92,19 @@ async def _kill_in_the_middle(session: Session, tour: TourPlan, rng: random.Rand
     await asyncio.sleep(tour.seconds / 2)
     victim = victim_of(session.watch.world, rng)
     short = short_ids(session.watch.world.instances)[victim.id]
-    say(f"killing {short} the hard way")
+    say(f"killing {short}")
     result = await session.experiments.kill(victim, by=TOUR)
-    say(result.judgement.sentence.replace(victim.id, short))
+    say(shortened(result.judgement.sentence, {victim.id: short}))
     await asyncio.sleep(max(0.0, tour.seconds - (time.monotonic() - began)))
     return result
 
 
 async def _hog(session: Session, tour: TourPlan, rng: random.Random, say: Say) -> HogResult:
     victim = victim_of(session.watch.world, rng)
-    plan = HogPlan(rate_per_s=tour.rate_per_s, before_s=tour.seconds / 2, hog_s=tour.seconds, after_s=tour.seconds / 2)
-    say(f"letting {short_ids(session.watch.world.instances)[victim.id]} hog the CPU for {plan.hog_s:g} s")
+    plan = HogPlan(
+        rate_per_s=tour.rate_per_s, before_s=tour.seconds * 0.8, hog_s=tour.seconds, after_s=tour.seconds / 2
+    )
+    say(f"running a CPU hog in {short_ids(session.watch.world.instances)[victim.id]} for {plan.hog_s:g} s")
     return await session.experiments.hog(victim, plan, by=TOUR)
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.experiments import TERMINAL
-from client.tour.results import Found, HogProgress, HogResult, KillProgress, KillResult, Stage, Step
+from client.tour.results import Found, HogProgress, HogResult, KillProgress, KillResult, Stage, Step, shortened
 from client.tour.world import World, fold, shard_of
 from client.verdicts import kill_account
 from client.view.text import clean, cut
@@ -190,29 +190,29 @@ def _on_killed(state: ViewState, result: KillResult, now: float, *, key: str, by
 
 
 def _on_hog(state: ViewState, progress: HogProgress, now: float, *, key: str) -> ViewState:
-    """A hog has come so far."""
+    """A CPU hog has come so far."""
     short, plan = state.short(progress.victim.id), progress.plan
     text = {
-        Stage.BEFORE: f"{plan.rate_per_s:.0f} requests/s, to have something to compare with; then {short} runs wild …",
-        Stage.DURING: f"{short} burns all the CPU it can get, for {plan.hog_s:.0f} s; watch the others …",
-        Stage.AFTER: f"{short} is calm again; looking at how the others recover …",
+        Stage.BEFORE: f"measuring at {plan.rate_per_s:.0f} requests/s first; then {short} hogs the CPU …",
+        Stage.DURING: f"{short} hogs the CPU for {plan.hog_s:.0f} s; watch the others …",
+        Stage.AFTER: f"{short} stopped hogging; measuring how the others recover …",
     }[progress.stage]
     return noted(state, Note(at=now, text=text, key=key, tone=Tone.CARE))
 
 
 def _on_hogged(state: ViewState, result: HogResult, now: float, *, key: str) -> ViewState:
-    """A hog has been judged."""
-    short = state.short(result.instance_id)
-    state = noted(state, Note(at=now, text=hog_account(short, result), key=key))
-    return noted(state, Note(at=now, text=result.judgement.sentence, tone=_TONES[result.judgement.held]))
+    """A CPU hog has been judged."""
+    state = noted(state, Note(at=now, text=hog_account(state.short(result.instance_id), result), key=key))
+    sentence = shortened(result.isolation.sentence, short_ids(state.world.instances))
+    return noted(state, Note(at=now, text=sentence, tone=_TONES[result.isolation.held]))
 
 
 def hog_account(short: str, result: HogResult) -> str:
-    """What a hog did to the others, in a sentence."""
-    figures = " / ".join("-" if value is None else f"{value:.1f}" for value in result.others_p99_ms())
+    """What clients noticed of the hog, in a sentence."""
+    figures = ", ".join("-" if value is None else f"{value:.1f}" for value in result.others_p99_ms())
     return (
-        f"{short} ran wild: {result.lost} of {result.during.offered} requests lost; "
-        f"p99 of the others before / during / after: {figures} ms"
+        f"{short} hogged the CPU: {result.lost} of {result.during.offered} requests lost; "
+        f"p99 of the others before, during, after: {figures} ms"
     )
 
 

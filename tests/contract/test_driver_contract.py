@@ -223,6 +223,23 @@ async def test_a_running_guest_tells_what_it_uses(under_test: Harness, driver: D
     assert stats.memory_mib > 0
 
 
+async def test_cpu_counters_rise_with_work(under_test: Harness, driver: Driver) -> None:
+    await driver.create(under_test.spec(ONE))
+    assert await driver.cpu(ONE) is None
+    assert await driver.cpu(UNKNOWN) is None
+    await driver.start(ONE)
+    before, cores_before = await driver.cpu(ONE), await driver.core_seconds()
+    await driver.execute(ONE, ("sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done"), timeout_s=20)
+    after, cores_after = await driver.cpu(ONE), await driver.core_seconds()
+    assert before is not None
+    assert after is not None
+    if driver.capabilities().driver != "fake":
+        assert after.used > before.used
+        assert after.waited is None or after.waited >= 0
+    assert cores_before.keys() == cores_after.keys()
+    assert all(cores_after[core] >= cores_before[core] for core in cores_before)
+
+
 async def test_a_guests_console_is_text(under_test: Harness, driver: Driver) -> None:
     await driver.create(under_test.spec(ONE))
     await driver.start(ONE)

@@ -25,6 +25,9 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     async def types(_: web.Request) -> web.Response:
         return web.json_response(cloud.offers().to_json())
 
+    async def cpu(_: web.Request) -> web.Response:
+        return web.json_response((await cloud.cpu()).to_json())
+
     async def events(request: web.Request) -> web.StreamResponse:
         return await respond(request, cloud.hub, lambda: snapshot(cloud).to_json())
 
@@ -42,6 +45,7 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     app.router.add_get(HEALTH, health)
     app.router.add_get("/_glasscloud/status", status)
     app.router.add_get("/_glasscloud/types", types)
+    app.router.add_get("/_glasscloud/cpu", cpu)
     app.router.add_get("/_glasscloud/events", events)
     app.router.add_post("/_glasscloud/faults", faults)
     app.on_shutdown.append(end_streams)

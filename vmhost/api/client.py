@@ -12,6 +12,7 @@ from vmhost.api.transport import Transport
 from vmhost.api.views import (
     EVENTS,
     CloudEvent,
+    CpuView,
     FaultView,
     FleetView,
     ImageView,
@@ -61,6 +62,10 @@ class CloudClient:
     async def types(self) -> TypesView:
         """The instance types: price, what each gets here, and how many of it fit on each host now."""
         return TypesView.from_json(await self._transport.json("GET", "/_glasscloud/types"))
+
+    async def cpu(self) -> CpuView:
+        """What each running instance has had of the CPU, and how busy each core was, measured now."""
+        return CpuView.from_json(await self._transport.json("GET", "/_glasscloud/cpu"))
 
     async def events(
         self, *, stats: bool = True, silent: Callable[[], None] | None = None

@@ -137,6 +137,8 @@ class FaultView(View):
     at: float
     until: float | None = None
     """Epoch seconds at which a hog that has begun ends by itself; None where nothing goes on."""
+    workers: int = 0
+    """How many endless loops a CPU hog runs: the cores that it asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +216,34 @@ class StatsView(View):
     instances: tuple[UseView, ...]
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": _each(UseView)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCpuView(View):
+    """What one running instance has had of the CPU since it started, in seconds; None where nothing tells."""
+
+    id: str
+    host: str
+    at: float
+    """When it was measured, on the same clock as the whole reading."""
+    used: float
+    throttled: float | None
+    """Time in which its own CPU limit held it back."""
+    waited: float | None
+    """Time in which its threads were runnable and waited for a core, summed over those that live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuView(View):
+    """Counters of the CPU: the difference of two readings says who had how much of it meanwhile."""
+
+    at: float
+    """Seconds on a clock that is never set, of the platform's own."""
+    cores: Mapping[str, float]
+    """Seconds for which each core was busy since boot, by its number; empty where nothing tells."""
+    instances: tuple[GuestCpuView, ...]
+
+    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": _each(GuestCpuView)}
 
 
 CloudEvent: TypeAlias = Snapshot | InstanceView | HostView | FaultView | CallView | StatsView

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from vmhost.api.views import CallView, FaultView, StatsView, TypesView, View
+from vmhost.api.views import CallView, CpuView, FaultView, StatsView, TypesView, View
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids, RandomIds
@@ -290,6 +290,13 @@ class Cloud:
         """What every running instance uses now."""
         running = [one.id for one in self._records.instances.values() if one.state is InstanceState.RUNNING]
         return await self._meter.read(running)
+
+    async def cpu(self) -> CpuView:
+        """What every running instance has had of the CPU, and how busy each core was."""
+        running = {
+            one.id: one.host_id for one in self._records.instances.values() if one.state is InstanceState.RUNNING
+        }
+        return await self._meter.cpu(running)
 
     async def console(self, instance_id: str) -> str:
         """The last 64 KiB that the instance's program printed; empty before it was made.

@@ -119,7 +119,7 @@ class Faults:
         if instance_id in self._hogs:
             other = self._hogs[instance_id].begun.fault_id
             raise Conflict(f"instance {instance_id} is hogged already by {other}; wait for its end, or end it")
-        begun = self._begin("cpu_hog", instance_id, seconds)
+        begun = self._begin("cpu_hog", instance_id, seconds, workers)
         hog = self._hogs[instance_id] = _Hog(begun, asyncio.get_running_loop().create_future())
         self._crew.spawn(lambda: self._hog(hog, seconds, workers), begun.fault_id, again=False)
         return begun
@@ -177,7 +177,7 @@ class Faults:
             raise Conflict(f"instance {instance_id} is {instance.state}; {fault} needs running")
         return instance
 
-    def _begin(self, fault: str, instance_id: str, seconds: float | None = None) -> FaultView:
+    def _begin(self, fault: str, instance_id: str, seconds: float | None = None, workers: int = 0) -> FaultView:
         now = self._clock.now()
         view = FaultView(
             fault_id=self._ids.new("fault"),
@@ -186,6 +186,7 @@ class Faults:
             phase="begun",
             at=now,
             until=None if seconds is None else now + seconds,
+            workers=workers,
         )
         self._begun[view.fault_id] = view
         self._publish(view)

@@ -1,15 +1,19 @@
-"""What the running instances use now, measured only while someone wants to know."""
+"""What the running instances use, measured only when a reader asks for it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
-from vmhost.api.views import StatsView, UseView
+from vmhost.api.views import CpuView, GuestCpuView, StatsView, UseView
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError
 from vmhost.drivers.base import Driver
-from vmhost.model.guest import GuestStats
+from vmhost.model.guest import GuestCpu, GuestStats
+
+T = TypeVar("T")
 
 _AT_ONCE = 16
 _MIN_BETWEEN_S = 0.05
@@ -26,33 +30,52 @@ class Meter:
 
     async def read(self, ids: Sequence[str]) -> StatsView:
         """The use of these instances; one that does not answer in time or does not run is left out."""
+        found = await self._each(ids, self._driver.stats)
+        uses = {instance_id: self._rates(at, stats) for instance_id, (at, stats) in found.items()}
+        self._before = {key: value for key, value in self._before.items() if key in uses}
+        return StatsView(at=self._clock.now(), instances=tuple(uses[key] for key in ids if key in uses))
+
+    async def cpu(self, hosts: Mapping[str, str]) -> CpuView:
+        """The CPU counters of these instances, by id with their hosts, and of the cores. Left out as in `read`."""
+        at = self._clock.monotonic()
+        async with asyncio.timeout(self._timeout_s):
+            cores = await self._driver.core_seconds()
+        found = await self._each(tuple(hosts), self._driver.cpu)
+        return CpuView(
+            at=at,
+            cores={str(core): seconds for core, seconds in cores.items()},
+            instances=tuple(_cpu_view(each, hosts[each], *found[each]) for each in hosts if each in found),
+        )
+
+    async def _each(
+        self, ids: Sequence[str], measure: Callable[[str], Awaitable[T | None]]
+    ) -> dict[str, tuple[float, T]]:
+        """What could be measured of each, and when (monotonic)."""
         limit = asyncio.Semaphore(_AT_ONCE)
-        found: dict[str, UseView] = {}
+        found: dict[str, tuple[float, T]] = {}
 
         async def one(instance_id: str) -> None:
             async with limit:
-                view = await self._one(instance_id)
-            if view is not None:
-                found[instance_id] = view
+                with contextlib.suppress(CloudError, TimeoutError):
+                    async with asyncio.timeout(self._timeout_s):
+                        measured = await measure(instance_id)
+                    if measured is not None:
+                        found[instance_id] = (self._clock.monotonic(), measured)
 
         async with asyncio.TaskGroup() as group:
             for instance_id in ids:
                 group.create_task(one(instance_id))
-        self._before = {key: value for key, value in self._before.items() if key in found}
-        return StatsView(at=self._clock.now(), instances=tuple(found[key] for key in ids if key in found))
+        return found
 
-    async def _one(self, instance_id: str) -> UseView | None:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                stats = await self._driver.stats(instance_id)
-        except (CloudError, TimeoutError):
-            return None
-        if stats is None:
-            return None
-        now, before = self._clock.monotonic(), self._before.get(instance_id)
+    def _rates(self, now: float, stats: GuestStats) -> UseView:
+        before = self._before.get(stats.instance_id)
         if before is None or now - before[0] >= _MIN_BETWEEN_S:
-            self._before[instance_id] = (now, stats)
+            self._before[stats.instance_id] = (now, stats)
         return use(stats, before[1] if before else None, now - before[0] if before else 0.0)
+
+
+def _cpu_view(instance_id: str, host: str, at: float, cpu: GuestCpu) -> GuestCpuView:
+    return GuestCpuView(id=instance_id, host=host, at=at, used=cpu.used, throttled=cpu.throttled, waited=cpu.waited)
 
 
 def use(now: GuestStats, before: GuestStats | None, seconds: float) -> UseView:

@@ -8,12 +8,12 @@ acts, measures, and tells what it saw. Vendor exceptions are translated inside t
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from vmhost.model.guest import Booted, Capabilities, GuestEvent, GuestSpec, GuestStats, GuestStatus
+from vmhost.model.guest import Booted, Capabilities, GuestCpu, GuestEvent, GuestSpec, GuestStats, GuestStatus
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
 
@@ -112,6 +112,12 @@ class Driver(Protocol):
 
     async def stats(self, instance_id: str) -> GuestStats | None:
         """What the guest uses now; None when it does not run."""
+
+    async def cpu(self, instance_id: str) -> GuestCpu | None:
+        """What the guest has had of the CPU; None when it does not run."""
+
+    async def core_seconds(self) -> Mapping[int, float]:
+        """How long each core under the hosts was busy since its boot, guests or not; empty where nothing tells."""
 
     async def console(self, instance_id: str) -> str:
         """The last 64 KiB that the guest's program printed."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vmhost.base.errors import Conflict, NotFound, Unavailable
@@ -17,6 +17,7 @@ from vmhost.model.guest import (
     Capabilities,
     Capability,
     Death,
+    GuestCpu,
     GuestEvent,
     GuestPhase,
     GuestSpec,
@@ -62,6 +63,8 @@ class FakeGuest:
     commands: list[tuple[str, ...]] = field(default_factory=list)
     inside: int = 0
     """How many of the commands still run."""
+    cpu: GuestCpu = field(default_factory=lambda: GuestCpu(used=0.0, throttled=0.0))
+    """What it has had of the CPU, as a test sets it."""
 
     @property
     def address(self) -> str:
@@ -77,6 +80,8 @@ class FakeWorld:
     creates: int = 0
     starts: int = 0
     made: int = 0
+    core_seconds: Mapping[int, float] = field(default_factory=dict)
+    """How long each core was busy, as a test sets it."""
     down: bool = False
     """While true, every call is Unavailable."""
 
@@ -198,6 +203,14 @@ class FakeDriver:
         return GuestStats(
             instance_id=instance_id, cpu_seconds=0.0, memory_mib=1.0, pids=1 + guest.inside, throttled_seconds=0.0
         )
+
+    async def cpu(self, instance_id: str) -> GuestCpu | None:
+        self._check_up()
+        guest = self.world.guests.get(instance_id)
+        return guest.cpu if guest is not None and guest.running else None
+
+    async def core_seconds(self) -> Mapping[int, float]:
+        return self.world.core_seconds
 
     async def console(self, instance_id: str) -> str:
         guest = self._guest(instance_id)

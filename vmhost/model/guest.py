@@ -83,6 +83,17 @@ class GuestStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCpu:
+    """What a guest has had of the CPU since it started, in seconds; None where this driver cannot tell."""
+
+    used: float
+    throttled: float | None = None
+    """Time in which its own CPU limit held it back."""
+    waited: float | None = None
+    """Time in which its threads were runnable and waited for a core, summed over those that live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
     """One kind of isolation: whether this driver enforces it here, and if not, why."""
 

@@ -15,6 +15,7 @@ from tests.integration.ec2.served import IMAGE, Served, served
 from vmhost.api.client import CloudClient
 from vmhost.api.views import CallView, CloudEvent, FaultView, HostView, InstanceView, Snapshot, StatsView
 from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound, Unauthenticated, Unsupported
+from vmhost.model.guest import GuestCpu
 
 
 @pytest.fixture
@@ -153,10 +154,27 @@ async def test_use_is_measured_while_someone_watches(client: CloudClient) -> Non
     assert measured(seen[-1])
 
 
+async def test_cpu_counters_tell_each_running_instance_and_each_core(client: CloudClient, cloud: Served) -> None:
+    (instance,) = await running(client)
+    world = cloud.driver.world
+    world.core_seconds = {0: 12.5, 3: 7.0}
+    world.guests[instance.id].cpu = GuestCpu(used=4.0, throttled=0.5, waited=2.5)
+    first = await client.cpu()
+    assert first.cores == {"0": 12.5, "3": 7.0}
+    (row,) = first.instances
+    assert (row.id, row.host, row.used, row.throttled, row.waited) == (instance.id, instance.host, 4.0, 0.5, 2.5)
+    world.guests[instance.id].cpu = GuestCpu(used=6.0)
+    second = await client.cpu()
+    assert second.at >= row.at >= first.at
+    assert (second.instances[0].used, second.instances[0].waited) == (6.0, None)
+    await client.stop_instances([instance.id])
+    assert (await client.cpu()).instances == ()
+
+
 async def test_a_hog_is_bounded_and_says_when_it_begins(client: CloudClient) -> None:
     (instance,) = await running(client)
     fault = await client.hog_cpu(instance.id, seconds=0.1, workers_per_vcpu=1)
-    assert (fault.fault, fault.phase) == ("cpu_hog", "begun")
+    assert (fault.fault, fault.phase, fault.workers) == ("cpu_hog", "begun", 2)
     with pytest.raises(InvalidInput, match="60"):
         await client.hog_cpu(instance.id, seconds=3600)
     with pytest.raises(NotFound):

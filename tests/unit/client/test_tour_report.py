@@ -8,9 +8,10 @@ from client.load.environment import Environment
 from client.load.plan.words import constant
 from client.load.report.report import make_report
 from client.load.summary import Outcome, Process
+from client.tour import isolation
 from client.tour.report import TourPlan, TourReport, report_json, report_lines
 from client.tour.results import HogResult, KillResult
-from client.verdicts import judge_hog, judge_kill
+from client.verdicts import judge_kill
 
 HERE = Environment(
     system="Linux 6", cpu="a processor", cores=2, usable_cores=1, python="3.11", versions={}, load_average=0.1,
@@ -36,7 +37,9 @@ def report(requests: int) -> TourReport:
         ),
         hog=HogResult(
             instance_id=IDS[2], before=figures, during=figures, after=figures,
-            judgement=judge_hog(victim=IDS[2], before=figures, during=figures, enforced=False),
+            isolation=isolation.Isolation(
+                outcome=isolation.Outcome.ISOLATED, sentence="isolated: its neighbor got its CPU", hog=None
+            ),
         ),
         load=make_report(constant("http://127.0.0.1:8000/", 20, duration_s=10), outcome, HERE),
     )  # fmt: skip
@@ -48,19 +51,19 @@ def test_each_row_shows_the_highest_percentile_that_its_samples_carry_and_a_line
         assert [text.split("  ")[0] for text in lines[1:3]] == ["PHASE", "quiet"]
         assert tail in lines[2]
         assert lines[10].startswith("TAIL: p99 from 1,000 requests on, p90 from 100")
-        assert "AFFECTED: an error, or 5 ms slower" in lines[10]
+        assert "SLOWER: an error, or a tail 5 ms above" in lines[10]
 
 
 def test_machines_have_the_same_short_names_everywhere() -> None:
     text = "\n".join(report_lines(report(2000)))
     assert "i-00a1 killed: noticed after 0.08 s" in text
-    assert "i-00c7 hogged: no harm this time" in text
+    assert "CPU hog in i-00c7: isolated: its neighbor got its CPU; clients of the other instances" in text
     assert not any(each in text for each in IDS)
 
 
-def test_the_document_has_whole_ids_and_says_null_where_no_wall_is_enforced() -> None:
+def test_the_document_has_whole_ids_and_tells_the_isolation() -> None:
     told = report_json(report(400))
-    assert told["hog"]["wall_held"] is None
+    assert told["hog"]["isolation"]["outcome"] == "isolated"
     assert (told["hog"]["instance_id"], told["kill"]["instance_id"]) == (IDS[2], IDS[0])
     row = told["phases"][0]["instances"][0]
     assert (row["p99_ms"], row["tail"], row["tail_ms"]) == (None, "p90", row["tail_ms"])

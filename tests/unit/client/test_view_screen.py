@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.tour.experiments import TERMINAL
+from client.tour.isolation import Isolation, Outcome
 from client.tour.results import (
     Failure,
     Found,
@@ -24,7 +25,7 @@ from client.tour.results import (
     Step,
 )
 from client.tour.world import World
-from client.verdicts import judge_hog, judge_kill
+from client.verdicts import judge_kill
 from client.view.model import (
     Note,
     Panel,
@@ -220,19 +221,19 @@ def test_an_older_generation_changes_nothing() -> None:
 
 def test_a_hog_ends_in_its_figures_and_its_verdict() -> None:
     state = told(running(), HogProgress(victim=instance(0), stage=Stage.DURING, plan=HogPlan()))
-    assert "i-00a1 burns all the CPU it can get, for 10 s" in state.notes[-1].text
+    assert "i-00a1 hogs the CPU for 8 s" in state.notes[-1].text
     before, during = summary(requests=2000), summary(requests=2000, ms={1: 30.0, 2: 30.0, 3: 30.0})
     result = HogResult(
         instance_id=IDS[0],
         before=before,
         during=during,
         after=before,
-        judgement=judge_hog(victim=IDS[0], before=before, during=during, enforced=False),
+        isolation=Isolation(outcome=Outcome.LEAKED, sentence=f"leaked by {IDS[0]}: {IDS[1]} waited", hog=None),
     )
     state = told(state, result)
     assert [note.text for note in state.notes] == [
-        "i-00a1 ran wild: 0 of 2000 requests lost; p99 of the others before / during / after: 2.2 / 30.0 / 2.2 ms",
-        "no wall: the others' p99 2.2 -> 30.0 ms, 0 lost",
+        "i-00a1 hogged the CPU: 0 of 2000 requests lost; p99 of the others before, during, after: 2.2, 30.0, 2.2 ms",
+        "leaked by i-00a1: i-00b3 waited",
     ]
 
 

@@ -39,8 +39,8 @@ class Reader:
             self.rows[row["id"]] = row
         for row in changes.get("tail", ()):
             self.tail[row["id"]] = row
-        while len(self.tail) > KEEP:
-            del self.tail[next(iter(self.tail))]
+            while len(self.tail) > KEEP:
+                del self.tail[next(iter(self.tail))]
 
 
 @given(DEEDS, st.integers(0, 40))

@@ -22,11 +22,14 @@ from vmhost.drivers.container.reading import Container, promised_addresses, read
 from vmhost.drivers.container.site import Site, open_site, sweep
 from vmhost.drivers.container.watch import GAP, Happening, Watch
 from vmhost.drivers.feed import Feed
+from vmhost.drivers.process.table import family
+from vmhost.drivers.scheduler import core_seconds, wait_seconds
 from vmhost.drivers.tasks import Tasks
 from vmhost.model.guest import (
     Booted,
     Capabilities,
     Death,
+    GuestCpu,
     GuestEvent,
     GuestPhase,
     GuestSpec,
@@ -239,6 +242,16 @@ class ContainerDriver:
         except (NotFound, Conflict):
             return None
         return read_stats(instance_id, found)
+
+    async def cpu(self, instance_id: str) -> GuestCpu | None:
+        container, stats = await self._site.guest(instance_id), await self.stats(instance_id)
+        if container is None or not container.running or stats is None:
+            return None
+        pids = [row.pid for row in family((container.pid,))]
+        return GuestCpu(used=stats.cpu_seconds, throttled=stats.throttled_seconds, waited=wait_seconds(pids))
+
+    async def core_seconds(self) -> Mapping[int, float]:
+        return core_seconds()
 
     async def console(self, instance_id: str) -> str:
         container = await self._known(instance_id)

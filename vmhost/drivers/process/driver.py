@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,17 +22,19 @@ from vmhost.base.units import short_release
 from vmhost.base.web import listen, url_of
 from vmhost.drivers.base import Capacity, DriverContext
 from vmhost.drivers.feed import Feed
-from vmhost.drivers.process import ending, machine, orphans, places
+from vmhost.drivers.process import ending, machine, orphans, places, table
 from vmhost.drivers.process.choice import choose_wall
 from vmhost.drivers.process.guests import Guest, find_guests
 from vmhost.drivers.process.programs import Order, clean_environment, exit_code, start_program
 from vmhost.drivers.process.walls import Wall
 from vmhost.drivers.process.warden import Warden
+from vmhost.drivers.scheduler import core_seconds, wait_seconds
 from vmhost.drivers.tasks import Tasks
 from vmhost.model.guest import (
     Booted,
     Capabilities,
     Capability,
+    GuestCpu,
     GuestEvent,
     GuestPhase,
     GuestSpec,
@@ -297,6 +299,16 @@ class ProcessDriver:
             throttled_seconds=used.throttled_seconds,
             oom_kills=used.oom_kills,
         )
+
+    async def cpu(self, instance_id: str) -> GuestCpu | None:
+        guest, stats = self._guests.get(instance_id), await self.stats(instance_id)
+        if guest is None or stats is None:
+            return None
+        pids = self._wall.pids(guest.spec) or [row.pid for row in table.family(guest.leaders())]
+        return GuestCpu(used=stats.cpu_seconds, throttled=stats.throttled_seconds, waited=wait_seconds(pids))
+
+    async def core_seconds(self) -> Mapping[int, float]:
+        return core_seconds()
 
     async def console(self, instance_id: str) -> str:
         return self._guest(instance_id).console.tail()

@@ -33,10 +33,10 @@ function rows(before, { set, gone }) {
 
 function tail(before, news, keep) {
   const after = new Map(before);
-  for (const row of news) after.set(row.id, row);
-  for (const id of after.keys()) {
-    if (after.size <= keep) break;
-    after.delete(id);
+  for (const row of news) {
+    after.set(row.id, row);
+    // After each row, as the console does: a row that was dropped and comes again is the newest, not the oldest.
+    if (after.size > keep) after.delete(after.keys().next().value);
   }
   return after;
 }

@@ -1,0 +1,333 @@
+"""Judge CPU isolation: did a CPU hog stay within its limit, and did its neighbors get the CPU they asked for? Pure.
+
+Compared are two windows under the same load: a control window without the hog, and one with it. What counts is what
+the kernel counted: CPU received, time held back by the own limit, time that threads were runnable and waited for a
+core. How long clients waited follows from that and is shown beside it, but decides nothing: it also holds the load's
+own unevenness and whatever else this computer does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from client.load.histogram import SAMPLES_BEYOND_MIN
+from client.load.summary import InstanceSummary, Latency, Summary
+from vmhost.api.views import CpuView, HostView, InstanceView
+
+LIMIT_TOLERANCE = 1.05
+"""The hog may read as up to 5 % above its limit: the two ends of a window are not measured in one instant."""
+
+WAIT_RISE_MS_MAX = 5.0
+"""A neighbor may wait this much longer for a core, on average for each of its responses, than without the hog. Under
+weights it was measured at 0.3 ms, without any limit in a group with a quota at 57 ms."""
+
+OWN_TIME_RISE_MS_MAX = 10.0
+"""The slow end of a neighbor's own service time may rise by this much (docs/specification.md), if it also waited for a
+core longer than before."""
+
+SHARE_KEPT_MIN = 0.75
+"""A neighbor that gets less of the CPU than this part of what it used before, and waits for the rest, is starved."""
+
+OTHERS_RISE_CORES_MAX = 0.15
+"""Programs outside the instances may use this much more of the host's cores during the hog than before it; a slower
+neighbor is then not the hog's doing alone."""
+
+BUSY_SHARE_MAX = 0.5
+"""Where programs outside the instances use more than this part of the host's cores, too little is left to divide."""
+
+HOG_RECEIVED_MIN = 0.5
+"""A hog that received less than this part of its guarantee tested nothing."""
+
+
+CULPRIT_RISE_CORES_MIN = 0.1
+"""An instance is to blame only if it used at least this much more CPU than before."""
+
+
+class Outcome(StrEnum):
+    """What an isolation experiment found."""
+
+    ISOLATED = "isolated"
+    LEAKED = "leaked"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuUse:
+    """One instance's CPU in one window."""
+
+    cores: float
+    """Received, on average."""
+    throttled_percent: float | None
+    """Of the window, held back by its own CPU limit; None where that is not counted."""
+    waiting: float | None
+    """Threads that were runnable and waited for a core, on average; None where that is not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What was measured in one window, about one host and its `host_cores`.
+
+    `others_cores`: CPU of these that no instance used, None if unknown."""
+
+    cpu: Mapping[str, CpuUse]
+    host_cores: int
+    others_cores: float | None
+    load: Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HogRow:
+    """What the hog asked for and received, in cores, beside its limit."""
+
+    instance_id: str
+    requested_cores: float
+    received_cores: float | None
+    limit_cores: float
+    guaranteed_cores: float
+    throttled_percent: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighborRow:
+    """One other instance of the hog's host, without the hog and beside it.
+
+    `wait_ms`: waiting for a core, on average for each response. `own_ms`: the slow end of its own service time, at the
+    percentile `tail` that both windows carry. `delayed`: it did not get the CPU that it asked for."""
+
+    instance_id: str
+    cores: tuple[float, float]
+    wait_ms: tuple[float, float] | None
+    tail: str = ""
+    own_ms: tuple[float, float] | None = None
+    delayed: bool = False
+    culprit: str = ""
+    """The instance that used more CPU meanwhile; empty where it was not delayed, or none did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Isolation:
+    """The verdict: an outcome, a sentence with whole instance ids, and what it rests on."""
+
+    outcome: Outcome
+    sentence: str
+    hog: HogRow | None
+    neighbors: tuple[NeighborRow, ...] = ()
+
+    @property
+    def held(self) -> bool | None:
+        """True for isolated, False for leaked, None where nothing can be said."""
+        return {Outcome.ISOLATED: True, Outcome.LEAKED: False}.get(self.outcome)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Who took CPU from whom: (culprit, victim)."""
+        return tuple((row.culprit, row.instance_id) for row in self.neighbors if row.culprit)
+
+
+def window_of(first: CpuView, last: CpuView, load: Summary, host: HostView) -> Window:
+    """The window between two readings, as far as it concerns this host."""
+    before = {each.id: each for each in first.instances}
+    cpu = {}
+    on_host = 0.0
+    for now in last.instances:
+        then = before.get(now.id)
+        if then is None or now.at <= then.at or now.used < then.used:
+            continue
+        seconds = now.at - then.at
+        use = CpuUse(
+            cores=(now.used - then.used) / seconds,
+            throttled_percent=_rate(then.throttled, now.throttled, seconds, 100.0),
+            waiting=_rate(then.waited, now.waited, seconds, 1.0),
+        )
+        cpu[now.id] = use
+        if host.shared or not host.cpus or now.host == host.id:
+            on_host += use.cores
+    others = _others(first, last, host.cpus, on_host)
+    return Window(cpu=cpu, host_cores=len(host.cpus or last.cores), others_cores=others, load=load)
+
+
+def _rate(then: float | None, now: float | None, seconds: float, scale: float) -> float | None:
+    return None if then is None or now is None else max(0.0, now - then) / seconds * scale
+
+
+def _others(first: CpuView, last: CpuView, cpus: Sequence[int], guests: float) -> float | None:
+    names = [str(cpu) for cpu in cpus] or list(last.cores)
+    if not names or last.at <= first.at or any(name not in first.cores or name not in last.cores for name in names):
+        return None
+    busy = sum(last.cores[name] - first.cores[name] for name in names) / (last.at - first.at)
+    return max(0.0, busy - guests)
+
+
+def judge_isolation(
+    *, hog: InstanceView | None, requested_cores: float, instances: Sequence[InstanceView], host: HostView,
+    enforced: bool, control: Window, beside: Window,
+) -> Isolation:  # fmt: skip
+    """Judges two windows on one host, the second with a hog in that instance.
+
+    Without a hog (None) it says who of the host's instances was delayed and by whom, as a control of the method. Where
+    no CPU limit is `enforced`, nothing is called isolated: nothing would hold the next hog."""
+    row = None if hog is None else _hog_row(hog, requested_cores, beside.cpu.get(hog.id))
+    suspects = [each.id for each in instances if each.host == host.id or host.shared]
+    neighbors = tuple(
+        _neighbor(each, suspects, control, beside)
+        for each in instances
+        if each.host == host.id and (hog is None or each.id != hog.id)
+        if each.id in control.cpu and each.id in beside.cpu
+    )
+    outcome, reason = _hog_alone(row) or _neighbors(row, neighbors, host, enforced, control, beside)
+    return Isolation(outcome=outcome, sentence=f"{outcome}{reason}", hog=row, neighbors=neighbors)
+
+
+def _hog_alone(hog: HogRow | None) -> tuple[Outcome, str] | None:
+    """What the hog's own CPU decides already; None where its neighbors are to be asked."""
+    if hog is None:
+        return None
+    if hog.received_cores is None:
+        return Outcome.INCONCLUSIVE, f": the CPU that {hog.instance_id} received could not be measured"
+    if hog.received_cores > hog.limit_cores * LIMIT_TOLERANCE:
+        received = f"{hog.received_cores:.2f} cores, its limit is {hog.limit_cores:.2f}"
+        return Outcome.LEAKED, f" by {hog.instance_id}: it received {received}"
+    if hog.received_cores < hog.guaranteed_cores * HOG_RECEIVED_MIN:
+        return Outcome.INCONCLUSIVE, (
+            f": the hog received {hog.received_cores:.2f} cores, too little to disturb its neighbors; other programs "
+            "keep this computer busy"
+        )
+    return None
+
+
+def _neighbors(
+    hog: HogRow | None, rows: Sequence[NeighborRow], host: HostView, enforced: bool, control: Window, beside: Window
+) -> tuple[Outcome, str]:
+    if control.load.failed:
+        count = control.load.failed
+        failed = f"{count} request{'' if count == 1 else 's'} failed before the hog began"
+        return Outcome.INCONCLUSIVE, f": {failed}; lower the load and try again"
+    if not rows:
+        return (
+            Outcome.INCONCLUSIVE,
+            f": no other instance ran on {host.id} throughout; a hog there disturbs none",
+        )
+    for row in rows:
+        if row.wait_ms is None:
+            return Outcome.INCONCLUSIVE, f": this system does not tell how long {row.instance_id} waits for a core"
+    delayed = [row for row in rows if row.delayed]
+    if beside.others_cores is not None and beside.others_cores > BUSY_SHARE_MAX * beside.host_cores:
+        busy = f"{beside.others_cores:.2f} of the {beside.host_cores} cores under {host.id}"
+        return Outcome.INCONCLUSIVE, f": programs outside the instances used {busy}; try again when they are done"
+    if not delayed:
+        return _not_delayed(hog, rows, enforced)
+    worst = max(delayed, key=_wait_rise)
+    if control.others_cores is None or beside.others_cores is None:
+        return Outcome.INCONCLUSIVE, f": {_delay(worst)}; the CPU of programs outside the instances is not known here"
+    rise = beside.others_cores - control.others_cores
+    if rise > OTHERS_RISE_CORES_MAX:
+        others = f"programs outside the instances used {rise:.2f} cores more of {host.id} than before"
+        return Outcome.INCONCLUSIVE, f": {_delay(worst)}, but {others}"
+    if not worst.culprit:
+        return Outcome.INCONCLUSIVE, f": {_delay(worst)}, but no other instance used more CPU than before"
+    more = f"; {len(delayed) - 1} more were delayed" if len(delayed) > 1 else ""
+    return Outcome.LEAKED, f" by {worst.culprit}: {_delay(worst)}{more}"
+
+
+def _not_delayed(hog: HogRow | None, rows: Sequence[NeighborRow], enforced: bool) -> tuple[Outcome, str]:
+    later = f"{max(0.0, *map(_wait_rise, rows), 0.0):.1f} ms later for each response"
+    one = len(rows) == 1
+    got = f"its {'neighbor' if one else f'{len(rows)} neighbors'} got the CPU that {'it' if one else 'they'} asked for"
+    asked = "" if hog is None else f"the hog received {hog.received_cores:.2f} of {hog.requested_cores:g} cores; "
+    if not enforced:
+        return Outcome.INCONCLUSIVE, f": {asked}{got} this time, {later}, but no CPU limit is enforced here"
+    return Outcome.ISOLATED, f": {asked}{got}, {later}"
+
+
+def _wait_rise(row: NeighborRow) -> float:
+    return 0.0 if row.wait_ms is None else row.wait_ms[1] - row.wait_ms[0]
+
+
+def _delay(row: NeighborRow) -> str:
+    before, during = row.wait_ms or (0.0, 0.0)
+    return f"{row.instance_id} waited {during:.1f} ms for a core for each response ({before:.1f} before)"
+
+
+def _hog_row(hog: InstanceView, requested_cores: float, use: CpuUse | None) -> HogRow:
+    limits = hog.limits
+    return HogRow(
+        instance_id=hog.id,
+        requested_cores=requested_cores,
+        received_cores=None if use is None else use.cores,
+        limit_cores=requested_cores if limits is None else limits.cpu_quota_cores,
+        guaranteed_cores=0.0 if limits is None else limits.cpu_guaranteed_cores,
+        throttled_percent=None if use is None else use.throttled_percent,
+    )
+
+
+def _neighbor(view: InstanceView, suspects: Sequence[str], control: Window, beside: Window) -> NeighborRow:
+    then, now = control.cpu[view.id], beside.cpu[view.id]
+    loads = control.load.instance(view.id), beside.load.instance(view.id)
+    waits = _wait_ms(then, loads[0], control.load.seconds), _wait_ms(now, loads[1], beside.load.seconds)
+    wait_ms = None if waits[0] is None or waits[1] is None else (waits[0], waits[1])
+    tail, own_ms = _own_times(loads)
+    guaranteed = 0.0 if view.limits is None else view.limits.cpu_guaranteed_cores
+    delayed = wait_ms is not None and _delayed(then, now, wait_ms, own_ms, guaranteed)
+    return NeighborRow(
+        instance_id=view.id,
+        cores=(then.cores, now.cores),
+        wait_ms=wait_ms,
+        tail=tail,
+        own_ms=own_ms,
+        delayed=delayed,
+        culprit=_culprit([each for each in suspects if each != view.id], control, beside) if delayed else "",
+    )
+
+
+def _wait_ms(use: CpuUse, load: InstanceSummary | None, seconds: float) -> float | None:
+    """Waiting for a core for each response; for an instance that answered nothing, for each second."""
+    if use.waiting is None:
+        return None
+    responses = 0 if load is None else load.latency.count
+    return use.waiting * seconds * 1000 / responses if responses else use.waiting * 1000
+
+
+def _own_times(loads: tuple[InstanceSummary | None, InstanceSummary | None]) -> tuple[str, tuple[float, float] | None]:
+    """The highest percentile of the own service time that both windows carry, and its two values in milliseconds."""
+    then, now = loads
+    if then is None or now is None or min(then.own.count, now.own.count) < SAMPLES_BEYOND_MIN:
+        return "", None
+    for name in ("p99", "p90", "max"):
+        pair = _percentile(then.own, name), _percentile(now.own, name)
+        if pair[0] is not None and pair[1] is not None:
+            return name, (pair[0], pair[1])
+    return "", None
+
+
+def _percentile(latency: Latency, name: str) -> float | None:
+    value: float | None = getattr(latency, name)
+    return value
+
+
+def _delayed(
+    then: CpuUse, now: CpuUse, wait_ms: tuple[float, float], own_ms: tuple[float, float] | None, guaranteed: float
+) -> bool:
+    """Whether a neighbor did not get the CPU it asked for. One that received its guarantee got what it was promised."""
+    if guaranteed and now.cores >= guaranteed * 0.95:
+        return False
+    rise_ms = wait_ms[1] - wait_ms[0]
+    if rise_ms > WAIT_RISE_MS_MAX:
+        return True
+    if own_ms is not None and own_ms[1] - own_ms[0] > OWN_TIME_RISE_MS_MAX and rise_ms > 0:
+        return True
+    missing = then.cores - now.cores
+    waits_more = (now.waiting or 0.0) - (then.waiting or 0.0)
+    return now.cores < SHARE_KEPT_MIN * then.cores and waits_more > missing
+
+
+def _culprit(suspects: Sequence[str], control: Window, beside: Window) -> str:
+    """The suspect whose CPU rose by most; empty where none rose by a tenth of a core."""
+    rises = {
+        each: beside.cpu[each].cores - (control.cpu[each].cores if each in control.cpu else 0.0)
+        for each in suspects
+        if each in beside.cpu
+    }
+    culprit = max(rises, key=lambda each: rises[each], default="")
+    return culprit if culprit and rises[culprit] >= CULPRIT_RISE_CORES_MIN else ""
