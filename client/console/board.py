@@ -70,8 +70,8 @@ class Rows:
 class Tail:
     """The last `keep` of what happened, oldest first; a row whose `id` is there already takes that one's place.
 
-    A change is the list of new and changed rows, in the order in which they came: a reader that adds them one by one and
-    keeps as many ends with the same."""
+    A change is the list of new and changed rows in the order in which they came. A reader that adds them one by one
+    and keeps as many ends with the same."""
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
