@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,23 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import InvalidInput
-from vmhost.ec2.filters import parse_filters
+from vmhost.ec2.filters import Field, Shown, parse_filters, shown_tags
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 
 
-@dataclass(frozen=True)
-class Thing:
-    name: str
-    tags: Mapping[str, str] = field(default_factory=dict)
+def thing(name: str, **tags: str) -> Shown:
+    return {"Name": name, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()], "Parts": []}
 
 
-FIELDS = {"name": lambda thing: [thing.name], "never": lambda thing: ()}
-A, B = Thing("alpha", {"role": "leaf", "x": "1"}), Thing("be*a", {"role": "front"})
+FIELDS: Mapping[str, Field] = {"name": "Name", "never": "Parts.Name", "length": lambda item: [str(len(item["Name"]))]}
+A, B = thing("alpha", role="leaf", x="1"), thing("be*a", role="front")
 
 
-def chosen(*filters: tuple[str, list[str]]) -> list[Thing]:
-    keep = parse_filters({"Filters": [{"Name": n, "Values": v} for n, v in filters]}, FIELDS, lambda t: t.tags)
-    return [thing for thing in (A, B) if keep(thing)]
+def chosen(*filters: tuple[str, list[str]]) -> list[Shown]:
+    keep = parse_filters({"Filters": [{"Name": n, "Values": v} for n, v in filters]}, FIELDS, shown_tags)
+    return [item for item in (A, B) if keep(item)]
 
 
 @pytest.mark.parametrize(
@@ -47,10 +45,11 @@ def chosen(*filters: tuple[str, list[str]]) -> list[Thing]:
         ([("tag-key", ["x"])], [A]),
         ([("tag:role", ["leaf", "front"]), ("name", ["be*"])], [B]),
         ([("never", ["*"])], []),
+        ([("length", ["4"])], [B]),
     ],
 )
 def test_any_value_of_a_filter_and_all_filters_together(
-    filters: list[tuple[str, list[str]]], expected: list[Thing]
+    filters: list[tuple[str, list[str]]], expected: list[Shown]
 ) -> None:
     assert chosen(*filters) == expected
 
@@ -64,12 +63,27 @@ def test_a_filter_that_means_nothing_here_is_refused(entry: tuple[str, list[str]
 @given(pattern=st.text(alphabet="ab*?", max_size=8), text=st.text(alphabet="ab", max_size=8))
 def test_wildcards_agree_with_the_shells(pattern: str, text: str) -> None:
     keep = parse_filters({"Filters": [{"Name": "name", "Values": [pattern or "*"]}]}, FIELDS)
-    assert keep(Thing(text)) == fnmatch.fnmatchcase(text, pattern or "*")
+    assert keep(thing(text)) == fnmatch.fnmatchcase(text, pattern or "*")
+
+
+def test_values_are_written_as_ec2_writes_them() -> None:
+    item = {"At": datetime(2026, 1, 2, 3, 4, 5, 6000, tzinfo=UTC), "Is": True, "No": [{"N": 5}, {"N": 1.5}], "E": ""}
+    fields = {"at": "At", "is": "Is", "n": "No.N", "e": "E", "absent": "X.Y"}
+    for name, value, matches in (
+        ("at", "2026-01-02T03:04:05.006Z", True),
+        ("is", "true", True),
+        ("is", "True", False),
+        ("n", "5", True),
+        ("n", "1.5", True),
+        ("e", "*", False),
+        ("absent", "*", False),
+    ):
+        assert parse_filters({"Filters": [{"Name": name, "Values": [value]}]}, fields)(item) is matches, name
 
 
 def test_a_pattern_of_many_stars_costs_no_time() -> None:
     keep = parse_filters({"Filters": [{"Name": "name", "Values": ["*a" * 200 + "b"]}]}, FIELDS)
-    assert not keep(Thing("a" * 255))
+    assert not keep(thing("a" * 255))
 
 
 @given(names=st.sets(st.text(max_size=4), max_size=30), limit=st.integers(1, 7))

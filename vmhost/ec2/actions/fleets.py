@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unsupported
 from vmhost.control.requests import FleetRequest
 from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment, only, tag_list, tags_by_resource
 from vmhost.ec2.actions.launch import template_of
-from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.fleet import Fleet, FleetOverride, FleetState
-from vmhost.model.instance import Instance, InstanceState
+from vmhost.model.instance import InstanceState
 
 _ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
 _EXCESS = {"termination": False, "no-termination": True}
 _HEALTHY = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
-_FIELDS: Mapping[str, Field[Fleet]] = {
-    "fleet-state": lambda fleet: [fleet.state.value],
-    "type": lambda fleet: [fleet.type],
+
+
+def _both_spellings(member: str) -> Callable[[Answer], Iterator[str]]:
+    """EC2 writes states with _ in its responses and documents them with - for its filters."""
+
+    def values(fleet: Answer) -> Iterator[str]:
+        if text := fleet.get(member):
+            yield from {text, text.replace("_", "-")}
+
+    return values
+
+
+_FIELDS: Mapping[str, Field] = {
+    "activity-status": _both_spellings("ActivityStatus"),
+    "excess-capacity-termination-policy": "ExcessCapacityTerminationPolicy",
+    "fleet-state": _both_spellings("FleetState"),
+    "replace-unhealthy-instances": "ReplaceUnhealthyInstances",
+    "type": "Type",
 }
 
 
@@ -87,22 +102,22 @@ class FleetQuery:
     """Which fleets, and which page of them."""
 
     ids: frozenset[str]
-    keep: Callable[[Fleet], bool]
+    keep: Keep
     page: PageRequest
 
 
 def _check_describe(context: Context, params: Params) -> FleetQuery:
     return FleetQuery(
         ids=frozenset(_known(context, fleet_id).id for fleet_id in params.get("FleetIds", ())),
-        keep=parse_filters(params, _FIELDS, lambda fleet: fleet.tags),
+        keep=parse_filters(params, _FIELDS),
         page=parse_page(params, low=1, high=1000),
     )
 
 
 def _describe(context: Context, query: FleetQuery) -> Answer:
-    chosen = [f for f in context.cloud.fleets() if query.keep(f) and (not query.ids or f.id in query.ids)]
-    page = paginate(chosen, query.page, lambda fleet: fleet.id)
-    return {"Fleets": [_answer(context, fleet) for fleet in page.items], "NextToken": page.next_token}
+    chosen = (_answer(context, f) for f in context.cloud.fleets() if not query.ids or f.id in query.ids)
+    page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["FleetId"])
+    return {"Fleets": list(page.items), "NextToken": page.next_token}
 
 
 def _answer(context: Context, fleet: Fleet) -> Answer:
@@ -152,23 +167,24 @@ class MemberQuery:
     """Which instances of a fleet, and which page of them."""
 
     fleet: Fleet
-    keep: Callable[[Instance], bool]
+    keep: Keep
     page: PageRequest
 
 
 def _check_members(context: Context, params: Params) -> MemberQuery:
-    keep = parse_filters(params, {"instance-type": lambda instance: [instance.type_name]})
+    keep = parse_filters(params, {"instance-type": "InstanceType"})
     return MemberQuery(fleet=_known(context, params["FleetId"]), keep=keep, page=parse_page(params, low=1, high=1000))
 
 
 def _members(context: Context, query: MemberQuery) -> Answer:
-    alive = [i for i in context.cloud.fleet_instances(query.fleet.id) if i.state in _HEALTHY and query.keep(i)]
-    page = paginate(alive, query.page, lambda instance: instance.id)
+    active = (
+        {"InstanceId": instance.id, "InstanceType": instance.type_name, "InstanceHealth": "healthy"}
+        for instance in context.cloud.fleet_instances(query.fleet.id)
+        if instance.state in _HEALTHY
+    )
+    page = paginate(filter(query.keep, active), query.page, lambda shown: shown["InstanceId"])
     return {
-        "ActiveInstances": [
-            {"InstanceId": instance.id, "InstanceType": instance.type_name, "InstanceHealth": "healthy"}
-            for instance in page.items
-        ],
+        "ActiveInstances": list(page.items),
         "NextToken": page.next_token,
         "FleetId": query.fleet.id,
     }

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params
-from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.actions.instance_answer import PLATFORM
+from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.image import Image
 
 _ID = re.compile(r"ami-[0-9a-z]{8,17}", re.ASCII)
 _OURS = frozenset({"self", ACCOUNT})
-_FIELDS: Mapping[str, Field[Image]] = {
-    "architecture": lambda image: [image.architecture],
-    "creation-date": lambda image: [image.created],
-    "description": lambda image: [image.description],
-    "hypervisor": lambda image: ["xen"],
-    "image-id": lambda image: [image.id],
-    "image-type": lambda image: ["machine"],
-    "is-public": lambda image: ["true"],
-    "name": lambda image: [image.name],
-    "owner-id": lambda image: [ACCOUNT],
-    "state": lambda image: ["available"],
-    "virtualization-type": lambda image: ["hvm"],
+_FIELDS: Mapping[str, Field] = {
+    "architecture": "Architecture",
+    "creation-date": "CreationDate",
+    "description": "Description",
+    "hypervisor": "Hypervisor",
+    "image-id": "ImageId",
+    "image-type": "ImageType",
+    "is-public": "Public",
+    "manifest-location": "ImageLocation",
+    "name": "Name",
+    "owner-id": "OwnerId",
+    "state": "State",
+    "virtualization-type": "VirtualizationType",
 }
 
 
@@ -36,7 +38,7 @@ class ImageQuery:
     ids: tuple[str, ...]
     ours: bool
     """Whether the owners asked for include the one there is."""
-    keep: Callable[[Image], bool]
+    keep: Keep
     page: PageRequest
 
 
@@ -58,13 +60,10 @@ def _check(context: Context, params: Params) -> ImageQuery:
 
 
 def _act(context: Context, query: ImageQuery) -> Answer:
-    chosen = [
-        image
-        for image in context.cloud.images()
-        if query.ours and query.keep(image) and (not query.ids or image.id in query.ids)
-    ]
-    page = paginate(chosen, query.page, lambda image: image.id)
-    return {"Images": [_answer(image) for image in page.items], "NextToken": page.next_token}
+    images = context.cloud.images() if query.ours else ()
+    chosen = (_answer(image) for image in images if not query.ids or image.id in query.ids)
+    page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["ImageId"])
+    return {"Images": list(page.items), "NextToken": page.next_token}
 
 
 def _answer(image: Image) -> Answer:
@@ -80,7 +79,10 @@ def _answer(image: Image) -> Answer:
         "Description": image.description,
         "Hypervisor": "xen",
         "Name": image.name,
-        "PlatformDetails": "Linux/UNIX",
+        "PlatformDetails": PLATFORM,
+        "UsageOperation": "RunInstances",
+        # A list that EC2 always has, and programs read without a look.
+        "BlockDeviceMappings": [],
         "VirtualizationType": "hvm",
     }
 

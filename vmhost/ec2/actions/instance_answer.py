@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.control.cloud import Cloud
+from vmhost.ec2.actions import fixed_options
 from vmhost.ec2.actions.base import Answer, moment, tag_list
 from vmhost.model.image import Image
 from vmhost.model.instance import Instance, Reason
 from vmhost.model.instance_type import InstanceType
+
+PLATFORM = "Linux/UNIX"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,23 +42,41 @@ def instance_answer(instance: Instance, catalogue: Catalogue) -> Answer:
         "LaunchTime": moment(instance.launched_at),
         "Placement": {
             "AvailabilityZone": instance.zone,
-            "GroupName": "",
-            "Tenancy": "default",
+            "AvailabilityZoneId": zone_id(instance.zone),
             "HostId": instance.host_id,
+            **fixed_options.PLACEMENT,
         },
-        "Monitoring": {"State": "disabled"},
         "PrivateIpAddress": instance.address,
         "StateReason": {"Code": instance.reason.code, "Message": instance.reason.message} if instance.reason else None,
         "Architecture": architecture(instance, catalogue),
         "ClientToken": instance.client_token or "",
-        "EbsOptimized": False,
-        # EC2 says "xen" here for Nitro too ("Instance", API reference); DescribeInstanceTypes tells them apart.
-        "Hypervisor": "xen",
-        "VirtualizationType": "hvm",
-        "CpuOptions": cpu_options(itype) if itype else None,
-        "MetadataOptions": {"State": "applied", "HttpTokens": "optional", "HttpEndpoint": "enabled"},
+        "CpuOptions": fixed_options.cpu_options(itype) if itype else None,
         "Tags": tag_list(instance.tags),
+        **_EVERY_INSTANCE,
     }
+
+
+_EVERY_INSTANCE: Answer = {
+    **{name: fixed_options.OPTIONS[name] for name in fixed_options.SHOWN},
+    "MetadataOptions": {"State": "applied", **fixed_options.METADATA},
+    "Monitoring": {"State": "disabled"},
+    "PublicDnsName": "",
+    "PlatformDetails": PLATFORM,
+    "UsageOperation": "RunInstances",
+    # EC2 says "xen" here for Nitro too ("Instance", API reference); DescribeInstanceTypes tells them apart.
+    "Hypervisor": "xen",
+    "VirtualizationType": "hvm",
+    # Lists that EC2 always has, and programs read without a look.
+    "BlockDeviceMappings": [],
+    "NetworkInterfaces": [],
+    "ProductCodes": [],
+    "SecurityGroups": [],
+}
+
+
+def zone_id(zone: str) -> str:
+    """EC2's name for a zone that is the same in each account, such as "use1-az1"."""
+    return f"use1-az{ord(zone[-1]) - ord('a') + 1}"
 
 
 def state(instance: Instance) -> Answer:
@@ -86,9 +107,3 @@ def transition_reason(instance: Instance) -> str:
 def orderly(reason: Reason) -> bool:
     """Whether a call or the guest itself made it so, not a failure."""
     return reason.code.startswith("Client.")
-
-
-def cpu_options(itype: InstanceType) -> Answer:
-    """Cores and threads of a type: the xen types here show whole cores, the nitro ones two threads each."""
-    threads = 1 if itype.hypervisor == "xen" else 2
-    return {"CoreCount": max(itype.vcpus // threads, 1), "ThreadsPerCore": min(threads, itype.vcpus)}

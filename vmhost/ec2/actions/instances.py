@@ -3,46 +3,68 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params
-from vmhost.ec2.actions.instance_answer import Catalogue, architecture, instance_answer, private_name
-from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
+from vmhost.ec2.filters import Field, Keep, parse_filters, shown_tags
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.instance import Instance, StateChange
 
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", re.ASCII)
 
 
-def fields(catalogue: Catalogue) -> Mapping[str, Field[Instance]]:
-    """What instances can be filtered by, besides their tags."""
-    return {
-        "architecture": lambda i: _given(architecture(i, catalogue)),
-        "availability-zone": lambda i: [i.zone],
-        "client-token": lambda i: _given(i.client_token),
-        "host-id": lambda i: [i.host_id],
-        "hypervisor": lambda i: ["xen"],
-        "image-id": lambda i: [i.image_id],
-        "instance-id": lambda i: [i.id],
-        "instance-state-code": lambda i: [str(i.state.code)],
-        "instance-state-name": lambda i: [i.state.value],
-        "instance-type": lambda i: [i.type_name],
-        "launch-index": lambda i: [str(i.launch_index)],
-        "owner-id": lambda i: [ACCOUNT],
-        "placement.availability-zone": lambda i: [i.zone],
-        "private-dns-name": lambda i: _given(private_name(i.address)),
-        "private-ip-address": lambda i: _given(i.address),
-        "reservation-id": lambda i: [i.reservation_id],
-        "state-reason-code": lambda i: _given(i.reason and i.reason.code),
-        "tenancy": lambda i: ["default"],
-    }
-
-
-def _given(value: str | None) -> Iterable[str]:
-    return (value,) if value else ()
+_FIELDS: Mapping[str, Field] = {
+    "architecture": "Architecture",
+    "availability-zone": "Placement.AvailabilityZone",
+    "availability-zone-id": "Placement.AvailabilityZoneId",
+    "capacity-reservation-specification.capacity-reservation-preference": (
+        "CapacityReservationSpecification.CapacityReservationPreference"
+    ),
+    "client-token": "ClientToken",
+    "dns-name": "PublicDnsName",
+    "ebs-optimized": "EbsOptimized",
+    "enclave-options.enabled": "EnclaveOptions.Enabled",
+    "hibernation-options.configured": "HibernationOptions.Configured",
+    "host-id": "Placement.HostId",
+    "hypervisor": "Hypervisor",
+    "image-id": "ImageId",
+    "instance-id": "InstanceId",
+    "instance-state-code": "State.Code",
+    "instance-state-name": "State.Name",
+    "instance-type": "InstanceType",
+    "launch-index": "AmiLaunchIndex",
+    "launch-time": "LaunchTime",
+    "maintenance-options.auto-recovery": "MaintenanceOptions.AutoRecovery",
+    "metadata-options.http-endpoint": "MetadataOptions.HttpEndpoint",
+    "metadata-options.http-protocol-ipv6": "MetadataOptions.HttpProtocolIpv6",
+    "metadata-options.http-put-response-hop-limit": "MetadataOptions.HttpPutResponseHopLimit",
+    "metadata-options.http-tokens": "MetadataOptions.HttpTokens",
+    "metadata-options.instance-metadata-tags": "MetadataOptions.InstanceMetadataTags",
+    "metadata-options.state": "MetadataOptions.State",
+    "monitoring-state": "Monitoring.State",
+    "network-performance-options.bandwidth-weighting": "NetworkPerformanceOptions.BandwidthWeighting",
+    "owner-id": "OwnerId",
+    "placement-group-name": "Placement.GroupName",
+    "platform-details": "PlatformDetails",
+    "private-dns-name": "PrivateDnsName",
+    "private-dns-name-options.enable-resource-name-dns-a-record": "PrivateDnsNameOptions.EnableResourceNameDnsARecord",
+    "private-dns-name-options.enable-resource-name-dns-aaaa-record": (
+        "PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord"
+    ),
+    "private-dns-name-options.hostname-type": "PrivateDnsNameOptions.HostnameType",
+    "private-ip-address": "PrivateIpAddress",
+    "reason": "StateTransitionReason",
+    "reservation-id": "ReservationId",
+    "state-reason-code": "StateReason.Code",
+    "state-reason-message": "StateReason.Message",
+    "tenancy": "Placement.Tenancy",
+    "usage-operation": "UsageOperation",
+    "virtualization-type": "VirtualizationType",
+}
 
 
 def parse_ids(params: Params) -> tuple[str, ...]:
@@ -74,11 +96,11 @@ class InstanceQuery:
     """Which instances, and which page of them."""
 
     ids: tuple[str, ...]
-    keep: Callable[[Instance], bool]
+    keep: Keep
     page: PageRequest
 
 
-def parse_query(context: Context, params: Params) -> InstanceQuery:
+def parse_query(context: Context, params: Params, keep: Keep) -> InstanceQuery:
     """What describing instances has in common. Raises InvalidInput, NotFound."""
     ids = parse_ids(params)
     if ids and params.get("MaxResults") is not None:
@@ -87,17 +109,23 @@ def parse_query(context: Context, params: Params) -> InstanceQuery:
             code="InvalidParameterCombination",
         )
     named(context.cloud, ids)
-    keep = parse_filters(params, fields(Catalogue.of(context.cloud)), lambda instance: instance.tags)
     return InstanceQuery(ids=ids, keep=keep, page=parse_page(params, low=5, high=1000))
 
 
+def _check_describe(context: Context, params: Params) -> InstanceQuery:
+    return parse_query(context, params, parse_filters(params, _FIELDS, shown_tags))
+
+
 def _describe(context: Context, query: InstanceQuery) -> Answer:
-    chosen = filter(query.keep, named(context.cloud, query.ids))
-    page = paginate(chosen, query.page, lambda instance: instance.id)
     catalogue = Catalogue.of(context.cloud)
+    rows = (
+        (instance.reservation_id, instance_answer(instance, catalogue)) for instance in named(context.cloud, query.ids)
+    )
+    chosen = (row for row in rows if query.keep({**row[1], "ReservationId": row[0], "OwnerId": ACCOUNT}))
+    page = paginate(chosen, query.page, lambda row: row[1]["InstanceId"])
     reservations: dict[str, list[Answer]] = {}
-    for instance in page.items:
-        reservations.setdefault(instance.reservation_id, []).append(instance_answer(instance, catalogue))
+    for reservation_id, shown in page.items:
+        reservations.setdefault(reservation_id, []).append(shown)
     return {
         "Reservations": [
             {"ReservationId": reservation_id, "OwnerId": ACCOUNT, "Groups": [], "Instances": instances}
@@ -158,7 +186,7 @@ ACTIONS = (
         name="DescribeInstances",
         takes=_IDS | {"Filters", "MaxResults", "NextToken"},
         fixed={"IncludeManagedResources": False},
-        check=parse_query,
+        check=_check_describe,
         act=_describe,
     ),
     Action(name="StartInstances", takes=_IDS, check=_check_order, act=_start),

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput
 from vmhost.ec2.actions.base import Action, Answer, Context, Params
-from vmhost.ec2.filters import Field, parse_filters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Zone:
-    """An availability zone by its name ("us-east-1a") and region."""
-
-    name: str
-    region: str
-
-    @property
-    def id(self) -> str:
-        """EC2's account-independent name for it, such as "use1-az1"."""
-        return f"use1-az{ord(self.name[-1]) - ord('a') + 1}"
+from vmhost.ec2.actions.instance_answer import zone_id
+from vmhost.ec2.filters import Field, Keep, parse_filters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,26 +16,41 @@ class Choice:
     """Names asked for (none: all) and the filters."""
 
     names: frozenset[str]
-    keep: Callable[[Zone], bool]
+    keep: Keep
 
 
-_REGION_FIELDS: Mapping[str, Field[Zone]] = {
-    "opt-in-status": lambda zone: ["opt-in-not-required"],
-    "region-name": lambda zone: [zone.region],
+_REGION_FIELDS: Mapping[str, Field] = {
+    "endpoint": "Endpoint",
+    "opt-in-status": "OptInStatus",
+    "region-name": "RegionName",
 }
-_ZONE_FIELDS: Mapping[str, Field[Zone]] = {
-    **_REGION_FIELDS,
-    "group-name": lambda zone: [zone.region],
-    "state": lambda zone: ["available"],
-    "zone-id": lambda zone: [zone.id],
-    "zone-name": lambda zone: [zone.name],
-    "zone-type": lambda zone: ["availability-zone"],
+_ZONE_FIELDS: Mapping[str, Field] = {
+    "group-name": "GroupName",
+    "opt-in-status": "OptInStatus",
+    "region-name": "RegionName",
+    "state": "State",
+    "zone-id": "ZoneId",
+    "zone-name": "ZoneName",
+    "zone-type": "ZoneType",
 }
 
 
-def _zones(context: Context) -> tuple[Zone, ...]:
-    names = sorted({view.host.zone for view in context.cloud.hosts()})
-    return tuple(Zone(name=name, region=context.cloud.region) for name in names)
+def _zones(context: Context) -> list[Answer]:
+    region = context.cloud.region
+    return [
+        {
+            "OptInStatus": "opt-in-not-required",
+            "Messages": [],
+            "RegionName": region,
+            "ZoneName": name,
+            "ZoneId": zone_id(name),
+            "GroupName": region,
+            "NetworkBorderGroup": region,
+            "ZoneType": "availability-zone",
+            "State": "available",
+        }
+        for name in sorted({view.host.zone for view in context.cloud.hosts()})
+    ]
 
 
 def _check_regions(context: Context, params: Params) -> Choice:
@@ -59,12 +62,12 @@ def _check_regions(context: Context, params: Params) -> Choice:
 
 def _regions(context: Context, choice: Choice) -> Answer:
     region = context.cloud.region
-    answer = {"RegionName": region, "Endpoint": context.endpoint, "OptInStatus": "opt-in-not-required"}
-    return {"Regions": [answer] if choice.keep(Zone(name=f"{region}a", region=region)) else []}
+    shown = {"RegionName": region, "Endpoint": context.endpoint, "OptInStatus": "opt-in-not-required"}
+    return {"Regions": [shown] if choice.keep(shown) else []}
 
 
 def _check_zones(context: Context, params: Params) -> Choice:
-    known = {name for zone in _zones(context) for name in (zone.name, zone.id)}
+    known = {name for zone in _zones(context) for name in (zone["ZoneName"], zone["ZoneId"])}
     asked = frozenset([*params.get("ZoneNames", ()), *params.get("ZoneIds", ())])
     if missing := asked - known:
         raise InvalidInput(f"Invalid availability zone: [{min(missing)[:40]}]; there are {', '.join(sorted(known))}")
@@ -72,24 +75,8 @@ def _check_zones(context: Context, params: Params) -> Choice:
 
 
 def _describe_zones(context: Context, choice: Choice) -> Answer:
-    chosen = [zone for zone in _zones(context) if choice.keep(zone)]
-    return {
-        "AvailabilityZones": [
-            {
-                "OptInStatus": "opt-in-not-required",
-                "Messages": [],
-                "RegionName": zone.region,
-                "ZoneName": zone.name,
-                "ZoneId": zone.id,
-                "GroupName": zone.region,
-                "NetworkBorderGroup": zone.region,
-                "ZoneType": "availability-zone",
-                "State": "available",
-            }
-            for zone in chosen
-            if not choice.names or {zone.name, zone.id} & choice.names
-        ]
-    }
+    named = (z for z in _zones(context) if not choice.names or {z["ZoneName"], z["ZoneId"]} & choice.names)
+    return {"AvailabilityZones": list(filter(choice.keep, named))}
 
 
 ACTIONS = (

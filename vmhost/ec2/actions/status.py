@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from vmhost.base.errors import InvalidInput
 from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment
-from vmhost.ec2.actions.instance_answer import orderly, state
+from vmhost.ec2.actions.instance_answer import orderly, state, zone_id
 from vmhost.ec2.actions.instances import InstanceQuery, named, parse_query
-from vmhost.ec2.filters import parse_filters
+from vmhost.ec2.filters import Field, parse_filters
 from vmhost.ec2.pages import paginate
 from vmhost.model.instance import Instance, InstanceState
 
-_FIELDS = {
-    "availability-zone": lambda i: [i.zone],
-    "instance-state-code": lambda i: [str(i.state.code)],
-    "instance-state-name": lambda i: [i.state.value],
-    "instance-status.status": lambda i: [verdict(i)],
-    "system-status.status": lambda i: [system_verdict(i)],
+_FIELDS: Mapping[str, Field] = {
+    "availability-zone": "AvailabilityZone",
+    "availability-zone-id": "AvailabilityZoneId",
+    "instance-state-code": "InstanceState.Code",
+    "instance-state-name": "InstanceState.Name",
+    "instance-status.reachability": "InstanceStatus.Details.Status",
+    "instance-status.status": "InstanceStatus.Status",
+    "system-status.reachability": "SystemStatus.Details.Status",
+    "system-status.status": "SystemStatus.Status",
 }
+_MAX_IDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,26 +51,26 @@ def system_verdict(instance: Instance) -> str:
 
 
 def _check(context: Context, params: Params) -> StatusQuery:
-    rest = {name: value for name, value in params.items() if name != "Filters"}
-    query = parse_query(context, rest)
-    keep = parse_filters(params, _FIELDS, lambda instance: instance.tags)
-    return StatusQuery(
-        instances=InstanceQuery(ids=query.ids, keep=keep, page=query.page),
-        all_states=params.get("IncludeAllInstances", False),
-    )
+    ids = params.get("InstanceIds", ())
+    if len(ids) > _MAX_IDS:
+        raise InvalidInput(f"{len(ids)} instance ids are given; DescribeInstanceStatus takes at most {_MAX_IDS}")
+    query = parse_query(context, params, parse_filters(params, _FIELDS))
+    return StatusQuery(instances=query, all_states=params.get("IncludeAllInstances", False))
 
 
 def _act(context: Context, query: StatusQuery) -> Answer:
-    chosen: Iterable[Instance] = filter(query.instances.keep, named(context.cloud, query.instances.ids))
+    chosen: Iterable[Instance] = named(context.cloud, query.instances.ids)
     if not query.all_states:
         chosen = (instance for instance in chosen if instance.state is InstanceState.RUNNING)
-    page = paginate(chosen, query.instances.page, lambda instance: instance.id)
-    return {"InstanceStatuses": [_answer(instance) for instance in page.items], "NextToken": page.next_token}
+    shown = filter(query.instances.keep, map(_answer, chosen))
+    page = paginate(shown, query.instances.page, lambda status: status["InstanceId"])
+    return {"InstanceStatuses": list(page.items), "NextToken": page.next_token}
 
 
 def _answer(instance: Instance) -> Answer:
     return {
         "AvailabilityZone": instance.zone,
+        "AvailabilityZoneId": zone_id(instance.zone),
         "Events": [],
         "InstanceId": instance.id,
         "InstanceState": state(instance),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput
 from vmhost.ec2.actions.base import Action, Answer, Context, Params, tag_map
-from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 
 
@@ -51,21 +51,11 @@ async def _delete(context: Context, removal: TagRemoval) -> Answer:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tag:
-    """One tag and whose it is."""
-
-    key: str
-    value: str
-    resource_id: str
-    resource_type: str
-
-
-_FIELDS: Mapping[str, Field[Tag]] = {
-    "key": lambda tag: [tag.key],
-    "resource-id": lambda tag: [tag.resource_id],
-    "resource-type": lambda tag: [tag.resource_type],
-    "value": lambda tag: [tag.value],
+_FIELDS: Mapping[str, Field] = {
+    "key": "Key",
+    "resource-id": "ResourceId",
+    "resource-type": "ResourceType",
+    "value": "Value",
 }
 
 
@@ -73,34 +63,29 @@ _FIELDS: Mapping[str, Field[Tag]] = {
 class TagQuery:
     """Which tags, and which page of them."""
 
-    keep: Callable[[Tag], bool]
+    keep: Keep
     page: PageRequest
 
 
 def _check_describe(_: Context, params: Params) -> TagQuery:
-    keep = parse_filters(params, _FIELDS, lambda tag: {tag.key: tag.value})
+    keep = parse_filters(params, _FIELDS, lambda tag: {tag["Key"]: tag["Value"]})
     return TagQuery(keep=keep, page=parse_page(params, low=5, high=1000))
 
 
 def _describe(context: Context, query: TagQuery) -> Answer:
-    page = paginate(filter(query.keep, _all(context)), query.page, lambda tag: f"{tag.resource_id} {tag.key}")
-    return {
-        "Tags": [
-            {"Key": tag.key, "ResourceId": tag.resource_id, "ResourceType": tag.resource_type, "Value": tag.value}
-            for tag in page.items
-        ],
-        "NextToken": page.next_token,
-    }
+    chosen = filter(query.keep, _all(context))
+    page = paginate(chosen, query.page, lambda tag: f"{tag['ResourceId']} {tag['Key']}")
+    return {"Tags": list(page.items), "NextToken": page.next_token}
 
 
-def _all(context: Context) -> Iterator[Tag]:
+def _all(context: Context) -> Iterator[Answer]:
     cloud = context.cloud
     owners = [(i.id, "instance", i.tags) for i in cloud.instances()]
     owners += [(t.id, "launch-template", t.tags) for t in cloud.templates()]
     owners += [(f.id, "fleet", f.tags) for f in cloud.fleets()]
     for resource_id, kind, tags in owners:
         for key, value in tags.items():
-            yield Tag(key=key, value=value, resource_id=resource_id, resource_type=kind)
+            yield {"Key": key, "ResourceId": resource_id, "ResourceType": kind, "Value": value}
 
 
 ACTIONS = (

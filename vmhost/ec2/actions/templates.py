@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
@@ -12,15 +12,24 @@ from vmhost.control.cloud import Cloud
 from vmhost.control.requests import TemplateRequest
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, moment, only, specified_tags, tag_list
 from vmhost.ec2.actions.launch import template_of, user_data
-from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.filters import Field, Keep, parse_filters, shown_tags
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.fleet import LaunchTemplate, LaunchTemplateVersion
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
 _DATA = frozenset({"ImageId", "InstanceType", "TagSpecifications", "UserData"})
+_DEFAULT, _LATEST = "$Default", "$Latest"
+_MOST = 999_999_999
 _ROOT = f"arn:aws:iam::{ACCOUNT}:root"
-_FIELDS: Mapping[str, Field[LaunchTemplate]] = {
-    "launch-template-name": lambda template: [template.name],
+_FIELDS: Mapping[str, Field] = {"create-time": "CreateTime", "launch-template-name": "LaunchTemplateName"}
+_VERSION_FIELDS: Mapping[str, Field] = {
+    "create-time": "CreateTime",
+    "ebs-optimized": "LaunchTemplateData.EbsOptimized",
+    "http-endpoint": "LaunchTemplateData.MetadataOptions.HttpEndpoint",
+    "http-tokens": "LaunchTemplateData.MetadataOptions.HttpTokens",
+    "image-id": "LaunchTemplateData.ImageId",
+    "instance-type": "LaunchTemplateData.InstanceType",
+    "is-default-version": "DefaultVersion",
 }
 
 
@@ -62,7 +71,7 @@ class TemplateQuery:
     """Which templates, and which page of them."""
 
     wanted: frozenset[str]
-    keep: Callable[[LaunchTemplate], bool]
+    keep: Keep
     page: PageRequest
 
 
@@ -70,48 +79,75 @@ def _check_describe(context: Context, params: Params) -> TemplateQuery:
     asked = [*params.get("LaunchTemplateIds", ()), *params.get("LaunchTemplateNames", ())]
     return TemplateQuery(
         wanted=frozenset(_find(context.cloud, template).id for template in asked),
-        keep=parse_filters(params, _FIELDS, lambda template: template.tags),
+        keep=parse_filters(params, _FIELDS, shown_tags),
         page=parse_page(params, low=1, high=200),
     )
 
 
 def _describe(context: Context, query: TemplateQuery) -> Answer:
-    templates = context.cloud.templates()
-    chosen = [t for t in templates if query.keep(t) and (not query.wanted or t.id in query.wanted)]
-    page = paginate(chosen, query.page, lambda template: template.id)
-    return {"LaunchTemplates": [_answer(template) for template in page.items], "NextToken": page.next_token}
+    chosen = (_answer(t) for t in context.cloud.templates() if not query.wanted or t.id in query.wanted)
+    page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["LaunchTemplateId"])
+    return {"LaunchTemplates": list(page.items), "NextToken": page.next_token}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionQuery:
-    """Which versions of a template, and which page of them."""
+    """Which versions of which templates, and which page of them."""
 
-    template: LaunchTemplate
-    numbers: frozenset[int]
+    versions: tuple[tuple[LaunchTemplate, LaunchTemplateVersion], ...]
+    keep: Keep
     page: PageRequest
 
 
 def _check_versions(context: Context, params: Params) -> VersionQuery:
-    template = _check_one(context, params)
+    texts = params.get("Versions", ())
+    if "LaunchTemplateId" in params or "LaunchTemplateName" in params:
+        templates: tuple[LaunchTemplate, ...] = (_check_one(context, params),)
+    elif texts and set(texts) <= {_DEFAULT, _LATEST}:
+        templates = context.cloud.templates()
+    else:
+        raise InvalidInput(
+            "name a launch template, or ask for the versions $Latest and $Default alone, of all templates",
+            code="MissingParameter",
+        )
+    low, high = _number(params, "MinVersion", 1), _number(params, "MaxVersion", _MOST)
+    return VersionQuery(
+        versions=tuple(
+            (template, version)
+            for template in templates
+            for numbers in (_numbers(template, texts),)
+            for version in template.versions
+            if version.number in numbers and low <= version.number <= high
+        ),
+        keep=parse_filters(params, _VERSION_FIELDS),
+        page=parse_page(params, low=1, high=200),
+    )
+
+
+def _number(params: Params, name: str, default: int) -> int:
+    text: str = params.get(name, str(default))
+    if not (text.isascii() and text.isdecimal()):
+        raise InvalidInput(f"{name} '{text[:20]}' is invalid; give a version's number")
+    return int(text)
+
+
+def _numbers(template: LaunchTemplate, texts: Sequence[str]) -> frozenset[int]:
+    """The numbers of the versions that the texts name; of all versions where there is no text."""
     known = {str(version.number): version.number for version in template.versions}
-    known |= {"$Default": template.default_version, "$Latest": template.versions[-1].number}
-    for text in params.get("Versions", ()):
+    known |= {_DEFAULT: template.default_version, _LATEST: template.versions[-1].number}
+    for text in texts:
         if text not in known:
             raise NotFound(
                 f"Could not find the specified version {text[:20]} for the launch template with ID {template.id}.",
                 code="InvalidLaunchTemplateId.VersionNotFound",
             )
-    numbers = frozenset(known[text] for text in params.get("Versions", known))
-    return VersionQuery(template=template, numbers=numbers, page=parse_page(params, low=1, high=200))
+    return frozenset(known[text] for text in texts or known)
 
 
 def _describe_versions(_: Context, query: VersionQuery) -> Answer:
-    chosen = [version for version in query.template.versions if version.number in query.numbers]
-    page = paginate(chosen, query.page, lambda version: f"{version.number:09d}")
-    return {
-        "LaunchTemplateVersions": [_version(query.template, version) for version in page.items],
-        "NextToken": page.next_token,
-    }
+    chosen = filter(query.keep, (_version(template, version) for template, version in query.versions))
+    page = paginate(chosen, query.page, lambda shown: f"{shown['LaunchTemplateId']} {shown['VersionNumber']:09d}")
+    return {"LaunchTemplateVersions": list(page.items), "NextToken": page.next_token}
 
 
 def _find(cloud: Cloud, id_or_name: str) -> LaunchTemplate:
@@ -175,7 +211,7 @@ ACTIONS = (
     ),
     Action(
         name="DescribeLaunchTemplateVersions",
-        takes=_ONE | {"MaxResults", "NextToken", "Versions"},
+        takes=_ONE | {"Filters", "MaxResults", "MaxVersion", "MinVersion", "NextToken", "Versions"},
         fixed={"IncludeManagedResources": False, "ResolveAlias": False},
         check=_check_versions,
         act=_describe_versions,

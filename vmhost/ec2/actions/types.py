@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput
 from vmhost.ec2.actions.base import Action, Answer, Context, Params
-from vmhost.ec2.actions.instance_answer import cpu_options
-from vmhost.ec2.filters import Field, parse_filters
+from vmhost.ec2.actions.fixed_options import cpu_options
+from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.instance_type import InstanceType
 
-_FIELDS: Mapping[str, Field[InstanceType]] = {
-    "bare-metal": lambda t: ["false"],
-    "burstable-performance-supported": lambda t: [_word(t.burstable)],
-    "current-generation": lambda t: ["true"],
-    "hypervisor": lambda t: [t.hypervisor],
-    "instance-type": lambda t: [t.name],
-    "memory-info.size-in-mib": lambda t: [str(t.memory_mib)],
-    "processor-info.supported-architecture": lambda t: t.architectures,
-    "supported-usage-class": lambda t: ["on-demand"],
-    "supported-virtualization-type": lambda t: ["hvm"],
-    "vcpu-info.default-vcpus": lambda t: [str(t.vcpus)],
+_FIELDS: Mapping[str, Field] = {
+    "auto-recovery-supported": "AutoRecoverySupported",
+    "bare-metal": "BareMetal",
+    "burstable-performance-supported": "BurstablePerformanceSupported",
+    "current-generation": "CurrentGeneration",
+    "dedicated-hosts-supported": "DedicatedHostsSupported",
+    "hibernation-supported": "HibernationSupported",
+    "hypervisor": "Hypervisor",
+    "instance-storage-supported": "InstanceStorageSupported",
+    "instance-type": "InstanceType",
+    "memory-info.size-in-mib": "MemoryInfo.SizeInMiB",
+    "network-info.efa-supported": "NetworkInfo.EfaSupported",
+    "network-info.ena-support": "NetworkInfo.EnaSupport",
+    "network-info.ipv4-addresses-per-interface": "NetworkInfo.Ipv4AddressesPerInterface",
+    "network-info.ipv6-addresses-per-interface": "NetworkInfo.Ipv6AddressesPerInterface",
+    "network-info.ipv6-supported": "NetworkInfo.Ipv6Supported",
+    "network-info.maximum-network-cards": "NetworkInfo.MaximumNetworkCards",
+    "network-info.maximum-network-interfaces": "NetworkInfo.MaximumNetworkInterfaces",
+    "network-info.network-performance": "NetworkInfo.NetworkPerformance",
+    "processor-info.supported-architecture": "ProcessorInfo.SupportedArchitectures",
+    "supported-usage-class": "SupportedUsageClasses",
+    "supported-virtualization-type": "SupportedVirtualizationTypes",
+    "vcpu-info.default-cores": "VCpuInfo.DefaultCores",
+    "vcpu-info.default-threads-per-core": "VCpuInfo.DefaultThreadsPerCore",
+    "vcpu-info.default-vcpus": "VCpuInfo.DefaultVCpus",
 }
 
 
@@ -31,7 +45,7 @@ class TypeQuery:
     """Which types, and which page of them."""
 
     names: tuple[str, ...]
-    keep: Callable[[InstanceType], bool]
+    keep: Keep
     page: PageRequest
 
 
@@ -39,15 +53,15 @@ def _check(context: Context, params: Params) -> TypeQuery:
     names = tuple(params.get("InstanceTypes", ()))
     known = {itype.name for itype in context.cloud.types()}
     if missing := [name[:40] for name in names if name not in known]:
-        words = f"The following supplied instance types do not exist: [{', '.join(missing[:20])}]"
+        words = f"The instance types [{', '.join(missing[:20])}] are not in the catalogue here"
         raise InvalidInput(words, code="InvalidInstanceType")
     return TypeQuery(names=names, keep=parse_filters(params, _FIELDS), page=parse_page(params, low=5, high=100))
 
 
 def _act(context: Context, query: TypeQuery) -> Answer:
-    chosen = [t for t in context.cloud.types() if query.keep(t) and (not query.names or t.name in query.names)]
-    page = paginate(chosen, query.page, lambda itype: itype.name)
-    return {"InstanceTypes": [_answer(itype) for itype in page.items], "NextToken": page.next_token}
+    chosen = (_answer(t) for t in context.cloud.types() if not query.names or t.name in query.names)
+    page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["InstanceType"])
+    return {"InstanceTypes": list(page.items), "NextToken": page.next_token}
 
 
 def _answer(itype: InstanceType) -> Answer:
@@ -95,13 +109,10 @@ def _network(itype: InstanceType) -> Answer:
         "Ipv4AddressesPerInterface": 1,
         "Ipv6AddressesPerInterface": 0,
         "Ipv6Supported": False,
-        "EnaSupport": "unsupported",
+        # As EC2 publishes it of these families: Nitro types need the adapter, the T2 family lacks it.
+        "EnaSupport": "required" if itype.hypervisor == "nitro" else "unsupported",
         "EfaSupported": False,
     }
-
-
-def _word(value: bool) -> str:
-    return "true" if value else "false"
 
 
 ACTIONS = (

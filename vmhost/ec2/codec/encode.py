@@ -90,7 +90,8 @@ def _list(shape: ListOf) -> Write:
     return write
 
 
-def _timestamp(value: datetime) -> str:
+def timestamp(value: datetime) -> str:
+    """The time as EC2 writes it: UTC, milliseconds, a Z."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
@@ -101,6 +102,6 @@ _TEXTS: Mapping[Kind, Callable[[Any], str]] = {
     Kind.DOUBLE: repr,
     Kind.FLOAT: repr,
     Kind.BOOLEAN: lambda value: "true" if value else "false",
-    Kind.TIMESTAMP: _timestamp,
+    Kind.TIMESTAMP: timestamp,
     Kind.BLOB: lambda value: base64.b64encode(value).decode(),
 }

@@ -1,0 +1,61 @@
+"""Options of an instance that have one value here: shown in responses, and accepted in requests that state them.
+
+Names and shapes are those of RunInstances and LaunchTemplateData."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vmhost.model.instance_type import InstanceType
+
+METADATA: Mapping[str, Any] = {
+    "HttpTokens": "optional",
+    # The metadata service listens in the instance's own network, so that no response passes a router.
+    "HttpPutResponseHopLimit": 1,
+    "HttpEndpoint": "enabled",
+    "HttpProtocolIpv6": "disabled",
+    "InstanceMetadataTags": "enabled",
+}
+PLACEMENT: Mapping[str, Any] = {"GroupName": "", "Tenancy": "default"}
+OPTIONS: Mapping[str, Any] = {
+    "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
+    "DisableApiStop": False,
+    "DisableApiTermination": False,
+    "EbsOptimized": False,
+    "EnclaveOptions": {"Enabled": False},
+    "HibernationOptions": {"Configured": False},
+    "InstanceMarketOptions": {"MarketType": "on-demand"},
+    "MaintenanceOptions": {"AutoRecovery": "default"},
+    "MetadataOptions": METADATA,
+    "Monitoring": {"Enabled": False},
+    "NetworkPerformanceOptions": {"BandwidthWeighting": "default"},
+    "PrivateDnsNameOptions": {
+        "HostnameType": "ip-name",
+        "EnableResourceNameDnsARecord": False,
+        "EnableResourceNameDnsAAAARecord": False,
+    },
+}
+SHOWN = (
+    "CapacityReservationSpecification",
+    "EbsOptimized",
+    "EnclaveOptions",
+    "HibernationOptions",
+    "MaintenanceOptions",
+    "NetworkPerformanceOptions",
+    "PrivateDnsNameOptions",
+)
+"""Those that DescribeInstances shows by the same name and in the same shape."""
+
+
+def options_of(itype: InstanceType) -> Mapping[str, Any]:
+    """All options, with those that depend on the type: a burstable instance may burst at any time."""
+    cpu = {**cpu_options(itype), "AmdSevSnp": "disabled", "NestedVirtualization": "disabled"}
+    burst = {"CreditSpecification": {"CpuCredits": "unlimited"}} if itype.burstable else {}
+    return {**OPTIONS, "CpuOptions": cpu, **burst}
+
+
+def cpu_options(itype: InstanceType) -> Mapping[str, int]:
+    """Cores and threads of a type: the xen types here show whole cores, the nitro ones two threads each."""
+    threads = 1 if itype.hypervisor == "xen" else 2
+    return {"CoreCount": max(itype.vcpus // threads, 1), "ThreadsPerCore": min(threads, itype.vcpus)}
