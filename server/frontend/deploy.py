@@ -95,6 +95,7 @@ async def _ensure_shard(client: CloudClient, wanted: Deployment, shard: int, fle
         target=wanted.replicas,
         tags={**tags, TEMPLATE_TAG: name},
         client_token=ids.new("search"),
+        replace_unhealthy=True,
     )
     _log.info("fleet_created", fleet=fleet_id, shard=shard, replicas=wanted.replicas)
 

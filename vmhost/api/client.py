@@ -234,13 +234,17 @@ class CloudClient:
         template_version: str = "$Default",
         tags: Tags | None = None,
         client_token: str | None = None,
+        replace_unhealthy: bool = False,
     ) -> str:
-        """Makes a fleet that keeps `target` instances of the template alive; its id."""
+        """Makes a fleet that keeps `target` instances of the template alive; its id.
+
+        With `replace_unhealthy` it also replaces running instances that fail their status checks."""
         specification = {"LaunchTemplateId": template_id, "Version": template_version}
         params: dict[str, Value] = {
             "Type": "maintain",
             "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": specification}],
             "TargetCapacitySpecification": _capacity(target),
+            "ReplaceUnhealthyInstances": replace_unhealthy,
             "TagSpecification": _tag_specification("fleet", tags),
             "ClientToken": client_token,
         }

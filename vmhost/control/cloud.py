@@ -14,8 +14,8 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.sse import Hub
-from vmhost.control import tags as tag_rules
 from vmhost.control.calls import Account, Calls
+from vmhost.control.checks import Checks
 from vmhost.control.crew import Crew
 from vmhost.control.faults import Faults
 from vmhost.control.fleets import Fleets, Keeper
@@ -162,6 +162,14 @@ class Cloud:
             ids=self._ids,
             make=self._keeper,
         )
+        self.checks = Checks(
+            records=records,
+            launcher=self._launcher,
+            machines=self._machines,
+            templates=self._templates,
+            fleets=self._fleets,
+            images=self._images,
+        )
         self._faults = Faults(
             records=records,
             driver=driver,
@@ -177,6 +185,7 @@ class Cloud:
             fleet_id,
             records=self._records,
             launch=self._launcher.run,
+            price=self._fleets.price,
             ask=self._machines.ask,
             tell=self._calls.tell,
             pace=self._pace,
@@ -339,14 +348,11 @@ class Cloud:
 
     async def create_tags(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
         """Puts tags on instances, templates and fleets: on all, or none. Raises NotFound, InvalidInput."""
-        tag_rules.check(tags)
-        self._records.retag({one: tag_rules.merged(self._records.tags_of(one), tags) for one in ids})
+        self._records.retag(self.checks.tags_with(ids, tags))
 
     async def delete_tags(self, ids: Sequence[str], tags: Mapping[str, str | None] | None) -> None:
         """Takes tags off (None as a value: whatever it is; None for all: every tag that users wrote)."""
-        if tags is not None:
-            tag_rules.check({key: value or "" for key, value in tags.items()})
-        self._records.retag({one: tag_rules.without(self._records.tags_of(one), tags) for one in ids})
+        self._records.retag(self.checks.tags_without(ids, tags))
 
     async def create_launch_template(self, request: TemplateRequest) -> LaunchTemplate:
         """A template with its first version. Raises InvalidInput for a name that is taken."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from vmhost.model.fleet import Fleet, FleetOverride, FleetState
 from vmhost.model.instance import Instance, InstanceState
+
+Price: TypeAlias = Callable[[Fleet, FleetOverride], float]
+"""What an instance of the fleet costs an hour, launched this way."""
 
 _COUNTED = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 _WORKING = frozenset({FleetState.SUBMITTED, FleetState.ACTIVE, FleetState.MODIFYING})
@@ -53,8 +57,9 @@ def surplus(live: Sequence[Instance], count: int) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def overrides_in_order(fleet: Fleet, live: Sequence[Instance]) -> tuple[FleetOverride, ...]:
-    """The ways to launch, the one with the fewest live instances first; where there is none, the template's own."""
+def overrides_in_order(fleet: Fleet, live: Sequence[Instance], price: Price) -> tuple[FleetOverride, ...]:
+    """The ways to launch: the lowest price first, then the one with the fewest live instances; without overrides, the
+    template's own. EC2's default for on-demand capacity ("lowest-price")."""
     ways = fleet.overrides or (FleetOverride(),)
 
     def used(way: FleetOverride) -> int:
@@ -64,4 +69,4 @@ def overrides_in_order(fleet: Fleet, live: Sequence[Instance]) -> tuple[FleetOve
             if one.state in _COUNTED
         )
 
-    return tuple(sorted(ways, key=used))
+    return tuple(sorted(ways, key=lambda way: (price(fleet, way), used(way))))

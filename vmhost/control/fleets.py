@@ -14,7 +14,7 @@ from vmhost.base.ids import Ids
 from vmhost.base.logs import get_logger
 from vmhost.control import tags
 from vmhost.control.crew import Crew
-from vmhost.control.fleet_plan import overrides_in_order, plan
+from vmhost.control.fleet_plan import Price, overrides_in_order, plan
 from vmhost.control.launcher import DEFAULT_TYPE, MAX_INSTANCES
 from vmhost.control.pace import Pace
 from vmhost.control.records import Records
@@ -22,7 +22,7 @@ from vmhost.control.requests import FleetRequest, LaunchRequest
 from vmhost.control.site import Site
 from vmhost.control.templates import Templates
 from vmhost.control.tokens import made_before, token_of
-from vmhost.model.fleet import Fleet, FleetState
+from vmhost.model.fleet import Fleet, FleetOverride, FleetState
 from vmhost.model.instance import Instance, InstanceState, Wanted
 from vmhost.model.lifecycle import Event
 
@@ -46,13 +46,23 @@ class Keeper:
     """The task of one fleet."""
 
     def __init__(
-        self, fleet_id: str, *, records: Records, launch: Launch, ask: Ask, tell: Tell, pace: Pace, clock: Clock
+        self,
+        fleet_id: str,
+        *,
+        records: Records,
+        launch: Launch,
+        price: Price,
+        ask: Ask,
+        tell: Tell,
+        pace: Pace,
+        clock: Clock,
     ) -> None:
         self.id = fleet_id
         self.trouble = ""
         """Why the last launch did not succeed; empty when it did."""
         self._records = records
         self._launch = launch
+        self._price = price
         self._ask = ask
         self._tell = tell
         self._pace = pace
@@ -135,7 +145,7 @@ class Keeper:
 
     def _launch_one(self, fleet: Fleet) -> Sequence[Instance]:
         last: NoCapacity | None = None
-        for way in overrides_in_order(fleet, self._records.of_fleet(fleet.id)):
+        for way in overrides_in_order(fleet, self._records.of_fleet(fleet.id), self._price):
             try:
                 return self._launch(
                     LaunchRequest(
@@ -201,10 +211,29 @@ class Fleets:
         self._keep(fleet.id)
         return fleet
 
-    def modify(self, fleet_id: str, *, target: int | None, keep_excess: bool | None) -> Fleet:
-        """Another target. Raises NotFound, InvalidInput, Conflict for a fleet that is being deleted."""
+    def check(self, request: FleetRequest) -> None:
+        """Raises what `create` would raise now; changes nothing."""
+        made = made_before(self._records, _ACTION, request)
+        if not made or made[0] not in self._records.fleets:
+            self._fleet(request)
+
+    def check_change(self, fleet_id: str, target: int | None) -> Fleet:
+        """The fleet. Raises what `modify` would raise now; changes nothing."""
         fleet = self._alive(fleet_id)
         _check_target(fleet.target if target is None else target)
+        return fleet
+
+    def price(self, fleet: Fleet, way: FleetOverride) -> float:
+        """What an instance launched this way costs an hour; 0 where its type cannot be found out."""
+        try:
+            _, version = self._templates.version(fleet.template_id, str(fleet.template_version))
+            return self._site.kind(way.type_name or version.type_name or DEFAULT_TYPE).price_usd_hour
+        except CloudError:
+            return 0.0
+
+    def modify(self, fleet_id: str, *, target: int | None, keep_excess: bool | None) -> Fleet:
+        """Another target. Raises NotFound, InvalidInput, Conflict for a fleet that is being deleted."""
+        fleet = self.check_change(fleet_id, target)
         changed = replace(
             fleet,
             target=fleet.target if target is None else target,
@@ -257,6 +286,7 @@ class Fleets:
             instance_tags=dict(request.instance_tags),
             keep_excess=request.keep_excess,
             client_token=request.client_token,
+            replace_unhealthy=request.replace_unhealthy,
         )
 
     def _keep(self, fleet_id: str) -> None:

@@ -77,6 +77,14 @@ class Launcher:
             self._begin(instance.id)
         return instances
 
+    def check(self, request: LaunchRequest) -> InstanceType:
+        """The type of the instances that `run` would launch now. Raises what it would raise; changes nothing."""
+        if before := made_before(self._records, _ACTION, request):
+            return self._site.kind(self._again(request, before)[0].type_name)
+        order = self._order(request)
+        self._place(request, order.kind)
+        return order.kind
+
     def check_room(self, ids: Sequence[str]) -> None:
         """Raises NoCapacity unless all stopped ones of these instances fit on their hosts together; NotFound."""
         rooms = self._site.rooms(self._records.instances.values())
@@ -89,9 +97,9 @@ class Launcher:
 
     def _again(self, request: LaunchRequest, ids: Sequence[str]) -> tuple[Instance, ...]:
         found = tuple(self._records.instances[one] for one in ids if one in self._records.instances)
-        if not found:
+        if all(one.state is InstanceState.TERMINATED for one in found):
             raise InvalidInput(
-                f"the client token {request.client_token} launched {', '.join(ids[:5])}, terminated since; expected a "
+                f"the client token {request.client_token} launched {', '.join(ids[:5])}, which is terminated; use a "
                 "new token for a new launch",
                 code="IdempotentInstanceTerminated",
             )

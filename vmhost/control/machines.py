@@ -63,6 +63,11 @@ class Machines:
         self._records.change_all({key: fields for key, fields in changes.items() if fields})
         return tuple(self._asked(one, event, force) for one in before)
 
+    def check(self, ids: Sequence[str], event: Event) -> None:
+        """Raises what `ask` would raise now; changes nothing."""
+        for instance_id in ids:
+            admitted(self._records.instance(instance_id), event)
+
     def _asked(self, before: Instance, event: Event, force: bool) -> StateChange:
         machine = self._machines.get(before.id)
         if machine is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from vmhost.base.clock import Clock
 from vmhost.base.errors import NotFound
+from vmhost.control.tags import absent
 from vmhost.model.fleet import Fleet, FleetState, LaunchTemplate
 from vmhost.model.instance import Instance, InstanceState
 from vmhost.store.store import Store, Token
@@ -92,7 +93,7 @@ class Records:
         for table in (self.instances, self.templates, self.fleets):
             if resource_id in table:
                 return table[resource_id].tags
-        raise NotFound(f"The ID '{resource_id}' does not exist", code="InvalidID")
+        raise absent(resource_id)
 
     def retag(self, tags: Mapping[str, Mapping[str, str]]) -> None:
         """Gives instances, templates and fleets, by id, these tags in one transaction."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from vmhost.model.fleet import FleetOverride
 
@@ -50,6 +51,8 @@ class TemplateRequest:
     """For the template itself."""
     description: str | None = None
     client_token: str | None = None
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    """Options, by EC2's names, that say what is so of every instance here anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,4 +71,6 @@ class FleetRequest:
     """For the instances that it launches, above those of the template."""
     keep_excess: bool = False
     """When the target shrinks: False terminates what is too many, True lets it be (until it dies)."""
+    replace_unhealthy: bool = False
+    """Whether running instances that fail their status checks are replaced."""
     client_token: str | None = None

@@ -11,7 +11,7 @@ from vmhost.control.sizing import limits_of, promise, use_of
 from vmhost.control.wire import HostView
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
-from vmhost.model.image import Image
+from vmhost.model.image import Image, check_image_id
 from vmhost.model.instance import Instance, InstanceState
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
@@ -44,12 +44,15 @@ class Site:
             return self.types[type_name]
         except KeyError:
             families = ", ".join(sorted({kind.family for kind in self.types.values()}))
-            raise InvalidInput(f"Invalid value '{type_name}' for InstanceType; expected a size of {families}") from None
+            raise InvalidInput(
+                f"instance type '{type_name[:40]}' is not in the catalogue here; there are sizes of {families}"
+            ) from None
 
     def image(self, image_id: str) -> Image:
         """The image. Raises NotFound, or InvalidInput for one that this driver cannot boot."""
         image = self.images.get(image_id)
         if image is None:
+            check_image_id(image_id)
             known = ", ".join(sorted(self.images)) or "none"
             message = f"The image id '[{image_id}]' does not exist; the catalogue has {known}"
             raise NotFound(message, code="InvalidAMIID.NotFound")

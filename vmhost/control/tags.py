@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from vmhost.base.errors import InvalidInput
+from vmhost.base.errors import CloudError, InvalidInput, NotFound
 
 MAX_TAGS = 50
 _MAX_KEY = 128
 _MAX_VALUE = 256
 _RESERVED = "aws:"
+
+
+_ABSENT = {
+    "acl": "InvalidNetworkAclID.NotFound",
+    "ami": "InvalidAMIID.NotFound",
+    "dopt": "InvalidDhcpOptionID.NotFound",
+    "eipalloc": "InvalidAllocationID.NotFound",
+    "eni": "InvalidNetworkInterfaceID.NotFound",
+    "fleet": "InvalidFleetId.NotFound",
+    "i": "InvalidInstanceID.NotFound",
+    "igw": "InvalidInternetGatewayID.NotFound",
+    "lt": "InvalidLaunchTemplateId.NotFound",
+    "rtb": "InvalidRouteTableID.NotFound",
+    "sg": "InvalidGroup.NotFound",
+    "sir": "InvalidSpotInstanceRequestID.NotFound",
+    "snap": "InvalidSnapshot.NotFound",
+    "subnet": "InvalidSubnetID.NotFound",
+    "vol": "InvalidVolume.NotFound",
+    "vpc": "InvalidVpcID.NotFound",
+}
+"""EC2's codes for resources that do not exist, by the prefix of their ids. Programs wait and try again on some."""
+_ID = re.compile(r"([a-z]+)-[0-9a-z-]{8,36}", re.ASCII)
+
+
+def absent(resource_id: str) -> CloudError:
+    """The error for a resource that cannot be tagged because it does not exist, or because this is no id."""
+    match = _ID.fullmatch(resource_id)
+    if match is None or match[1] not in _ABSENT:
+        return InvalidInput(f"The ID '{resource_id[:60]}' is not valid", code="InvalidID")
+    return NotFound(f"The ID '{resource_id}' does not exist", code=_ABSENT[match[1]])
 
 
 def check(tags: Mapping[str, str]) -> None:
@@ -30,7 +61,9 @@ def merged(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """The tags after putting new ones. Raises InvalidInput when they become too many (reserved ones don't count)."""
     result = {**old, **new}
     if len(own(result)) > MAX_TAGS:
-        raise InvalidInput(f"the resource would have {len(own(result))} tags; expected at most {MAX_TAGS}")
+        raise InvalidInput(
+            f"the resource would have {len(own(result))} tags; the limit is {MAX_TAGS}", code="TagLimitExceeded"
+        )
     return result
 
 

@@ -23,6 +23,12 @@ class Templates:
         self._clock = clock
         self._ids = ids
 
+    def check(self, request: TemplateRequest) -> None:
+        """Raises what `create` would raise now; changes nothing."""
+        made = made_before(self._records, _ACTION, request)
+        if not made or made[0] not in self._records.templates:
+            self._check(request)
+
     def create(self, request: TemplateRequest) -> LaunchTemplate:
         """A template with its first version. Raises InvalidInput for a name that is taken."""
         made = made_before(self._records, _ACTION, request)
@@ -38,6 +44,7 @@ class Templates:
             type_name=request.type_name,
             user_data=request.user_data,
             tags=dict(request.instance_tags),
+            stated=dict(request.stated),
         )
         template = LaunchTemplate(
             id=self._ids.new("lt"),

@@ -15,6 +15,8 @@ from vmhost.store.codec import dump
 from vmhost.store.store import Token
 
 _MAX_LENGTH = 64
+_MAX_LENGTHS = {"CreateLaunchTemplate": 128}
+"""Where EC2 documents another maximum."""
 
 
 def made_before(records: Records, action: str, request: Any) -> tuple[str, ...] | None:
@@ -23,14 +25,15 @@ def made_before(records: Records, action: str, request: Any) -> tuple[str, ...] 
     Raises InvalidInput (IdempotentParameterMismatch) when the token came with another request."""
     if request.client_token is None:
         return None
-    if len(request.client_token) > _MAX_LENGTH or not request.client_token.isascii():
-        raise InvalidInput(f"the client token is not usable; expected at most {_MAX_LENGTH} ASCII characters")
+    limit = _MAX_LENGTHS.get(action, _MAX_LENGTH)
+    if len(request.client_token) > limit or not request.client_token.isascii():
+        raise InvalidInput(f"the client token is invalid; a token has at most {limit} characters, all of them ASCII")
     token = records.tokens.get(_key(action, request))
     if token is None:
         return None
     if token.digest != _digest(request):
         raise InvalidInput(
-            f"the client token {request.client_token} was used before with other parameters; expected the same ones",
+            f"the client token {request.client_token} was used before with other parameters; use a new token",
             code="IdempotentParameterMismatch",
         )
     return token.made

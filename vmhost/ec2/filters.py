@@ -63,7 +63,7 @@ def _field(name: str, fields: Mapping[str, Field], tags: Callable[[Shown], Mappi
         key = name.removeprefix("tag:")
         return lambda item: (value for tag, value in tags(item).items() if tag == key)
     known = ", ".join(sorted(fields)) + (", tag:KEY, tag-key" if tags else "")
-    raise InvalidInput(f"the filter '{name[:80]}' is not provided here; filters are {known}")
+    raise InvalidInput(f"the filter '{name[:160]}' is not provided here; filters are {known}")
 
 
 def _texts(value: Any, path: Sequence[str]) -> Iterator[str]:

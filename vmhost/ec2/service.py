@@ -83,6 +83,6 @@ def _check_version(version: str | None) -> None:
         raise InvalidInput("the request must contain the parameter Version", code="MissingParameter")
     if version != API_VERSION:
         raise InvalidInput(
-            f"the requested version ({version[:20]}) of service AmazonEC2 does not exist; expected {API_VERSION}",
+            f"version {version[:20]} of the EC2 API is not provided here; use {API_VERSION}",
             code="NoSuchVersion",
         )

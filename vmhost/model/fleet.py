@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class LaunchTemplateVersion:
     user_data: bytes | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags for the instances launched from it."""
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    """Options, by EC2's names, that say what is so of every instance here anyway; kept to be shown again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,4 +74,6 @@ class Fleet:
     """For the instances that it launches, above those of the template."""
     keep_excess: bool = False
     """Whether instances above a smaller target may live on (EC2's no-termination)."""
+    replace_unhealthy: bool = True
+    """Whether running instances that fail their status checks are replaced; older records do not say, and were."""
     client_token: str | None = None

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from vmhost.base.errors import InvalidInput
+
+_ID = re.compile(r"ami-[0-9a-z]{8,17}", re.ASCII)
+
+
+def check_image_id(image_id: str) -> None:
+    """Raises InvalidInput for what is no id of an image."""
+    if not _ID.fullmatch(image_id):
+        raise InvalidInput(f'Invalid id: "{image_id[:60]}" (expecting "ami-...")', code="InvalidAMIID.Malformed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,8 +109,16 @@ def test_scaling_in_never_makes_hosts_more_unequal(hosts: list[str], target: int
 def test_the_least_used_way_to_launch_comes_first() -> None:
     ways = (FleetOverride(zone="us-east-1a"), FleetOverride(zone="us-east-1b"))
     fleet = replace(FLEET, overrides=ways)
-    assert overrides_in_order(fleet, [member(1)]) == (ways[1], ways[0])
-    assert overrides_in_order(FLEET, [member(1)]) == (FleetOverride(),)
+    assert overrides_in_order(fleet, [member(1)], lambda _, __: 1.0) == (ways[1], ways[0])
+    assert overrides_in_order(FLEET, [member(1)], lambda _, __: 1.0) == (FleetOverride(),)
+
+
+def test_the_lowest_price_comes_first() -> None:
+    ways = (FleetOverride(type_name="dear"), FleetOverride(type_name="cheap"))
+    prices = {"dear": 2.0, "cheap": 1.0}
+    fleet = replace(FLEET, overrides=ways)
+    ordered = overrides_in_order(fleet, [member(1)], lambda _, way: prices[way.type_name or ""])
+    assert ordered == (ways[1], ways[0])
 
 
 def test_backing_off_doubles_up_to_its_most() -> None:

@@ -20,7 +20,12 @@ def thing(name: str, **tags: str) -> Shown:
     return {"Name": name, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()], "Parts": []}
 
 
-FIELDS: Mapping[str, Field] = {"name": "Name", "never": "Parts.Name", "length": lambda item: [str(len(item["Name"]))]}
+FIELDS: Mapping[str, Field] = {
+    "name": "Name",
+    "never": "Parts.Name",
+    "length": lambda item: [str(len(item["Name"]))],
+    "text": lambda item: [item["Name"]],
+}
 A, B = thing("alpha", role="leaf", x="1"), thing("be*a", role="front")
 
 
@@ -62,7 +67,7 @@ def test_a_filter_that_means_nothing_here_is_refused(entry: tuple[str, list[str]
 
 @given(pattern=st.text(alphabet="ab*?", max_size=8), text=st.text(alphabet="ab", max_size=8))
 def test_wildcards_agree_with_the_shells(pattern: str, text: str) -> None:
-    keep = parse_filters({"Filters": [{"Name": "name", "Values": [pattern or "*"]}]}, FIELDS)
+    keep = parse_filters({"Filters": [{"Name": "text", "Values": [pattern or "*"]}]}, FIELDS)
     assert keep(thing(text)) == fnmatch.fnmatchcase(text, pattern or "*")
 
 

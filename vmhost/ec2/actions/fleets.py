@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unsupported
 from vmhost.control.requests import FleetRequest
-from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment, only, tag_list, tags_by_resource
+from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, moment, only, tag_list, tags_by_resource
 from vmhost.ec2.actions.launch import template_of
 from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
@@ -17,6 +17,17 @@ from vmhost.model.instance import InstanceState
 
 _ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
 _EXCESS = {"termination": False, "no-termination": True}
+_MAX_DELETED = 100
+_SINGLE = {"SingleAvailabilityZone": False, "SingleInstanceType": False}
+_ON_DEMAND = {"AllocationStrategy": "lowest-price", **_SINGLE}
+_SPOT = {
+    "AllocationStrategy": "lowest-price",
+    "InstanceInterruptionBehavior": "terminate",
+    "InstancePoolsToUseCount": 1,
+    **_SINGLE,
+}
+"""EC2's defaults. There are no Spot Instances here, so that nothing else can be asked of them."""
+_SHOWN_OF_SPOT = ("AllocationStrategy", "InstanceInterruptionBehavior", "InstancePoolsToUseCount")
 _HEALTHY = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
 
@@ -41,6 +52,8 @@ _FIELDS: Mapping[str, Field] = {
 
 def _check_create(context: Context, params: Params) -> FleetRequest:
     configs = params["LaunchTemplateConfigs"]
+    if not configs:
+        raise InvalidInput("the request must contain the parameter LaunchTemplateConfigs", code="MissingParameter")
     if len(configs) != 1:
         raise Unsupported(f"CreateFleet got {len(configs)} LaunchTemplateConfigs; one is supported here")
     only("LaunchTemplateConfigs", configs[0], frozenset({"LaunchTemplateSpecification", "Overrides"}))
@@ -56,6 +69,7 @@ def _check_create(context: Context, params: Params) -> FleetRequest:
         instance_tags=tags["instance"],
         keep_excess=_keep_excess(params) or False,
         client_token=params.get("ClientToken") or None,
+        replace_unhealthy=params.get("ReplaceUnhealthyInstances", False),
     )
 
 
@@ -72,7 +86,7 @@ def _target(capacity: Params) -> int:
 
 
 def _override(override: Params) -> FleetOverride:
-    only("Overrides", override, frozenset({"AvailabilityZone", "InstanceType"}))
+    only("Overrides", override, frozenset({"AvailabilityZone", "InstanceType"}), {"WeightedCapacity": 1.0})
     return FleetOverride(type_name=override.get("InstanceType"), zone=override.get("AvailabilityZone"))
 
 
@@ -143,7 +157,9 @@ def _answer(context: Context, fleet: Fleet) -> Answer:
         },
         "TerminateInstancesWithExpiration": False,
         "Type": fleet.type,
-        "ReplaceUnhealthyInstances": fleet.type == "maintain",
+        "ReplaceUnhealthyInstances": fleet.replace_unhealthy,
+        "SpotOptions": {name: _SPOT[name] for name in _SHOWN_OF_SPOT},
+        "OnDemandOptions": {"AllocationStrategy": "lowest-price"},
         "Tags": tag_list(fleet.tags),
         "Errors": [_error(trouble)] if trouble else [],
         "Instances": [],
@@ -223,6 +239,9 @@ class FleetEnd:
 
 def _check_delete(_: Context, params: Params) -> FleetEnd:
     ids = tuple(dict.fromkeys(params["FleetIds"]))
+    if not ids:
+        raise InvalidInput("the request must contain the parameter FleetId", code="MissingParameter")
+    at_most(_MAX_DELETED, "fleet ids", ids)
     return FleetEnd(ids=ids, terminate_instances=params["TerminateInstances"])
 
 
@@ -251,9 +270,10 @@ ACTIONS = (
     Action(
         name="CreateFleet",
         takes=frozenset({"ClientToken", "ExcessCapacityTerminationPolicy", "LaunchTemplateConfigs"})
-        | {"TagSpecifications", "TargetCapacitySpecification", "Type"},
-        fixed={"ReplaceUnhealthyInstances": True, "TerminateInstancesWithExpiration": False},
+        | {"ReplaceUnhealthyInstances", "TagSpecifications", "TargetCapacitySpecification", "Type"},
+        fixed={"OnDemandOptions": _ON_DEMAND, "SpotOptions": _SPOT, "TerminateInstancesWithExpiration": False},
         check=_check_create,
+        dry=lambda context, request: context.cloud.checks.fleet(request),
         act=_create,
     ),
     Action(
@@ -272,6 +292,7 @@ ACTIONS = (
         name="ModifyFleet",
         takes=frozenset({"ExcessCapacityTerminationPolicy", "FleetId", "TargetCapacitySpecification"}),
         check=_check_modify,
+        dry=lambda context, change: context.cloud.checks.fleet_change(change.fleet_id, change.target),
         act=_modify,
     ),
     Action(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vmhost.base.errors import InvalidInput, NotFound
+from vmhost.base.errors import NotFound
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params
 from vmhost.ec2.actions.instance_answer import PLATFORM
 from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
-from vmhost.model.image import Image
+from vmhost.model.image import Image, check_image_id
 
-_ID = re.compile(r"ami-[0-9a-z]{8,17}", re.ASCII)
 _OURS = frozenset({"self", ACCOUNT})
 _FIELDS: Mapping[str, Field] = {
     "architecture": "Architecture",
@@ -46,8 +44,7 @@ def _check(context: Context, params: Params) -> ImageQuery:
     ids = tuple(params.get("ImageIds", ()))
     known = {image.id for image in context.cloud.images()}
     for image_id in ids:
-        if not _ID.fullmatch(image_id):
-            raise InvalidInput(f'Invalid id: "{image_id[:60]}" (expecting "ami-...")', code="InvalidAMIID.Malformed")
+        check_image_id(image_id)
         if image_id not in known:
             raise NotFound(f"The image id '[{image_id}]' does not exist", code="InvalidAMIID.NotFound")
     owners, users = params.get("Owners", ()), params.get("ExecutableUsers", ())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
-from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params
+from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, at_most
 from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
 from vmhost.ec2.filters import Field, Keep, parse_filters, shown_tags
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.instance import Instance, StateChange
+from vmhost.model.lifecycle import Event
 
+_MAX_CHANGED = 1000
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", re.ASCII)
 
 
@@ -146,7 +148,8 @@ class Order:
 def _check_order(context: Context, params: Params) -> Order:
     ids = parse_ids(params)
     if not ids:
-        raise InvalidInput("the request must contain the parameter InstanceId", code="MissingParameter")
+        raise InvalidInput("No instances specified", code="InvalidParameterCombination")
+    at_most(_MAX_CHANGED, "instance ids", ids)
     named(context.cloud, ids)
     return Order(ids=ids, force=params.get("Force", False))
 
@@ -181,6 +184,11 @@ def _changes(changes: Iterable[StateChange]) -> list[Answer]:
 
 _IDS = frozenset({"InstanceIds"})
 
+
+def _dry(event: Event) -> Callable[[Context, Order], None]:
+    return lambda context, order: context.cloud.checks.change(order.ids, event)
+
+
 ACTIONS = (
     Action(
         name="DescribeInstances",
@@ -189,14 +197,22 @@ ACTIONS = (
         check=_check_describe,
         act=_describe,
     ),
-    Action(name="StartInstances", takes=_IDS, check=_check_order, act=_start),
+    Action(name="StartInstances", takes=_IDS, check=_check_order, dry=_dry(Event.START), act=_start),
     Action(
         name="StopInstances",
         takes=_IDS | {"Force"},
-        fixed={"Hibernate": False},
+        fixed={"Hibernate": False, "SkipOsShutdown": False},
         check=_check_order,
+        dry=_dry(Event.STOP),
         act=_stop,
     ),
-    Action(name="RebootInstances", takes=_IDS, check=_check_order, act=_reboot),
-    Action(name="TerminateInstances", takes=_IDS, check=_check_order, act=_terminate),
+    Action(name="RebootInstances", takes=_IDS, check=_check_order, dry=_dry(Event.REBOOT), act=_reboot),
+    Action(
+        name="TerminateInstances",
+        takes=_IDS,
+        fixed={"Force": False, "SkipOsShutdown": False},
+        check=_check_order,
+        dry=_dry(Event.TERMINATE),
+        act=_terminate,
+    ),
 )

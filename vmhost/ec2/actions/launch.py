@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import re
 
 from vmhost.base.errors import InvalidInput
 from vmhost.control.launcher import MAX_USER_DATA_BYTES
 from vmhost.control.requests import LaunchRequest
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, only, specified_tags
+from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of
 from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
 
+_TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}", re.ASCII)
 _TAKES = frozenset(
     {
         "ClientToken",
@@ -24,29 +27,28 @@ _TAKES = frozenset(
         "UserData",
     }
 )
-_FIXED = {
-    "DisableApiStop": False,
-    "DisableApiTermination": False,
-    "EbsOptimized": False,
-    "Monitoring": {"Enabled": False},
-}
+_BY_TYPE = frozenset({"CpuOptions", "CreditSpecification"})
+"""Options that may say what is so of the instance's type."""
+_FIXED = {**OPTIONS, "EnablePrimaryIpv6": False, "Ipv6AddressCount": 0}
+NOT_MADE = frozenset({"elastic-gpu", "network-interface", "spot-instances-request", "volume"})
+"""Resources that EC2 makes and tags at a launch beside the instance."""
 
 
 def _check(context: Context, params: Params) -> LaunchRequest:
     placement = params.get("Placement", {})
-    only("Placement", placement, frozenset({"AvailabilityZone", "HostId"}), {"Tenancy": "default"})
+    only("Placement", placement, frozenset({"AvailabilityZone", "HostId"}), PLACEMENT)
     template, version = template_of(params["LaunchTemplate"]) if "LaunchTemplate" in params else (None, None)
     if not template and not params.get("ImageId"):
         raise InvalidInput(
             "the request must contain the parameter ImageId or a LaunchTemplate", code="MissingParameter"
         )
-    return LaunchRequest(
+    request = LaunchRequest(
         image_id=params.get("ImageId") or None,
         type_name=params.get("InstanceType") or None,
         min_count=params["MinCount"],
         max_count=params["MaxCount"],
         client_token=params.get("ClientToken") or None,
-        tags=specified_tags(params, "instance"),
+        tags=specified_tags(params, "instance", NOT_MADE),
         user_data=user_data(params),
         zone=placement.get("AvailabilityZone") or None,
         host_id=placement.get("HostId") or None,
@@ -54,6 +56,10 @@ def _check(context: Context, params: Params) -> LaunchRequest:
         template_version=version,
         shutdown_behavior=params.get("InstanceInitiatedShutdownBehavior", "stop"),
     )
+    if stated := {name: params[name] for name in _BY_TYPE if name in params}:
+        itype = context.cloud.checks.launch(request)
+        only(f"{itype.name} in RunInstances", stated, frozenset(), options_of(itype))
+    return request
 
 
 def template_of(specification: Params) -> tuple[str, str | None]:
@@ -64,7 +70,16 @@ def template_of(specification: Params) -> tuple[str, str | None]:
             "a launch template is named by LaunchTemplateId or by LaunchTemplateName, and not by both",
             code="InvalidParameterCombination" if names else "MissingParameter",
         )
+    if template_id := specification.get("LaunchTemplateId"):
+        check_template_id(template_id)
     return names[0], specification.get("Version") or None
+
+
+def check_template_id(template_id: str) -> None:
+    """Raises InvalidInput for what is no id of a launch template."""
+    if not _TEMPLATE_ID.fullmatch(template_id):
+        words = f'Invalid id: "{template_id[:60]}" (expecting "lt-...")'
+        raise InvalidInput(words, code="InvalidLaunchTemplateId.Malformed")
 
 
 def user_data(params: Params) -> bytes | None:
@@ -92,4 +107,13 @@ async def _act(context: Context, request: LaunchRequest) -> Answer:
     }
 
 
-ACTIONS = (Action(name="RunInstances", takes=_TAKES, fixed=_FIXED, check=_check, act=_act),)
+ACTIONS = (
+    Action(
+        name="RunInstances",
+        takes=_TAKES | _BY_TYPE,
+        fixed=_FIXED,
+        check=_check,
+        dry=lambda context, request: context.cloud.checks.launch(request),
+        act=_act,
+    ),
+)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from vmhost.base.errors import InvalidInput
-from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment
+from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, moment
 from vmhost.ec2.actions.instance_answer import orderly, state, zone_id
 from vmhost.ec2.actions.instances import InstanceQuery, named, parse_query
 from vmhost.ec2.filters import Field, parse_filters
@@ -51,9 +50,7 @@ def system_verdict(instance: Instance) -> str:
 
 
 def _check(context: Context, params: Params) -> StatusQuery:
-    ids = params.get("InstanceIds", ())
-    if len(ids) > _MAX_IDS:
-        raise InvalidInput(f"{len(ids)} instance ids are given; DescribeInstanceStatus takes at most {_MAX_IDS}")
+    at_most(_MAX_IDS, "instance ids", params.get("InstanceIds", ()))
     query = parse_query(context, params, parse_filters(params, _FIELDS))
     return StatusQuery(instances=query, all_states=params.get("IncludeAllInstances", False))
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput
-from vmhost.ec2.actions.base import Action, Answer, Context, Params, tag_map
+from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, tag_map
 from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
+
+_MAX_RESOURCES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +23,17 @@ class TagChange:
 
 def _check_create(_: Context, params: Params) -> TagChange:
     tags = tag_map(params["Tags"])
-    if not tags or not params["Resources"]:
-        raise InvalidInput("the request must contain the parameters ResourceId and Tag", code="MissingParameter")
-    return TagChange(ids=tuple(dict.fromkeys(params["Resources"])), tags=tags)
+    if not tags:
+        raise InvalidInput("the request must contain the parameter Tag", code="MissingParameter")
+    return TagChange(ids=_resources(params), tags=tags)
+
+
+def _resources(params: Params) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(params["Resources"]))
+    if not ids:
+        raise InvalidInput("the request must contain the parameter ResourceId", code="MissingParameter")
+    at_most(_MAX_RESOURCES, "resource ids", ids)
+    return ids
 
 
 async def _create(context: Context, change: TagChange) -> Answer:
@@ -42,8 +52,9 @@ class TagRemoval:
 
 def _check_delete(_: Context, params: Params) -> TagRemoval:
     tags = params.get("Tags")
-    ids = tuple(dict.fromkeys(params["Resources"]))
-    return TagRemoval(ids=ids, tags={tag.get("Key", ""): tag.get("Value") for tag in tags} if tags else None)
+    return TagRemoval(
+        ids=_resources(params), tags={tag.get("Key", ""): tag.get("Value") for tag in tags} if tags else None
+    )
 
 
 async def _delete(context: Context, removal: TagRemoval) -> Answer:
@@ -89,8 +100,20 @@ def _all(context: Context) -> Iterator[Answer]:
 
 
 ACTIONS = (
-    Action(name="CreateTags", takes=frozenset({"Resources", "Tags"}), check=_check_create, act=_create),
-    Action(name="DeleteTags", takes=frozenset({"Resources", "Tags"}), check=_check_delete, act=_delete),
+    Action(
+        name="CreateTags",
+        takes=frozenset({"Resources", "Tags"}),
+        check=_check_create,
+        dry=lambda context, change: context.cloud.checks.tags_with(change.ids, change.tags),
+        act=_create,
+    ),
+    Action(
+        name="DeleteTags",
+        takes=frozenset({"Resources", "Tags"}),
+        check=_check_delete,
+        dry=lambda context, removal: context.cloud.checks.tags_without(removal.ids, removal.tags),
+        act=_delete,
+    ),
     Action(
         name="DescribeTags",
         takes=frozenset({"Filters", "MaxResults", "NextToken"}),

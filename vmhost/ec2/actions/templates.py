@@ -9,15 +9,29 @@ from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
+from vmhost.control.launcher import DEFAULT_TYPE
 from vmhost.control.requests import TemplateRequest
-from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, moment, only, specified_tags, tag_list
-from vmhost.ec2.actions.launch import template_of, user_data
+from vmhost.ec2.actions.base import (
+    ACCOUNT,
+    Action,
+    Answer,
+    Context,
+    Params,
+    at_most,
+    moment,
+    only,
+    specified_tags,
+    tag_list,
+)
+from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of
+from vmhost.ec2.actions.launch import NOT_MADE, check_template_id, template_of, user_data
 from vmhost.ec2.filters import Field, Keep, parse_filters, shown_tags
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
 from vmhost.model.fleet import LaunchTemplate, LaunchTemplateVersion
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
 _DATA = frozenset({"ImageId", "InstanceType", "TagSpecifications", "UserData"})
+_MAX_NAMED = 200
 _DEFAULT, _LATEST = "$Default", "$Latest"
 _MOST = 999_999_999
 _ROOT = f"arn:aws:iam::{ACCOUNT}:root"
@@ -40,17 +54,25 @@ def _check_create(context: Context, params: Params) -> TemplateRequest:
             f"launch template name '{name[:130]}' is invalid; expected 3 to 128 letters, digits and ( ) . - / _",
             code="InvalidLaunchTemplateName.MalformedException",
         )
-    only("LaunchTemplateData", data, _DATA)
+    only("LaunchTemplateData", data, _DATA, _fixed(context.cloud, data.get("InstanceType")))
     return TemplateRequest(
         name=name,
         image_id=data.get("ImageId") or None,
         type_name=data.get("InstanceType") or None,
         user_data=user_data(data),
-        instance_tags=specified_tags(data, "instance"),
+        instance_tags=specified_tags(data, "instance", NOT_MADE),
         tags=specified_tags(params, "launch-template"),
         description=params.get("VersionDescription"),
         client_token=params.get("ClientToken") or None,
+        stated={name: value for name, value in data.items() if name not in _DATA},
     )
+
+
+def _fixed(cloud: Cloud, type_name: str | None) -> Params:
+    """What the data of a template may state of its instances."""
+    itype = next((itype for itype in cloud.types() if itype.name == (type_name or DEFAULT_TYPE)), None)
+    options = options_of(itype) if itype else OPTIONS
+    return {**options, "InstanceInitiatedShutdownBehavior": "stop", "Placement": PLACEMENT}
 
 
 async def _create(context: Context, request: TemplateRequest) -> Answer:
@@ -76,7 +98,11 @@ class TemplateQuery:
 
 
 def _check_describe(context: Context, params: Params) -> TemplateQuery:
-    asked = [*params.get("LaunchTemplateIds", ()), *params.get("LaunchTemplateNames", ())]
+    ids = params.get("LaunchTemplateIds", ())
+    for template_id in ids:
+        check_template_id(template_id)
+    asked = [*ids, *params.get("LaunchTemplateNames", ())]
+    at_most(_MAX_NAMED, "launch templates", asked)
     return TemplateQuery(
         wanted=frozenset(_find(context.cloud, template).id for template in asked),
         keep=parse_filters(params, _FIELDS, shown_tags),
@@ -188,6 +214,7 @@ def _version(template: LaunchTemplate, version: LaunchTemplateVersion) -> Answer
             "InstanceType": version.type_name,
             "UserData": None if version.user_data is None else base64.b64encode(version.user_data).decode(),
             "TagSpecifications": tags,
+            **version.stated,
         },
     }
 
@@ -200,6 +227,7 @@ ACTIONS = (
         takes=frozenset({"ClientToken", "LaunchTemplateData", "LaunchTemplateName"})
         | {"TagSpecifications", "VersionDescription"},
         check=_check_create,
+        dry=lambda context, request: context.cloud.checks.template(request),
         act=_create,
     ),
     Action(

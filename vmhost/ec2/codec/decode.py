@@ -42,7 +42,9 @@ def _decoder(shape: Shape) -> Decoder:
 
 def _structure(shape: Structure) -> Decoder:
     members = {m.request_name: (m.name, _decoder(m.shape)) for m in shape.members}
-    required = tuple(m.request_name for m in shape.members if m.required)
+    required = tuple(m.request_name for m in shape.members if m.required and not isinstance(m.shape, ListOf))
+    # An empty list and an absent one look alike on the wire; the action knows what an empty one means.
+    lists = tuple(m.name for m in shape.members if m.required and isinstance(m.shape, ListOf))
 
     def decode(node: Node, path: str) -> dict[str, Any]:
         if isinstance(node, str):
@@ -57,6 +59,8 @@ def _structure(shape: Structure) -> Decoder:
             if key not in node:
                 name = _join(path, key)
                 raise InvalidInput(f"the request must contain the parameter {name}", code="MissingParameter")
+        for name in lists:
+            values.setdefault(name, [])
         return values
 
     return decode
