@@ -43,11 +43,15 @@ class Ec2:
         waiter.config.delay = 0.02
         await asyncio.to_thread(waiter.wait, InstanceIds=ids)
 
-    async def refused(self, name: str, **params: Any) -> str:
+    async def error(self, name: str, **params: Any) -> dict[str, str]:
+        """Code and Message of the refusal that the call meets."""
         with pytest.raises(ClientError) as caught:
             await getattr(self, name)(**params)
         assert caught.value.response["ResponseMetadata"]["RequestId"]
-        return str(caught.value.response["Error"]["Code"])
+        return dict(caught.value.response["Error"])
+
+    async def refused(self, name: str, **params: Any) -> str:
+        return (await self.error(name, **params))["Code"]
 
 
 async def launch(ec2: Ec2, count: int = 1, **params: Any) -> list[str]:

@@ -77,7 +77,7 @@ async def test_attributes_tell_what_is_so_one_a_call(ec2: Ec2) -> None:
 
 async def test_attributes_that_nobody_knows_here_are_refused(ec2: Ec2) -> None:
     (one,) = await launch(ec2)
-    attributes = {"groupSet": "UnsupportedOperation", "colour": "InvalidParameterValue"}
+    attributes = {"kernel": "UnsupportedOperation", "colour": "InvalidParameterValue"}
     for attribute, code in attributes.items():
         assert await ec2.refused("describe_instance_attribute", InstanceId=one, Attribute=attribute) == code
     missing = await ec2.refused("describe_instance_attribute", InstanceId=UNKNOWN, Attribute="userData")

@@ -9,6 +9,7 @@ from typing import Any
 
 from vmhost.base.errors import InvalidInput, Unsupported
 from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment
+from vmhost.ec2.actions.fixed_options import OPTIONS
 from vmhost.ec2.actions.instances import check_id, named
 from vmhost.model.instance import Instance
 
@@ -42,35 +43,37 @@ def _user_data(instance: Instance) -> str | None:
 
 
 _ATTRIBUTES: Mapping[str, tuple[str, Callable[[Instance], Any]]] = {
-    "disableApiStop": ("DisableApiStop", lambda _: False),
-    "disableApiTermination": ("DisableApiTermination", lambda _: False),
-    "ebsOptimized": ("EbsOptimized", lambda _: False),
-    "instanceInitiatedShutdownBehavior": ("InstanceInitiatedShutdownBehavior", lambda i: i.shutdown_behavior),
-    "instanceType": ("InstanceType", lambda i: i.type_name),
-    "userData": ("UserData", _user_data),
+    "blockDeviceMapping": ("BlockDeviceMappings", lambda _: []),
+    "disableApiStop": ("DisableApiStop", lambda _: {"Value": False}),
+    "disableApiTermination": ("DisableApiTermination", lambda _: {"Value": False}),
+    "ebsOptimized": ("EbsOptimized", lambda _: {"Value": False}),
+    "enclaveOptions": ("EnclaveOptions", lambda _: OPTIONS["EnclaveOptions"]),
+    "groupSet": ("Groups", lambda _: []),
+    "instanceInitiatedShutdownBehavior": (
+        "InstanceInitiatedShutdownBehavior",
+        lambda instance: {"Value": instance.shutdown_behavior},
+    ),
+    "instanceType": ("InstanceType", lambda instance: {"Value": instance.type_name}),
+    "productCodes": ("ProductCodes", lambda _: []),
+    "userData": ("UserData", lambda instance: {"Value": _user_data(instance)}),
 }
 """By EC2's name: the answer's member, and the truth about an instance. Of the others we know none."""
 
-_OTHERS = frozenset({"blockDeviceMapping", "enaSupport", "enclaveOptions", "groupSet", "kernel", "productCodes"}) | {
-    "ramdisk",
-    "rootDeviceName",
-    "sourceDestCheck",
-    "sriovNetSupport",
-}
+_OTHERS = frozenset({"enaSupport", "kernel", "ramdisk", "rootDeviceName", "sourceDestCheck", "sriovNetSupport"})
 
 
 def _check_attribute(context: Context, params: Params) -> AttributeQuery:
     attribute, known = params["Attribute"], ", ".join(_ATTRIBUTES)
     if attribute in _OTHERS:
-        raise Unsupported(f"DescribeInstanceAttribute does not know {attribute} here; it knows {known}")
+        raise Unsupported(f"DescribeInstanceAttribute does not support {attribute} here; it supports {known}")
     if attribute not in _ATTRIBUTES:
-        raise InvalidInput(f"Value ({attribute[:60]}) for parameter attribute is invalid; expected one of {known}")
+        raise InvalidInput(f"Value ({attribute[:60]}) for parameter attribute is invalid; attributes are {known}")
     return AttributeQuery(instance_id=_known_id(context, params), attribute=attribute)
 
 
 def _attribute(context: Context, query: AttributeQuery) -> Answer:
     member, truth = _ATTRIBUTES[query.attribute]
-    return {"InstanceId": query.instance_id, member: {"Value": truth(context.cloud.instance(query.instance_id))}}
+    return {"InstanceId": query.instance_id, member: truth(context.cloud.instance(query.instance_id))}
 
 
 ACTIONS = (

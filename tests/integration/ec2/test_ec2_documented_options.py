@@ -1,0 +1,193 @@
+"""Options that only say what is so: accepted wherever EC2 takes them, shown again, and refused with another value."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.ec2.callers import Ec2, launch, tagged
+from tests.integration.ec2.served import IMAGE, Served, served
+
+RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
+STATED: dict[str, Any] = {
+    "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
+    "CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 2},
+    "CreditSpecification": {"CpuCredits": "unlimited"},
+    "DisableApiStop": False,
+    "DisableApiTermination": False,
+    "EbsOptimized": False,
+    "EnclaveOptions": {"Enabled": False},
+    "HibernationOptions": {"Configured": False},
+    "InstanceInitiatedShutdownBehavior": "stop",
+    "MaintenanceOptions": {"AutoRecovery": "default"},
+    "MetadataOptions": {
+        "HttpTokens": "optional",
+        "HttpPutResponseHopLimit": 1,
+        "HttpEndpoint": "enabled",
+        "HttpProtocolIpv6": "disabled",
+        "InstanceMetadataTags": "enabled",
+    },
+    "Monitoring": {"Enabled": False},
+    "NetworkPerformanceOptions": {"BandwidthWeighting": "default"},
+    "Placement": {"GroupName": "", "Tenancy": "default"},
+    "PrivateDnsNameOptions": {
+        "HostnameType": "ip-name",
+        "EnableResourceNameDnsARecord": False,
+        "EnableResourceNameDnsAAAARecord": False,
+    },
+}
+ONLY_AT_LAUNCH: dict[str, Any] = {"Ipv6AddressCount": 0, "EnablePrimaryIpv6": False}
+OTHER: dict[str, Any] = {
+    "open": "none",
+    "unlimited": "standard",
+    "stop": "terminate",
+    "default": "disabled",
+    "optional": "required",
+    "enabled": "disabled",
+    "disabled": "enabled",
+    "ip-name": "resource-name",
+    "": "group",
+}
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
+    client = Ec2(cloud)
+    yield client
+    client.client.close()
+
+
+def changed(stated: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each option alone with a value that is not so, and the name that its refusal must say."""
+    for name, value in stated.items():
+        if isinstance(value, dict):
+            for inner, params in changed(value):
+                yield inner, {name: params}
+        elif isinstance(value, bool):
+            yield name, {name: not value}
+        else:
+            yield name, {name: value + 1 if isinstance(value, int) else OTHER[value]}
+
+
+async def test_a_launch_may_state_what_is_so(ec2: Ec2) -> None:
+    for options in (STATED | ONLY_AT_LAUNCH, *({name: value} for name, value in STATED.items())):
+        instance = (await ec2.run_instances(**RUN, **options))["Instances"][0]
+        shown = (await ec2.describe_instances(InstanceIds=[instance["InstanceId"]]))["Reservations"][0]["Instances"][0]
+        for name in set(options) & set(shown) - {"Placement", "MetadataOptions", "Monitoring"}:
+            assert shown[name] == options[name]
+        assert shown["MetadataOptions"] == {"State": "applied", **STATED["MetadataOptions"]}
+        assert shown["Monitoring"] == {"State": "disabled"}
+        lists = ("BlockDeviceMappings", "NetworkInterfaces", "ProductCodes", "SecurityGroups")
+        assert [shown[name] for name in lists] == [[], [], [], []]
+
+
+async def test_a_template_may_state_it_too_and_shows_it_again(ec2: Ec2) -> None:
+    data = {"ImageId": IMAGE, "InstanceType": "t3.nano", **STATED}
+    await ec2.create_launch_template(LaunchTemplateName="all", LaunchTemplateData=data)
+    answer = await ec2.describe_launch_template_versions(LaunchTemplateName="all", Versions=["1"])
+    assert answer["LaunchTemplateVersions"][0]["LaunchTemplateData"] == data
+    assert await ec2.run_instances(LaunchTemplate={"LaunchTemplateName": "all"}, MinCount=1, MaxCount=1)
+
+
+async def test_any_other_value_is_refused_by_name(ec2: Ec2, cloud: Served) -> None:
+    for name, params in changed(STATED | ONLY_AT_LAUNCH):
+        if name != "InstanceInitiatedShutdownBehavior":
+            error = await ec2.error("run_instances", **RUN, **params)
+            assert (error["Code"], name in error["Message"]) == ("UnsupportedOperation", True), (name, error)
+    for name, params in changed(STATED):
+        data = {"ImageId": IMAGE, "InstanceType": "t3.nano", **params}
+        error = await ec2.error("create_launch_template", LaunchTemplateName="odd", LaunchTemplateData=data)
+        assert (error["Code"], name in error["Message"]) == ("UnsupportedOperation", True), (name, error)
+    assert cloud.cloud.instances() == ()
+    assert cloud.cloud.templates() == ()
+
+
+async def test_options_of_the_type_are_judged_by_the_type(ec2: Ec2) -> None:
+    refusals = (
+        ("m5.large", {"CreditSpecification": {"CpuCredits": "unlimited"}}),
+        ("t3.nano", {"CpuOptions": {"CoreCount": 2, "ThreadsPerCore": 1}}),
+    )
+    for type_name, params in refusals:
+        assert (
+            await ec2.refused("run_instances", **RUN | {"InstanceType": type_name}, **params) == "UnsupportedOperation"
+        )
+    await ec2.create_launch_template(LaunchTemplateName="type", LaunchTemplateData={"InstanceType": "t2.nano"})
+    launched = await ec2.run_instances(
+        **{name: value for name, value in RUN.items() if name != "InstanceType"},
+        LaunchTemplate={"LaunchTemplateName": "type"},
+        CpuOptions={"CoreCount": 1, "ThreadsPerCore": 1},
+    )
+    assert launched["Instances"][0]["CpuOptions"] == {"CoreCount": 1, "ThreadsPerCore": 1}
+
+
+def fleet(**more: Any) -> dict[str, Any]:
+    specification = {"LaunchTemplateName": "leaf", "Version": "$Default"}
+    return {
+        "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": specification, **more.pop("config", {})}],
+        "TargetCapacitySpecification": {"TotalTargetCapacity": 0, "DefaultTargetCapacityType": "on-demand"},
+        **more,
+    }
+
+
+async def test_fleets_have_the_documented_defaults_and_take_them(ec2: Ec2) -> None:
+    await ec2.create_launch_template(LaunchTemplateName="leaf", LaunchTemplateData={"ImageId": IMAGE})
+    spot = {
+        "AllocationStrategy": "lowest-price",
+        "InstanceInterruptionBehavior": "terminate",
+        "InstancePoolsToUseCount": 1,
+    }
+    stated = {"OnDemandOptions": {"AllocationStrategy": "lowest-price"}, "SpotOptions": spot}
+    stated |= {"ReplaceUnhealthyInstances": False, "TerminateInstancesWithExpiration": False}
+    stated |= {"ExcessCapacityTerminationPolicy": "termination", "Type": "maintain"}
+    for options in ({}, stated, {"config": {"Overrides": [{"InstanceType": "t3.nano", "WeightedCapacity": 1.0}]}}):
+        made = await ec2.create_fleet(**fleet(**options))
+        shown = (await ec2.describe_fleets(FleetIds=[made["FleetId"]]))["Fleets"][0]
+        assert {name: shown[name] for name in stated} == stated
+    made = await ec2.create_fleet(**fleet(ReplaceUnhealthyInstances=True))
+    shown = (await ec2.describe_fleets(FleetIds=[made["FleetId"]]))["Fleets"][0]
+    assert shown["ReplaceUnhealthyInstances"] is True
+    for name, value in (
+        ("AllocationStrategy", {"SpotOptions": {"AllocationStrategy": "diversified"}}),
+        ("InstancePoolsToUseCount", {"SpotOptions": {"InstancePoolsToUseCount": 2}}),
+        ("AllocationStrategy", {"OnDemandOptions": {"AllocationStrategy": "prioritized"}}),
+        ("MaxTotalPrice", {"OnDemandOptions": {"MaxTotalPrice": "1"}}),
+        ("ValidUntil", {"ValidUntil": "2030-01-01T00:00:00Z"}),
+    ):
+        error = await ec2.error("create_fleet", **fleet(**value))
+        assert (error["Code"], name in error["Message"]) == ("UnsupportedOperation", True), error
+
+
+async def test_tags_for_what_is_not_here_are_called_unsupported(ec2: Ec2) -> None:
+    for kind in ("volume", "network-interface", "spot-instances-request"):
+        error = await ec2.error("run_instances", **RUN, TagSpecifications=tagged(kind, a="b"))
+        assert error["Code"] == "UnsupportedOperation"
+        assert error["Message"] == f"tags for a {kind} are not supported here, because there is none; leave them out"
+    assert await ec2.refused("run_instances", **RUN, TagSpecifications=tagged("vpc", a="b")) == "InvalidParameterValue"
+
+
+async def test_types_say_what_ec2_publishes_of_their_network(ec2: Ec2) -> None:
+    types = (await ec2.describe_instance_types(InstanceTypes=["t3.nano", "m5.large", "t2.micro"]))["InstanceTypes"]
+    support = {itype["InstanceType"]: itype["NetworkInfo"]["EnaSupport"] for itype in types}
+    assert support == {"t3.nano": "required", "m5.large": "required", "t2.micro": "unsupported"}
+
+
+async def test_attributes_of_an_instance_without_parts_are_empty(ec2: Ec2) -> None:
+    (one,) = await launch(ec2, UserData=base64.b64encode(b"x").decode())
+    for attribute, member, value in (
+        ("blockDeviceMapping", "BlockDeviceMappings", []),
+        ("enclaveOptions", "EnclaveOptions", {"Enabled": False}),
+        ("groupSet", "Groups", []),
+        ("productCodes", "ProductCodes", []),
+    ):
+        answer = await ec2.describe_instance_attribute(InstanceId=one, Attribute=attribute)
+        assert answer[member] == value
