@@ -390,8 +390,6 @@ class Cloud:
         """For whoever takes calls: what is carried out inside is told to all as a call by that name."""
         return self._calls.telling(action, by=by)
 
-    # Inside
-
     def _publisher(self, kind: str) -> Callable[[View], None]:
         return lambda view: self.hub.publish(kind, view.to_json())
 
