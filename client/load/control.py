@@ -417,6 +417,7 @@ class LoadRun:
                 cpu_percent=seat.ended.cpu_percent,
                 precise_timer=seat.ended.precise_timer,
                 missed=seat.ended.missed,
+                own=seat.ended.own,
             )
         missed = max(0, self._due(seat.part, elapsed_s) - seat.offered)
         return Process(

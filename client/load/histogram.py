@@ -101,6 +101,11 @@ class Histogram:
             result.append(min(highest_of(bucket), self.max_us))
         return result
 
+    def count_above(self, value_us: int) -> int:
+        """How many samples exceed the value."""
+        bound = bucket_of(value_us)
+        return sum(count for bucket, count in self.counts.items() if bucket > bound)
+
     def mean_us(self) -> float | None:
         """The exact mean, None when empty."""
         return self.sum_us / self.total if self.total else None

@@ -17,8 +17,11 @@ from enum import StrEnum
 
 from client.load.examples import Example
 from client.load.histogram import Histogram, merged
+from client.load.own_limits import NO_LIMITS, OwnLimits, together
 from client.load.tally import GOOD, Cell, Ending, InstanceTally, Tally
 
+LATE_US = 10_000
+"""A generator that sends later than this more often than once in a hundred measures itself."""
 PERCENTS = (50.0, 90.0, 99.0, 99.9, 99.99)
 
 
@@ -39,6 +42,8 @@ class Fault(StrEnum):
     UNFINISHED = "unfinished"
     OVERFLOW = "overflow"
     """Too many already waited for a connection."""
+    GENERATOR = "generator limit"
+    """This side had no file, port or memory left for a connection: it says nothing of the server."""
 
 
 COUNTED_BY_AGE = frozenset({Fault.TIMEOUT, Fault.UNFINISHED})
@@ -125,10 +130,13 @@ class TargetSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """From due to sent, in two parts: waiting for a free connection (the system is slow), and our own lateness."""
+    """From due to sent, in two parts: waiting for a free connection, and the generator's own lateness.
+
+    `late` requests were sent more than 10 ms late by the generator's own fault."""
 
     connection: Latency
     generator: Latency
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +205,11 @@ def summarise(tally: Tally, *, since: float, until: float, targets: tuple[str, .
         received_bytes=tally.received_bytes,
         response=latency_of(response),
         service=latency_of(service),
-        lag=Lag(connection=latency_of(tally.connection_lag), generator=latency_of(tally.generator_lag)),
+        lag=Lag(
+            connection=latency_of(tally.connection_lag),
+            generator=latency_of(tally.generator_lag),
+            late=tally.generator_lag.count_above(LATE_US),
+        ),
         errors=_errors(tally.cells.items()),
         statuses=_statuses(tally.cells.items()),
         classes=_classes(tally),
@@ -367,6 +379,7 @@ class Process:
     precise_timer: bool
     missed: int
     lost: bool = False
+    own: OwnLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,6 +404,11 @@ class Outcome:
     def cpu_percent(self) -> float:
         """CPU of the busiest process, in percent of a core."""
         return max((each.cpu_percent for each in self.processes), default=0.0)
+
+    @property
+    def own(self) -> OwnLimits:
+        """Where the generator itself was the limit."""
+        return together(each.own for each in self.processes)
 
     @property
     def precise_timer(self) -> bool:

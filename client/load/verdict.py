@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from client.load.own_limits import OwnLimits, Shortage
+from client.load.plan.check import CONNECTIONS_MAX
 from client.load.plan.words import Plan
-from client.load.summary import Outcome, Snapshot, Summary
+from client.load.summary import LATE_US, Outcome, Snapshot, Summary
 from client.load.thresholds import NO_ERRORS, Held, judge, parse_threshold, with_default
 
 STARTED_SHARE_MIN = 0.99
-LAG_MAX_MS = 10.0
-"""A generator that sends later than this more often than once in a hundred measures itself."""
+LAG_MAX_MS = LATE_US / 1000
+FEW_LATE = 10
+"""In a run too small for percentiles so many late requests, or half of all, are no accident any more."""
 BUSY_PERCENT = 90.0
 OWN_FAULT_PERCENT = 50.0
 """A generator that is late with less CPU than this waits for others, not for itself."""
@@ -50,7 +54,9 @@ def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
     total = outcome.total
     thresholds = _judged(plan, total)
     bound = plan.closed is not None and outcome.cpu_percent >= BUSY_PERCENT
-    doubt = _lost(outcome) or (_generator_fault(plan, outcome) if plan.open is not None else None)
+    doubt = _lost(outcome) or _shortage(outcome.own)
+    if doubt is None and plan.open is not None:
+        doubt = _generator_fault(plan, outcome)
     if doubt is not None:
         return Judgement(verdict=Verdict.INVALID, reason=doubt, thresholds=thresholds)
     if not total.completed and not total.failed:
@@ -58,6 +64,8 @@ def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
     broken = [each for each in thresholds if not each.held]
     if broken:
         reasons = "; ".join(f"{each.text} does not hold: {each.measured}" for each in broken)
+        if plan.open is not None and (note := connections_note(plan, outcome)):
+            reasons += f"; {note}, because the service {_slower(outcome.own)}"
         return Judgement(verdict=Verdict.FAILED, reason=reasons, thresholds=thresholds, generator_bound=bound)
     reason = f"{total.ok} of {total.offered} requests answered"
     if bound:
@@ -95,6 +103,64 @@ def _lost(outcome: Outcome) -> str | None:
     )
 
 
+def _shortage(own: OwnLimits) -> str | None:
+    """Cause and remedy where this side had nothing left to open a connection with."""
+    if not own.short_of:
+        return None
+    remedies = {
+        Shortage.FILES: "raise the hard limit (ulimit -Hn), or use fewer connections or more --processes",
+        Shortage.PORTS: "use fewer connections that stay open, or send from several machines (--listen)",
+        Shortage.MEMORY: "use fewer connections, or send from several machines (--listen)",
+    }
+    limit = f" (limit {own.files_max:,} per process)" if own.short_of is Shortage.FILES and own.files_max else ""
+    return (
+        f"the generator ran out of {own.short_of}{limit}, {own.short_times:,} times when it opened a connection:"
+        f" {remedies[own.short_of]}"
+    )
+
+
+def connections_note(plan: Plan, outcome: Outcome) -> str:
+    """How many requests waited because all connections were busy, in words; empty where hardly any did."""
+    own, offered = outcome.own, outcome.total.offered
+    if own.waited <= (1 - STARTED_SHARE_MIN) * offered or not own.connections:
+        return ""
+    what = "connections" if plan.script is None else "places for flows"
+    share = min(100.0, 100 * own.waited / max(1, offered))
+    return f"all {own.connections:,} {what} of the generator were busy for {share:.0f} % of the requests"
+
+
+def _slower(own: OwnLimits) -> str:
+    return "did not answer" if own.first_service_ms is None else "got slower"
+
+
+def connections_bind(plan: Plan, outcome: Outcome) -> bool:
+    """Whether the limit of connections, and not the service, kept requests waiting: the service, as quick as it was at
+    first, needs more connections for this rate. What it needs only because it got slower is its own affair."""
+    own = outcome.own
+    if own.first_service_ms is None or not connections_note(plan, outcome):
+        return False
+    return _needed(plan, outcome, own.first_service_ms / 1000) > own.connections
+
+
+def _connections_fault(plan: Plan, outcome: Outcome) -> str | None:
+    if not connections_bind(plan, outcome):
+        return None
+    first_ms = outcome.own.first_service_ms
+    assert first_ms is not None
+    wanted = min(CONNECTIONS_MAX, _needed(plan, outcome, max(plan.timeout_s, first_ms / 1000)))
+    return (
+        f"{connections_note(plan, outcome)}: an answer takes {first_ms:.0f} ms, so this rate needs about"
+        f" {_needed(plan, outcome, first_ms / 1000):,} at once; try --connections {wanted}"
+    )
+
+
+def _needed(plan: Plan, outcome: Outcome, seconds: float) -> int:
+    """How many requests are under way at once at this rate if each takes that long (Little's law)."""
+    assert plan.open is not None
+    offered_per_s = outcome.total.offered / max(outcome.elapsed_s - plan.warm_up_s, 1e-9)
+    return math.ceil(max(plan.open.peak_per_s, offered_per_s) * seconds)
+
+
 def _generator_fault(plan: Plan, outcome: Outcome) -> str | None:
     """Cause, figure and next step where the generator did not keep the schedule, else None."""
     total = outcome.total
@@ -105,11 +171,19 @@ def _generator_fault(plan: Plan, outcome: Outcome) -> str | None:
         if ours > (1 - STARTED_SHARE_MIN) * total.offered:
             share = 100 * (total.offered - ours) / total.offered
             return f"the generator started {share:.1f} % of what was due ({cpu}): {_next_step(plan, outcome, busy)}"
+    if (fault := _connections_fault(plan, outcome)) is not None:
+        return fault
     name, lag_ms = total.lag.generator.tail
-    if lag_ms is not None and lag_ms > LAG_MAX_MS:
+    if lag_ms is not None and lag_ms > LAG_MAX_MS and not _accident(total):
         step = _next_step(plan, outcome, outcome.cpu_percent >= OWN_FAULT_PERCENT)
         return f"the generator sent late, {name} {lag_ms:.1f} ms where {LAG_MAX_MS:.0f} is allowed ({cpu}): {step}"
     return None
+
+
+def _accident(total: Summary) -> bool:
+    """Whether a run too small for percentiles was late only now and then: one late wake-up says nothing."""
+    lag = total.lag
+    return lag.generator.p90 is None and lag.late < min(FEW_LATE, max(2, total.started // 2))
 
 
 def _next_step(plan: Plan, outcome: Outcome, busy: bool) -> str:

@@ -24,6 +24,7 @@ from typing import Any, cast
 
 import uvloop
 
+from client.load.engine.files import raise_file_limit
 from client.load.engine.making import Engine, Ready, make_ready
 from client.load.plan.check import check_rate, checked
 from client.load.plan.words import Plan
@@ -192,6 +193,7 @@ class Run:
 
 async def _main() -> int:
     loop = asyncio.get_running_loop()
+    raise_file_limit()
     # The terminal's Ctrl-C is for the asker, who says stop and wants what was measured.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reader = asyncio.StreamReader(limit=LINE_MAX_BYTES)

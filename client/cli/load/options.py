@@ -10,7 +10,15 @@ from typing import Any
 
 from client.load.plan.check import checked
 from client.load.plan.file import parse_hedge, read_plans
-from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
+from client.load.plan.words import (
+    CONNECTIONS_AUTO_MAX,
+    CONNECTIONS_LEAST,
+    ClosedLoop,
+    OpenLoop,
+    Plan,
+    Spacing,
+    Target,
+)
 from server.api.queries import index_folder
 from vmhost.base.errors import InvalidInput
 from vmhost.base.units import parse_duration
@@ -19,7 +27,9 @@ DEFAULT_RATE = 20.0
 DEFAULT_DURATION = "10s"
 DEFAULT_TIMEOUT = "2s"
 DEFAULT_FLOW_TIMEOUT = "30s"
-DEFAULT_CONNECTIONS = 64
+CONNECTIONS_HELP = (
+    f"maximum concurrent connections, or flows (default: rate x timeout, {CONNECTIONS_LEAST} to {CONNECTIONS_AUTO_MAX})"
+)
 PLAN, SCRIPT = ".toml", ".py"
 _TARGET_OPTIONS = ("method", "header", "data", "queries")
 _LOOP_OPTIONS = ("rate", "poisson", "users", "think", "connections", "hedge", "timeout", "insecure", "base")
@@ -72,9 +82,7 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--warm-up", default=None, metavar="TIME", help="leave what is due in the first TIME out of the figures"
     )
-    group.add_argument(
-        "--connections", "-c", type=int, default=None, metavar="N", help=f"at most so many ({DEFAULT_CONNECTIONS})"
-    )
+    group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
     group.add_argument("--processes", metavar="N", help="processes that send; auto: one for each core (1)")
     group.add_argument("--seed", type=int, default=None, metavar="N", help="the same seed makes the same run (1)")
     group.add_argument(
@@ -125,14 +133,13 @@ def _refuse(args: argparse.Namespace, options: Sequence[str], why: str) -> None:
 
 def _shape(args: argparse.Namespace) -> Plan:
     """All of a plan but what is asked."""
-    connections = DEFAULT_CONNECTIONS if args.connections is None else args.connections
-    opened, closed = _loops(args, connections)
+    opened, closed = _loops(args, CONNECTIONS_LEAST if args.connections is None else args.connections)
     return Plan(
         open=opened,
         closed=closed,
         duration_s=parse_duration(args.duration or DEFAULT_DURATION),
         warm_up_s=parse_duration(args.warm_up or "0s"),
-        connections=connections,
+        connections=args.connections,
         timeout_s=parse_duration(args.timeout or DEFAULT_TIMEOUT),
         seed=1 if args.seed is None else args.seed,
         hedge=None if args.hedge is None else parse_hedge(args.hedge),

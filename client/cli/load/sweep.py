@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from client.cli.load.options import add_loop_options, add_target_options, plan_of, processes_of
+from client.cli.load.options import CONNECTIONS_HELP, add_loop_options, add_target_options, plan_of, processes_of
 from client.load.control import LoadRun
 from client.load.environment import Environment, usable_cores
 from client.load.plan.words import Plan
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--poisson", action="store_true", help="independent arrivals instead of regular ones: the knee comes earlier"
     )
-    group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help="at most so many (64)")
+    group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
     group.add_argument("--processes", default="1", metavar="N", help="processes that send; auto: one for each core (1)")
     group.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same arrivals (1)")
     add_target_options(parser)

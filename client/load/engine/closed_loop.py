@@ -18,6 +18,8 @@ from client.load.engine.brisk import BriskConnection
 from client.load.engine.connections import Endpoint, cause_of
 from client.load.engine.ended import Ended, busy_percent
 from client.load.examples import Example
+from client.load.engine.files import Shortages, file_limit
+from client.load.own_limits import OwnLimits
 from client.load.plan.words import Plan
 from client.load.requests import Prepared, Requests
 from client.load.schedule import NS_PER_S, Part
@@ -123,6 +125,7 @@ class ClosedLoopEngine:
         self.attempts = Attempts()
         self.shown = Shown()
         self.failures = Failures(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
+        self._shortages = Shortages()
         self._stopped = False
         self._over = asyncio.Event()
         # Users walk the same list of requests, each from its own place, as arrivals would.
@@ -167,6 +170,7 @@ class ClosedLoopEngine:
             cpu_percent=round(cpu_percent, 1),
             precise_timer=True,
             stopped=self._stopped,
+            own=OwnLimits(short_of=self._shortages.kind, short_times=self._shortages.times, files_max=file_limit()),
         )
 
     def stop(self) -> None:
@@ -240,7 +244,7 @@ class ClosedLoopEngine:
             user.connection.abort()
         prepared = user.prepared
         endpoint = self._endpoints[prepared.server]
-        connection, refusal = None, ""
+        connection, refusal, ours = None, "", False
         try:
             connection = await connect(
                 endpoint.host,
@@ -252,12 +256,13 @@ class ClosedLoopEngine:
             )
         except HttpFailure as failure:
             refusal = cause_of(failure)
+            ours = self._shortages.note(failure.__cause__)
         if not user.asking or user.number != number:
             # It has given up meanwhile, or all is over.
             if connection is not None:
                 connection.abort()
         elif connection is None or not connection.open:
-            self._refused(user, refusal)
+            self._refused(user, Fault.GENERATOR if ours else Fault.CONNECT, refusal)
         else:
             if isinstance(connection, BriskConnection):
                 connection.user = user
@@ -276,9 +281,9 @@ class ClosedLoopEngine:
             cause=cause,
         )  # fmt: skip
 
-    def _refused(self, user: User, cause: str) -> None:
+    def _refused(self, user: User, fault: Fault, cause: str) -> None:
         user.asking = False
-        self.failed(user, Fault.CONNECT, self.now_ns(), cause)
+        self.failed(user, fault, self.now_ns(), cause)
         self.later(user, max(_REST_AFTER_REFUSAL_S, self.think() if self.think else 0.0))
 
     # Time running out

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from client.load.engine.files import Shortages
 from client.load.plan.origin import Origin
 from vmhost.base.errors import Unavailable
 from vmhost.base.http1 import Connection, Heads, HttpFailure, connect
@@ -77,7 +78,9 @@ def cause_of(failure: HttpFailure) -> str:
 
 
 class Connections:
-    """Up to `limit` connections. `freed` is called when one becomes usable, `refused` when one could not be opened."""
+    """Up to `limit` connections. `freed` is called when one becomes usable, `refused` when one could not be opened.
+
+    `refused` is given True where this side had nothing left to open it with."""
 
     def __init__(
         self,
@@ -87,16 +90,19 @@ class Connections:
         timeout_s: float,
         tasks: asyncio.TaskGroup,
         freed: Callable[[], None],
-        refused: Callable[[], None],
+        refused: Callable[[bool], None],
         heads: Heads,
+        shortages: Shortages,
     ) -> None:
         self._endpoint = endpoint
-        self._limit = limit
+        self.limit = limit
+        """The most at once."""
         self._timeout_s = timeout_s
         self._tasks = tasks
         self._freed = freed
         self._refused = refused
         self._heads = heads
+        self._shortages = shortages
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -108,6 +114,11 @@ class Connections:
     def open(self) -> int:
         """How many there are."""
         return len(self._all)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be opened."""
+        return len(self._all) + len(self._opening) >= self.limit
 
     def take(self) -> Connection | None:
         """An idle connection, the one used last first; None if there is none."""
@@ -129,7 +140,7 @@ class Connections:
 
     def grow(self, wanted: int) -> None:
         """Opens connections until so many are on their way or the limit is reached."""
-        while len(self._opening) < wanted and len(self._all) + len(self._opening) < self._limit and not self._closed:
+        while len(self._opening) < wanted and not self.full and not self._closed:
             task = self._tasks.create_task(self._open())
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
@@ -144,7 +155,7 @@ class Connections:
 
     async def _open(self) -> None:
         endpoint = self._endpoint
-        connection = None
+        connection, ours = None, False
         try:
             connection = await connect(
                 endpoint.host,
@@ -156,11 +167,15 @@ class Connections:
             )
         except HttpFailure as failure:
             self.refusal = cause_of(failure)
+            ours = self._shortages.note(failure.__cause__)
+            if ours and self._all:
+                # More cannot be had: to try for each arrival would only take time.
+                self.limit = len(self._all)
         task = asyncio.current_task()
         assert task is not None
         self._opening.discard(task)
         if connection is None or not connection.open:
-            self._refused()
+            self._refused(ours)
             return
         if self._closed:
             connection.abort()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from client.load.own_limits import NO_LIMITS, OwnLimits
 from client.load.schedule import NS_PER_S
 
 
@@ -19,6 +20,7 @@ class Ended:
     cpu_percent: float
     precise_timer: bool
     stopped: bool
+    own: OwnLimits = NO_LIMITS
 
 
 def busy_percent(cpu_s: float, since_ns: int, now_ns: int) -> float:

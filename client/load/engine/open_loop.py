@@ -19,9 +19,11 @@ from client.load.engine.answers import FAULTS, Attempts, Failures, Shown, may_re
 from client.load.engine.clockwork import Clockwork
 from client.load.engine.connections import Connections, Endpoint
 from client.load.engine.ended import Ended, busy_percent
+from client.load.engine.files import Shortages, file_limit
 from client.load.engine.hedging import Asked, Hedging
 from client.load.examples import Example
-from client.load.plan.words import Plan
+from client.load.own_limits import OwnLimits
+from client.load.plan.words import Plan, connections_for
 from client.load.requests import Prepared, Requests
 from client.load.schedule import NS_PER_S, Schedule
 from client.load.summary import Fault, TracedRequest
@@ -29,6 +31,8 @@ from client.load.tally import GOOD, Collector, Tally
 from vmhost.base.http1 import Connection, Failure, Heads, Response
 
 WAITING_MAX = 100_000
+FIRST = 20
+"""So many good answers tell how long the service takes before requests queue there."""
 _SWEEP_S = 0.02
 _NS_PER_US = 1000
 
@@ -107,7 +111,11 @@ class OpenLoopEngine:
         self._requests = requests
         self._collector = collector
         self._start_ns = start_ns
-        self._limit = max(1, -(-plan.connections // share))
+        self._share = share
+        self._limit = self._part_of(plan.connections_max)
+        self._waited = 0
+        self._first_ns: list[int] = []
+        self._shortages = Shortages()
         self._now_ns = clock_ns
         self._trace_bits = trace_bits or random.Random().getrandbits
         end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
@@ -162,6 +170,14 @@ class OpenLoopEngine:
             cpu_percent=round(cpu_percent, 1),
             precise_timer=self._clockwork.precise,
             stopped=self._stopped,
+            own=OwnLimits(
+                connections=self._limit * len(self._lanes),
+                waited=self._waited,
+                first_service_ms=sum(self._first_ns) / len(self._first_ns) / 1e6 if self._first_ns else None,
+                short_of=self._shortages.kind,
+                short_times=self._shortages.times,
+                files_max=file_limit(),
+            ),
         )
 
     def stop(self) -> None:
@@ -172,6 +188,11 @@ class OpenLoopEngine:
 
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:
         """Continues the schedule at another rate from then on; 0 pauses it."""
+        if self._plan.connections is None:
+            wanted = self._part_of(connections_for(rate_per_s, self._plan.timeout_s))
+            self._limit = max(self._limit, wanted)
+            for lane in self._lanes:
+                lane.connections.limit = self._limit
         self._clockwork.change_rate(rate_per_s, at_ns)
 
     def settle(self) -> None:
@@ -186,6 +207,9 @@ class OpenLoopEngine:
         """Examples of failures that are new since this was called before."""
         return self._failures.book.take()
 
+    def _part_of(self, connections: int) -> int:
+        return max(1, -(-connections // self._share))
+
     def _lane(self, endpoint: Endpoint, tasks: asyncio.TaskGroup) -> Lane:
         lane = Lane()
         lane.connections = Connections(
@@ -194,8 +218,9 @@ class OpenLoopEngine:
             timeout_s=self._plan.timeout_s,
             tasks=tasks,
             freed=lambda: self._serve_waiting(lane),
-            refused=lambda: self._connect_failed(lane),
+            refused=lambda ours: self._connect_failed(lane, ours=ours),
             heads=Heads(bodies=not self._requests.easy),
+            shortages=self._shortages,
         )
         return lane
 
@@ -212,6 +237,7 @@ class OpenLoopEngine:
             self._send(arrival, connection)
         elif len(lane.waiting) < WAITING_MAX:
             lane.waiting.append(arrival)
+            self._waited += lane.connections.full
             lane.connections.grow(len(lane.waiting))
         else:
             self._fail(arrival, Fault.OVERFLOW)
@@ -298,6 +324,8 @@ class OpenLoopEngine:
         if response.headers is not self._attempts.without:
             tally.attempted(self._attempts.of(response))
         if fault == GOOD:
+            if len(self._first_ns) < FIRST:
+                self._first_ns.append(service_ns)
             if response_ns > self._shown.above_ns:
                 self._shown.note(prepared, response, arrival.trace, response_ns, service_ns)
             if self._hedging is not None:
@@ -332,14 +360,14 @@ class OpenLoopEngine:
             self._send(arrival, connection)
         self._send_hedges(lane)
 
-    def _connect_failed(self, lane: Lane) -> None:
+    def _connect_failed(self, lane: Lane, *, ours: bool) -> None:
         # With no connection at all the first in the queue has met a server that refuses; with some it still has hope.
         if lane.connections.open:
             return
         arrival = lane.first()
         if arrival is not None:
             lane.waiting.popleft()
-            self._fail(arrival, Fault.CONNECT, lane.connections.refusal)
+            self._fail(arrival, Fault.GENERATOR if ours else Fault.CONNECT, lane.connections.refusal)
         lane.connections.grow(len(lane.waiting))
 
     # Time running out

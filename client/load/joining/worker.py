@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from client.load.engine.files import raise_file_limit
 from client.load.joining.address import Address
 from client.load.joining.handshake import Refused, Silent, introduce
 from client.load.joining.lines import BUFFER_BYTES, Lines, watch_over
@@ -148,6 +149,7 @@ async def _feed(lines: Lines, reader: asyncio.StreamReader, outbox: Outbox) -> N
 
 def main() -> int:
     """Runs the process; its exit code."""
+    raise_file_limit()
     joining = from_json(Joining, json.loads(sys.argv[1]))
     with contextlib.suppress(BrokenPipeError):
         return run(lambda: serve_one(joining))

@@ -12,7 +12,7 @@ WORDS = (
     ("completed", "answered, well or badly; failed: any error"),
     ("response", "from the instant a request was due to its answer: what a user waits"),
     ("service", "from the instant it was sent: what the service took"),
-    ("waiting", "due, but no connection is free: a slow service"),
+    ("waiting", "due, but all connections are busy: a slow service, or too few connections (-c)"),
     ("p99", "99 of 100 were faster; - where too few to say"),
     ("heat map", "columns are seconds, rows spans of response time; darker: more requests took so long"),
     ("bad", "an instance's answers: too late, or errors"),

@@ -32,7 +32,8 @@ def checked(plan: Plan) -> Plan:
     _expect(
         0 <= plan.warm_up_s < (plan.duration_s or math.inf), f"warm-up {plan.warm_up_s:g} s", "less than the duration"
     )
-    _expect(1 <= plan.connections <= CONNECTIONS_MAX, f"{plan.connections} connections", f"1 to {CONNECTIONS_MAX}")
+    if plan.connections is not None:
+        _expect(1 <= plan.connections <= CONNECTIONS_MAX, f"{plan.connections} connections", f"1 to {CONNECTIONS_MAX}")
     _expect(
         0 < plan.timeout_s <= TIMEOUT_MAX_S,
         f"timeout {plan.timeout_s:g} s",

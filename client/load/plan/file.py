@@ -151,7 +151,7 @@ def _plan(table: _Table, folder: Path) -> Plan:
         sources={name: _source(each, folder) for name, each in sources.items()},
         duration_s=table.seconds("for", _own_length_s(opened)),
         warm_up_s=table.seconds("warm-up", 0.0),
-        connections=table.take("connections", int, 64),
+        connections=table.take("connections", int),
         timeout_s=table.seconds("timeout", 2.0),
         seed=table.take("seed", int, 1),
         thresholds=table.texts("thresholds"),

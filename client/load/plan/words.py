@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+CONNECTIONS_LEAST = 64
+CONNECTIONS_AUTO_MAX = 1000
+"""Without a number of its own a plan gets as many connections as its rate can need, between these two."""
 OWN_TARGET = ""
 """The name of a plan's only target, where nobody gave it one."""
 FLOW = "flow"
@@ -47,6 +52,15 @@ class OpenLoop:
     stages: tuple[Stage, ...] = ()
     wave: Wave | None = None
     trace: tuple[float, ...] | None = None
+
+    @property
+    def peak_per_s(self) -> float:
+        """The highest rate; of a trace, the most arrivals within a second."""
+        if self.trace is not None:
+            return float(_most_within(self.trace, 1.0))
+        if self.stages:
+            return max(max(stage.from_per_s, stage.to_per_s) for stage in self.stages)
+        return self.rate_per_s + (self.wave.amplitude_per_s if self.wave is not None else 0.0)
 
     @property
     def model(self) -> str:
@@ -138,9 +152,9 @@ class Plan:
     """One tenant's load: targets, one loop, and its bounds. `duration_s` None runs until told to stop.
 
     `timeout_s` counts from the instant the request was due, as its user waits. What is due in the first `warm_up_s` is
-    sent, shown and left out of the figures. `traced` puts a fresh W3C traceparent into each request. `script` is the
-    path of a Python file whose `flow` each arrival runs, instead of one request, and `base` the URL before the paths
-    that it asks for."""
+    sent, shown and left out of the figures. `connections` None: as many as its rate can need. `traced` puts a fresh W3C
+    traceparent into each request. `script` is the path of a Python file whose `flow` each arrival runs, instead of one
+    request, and `base` the URL before the paths that it asks for."""
 
     targets: tuple[Target, ...] = ()
     open: OpenLoop | None = None
@@ -148,7 +162,7 @@ class Plan:
     name: str = ""
     duration_s: float | None = None
     warm_up_s: float = 0.0
-    connections: int = 64
+    connections: int | None = None
     timeout_s: float = 2.0
     seed: int = 1
     sources: dict[str, Source] | None = None
@@ -170,11 +184,32 @@ class Plan:
         return tuple(target.name or target.url for target in self.targets) if self.script is None else (FLOW,)
 
     @property
+    def connections_max(self) -> int:
+        """The most connections at once, or flows of a script."""
+        if self.connections is not None:
+            return self.connections
+        return connections_for(0.0 if self.open is None else self.open.peak_per_s, self.timeout_s)
+
+    @property
     def model(self) -> str:
         """The arrival process in words."""
         loop = self.open or self.closed
         assert loop is not None, "a checked plan has a loop"
         return loop.model
+
+
+def connections_for(rate_per_s: float, timeout_s: float) -> int:
+    """As many connections as can be busy at that rate before requests run into the timeout, from 64 to 1,000."""
+    return min(CONNECTIONS_AUTO_MAX, max(CONNECTIONS_LEAST, math.ceil(rate_per_s * timeout_s)))
+
+
+def _most_within(times: Sequence[float], seconds: float) -> int:
+    first = most = 0
+    for last, at_s in enumerate(times):
+        while at_s - times[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 def constant(url: str, rate_per_s: float, *, corpus: str | None = None, **settings: object) -> Plan:

@@ -48,6 +48,7 @@ def report_json(report: Report) -> dict[str, Any]:
             "cpu_percent": outcome.cpu_percent,
             "missed": outcome.missed,
             "precise_timer": outcome.precise_timer,
+            "own_limits": to_json(outcome.own),
             "processes": to_json(outcome.processes),
         },
         "began": round(total.since, 3),

@@ -12,9 +12,11 @@ from client.load.engine.alarm import Alarm, best_alarm
 from client.load.engine.clockwork import Clockwork
 from client.load.engine.closed_loop import thinking
 from client.load.engine.ended import Ended, busy_percent
+from client.load.engine.files import file_limit
 from client.load.engine.open_loop import WAITING_MAX
 from client.load.examples import Example
-from client.load.plan.words import Plan
+from client.load.own_limits import OwnLimits
+from client.load.plan.words import Plan, connections_for
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.script.flow import Flow
 from client.load.script.performing import Performer
@@ -40,7 +42,9 @@ class OpenFlows:
         self._performer = performer
         self._collector = collector
         self._start_ns = start_ns
-        self._limit = max(1, -(-plan.connections // part.of))
+        self._share = part.of
+        self._limit = max(1, -(-plan.connections_max // part.of))
+        self._waited = 0
         self._now_ns = clock_ns
         end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
         schedule = Schedule(plan.open, seed=plan.seed, start_ns=start_ns, part=part)
@@ -83,6 +87,14 @@ class OpenFlows:
             cpu_percent=round(cpu_percent, 1),
             precise_timer=self._clockwork.precise,
             stopped=self._stopped,
+            own=OwnLimits(
+                connections=self._limit,
+                waited=self._waited,
+                first_service_ms=self._performer.first_service_ms,
+                short_of=self._performer.shortages.kind,
+                short_times=self._performer.shortages.times,
+                files_max=file_limit(),
+            ),
         )
 
     def stop(self) -> None:
@@ -93,6 +105,9 @@ class OpenFlows:
 
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:
         """Continues the schedule at another rate from then on; 0 pauses it."""
+        if self._plan.connections is None:
+            wanted = connections_for(rate_per_s, self._plan.timeout_s)
+            self._limit = max(self._limit, -(-wanted // self._share))
         self._clockwork.change_rate(rate_per_s, at_ns)
 
     def settle(self) -> None:
@@ -114,6 +129,7 @@ class OpenFlows:
             self._seat(flow)
         elif len(self._waiting) < WAITING_MAX:
             self._waiting.append(flow)
+            self._waited += 1
         else:
             self._performer.count(flow, Fault.OVERFLOW)
 
@@ -195,6 +211,11 @@ class ClosedFlows:
             cpu_percent=round(cpu_percent, 1),
             precise_timer=True,
             stopped=self._stopped,
+            own=OwnLimits(
+                short_of=self._performer.shortages.kind,
+                short_times=self._performer.shortages.times,
+                files_max=file_limit(),
+            ),
         )
 
     def stop(self) -> None:

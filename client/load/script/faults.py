@@ -7,6 +7,7 @@ import json
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
+from client.load.engine.files import shortage_of
 from client.load.summary import Fault
 
 
@@ -20,7 +21,7 @@ def fault_of(error: BaseException) -> Fault:
         case aiohttp.InvalidURL():
             return Fault.SCRIPT
         case aiohttp.ClientConnectorError():
-            return Fault.CONNECT
+            return Fault.GENERATOR if shortage_of(error) else Fault.CONNECT
         case aiohttp.ClientPayloadError():
             return Fault.SHORT
         case aiohttp.ClientConnectionError():

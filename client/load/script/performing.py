@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from client.load.engine.files import Shortages
+from client.load.engine.open_loop import FIRST
 from client.load.examples import Example
 from client.load.plan.words import FLOW, Plan
 from client.load.schedule import NS_PER_S
@@ -52,6 +54,8 @@ class Performer:
         self._now_ns = clock_ns
         self._trace_bits = random.Random().getrandbits if plan.traced else None
         self._open = plan.open is not None
+        self.shortages = Shortages()
+        self._first_us: list[int] = []
         self._connector: aiohttp.TCPConnector
 
     async def __aenter__(self) -> Performer:
@@ -61,6 +65,11 @@ class Performer:
 
     async def __aexit__(self, *_: object) -> None:
         await self._connector.close()
+
+    @property
+    def first_service_ms(self) -> float | None:
+        """The mean time of the first good flows; None where none was good."""
+        return sum(self._first_us) / len(self._first_us) / _NS_PER_US if self._first_us else None
 
     @asynccontextmanager
     async def user(self) -> AsyncIterator[User]:
@@ -156,6 +165,8 @@ class Performer:
         now_ns = self._now_ns()
         status = 0 if fault in COUNTED_BY_AGE else flow.status
         service_us = (now_ns - flow.began_ns) // _NS_PER_US if flow.began_ns else 0
+        if fault == GOOD and len(self._first_us) < FIRST:
+            self._first_us.append(service_us)
         flow.tally.ended(
             (0, status, fault), (now_ns - flow.due_ns) // _NS_PER_US, service_us if self._open else None
         )  # fmt: skip
@@ -181,6 +192,8 @@ class Performer:
 
     def _own_fault(self, flow: Flow, error: BaseException) -> Fault:
         fault = fault_of(error)
+        if fault is Fault.GENERATOR:
+            self.shortages.note(error)
         if fault in {Fault.WRONG, Fault.SCRIPT}:
             message = told(error, self._script.path)
             flow.tally.said(message)

@@ -164,3 +164,20 @@ def test_json_that_is_no_plan_is_refused_by_field(data: object, named: str) -> N
 )
 def test_the_model_is_named(plan: Plan, model: str) -> None:
     assert plan.model == model
+
+
+@pytest.mark.parametrize(
+    ("loop", "timeout_s", "connections"),
+    [
+        (OpenLoop(rate_per_s=1), 2.0, 64),
+        (OpenLoop(rate_per_s=100), 2.0, 200),
+        (OpenLoop(rate_per_s=10_000), 2.0, 1000),
+        (OpenLoop(stages=(Stage(seconds=1, from_per_s=0, to_per_s=300),)), 1.0, 300),
+        (OpenLoop(rate_per_s=100, wave=Wave(amplitude_per_s=50, period_s=60)), 1.0, 150),
+        (OpenLoop(trace=tuple(number / 200 for number in range(200))), 1.0, 200),
+    ],
+)
+def test_connections_grow_with_rate_and_timeout(loop: OpenLoop, timeout_s: float, connections: int) -> None:
+    plan = replace(PLAN, open=loop, timeout_s=timeout_s)
+    assert plan.connections_max == connections
+    assert replace(plan, connections=7).connections_max == 7

@@ -9,6 +9,7 @@ import pytest
 
 from client.load.environment import Environment
 from client.load.metrics import Metrics
+from client.load.own_limits import OwnLimits, Shortage
 from client.load.plan.words import ClosedLoop, Plan, Target, constant
 from client.load.report.document import batches, report_json
 from client.load.report.lines import report_lines
@@ -77,6 +78,79 @@ def test_the_verdict_names_its_reason(measured: Outcome, verdict: Verdict, exit_
     made = report(measured)
     assert (made.verdict, made.exit_code) == (verdict, exit_code)
     assert told in made.reason
+
+
+def late(*, requests: int, of_which: int) -> Outcome:
+    """A run in which so many requests were sent 20 ms late."""
+    metrics = Metrics(1_700_000_000.0, targets=("only",))
+    tally = Tally(0, NS_PER_S)
+    for number in range(requests):
+        tally.arrived()
+        tally.sent(20_000 if number < of_which else 50, 0)
+        tally.ended((0, 200, GOOD), 2000, 2000)
+    metrics.add(tally)
+    return replace(outcome(), total=metrics.total(10.0))
+
+
+@pytest.mark.parametrize(
+    ("requests", "of_which", "verdict"),
+    [
+        (1, 1, Verdict.VALID),
+        (30, 1, Verdict.VALID),
+        (30, 9, Verdict.VALID),
+        (30, 10, Verdict.INVALID),
+        (8, 4, Verdict.INVALID),
+        (300, 40, Verdict.INVALID),
+        (2000, 30, Verdict.INVALID),
+    ],
+)
+def test_one_late_wake_up_does_not_spoil_a_small_run(requests: int, of_which: int, verdict: Verdict) -> None:
+    assert report(late(requests=requests, of_which=of_which)).verdict is verdict
+
+
+def limited(*, first_ms: float | None, connections: int = 64, waited: int = 400, **changes: int) -> Outcome:
+    """A run in which requests waited because all connections were busy."""
+    own = OwnLimits(connections=connections, waited=waited, first_service_ms=first_ms)
+    process = Process(name="process 1", cpu_percent=12.0, precise_timer=True, missed=0, own=own)
+    return outcome(processes=(process,), **changes)  # type: ignore[arg-type]
+
+
+def test_own_limit_of_connections_makes_a_run_invalid() -> None:
+    made = report(limited(first_ms=1000, unsent=300))
+    assert made.verdict is Verdict.INVALID
+    assert made.reason == (
+        "all 64 connections of the generator were busy for 31 % of the requests: an answer takes 1000 ms, so this rate"
+        " needs about 130 at once; try --connections 260"
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [
+        # The service needed one connection when it was quick, and took all when it got slow.
+        (limited(first_ms=5, unsent=300), "because the service got slower"),
+        (limited(first_ms=None, good=0, unsent=300), "because the service did not answer"),
+    ],
+)
+def test_a_slow_service_is_not_excused_by_the_limit(measured: Outcome, told: str) -> None:
+    made = report(measured)
+    assert made.verdict is Verdict.FAILED
+    assert told in made.reason
+
+
+def test_a_few_that_waited_say_nothing() -> None:
+    assert report(limited(first_ms=1000, waited=10)).verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize("plan", [PLAN, CLOSED])
+@pytest.mark.parametrize("shortage", [Shortage.FILES, Shortage.PORTS, Shortage.MEMORY])
+def test_a_shortage_of_this_side_makes_a_run_invalid(plan: Plan, shortage: Shortage) -> None:
+    own = OwnLimits(short_of=shortage, short_times=1234, files_max=256)
+    process = Process(name="process 1", cpu_percent=12.0, precise_timer=True, missed=0, own=own)
+    made = report(outcome(processes=(process,), refused=50), plan)
+    assert made.verdict is Verdict.INVALID
+    assert made.reason.startswith(f"the generator ran out of {shortage}")
+    assert "connections" in made.reason.partition(": ")[2]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from client.load.report.page.figures import NAMES, ms, row
 from client.load.report.page.table import table
 from client.load.report.report import Report
 from client.load.summary import Latency
-from client.load.verdict import LAG_MAX_MS
+from client.load.verdict import LAG_MAX_MS, connections_bind
 from vmhost.base.markup import Html, fill
 
 _SECTION = """<section>
@@ -28,7 +28,7 @@ def lag(report: Report) -> Html:
             "Send lag in milliseconds",
             ("ms", "whose", *NAMES),
             [
-                ["waited for a connection", "the system: all connections were busy", *row(both.connection)],
+                ["waited for a connection", f"all {_connections(report)} were busy", *row(both.connection)],
                 ["generator late", "ours: this program woke or worked too slowly", *row(both.generator)],
             ],
             words=2,
@@ -42,10 +42,21 @@ def _told(report: Report) -> str:
         return "Nothing was sent."
     timer = "" if report.outcome.precise_timer else " This system has no precise timer, so nothing is promised of it."
     return (
-        f"Requests waited for a free connection {_tail(both.connection)}: that is the system being slow. "
+        f"Requests waited for a free connection {_tail(both.connection)}: {_whose(report)}. "
         f"The generator itself was late {_tail(both.generator)}: that is us, and {LAG_MAX_MS:g} ms would make the run "
         f"INVALID.{timer}"
     )
+
+
+def _connections(report: Report) -> str:
+    count = report.outcome.own.connections
+    return f"{count:,} connections" if count else "connections"
+
+
+def _whose(report: Report) -> str:
+    if connections_bind(report.plan, report.outcome):
+        return "that is the generator's own limit of connections, not the service"
+    return "that is the service being slow"
 
 
 def _tail(latency: Latency) -> str:
