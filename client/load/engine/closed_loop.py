@@ -17,8 +17,8 @@ from client.load.engine.answers import FAULTS, Attempts, Failures, Shown, may_re
 from client.load.engine.brisk import BriskConnection
 from client.load.engine.connections import Endpoint, cause_of
 from client.load.engine.ended import Ended, busy_percent
-from client.load.examples import Example
 from client.load.engine.files import Shortages, file_limit
+from client.load.examples import Example
 from client.load.own_limits import OwnLimits
 from client.load.plan.words import Plan
 from client.load.requests import Prepared, Requests
