@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import platform
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import interpreter
 from bench.figures import Figure, Missing
+from bench.machines import IMAGE, need_engine
 
-NAMES = ("frontend", "load", "leaf", "launching", "idling", "console", "readers")
+NAMES = ("frontend", "load", "leaf", "cpu", "launching", "idling", "console", "readers")
 
 
 def main() -> int:
@@ -23,7 +27,9 @@ def main() -> int:
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         parser.error(f"{unknown[0]!r} is no benchmark; expected one of {', '.join(NAMES)}")
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}")
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}, {interpreter.own()}")
+    if inside := _in_image():
+        print(f"inside {IMAGE}: {inside}")
     broken = [name for name in names if _measure(name)]
     return 1 if broken else 0
 
@@ -44,7 +50,17 @@ def _machine() -> str:
     lines = cpu.read_text().splitlines() if cpu.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     name = f"{len(models)} x {models[0]}" if models else platform.processor()
-    return f"{name}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{name}, {platform.system()} {platform.release()}"
+
+
+def _in_image() -> str:
+    """The interpreter of container instances; empty without an engine that has the image."""
+    source = Path(interpreter.__file__).read_text()
+    with contextlib.suppress(Missing, subprocess.SubprocessError):
+        need_engine()
+        command = ["docker", "run", "--rm", "--entrypoint", "python", IMAGE, "-c", source]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    return ""
 
 
 if __name__ == "__main__":
