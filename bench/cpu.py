@@ -11,7 +11,7 @@ import json
 import statistics
 from collections.abc import Sequence
 
-from bench.cpu_groups import Guest, busy_programs, call, entitled, hungry, light_service_ms, received
+from bench.cpu_groups import Guest, Received, busy_programs, call, entitled, hungry, light_service_ms, received
 from bench.figures import Figure, Missing, at_least, at_most, spread
 from bench.machines import Platform, need_engine, platform
 from vmhost.api.views import HostView, InstanceView
@@ -67,11 +67,11 @@ async def _mixed(guests: Sequence[Guest], hosts: Sequence[HostView]) -> list[Fig
     return [*_shares(guests, hosts, quiet, ""), *_shares(guests, hosts, busy, ", platform's programs busy")]
 
 
-def _shares(guests: Sequence[Guest], hosts: Sequence[HostView], got: Sequence[float], when: str) -> list[Figure]:
+def _shares(guests: Sequence[Guest], hosts: Sequence[HostView], got: Received, when: str) -> list[Figure]:
     """The worst instance by its guarantee and by its weight, and every instance's cores."""
     kept, off, told = [], [], []
     for host in hosts:
-        here = [(guest, cores) for guest, cores in zip(guests, got, strict=True) if guest.host == host.id]
+        here = [(guest, cores) for guest, cores in zip(guests, got.each, strict=True) if guest.host == host.id]
         due = entitled(sum(cores for _, cores in here), [guest for guest, _ in here])
         kept += [cores / guest.guaranteed for guest, cores in here]
         off += [abs(cores / share - 1) for (_, cores), share in zip(here, due, strict=True)]
@@ -79,6 +79,7 @@ def _shares(guests: Sequence[Guest], hosts: Sequence[HostView], got: Sequence[fl
             f"{host.id} {guest.type_name} {cores:.3f}, by weight {share:.3f}, guaranteed {guest.guaranteed:g}"
             for (guest, cores), share in zip(here, due, strict=True)
         ]
+    told.append(f"programs outside instances {got.others:.2f}")
     return [
         at_least(f"hungry instances{when}: worst, of its guaranteed cores", 100 * min(kept), 95, "%", "; ".join(told)),
         at_most(f"  worst, off its share by weight{when}", 100 * max(off), 10, "%"),
@@ -91,10 +92,11 @@ async def _alone(guests: Sequence[Guest]) -> list[Figure]:
     for guest in {guest.type_name: guest for guest in guests}.values():
         await hungry([guest], SECONDS / 2 + 2 * _SETTLE_S)
         await asyncio.sleep(_SETTLE_S)
-        (cores,) = await received([guest], SECONDS / 2)
+        got = await received([guest], SECONDS / 2)
+        (cores,) = got.each
         await asyncio.sleep(2 * _SETTLE_S)
         off.append(abs(cores / guest.ceiling - 1))
-        told.append(f"{guest.type_name} {cores:.3f} of {guest.ceiling:g}")
+        told.append(f"{guest.type_name} {cores:.3f} of {guest.ceiling:g} beside others' {got.others:.2f}")
     return [at_most("hungry instance alone: off its ceiling", 100 * max(off), 5, "%", "; ".join(told))]
 
 

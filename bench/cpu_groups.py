@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -82,12 +83,28 @@ async def hungry(guests: Sequence[Guest], seconds: float) -> None:
     )
 
 
-async def received(guests: Sequence[Guest], seconds: float) -> list[float]:
-    """Cores that each of them gets on average over so many seconds from now."""
-    before, begun = [one.cpu_seconds() for one in guests], asyncio.get_running_loop().time()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """Cores used on average over some seconds: by each instance, and by all other programs of the machine."""
+
+    each: Sequence[float]
+    others: float
+
+
+async def received(guests: Sequence[Guest], seconds: float) -> Received:
+    """What each of them gets over so many seconds from now."""
+    before, all_before = [one.cpu_seconds() for one in guests], _machine_seconds()
+    begun = asyncio.get_running_loop().time()
     await asyncio.sleep(seconds)
-    took = asyncio.get_running_loop().time() - begun
-    return [(one.cpu_seconds() - earlier) / took for one, earlier in zip(guests, before, strict=True)]
+    took, all_after = asyncio.get_running_loop().time() - begun, _machine_seconds()
+    each = [(one.cpu_seconds() - earlier) / took for one, earlier in zip(guests, before, strict=True)]
+    return Received(each=each, others=max(0.0, (all_after - all_before) / took - sum(each)))
+
+
+def _machine_seconds() -> float:
+    """CPU time that the whole machine has used so far."""
+    user, nice, system, _idle, _waiting, irq, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
+    return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
 
 
 async def light_service_ms(guest: Guest, seconds: float) -> list[float]:

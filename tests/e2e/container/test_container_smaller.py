@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from engine_world import docker, nothing_left
 
 from vmhost.api.client import CloudClient
 from vmhost.app import platform
+from vmhost.base.cpus import parse_cpus
+from vmhost.base.errors import Unsupported
 from vmhost.control.cloud import CloudSettings
+from vmhost.drivers.cgroups import GroupLimits, Groups
 from vmhost.model.instance import InstanceState
 from vmhost.settings import IMAGE_VARIABLE, Settings
 
@@ -48,6 +52,39 @@ async def test_guests_are_cut_to_their_smaller_host_and_start_in_it(tmp_path: Pa
             assert {host.id for host in status.hosts if not host.enforced} == set()
             await client.start_instances(ids[:1])
             await _until(client, ids, InstanceState.RUNNING)
+
+
+async def test_kept_cloud_with_former_limits_opens_and_gets_todays(tmp_path: Path) -> None:
+    """As an earlier version left it: no CPUs of its own, two thirds of the host as a ceiling, a quota on the host."""
+    cloud = f"gct-former-{os.getpid()}"
+    with nothing_left(cloud):
+        async with platform(_settings(tmp_path, cloud, 2, keep=True)) as up, CloudClient(up.access) as client:
+            (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
+            await _until(client, [one.id], InstanceState.RUNNING)
+            every = ",".join(str(cpu) for host in (await client.status()).hosts for cpu in host.cpus)
+            groups = _groups()
+        docker("update", "--cpuset-cpus", every, "--cpu-period", "10000", "--cpu-quota", "5000", f"{cloud}-{one.id}")
+        if groups is not None:
+            groups.limit(f"glasscloud-{cloud}/host-a", GroupLimits(cpu_cores=0.75))
+        async with platform(_settings(tmp_path, cloud, 2, keep=False)) as up, CloudClient(up.access) as client:
+            status = await client.status()
+            limits = next(view.limits for view in status.instances if view.id == one.id)
+            assert limits is not None
+            shown = docker("inspect", f"{cloud}-{one.id}", "-f", "{{json .HostConfig}}")
+            config = json.loads(shown)
+            assert parse_cpus(config["CpusetCpus"]) == limits.cpus
+            assert config["CpuQuota"] / config["CpuPeriod"] == limits.cpu_quota_cores
+            assert {wall.name: wall.enforced for wall in status.capabilities}["cores"] is (not status.hosts[0].shared)
+            await client.reboot_instances([one.id])
+            await _until(client, [one.id], InstanceState.RUNNING)
+
+
+def _groups() -> Groups | None:
+    """This machine's control groups, where they are ours to write."""
+    try:
+        return Groups.detect()
+    except Unsupported:
+        return None
 
 
 async def _until(client: CloudClient, ids: list[str], state: InstanceState) -> None:

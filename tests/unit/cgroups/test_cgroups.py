@@ -12,7 +12,7 @@ import pytest
 
 from vmhost.base.errors import Unavailable, Unsupported
 from vmhost.drivers.cgroups import (
-    HOST_PERIOD_US,
+    LONG_PERIOD_US,
     GroupLimits,
     Groups,
     Setting,
@@ -93,7 +93,7 @@ def test_extremes_stay_within_what_the_kernel_takes() -> None:
 
 
 def test_hosts_quota_has_a_longer_period() -> None:
-    host = GroupLimits(cpu_cores=0.75, cpu_period_us=HOST_PERIOD_US)
+    host = GroupLimits(cpu_cores=0.75, cpu_period_us=LONG_PERIOD_US)
     assert _written(2, host) == [("cpu.max", "75000 100000")]
     assert _written(1, host)[-1] == ("cpu.cfs_quota_us", "75000")
 

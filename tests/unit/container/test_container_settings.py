@@ -136,6 +136,14 @@ def test_guest_is_pinned_to_the_cpus_of_its_host() -> None:
     assert "CpusetCpus" not in resources(LIMITS, Conversion.NONE)
 
 
+def test_ceiling_of_all_its_cpus_is_counted_less_often() -> None:
+    """Counted every 10 ms it would take 7 % from a guest that its set of CPUs bounds already."""
+    told = resources(replace(LIMITS, cpu_quota_cores=1.0, cpus=(0,)), Conversion.NONE)
+    assert (told["CpuQuota"], told["CpuPeriod"]) == (100_000, 100_000)
+    told = resources(replace(LIMITS, cpu_quota_cores=1.0, cpus=(0, 1)), Conversion.NONE)
+    assert (told["CpuQuota"], told["CpuPeriod"]) == (10_000, 10_000)
+
+
 def test_only_storage_with_quotas_is_tried() -> None:
     assert not may_limit_disks(INFO)
     assert may_limit_disks(replace(INFO, storage="btrfs"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from vmhost.base.errors import CloudError, Unsupported
 from vmhost.base.logs import get_logger
-from vmhost.drivers.cgroups import HOST_PERIOD_US, GroupLimits, Groups
+from vmhost.drivers.cgroups import LONG_PERIOD_US, GroupLimits, Groups
 from vmhost.drivers.container.reading import EngineInfo
 from vmhost.model.cpu_share import count_cpus, guests_weight
 from vmhost.model.host import Host
@@ -79,7 +79,7 @@ class HostGroups:
         refusals: list[str] = []
         cores = host.cpu_cores if host.shared else math.inf
         limits = [
-            GroupLimits(cpu_cores=cores, cpu_period_us=HOST_PERIOD_US),
+            GroupLimits(cpu_cores=cores, cpu_period_us=LONG_PERIOD_US),
             GroupLimits(pids=host.pids or None),
         ]
         if (used := groups.usage(group)) is not None and used.memory_mib > host.memory_mib:

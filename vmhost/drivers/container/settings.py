@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
 from vmhost.base.cpus import format_cpus
 from vmhost.base.units import MIB
-from vmhost.drivers.cgroups import bandwidth
+from vmhost.drivers.cgroups import bandwidth, ceiling_period_us
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.shares import Conversion, cpu_shares
 from vmhost.model.guest import GuestSpec
@@ -97,16 +97,16 @@ def resources(limits: Limits, conversion: Conversion) -> dict[str, Any]:
     return {
         **pinned,
         "CpuShares": cpu_shares(limits.cpu_weight, conversion),
-        **ceiling(limits.cpu_quota_cores),
+        **ceiling(limits.cpu_quota_cores, limits.cpus),
         "Memory": limits.memory_mib * MIB,
         "MemorySwap": limits.memory_mib * MIB,
         "PidsLimit": limits.pids,
     }
 
 
-def ceiling(cores: float) -> dict[str, int]:
-    """A CPU ceiling alone."""
-    quota, period = bandwidth(cores)
+def ceiling(cores: float, cpus: Collection[int] = ()) -> dict[str, int]:
+    """A CPU ceiling alone, for a guest on these CPUs (none: any)."""
+    quota, period = bandwidth(cores, ceiling_period_us(cores, cpus))
     return {"CpuPeriod": period, "CpuQuota": -1 if quota is None else quota}
 
 

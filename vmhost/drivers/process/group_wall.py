@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from vmhost.drivers.cgroups import CONTROLLERS, HOST_PERIOD_US, GroupLimits, Groups, Usage
+from vmhost.drivers.cgroups import CONTROLLERS, LONG_PERIOD_US, GroupLimits, Groups, Usage, ceiling_period_us
 from vmhost.drivers.process.table import CpuMeter, family
 from vmhost.drivers.process.walls import HOST_CPU_WALL, Entry
 from vmhost.model.cpu_share import count_cpus, guests_weight
@@ -65,7 +65,7 @@ class GroupWall:
         if host is not None:
             limits = GroupLimits(
                 cpu_cores=host.cpu_cores if host.shared else math.inf,
-                cpu_period_us=HOST_PERIOD_US,
+                cpu_period_us=LONG_PERIOD_US,
                 memory_mib=host.memory_mib,
                 pids=host.pids or None,
             )
@@ -84,7 +84,13 @@ class GroupWall:
         cores = limits.cpu_quota_cores
         if host_id in self._hosts:
             cores = min(cores, self._hosts[host_id].ceiling_cores)
-        return GroupLimits(cpu_cores=cores, cpu_weight=limits.cpu_weight, memory_mib=walls.memory_mib, pids=walls.pids)
+        return GroupLimits(
+            cpu_cores=cores,
+            cpu_period_us=ceiling_period_us(cores, limits.cpus),
+            cpu_weight=limits.cpu_weight,
+            memory_mib=walls.memory_mib,
+            pids=walls.pids,
+        )
 
     def entry(self, spec: GuestSpec) -> Entry:
         return Entry(doors=self._host_doors(spec) + self._groups.doors(self._name(spec), controllers=self._own))
