@@ -14,7 +14,9 @@
     [image.boot.container]
     image = "{image}"
     command = ["python", "-m", "my.service"]
-    environment = { NAME = "value" }  # also: user, read_only, port (default 8080)
+    environment = { NAME = "value" }  # also: read_only, port (default 8080) and
+    user = "own"                      # a kernel user of its own for each instance, for images that run as any user;
+                                      # without it the image's own, whose kernel limits all of its instances share
 
 `{python}` is the interpreter that runs the platform; `{image}` the container image that it was told.
 """

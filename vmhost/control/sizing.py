@@ -19,7 +19,7 @@ MAX_HOSTS = 6
 _KEPT_MIB = 1024
 _KEPT_SHARE = 0.25
 _WEIGHT_PER_CORE = 500
-_PIDS_PER_VCPU = 512
+_PIDS_PER_VCPU, _MIB_PER_PID = 512, 2
 _MIN_QUOTA_CORES = 0.01
 
 
@@ -66,11 +66,16 @@ def limits_of(kind: InstanceType, host: Host, *, disk_gib: int) -> Limits:
         cpu_quota_cores=round(max(_MIN_QUOTA_CORES, ceiling), 3),
         cpu_weight=min(10_000, max(1, round(guaranteed * _WEIGHT_PER_CORE))),
         memory_mib=kind.memory_mib,
-        pids=min(_PIDS_PER_VCPU * kind.vcpus, host.pids) if host.pids > 0 else _PIDS_PER_VCPU * kind.vcpus,
+        pids=min(_pids(kind), host.pids) if host.pids > 0 else _pids(kind),
         disk_gib=disk_gib,
         network_mbps=kind.network_burst_mbps,
         cpus=host.cpus,
     )
+
+
+def _pids(kind: InstanceType) -> int:
+    """Processes and threads of an instance; fewer for small types, whose memory would not do for more either."""
+    return min(_PIDS_PER_VCPU * kind.vcpus, kind.memory_mib // _MIB_PER_PID)
 
 
 def guaranteed_cores(kind: InstanceType) -> float:
@@ -84,6 +89,6 @@ def use_of(kinds: Sequence[InstanceType]) -> HostUse:
     return HostUse(
         cpu_cores=round(sum(guaranteed_cores(kind) for kind in kinds), 4),
         memory_mib=sum(kind.memory_mib for kind in kinds),
-        pids=sum(_PIDS_PER_VCPU * kind.vcpus for kind in kinds),
+        pids=sum(_pids(kind) for kind in kinds),
         instances=len(kinds),
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from vmhost.base.errors import InvalidInput
 
+OWN_USER = "own"
+"""As a boot's user: a kernel user of its own for each instance."""
 _ID = re.compile(r"ami-[0-9a-z]{8,17}", re.ASCII)
 
 

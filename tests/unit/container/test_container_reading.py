@@ -95,12 +95,12 @@ def test_an_engine_tells_when_its_networks_are_elsewhere() -> None:
 
 def test_walls_that_the_engines_kernel_lacks_are_not_claimed() -> None:
     told = {"NCPU": 4, "MemTotal": 1 << 32, "MemoryLimit": False, "SwapLimit": False, "PidsLimit": True}
-    walls = capabilities(read_info(told), disk_limited=False, laid="here", cores=CORES, host_why_not="")
+    walls = capabilities(read_info(told), disk_limited=False, laid="here", checked=(CORES,), host_why_not="")
     assert not walls.of("memory").enforced
     assert "cannot limit memory" in walls.of("memory").why
     assert walls.of("pids").enforced
     assert walls.of("cpu").enforced
     told |= {"MemoryLimit": True}
-    counted = capabilities(read_info(told), disk_limited=False, laid="here", cores=CORES, host_why_not="")
+    counted = capabilities(read_info(told), disk_limited=False, laid="here", checked=(CORES,), host_why_not="")
     assert counted.of("memory").enforced
     assert "swap comes on top" in counted.of("memory").why

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+import pytest
 
 from vmhost.drivers.container.firewall import GuestNetwork, ruleset, shaping
 from vmhost.drivers.container.messages import guest_facts, read_guest
-from vmhost.drivers.container.reading import EngineInfo
+from vmhost.drivers.container.reading import EngineInfo, read_container
 from vmhost.drivers.container.settings import Setting, container_config, resources
 from vmhost.drivers.container.shares import Conversion
+from vmhost.drivers.container.users import GuestUsers, own_user
 from vmhost.drivers.container.walls import capabilities, may_limit_disks
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.image import Boot
@@ -24,7 +28,7 @@ LIMITS = Limits(
     disk_gib=8,
     network_mbps=32,
 )
-SETTING = Setting(cloud="c", network="c", conversion=Conversion.LINEAR, disk_limited=True)
+SETTING = Setting(cloud="c", network="c", conversion=Conversion.LINEAR, own_users=True, disk_limited=True)
 ADDRESS = IPv4Address("198.18.0.4")
 BOOT = Boot(image="x:1", command=("run", "it"), environment={"A": "1", "PORT": "80"}, read_only=True)
 SPEC = GuestSpec(instance_id="i-1", host_id="host-a", boot=BOOT, limits=LIMITS, environment={"B": "2"})
@@ -72,6 +76,43 @@ def test_the_catalogues_environment_goes_before_the_usual_one() -> None:
     assert "CgroupParent" not in config["HostConfig"]
 
 
+def test_user_own_is_another_one_for_each_address() -> None:
+    own = replace(SPEC, boot=replace(BOOT, user="own"))
+    users = {
+        container_config(own, SETTING, address=IPv4Address(address), cgroup_parent=None)["User"]
+        for address in ("198.18.0.4", "198.18.0.5", "10.213.0.4", "172.29.0.4")
+    }
+    assert len(users) == 4
+    assert all((1 << 30) <= int(user.split(":")[0]) < (1 << 31) for user in users)
+    mapped = replace(SETTING, own_users=False)
+    assert "User" not in container_config(own, mapped, address=ADDRESS, cgroup_parent=None)
+
+
+@pytest.mark.parametrize(("user", "told"), [(None, ""), ("1000", "1000"), ("app:app", "app:app")])
+def test_another_user_is_the_images_or_the_catalogues(user: str | None, told: str) -> None:
+    spec = replace(SPEC, boot=replace(BOOT, user=user))
+    assert container_config(spec, SETTING, address=ADDRESS, cgroup_parent=None)["User"] == told
+
+
+def test_a_guest_has_4096_open_files() -> None:
+    host = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent=None)["HostConfig"]
+    assert host["Ulimits"] == [{"Name": "nofile", "Soft": 4096, "Hard": 4096}]
+
+
+def test_guests_that_share_kernel_user_limits_are_named() -> None:
+    users = GuestUsers(INFO)
+    labels = {"glasscloud.instance": "i-1", "glasscloud.address": "198.18.0.4"}
+    found: dict[str, Any] = {"Id": "a", "Config": {"Labels": labels, "Image": "mine:1", "User": "0"}}
+    users.check(read_container(found))
+    assert not users.capability().enforced
+    assert "shares kernel user limits" in users.capability().why
+    assert "mine:1" in users.capability().why
+    found["Config"] = {"Labels": labels, "Image": "mine:1", "User": own_user(ADDRESS)}
+    users.check(read_container(found))
+    assert users.capability().enforced
+    assert not GuestUsers(replace(INFO, maps_users=True)).possible
+
+
 def test_a_read_only_guest_writes_to_memory_alone_and_another_to_a_sized_disk() -> None:
     read_only = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent=None)["HostConfig"]
     assert read_only["ReadonlyRootfs"]
@@ -113,21 +154,21 @@ def test_a_rate_lets_a_whole_answer_through_at_once() -> None:
 
 
 def test_what_does_not_hold_is_said_with_its_reason() -> None:
-    found = capabilities(INFO, disk_limited=False, laid="by hand", cores=CORES, host_why_not="no groups")
+    found = capabilities(INFO, disk_limited=False, laid="by hand", checked=(CORES,), host_why_not="no groups")
     assert not found.of("disk").enforced
     assert "extfs" in found.of("disk").why
     assert found.of("host").why == "memory and processes of a host as a whole: no groups"
     assert found.of("cpu").enforced
     assert found.of("connections").enforced
     uncounted = capabilities(
-        INFO, disk_limited=False, laid="by hand", cores=CORES, host_why_not="", uncounted="no nft_connlimit"
+        INFO, disk_limited=False, laid="by hand", checked=(CORES,), host_why_not="", uncounted="no nft_connlimit"
     )
     assert uncounted.of("connections").why == "no nft_connlimit"
     assert not uncounted.of("connections").enforced
 
 
 def test_capabilities_name_isolation_only() -> None:
-    found = capabilities(INFO, disk_limited=False, laid="by hand", cores=CORES, host_why_not="")
+    found = capabilities(INFO, disk_limited=False, laid="by hand", checked=(CORES,), host_why_not="")
     assert {item.name for item in found.items}.isdisjoint({"resize", "stats", "address", "metadata"})
 
 

@@ -48,6 +48,13 @@ def test_host_is_a_set_of_cpus_and_guarantees_less() -> None:
     assert [(host.cpus, host.cpu_cores, host.ceiling_cores) for host in unsecured] == [((0,), 0.5, 1), ((1,), 0.5, 1)]
 
 
+@pytest.mark.parametrize(
+    ("name", "pids"), [("t3.nano", 256), ("t3.micro", 512), ("t3.small", 1024), ("m5.large", 1024)]
+)
+def test_small_types_have_fewer_processes(name: str, pids: int) -> None:
+    assert limits_of(TYPES[name], HOST, disk_gib=1).pids == pids
+
+
 def test_threads_of_a_core_stay_on_one_host() -> None:
     assert [host.cpus for host in split(capacity(8, 4096, threads=2), 3)] == [(0, 1), (2, 3), (4, 5)]
     assert [host.cpus for host in split(capacity(2, 4096, threads=2), 2)] == [(0,), (1,)], "one core for two hosts"

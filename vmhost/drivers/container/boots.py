@@ -66,6 +66,7 @@ class Boots:
         await self._metadata.attach(container.instance_id, listener)
         self._furnished[container.instance_id] = container.started_at
         self._site.cores.check(container)
+        self._site.users.check(container)
         self.unadopted.pop(container.instance_id, None)
 
     async def _plug(self, container: Container) -> Container:
@@ -132,6 +133,7 @@ class Boots:
         self.unadopted.pop(instance_id, None)
         if removed:
             self._site.cores.forget(instance_id)
+            self._site.users.forget(instance_id)
             self._mbps.pop(instance_id, None)
         await self._metadata.detach(instance_id)
 

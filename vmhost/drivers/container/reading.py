@@ -36,6 +36,8 @@ class EngineInfo:
     rootless: bool = False
     """Whether the engine itself has no root: its networks are then in a namespace of its own."""
 
+    maps_users: bool = False
+    """Whether a container's users are others to the kernel, within a small range."""
     conversion: Conversion = Conversion.NONE
     """What its runtime makes of CPU shares."""
     lacks: frozenset[str] = frozenset()
@@ -69,6 +71,10 @@ class Container:
     """The CPUs that the engine pins it to; empty for any."""
     addresses: Mapping[str, str]
     """By the name of each network that it belongs to, running or not; "" while it has no address there."""
+    image: str = ""
+    """As it was asked for."""
+    user: str = ""
+    """As it was asked for; empty: the image's own."""
 
     @property
     def instance_id(self) -> str:
@@ -110,6 +116,7 @@ def read_info(info: Mapping[str, Any], components: Iterable[Mapping[str, Any]] =
         operating_system=str(info.get("OperatingSystem", "")),
         kernel=str(info.get("KernelVersion", "")),
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+        maps_users=any("userns" in one or "rootless" in one for one in info.get("SecurityOptions") or ()),
         conversion=conversion_of(version, components),
         lacks=frozenset(name for name, word in _LIMITS.items() if info.get(word) is False),
     )
@@ -130,6 +137,8 @@ def read_container(found: Mapping[str, Any]) -> Container:
         exit_code=int(state.get("ExitCode") or 0),
         oom=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
+        image=str((found.get("Config") or {}).get("Image") or ""),
+        user=str((found.get("Config") or {}).get("User") or ""),
         cpu_quota_cores=_quota_cores(found.get("HostConfig") or {}),
         cpus=parse_cpus((found.get("HostConfig") or {}).get("CpusetCpus") or ""),
         addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},

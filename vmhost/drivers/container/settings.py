@@ -12,9 +12,13 @@ from vmhost.base.units import MIB
 from vmhost.drivers.cgroups import bandwidth, ceiling_period_us
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.shares import Conversion, cpu_shares
+from vmhost.drivers.container.users import own_user
 from vmhost.model.guest import GuestSpec
+from vmhost.model.image import OWN_USER
 from vmhost.model.limits import Limits
 
+_OPEN_FILES_MAX = 4096
+"""Per process; the kernel has a fixed number for all of them together."""
 _LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 
 
@@ -26,6 +30,8 @@ class Setting:
     network: str
     conversion: Conversion
     """What becomes of CPU shares on their way into a guest's control group."""
+    own_users: bool
+    """Whether this engine can run a guest as any user."""
     disk_limited: bool
     """Whether this engine's storage can hold a guest's disk to a size."""
 
@@ -61,8 +67,10 @@ def container_config(
     if boot.command:
         # The command is the whole program: the image's own entry point would come before it.
         config |= {"Entrypoint": list(boot.command), "Cmd": []}
-    if boot.user is not None:
-        config["User"] = boot.user
+    if boot.user != OWN_USER:
+        config["User"] = boot.user or ""
+    elif setting.own_users:
+        config["User"] = own_user(address)
     return config
 
 
@@ -76,6 +84,7 @@ def _host_config(spec: GuestSpec, setting: Setting, cgroup_parent: str | None) -
         "SecurityOpt": ["no-new-privileges"],
         "RestartPolicy": {"Name": "no"},
         "IpcMode": "private",
+        "Ulimits": [{"Name": "nofile", "Soft": _OPEN_FILES_MAX, "Hard": _OPEN_FILES_MAX}],
         "LogConfig": _LOG,
     }
     if spec.boot.read_only:

@@ -20,6 +20,7 @@ from vmhost.drivers.container.namespaces import Direct, Namespaces
 from vmhost.drivers.container.network import InstanceNetwork
 from vmhost.drivers.container.reading import Container, EngineInfo
 from vmhost.drivers.container.remote import Remote, remove_helper
+from vmhost.drivers.container.users import GuestUsers
 from vmhost.drivers.container.where import Standing, own_container, standing
 from vmhost.model.guest import Capabilities
 
@@ -38,6 +39,7 @@ class Site:
     namespaces: Namespaces
     hosts: HostGroups
     cores: CoreSets
+    users: GuestUsers
     cpus: tuple[int, ...]
     """Those that guests may run on."""
     setting: settings.Setting
@@ -56,7 +58,7 @@ class Site:
             disk_limited=self.setting.disk_limited,
             laid=self.namespaces.how,
             uncounted=self.uncounted,
-            cores=self.cores.capability(),
+            checked=(self.cores.capability(), self.users.capability()),
             host_why_not=self.hosts.why_not,
         )
 
@@ -157,6 +159,7 @@ async def _furnished(
                 await network.remove()
         raise
     hosts = HostGroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
+    users = GuestUsers(info)
     uncounted = await _uncounted(namespaces, network)
     disk_limited = walls.may_limit_disks(info) and await _limits_disks(engine, context.cloud, image)
     return Site(
@@ -166,6 +169,7 @@ async def _furnished(
         namespaces=namespaces,
         hosts=hosts,
         uncounted=uncounted,
+        users=users,
         cores=CoreSets(info=info, sees_processes=here.sees_processes),
         cpus=await available_cpus(engine, info),
         setting=settings.Setting(
@@ -173,6 +177,7 @@ async def _furnished(
             network=network.name,
             conversion=info.conversion,
             disk_limited=disk_limited,
+            own_users=users.possible,
         ),
     )
 

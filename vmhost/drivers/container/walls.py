@@ -18,7 +18,13 @@ def may_limit_disks(info: EngineInfo) -> bool:
 
 
 def capabilities(
-    info: EngineInfo, *, disk_limited: bool, laid: str, cores: Capability, host_why_not: str, uncounted: str = ""
+    info: EngineInfo,
+    *,
+    disk_limited: bool,
+    laid: str,
+    checked: tuple[Capability, ...] = (),
+    host_why_not: str,
+    uncounted: str = "",
 ) -> Capabilities:
     """All walls of the container driver; `laid` says who lays rules in guests' networks."""
     disk = (
@@ -32,9 +38,9 @@ def capabilities(
     items = (
         Capability(name="crash", enforced=True, why="one that dies takes no other along"),
         _limit(info, "cpu", f"a weight for what is guaranteed and a quota for the ceiling, {kernel}"),
-        cores,
         _limit(info, "memory", f"{_swap(info)}, {kernel}"),
         _limit(info, "pids", kernel),
+        *checked,
         disk,
         Capability(name="network", enforced=True, why=f"rules and rate in each guest's network, laid {laid}"),
         Capability(
