@@ -29,12 +29,16 @@ const overcommit = (factor) =>
     ? `This cloud promises ${factor} times what its machine has (overcommit ${factor}): as long as not all use their promise at once, more fits; when they do, they slow each other down.`
     : html`This cloud promises no more than its machine has (overcommit 1): what is guaranteed is there even when all want it at once. <code>glasscloud up --overcommit 4</code> promises more.`;
 
-const onCpus = (host) =>
-  host.shared
-    ? `Its instances run on CPU ${cpus(host.cpus)}, as those of other hosts do; a quota of ${cores(host.cpu_cores)} cores bounds it.`
-    : `Its instances run on CPU ${cpus(host.cpus)} alone. ${cores(host.cpu_cores)} of ${plural(host.cpus.length, "core")} can be guaranteed; the rest is theirs when the platform, the front end and the load are idle.`;
+function onCpus(host, cloud) {
+  const own = cpus(host.cpus);
+  if (host.shared) return `Its instances share CPU ${own} with those of other hosts.`;
+  const held = cloud?.walls.find((each) => each.name === "cores")?.enforced;
+  const where = held ? `Its instances run on CPU ${own} only.` : `Its instances start on CPU ${own} (not enforced).`;
+  return `${where} ${cores(host.cpu_cores)} of ${plural(host.cpus.length, "core")} can be guaranteed; they also get the rest while the platform, the front end and the load are idle.`;
+}
 
 function Host({ host, hosts, instances, machines }) {
+  const cloud = useStore((state) => state.cloud);
   const parts = placed(instances);
   const used = usedOn(parts, machines);
   return html`<section class="host-box" aria-label="Host ${host.id}">
@@ -43,8 +47,8 @@ function Host({ host, hosts, instances, machines }) {
       parts=${parts.map((each) => ({ each, size: each.limits.cpu_guaranteed_cores }))} />
     <${Bar} what="Memory" of=${host.memory_mib} largest=${Math.max(...hosts.map((each) => each.memory_mib))} used=${used.memory_mib} unit="" told=${mib}
       parts=${parts.map((each) => ({ each, size: each.limits.memory_mib }))} />
-    ${host.cpus?.length > 0 && html`<p class="quiet">${onCpus(host)}</p>`}
-    <p class="quiet">${host.enforced ? "■ A wall stands round it" : "□ No wall stands round it"}${host.why && `: ${host.why}`}</p>
+    ${host.cpus?.length > 0 && html`<p class="quiet">${onCpus(host, cloud)}</p>`}
+    <p class="quiet">${host.enforced ? "■ Limited as a whole" : "□ Not limited as a whole"}${host.why && `: ${host.why}`}</p>
     <h3>Placed here: ${plural(parts.length, "instance")}</h3>
     ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">CPU used</th><th scope="col">Memory promised</th><th scope="col">Memory used</th></tr></thead>
       <tbody>${parts.map((each) => html`<tr key=${each.id}><th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th><td data-label="State"><${State} instance=${each} /></td><td data-label="Type">${each.type}</td>
