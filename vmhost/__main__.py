@@ -13,6 +13,7 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import configure
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
+from vmhost.drivers.base import Remains
 from vmhost.handover import parse_handover
 from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE, Settings, default_state
 
@@ -51,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     add("--network", metavar="CIDR", help="the instances' network (the first usual one that is free)")
     add("--open", action="store_true", help="accept any signature, from this machine only")
     add("--keep", action="store_true", help="containers outlive this program; the next start adopts them")
+    add("--adopt", action="store_true", help="take over instances of this cloud that are not on record here")
+    add("--throwaway", action="store_true", help="remove what an ended platform of this cloud left (not with --keep)")
     add("--sweep", action="store_true", help="remove everything of this cloud and exit")
     add("--ready", type=Path, metavar="FILE", help="write a JSON file when it answers")
     add("--log-json", action="store_true", help="log JSON lines")
@@ -72,10 +75,17 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
         network=arguments.network,
         open=arguments.open,
         keep=arguments.keep,
+        remains=_remains(arguments),
         ready=arguments.ready,
         handover=parse_handover(arguments.hand_access) if arguments.hand_access else None,
         allowed_hosts=frozenset(name.lower() for name in arguments.allowed_host),
     )
+
+
+def _remains(arguments: argparse.Namespace) -> Remains:
+    if arguments.adopt:
+        return Remains.ADOPT
+    return Remains.THROWAWAY if arguments.throwaway and not arguments.keep else Remains.ASK
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ from vmhost.choose import CONTAINER, PROCESS, Choice, choose
 from vmhost.control.cloud import Cloud
 from vmhost.control.sizing import REGION
 from vmhost.control.within import within
-from vmhost.drivers.base import Driver, DriverContext
+from vmhost.drivers.base import Driver, DriverContext, Remains
 from vmhost.drivers.container.labels import removal
 from vmhost.drivers.registry import make_driver
 from vmhost.ec2.actions.base import ACCOUNT
@@ -93,9 +93,17 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         choice = await choose(settings.driver, images)
         metadata = InstanceMetadata(lambda instance_id: _facts(cloud, instance_id))
         stack.push_async_callback(metadata.close)
-        driver = make_driver(choice.driver, _context(settings, metadata))
         store = stack.enter_context(Store(settings.state / STORE))
-        cloud = Cloud(driver=driver, store=store, types=load_types(), images=images, settings=settings.cloud)
+        known = frozenset(one.id for one in store.load().instances)
+        driver = make_driver(choice.driver, _context(settings, metadata, known=known, remains=settings.remains))
+        cloud = Cloud(
+            driver=driver,
+            store=store,
+            types=load_types(),
+            images=images,
+            settings=settings.cloud,
+            adopt=settings.remains is Remains.ADOPT,
+        )
         access = _access(settings.state / ACCESS, url_of(sock))
         ending = _Ending()
         stack.push_async_callback(_close, cloud, driver, settings, ending)
@@ -122,7 +130,7 @@ async def sweep(settings: Settings) -> None:
         metadata = InstanceMetadata(lambda _: None)
         for name in names:
             try:
-                await _sweep_one(make_driver(name, _context(settings, metadata)))
+                await _sweep_one(make_driver(name, _context(settings, metadata, remains=Remains.SWEEP)))
             except CloudError as error:
                 if settings.driver != AUTO:
                     raise
@@ -167,9 +175,16 @@ def _is_arm() -> bool:
     return os.uname().machine in ("arm64", "aarch64")
 
 
-def _context(settings: Settings, metadata: InstanceMetadata) -> DriverContext:
+def _context(
+    settings: Settings, metadata: InstanceMetadata, *, remains: Remains, known: frozenset[str] = frozenset()
+) -> DriverContext:
     return DriverContext(
-        cloud=settings.cloud.name, state_dir=settings.state, metadata=metadata, network_cidr=settings.network
+        cloud=settings.cloud.name,
+        state_dir=settings.state,
+        metadata=metadata,
+        network_cidr=settings.network,
+        known=known,
+        remains=remains,
     )
 
 

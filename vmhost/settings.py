@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
+from vmhost.drivers.base import Remains
 from vmhost.drivers.registry import FACTORIES
 from vmhost.handover import Handover
 
@@ -44,6 +45,8 @@ class Settings:
     """Any signature will do, from this machine only."""
     keep: bool = False
     """Whether instances outlive the program, where the driver can keep them."""
+    remains: Remains = Remains.ASK
+    """What to do with guests of this cloud that are not on record."""
     ready: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()
     handover: Handover | None = None

@@ -97,8 +97,8 @@ def lines_of(done: Done) -> list[str]:
         lines.append(f"removed what {count} killed {'demo' if count == 1 else 'demos'} had left")
     if done.left:
         lines.append(
-            f"still there: {counted(done.left)} of the cloud {done.cloud}; a platform that runs keeps them: "
-            "docker compose down ends it"
+            f"still there: {counted(done.left)} of the cloud {done.cloud}; the platform that made "
+            "them still runs: docker compose down or glasscloud down ends it"
         )
     return lines or ["no cloud was up"]
 

@@ -11,6 +11,7 @@ HELP = "run the platform alone: the EC2 API and the machines behind it; options 
 EXAMPLES = """\
   glasscloud host --driver process --state ./state
   glasscloud host --driver fake --open --port 4566
+  glasscloud host --driver container --adopt       take over instances whose records were lost; --sweep removes them
   python -m vmhost --help                          all its options
 """
 TAKES_REST = True

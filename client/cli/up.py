@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from client.called import called
 from client.cli.options import INTERRUPTED, add_cloud_options, plan_of, say
@@ -28,6 +28,13 @@ _DRAIN_DEADLINE_S = 30.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_cloud_options(parser)
+    lost = parser.add_mutually_exclusive_group()
+    lost.add_argument(
+        "--adopt", action="store_true", help="take over instances of this cloud that its lost state does not know"
+    )
+    lost.add_argument(
+        "--sweep", action="store_true", help="first remove everything of this cloud that an ended platform left"
+    )
     parser.add_argument(
         "--share", action="store_true", help="then share a read-only page with phones nearby; asks first"
     )
@@ -46,10 +53,11 @@ def run(args: argparse.Namespace) -> int:
         must_be_answered(yes=args.yes)
     cloud = cloud_name()
     plan = plan_of(args, NAME, state=state_folder(cloud), cloud=cloud)
+    plan = replace(plan, adopt=args.adopt)
     started: list[tuple[LocalFacts, bool]] = []
 
     async def start() -> int:
-        started.append(await _up(plan))
+        started.append(await _up(plan, sweep_first=args.sweep))
         return 0
 
     run_until_told(start)
@@ -66,14 +74,17 @@ def run(args: argparse.Namespace) -> int:
     return 1 if differs else 0
 
 
-async def _up(plan: LocalPlan) -> tuple[LocalFacts, bool]:
+async def _up(plan: LocalPlan, *, sweep_first: bool) -> tuple[LocalFacts, bool]:
     from client.local.attach import find, leave_running, sweep_abandoned_demos, until_free
+    from client.local.cloud import sweep
 
     if (facts := find(plan.folder)) is not None:
         return facts, True
     await sweep_abandoned_demos()
     # A killed supervisor's programs drain for a moment.
     await until_free(plan.folder, deadline_s=_DRAIN_DEADLINE_S)
+    if sweep_first:
+        await sweep(cloud=plan.cloud, driver=plan.driver, state=plan.folder)
     return await leave_running(plan, say), False
 
 

@@ -126,7 +126,7 @@ class LocalCloud:
         url: str = facts["url"]
         self._noted(moved(plan.api_port, url))
         # After a restart it must be what it was and where it was: another driver would not know its instances.
-        self._plan = replace(plan, api_port=port_of(url), driver=facts["driver"])
+        self._plan = replace(plan, api_port=port_of(url), driver=facts["driver"], adopt=False)
         return facts
 
     async def _start_frontend(self) -> str:

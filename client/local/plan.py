@@ -42,6 +42,8 @@ class LocalPlan:
     console_port: int | None = CONSOLE_PORT
     """None where whoever asked for the cloud serves its console too."""
     temporary: bool = False
+    adopt: bool = False
+    """Whether instances of this cloud that are not on record are taken over at the start."""
 
     @property
     def instances(self) -> int:
@@ -102,7 +104,7 @@ def platform_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
     return (
         *_PYTHON, "vmhost", "--driver", plan.driver, "--port", str(plan.api_port), "--port-search",
         "--state", str(plan.access.parent), "--cloud", plan.cloud, "--images", str(images),
-        "--overcommit", f"{plan.overcommit:g}", "--ready", str(ready),
+        "--overcommit", f"{plan.overcommit:g}", "--ready", str(ready), *(["--adopt"] if plan.adopt else []),
     )  # fmt: skip
 
 

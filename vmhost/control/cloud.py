@@ -14,6 +14,7 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.sse import Hub
+from vmhost.control.adoption import check_records
 from vmhost.control.calls import Account, Calls
 from vmhost.control.checks import Checks
 from vmhost.control.crew import Crew
@@ -92,7 +93,9 @@ class Cloud:
         clock: Clock | None = None,
         ids: Ids | None = None,
         pace: Pace | None = None,
+        adopt: bool = False,
     ) -> None:
+        """`adopt`: guests that are not on record are recorded when it opens."""
         self.settings = settings or CloudSettings()
         self.hub = Hub(capacity=_HUB_CAPACITY)
         """Events `instance`, `host`, `fault`, `call` and `stats`, each with its view's JSON. Everyone who reads it
@@ -106,6 +109,7 @@ class Cloud:
         self._pace = pace or Pace()
         self._crew = Crew()
         self._opened = False
+        self._adopt = adopt
         self._records = Records(store, self._clock)
         self._templates = Templates(self._records, self._clock, self._ids)
         self._meter = Meter(driver, self._clock, timeout_s=self._pace.measure_s)
@@ -114,9 +118,10 @@ class Cloud:
     async def open(self) -> None:
         """Opens the driver, divides the machine, adopts what an earlier run left and removes what is nobody's.
 
-        Raises Unavailable or DeadlineExceeded when the driver does not answer."""
+        Raises Unavailable or DeadlineExceeded from the driver, Conflict for guests while nothing is on record."""
         async with within(self._pace.open_s, f"opening the {self._driver.name} driver"):
             await self._driver.open()
+            check_records(self._records, await self._driver.list_guests(), adopt=self._adopt)
             hosts = split(await self._driver.capacity(), self.settings.hosts)
             await self._driver.prepare_hosts(hosts)
         site = Site(

@@ -15,6 +15,7 @@ from vmhost.model.image import Image, check_image_id
 from vmhost.model.instance import Instance, InstanceState
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
+from vmhost.store.codec import dump
 
 _HOLDING = frozenset(InstanceState) - {InstanceState.STOPPED, InstanceState.TERMINATED}
 """States in which an instance keeps its place on its host."""
@@ -91,5 +92,9 @@ class Site:
         if limits is None:
             raise NotFound(f"instance {instance.id} is a {instance.type_name} on {instance.host_id}; that is not here")
         return GuestSpec(
-            instance_id=instance.id, host_id=instance.host_id, boot=image.boots[self.driver], limits=limits
+            instance_id=instance.id,
+            host_id=instance.host_id,
+            boot=image.boots[self.driver],
+            limits=limits,
+            record=dump(instance),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +43,19 @@ class Capacity:
     """Whether all guests together get a weight of their own against the machine's other programs."""
 
 
+class Remains(Enum):
+    """What to do with guests of this cloud that are not on record: a lost state folder's, or another platform's."""
+
+    ASK = "ask"
+    """Refuse to start, and name the choices."""
+    ADOPT = "adopt"
+    """Record them as they are."""
+    SWEEP = "sweep"
+    """Remove them."""
+    THROWAWAY = "throwaway"
+    """Remove them if the platform that made them is proved to be gone; else refuse."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverContext:
     """What a driver is made with. A factory takes this alone: `factory(context) -> Driver`."""
@@ -51,6 +65,9 @@ class DriverContext:
     metadata: MetadataServer
     network_cidr: str | None = None
     """Wanted instance network; None: the first free default."""
+    known: frozenset[str] = frozenset()
+    """The instances on record."""
+    remains: Remains = Remains.ASK
 
 
 class Driver(Protocol):
@@ -59,9 +76,10 @@ class Driver(Protocol):
     name: str
 
     async def open(self) -> None:
-        """Connects to what makes the machines and prepares what all guests share.
+        """Connects to what makes the guests and prepares what all of them share.
 
-        Raises Unavailable, naming what does not answer and how to mend it."""
+        Raises Unavailable, naming what does not answer and what to do, and Conflict, having touched nothing, where
+        another platform's guests are in the way."""
 
     async def close(self, *, remove: bool) -> None:
         """Lets go; with `remove`, first removes every guest, network and volume of this cloud."""

@@ -304,4 +304,5 @@ def _status(guest: FakeGuest) -> GuestStatus:
         phase=GuestPhase.RUNNING if guest.running else GuestPhase.STOPPED,
         booted=Booted(address=guest.address) if guest.running else None,
         death=guest.death,
+        record=guest.spec.record,
     )

@@ -19,6 +19,8 @@ class GuestSpec:
     boot: Boot
     limits: Limits
     environment: Mapping[str, str] = field(default_factory=dict)
+    record: str = ""
+    """The instance's record at its launch, which the driver keeps with the guest and gives back in its status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class GuestStatus:
     phase: GuestPhase
     booted: Booted | None = None
     death: Death | None = None
+    record: str = ""
+    """What the guest's spec said; empty where it is not known, such as for a guest of an older version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

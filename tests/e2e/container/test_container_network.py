@@ -27,10 +27,11 @@ async def test_a_wanted_range_is_used_and_may_change_while_there_are_no_guests(t
         driver = ContainerDriver(replace(one.context, network_cidr="10.199.1.0/24"))
         await driver.open()
         await Guest(cloud=one, driver=driver, id="i-02").__aenter__()
+        await driver.close(remove=False)
         other = ContainerDriver(replace(one.context, network_cidr="10.199.2.0/24"))
         with pytest.raises(Conflict, match="has guests"):
             await other.open()
-        await driver.close(remove=True)
+        await one.driver().close(remove=True)
 
 
 async def test_a_range_in_use_is_refused_and_nothing_is_left(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from worlds import IMAGE, World, fleet_runs, in_state, launch, make_fleet, states, until
 
-from vmhost.base.errors import CloudError, Unavailable
+from vmhost.base.errors import CloudError, Conflict, Unavailable
 from vmhost.control.cloud import Cloud
 from vmhost.control.requests import LaunchRequest
 from vmhost.drivers.fake import FakeDriver, FakeSettings
 from vmhost.model.guest import Booted
 from vmhost.model.instance import InstanceState
-from vmhost.store.store import Record
+from vmhost.store.store import Record, Store
 
 
 async def crash(cloud: Cloud) -> None:
@@ -67,14 +67,62 @@ async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_
         await until(fleet_runs(cloud, fleet, 2))
 
 
-async def test_guests_that_the_store_does_not_know_are_removed_at_the_start(world: World, tmp_path: Path) -> None:
+async def test_a_guest_that_the_store_does_not_know_is_removed_at_the_start(world: World) -> None:
+    async with world.up(remove=False) as cloud:
+        known, forgotten = await launch(cloud), await launch(cloud)
+    with Store(world.path) as store:
+        store.write(forget=[forgotten])
+    async with world.up() as cloud:
+        await until(lambda: set(world.machines.guests) == {known.id})
+        assert [one.id for one in cloud.instances()] == [known.id]
+
+
+async def test_an_emptied_store_that_finds_guests_refuses_to_start_and_leaves_them_alone(
+    world: World, tmp_path: Path
+) -> None:
     async with world.up(remove=False) as cloud:
         await launch(cloud)
         await launch(cloud)
+    running = world.running()
     world.path = tmp_path / "another.sqlite"
-    async with world.up() as cloud:
-        assert world.machines.guests == {}
-        assert cloud.instances() == ()
+    with pytest.raises(Conflict, match=r"2 instances exist, but no instance is on record.*--adopt.*--sweep"):
+        async with world.up(remove=True):
+            pass
+    assert world.running() == running
+
+
+async def test_an_emptied_store_takes_over_what_it_finds_when_it_may(world: World, tmp_path: Path) -> None:
+    async with world.up(remove=False) as cloud:
+        await make_fleet(cloud, 1)
+        tagged = await launch(cloud, tags={"team": "red"}, user_data=b"shard 3")
+        stopped = await launch(cloud)
+        await cloud.stop([stopped.id])
+        await until(in_state(cloud, stopped.id, InstanceState.STOPPED))
+        await until(lambda: states(cloud) == ["running", "running", "stopped"])
+        before = {one.id: one for one in cloud.instances()}
+    boots = {key: guest.boots for key, guest in world.machines.guests.items()}
+    world.path = tmp_path / "another.sqlite"
+    async with world.up(adopt=True) as cloud:
+        assert {one.id: (one.state, one.address, one.tags) for one in cloud.instances()} == {
+            key: (one.state, one.address, one.tags) for key, one in before.items()
+        }
+        assert cloud.instance(tagged.id).user_data == b"shard 3"
+        assert {one.fleet_id for one in cloud.instances()} == {None}
+        assert {key: guest.boots for key, guest in world.machines.guests.items()} == boots
+
+
+async def test_a_guest_without_a_record_of_its_launch_is_not_adopted_and_not_touched(
+    world: World, tmp_path: Path
+) -> None:
+    async with world.up(remove=False) as cloud:
+        one = await launch(cloud)
+    guest = world.machines.guests[one.id]
+    guest.spec = replace(guest.spec, record="")
+    world.path = tmp_path / "another.sqlite"
+    with pytest.raises(Conflict, match=f"{one.id} carries no record of its launch"):
+        async with world.up(adopt=True):
+            pass
+    assert world.running() == {one.id}
 
 
 async def test_close_with_remove_leaves_nothing_in_the_driver_or_the_store(world: World) -> None:

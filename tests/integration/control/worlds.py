@@ -58,7 +58,7 @@ class World:
     clock: Clock = field(default_factory=SystemClock)
     driver: FakeDriver = field(init=False)
 
-    def cloud(self) -> Cloud:
+    def cloud(self, *, adopt: bool = False) -> Cloud:
         """A new control plane, not open."""
         self.driver = FakeDriver(self.settings, self.machines)
         return Cloud(
@@ -69,12 +69,13 @@ class World:
             settings=self.cloud_settings,
             clock=self.clock,
             pace=self.pace,
+            adopt=adopt,
         )
 
     @asynccontextmanager
-    async def up(self, *, remove: bool = True) -> AsyncIterator[Cloud]:
+    async def up(self, *, remove: bool = True, adopt: bool = False) -> AsyncIterator[Cloud]:
         """A control plane while the context lasts."""
-        cloud = self.cloud()
+        cloud = self.cloud(adopt=adopt)
         try:
             await cloud.open()
             yield cloud

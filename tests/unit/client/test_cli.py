@@ -233,7 +233,7 @@ def test_down_says_what_was_there() -> None:
     assert said(killed=True) == ["removed what a killed platform had left"]
     assert said(removed=left) == ["removed what a killed platform had left: 2 instances, 1 network"]
     assert said(demos_removed=1) == ["removed what 1 killed demo had left"]
-    assert said(left=left[:1])[0].startswith("still there: 1 instance of the cloud mine; a platform that runs keeps")
+    assert said(left=left[:1])[0].startswith("still there: 1 instance of the cloud mine; the platform that made")
 
 
 @pytest.mark.parametrize("name", ["../x", "", "UP", "x" * 41])

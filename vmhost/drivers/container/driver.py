@@ -18,7 +18,7 @@ from vmhost.drivers.base import Capacity, DriverContext
 from vmhost.drivers.container import labels, settings
 from vmhost.drivers.container.boots import Boots
 from vmhost.drivers.container.namespaces import Place
-from vmhost.drivers.container.reading import Container, promised_addresses, read_stats, status
+from vmhost.drivers.container.reading import Container, listed_status, promised_addresses, read_stats, status
 from vmhost.drivers.container.site import Site, open_site, sweep
 from vmhost.drivers.container.watch import GAP, Happening, Watch
 from vmhost.drivers.feed import Feed
@@ -225,7 +225,7 @@ class ContainerDriver:
         return None if container is None else status(container, self._site.network.name)
 
     async def list_guests(self) -> tuple[GuestStatus, ...]:
-        return tuple(status(container, self._site.network.name) for container in await self._site.guests())
+        return tuple(listed_status(one, self._site.network.name) for one in await self._site.listed())
 
     def events(self) -> AsyncIterator[GuestEvent]:
         return self._feed.listen()

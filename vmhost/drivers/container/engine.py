@@ -28,9 +28,11 @@ from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal,
 from vmhost.drivers.container.reading import (
     Container,
     EngineInfo,
+    Listed,
     Network,
     read_container,
     read_info,
+    read_listed,
     read_network,
 )
 from vmhost.drivers.container.threads import Threads
@@ -125,17 +127,23 @@ class Engine:
         )
 
     async def find(self, *labels: str) -> tuple[Container, ...]:
-        """Every container, running or not, with all these labels ("key=value")."""
+        """Every container, running or not, with all these labels ("key=value"); inspects them side by side."""
+        listed = await self.list(*labels)
+        found = await asyncio.gather(*(self._inspect_if_there(one.id) for one in listed))
+        return tuple(one for one in found if one is not None)
+
+    async def _inspect_if_there(self, container: str) -> Container | None:
+        try:
+            return await self.inspect(container)
+        except NotFound:
+            return None
+
+    async def list(self, *labels: str) -> tuple[Listed, ...]:
+        """The same in one call, with less about each."""
         listed = await self._call(
             "the engine", lambda: self._client.containers(all=True, filters={"label": list(labels)})
         )
-        found: list[Container] = []
-        for one in listed:
-            try:
-                found.append(await self.inspect(one["Id"]))
-            except NotFound:
-                continue
-        return tuple(found)
+        return tuple(map(read_listed, listed))
 
     async def find_image(self, reference: str) -> str:
         """The id of an image that this engine has. Raises NotFound."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 CLOUD = "glasscloud.cloud"
 """Whose it is: the cloud's name."""
+OWNER = "glasscloud.owner"
+"""Which platform it is of: an id that its state folder keeps."""
+HOME = "glasscloud.home"
+"""Where that platform ran when it made it: its container, or its network namespace."""
 INSTANCE = "glasscloud.instance"
+RECORD = "glasscloud.record"
+"""The instance as it was launched, from which a platform that lost its records can make them again."""
 HOST = "glasscloud.host"
 ADDRESS = "glasscloud.address"
 """The guest's address on the instance network, the same at every boot."""

@@ -12,6 +12,7 @@ from vmhost.base.logs import get_logger
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.addresses import AddressPlan, free_networks, parse_network, routed_networks
 from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.container.ownership import Owner
 from vmhost.drivers.container.reading import Container, Network
 
 _log = get_logger("driver")
@@ -22,10 +23,13 @@ _REMOVE_PAUSE_S = 0.1
 class InstanceNetwork:
     """One cloud's network on one engine. `open` first."""
 
-    def __init__(self, engine: Engine, *, cloud: str, wanted: str | None, proc: Path = Path("/proc")) -> None:
+    def __init__(
+        self, engine: Engine, *, cloud: str, wanted: str | None, owner: Owner, proc: Path = Path("/proc")
+    ) -> None:
         self._engine = engine
         self.cloud = cloud
         self._wanted = wanted
+        self._owner = owner
         self._proc = proc
         self.name = cloud
         self.id = ""
@@ -51,7 +55,11 @@ class InstanceNetwork:
 
     async def _find(self) -> bool:
         """Whether this cloud's network is there; another's of the same name is not."""
-        networks = [one for one in await self._engine.networks() if one.labels.get(labels.CLOUD) == self.cloud]
+        networks = [
+            one
+            for one in await self._engine.networks()
+            if one.labels.get(labels.CLOUD) == self.cloud and self._owner.owns(one.labels)
+        ]
         self.id = next((one.id for one in networks if one.name == self.name), "")
         return bool(self.id)
 
@@ -61,7 +69,7 @@ class InstanceNetwork:
             raise Conflict(f"a network {found.name} is here that is not this cloud's; choose another name with --cloud")
         if self._wanted is None or parse_network(self._wanted) in found.subnets:
             return bool(found.subnets)
-        if await self._engine.find(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE):
+        if await self._engine.list(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE):
             raise Conflict(f"network {found.name} has guests at {found.subnets[0]}, not {self._wanted}; end them first")
         self.id = found.id
         await self.remove()
@@ -78,7 +86,7 @@ class InstanceNetwork:
                     subnet=str(candidate),
                     pool=str(plan.joiners),
                     gateway=str(plan.gateway),
-                    labels={labels.CLOUD: self.cloud},
+                    labels={labels.CLOUD: self.cloud, **self._owner.labels},
                 )
             except Conflict as error:
                 refusals.append(error.message)
@@ -118,21 +126,25 @@ class InstanceNetwork:
         """Disconnects those who joined and removes the network. Guests must be gone. Gone already: nothing happens."""
         if not self.id and not await self._find():
             return
-        joined = await self._engine.find(f"{labels.JOIN}={self.cloud}")
-        for container in joined:
-            if self.name in container.addresses:
-                with contextlib.suppress(NotFound, Conflict):
-                    await self._engine.disconnect_network(container.id, self.id)
-        for _ in range(_REMOVE_TRIES):
-            try:
-                await self._engine.remove_network(self.id)
-            except NotFound:
-                return
-            except Conflict:
-                # The engine lets go of a removed guest's place on the network a moment after the guest.
-                await asyncio.sleep(_REMOVE_PAUSE_S)
-            else:
-                return
-        raise Unavailable(
-            f"network {self.name} still has members; disconnect them, then: docker network rm {self.name}"
-        )
+        await remove_network(self._engine, self.cloud, self.id)
+
+
+async def remove_network(engine: Engine, cloud: str, network: str) -> None:
+    """Disconnects those who joined the cloud's network and removes it; its guests must be gone.
+
+    Gone already: nothing happens."""
+    for container in await engine.list(f"{labels.JOIN}={cloud}"):
+        if cloud in container.addresses:
+            with contextlib.suppress(NotFound, Conflict):
+                await engine.disconnect_network(container.id, network)
+    for _ in range(_REMOVE_TRIES):
+        try:
+            await engine.remove_network(network)
+        except NotFound:
+            return
+        except Conflict:
+            # The engine lets go of a removed guest's place on the network a moment after the guest.
+            await asyncio.sleep(_REMOVE_PAUSE_S)
+        else:
+            return
+    raise Unavailable(f"network {cloud} still has members; disconnect them, then: docker network rm {network}")

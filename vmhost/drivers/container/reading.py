@@ -9,12 +9,13 @@ from typing import Any
 
 from vmhost.base.cpus import parse_cpus
 from vmhost.base.units import mib
-from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE
+from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE, RECORD
 from vmhost.drivers.container.shares import Conversion, conversion_of
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatus
 
 _NEVER = "0001-"
 _USUAL_PERIOD_US = 100_000
+_LISTED_RUNNING = frozenset({"running", "paused", "restarting"})
 _LIMITS = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit", "cpuset": "CPUSet"}
 """By the limit's name here, the engine's word on whether its kernel can hold it; it only warns where it cannot."""
 
@@ -91,6 +92,19 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One container as it stands in the engine's list, which costs one call for all of them."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    running: bool
+    paused: bool
+    addresses: Mapping[str, str]
+    """By the name of each network that it belongs to; "" while it has no address there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """One network of the engine."""
 
@@ -145,6 +159,31 @@ def read_container(found: Mapping[str, Any]) -> Container:
     )
 
 
+def read_listed(found: Mapping[str, Any]) -> Listed:
+    """A container from its place in the engine's list."""
+    state = str(found.get("State") or "")
+    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    return Listed(
+        id=str(found["Id"]),
+        name=next(iter(found.get("Names") or ()), "").lstrip("/"),
+        labels=found.get("Labels") or {},
+        running=state in _LISTED_RUNNING,
+        paused=state == "paused",
+        addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},
+    )
+
+
+def listed_status(listed: Listed, network: str) -> GuestStatus:
+    """A guest's status from the list; how a stopped one ended is not told there."""
+    address = listed.addresses.get(network, "")
+    return GuestStatus(
+        instance_id=listed.labels.get(INSTANCE, ""),
+        phase=GuestPhase.RUNNING if listed.running else GuestPhase.STOPPED,
+        booted=Booted(address=address) if listed.running and address else None,
+        record=listed.labels.get(RECORD, ""),
+    )
+
+
 def _quota_cores(config: Mapping[str, Any]) -> float:
     return max(0, int(config.get("CpuQuota") or 0)) / int(config.get("CpuPeriod") or _USUAL_PERIOD_US)
 
@@ -171,6 +210,7 @@ def status(container: Container, network: str) -> GuestStatus:
         phase=GuestPhase.RUNNING if container.running else GuestPhase.STOPPED,
         booted=Booted(address=address) if container.running and address else None,
         death=death,
+        record=container.labels.get(RECORD, ""),
     )
 
 

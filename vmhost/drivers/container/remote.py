@@ -17,6 +17,7 @@ from vmhost.drivers.container import labels, messages
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.firewall import GuestNetwork
 from vmhost.drivers.container.namespaces import Place, in_thread
+from vmhost.drivers.container.ownership import Owner
 
 _START_DEADLINE_S = 20.0
 _ANSWER_DEADLINE_S = 15.0
@@ -32,11 +33,12 @@ class Remote:
 
     how = "by a helper container"
 
-    def __init__(self, engine: Engine, *, cloud: str, image: str, state_dir: Path) -> None:
+    def __init__(self, engine: Engine, *, cloud: str, image: str, state_dir: Path, owner: Owner) -> None:
         self._engine = engine
         self._cloud = cloud
         self._image = image
         self._state_dir = state_dir
+        self._owner = owner
         self._name = f"{cloud}-helper"
         self._link: socket.socket | None = None
         self._turn = asyncio.Lock()
@@ -59,7 +61,7 @@ class Remote:
 
     async def _call_back(self, listener: socket.socket, folder: Path) -> socket.socket:
         try:
-            await self._engine.create(self._name, _config(self._cloud, self._image, folder))
+            await self._engine.create(self._name, _config(self._cloud, self._image, folder, self._owner))
         except InvalidInput as error:
             raise Unavailable(
                 f"the helper needs the image {self._image}, which this engine lacks; make it with: docker compose build"
@@ -173,13 +175,13 @@ def _listen(folder: Path) -> socket.socket:
     return listener
 
 
-def _config(cloud: str, image: str, folder: Path) -> dict[str, Any]:
+def _config(cloud: str, image: str, folder: Path, owner: Owner) -> dict[str, Any]:
     return {
         "Image": image,
         "Entrypoint": ["python", "-m", "vmhost.drivers.container.helper", f"{_INSIDE}/{_SOCKET}"],
         "Cmd": [],
         "User": "0:0",
-        "Labels": labels.NOT_COMPOSES | {labels.CLOUD: cloud, labels.ROLE: labels.HELPER},
+        "Labels": labels.NOT_COMPOSES | {labels.CLOUD: cloud, labels.ROLE: labels.HELPER, **owner.labels},
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
             "NetworkMode": "none",

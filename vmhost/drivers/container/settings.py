@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -34,6 +34,8 @@ class Setting:
     """Whether this engine can run a guest as any user."""
     disk_limited: bool
     """Whether this engine's storage can hold a guest's disk to a size."""
+    owner_labels: Mapping[str, str] = field(default_factory=dict)
+    """Tell whose guests these are."""
 
 
 def container_name(cloud: str, instance_id: str) -> str:
@@ -55,6 +57,8 @@ def container_config(
         "Labels": labels.NOT_COMPOSES
         | {
             labels.CLOUD: setting.cloud,
+            **setting.owner_labels,
+            labels.RECORD: spec.record,
             labels.INSTANCE: spec.instance_id,
             labels.HOST: spec.host_id,
             labels.ADDRESS: str(address),

@@ -12,13 +12,15 @@ from vmhost.base.engines import find_engines
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container import labels, netns, settings, walls
+from vmhost.drivers.container.claim import claim, remove_containers
 from vmhost.drivers.container.cores import CoreSets, available_cpus
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.firewall import GuestNetwork
 from vmhost.drivers.container.hosts import HostGroups
 from vmhost.drivers.container.namespaces import Direct, Namespaces
 from vmhost.drivers.container.network import InstanceNetwork
-from vmhost.drivers.container.reading import Container, EngineInfo
+from vmhost.drivers.container.ownership import Owner, Presence
+from vmhost.drivers.container.reading import Container, EngineInfo, Listed
 from vmhost.drivers.container.remote import Remote, remove_helper
 from vmhost.drivers.container.users import GuestUsers
 from vmhost.drivers.container.where import Standing, own_container, standing
@@ -37,6 +39,8 @@ class Site:
     info: EngineInfo
     network: InstanceNetwork
     namespaces: Namespaces
+    owner: Owner
+    presence: Presence
     hosts: HostGroups
     cores: CoreSets
     users: GuestUsers
@@ -63,13 +67,13 @@ class Site:
         )
 
     async def guest(self, instance_id: str) -> Container | None:
-        """The guest's container; None when there is none or when one of that name is not this cloud's."""
+        """The guest's container; None when there is none or when one of that name is not this platform's."""
         try:
             found = await self.engine.inspect(settings.container_name(self.cloud, instance_id))
         except NotFound:
             return None
-        ours = found.labels.get(labels.CLOUD) == self.cloud and found.instance_id == instance_id
-        return found if ours else None
+        named = found.labels.get(labels.CLOUD) == self.cloud and found.instance_id == instance_id
+        return found if named and self.owner.owns(found.labels) else None
 
     def guest_network(self, mbps: int) -> GuestNetwork:
         """What the rules of a guest with this rate are made from."""
@@ -77,55 +81,58 @@ class Site:
         return GuestNetwork(network=plan.network, gateway=plan.gateway, mbps=mbps, counted=not self.uncounted)
 
     async def guests(self) -> tuple[Container, ...]:
-        """Every guest's container of this cloud."""
-        return await self.engine.find(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE)
+        """Every guest's container of this platform."""
+        found = await self.engine.find(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE)
+        return tuple(one for one in found if self.owner.owns(one.labels))
+
+    async def listed(self) -> tuple[Listed, ...]:
+        """The same in one call, with less about each."""
+        found = await self.engine.list(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE)
+        return tuple(one for one in found if self.owner.owns(one.labels))
 
     async def close(self, *, remove: bool) -> None:
-        """Lets go; with `remove`, first takes away everything that carries this cloud's label."""
+        """Lets go; with `remove`, first takes away everything of this cloud that is this platform's."""
         try:
             if remove:
                 await self.engine.settle()
-                await remove_all(self.engine, self.network)
+                await remove_all(self.engine, self.network, self.owner)
                 await self.hosts.remove()
         finally:
             # Whoever waits has waited long already when the engine does not answer.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_HANG_UP_S):
                     await self.namespaces.close()
+            self.presence.close()
             await self.engine.close()
 
 
-async def remove_all(engine: Engine, network: InstanceNetwork) -> None:
-    """Takes away every container, network and volume that carries the cloud's label.
+async def remove_all(engine: Engine, network: InstanceNetwork, owner: Owner) -> None:
+    """Takes away every container and network of the cloud that is the owner's, and the cloud's volumes.
 
     A container that does not go keeps no other: all are tried before the first failure is raised."""
     ours = f"{labels.CLOUD}={network.cloud}"
-    found = [one for one in await engine.find(ours) if one.labels.get(labels.ROLE) != labels.HELPER]
-    ends = await asyncio.gather(*(_remove_container(engine, one.id) for one in found), return_exceptions=True)
-    for failure in ends:
-        if failure is not None:
-            raise failure
+    found = [one for one in await engine.list(ours) if owner.owns(one.labels)]
+    await remove_containers(engine, [one.id for one in found if one.labels.get(labels.ROLE) != labels.HELPER])
     await network.remove()
     for volume in await engine.volumes(ours):
         await engine.remove_volume(volume)
 
 
-async def _remove_container(engine: Engine, container_id: str) -> None:
-    with contextlib.suppress(NotFound):
-        await engine.remove(container_id)
-
-
 async def sweep(context: DriverContext, environment: Mapping[str, str]) -> None:
     """Removes all of the cloud from the engine, also where guests could not be made: that takes no rights.
 
-    Raises Unavailable when no engine answers, Conflict while the cloud's platform runs in a container."""
+    Raises Unavailable when no engine answers, Conflict where a platform of this cloud runs."""
     engine = await Engine.connect(find_engines(environment, Path.home()))
+    presence: Presence | None = None
     try:
         await _check_alone(engine, context.cloud)
-        await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None))
+        owner, presence = await claim(engine, context)
+        await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None, owner=owner), owner)
         await remove_helper(engine, context.cloud)
         await HostGroups(cloud=context.cloud, info=await engine.info(), on_engines_machine=True).remove()
     finally:
+        if presence is not None:
+            presence.close()
         await engine.close()
 
 
@@ -146,13 +153,30 @@ async def _furnished(
     engine: Engine, context: DriverContext, environment: Mapping[str, str], *, helper: bool | None
 ) -> Site:
     await _check_alone(engine, context.cloud)
+    owner, presence = await claim(engine, context)
+    try:
+        return await _opened(engine, context, environment, owner=owner, presence=presence, helper=helper)
+    except BaseException:
+        presence.close()
+        raise
+
+
+async def _opened(
+    engine: Engine,
+    context: DriverContext,
+    environment: Mapping[str, str],
+    *,
+    owner: Owner,
+    presence: Presence,
+    helper: bool | None,
+) -> Site:
     info = await engine.info()
     image = environment.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
-    network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr)
+    network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr, owner=owner)
     made = await network.open()
     try:
         here = await _reachable(engine, network, info, context.cloud)
-        namespaces = await _namespaces(engine, here, context, image, helper=helper)
+        namespaces = await _namespaces(engine, here, context, owner, image, helper=helper)
     except BaseException:
         if made:
             with contextlib.suppress(CloudError):
@@ -161,12 +185,14 @@ async def _furnished(
     hosts = HostGroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
     users = GuestUsers(info)
     uncounted = await _uncounted(namespaces, network)
-    disk_limited = walls.may_limit_disks(info) and await _limits_disks(engine, context.cloud, image)
+    disk_limited = walls.may_limit_disks(info) and await _limits_disks(engine, context.cloud, owner, image)
     return Site(
         engine=engine,
         info=info,
         network=network,
         namespaces=namespaces,
+        owner=owner,
+        presence=presence,
         hosts=hosts,
         uncounted=uncounted,
         users=users,
@@ -178,6 +204,7 @@ async def _furnished(
             conversion=info.conversion,
             disk_limited=disk_limited,
             own_users=users.possible,
+            owner_labels=owner.labels,
         ),
     )
 
@@ -209,7 +236,7 @@ async def _reachable(engine: Engine, network: InstanceNetwork, info: EngineInfo,
 
 
 async def _namespaces(
-    engine: Engine, here: Standing, context: DriverContext, image: str, *, helper: bool | None
+    engine: Engine, here: Standing, context: DriverContext, owner: Owner, image: str, *, helper: bool | None
 ) -> Namespaces:
     lacking = netns.lacking() if here.sees_processes else "the engine's processes cannot be seen from here"
     if helper is not True and not lacking:
@@ -218,7 +245,7 @@ async def _namespaces(
         return Direct()
     if here.container_id or helper is False:
         raise Unavailable(f"rules cannot be laid in guests' networks: {lacking}; see compose.yaml for what it takes")
-    remote = Remote(engine, cloud=context.cloud, image=image, state_dir=context.state_dir)
+    remote = Remote(engine, cloud=context.cloud, image=image, state_dir=context.state_dir, owner=owner)
     await remote.open()
     return remote
 
@@ -233,9 +260,10 @@ async def _uncounted(namespaces: Namespaces, network: InstanceNetwork) -> str:
     return ""
 
 
-async def _limits_disks(engine: Engine, cloud: str, image: str) -> bool:
+async def _limits_disks(engine: Engine, cloud: str, owner: Owner, image: str) -> bool:
     """Tries a container with a small disk, never started: whether quotas are switched on shows in nothing else."""
-    probe = {"Image": image, "Labels": {labels.CLOUD: cloud}, "HostConfig": {"StorageOpt": {"size": "1G"}}}
+    probe = {"Image": image, "Labels": {labels.CLOUD: cloud, **owner.labels}}
+    probe["HostConfig"] = {"StorageOpt": {"size": "1G"}}
     try:
         made = await engine.create(f"{cloud}-disk-probe", probe)
     except CloudError:

@@ -67,6 +67,7 @@ class Guest:
             phase=GuestPhase.RUNNING if running else GuestPhase.STOPPED,
             booted=self.place if running else None,
             death=None if running else self.death,
+            record=self.spec.record,
         )
 
     def save(self) -> None:

@@ -1,0 +1,104 @@
+"""Taking a cloud's name on an engine: what other platforms left under it is adopted, removed or a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from vmhost.base.errors import Conflict, NotFound
+from vmhost.base.logs import get_logger
+from vmhost.drivers.base import DriverContext
+from vmhost.drivers.container import labels
+from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.container.network import remove_network
+from vmhost.drivers.container.ownership import (
+    Decision,
+    Life,
+    Owner,
+    Presence,
+    Stranger,
+    container_of,
+    decide,
+    home_of,
+    is_present,
+    owner_id,
+    take_id,
+)
+from vmhost.drivers.container.reading import Listed, Network
+from vmhost.drivers.container.where import own_container
+
+_log = get_logger("driver")
+
+
+async def claim(engine: Engine, context: DriverContext) -> tuple[Owner, Presence]:
+    """Who we are to the engine, with our presence taken; other platforms' objects of our cloud's name are dealt with.
+
+    Raises Conflict, having touched nothing, where they have to stay."""
+    own = await own_container(engine)
+    home = home_of(own[0] if own else "")
+    owner = Owner(id=owner_id(context.state_dir), home=home, known=context.known)
+    if strangers := await _strangers(engine, context.cloud, owner):
+        if decide(strangers, context.remains, context.cloud) is Decision.BECOME_THEIR_OWNER:
+            owner = replace(owner, id=take_id(context.state_dir, strangers[0].owner))
+        else:
+            _log.warning("remains_removed", cloud=context.cloud, guests=sum(one.is_guest for one in strangers))
+            await _remove_strangers(engine, context.cloud, strangers)
+    presence = Presence(owner.id)
+    if not presence.take():
+        raise Conflict(
+            f"another platform runs with the same id as the state folder {context.state_dir}; if the folder is a copy, "
+            f"remove its file {context.state_dir / 'owner'}"
+        )
+    return owner, presence
+
+
+async def _strangers(engine: Engine, cloud: str, owner: Owner) -> tuple[Stranger, ...]:
+    found: list[Listed | Network] = [*await engine.list(f"{labels.CLOUD}={cloud}")]
+    found += [one for one in await engine.networks() if one.labels.get(labels.CLOUD) == cloud]
+    theirs = [one for one in found if not owner.owns(one.labels)]
+    homes = {(one.labels.get(labels.OWNER, ""), one.labels.get(labels.HOME, "")) for one in theirs}
+    lives = {who: await _life(engine, *who, owner.home) for who in homes}
+    return tuple(
+        Stranger(
+            id=one.id,
+            labels=one.labels,
+            life=lives[one.labels.get(labels.OWNER, ""), one.labels.get(labels.HOME, "")],
+            is_network=isinstance(one, Network),
+        )
+        for one in theirs
+    )
+
+
+async def _life(engine: Engine, owner: str, home: str, here: str) -> Life:
+    """Whether the platform with this id, which made something while it was at this home, still runs."""
+    if not owner:
+        return Life.UNKNOWN
+    if is_present(owner):
+        return Life.RUNS
+    if container := container_of(home):
+        try:
+            return Life.RUNS if home != here and (await engine.inspect(container)).running else Life.GONE
+        except NotFound:
+            return Life.GONE
+    return Life.GONE if home == here else Life.UNKNOWN
+
+
+async def _remove_strangers(engine: Engine, cloud: str, strangers: Sequence[Stranger]) -> None:
+    await remove_containers(engine, [one.id for one in strangers if not one.is_network])
+    for one in strangers:
+        if one.is_network:
+            await remove_network(engine, cloud, one.id)
+
+
+async def remove_containers(engine: Engine, ids: Iterable[str]) -> None:
+    ends = await asyncio.gather(*(_remove_container(engine, one) for one in ids), return_exceptions=True)
+    for failure in ends:
+        if failure is not None:
+            raise failure
+
+
+async def _remove_container(engine: Engine, container_id: str) -> None:
+    with contextlib.suppress(NotFound):
+        await engine.remove(container_id)
