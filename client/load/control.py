@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +21,7 @@ from client.load.plan.words import Plan
 from client.load.rates import Constant, Rate, rate_of
 from client.load.report.report import Report, make_report
 from client.load.schedule import NS_PER_S, Part, Schedule
+from client.load.script.output import OutputLog
 from client.load.summary import Latency, Mark, Outcome, Process, Snapshot, Summary, TracedRequest, latency_of
 from client.load.tally import Tally
 from client.load.wire import from_json, to_json
@@ -64,12 +65,14 @@ class LoadRun:
     """One run of a plan by so many processes, or by the crew's.
 
     `async with LoadRun() as run: await run.start(plan)`. Leaving the block ends the processes, finished or not.
-    `on_stretch` is called with each second (or piece of one, where a mark cut it) once all of its requests have ended.
+    `on_output` is called with lines that a script prints, as they come, fit for a terminal. `on_stretch` is called with
+    each second (or piece of one, where a mark cut it) once all of its requests have ended.
     Every method raises Unavailable once the generator has died."""
 
     def __init__(
-        self, *, processes: int = 1, crew: Crew | None = None, on_stretch: Callable[[Tally], None] | None = None
-    ) -> None:
+        self, *, processes: int = 1, crew: Crew | None = None, on_stretch: Callable[[Tally], None] | None = None,
+        on_output: Callable[[Sequence[str]], None] | None = None,
+    ) -> None:  # fmt: skip
         self.on_stretch = on_stretch
         self.metrics = Metrics(0.0)
         self._wanted = processes
@@ -82,6 +85,8 @@ class LoadRun:
         self._start_ns = 0
         self._rate: Rate | None = None
         self._examples = ExampleBook()
+        self._output = OutputLog()
+        self._on_output = on_output
         self._changes: list[tuple[int, float]] = []
         self._error: CloudError | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
@@ -270,6 +275,7 @@ class LoadRun:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             async for message in seat.member.lines():
                 self._take(seat, message)
+        self._print(seat, *seat.member.printed())
         seat.gone = True
         words = seat.member.last_words()
         gone = Unavailable(f"the load generator has gone{f': {words}' if words else ''}; expected it to run")
@@ -290,7 +296,10 @@ class LoadRun:
                 for example in (bounded(from_json(Example, each)) for each in found):
                     if self._examples.wants(example.kind):
                         self._examples.add(example.kind, example)
+            case {"output": list() as lines, "left_out": int() as left_out}:
+                self._print(seat, [str(each) for each in lines], left_out)
             case {"tick": tick}:
+                self._print(seat, *seat.member.printed())
                 seat.in_flight, seat.waiting = int(tick["in_flight"]), int(tick["waiting"])
                 seat.cpu_percent = float(tick["cpu_percent"])
                 seat.last = None if tick["last"] is None else from_json(TracedRequest, tick["last"])
@@ -309,6 +318,14 @@ class LoadRun:
             case {"error": error}:
                 kind = InvalidInput if error["kind"] == InvalidInput.kind else Unavailable
                 _refuse(seat.ready, kind(error["message"]))
+
+    def _print(self, seat: Seat, lines: Sequence[str], left_out: int) -> None:
+        if not lines and not left_out:
+            return
+        name = f"{seat.member.name}: " if len(self._seats) > 1 else ""
+        told = self._output.add([f"{name}{each}" for each in lines], left_out)
+        if self._on_output is not None:
+            self._on_output(told)
 
     async def _compare_clocks(self, seat: Seat) -> None:
         """Learns how far the member's clock is ahead, from the quickest of several questions (as NTP does)."""
@@ -370,6 +387,7 @@ class LoadRun:
             marks=tuple(metrics.marks),
             timeline=metrics.timeline.columns(),
             examples=self._examples.all,
+            output=self._output.lines,
         )
 
     def _minute(self, now: float, now_s: float) -> Latency:
@@ -408,6 +426,7 @@ class LoadRun:
             marks=tuple(self.metrics.marks),
             timeline=self.metrics.timeline.columns(),
             examples=self._examples.all,
+            output=self._output.lines,
         )
 
     def _process(self, seat: Seat, elapsed_s: float) -> Process:
@@ -418,6 +437,7 @@ class LoadRun:
                 precise_timer=seat.ended.precise_timer,
                 missed=seat.ended.missed,
                 own=seat.ended.own,
+                blocked=seat.ended.blocked,
             )
         missed = max(0, self._due(seat.part, elapsed_s) - seat.offered)
         return Process(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
+from client.load.script.output import Printed
 from client.load.worker import LINE_MAX_BYTES
 
 LEAVE_TIMEOUT_S = 2.0
@@ -27,6 +28,9 @@ class Member(Protocol):
 
     def lines(self) -> AsyncIterator[dict[str, Any]]:
         """What it says, until it ends or its line is cut."""
+
+    def printed(self) -> tuple[Sequence[str], int]:
+        """Lines that programs started by its script have printed since this was called before, and how many more."""
 
     def last_words(self) -> str:
         """Why it may have ended, in a few words; empty where unknown."""
@@ -65,6 +69,7 @@ class LocalMember:
         self.name = name
         self._process: asyncio.subprocess.Process | None = None
         self._stderr = b""
+        self._printed = Printed()
         self._code: int | None = None
 
     @property
@@ -101,6 +106,9 @@ class LocalMember:
         finally:
             errors.cancel()
 
+    def printed(self) -> tuple[Sequence[str], int]:
+        return self._printed.take()
+
     def last_words(self) -> str:
         said = self._stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
         ended = "" if self._code is None else f"ended with code {self._code}"
@@ -123,3 +131,4 @@ class LocalMember:
     async def _keep_errors(self, stream: asyncio.StreamReader) -> None:
         while chunk := await stream.read(4096):
             self._stderr = (self._stderr + chunk)[-STDERR_KEPT_BYTES:]
+            self._printed.write(chunk)

@@ -26,13 +26,16 @@ class Runner:
     stop: asyncio.Event
     watch: Watch
     crew: Crew | None = None
+    on_output: Callable[[Sequence[str]], None] | None = None
+    """Called with lines that a script prints."""
 
     async def run(self, plans: Sequence[Plan], begun: Callable[[Sequence[LoadRun]], None]) -> tuple[Report, ...]:
         """One run of all tenants; `begun` is called once they have. `stop` ends it with what was measured.
 
         Raises as `LoadRun.start`, and whatever `begun` and `watch` raise."""
         async with AsyncExitStack() as stack:
-            runs = [await stack.enter_async_context(LoadRun(processes=self.processes, crew=self.crew)) for _ in plans]
+            made = [LoadRun(processes=self.processes, crew=self.crew, on_output=self.on_output) for _ in plans]
+            runs = [await stack.enter_async_context(run) for run in made]
             await self._start(runs, plans)
             begun(runs)
             watching = asyncio.create_task(self._watched(runs))

@@ -368,6 +368,20 @@ class Snapshot:
     timeline: tuple[Column, ...]
     examples: tuple[Example, ...] = ()
     """Failures, a few of each kind."""
+    output: tuple[str, ...] = ()
+    """What a script printed, its first and last lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """A place in a script that kept the event loop of its process from running: `where` is its file and line."""
+
+    where: str
+    function: str
+    line: str
+    count: int
+    total_s: float
+    longest_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,6 +394,7 @@ class Process:
     missed: int
     lost: bool = False
     own: OwnLimits = NO_LIMITS
+    blocked: tuple[Blocked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,6 +414,8 @@ class Outcome:
     """Whether somebody changed its rate while it ran."""
     examples: tuple[Example, ...] = ()
     """Failures, a few of each kind."""
+    output: tuple[str, ...] = ()
+    """What a script printed, its first and last lines."""
 
     @property
     def cpu_percent(self) -> float:

@@ -19,6 +19,9 @@ FEW_LATE = 10
 BUSY_PERCENT = 90.0
 OWN_FAULT_PERCENT = 50.0
 """A generator that is late with less CPU than this waits for others, not for itself."""
+BLOCKED_SHARE_MAX = 0.01
+BLOCKED_MIN_S = 0.2
+"""A script that keeps its process from running for more of the time spoils the 99th percentile of all its flows."""
 OTHERS = "other programs keep it from its time"
 
 
@@ -54,7 +57,7 @@ def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
     total = outcome.total
     thresholds = _judged(plan, total)
     bound = plan.closed is not None and outcome.cpu_percent >= BUSY_PERCENT
-    doubt = _lost(outcome) or _shortage(outcome.own)
+    doubt = _lost(outcome) or _shortage(outcome.own) or _blocked(outcome)
     if doubt is None and plan.open is not None:
         doubt = _generator_fault(plan, outcome)
     if doubt is not None:
@@ -159,6 +162,24 @@ def _needed(plan: Plan, outcome: Outcome, seconds: float) -> int:
     assert plan.open is not None
     offered_per_s = outcome.total.offered / max(outcome.elapsed_s - plan.warm_up_s, 1e-9)
     return math.ceil(max(plan.open.peak_per_s, offered_per_s) * seconds)
+
+
+def _blocked(outcome: Outcome) -> str | None:
+    """Which place of a script kept the generator from running, where that spoils the figures, else None."""
+    total_s, places = max(
+        ((sum(place.total_s for place in each.blocked), each.blocked) for each in outcome.processes),
+        default=(0.0, ()),
+        key=lambda each: each[0],
+    )
+    if total_s < BLOCKED_MIN_S or total_s < BLOCKED_SHARE_MAX * outcome.elapsed_s:
+        return None
+    worst = places[0]
+    times = "once" if worst.count == 1 else f"{worst.count} times"
+    return (
+        f"the script blocked the generator for {total_s:.1f} s of {outcome.elapsed_s:.1f} s, so the response times are"
+        f" not the service's: {worst.where} in {worst.function} ({worst.line}), {times}, up to {worst.longest_s:.2f} s"
+        " each; use asyncio.sleep or another call with await, or asyncio.to_thread"
+    )
 
 
 def _generator_fault(plan: Plan, outcome: Outcome) -> str | None:

@@ -4,8 +4,9 @@ In, in this order: `{"job": {"plan": …, "part": [i, of]}}`; any number of `{"c
 order: `{"rate": per_s, "at": at}`, `{"cut": at}`, `{"flush": n}`, `{"stop": true}`. All times are nanoseconds of this
 process's monotonic clock. The end of the input ends the process, so that it never outlives its asker.
 Out: `{"ready": pid}` or `{"error": {"kind", "message"}}`; `{"clock": n, "now": at}`; while it runs `{"tally": …}` for
-each stretch in which something was counted, `{"examples": […]}` of new failures, and each half second a
-`{"tick": …}`; `{"flushed": n}` after everything counted until then; at last `{"ended": …}`.
+each stretch in which something was counted, `{"examples": […]}` of new failures, `{"output": […], "left_out": n}` of
+what a script printed, and each half second a `{"tick": …}`; `{"flushed": n}` after everything counted until then; at
+last `{"ended": …}`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from client.load.engine.making import Engine, Ready, make_ready
 from client.load.plan.check import check_rate, checked
 from client.load.plan.words import Plan
 from client.load.schedule import NS_PER_S, Part
+from client.load.script.output import Printed, captured
 from client.load.tally import Collector
 from client.load.wire import from_json, to_json
 from vmhost.base import collector
@@ -69,32 +71,45 @@ class Outbox(asyncio.BaseProtocol):
         await self._closed.wait()
 
 
-async def serve(reader: asyncio.StreamReader, outbox: Outbox, *, scripts: bool = False) -> int:
-    """One run for one asker; the exit code. A plan's script is run only for an asker who may run code here anyway."""
+async def serve(
+    reader: asyncio.StreamReader, outbox: Outbox, *, scripts: bool = False, printed: Printed | None = None
+) -> int:
+    """One run for one asker; the exit code. A plan's script is run only for an asker who may run code here anyway, and
+    what it prints arrives in `printed`."""
     try:
         ready = await _prepare(await reader.readline(), scripts=scripts)
     except CloudError as error:
+        send_printed(outbox, printed, rest=True)
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
         await outbox.close()
         return 1
     collector.relax()
+    send_printed(outbox, printed)
     outbox.send({"ready": os.getpid()})
     start_ns = await _until_go(reader, outbox)
     if start_ns is None:
         await outbox.close()
         return 0
-    run = Run(ready, start_ns, outbox)
+    run = Run(ready, start_ns, outbox, printed)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(run.engine.run())
         helpers = [tasks.create_task(run.follow(reader, running.cancel)), tasks.create_task(run.tell())]
         with contextlib.suppress(asyncio.CancelledError):
             ended = await running
             run.flush()
+            send_printed(outbox, printed, rest=True)
             outbox.send({"ended": to_json(ended)})
             await outbox.close()
         for helper in helpers:
             helper.cancel()
     return 0
+
+
+def send_printed(outbox: Outbox, printed: Printed | None, *, rest: bool = False) -> None:
+    """Sends what the script has printed since this was called before."""
+    lines, left_out = ([], 0) if printed is None else printed.take(rest=rest)
+    if lines or left_out:
+        outbox.send({"output": lines, "left_out": left_out})
 
 
 async def _prepare(line: bytes, *, scripts: bool) -> Ready:
@@ -123,11 +138,12 @@ async def _until_go(reader: asyncio.StreamReader, outbox: Outbox) -> int | None:
 class Run:
     """An engine, and the conversation about it."""
 
-    def __init__(self, ready: Ready, start_ns: int, outbox: Outbox) -> None:
+    def __init__(self, ready: Ready, start_ns: int, outbox: Outbox, printed: Printed | None = None) -> None:
         self._counted = Collector(start_ns)
         if ready.plan.warm_up_s:
             self._counted.cut(start_ns + round(ready.plan.warm_up_s * NS_PER_S))
         self._outbox = outbox
+        self._printed = printed
         self.engine: Engine = ready.engine(self._counted, start_ns)
 
     async def follow(self, reader: asyncio.StreamReader, abandon: Callable[[], Any]) -> None:
@@ -174,6 +190,7 @@ class Run:
                 self._outbox.send({"tally": tally})
                 await asyncio.sleep(0)
             self._send_examples()
+            send_printed(self._outbox, self._printed)
             now_cpu_s, now_ns = time.process_time(), time.monotonic_ns()
             cpu_percent = 100 * (now_cpu_s - cpu_s) * NS_PER_S / max(1, now_ns - at_ns)
             cpu_s, at_ns = now_cpu_s, now_ns
@@ -198,10 +215,13 @@ async def _main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reader = asyncio.StreamReader(limit=LINE_MAX_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    _, outbox = await loop.connect_write_pipe(Outbox, sys.stdout)
-    # What a script prints is no line of ours.
-    sys.stdout = sys.stderr
-    return await serve(reader, outbox, scripts=True)
+    # What a script or a program started by it prints is no line of ours: ours go out by another number.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _, outbox = await loop.connect_write_pipe(Outbox, out)
+    printed = Printed()
+    with captured(printed):
+        return await serve(reader, outbox, scripts=True, printed=printed)
 
 
 def _is_stream(descriptor: int) -> bool:

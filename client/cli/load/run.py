@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.cli.load.options import (
@@ -32,7 +32,7 @@ from client.load.report.report import Report
 from client.load.running import Runner, Watch
 from client.load.tenants import verdict_of
 from client.view.text import clean, clean_lines
-from vmhost.base.errors import InvalidInput
+from vmhost.base.errors import CloudError, InvalidInput
 
 NAME = "load"
 HELP = "send requests by a schedule or by users, and tell what they saw"
@@ -89,7 +89,11 @@ def run(args: argparse.Namespace) -> int:
     outputs = Outputs(page=_path(args.report), log=_path(args.hlog))
     outputs.check()
     command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
-    told = asyncio.run(command.carry_out())
+    try:
+        told = asyncio.run(command.carry_out())
+    except CloudError:
+        _say_all(command.kept)
+        raise
     # Whoever reads the figures may have had enough of them; the files and the verdict are there all the same.
     said = outputs.done(told.reports)
     with contextlib.suppress(BrokenPipeError):
@@ -116,6 +120,8 @@ class _Command:
     plans: tuple[Plan, ...]
     processes: int
     outputs: Outputs
+    kept: list[str] = field(default_factory=list)
+    """What a script has printed, for a run that fails before its screen and its report."""
 
     async def carry_out(self) -> _Told:
         """Runs, once or repeatedly; Ctrl-C ends with what was measured."""
@@ -123,7 +129,10 @@ class _Command:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with self._exposed() as expose, self._gathered() as crew:
-            runner = Runner(processes=self.processes, stop=stop, watch=_watch(self.args, self.plans), crew=crew)
+            watch = _watch(self.args, self.plans)
+            # The screen has a line for them and the report shows them again; elsewhere they are printed as they come.
+            on_output = self.kept.extend if watch is _show_screen else _say_all
+            runner = Runner(processes=self.processes, stop=stop, watch=watch, crew=crew, on_output=on_output)
 
             async def once(number: int) -> tuple[Report, ...]:
                 def begun(runs: Sequence[LoadRun]) -> None:
@@ -146,8 +155,13 @@ class _Command:
         if self.args.json:
             text = json.dumps(_document(reports), indent=2)
         else:
-            text = "\n\n".join("\n".join(report_lines(report)) for report in reports)
+            text = "\n\n".join("\n".join([*report_lines(report), *self._output(report)]) for report in reports)
         return _Told(text=text, exit_code=verdict.exit_code, reports=reports)
+
+    def _output(self, report: Report) -> list[str]:
+        """What the script printed, where it was not shown as it came."""
+        printed = report.outcome.output if self.kept else ()
+        return ["  the script printed:", *(f"    {line}" for line in printed)] if printed else []
 
     def _told_repeats(self, repeats: Repeats) -> _Told:
         lines = repeat_lines(repeats)
@@ -234,6 +248,11 @@ async def _tell(run: LoadRun) -> None:
     name = f"{run.plan.name}: " if run.plan.name else ""
     async for snapshot in run.snapshots(EVERY_S):
         _say(f"{name}{plain_line(snapshot)}")
+
+
+def _say_all(lines: Sequence[str]) -> None:
+    for each in lines:
+        _say(each)
 
 
 def _say(text: str) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,7 +118,7 @@ async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
 
 
 async def _measure(plan: Plan, processes: int, stop: asyncio.Event) -> Report:
-    async with LoadRun(processes=processes) as run:
+    async with LoadRun(processes=processes, on_output=_tell_all) as run:
         await run.start(plan)
         stopper = asyncio.create_task(_stop_when(stop, run))
         try:
@@ -130,6 +130,11 @@ async def _measure(plan: Plan, processes: int, stop: asyncio.Event) -> Report:
 async def _stop_when(stop: asyncio.Event, run: LoadRun) -> None:
     await stop.wait()
     run.stop_soon()
+
+
+def _tell_all(lines: Sequence[str]) -> None:
+    for line in lines:
+        _tell(line)
 
 
 def _tell(line: str) -> None:

@@ -73,12 +73,12 @@ class User:
             tally.received_bytes += len(response.body)
             if response.headers is not loop.attempts.without:
                 tally.attempted(loop.attempts.of(response))
-            if took_ns > loop.shown.above_ns and fault == GOOD:
-                loop.shown.note(prepared, response, self.trace, took_ns, took_ns)
-            elif fault != GOOD:
+            if fault:
                 loop.failures.answered(
                     prepared, response, fault, due_ns=self.began_ns, took_ns=took_ns, trace=self.trace
                 )
+            elif took_ns > loop.shown.above_ns:
+                loop.shown.note(prepared, response, self.trace, took_ns, took_ns)
         else:
             assert failure is not None
             loop.failed(self, FAULTS[failure], now_ns)

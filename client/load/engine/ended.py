@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from client.load.own_limits import NO_LIMITS, OwnLimits
 from client.load.schedule import NS_PER_S
+from client.load.summary import Blocked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,8 @@ class Ended:
     precise_timer: bool
     stopped: bool
     own: OwnLimits = NO_LIMITS
+    blocked: tuple[Blocked, ...] = ()
+    """The places in a script that kept its event loop from running."""
 
 
 def busy_percent(cpu_s: float, since_ns: int, now_ns: int) -> float:

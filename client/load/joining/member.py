@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from client.load.crew import LEAVE_TIMEOUT_S
@@ -69,6 +69,10 @@ class JoinedMember:
             if isinstance(error := message.get("error"), dict):
                 message = {"error": {**error, "message": f"worker {self.name}: {error.get('message')}"}}
             yield message
+
+    def printed(self) -> tuple[Sequence[str], int]:
+        # It runs no scripts, and its own log is its own affair.
+        return (), 0
 
     def last_words(self) -> str:
         return self._words

@@ -36,6 +36,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "errors": total.errors,
         "messages": total.messages,
         "examples": to_json(outcome.examples),
+        "output": list(outcome.output),
         "statuses": total.statuses,
         "classes_ms": to_json(total.classes),
         "targets": [_target(target) for target in total.targets],

@@ -95,6 +95,7 @@ class OpenFlows:
                 short_times=self._performer.shortages.times,
                 files_max=file_limit(),
             ),
+            blocked=self._performer.blocked,
         )
 
     def stop(self) -> None:
@@ -216,6 +217,7 @@ class ClosedFlows:
                 short_times=self._performer.shortages.times,
                 files_max=file_limit(),
             ),
+            blocked=self._performer.blocked,
         )
 
     def stop(self) -> None:

@@ -22,7 +22,8 @@ from client.load.script.flow import Flow
 from client.load.script.loading import Script, told, traceback_lines
 from client.load.script.steps import Steps
 from client.load.script.user import User
-from client.load.summary import COUNTED_BY_AGE, Fault
+from client.load.script.watchdog import Watchdog
+from client.load.summary import COUNTED_BY_AGE, Blocked, Fault
 from client.load.tally import GOOD
 
 ON_STOP_TIMEOUT_S = 5.0
@@ -57,19 +58,28 @@ class Performer:
         self.shortages = Shortages()
         self._first_us: list[int] = []
         self._connector: aiohttp.TCPConnector
+        self._watchdog: Watchdog
 
     async def __aenter__(self) -> Performer:
         # How many connections there are follows from how many flows run. A name is looked up once, not during the run.
         self._connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=None, ssl=not self._plan.insecure)
+        self._watchdog = Watchdog(self._script.path)
+        self._watchdog.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._watchdog.stop()
         await self._connector.close()
 
     @property
     def first_service_ms(self) -> float | None:
         """The mean time of the first good flows; None where none was good."""
         return sum(self._first_us) / len(self._first_us) / _NS_PER_US if self._first_us else None
+
+    @property
+    def blocked(self) -> tuple[Blocked, ...]:
+        """The places in the script that kept the event loop from running."""
+        return self._watchdog.blocked
 
     @asynccontextmanager
     async def user(self) -> AsyncIterator[User]:

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -434,6 +434,9 @@ class Shifted:
     async def lines(self) -> AsyncIterator[dict[str, Any]]:
         async for message in self._member.lines():
             yield {**message, "now": message["now"] + self._ahead_ns} if "now" in message else message
+
+    def printed(self) -> tuple[Sequence[str], int]:
+        return self._member.printed()
 
     def last_words(self) -> str:
         return self._member.last_words()

@@ -23,6 +23,10 @@ _EXAMPLE = """<details class="example">
 {blocks}
 </details>"""
 _BLOCK = '<h4>{name}</h4><pre tabindex="0">{text}</pre>'
+_OUTPUT = """<section>
+<h3>Output of the script</h3>
+<pre tabindex="0">{text}</pre>
+</section>"""
 _THRESHOLDS = """<section>
 <h3>Thresholds</h3>
 <ul class="held">{items}</ul>
@@ -73,6 +77,12 @@ def examples(report: Report) -> Html:
     if not found:
         return Html("")
     return fill(_EXAMPLES, items=join([_example(each) for each in found], "\n"))
+
+
+def output(report: Report) -> Html:
+    """The section of what a script printed; nothing where it was silent."""
+    lines = report.outcome.output
+    return fill(_OUTPUT, text="\n".join(lines)) if lines else Html("")
 
 
 def _example(example: Example) -> Html:

@@ -8,7 +8,7 @@ from importlib import resources
 from client.load.report.page.breakdown import breakdown
 from client.load.report.page.course import course_of
 from client.load.report.page.curves import curves
-from client.load.report.page.failures import errors, examples, hedging, thresholds
+from client.load.report.page.failures import errors, examples, hedging, output, thresholds
 from client.load.report.page.figures import cell, per_s
 from client.load.report.page.heat import heat
 from client.load.report.page.lag import lag
@@ -108,6 +108,7 @@ def _run(report: Report, number: int, of: int) -> Html:
         breakdown(report),
         errors(report),
         examples(report),
+        output(report),
         thresholds(report),
         hedging(report),
         environment(report),

@@ -1,0 +1,135 @@
+"""Naming the line of a script that keeps the event loop from running, such as a `time.sleep`.
+
+While the script holds the loop, no other flow of the process can go on: their requests look slow and the service gets
+the blame. A thread looks at the loop's thread when the loop is late, and finds the script's function that it is in.
+What the thread had to wait for a processor is no fault of the script and does not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import linecache
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from client.load.script.loading import is_own
+from client.load.summary import Blocked
+
+BLOCKED_MIN_S = 0.05
+"""A loop that is late by less is only busy."""
+PLACES_MAX = 10
+_BEAT_S = 0.01
+_NS_PER_S = 1_000_000_000
+_TEXT_MAX = 100
+
+
+class Watchdog:
+    """Watches the running loop of this thread from `start` to `stop`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._places: dict[tuple[str, str, str], tuple[int, float, float]] = {}
+        self._thread_id = threading.get_ident()
+        self._beaten_s = time.monotonic()
+        self._waited_ns = _run_queue_wait_ns()
+        self._suspect: _Suspect | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="glasscloud-watchdog", daemon=True)
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def blocked(self) -> tuple[Blocked, ...]:
+        """The places in the script, and how long each held the loop, the worst first."""
+        found = [
+            Blocked(where=where, function=function, line=line, count=count, total_s=total_s, longest_s=longest_s)
+            for (where, function, line), (count, total_s, longest_s) in self._places.items()
+        ]
+        return tuple(sorted(found, key=lambda each: -each.total_s))
+
+    def start(self) -> None:
+        """Begins to watch the loop that runs."""
+        self._beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watches no more."""
+        self._over.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        now_s, waited_ns = time.monotonic(), _run_queue_wait_ns()
+        waited_s = (waited_ns - self._waited_ns) / _NS_PER_S
+        suspect, self._suspect = self._suspect, None
+        self._beaten_s, self._waited_ns = now_s, waited_ns
+        if suspect is not None and suspect.seen > 1 and (held_s := now_s - suspect.since_s - waited_s) >= BLOCKED_MIN_S:
+            self._note(suspect.place, held_s)
+        self._timer = asyncio.get_running_loop().call_later(_BEAT_S, self._beat)
+
+    def _note(self, place: tuple[str, str, str], held_s: float) -> None:
+        known = self._places.get(place)
+        if known is None:
+            if len(self._places) >= PLACES_MAX:
+                return
+            where, function, line = place
+            print(
+                f"{where} in {function} blocked the event loop for {held_s:.2f} s: {line}; "
+                "no other flow of this process could go on meanwhile",
+                file=sys.stderr,
+            )
+            known = (0, 0.0, 0.0)
+        count, total_s, longest_s = known
+        self._places[place] = (count + 1, total_s + held_s, max(longest_s, held_s))
+
+    def _watch(self) -> None:
+        while not self._over.wait(_BEAT_S):
+            beaten_s, now_s = self._beaten_s, time.monotonic()
+            if now_s - beaten_s - _BEAT_S < BLOCKED_MIN_S / 2:
+                continue
+            frame = self._own_frame()
+            suspect = self._suspect
+            if frame is None:
+                self._suspect = None
+            elif suspect is not None and suspect.call == id(frame):
+                suspect.seen += 1
+            else:
+                # Of a loop that is busy with many flows in turn each look finds another call.
+                since_s = beaten_s + _BEAT_S if suspect is None else now_s
+                self._suspect = _Suspect(id(frame), _place(frame), since_s)
+
+    def _own_frame(self) -> FrameType | None:
+        """The innermost call of a function of the script that the loop's thread is in."""
+        frame = sys._current_frames().get(self._thread_id)
+        while frame is not None and not is_own(frame.f_code.co_filename, self._path):
+            frame = frame.f_back
+        return frame
+
+
+class _Suspect:
+    """One call of a function that may hold the loop: how often it was found in it, and since when."""
+
+    __slots__ = ("call", "place", "seen", "since_s")
+
+    def __init__(self, call: int, place: tuple[str, str, str], since_s: float) -> None:
+        self.call = call
+        self.place = place
+        self.since_s = since_s
+        self.seen = 1
+
+
+def _place(frame: FrameType) -> tuple[str, str, str]:
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    line = linecache.getline(file, number).strip()[:_TEXT_MAX]
+    return f"{Path(file).name}:{number}", frame.f_code.co_name, line
+
+
+def _run_queue_wait_ns() -> int:
+    """How long this thread has waited for a processor since it began; 0 where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1])
+    return 0
