@@ -152,7 +152,9 @@ async def test_fleets_have_the_documented_defaults_and_take_them(ec2: Ec2) -> No
     for options in ({}, stated, {"config": {"Overrides": [{"InstanceType": "t3.nano", "WeightedCapacity": 1.0}]}}):
         made = await ec2.create_fleet(**fleet(**options))
         shown = (await ec2.describe_fleets(FleetIds=[made["FleetId"]]))["Fleets"][0]
-        assert {name: shown[name] for name in stated} == stated
+        strategy = {"AllocationStrategy": "lowestPrice"}
+        as_shown = stated | {"OnDemandOptions": strategy, "SpotOptions": spot | strategy}
+        assert {name: shown[name] for name in stated} == as_shown
     made = await ec2.create_fleet(**fleet(ReplaceUnhealthyInstances=True))
     shown = (await ec2.describe_fleets(FleetIds=[made["FleetId"]]))["Fleets"][0]
     assert shown["ReplaceUnhealthyInstances"] is True

@@ -19,15 +19,18 @@ _ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
 _EXCESS = {"termination": False, "no-termination": True}
 _MAX_DELETED = 100
 _SINGLE = {"SingleAvailabilityZone": False, "SingleInstanceType": False}
-_ON_DEMAND = {"AllocationStrategy": "lowest-price", **_SINGLE}
+_LOWEST_PRICE = frozenset({"lowest-price", "lowestPrice"})
+"""EC2 documents the first spelling, answers with the second and takes both."""
+_ON_DEMAND = {"AllocationStrategy": _LOWEST_PRICE, **_SINGLE}
 _SPOT = {
-    "AllocationStrategy": "lowest-price",
+    "AllocationStrategy": _LOWEST_PRICE,
     "InstanceInterruptionBehavior": "terminate",
     "InstancePoolsToUseCount": 1,
     **_SINGLE,
 }
 """EC2's defaults. There are no Spot Instances here, so that nothing else can be asked of them."""
-_SHOWN_OF_SPOT = ("AllocationStrategy", "InstanceInterruptionBehavior", "InstancePoolsToUseCount")
+_SHOWN_STRATEGY = {"AllocationStrategy": "lowestPrice"}
+_SHOWN_SPOT = {**_SHOWN_STRATEGY, "InstanceInterruptionBehavior": "terminate", "InstancePoolsToUseCount": 1}
 _HEALTHY = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
 
@@ -158,8 +161,8 @@ def _answer(context: Context, fleet: Fleet) -> Answer:
         "TerminateInstancesWithExpiration": False,
         "Type": fleet.type,
         "ReplaceUnhealthyInstances": fleet.replace_unhealthy,
-        "SpotOptions": {name: _SPOT[name] for name in _SHOWN_OF_SPOT},
-        "OnDemandOptions": {"AllocationStrategy": "lowest-price"},
+        "SpotOptions": _SHOWN_SPOT,
+        "OnDemandOptions": _SHOWN_STRATEGY,
         "Tags": tag_list(fleet.tags),
         "Errors": [_error(trouble)] if trouble else [],
         "Instances": [],

@@ -1,0 +1,212 @@
+"""Error codes that programs wait for, lists of ids, pages and client tokens, as EC2 documents them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.ec2.callers import Ec2, launch, tagged
+from tests.integration.ec2.served import IMAGE, Served, served
+
+RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
+TAG = [{"Key": "a", "Value": "b"}]
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
+    client = Ec2(cloud)
+    yield client
+    client.client.close()
+
+
+@pytest.mark.parametrize(
+    ("resource", "code"),
+    [
+        ("i-00000000000000000", "InvalidInstanceID.NotFound"),
+        ("ami-00000000000000000", "InvalidAMIID.NotFound"),
+        ("lt-00000000000000000", "InvalidLaunchTemplateId.NotFound"),
+        ("fleet-00000000-0000-0000-0000-000000000000", "InvalidFleetId.NotFound"),
+        ("vpc-00000000", "InvalidVpcID.NotFound"),
+        ("sg-00000000000000000", "InvalidGroup.NotFound"),
+        ("vol-00000000000000000", "InvalidVolume.NotFound"),
+        ("i-1", "InvalidID"),
+        ("web", "InvalidID"),
+    ],
+)
+async def test_tagging_what_is_absent_has_the_code_of_its_kind(ec2: Ec2, resource: str, code: str) -> None:
+    assert await ec2.refused("create_tags", Resources=[resource], Tags=TAG) == code
+    assert await ec2.refused("delete_tags", Resources=[resource], Tags=TAG) == code
+
+
+async def test_an_image_of_the_catalogue_is_not_called_absent(ec2: Ec2) -> None:
+    error = await ec2.error("create_tags", Resources=[IMAGE], Tags=TAG)
+    assert error["Code"] == "UnsupportedOperation"
+    assert error["Message"] == f"image {IMAGE} comes from the catalogue; tags on images are not supported here"
+
+
+async def test_the_limit_of_tags_has_one_code_on_every_way(ec2: Ec2) -> None:
+    many = {f"key{number}": "" for number in range(50)}
+    (one,) = await launch(ec2, TagSpecifications=tagged("instance", **many))
+    assert await ec2.refused("create_tags", Resources=[one], Tags=TAG) == "TagLimitExceeded"
+    specification = tagged("instance", more="", **many)
+    assert await ec2.refused("run_instances", **RUN, TagSpecifications=specification) == "TagLimitExceeded"
+    await ec2.create_tags(Resources=[one], Tags=[{"Key": "key7", "Value": "changed"}])
+
+
+async def test_empty_lists_of_ids_are_named(ec2: Ec2) -> None:
+    for call in ("start_instances", "stop_instances", "reboot_instances", "terminate_instances"):
+        error = await ec2.error(call, InstanceIds=[])
+        assert (error["Code"], error["Message"]) == ("InvalidParameterCombination", "No instances specified")
+    for call, params, name in (
+        ("create_tags", {"Resources": [], "Tags": TAG}, "ResourceId"),
+        ("create_tags", {"Resources": ["i-00000000000000000"], "Tags": []}, "Tag"),
+        ("delete_tags", {"Resources": []}, "ResourceId"),
+        ("delete_fleets", {"FleetIds": [], "TerminateInstances": True}, "FleetId"),
+        (
+            "create_fleet",
+            {"LaunchTemplateConfigs": [], "TargetCapacitySpecification": {"TotalTargetCapacity": 1}},
+            "LaunchTemplateConfigs",
+        ),
+    ):
+        error = await ec2.error(call, **params)
+        assert (error["Code"], error["Message"].endswith(f"parameter {name}")) == ("MissingParameter", True), error
+    await launch(ec2)
+    described = await ec2.describe_instances(InstanceIds=[])
+    assert len(described["Reservations"]) == 1
+
+
+async def test_lists_of_ids_are_bounded_and_may_repeat(ec2: Ec2) -> None:
+    ids = await launch(ec2, 2)
+    await ec2.wait("instance_running", ids)
+    described = await ec2.describe_instances(InstanceIds=[*ids, *ids])
+    assert [len(group["Instances"]) for group in described["Reservations"]] == [2]
+    assert len((await ec2.describe_instance_status(InstanceIds=[*ids, *ids]))["InstanceStatuses"]) == 2
+    assert len((await ec2.describe_images(ImageIds=[IMAGE, IMAGE]))["Images"]) == 1
+    assert len((await ec2.describe_instance_types(InstanceTypes=["t3.nano", "t3.nano"]))["InstanceTypes"]) == 1
+    assert len((await ec2.terminate_instances(InstanceIds=[*ids, *ids]))["TerminatingInstances"]) == 2
+    many = [f"i-{number:017x}" for number in range(1001)]
+    assert await ec2.refused("describe_instance_status", InstanceIds=many[:101]) == "InvalidParameterValue"
+    assert await ec2.refused("terminate_instances", InstanceIds=many) == "InvalidParameterValue"
+    assert await ec2.refused("create_tags", Resources=many, Tags=TAG) == "InvalidParameterValue"
+    fleets = [f"fleet-{number:017x}" for number in range(101)]
+    assert await ec2.refused("delete_fleets", FleetIds=fleets, TerminateInstances=True) == "InvalidParameterValue"
+
+
+async def test_malformed_ids_are_told_from_absent_ones(ec2: Ec2) -> None:
+    for call, params, code in (
+        ("run_instances", RUN | {"ImageId": "ami-1"}, "InvalidAMIID.Malformed"),
+        ("describe_images", {"ImageIds": ["ami-1"]}, "InvalidAMIID.Malformed"),
+        ("describe_images", {"ImageIds": ["ami-00000000000000000"]}, "InvalidAMIID.NotFound"),
+        ("describe_instances", {"InstanceIds": ["i-1"]}, "InvalidInstanceID.Malformed"),
+        ("describe_launch_templates", {"LaunchTemplateIds": ["leaf"]}, "InvalidLaunchTemplateId.Malformed"),
+        ("describe_launch_templates", {"LaunchTemplateIds": ["lt-00000000"]}, "InvalidLaunchTemplateId.NotFound"),
+        ("describe_launch_template_versions", {"LaunchTemplateId": "leaf"}, "InvalidLaunchTemplateId.Malformed"),
+        ("delete_launch_template", {"LaunchTemplateId": "leaf"}, "InvalidLaunchTemplateId.Malformed"),
+        ("describe_fleets", {"FleetIds": ["f"]}, "InvalidFleetId.Malformed"),
+        ("modify_fleet", {"FleetId": "f"}, "InvalidFleetId.Malformed"),
+    ):
+        assert await ec2.refused(call, **params) == code, (call, params)
+
+
+async def test_a_page_size_is_refused_beside_ids(ec2: Ec2) -> None:
+    (one,) = await launch(ec2)
+    for call in ("describe_instances", "describe_instance_status"):
+        assert await ec2.refused(call, InstanceIds=[one], MaxResults=5) == "InvalidParameterCombination"
+
+
+async def test_pages_of_each_list_give_everything_once(ec2: Ec2) -> None:
+    await launch(ec2, 6, TagSpecifications=tagged("instance", a="1", b="2"))
+    for name in ("aaa", "bbb", "ccc"):
+        await ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": IMAGE})
+        configs = [{"LaunchTemplateSpecification": {"LaunchTemplateName": name, "Version": "1"}}]
+        await ec2.create_fleet(
+            LaunchTemplateConfigs=configs,
+            TargetCapacitySpecification={"TotalTargetCapacity": 0, "DefaultTargetCapacityType": "on-demand"},
+        )
+    everything: list[tuple[str, str, str, int, dict[str, Any]]] = [
+        ("describe_instances", "Reservations[].Instances[]", "InstanceId", 5, {}),
+        ("describe_instance_status", "InstanceStatuses[]", "InstanceId", 5, {"IncludeAllInstances": True}),
+        ("describe_instance_types", "InstanceTypes[]", "InstanceType", 5, {}),
+        ("describe_launch_templates", "LaunchTemplates[]", "LaunchTemplateId", 2, {}),
+        (
+            "describe_launch_template_versions",
+            "LaunchTemplateVersions[]",
+            "LaunchTemplateId",
+            2,
+            {"Versions": ["$Latest"]},
+        ),
+        ("describe_fleets", "Fleets[]", "FleetId", 2, {}),
+        ("describe_tags", "Tags[]", "[ResourceId, Key]", 5, {}),
+    ]
+    for call, items, key, size, params in everything:
+        paginator = ec2.client.get_paginator(call)
+
+        def seen(
+            size: int | None, paginator: Any = paginator, params: Any = params, path: str = f"{items}.{key}"
+        ) -> Any:
+            pages = paginator.paginate(**params, PaginationConfig={"PageSize": size} if size else {})
+            return [str(item) for item in pages.search(path)]
+
+        whole, paged = await asyncio.to_thread(seen, None), await asyncio.to_thread(seen, size)
+        assert len(whole) > size, call
+        assert sorted(paged) == sorted(whole), call
+
+
+async def test_client_tokens_end_with_what_they_made(ec2: Ec2) -> None:
+    (first,) = await launch(ec2, ClientToken="t" * 64)
+    assert await launch(ec2, ClientToken="t" * 64) == [first]
+    await ec2.terminate_instances(InstanceIds=[first])
+    await ec2.wait("instance_terminated", [first])
+    assert await ec2.refused("run_instances", **RUN, ClientToken="t" * 64) == "IdempotentInstanceTerminated"
+    data = {"LaunchTemplateName": "leaf", "LaunchTemplateData": {"ImageId": IMAGE}}
+    made = await ec2.create_launch_template(**data, ClientToken="t" * 128)
+    assert await ec2.create_launch_template(**data, ClientToken="t" * 128) | {"ResponseMetadata": 0} == made | {
+        "ResponseMetadata": 0
+    }
+    assert await ec2.refused("create_launch_template", **data, ClientToken="t" * 129) == "InvalidParameterValue"
+    assert await ec2.refused("run_instances", **RUN, ClientToken="t" * 65) == "InvalidParameterValue"
+    assert await ec2.refused("run_instances", **RUN, ClientToken="ü") == "InvalidParameterValue"
+
+
+async def test_versions_of_templates_are_chosen_as_documented(ec2: Ec2) -> None:
+    for name in ("aaa", "bbb"):
+        await ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": IMAGE})
+
+    async def versions(**params: Any) -> list[tuple[str, int]]:
+        answer = await ec2.describe_launch_template_versions(**params)
+        return [(one["LaunchTemplateName"], one["VersionNumber"]) for one in answer["LaunchTemplateVersions"]]
+
+    assert await versions(Versions=["$Latest", "$Default"]) == [("aaa", 1), ("bbb", 1)]
+    assert await versions(LaunchTemplateName="aaa", MinVersion="1", MaxVersion="1") == [("aaa", 1)]
+    assert await versions(LaunchTemplateName="aaa", MinVersion="2") == []
+    assert await ec2.refused("describe_launch_template_versions") == "MissingParameter"
+    assert await ec2.refused("describe_launch_template_versions", Versions=["1"]) == "MissingParameter"
+    assert await ec2.refused("describe_launch_template_versions", LaunchTemplateName="aaa", MinVersion="x") == (
+        "InvalidParameterValue"
+    )
+
+
+async def test_no_refusal_denies_what_ec2_has(ec2: Ec2) -> None:
+    for call, params in (
+        ("run_instances", RUN | {"InstanceType": "c7g.large"}),
+        ("describe_instance_types", {"InstanceTypes": ["c7g.large"]}),
+        ("describe_instances", {"Filters": [{"Name": "vpc-id", "Values": ["x"]}]}),
+        ("run_instances", RUN | {"TagSpecifications": tagged("volume", a="b")}),
+        ("run_instances", RUN | {"KeyName": "mine"}),
+        ("describe_instance_attribute", {"InstanceId": "i-00000000000000000", "Attribute": "kernel"}),
+        ("describe_vpcs", {}),
+    ):
+        message = (await ec2.error(call, **params))["Message"]
+        assert "invalid" not in message, message
+        assert "not exist" not in message, message
+        assert " here" in message or "glasscloud does not have" in message, message
