@@ -84,6 +84,17 @@ async def test_attributes_that_nobody_knows_here_are_refused(ec2: Ec2) -> None:
     assert missing == "InvalidInstanceID.NotFound"
 
 
+async def test_burstable_instances_need_no_credits(ec2: Ec2) -> None:
+    burstable = await launch(ec2)
+    answer = await ec2.run_instances(ImageId=IMAGE, InstanceType="c5.large", MinCount=1, MaxCount=1)
+    other = [answer["Instances"][0]["InstanceId"]]
+    for params in ({}, {"InstanceIds": burstable}):
+        shown = (await ec2.describe_instance_credit_specifications(**params))["InstanceCreditSpecifications"]
+        assert shown == [{"InstanceId": burstable[0], "CpuCredits": "unlimited"}]
+    error = await ec2.error("describe_instance_credit_specifications", InstanceIds=other)
+    assert error["Message"] == f"instance {other[0]} is a c5.large, which has no CPU credits"
+
+
 async def test_the_cli_reads_both(cloud: Served, tmp_path: Path) -> None:
     data = tmp_path / "user-data"
     data.write_text("hello")

@@ -120,7 +120,7 @@ async def test_malformed_ids_are_told_from_absent_ones(ec2: Ec2) -> None:
 
 async def test_a_page_size_is_refused_beside_ids(ec2: Ec2) -> None:
     (one,) = await launch(ec2)
-    for call in ("describe_instances", "describe_instance_status"):
+    for call in ("describe_instances", "describe_instance_status", "describe_instance_credit_specifications"):
         assert await ec2.refused(call, InstanceIds=[one], MaxResults=5) == "InvalidParameterCombination"
 
 
@@ -135,6 +135,7 @@ async def test_pages_of_each_list_give_everything_once(ec2: Ec2) -> None:
         )
     everything: list[tuple[str, str, str, int, dict[str, Any]]] = [
         ("describe_instances", "Reservations[].Instances[]", "InstanceId", 5, {}),
+        ("describe_instance_credit_specifications", "InstanceCreditSpecifications[]", "InstanceId", 5, {}),
         ("describe_instance_status", "InstanceStatuses[]", "InstanceId", 5, {"IncludeAllInstances": True}),
         ("describe_instance_types", "InstanceTypes[]", "InstanceType", 5, {}),
         ("describe_launch_templates", "LaunchTemplates[]", "LaunchTemplateId", 2, {}),

@@ -26,6 +26,7 @@ ITEMS = {
     "DescribeFleetInstances": "ActiveInstances[]",
     "DescribeFleets": "Fleets[]",
     "DescribeImages": "Images[]",
+    "DescribeInstanceCreditSpecifications": "InstanceCreditSpecifications[]",
     "DescribeInstanceStatus": "InstanceStatuses[]",
     "DescribeInstanceTypes": "InstanceTypes[]",
     "DescribeInstances": "Reservations[]",

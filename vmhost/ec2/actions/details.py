@@ -1,4 +1,4 @@
-"""GetConsoleOutput and DescribeInstanceAttribute: what one instance printed, and what it was launched with."""
+"""What instances printed (GetConsoleOutput), and what they were launched with (attributes, CPU credits)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from vmhost.base.errors import InvalidInput, Unsupported
-from vmhost.ec2.actions.base import Action, Answer, Context, Params, moment
-from vmhost.ec2.actions.fixed_options import OPTIONS
-from vmhost.ec2.actions.instances import check_id, named
+from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, moment
+from vmhost.ec2.actions.fixed_options import CPU_CREDITS, OPTIONS
+from vmhost.ec2.actions.instances import InstanceQuery, check_id, named, parse_query
+from vmhost.ec2.filters import parse_filters
+from vmhost.ec2.pages import paginate
 from vmhost.model.instance import Instance
+
+_MAX_IDS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,36 @@ def _attribute(context: Context, query: AttributeQuery) -> Answer:
     return {"InstanceId": query.instance_id, member: truth(context.cloud.instance(query.instance_id))}
 
 
+def _check_credits(context: Context, params: Params) -> InstanceQuery:
+    query = parse_query(context, params, parse_filters(params, {"instance-id": "InstanceId"}))
+    at_most(_MAX_IDS, "instance ids", query.ids)
+    for instance in named(context.cloud, query.ids) if query.ids else ():
+        if not _burstable(context, instance):
+            raise InvalidInput(f"instance {instance.id} is a {instance.type_name}, which has no CPU credits")
+    return query
+
+
+def _burstable(context: Context, instance: Instance) -> bool:
+    return any(itype.name == instance.type_name and itype.burstable for itype in context.cloud.types())
+
+
+def _credits(context: Context, query: InstanceQuery) -> Answer:
+    shown = (
+        {"InstanceId": instance.id, "CpuCredits": CPU_CREDITS}
+        for instance in named(context.cloud, query.ids)
+        if _burstable(context, instance)
+    )
+    page = paginate(filter(query.keep, shown), query.page, lambda item: item["InstanceId"])
+    return {"InstanceCreditSpecifications": list(page.items), "NextToken": page.next_token}
+
+
 ACTIONS = (
+    Action(
+        name="DescribeInstanceCreditSpecifications",
+        takes=frozenset({"Filters", "InstanceIds", "MaxResults", "NextToken"}),
+        check=_check_credits,
+        act=_credits,
+    ),
     Action(name="GetConsoleOutput", takes=frozenset({"InstanceId", "Latest"}), check=_known_id, act=_console),
     Action(
         name="DescribeInstanceAttribute",

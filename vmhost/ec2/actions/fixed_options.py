@@ -17,6 +17,8 @@ METADATA: Mapping[str, Any] = {
     "HttpProtocolIpv6": "disabled",
     "InstanceMetadataTags": "enabled",
 }
+CPU_CREDITS = "unlimited"
+"""A burstable instance may use more than its baseline at any time; there are no credits that it could use up."""
 PLACEMENT: Mapping[str, Any] = {"GroupName": "", "Tenancy": "default"}
 OPTIONS: Mapping[str, Any] = {
     "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
@@ -49,9 +51,9 @@ SHOWN = (
 
 
 def options_of(itype: InstanceType) -> Mapping[str, Any]:
-    """All options, with those that depend on the type: a burstable instance may burst at any time."""
+    """All options, with those that depend on the type."""
     cpu = {**cpu_options(itype), "AmdSevSnp": "disabled", "NestedVirtualization": "disabled"}
-    burst = {"CreditSpecification": {"CpuCredits": "unlimited"}} if itype.burstable else {}
+    burst = {"CreditSpecification": {"CpuCredits": CPU_CREDITS}} if itype.burstable else {}
     return {**OPTIONS, "CpuOptions": cpu, **burst}
 
 

@@ -18,15 +18,15 @@ from vmhost.model.instance import InstanceState
 _ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
 _EXCESS = {"termination": False, "no-termination": True}
 _MAX_DELETED = 100
-_SINGLE = {"SingleAvailabilityZone": False, "SingleInstanceType": False}
+_NO_BOUNDS = {"MinTargetCapacity": 0, "SingleAvailabilityZone": False, "SingleInstanceType": False}
 _LOWEST_PRICE = frozenset({"lowest-price", "lowestPrice"})
 """EC2 documents the first spelling, answers with the second and takes both."""
-_ON_DEMAND = {"AllocationStrategy": _LOWEST_PRICE, **_SINGLE}
+_ON_DEMAND = {"AllocationStrategy": _LOWEST_PRICE, **_NO_BOUNDS}
 _SPOT = {
     "AllocationStrategy": _LOWEST_PRICE,
     "InstanceInterruptionBehavior": "terminate",
     "InstancePoolsToUseCount": 1,
-    **_SINGLE,
+    **_NO_BOUNDS,
 }
 """EC2's defaults. There are no Spot Instances here, so that nothing else can be asked of them."""
 _SHOWN_STRATEGY = {"AllocationStrategy": "lowestPrice"}
