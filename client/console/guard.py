@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from client.console.keys import Key
 from vmhost.base.errors import CloudError, Denied, Internal, InvalidInput, NotFound, Unauthenticated
+from vmhost.base.host_header import LOOPBACK, check_host, host_parts
 from vmhost.base.logs import get_logger
 
 BODY_BYTES_MAX = 256 * 1024
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -29,8 +28,6 @@ HEADERS = {
 _NO_DOCUMENTS = frozenset({"text/javascript", "text/css"})
 _EVERYWHERE = frozenset({"X-Content-Type-Options", "Cross-Origin-Resource-Policy"})
 _READING = frozenset({"GET", "HEAD"})
-_NOT_IN_HOST = frozenset("@/?#\\")
-"""A URL may hold these round its host's name; a Host header may not."""
 _log = get_logger("console")
 
 
@@ -65,15 +62,19 @@ class Door:
     def admit(self, request: Asked) -> None:
         """Raises Denied for a request that a foreign page, or a name that was bent to our address, has sent."""
         host = request.headers.get("Host", "")
-        if _parts(host)[0] not in self._hosts:
-            raise Denied(f"host {host[:80]!r} is not one of this console's; expected {', '.join(sorted(self._hosts))}")
+        check_host(host, self._hosts)
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != host:
             raise Denied(f"origin {origin[:80]!r} is another site; expected this console's own page")
         if origin is None and _foreign(request):
             raise Denied("the request comes from another site; expected this console's own page")
-        if request.method not in _READING and request.content_type != "application/json":
-            raise InvalidInput(f"the body is {request.content_type[:60]!r}; expected application/json")
+        if request.method in _READING:
+            return
+        if request.content_type != "application/json":
+            raise InvalidInput(f"the request body is {request.content_type[:60]!r}; send application/json")
+        encoding = request.headers.get("Content-Encoding", "identity").lower()
+        if encoding != "identity":
+            raise InvalidInput(f"the request body is compressed ({encoding[:20]!r}); send plain JSON")
 
     def may_act(self, request: Asked) -> bool:
         """Whether the request carries the cookie that the token was traded for."""
@@ -87,7 +88,7 @@ class Door:
 
 def cookie_name(request: Asked) -> str:
     """A name a port: cookies of one host are shared by all its ports."""
-    return f"glasscloud-{_parts(request.headers.get('Host', ''))[1]}"
+    return f"glasscloud-{host_parts(request.headers.get('Host', ''))[1]}"
 
 
 def _foreign(request: Asked) -> bool:
@@ -95,17 +96,6 @@ def _foreign(request: Asked) -> bool:
     if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
         return False
     return request.method not in _READING or request.headers.get("Sec-Fetch-Mode") != "navigate"
-
-
-def _parts(host: str) -> tuple[str, int]:
-    """Name and port of a Host header; an empty name for what is none."""
-    if _NOT_IN_HOST.intersection(host):
-        return "", 0
-    try:
-        parts = urlsplit(f"//{host}")
-        return (parts.hostname or "").rstrip("."), parts.port or 80
-    except ValueError:
-        return "", 0
 
 
 def door(gate: Door) -> Middleware:

@@ -13,13 +13,14 @@ from client.console.asking import Asker
 from client.console.desk import Desk
 from client.console.feed import Feed
 from client.console.flow import follow_flow
-from client.console.guard import LOOPBACK, Door
+from client.console.guard import Door
 from client.console.keys import Key
 from client.console.loading import Loading
 from client.console.log import Entry
 from client.console.share.interfaces import hidden
 from client.console.share.sharing import Sharing
 from client.tour.session import Session
+from vmhost.base.host_header import LOOPBACK
 from vmhost.base.web import listen, serve
 
 

@@ -21,10 +21,12 @@ from server.frontend.search import Answer, Asker, Search
 from server.frontend.swift import Swift
 from vmhost.base import sse
 from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable, Unsupported
+from vmhost.base.host_header import LOOPBACK, check_host
 from vmhost.base.logs import get_logger
 
 LINE_BYTES_MAX = 64 * 1024
 """So long may a request line be: a query that is much too long still gets an answer that says so."""
+_REMEMBERED_HOSTS = 64
 _REMEMBERED_QUERIES = 1024
 _SHOWN_CHARS_MAX = 256
 _REMEMBERED_CHARS_MAX = 1024
@@ -64,6 +66,8 @@ class Settings:
     service: str
     deadline_s: float = 1.0
     in_flight_max: int = 512
+    hosts: frozenset[str] = LOOPBACK
+    """The names by which it may be called, in lower case."""
 
 
 class FrontEnd:
@@ -92,6 +96,10 @@ class FrontEnd:
         self._swift = Swift(observer.wall)
         # Reading a query string is pure, and most queries are asked again and again.
         self._read_search = functools.lru_cache(_REMEMBERED_QUERIES)(read_search)
+        # A client sends the same header with each request.
+        self._check_host = functools.lru_cache(_REMEMBERED_HOSTS)(
+            lambda host: check_host(host, settings.hosts, option="--allowed-host")
+        )
         self._exact: dict[str, Handler] = {
             "/": self._home,
             "/search": self._on_search,
@@ -106,6 +114,9 @@ class FrontEnd:
         """Answers any request; the handler to serve."""
         handler = self._handler_of(request)
         try:
+            # Browsers, through which a foreign name could come, always send one.
+            if (host := request.headers.get("Host")) is not None:
+                self._check_host(host)
             return await handler(request)
         except CloudError as error:
             self._observer.rejected += handler in self._counted and error.status < 500

@@ -22,6 +22,7 @@ from vmhost.api.client import CloudClient
 from vmhost.base import collector
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import CloudError, InvalidInput, Unavailable
+from vmhost.base.host_header import LOOPBACK
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, url_of, write_ready
@@ -48,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000; 0: any free one)")
     parser.add_argument("--port-search", action="store_true", help="take the next free port if that one is taken")
+    parser.add_argument(
+        "--allowed-host", action="append", default=[], metavar="NAME", help="another name that clients may call it by"
+    )
     parser.add_argument("--service", default="search", metavar="NAME", help="tag of the service's machines (search)")
     parser.add_argument("--shards", type=int, default=2, metavar="N", help="parts of the index (2)")
     parser.add_argument("--replicas", type=int, default=2, metavar="N", help="machines per part (2)")
@@ -92,7 +96,11 @@ def plan_of(args: argparse.Namespace) -> Plan:
             type_name=args.type_name,
             index=args.index,
         ),
-        settings=Settings(service=args.service, deadline_s=args.deadline_ms / 1000),
+        settings=Settings(
+            service=args.service,
+            deadline_s=args.deadline_ms / 1000,
+            hosts=LOOPBACK | {args.bind.lower(), *(name.lower() for name in args.allowed_host)},
+        ),
         hedge_share=args.hedge_percent / 100,
         bind=args.bind,
         port=args.port,

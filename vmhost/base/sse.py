@@ -18,8 +18,12 @@ from typing import Any
 
 from aiohttp import web
 
+from vmhost.base.errors import Unavailable
+
 LAGGED = "lagged"
 SNAPSHOT = "snapshot"
+READERS_MAX = 64
+"""Of one hub: each event is written to every reader."""
 _HEARTBEAT_S = 10.0
 _GZIP_WBITS = 31
 
@@ -162,7 +166,10 @@ async def respond(
 
     `?without=KIND` (any number of them) leaves events of that kind out. With `packed` a reader who takes gzip gets it,
     which costs a publisher more than it is worth to readers on the same machine unless its snapshot is large.
-    After a gap the reader gets a new snapshot. Returns when the reader or the hub goes."""
+    After a gap the reader gets a new snapshot. Returns when the reader or the hub goes; a reader that takes nothing is
+    cut off by the listener (`vmhost.base.listener`). Raises Unavailable for one reader too many."""
+    if hub.readers >= READERS_MAX:
+        raise Unavailable(f"{READERS_MAX} readers follow this stream already; close one and try again")
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +24,8 @@ from vmhost.base.logs import get_logger
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from vmhost.base.listener import Bounds
+
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 LIFELINE = "GLASSCLOUD_LIFELINE"
@@ -30,6 +33,7 @@ LIFELINE = "GLASSCLOUD_LIFELINE"
 
 _PORTS_TRIED = 50
 _PORT_MAX = 65535
+_FILES_MAX = 65_536
 _log = get_logger("program")
 
 
@@ -38,11 +42,21 @@ def run(main: Callable[[], Awaitable[int | None]]) -> int:
 
     SIGINT, SIGTERM and the end of the lifeline cancel `main` once, so that its `finally` parts drain and clean up;
     that counts as success. A CloudError becomes one line on standard error and code 1."""
+    _open_more_files()
     try:
         return uvloop.run(_until_told(main))
     except CloudError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _open_more_files() -> None:
+    """Raises the soft limit on open files to the hard one; it is low only for programs that use select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _until_told(main: Callable[[], Awaitable[int | None]]) -> int:
@@ -122,37 +136,24 @@ def _refusal(host: str, port: int, error: OSError) -> str:
 
 @contextlib.asynccontextmanager
 async def serve(
-    app: web.Application | Handler, sock: socket.socket, *, drain_s: float = 2.0, line_bytes_max: int = 8190
+    app: web.Application | Handler,
+    sock: socket.socket,
+    *,
+    drain_s: float = 2.0,
+    line_bytes_max: int = 8190,
+    bounds: Bounds | None = None,
 ) -> AsyncIterator[str]:
     """Serves the app on a listening socket while the context lasts, and gives its URL.
 
     A bare handler gets every request, without aiohttp's routing, which costs a lean program a fifth of its speed. A
-    request line longer than `line_bytes_max` is refused before the app sees it, a bare handler's in plain words. At the
-    end it stops accepting, gives
-    running requests `drain_s` to finish and closes."""
-    from aiohttp import web  # half a second, which programs that serve nothing need not wait
+    request line longer than `line_bytes_max` is refused before the app sees it, a bare handler's in plain words.
+    Connections, and the time that clients take to send and to read, are bounded (`vmhost.base.listener`). At the end it
+    stops accepting, gives running requests `drain_s` to finish, and closes."""
+    from vmhost.base import listener  # half a second for aiohttp, which programs that serve nothing need not wait
 
-    from vmhost.base.refusing import PlainServer, log_no_refusals
-
-    log_no_refusals()
-    options: dict[str, Any] = {
-        "access_log": None,
-        # A compressed body stays compressed: none of our programs takes one, and a small one may unpack to gigabytes.
-        "auto_decompress": False,
-        "handler_cancellation": False,
-        "max_line_size": line_bytes_max,
-    }
-    runner: web.BaseRunner
-    if isinstance(app, web.Application):
-        runner = web.AppRunner(app, shutdown_timeout=drain_s, **options)
-    else:
-        runner = web.ServerRunner(PlainServer(app, **options), shutdown_timeout=drain_s)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, sock).start()
+    bounds = bounds or listener.Bounds(head={"max_line_size": line_bytes_max})
+    async with listener.served(app, sock, bounds=bounds, drain_s=drain_s):
         yield url_of(sock)
-    finally:
-        await runner.cleanup()
 
 
 def url_of(sock: socket.socket) -> str:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import Denied, Unauthenticated, Unsupported
+from vmhost.base.host_header import LOOPBACK, check_host
 from vmhost.base.sigv4 import ALGORITHM, Credentials, Unsigned, scope_of, verify
 from vmhost.control.sizing import REGION
 
 SERVICE = "ec2"
-
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +35,7 @@ class Auth:
 
         The first stops a foreign name that was made to resolve to this machine; the second a page in a browser here."""
         host = headers.get("host", "")
-        match = _HOST.fullmatch(host)
-        if match is None or match[1].lower() not in LOCAL_NAMES | self.allowed_hosts:
-            raise Denied(f"Host {host[:80]!r} is not served here; expected localhost or a name given by --allowed-host")
+        check_host(host, LOOPBACK | self.allowed_hosts, option="--allowed-host")
         origin = headers.get("origin")
         if origin is not None and _netloc(origin) != host.lower():
             raise Denied(f"Origin {origin[:80]!r} is foreign; web pages may not call this API")

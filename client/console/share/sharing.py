@@ -14,15 +14,23 @@ from client.console.asking import Asker
 from client.console.feed import Feed
 from client.console.log import Entry
 from client.console.share.audience import Audience
-from client.console.share.connections import serve_strangers
 from client.console.share.qr import svg
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
+from vmhost.base.listener import Bounds, served
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen
 
 PORT = 8081
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?){0,5}")
 _TOLD_EVERY_S = 0.5
+_DRAIN_S = 1.0
+BOUNDS = Bounds(
+    connections=600,
+    each_address=24,
+    keepalive_s=15.0,
+    head={"max_line_size": 2048, "max_field_size": 4096, "max_headers": 48},
+)
+"""For strangers: phones of a whole class, each with few connections and small requests."""
 _log = get_logger("share")
 
 
@@ -68,7 +76,10 @@ class Sharing:
             audience = Audience(self._feed, self._asker, host=host, own=address, told=self._news.set)
             async with contextlib.AsyncExitStack() as stack:
                 stack.callback(sock.close)
-                await stack.enter_async_context(serve_strangers(audience.answer, sock))
+                await stack.enter_async_context(
+                    # One who leaves gives its place in the stream free at once, not when it is next written to.
+                    served(audience.answer, sock, bounds=BOUNDS, drain_s=_DRAIN_S, handler_cancellation=True)
+                )
                 # Closed before the server: it waits for streams to end.
                 stack.callback(audience.cast.close)
                 for work in (audience.cast.run(), self._tell()):

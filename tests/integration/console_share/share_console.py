@@ -18,7 +18,7 @@ from client.console.app import application
 from client.console.asking import Asker
 from client.console.desk import Desk
 from client.console.feed import Feed
-from client.console.guard import LOOPBACK, Door
+from client.console.guard import Door
 from client.console.keys import Key
 from client.console.loading import Loading
 from client.console.share.order import Console, console_at
@@ -27,6 +27,7 @@ from client.tour.session import open_session
 from client.tour.world import World
 from server.api.timing import Attempt, RequestTrace, make_traceparent, render
 from tests.integration.ec2.served import served
+from vmhost.base.host_header import LOOPBACK
 from vmhost.base.sse import Event, read_events
 from vmhost.base.web import listen, serve
 

@@ -6,13 +6,14 @@ import asyncio
 import json
 import re
 import socket
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 from share_console import JSON, LAN, Stand, until
 
 from client.console.assets import load_assets
-from client.console.share import audience, cast, connections
+from client.console.share import audience, cast, sharing
 from client.console.share.files import needed
 from client.console.share.limits import Rate
 
@@ -206,7 +207,7 @@ async def test_a_phone_that_takes_nothing_is_let_go(console: Stand, monkeypatch:
 
 
 async def test_who_connects_and_says_nothing_is_closed(console: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "FIRST_REQUEST_S", 0.1)
+    monkeypatch.setattr(sharing, "BOUNDS", replace(sharing.BOUNDS, arrival_s=0.1, every_s=0.05))
     url = await console.share()
     for words in (b"", b"GET / HTTP/1.1\r\nHost: "):
         reader, writer = await connect(url)
@@ -217,7 +218,7 @@ async def test_who_connects_and_says_nothing_is_closed(console: Stand, monkeypat
 
 
 async def test_one_address_cannot_take_all_the_connections(console: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "CONNECTIONS_EACH_MAX", 3)
+    monkeypatch.setattr(sharing, "BOUNDS", replace(sharing.BOUNDS, each_address=3))
     url = await console.share()
     pairs = [await connect(url) for _ in range(3)]
     for reader, writer in pairs:

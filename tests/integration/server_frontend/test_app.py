@@ -276,7 +276,7 @@ async def test_a_query_that_is_refused_stays_in_the_box_to_be_mended(serving: Se
     ("request_bytes", "said"),
     [
         (b"GET /search?q=" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "a line of this request is too long"),
-        (b"what is this\r\n\r\n", "this is no HTTP request"),
+        (b"what is this\r\n\r\n", "this is not an HTTP request"),
     ],
 )
 async def test_what_is_no_request_is_refused_in_a_sentence_and_not_logged_as_our_fault(
@@ -293,3 +293,10 @@ async def test_what_is_no_request_is_refused_in_a_sentence_and_not_logged_as_our
     assert body.startswith(said)
     assert body.count("\n") == 1
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("path", ["/", "/search?q=kvm", "/flow", "/status", "/healthz"])
+async def test_a_foreign_host_name_is_refused(serving: Serving, path: str) -> None:
+    async with serving.client.get(f"{serving.url}{path}", headers={"Host": "evil.example"}) as answer:
+        assert answer.status == 403
+        assert "evil.example" in await answer.text()

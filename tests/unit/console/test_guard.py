@@ -83,7 +83,7 @@ def test_what_a_browser_calls_foreign_is_refused_unless_somebody_followed_a_link
 
 def test_only_json_changes_anything_for_forms_need_no_leave_to_be_sent_anywhere() -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
-        with pytest.raises(InvalidInput, match="expected application/json"):
+        with pytest.raises(InvalidInput, match="send application/json"):
             DOOR.admit(asked({"Content-Type": kind}, "POST"))
 
 
