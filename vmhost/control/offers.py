@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from vmhost.api.views import LimitsView, RoomView, TypesView, TypeView
 from vmhost.control.placement import Room
@@ -23,8 +23,8 @@ def offers(catalogue: TypeCatalogue, site: Site, rooms: Sequence[Room]) -> Types
 
 
 def _offer(kind: InstanceType, site: Site, rooms: Sequence[Room], disk_gib: int) -> TypeView:
-    # All hosts are equal shares of one machine, so the limits are the same on each.
-    limits = limits_of(kind, site.hosts[0], disk_gib=disk_gib)
+    # All hosts are equal shares of one machine, so the limits are the same on each, except for which CPUs they are.
+    limits = replace(limits_of(kind, site.hosts[0], disk_gib=disk_gib), cpus=())
     return TypeView(
         name=kind.name,
         vcpus=kind.vcpus,

@@ -29,13 +29,11 @@ def guests_weight(cpus: int) -> int:
 def kept_cores(cpus: float, *, leftover: int, secured: bool) -> float:
     """Cores of the hosts' CPUs that are not guaranteed to guests, because busy programs of the platform may take them.
 
-    `secured`: the guests together have `guests_weight`. Without it a busy program gets as much of a CPU as all guests
-    there. Programs use the `leftover` CPUs, which no host has, first."""
-    if secured:
-        taken = _BUSY_PROGRAMS * 100 * cpus / guests_weight(max(1, round(cpus)))
-    else:
-        taken = min(cpus / 2, float(_BUSY_PROGRAMS))
-    return max(0.0, taken - leftover)
+    `secured`: the guests together have `guests_weight`; the scheduler then moves busy programs to the `leftover` CPUs,
+    which no host has. Without it a busy program stays where it is and gets as much of a CPU as all guests there."""
+    if not secured:
+        return min(cpus / 2, float(_BUSY_PROGRAMS))
+    return max(0.0, _BUSY_PROGRAMS * 100 * cpus / guests_weight(max(1, round(cpus))) - leftover)
 
 
 def equal_sets(cores: Sequence[Sequence[int]], hosts: int) -> tuple[tuple[int, ...], ...]:
