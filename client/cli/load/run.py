@@ -41,6 +41,7 @@ EXAMPLES = """\
   glasscloud load http://127.0.0.1:8000 --queries --rate 50 --for 1m      searches from the corpus, answers checked
   glasscloud load https://example.test/api -d '{"a": 1}' -H 'Content-Type: application/json' --users 50 --think 1s
   glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto    how fast can it go
+  glasscloud load flow.py --once      run a script's flow once and show each request and response
   glasscloud load plan.toml --threshold 'p99<50ms' --json > run.json          the rest is written in a plan
 also:
   glasscloud load compare A.json B.json    what differs between two runs, and whether it exceeds the noise
@@ -60,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_options(parser)
     add_script_options(parser)
     _add_crew_options(parser)
+    parser.add_argument(
+        "--once", action="store_true",
+        help="send one request of each target, or run a script's flow once, and show request and response",
+    )  # fmt: skip
     group = parser.add_argument_group("what is told")
     group.add_argument(
         "--threshold", action="append", default=[], metavar="'p99<50ms'", help="what must hold, else FAILED; repeatable"
@@ -81,8 +86,26 @@ def _add_crew_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _once(args: argparse.Namespace) -> int:
+    """Tries each plan once; 0 if all was good, 1 if not."""
+    from client.load.once import try_once
+
+    for option in ("json", "report", "hlog", "prometheus", "listen"):
+        if getattr(args, option):
+            raise InvalidInput(f"--once sends one request and prints it; --{option} is for runs")
+    out = sys.stdout
+
+    def say(text: str) -> None:
+        print(clean(text), file=out, flush=True)
+
+    good = [asyncio.run(try_once(plan, say)) for plan in plans_of(args)]
+    return 0 if all(good) else 1
+
+
 def run(args: argparse.Namespace) -> int:
     """Runs the load; 0 VALID, 1 FAILED or not all written, 3 INVALID. Raises InvalidInput, Unavailable."""
+    if args.once:
+        return _once(args)
     plans, processes = plans_of(args), _processes(args)
     if args.repeat != 1 and len(plans) > 1:
         raise InvalidInput(f"--repeat {args.repeat} does not go with several tenants; expected a plan of one")

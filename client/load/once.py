@@ -1,0 +1,146 @@
+"""One request of each target, or one flow of a script, shown with both sides: to try a plan before it is load."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from client.load.engine.answers import FAULTS
+from client.load.engine.connections import cause_of, reach
+from client.load.exchange import phrase_of, raw_request_text, response_text
+from client.load.plan.words import FLOW, OpenLoop, Plan
+from client.load.report.example_lines import marked_lines
+from client.load.requests import Prepared, prepare
+from client.load.schedule import Part
+from client.load.script.output import Printed, captured
+from client.load.tally import Collector
+from vmhost.base.errors import CloudError
+from vmhost.base.http1 import Failure, HttpFailure, Response, connect
+
+_LINES_MAX = 60
+Say = Callable[[str], None]
+
+
+async def try_once(plan: Plan, say: Say) -> bool:
+    """Sends one request of each target, or runs the script's flow once, and says what was sent and what came back.
+
+    Return whether everything was as it should be. Raises InvalidInput, Unavailable."""
+    if plan.script is not None:
+        return await _flow(plan, say)
+    good = [await _request(plan, prepared, say) for prepared in _one_of_each(plan)]
+    return all(good)
+
+
+def _one_of_each(plan: Plan) -> Iterator[Prepared]:
+    seen: set[int] = set()
+    for prepared in prepare(plan).drawn:
+        if prepared.target not in seen:
+            seen.add(prepared.target)
+            yield prepared
+
+
+async def _request(plan: Plan, prepared: Prepared, say: Say) -> bool:
+    raw = prepared.raw
+    if plan.traced:
+        raw = prepared.with_trace(b"%048x" % random.getrandbits(192))
+    endpoint = await reach(prepared.origin, plan.timeout_s, insecure=plan.insecure)
+    began_s = time.monotonic()
+    try:
+        connection = await connect(endpoint.host, endpoint.port, timeout_s=plan.timeout_s, tls=endpoint.tls)
+    except HttpFailure as refused:
+        say(f"{plan.target_names[prepared.target]}: FAILED: no connection could be made: {cause_of(refused)}")
+        return False
+    connected_s = time.monotonic()
+    done: asyncio.Future[tuple[Response | None, Failure | None]] = asyncio.get_running_loop().create_future()
+    connection.send(raw, lambda response, failure: done.set_result((response, failure)), head=prepared.head)
+    _, pending = await asyncio.wait([done], timeout=plan.timeout_s)
+    if pending:
+        connection.abort()
+    response, failure = await done
+    took_s = time.monotonic() - connected_s
+    connection.abort()
+    if response is not None:
+        fault = prepared.fault(response)
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
+        answer = response_text(response.status, headers, response.body)
+        result = f"FAILED: {prepared.why(response, fault)}" if fault else _status(response.status)
+    else:
+        assert failure is not None
+        fault, answer = FAULTS[failure], ""
+        result = f"FAILED: no response within {plan.timeout_s:g} s" if pending else f"FAILED: no response: {fault}"
+    say(
+        f"{plan.target_names[prepared.target]}: {result}; "
+        f"connected in {_ms(connected_s - began_s)}, response after {_ms(took_s)}"
+    )
+    _say_both(say, raw_request_text(raw), answer)
+    return not fault
+
+
+async def _flow(plan: Plan, say: Say) -> bool:
+    # Only who has a script pays for a general HTTP client.
+    from client.load.script.flow import Flow
+    from client.load.script.making import make_scripted
+    from client.load.script.performing import Performer
+    from client.load.script.steps import StepSeen
+
+    printed = Printed()
+
+    def say_printed(*, rest: bool = False) -> None:
+        lines, left_out = printed.take(rest=rest)
+        for line in [*lines, *([f"… {left_out:,} more lines left out"] if left_out else [])]:
+            say(f"printed: {line}")
+
+    def on_step(step: StepSeen) -> None:
+        say_printed()
+        answer = step.exchange.answer if step.exchange is not None else None
+        result = f"FAILED: {step.error}" if step.error else _status(answer.status) if answer is not None else "good"
+        say(f"step {step.name}: {result}; after {step.took_ms:.1f} ms")
+        if step.exchange is not None:
+            if step.exchange.redirects:
+                say(f"    (after {step.exchange.redirects} redirects; the last request is shown)")
+            _say_both(say, step.exchange.request, step.exchange.response)
+
+    # An arrival of an open loop is a new user: it starts, runs the flow and stops.
+    plan = replace(plan, open=OpenLoop(rate_per_s=1.0), closed=None)
+    with captured(printed):
+        try:
+            ready = await make_scripted(plan, Part(0, 1))
+        except CloudError:
+            say_printed(rest=True)
+            raise
+        performer = Performer(plan, ready.script, ready.shared)
+        performer.steps.on_step = on_step
+        async with performer, performer.user() as user:
+            now_ns = time.monotonic_ns()
+            flow = Flow(0, Collector(now_ns).tally(now_ns), now_ns, now_ns)
+            flow.tally.arrived()
+            fault = await performer.perform(flow, user)
+            took_s = (time.monotonic_ns() - now_ns) / 1e9
+            await performer.stop(user)
+        say_printed(rest=True)
+    if fault:
+        errors = [example.error for example in performer.examples.all if example.target == FLOW]
+        words = errors[0] if errors else "a step failed, see above"
+        first, *traceback = words.split("\n")
+        say(f"flow: FAILED ({fault}): {first}; after {_ms(took_s)}")
+        for line in traceback:
+            say(f"  {line}")
+    else:
+        say(f"flow: good; after {_ms(took_s)}")
+    return not fault
+
+
+def _status(status: int) -> str:
+    return f"{status} {phrase_of(status)}".rstrip()
+
+
+def _say_both(say: Say, request: str, response: str) -> None:
+    for line in [*marked_lines(">", request, _LINES_MAX), *marked_lines("<", response, _LINES_MAX)]:
+        say(line)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"
