@@ -13,7 +13,7 @@ from client.local.keeping import RESTARTS_MAX, keep_running
 from vmhost.base.clock import SystemClock
 from vmhost.base.errors import Unavailable
 
-ENDS = "import json, pathlib, sys; pathlib.Path(sys.argv[1]).write_text('{}')"
+ENDS = "import sys, vmhost.base.web as web, pathlib; web.write_ready(pathlib.Path(sys.argv[1]))"
 STAYS = f"{ENDS}; import time; time.sleep(60)"
 
 
