@@ -85,7 +85,7 @@ class Replay:
             cloud="replay",
             region="us-east-1",
             driver="container",
-            stands_for="containers: they share this engine's kernel",
+            stands_for="containers: all share one Linux kernel",
             one="container, shared kernel 6.x",
             capabilities=(CapabilityView(name="cpu", enforced=True, why=""),),
             overcommit=1.0,

@@ -8,11 +8,24 @@ import sys
 from pathlib import Path
 
 PROGRAM = "glasscloud"
+DEFAULT_CLOUD = "glasscloud"
+CLOUD_VARIABLE = "GLASSCLOUD_CLOUD"
+"""Environment variable: the name of the cloud that is meant, as in compose."""
 _BEFORE = re.compile(r"(?m)(^ +(?:[A-Z_]+=\S+ )*|\$\()" + PROGRAM + "(?= )")
 
 
-def called() -> str:
-    """The program as it was called: "glasscloud" where the PATH leads to it, else such as ".venv/bin/glasscloud"."""
+def called(cloud: str = DEFAULT_CLOUD) -> str:
+    """The program as it was called: "glasscloud" where the PATH leads to it, else such as ".venv/bin/glasscloud".
+
+    For another cloud than the default one its name comes first: "GLASSCLOUD_CLOUD=mine glasscloud"."""
+    return f"{_named(cloud)}{_program()}"
+
+
+def _named(cloud: str) -> str:
+    return "" if cloud == DEFAULT_CLOUD else f"{CLOUD_VARIABLE}={cloud} "
+
+
+def _program() -> str:
     typed = sys.argv[0] if Path(sys.argv[0]).name == PROGRAM else str(Path(sys.executable).parent / PROGRAM)
     return as_typed(typed, on_path=shutil.which(PROGRAM), here=Path.cwd())
 

@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from vmhost.base.options import Parser
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one of them and gives its exit code; 130 for Ctrl-C.
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
+    parser = Parser(prog="python -m server", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="frontend | leaf | index")
     named = words[0] if words else ""
     front = commands.add_parser("frontend", help="the one address in front of all shards and replicas")

@@ -11,6 +11,7 @@ from pathlib import Path
 from vmhost import app
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import configure
+from vmhost.base.options import Parser
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.base import Remains
@@ -31,7 +32,7 @@ The keys are made at the first start, in access.json in the state folder, readab
 
 def parser() -> argparse.ArgumentParser:
     """The program's arguments."""
-    one = argparse.ArgumentParser(
+    one = Parser(
         prog="python -m vmhost",
         description="A small cloud with an EC2 API. Its instances are containers or processes of this machine.",
         epilog=EXAMPLES,

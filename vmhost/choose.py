@@ -32,9 +32,9 @@ async def choose(wanted: str, images: Iterable[Image], lacks: Lacks | None = Non
     needed = {boot.image for image in images if (boot := image.boots.get(CONTAINER)) and boot.image}
     for reference in sorted(needed):
         if lack := await (lacks or _lacks)(reference):
-            why = f"machines are plain processes: {lack.words}"
+            why = f"instances are plain processes: {lack.words}"
             return Choice(driver=PROCESS, why=why, missing=lack.missing)
-    return Choice(driver=CONTAINER, why="machines are containers")
+    return Choice(driver=CONTAINER, why="instances are containers")
 
 
 async def _lacks(reference: str) -> Lack | None:

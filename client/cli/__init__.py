@@ -22,27 +22,27 @@ from client.called import called, examples
 GROUPS = {
     "See it": {
         "demo": "a small cloud with a search service, live on this terminal",
-        "console": "the page on a cloud that is up",
-        "share": "let the phones of an audience search and look",
+        "console": "serve the page that shows a running cloud",
+        "share": "let the phones of an audience search and watch",
         "flow": "follow requests as they are answered, one line each",
-        "watch": "wait for a cloud, print where it is, then what happens in it",
+        "watch": "wait for a cloud, then print what happens in it",
     },
     "Keep it": {
-        "up": "start a cloud that stays",
-        "down": "end it and remove everything",
-        "ps": "its machines",
-        "status": "what it is, which walls hold, and why the others do not",
+        "up": "start a cloud that keeps running",
+        "down": "stop it and remove everything",
+        "ps": "list its instances",
+        "status": "its addresses, hosts, and which limits are enforced",
         "env": "shell exports for the AWS CLI and SDKs",
     },
     "Measure": {
-        "load": "send requests by a schedule or by users, and tell what they saw",
+        "load": "send requests on a schedule or as users, and report what they saw",
     },
-    "Mend and prepare": {
-        "doctor": "what this machine lacks, and the command that mends it",
-        "ready": "fetch, build and try all, so that a session needs no network",
+    "Check and prepare": {
+        "doctor": "what this computer lacks, and the command that fixes it",
+        "ready": "fetch, build and try everything, to work without a network",
     },
     "Single programs": {
-        "host": "the platform: the EC2 API and the machines behind it",
+        "host": "the platform: the EC2 API and its instances",
         "serve": "the search service: serve frontend, serve leaf",
         "index": "build the search index from a folder of documents",
     },
@@ -59,13 +59,15 @@ COMMANDS = {name: text for group in GROUPS.values() for name, text in group.item
 def overview(program: str) -> str:
     """The help of the command as a whole."""
     lines = [
-        "glasscloud: a small cloud on your laptop, every request and machine in sight",
+        "glasscloud: a small cloud on your laptop, with every request in sight",
         "",
         f"usage: {program} COMMAND [OPTIONS]   (COMMAND --help shows examples)",
     ]
     for title, group in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:<8} {text}" for name, text in group.items())]
-    return "\n".join([*lines, "", f"Start with: {program} demo", f"More is said with {LOG_VARIABLE}=info or debug."])
+    return "\n".join(
+        [*lines, "", f"Start with: {program} demo", f"For more log output, set {LOG_VARIABLE}=info or debug."]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,7 +96,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return 2
     if args[0] not in ALONE and (missing := _missing()):
         print(
-            f"glasscloud: {args[0]} needs {', '.join(missing)}, which are not installed here; "
+            f"glasscloud: {args[0]} needs packages that are not installed here ({', '.join(missing)}); "
             "install glasscloud[cloud] instead of glasscloud",
             file=sys.stderr,
         )
@@ -110,21 +112,21 @@ def _unknown(word: str) -> str:
         return f"option {word} comes after a command; {called()} --help lists the commands"
     near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"{called()} --help lists them"
-    return f"{word!r} is no command; {hint}"
+    return f"{word!r} is not a command; {hint}"
 
 
 def _missing() -> list[str]:
-    """What the cloud's commands need and whoever installed only the load generator does not have."""
+    """The libraries that the cloud's commands need and an installation of the load generator alone lacks."""
     return [name for name in _CLOUDS_LIBRARIES if importlib.util.find_spec(name) is None]
 
 
 def _log_level() -> str:
-    """The level that the environment asks for. Raises InvalidInput for none that there is."""
+    """The level that the environment sets. Raises InvalidInput for one that does not exist."""
     from vmhost.base.errors import InvalidInput
 
     level = os.environ.get(LOG_VARIABLE) or "warning"
     if level not in LOG_LEVELS:
-        raise InvalidInput(f"{LOG_VARIABLE} is {level!r}; expected one of {', '.join(LOG_LEVELS)}")
+        raise InvalidInput(f"{LOG_VARIABLE}={level} is not a log level; choose one of {', '.join(LOG_LEVELS)}")
     return level
 
 
@@ -135,7 +137,9 @@ def _version() -> str:
 
 
 def _run(command: ModuleType, args: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    from vmhost.base.options import Parser
+
+    parser = Parser(
         prog=f"{called()} {command.NAME}",
         description=command.HELP,
         epilog=f"examples:\n{examples(command.EXAMPLES)}",
@@ -160,7 +164,7 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
     from vmhost.base.logs import configure
 
     try:
-        # What people read is printed; a log line is for who asks for it.
+        # Results are printed; log lines appear only at the level that the user chose.
         configure(level=_log_level())
         code = int(command.run(args))
         sys.stdout.flush()
@@ -172,14 +176,14 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
         print(f"glasscloud {command.NAME}: {clean(error.message)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Whoever read our output has had enough, as `| head` does; nothing can be written any more.
+        # The reader of our output has closed it, as `| head` does; nothing can be written any more.
         _say_no_more()
         return 0
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         _say_no_more()
-        print(f"glasscloud {command.NAME}: not all could be written: {error.strerror}", file=sys.stderr)
+        print(f"glasscloud {command.NAME}: the output could not be written: {error.strerror}", file=sys.stderr)
         return 1
 
 

@@ -1,17 +1,23 @@
-"""`glasscloud console`: the page on a cloud that is up."""
+"""`glasscloud console`: the page that shows a running cloud."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from client.called import called
 
 NAME = "console"
-HELP = (
-    "serve the page on which every request and machine is seen, for a cloud that is up (`up` and `demo` do it already)"
-)
+HELP = "serve the page that shows every request and instance of a running cloud (`up` and `demo` serve it already)"
 PORT = 8080
+_NO_SEARCH = (
+    "this cloud has no search front end that is known here: the console shows its instances, but no searches "
+    "(name a front end with --frontend URL)"
+)
 _EVERYWHERE = ("", "0.0.0.0", "::")
 EXAMPLES = """\
   glasscloud console
@@ -23,29 +29,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("--access", type=Path, metavar="FILE", help="the cloud's access file ($GLASSCLOUD_ACCESS)")
     parser.add_argument("--frontend", metavar="URL", help="the search service ($GLASSCLOUD_FRONTEND)")
-    parser.add_argument("--queries", type=Path, metavar="FILE", help="what the load asks (the built index's)")
-    parser.add_argument("--bind", default="127.0.0.1", metavar="HOST", help="listen here (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"listen here ({PORT})")
-    parser.add_argument("--port-search", action="store_true", help="a taken port gives way to the next free one")
+    parser.add_argument("--queries", type=Path, metavar="FILE", help="queries for the load (those of the built index)")
+    parser.add_argument("--bind", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"port to listen on ({PORT})")
+    parser.add_argument("--port-search", action="store_true", help="take the next free port if that one is in use")
     parser.add_argument(
-        "--key-file", type=Path, metavar="FILE", help="where its token is kept (none: a new one each time)"
+        "--key-file", type=Path, metavar="FILE", help="file that keeps its token (default: a new token each time)"
     )
     parser.add_argument("--why", default="", help=argparse.SUPPRESS)
     parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--ready", type=Path, metavar="FILE", help="write address and pid here when it answers")
+    parser.add_argument(
+        "--ready", type=Path, metavar="FILE", help="write its address and process id to FILE when it is ready"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until it is told to stop."""
+    """Serves until it is stopped."""
     from client.cli.running import run_until_told
     from vmhost.base.errors import InvalidInput
 
     if args.bind in _EVERYWHERE:
         raise InvalidInput(
-            f"--bind {args.bind} is every address of this machine; expected one at which a browser opens it, such as "
-            f"127.0.0.1 (an audience is let in with `{called()} share`)"
+            f"--bind {args.bind} means every address of this computer; choose one, such as 127.0.0.1 "
+            f"(to let an audience in, use `{called()} share`)"
         )
     return run_until_told(lambda: _serve(args))
+
+
+@contextlib.asynccontextmanager
+async def _reserved_port() -> AsyncIterator[str]:
+    """A URL at which nothing answers while the block lasts: in place of a front end, where there is none."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
 
 
 async def _serve(args: argparse.Namespace) -> int:
@@ -54,11 +70,11 @@ async def _serve(args: argparse.Namespace) -> int:
     from client.console.keys import Key
     from client.console.rows import CONSOLE_AGENT
     from client.console.serving import Setting, serve_console
-    from client.local.meant import find_access, find_queries, find_search
+    from client.local.meant import find_access, find_queries, meant_cloud, search_of
     from client.tour.session import open_session
     from vmhost.base.web import write_ready
 
-    access, url = find_access(args.access), find_search(args.frontend)
+    access, url = find_access(args.access), search_of(meant_cloud(args.access), args.frontend)
     key = Key.fresh() if args.key_file is None else Key.kept(args.key_file)
     setting = Setting(
         key=key,
@@ -71,11 +87,16 @@ async def _serve(args: argparse.Namespace) -> int:
         again=args.again,
     )
     async with (
-        open_session(access, url, queries=args.queries or find_queries(), agent=CONSOLE_AGENT) as session,
+        _reserved_port() as nowhere,
+        open_session(
+            access, url or nowhere, queries=args.queries or find_queries(args.access), agent=CONSOLE_AGENT
+        ) as session,
         serve_console(session, setting) as address,
     ):
         write_ready(args.ready, url=address)
         if args.ready is None:
             print(f"console: {key.address(address)}", flush=True)
+            if not url:
+                print(_NO_SEARCH, file=sys.stderr, flush=True)
         await asyncio.get_running_loop().create_future()
     return 0

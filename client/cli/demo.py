@@ -8,7 +8,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from client.cli.options import INTERRUPTED, add_cloud_options, plan_of, say
+from client.cli.options import INTERRUPTED, add_cloud_options, must_be_free, plan_of, say
 
 if TYPE_CHECKING:
     from client.local.plan import LocalPlan
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 NAME = "demo"
 RATE_MAX = 5000.0
 LOG = "demo.log"
-"""In the demo's folder: what is logged while the view has the terminal for itself."""
+"""In the demo's folder: the log while the view has the terminal for itself."""
 HELP = (
     "start a small cloud with a search service and traffic, show it live, and remove it all at the end; "
-    "with --once take the tour: load, a kill, a hog, and a verdict"
+    "with --once take the tour: load, a kill, a CPU hog, and a verdict"
 )
 EXAMPLES = """\
   glasscloud demo
   glasscloud demo --driver process --instances 6 --shards 3
-  glasscloud demo --once                 the tour without a person; exit code 0 if all went well
+  glasscloud demo --once                 the tour without a terminal; exit code 0 if it went well
   glasscloud demo --once --json > tour.json
 """
 
@@ -48,11 +48,12 @@ def run(args: argparse.Namespace) -> int:
     from vmhost.base.errors import InvalidInput
 
     if args.json and not args.once:
-        raise InvalidInput("--json belongs to --once; the live view has no JSON")
+        raise InvalidInput("--json needs --once; the live view has no JSON")
     if args.rate is not None and not 0 < args.rate <= RATE_MAX:
-        raise InvalidInput(f"--rate is {args.rate:g}; expected more than 0 and at most {RATE_MAX:g}")
+        raise InvalidInput(f"--rate must be more than 0 and at most {RATE_MAX:g}")
     if not 1 <= args.seconds <= 600:
-        raise InvalidInput(f"--seconds is {args.seconds:g}; expected 1 to 600")
+        raise InvalidInput("--seconds must be from 1 to 600")
+    must_be_free(args)
     folder = demo_folder()
     try:
         plan = plan_of(args, NAME, state=folder, cloud=folder.name, temporary=True, console=False)
@@ -79,6 +80,7 @@ async def _tour(plan: LocalPlan, args: argparse.Namespace) -> int:
 
 async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.local.attach import own_cloud, sweep_abandoned_demos
+    from client.local.plan import CONSOLE_PORT
     from client.tour.leftovers import Program, programs_below, still_there
     from client.tour.session import DEFAULT_RATE
     from client.view.live import show_live
@@ -89,7 +91,11 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
 
     show, log = (show_live, lines_to(plan.folder / LOG)) if is_terminal() else (show_plain, contextlib.nullcontext())
     showing = Showing(
-        folder=plan.folder, rate_per_s=args.rate or DEFAULT_RATE, seed=args.seed, console_port=args.console_port
+        folder=plan.folder,
+        rate_per_s=args.rate or DEFAULT_RATE,
+        seed=args.seed,
+        console_port=CONSOLE_PORT if args.console_port is None else args.console_port,
+        fixed_port=bool(args.console_port),
     )
     programs: dict[int, Program] = {}
     try:

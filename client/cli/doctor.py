@@ -1,4 +1,4 @@
-"""`glasscloud doctor`: what this machine lacks."""
+"""`glasscloud doctor`: what this computer lacks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 
 NAME = "doctor"
-HELP = "look at this machine: what glasscloud needs, what is missing, and the command that mends it; changes nothing"
+HELP = "check what glasscloud needs on this computer, and print the command that fixes what is missing; changes nothing"
 EXAMPLES = """\
   glasscloud doctor
   glasscloud doctor --json

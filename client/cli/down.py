@@ -7,15 +7,17 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from client.local.places import CLOUD_VARIABLE, cloud_name, forget, make_folder, read_facts, state_folder
+from client.called import CLOUD_VARIABLE, DEFAULT_CLOUD
+from client.local.places import cloud_name, forget, make_folder, read_facts, running_demos, state_folder
+from vmhost.base.errors import Conflict
 
 NAME = "down"
-HELP = "end the cloud and remove everything of it, also what a killed one left behind"
+HELP = "stop the cloud and remove everything of it, also what a killed one left behind"
 EXAMPLES = """\
   glasscloud down
-  glasscloud down --cloud mine        what a killed compose left of the cloud named mine
+  glasscloud down --cloud mine        the cloud named mine, or what a killed compose left of it
 """
 _DRAIN_DEADLINE_S = 30.0
 _NOUNS = {"container": "instance"}
@@ -34,6 +36,7 @@ class Done:
     removed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     demos_removed: int = 0
+    demos_running: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Takes the cloud down; 1 if anything of it is still there."""
-    done = asyncio.run(_down(args.cloud))
+    """Stops the cloud and removes it; 1 if anything of it is still there."""
+    demos = tuple(each.cloud for each in running_demos())
+    if args.cloud in demos:
+        raise Conflict(f"{args.cloud} is a demo that is running; end it with q in its terminal")
+    done = replace(asyncio.run(_down(args.cloud)), demos_running=demos)
     if args.json:
         print(json.dumps(asdict(done), indent=2))
     else:
@@ -84,11 +90,11 @@ async def _down(cloud: str) -> Done:
 
 def lines_of(done: Done) -> list[str]:
     """What was done, in words."""
-    lines = []
+    lines, name = [], "glasscloud" if done.cloud == DEFAULT_CLOUD else f"the cloud {done.cloud}"
     if done.was_up and not done.clean:
-        lines.append("glasscloud did not end in time and was killed; what it left is removed")
+        lines.append(f"{name} did not end in time and was killed; what it left is removed")
     elif done.was_up and not done.left:
-        lines.append("glasscloud is down; nothing is left")
+        lines.append(f"{name} is down; nothing is left")
     if done.removed or done.killed:
         what = f": {counted(done.removed)}" if done.removed else ""
         lines.append(f"removed what a killed platform had left{what}")
@@ -98,9 +104,12 @@ def lines_of(done: Done) -> list[str]:
     if done.left:
         lines.append(
             f"still there: {counted(done.left)} of the cloud {done.cloud}; the platform that made "
-            "them still runs: docker compose down or glasscloud down ends it"
+            "them still runs: docker compose down or glasscloud down stops it"
         )
-    return lines or ["no cloud was up"]
+    if not lines:
+        lines.append("no cloud was up" if done.cloud == DEFAULT_CLOUD else f"the cloud {done.cloud} was not up")
+        lines += [f"{demo} is still running; end it with q in its terminal" for demo in done.demos_running]
+    return lines
 
 
 def counted(objects: Iterable[str]) -> str:

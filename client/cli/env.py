@@ -1,4 +1,4 @@
-"""`glasscloud env`: what leads the AWS CLI and SDKs to this cloud."""
+"""`glasscloud env`: variables that point the AWS CLI and SDKs to this cloud."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ import shlex
 from dataclasses import replace
 
 NAME = "env"
-HELP = "print shell exports that lead the AWS CLI and the SDKs to this cloud"
+HELP = "print shell exports that point the AWS CLI and SDKs to this cloud"
 EXAMPLES = """\
   eval "$(glasscloud env)"
   aws ec2 describe-instances
   docker compose exec -T client glasscloud env    the same for the cloud of compose
 """
-
-
-SHOWN_API_VARIABLE = "GLASSCLOUD_SHOWN_API"
-"""Environment variable: the API's address as whoever reads the exports reaches it, where that is not ours."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the variables."""
+    from client.cli.status import SHOWN_API_VARIABLE
     from client.local.meant import find_access
 
     access = find_access()

@@ -1,4 +1,4 @@
-"""`glasscloud flow`: requests as they are answered."""
+"""`glasscloud flow`: requests, as they are answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.api.flow import FlowRecord
 from vmhost.base.ids import short_ids
 
 NAME = "flow"
-HELP = "follow requests as the front end answers them (samples when there are many), one line each with its hops"
+HELP = "follow requests as the front end answers them, one line each with its hops (a sample at high rates)"
 EXAMPLES = """\
   glasscloud flow
   glasscloud flow http://127.0.0.1:8000 --count 10
@@ -25,8 +25,8 @@ _REMEMBERED_MAX = 200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("url", nargs="?", help="the search service (default: that of the cloud that is up)")
-    parser.add_argument("--count", "-n", type=int, metavar="N", help="end after so many")
+    parser.add_argument("url", nargs="?", help="the search service (default: that of the running cloud)")
+    parser.add_argument("--count", "-n", type=int, metavar="N", help="stop after N requests")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -63,10 +63,10 @@ async def _follow(url: str, *, count: int | None, as_json: bool) -> None:
                     if left == 0:
                         return
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
-        raise Unavailable(f"nothing answers at {url}; expected a front end, such as http://127.0.0.1:8000") from None
+        raise Unavailable(f"no front end answers at {url}") from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise Unavailable(f"the front end at {url} does not tell its flow ({error}); is it up?") from None
-    raise Unavailable(f"the front end at {url} ended; expected it to stay")
+        raise Unavailable(f"the front end at {url} sends no flow ({error}); is it up?") from None
+    raise Unavailable(f"the front end at {url} closed the connection")
 
 
 def _remember(seen: tuple[str, ...], record: FlowRecord) -> tuple[str, ...]:
@@ -89,5 +89,5 @@ def line_of(record: FlowRecord, shorts: Mapping[str, str]) -> str:
     partial = " PARTIAL" if record.partial else ""
     return (
         f'{clock(record.at)} {record.status}{partial} {trace.total_ms:6.1f} ms  "{clean(record.query)}"  '
-        f"front end {trace.frontend_ms:.1f}, {', '.join(hops) or 'no machine was asked'}"
+        f"front end {trace.frontend_ms:.1f}, {', '.join(hops) or 'sent to no instance'}"
     )

@@ -7,7 +7,7 @@ import argparse
 from client.cli.programs import become
 
 NAME = "host"
-HELP = "run the platform alone: the EC2 API and the machines behind it; options go to python -m vmhost"
+HELP = "run the platform alone: the EC2 API and its instances; other options go to python -m vmhost"
 EXAMPLES = """\
   glasscloud host --driver process --state ./state
   glasscloud host --driver fake --open --port 4566
@@ -21,9 +21,9 @@ TAKES_REST = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("--driver", metavar="NAME", help="auto, process, container or fake")
-    parser.add_argument("--port", metavar="N", help="of the EC2 API (4566)")
-    parser.add_argument("--state", metavar="DIR", help="where it keeps its state and the access key")
-    parser.add_argument("--open", action="store_true", help="take any signature; on loopback only")
+    parser.add_argument("--port", metavar="N", help="port of the EC2 API (4566)")
+    parser.add_argument("--state", metavar="DIR", help="folder for its state and the access key")
+    parser.add_argument("--open", action="store_true", help="accept any signature; on loopback only")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import argparse
 from client.cli.programs import become
 
 NAME = "index"
-HELP = "build the search index from our documents, or from a folder; options go to python -m server index"
+HELP = "build the search index, from the documents that come with glasscloud or from a folder"
 EXAMPLES = """\
   glasscloud index
   glasscloud index --corpus ~/notes --shards 2 --out ./index
@@ -17,9 +17,9 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("--corpus", metavar="DIR", help="a folder of text, Markdown or HTML")
-    parser.add_argument("--shards", metavar="S", help="into how many parts")
-    parser.add_argument("--out", metavar="DIR", help="where to")
-    parser.add_argument("--json", action="store_true", help="what was made, as JSON")
+    parser.add_argument("--shards", metavar="S", help="number of parts")
+    parser.add_argument("--out", metavar="DIR", help="folder to write to")
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

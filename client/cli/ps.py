@@ -1,4 +1,4 @@
-"""`glasscloud ps`: the machines."""
+"""`glasscloud ps`: the instances."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import asyncio
 import json
 import time
 
-from client.called import called
+from client.called import DEFAULT_CLOUD, called
 from vmhost.api.views import InstanceView, Snapshot
 
 NAME = "ps"
-HELP = "list the cloud's machines"
+HELP = "list the cloud's instances"
 EXAMPLES = """\
   glasscloud ps
-  glasscloud ps --all      the terminated ones too
+  glasscloud ps --all      also terminated instances
   glasscloud ps --json
 """
 _DEADLINE_S = 10.0
-_WALLED = "CORES: guaranteed, and at most (its type's vCPUs, or its host's cores where those are fewer)"
+_CORES = "CORES: guaranteed, and at most (its type's vCPUs, or its host's cores where those are fewer)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("--all", "-a", action="store_true", help="the terminated ones too")
+    parser.add_argument("--all", "-a", action="store_true", help="also terminated instances")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([view.to_json() for view in views], indent=2))
         return 0
-    walled = any(wall.enforced for wall in snapshot.capabilities if wall.name == "cpu")
-    print("\n".join(table(views, time.time(), cpu_walled=walled)))
+    limited = any(each.enforced for each in snapshot.capabilities if each.name == "cpu")
+    print("\n".join(table(views, time.time(), cpu_limited=limited, cloud=snapshot.cloud)))
     return 0
 
 
@@ -47,12 +47,12 @@ async def _status() -> Snapshot:
         return await cloud.status()
 
 
-def table(views: list[InstanceView], now: float, *, cpu_walled: bool) -> list[str]:
-    """One line a machine, and what the cores mean."""
+def table(views: list[InstanceView], now: float, *, cpu_limited: bool, cloud: str = DEFAULT_CLOUD) -> list[str]:
+    """One line for each instance, and the meaning of CORES."""
     from client.view.text import columns_of
 
     if not views:
-        return ["no machines"]
+        return ["no instances"]
     rows = [("INSTANCE", "STATE", "TYPE", "HOST", "CORES", "ADDRESS", "NAME", "SINCE", "REASON")]
     for view in sorted(views, key=lambda view: (view.host, view.launched_at, view.id)):
         address = "-" if view.address is None else f"{view.address}:{view.port}" if view.port else view.address
@@ -65,7 +65,7 @@ def table(views: list[InstanceView], now: float, *, cpu_walled: bool) -> list[st
         )  # fmt: skip
     return [
         *columns_of(rows),
-        _WALLED if cpu_walled else f"{_WALLED}; {called()} status says why it is not enforced here",
+        _CORES if cpu_limited else f"{_CORES}; {called(cloud)} status says why it is not enforced here",
     ]
 
 

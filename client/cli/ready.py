@@ -15,8 +15,8 @@ from typing import TextIO
 
 NAME = "ready"
 HELP = (
-    "look at the machine, build the search index, build the image when a Docker engine is there, and take the tour "
-    "with each kind of machine"
+    "check this computer, build the search index, build the image if a Docker engine is there, and take the tour "
+    "with each kind of instance"
 )
 EXAMPLES = """\
   glasscloud ready
@@ -30,12 +30,12 @@ _LEAVE_DEADLINE_S = 45.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("--seconds", type=float, default=5.0, metavar="N", help="length of the tour's phases (5)")
-    parser.add_argument("--json", action="store_true", help="what came of it as JSON; progress goes to standard error")
+    parser.add_argument("--json", action="store_true", help="the result as JSON; progress goes to standard error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """How far it came: `tried` are the kinds of machines whose tour went well, `lacks` is why it is not ready."""
+    """How far it came: `tried` are the kinds of instances whose tour went well, `lacks` is why it is not ready."""
 
     ready: bool
     tried: tuple[str, ...] = ()
@@ -55,30 +55,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _prepare(seconds: float, out: TextIO) -> Done:
-    """Goes step by step as far as it can; `out` is told the progress."""
+    """Goes step by step as far as it can; progress goes to `out`."""
     from client.doctor.findings import findings_of, healthy, lines_of
     from client.doctor.probes import look
 
     if not _step("building the search index", [sys.executable, "-P", "-m", "server", "index"], out):
-        return Done(ready=False, lacks="the search index was not built; see above")
+        return Done(ready=False, lacks="the search index could not be built; see above")
     engine = any(not each.error for each in asyncio.run(look()).engines)
     command = _build_command() if engine else None
     built = command is None or _step("building the image", command, out)
     machine = asyncio.run(look())
     has_image = any(each.has_image for each in machine.engines)
     if not built:
-        print("the image was not built" + ("; going on with the one that is there" if has_image else ""), file=out)
+        print("the image was not built" + ("; going on with the existing one" if has_image else ""), file=out)
     findings = findings_of(machine)
     print("\n".join(lines_of(findings)), file=out)
     if not healthy(findings):
-        return Done(ready=False, lacks="problems stand in the way; the arrows above mend them")
+        return Done(ready=False, lacks="there are problems; -> above marks the fixes")
     drivers = ("process", "container") if has_image else ("process",)
     for number, driver in enumerate(drivers):
         if not _tour(driver, seconds, out):
-            lacks = f"the tour with the {driver} driver did not go well; see above"
+            lacks = f"the tour with the {driver} driver failed; see above"
             return Done(ready=False, tried=drivers[:number], lacks=lacks)
     if engine and not has_image:
-        lacks = "only machines as processes work, the image is missing; mend it with: docker compose build"
+        lacks = "the image for containers is missing; build it with: docker compose build"
         return Done(ready=False, tried=drivers, lacks=lacks)
     return Done(ready=True, tried=drivers)
 
@@ -86,7 +86,7 @@ def _prepare(seconds: float, out: TextIO) -> Done:
 def _tour(driver: str, seconds: float, out: TextIO) -> bool:
     """Takes the tour; whether all went well."""
     command = [sys.executable, "-P", "-m", "client", "demo", "--once", "--driver", driver]
-    return _step(f"the tour, a machine is a {driver}", [*command, "--seconds", f"{seconds:g}"], out)
+    return _step(f"the tour with each instance a {driver}", [*command, "--seconds", f"{seconds:g}"], out)
 
 
 def _build_command() -> list[str] | None:

@@ -8,10 +8,10 @@ from client.cli.programs import become
 from vmhost.base.errors import InvalidInput
 
 NAME = "serve"
-HELP = "run one program of the search service alone; options go to python -m server"
+HELP = "run one program of the search service alone; other options go to python -m server"
 EXAMPLES = """\
   glasscloud serve frontend --access state/access.json --port 8000
-  glasscloud serve leaf            inside an instance: it asks the metadata service what to be
+  glasscloud serve leaf            inside an instance: the metadata service names its shard
   glasscloud serve frontend --help
 """
 
@@ -25,5 +25,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Becomes that program."""
     if args.program is None:
-        raise InvalidInput("serve which program? expected frontend or leaf")
+        raise InvalidInput("name the program: serve frontend, or serve leaf")
     return become("server", [args.program, *args.rest])

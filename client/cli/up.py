@@ -1,26 +1,28 @@
-"""`glasscloud up`: a cloud that stays."""
+"""`glasscloud up`: a cloud that keeps running."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from client.called import called
-from client.cli.options import INTERRUPTED, add_cloud_options, plan_of, say
+from client.called import DEFAULT_CLOUD, called
+from client.cli.options import INTERRUPTED, add_cloud_options, must_be_free, plan_of, say
 from client.cli.share import must_be_answered, share_now
 from client.local.meant import console_address
-from client.local.places import LocalFacts, cloud_name, state_folder
+from client.local.places import LocalFacts, cloud_name, installation, state_folder
 from client.local.plan import LocalPlan
 from vmhost.base.errors import InvalidInput
 
 NAME = "up"
-HELP = "start a cloud with a search service that stays until `down`; says where it is"
+HELP = "start a cloud with a search service that runs until `down`, and print its addresses"
 EXAMPLES = """\
   glasscloud up
   glasscloud up --driver process --instances 6 --shards 3
   glasscloud up --corpus ~/notes        search your own documents
-  glasscloud up --share                 then let an audience's phones search and look
+  glasscloud up --share                 then let the phones of an audience search and watch
+  GLASSCLOUD_CLOUD=mine glasscloud up   a second cloud, named mine
 """
 _DRAIN_DEADLINE_S = 30.0
 
@@ -36,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sweep", action="store_true", help="first remove everything of this cloud that an ended platform left"
     )
     parser.add_argument(
-        "--share", action="store_true", help="then share a read-only page with phones nearby; asks first"
+        "--share", action="store_true", help="then share a view-only page with phones nearby; asks for your consent"
     )
     parser.add_argument("--yes", action="store_true", help="with --share: do not ask")
-    parser.add_argument("--json", action="store_true", help="where it is, as JSON")
+    parser.add_argument("--json", action="store_true", help="the addresses as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.share:
         if args.json:
-            raise InvalidInput("--share is for people; expected `up --json`, then `share --yes --json`")
-        # Before anything is started: nobody should wait for a cloud only to hear this.
+            raise InvalidInput("--share does not go with --json; use `up --json`, then `share --yes --json`")
+        # Before anything is started: the wait for a cloud would be in vain.
         must_be_answered(yes=args.yes)
     cloud = cloud_name()
     plan = plan_of(args, NAME, state=state_folder(cloud), cloud=cloud)
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     started: list[tuple[LocalFacts, bool]] = []
 
     async def start() -> int:
-        started.append(await _up(plan, sweep_first=args.sweep))
+        started.append(await _up(plan, lambda: must_be_free(args), sweep_first=args.sweep))
         return 0
 
     run_until_told(start)
@@ -68,18 +70,19 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({**asdict(facts), "already_up": already, "other_options": differs}, indent=2))
     else:
-        print("\n".join(block(facts, already=already, differs=differs, program=called())))
+        print("\n".join(block(facts, already=already, differs=differs, program=called(facts.cloud))))
     if args.share and (code := share_now(yes=args.yes)):
         return code
     return 1 if differs else 0
 
 
-async def _up(plan: LocalPlan, *, sweep_first: bool) -> tuple[LocalFacts, bool]:
+async def _up(plan: LocalPlan, check: Callable[[], None], *, sweep_first: bool) -> tuple[LocalFacts, bool]:
     from client.local.attach import find, leave_running, sweep_abandoned_demos, until_free
     from client.local.cloud import sweep
 
     if (facts := find(plan.folder)) is not None:
         return facts, True
+    check()
     await sweep_abandoned_demos()
     # A killed supervisor's programs drain for a moment.
     await until_free(plan.folder, deadline_s=_DRAIN_DEADLINE_S)
@@ -94,16 +97,19 @@ def _differs(plan: LocalPlan, facts: LocalFacts) -> bool:
 
 
 def block(facts: LocalFacts, *, already: bool, differs: bool, program: str) -> list[str]:
-    """Where the cloud is and what to do with it."""
+    """The addresses of the cloud, and the commands to use it."""
+    name = "glasscloud" if facts.cloud == DEFAULT_CLOUD else f"the cloud {facts.cloud}"
     lines = [
-        f"glasscloud is {'up already' if already else 'up'}: {facts.instances} machines ({facts.type}), "
+        f"{name} is {'already up' if already else 'up'}: {facts.instances} instances ({facts.type}), "
         f"{facts.shards} shards",
         *([f"  console  {console}"] if (console := console_address(facts)) else []),
         f"  search   {facts.search}/search?q=hypervisor",
         f'  EC2 API  {facts.endpoint}   eval "$({program} env)"',
-        f"  look     {program} ps, {program} status, {program} watch --load 20",
+        f"  look     {program} status   (also: ps, flow, watch --load 20)",
         f"  stop     {program} down",
     ]
     if differs:
-        lines.append(f"  It was started with other options; they stay until: {program} down, then up again")
+        lines.append(f"  It was started with other options. To change them: {program} down, then up again")
+    if already and facts.installed not in ("", installation()):
+        lines.append(f"  It was started from another installation: {facts.installed}")
     return lines

@@ -7,8 +7,8 @@ from pathlib import Path
 
 NAME = "watch"
 HELP = (
-    "wait until a cloud and its search service are healthy, print where they are, then a line for each event; "
-    "with --load also send searches and print what users see every ten seconds"
+    "wait until a cloud and its search service are healthy, print their addresses, then a line for each event; "
+    "with --load also send searches and print their response times every ten seconds"
 )
 EXAMPLES = """\
   glasscloud watch
@@ -23,22 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--access", type=Path, metavar="FILE", help="the cloud's access file ($GLASSCLOUD_ACCESS)")
     parser.add_argument("--frontend", metavar="URL", help="the search service ($GLASSCLOUD_FRONTEND)")
     parser.add_argument("--load", type=float, default=0.0, metavar="RATE", help="searches a second to send (0)")
-    parser.add_argument("--queries", type=Path, metavar="FILE", help="draw them from here (the built index's)")
+    parser.add_argument("--queries", type=Path, metavar="FILE", help="queries to send (those of the built index)")
     parser.add_argument("--show-search", metavar="URL", help="the search page's address as people reach it")
     parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address as people reach it")
-    parser.add_argument("--console", metavar="HOST:PORT", help="serve the console here, on the same load")
-    parser.add_argument("--console-key", type=Path, metavar="FILE", help="where its token is kept (none: a new one)")
-    parser.add_argument("--show-console", metavar="URL", help="its address as people reach it")
+    parser.add_argument("--console", metavar="HOST:PORT", help="serve the console at this address, on the same load")
     parser.add_argument(
-        "--workers", metavar="HOST:PORT", help="listen here for `glasscloud load worker`s, which then send the load"
+        "--console-key", type=Path, metavar="FILE", help="file that keeps its token (default: a new token)"
+    )
+    parser.add_argument("--show-console", metavar="URL", help="the console's address as people reach it")
+    parser.add_argument(
+        "--workers", metavar="HOST:PORT", help="listen here for `glasscloud load worker`s, which send the load"
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="their token ($GLASSCLOUD_LOAD_TOKEN)")
-    parser.add_argument("--wait", type=float, default=120.0, metavar="S", help="wait at most so long for health (120)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line: where it is, events, figures")
+    parser.add_argument(
+        "--wait", type=float, default=120.0, metavar="S", help="seconds to wait for a healthy cloud (120)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line: addresses, events, figures")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Watches until it is told to stop."""
+    """Watches until it is stopped."""
     from client.cli.running import run_until_told
     from client.load.joining.address import parse_address
     from client.load.joining.token import token_of

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from client.console.app import application
 from client.console.asking import Asker
@@ -28,7 +29,7 @@ from vmhost.base.web import listen, serve
 class Setting:
     """How a console is served, and where: a taken port gives way to the next free one where `port_search`.
 
-    The shown addresses are those by which people reach search and API."""
+    The shown addresses are those by which people reach search and API; the search's is empty in a cloud without one."""
 
     key: Key
     bind: str = "127.0.0.1"
@@ -67,10 +68,10 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
         asyncio.create_task(feed.run()),
         asyncio.create_task(desk.learn()),
         asyncio.create_task(loading.run()),
-        asyncio.create_task(
-            follow_flow(session.service.url, feed, lambda answers: feed.on_answering("service", answers))
-        ),
     ]
+    if setting.shown_search:
+        told = partial(feed.on_answering, "service")
+        tasks.append(asyncio.create_task(follow_flow(session.service.url, feed, told)))
     try:
         async with serve(app, sock) as url:
             yield url

@@ -1,4 +1,4 @@
-"""The doctor: what this machine has and lacks, each finding with the command that mends it.
+"""The doctor: what this computer has and lacks, each finding with the command that fixes it.
 
-Law: `findings` is pure; `probes` and `engine` look at the machine and change nothing.
+Law: `findings` is pure; `probes` and `engine` look at the computer and change nothing.
 """

@@ -1,4 +1,4 @@
-"""What the facts of a machine mean for glasscloud, in words, with the command that mends what is wrong. Pure."""
+"""What the facts of a computer mean for glasscloud, in words, with the command that fixes a problem. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Finding:
     level: Level
     text: str
     mend: str = ""
-    """The command that mends it."""
+    """The command that fixes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ class Machine:
     disk_free_mib: int
     disk_path: str
     ports_taken: Mapping[int, bool] = field(default_factory=dict)
+    ports_of_clouds: Mapping[int, str] = field(default_factory=dict)
+    """Those at which this user's own clouds listen, and their names."""
     engines: tuple[EngineReport, ...] = ()
     image: str
     cgroups: str
@@ -69,7 +71,7 @@ class Machine:
 
 
 def findings_of(machine: Machine) -> tuple[Finding, ...]:
-    """Everything worth saying, in the order in which one would mend it."""
+    """Every finding, in the order in which one would fix them."""
     return (
         _python(machine),
         _environment(machine),
@@ -110,7 +112,7 @@ def _python(machine: Machine) -> Finding:
     if PYTHON_MIN <= machine.python[:2] <= PYTHON_MAX:
         return _ok("Python", version)
     names = {"apt": "python3 python3-venv", "dnf": "python3", "pacman": "python", "apk": "python3", "brew": "python"}
-    text = f"{version}; expected 3.{PYTHON_MIN[1]} to 3.{PYTHON_MAX[1]}"
+    text = f"{version} is not supported; 3.{PYTHON_MIN[1]} to 3.{PYTHON_MAX[1]} are"
     mend = f"{_install(machine, names) or 'install a newer Python'}, then: make clean setup"
     return Finding(name="Python", level=Level.PROBLEM, text=text, mend=mend)
 
@@ -120,9 +122,9 @@ def _environment(machine: Machine) -> Finding:
         text = f"packages are missing: {', '.join(machine.missing_packages)}"
         return Finding(name="environment", level=Level.PROBLEM, text=text, mend="make clean setup")
     if not machine.in_venv:
-        text = "not in an environment of its own; other programs' packages may get in the way"
+        text = "not a virtual environment; packages of other programs may interfere"
         return Finding(name="environment", level=Level.NOTE, text=text, mend="make setup, then .venv/bin/glasscloud")
-    return _ok("environment", "its own, complete")
+    return _ok("environment", "complete")
 
 
 def _index(machine: Machine) -> Finding:
@@ -135,7 +137,7 @@ def _index(machine: Machine) -> Finding:
 def _architecture(machine: Machine) -> Finding:
     if machine.architecture.lower() in _ARCHITECTURES:
         return _ok("processor", f"{machine.architecture}, {machine.cores} cores")
-    text = f"{machine.architecture}; expected x86-64 or arm64, for which the packages are built"
+    text = f"{machine.architecture} is not supported; the packages are built for x86-64 and arm64"
     return Finding(name="processor", level=Level.PROBLEM, text=text)
 
 
@@ -143,7 +145,7 @@ def _memory(machine: Machine) -> Finding:
     free = machine.memory_free_mib
     text = f"{machine.memory_mib} MiB" + ("" if free is None else f", {free} MiB free")
     if (machine.memory_mib if free is None else free) < MEMORY_MIN_MIB:
-        text += f"; expected {MEMORY_MIN_MIB} MiB free for four machines"
+        text += f"; four instances need {MEMORY_MIN_MIB} MiB free"
         mend = f"close other programs, or: {called()} demo --instances 2"
         return Finding(name="memory", level=Level.PROBLEM, text=text, mend=mend)
     return _ok("memory", text)
@@ -155,7 +157,7 @@ def _disk(machine: Machine) -> Finding:
         return Finding(
             name="disk",
             level=Level.PROBLEM,
-            text=f"{text}; expected {DISK_MIN_MIB}",
+            text=f"{text}; {DISK_MIN_MIB} MiB are needed",
             mend="docker system prune, or free some space another way",
         )
     return _ok("disk", text)
@@ -171,12 +173,16 @@ def _ports(machine: Machine) -> list[Finding]:
         Finding(
             name=f"port {port}",
             level=Level.NOTE,
-            text=f"taken by another program (or a cloud that is up); the next free one is used, or choose with "
+            text=f"in use by {_user(machine, port)}; glasscloud takes the next free one, or choose one with "
             f"{options.get(port, '--port')}",
-            mend=f"see who has it: {tool.format(port)}",
+            mend="" if port in machine.ports_of_clouds else f"see which program uses it: {tool.format(port)}",
         )
         for port in taken
     ]
+
+
+def _user(machine: Machine, port: int) -> str:
+    return f"the cloud {machine.ports_of_clouds[port]}" if port in machine.ports_of_clouds else "another program"
 
 
 def _engine(machine: Machine) -> list[Finding]:
@@ -192,13 +198,13 @@ def _engine(machine: Machine) -> list[Finding]:
     if answering.has_image:
         found.append(_ok("image", machine.image))
     else:
-        text = f"{machine.image} is not in the engine, so auto takes processes"
+        text = f"{machine.image} is not built, so instances are processes by default"
         found.append(Finding(name="image", level=Level.NOTE, text=text, mend="docker compose build"))
     return found
 
 
 def _small_engine(machine: Machine, engine: EngineReport) -> Finding:
-    text = f"{engine.memory_mib} MiB; expected {MEMORY_WITH_ENGINE_MIB} for four machines without --overcommit"
+    text = f"{engine.memory_mib} MiB; four instances need {MEMORY_WITH_ENGINE_MIB} MiB without --overcommit"
     mend = "colima stop && colima start --memory 4" if "olima" in engine.source + engine.url else ""
     if not mend and machine.system == "Darwin":
         mend = "Docker Desktop: Settings, Resources, Memory"
@@ -219,14 +225,14 @@ def _filtered_bridges() -> Finding:
 def _no_engine(machine: Machine) -> Finding:
     refused = next((engine for engine in machine.engines if engine.error == "permission denied"), None)
     if refused is not None:
-        text = f"{refused.source} at {refused.url} refuses this user, so machines are processes"
+        text = f"{refused.source} at {refused.url} refuses this user, so instances are processes"
         mend = "sudo usermod -aG docker $USER, then log in again"
         return Finding(name="Docker engine", level=Level.NOTE, text=text, mend=mend)
     if machine.engines:
         first = machine.engines[0]
-        text = f"{first.source} at {first.url} does not answer ({first.error}), so machines are processes"
+        text = f"{first.source} at {first.url} does not answer ({first.error}), so instances are processes"
     else:
-        text = "none found, so machines are processes, without a wall for the CPU"
+        text = "none found, so instances are processes, without a CPU limit"
     return Finding(name="Docker engine", level=Level.NOTE, text=text, mend=_start_engine(machine))
 
 
@@ -241,12 +247,12 @@ def _start_engine(machine: Machine) -> str:
 
 def _cgroups(machine: Machine) -> Finding:
     if machine.system != "Linux":
-        return _ok("process limits", "this system has no control groups: memory is watched")
+        return _ok("process limits", "this system has no control groups: memory is watched, not limited")
     if machine.cgroups and machine.cgroups_writable:
-        return _ok("process limits", f"control groups {machine.cgroups}, writable: walls for memory and processes")
+        return _ok("process limits", f"control groups {machine.cgroups}, writable: memory and processes are limited")
     if machine.systemd_user:
-        return _ok("process limits", "by systemd's user scopes: walls for memory and processes")
-    text = "control groups are not ours to write: processes' memory is watched, not walled"
+        return _ok("process limits", "systemd user scopes: memory and processes are limited")
+    text = "control groups are not writable for this user: memory of processes is watched, not limited"
     return Finding(name="process limits", level=Level.NOTE, text=text, mend="use containers, or run as root")
 
 
@@ -270,7 +276,7 @@ def lines_of(findings: tuple[Finding, ...]) -> list[str]:
 def _verdict(findings: tuple[Finding, ...]) -> str:
     problems = sum(finding.level is Level.PROBLEM for finding in findings)
     if problems:
-        return f"{problems} {'problem stands' if problems == 1 else 'problems stand'} in the way; the arrows mend them"
+        return f"{problems} {'problem' if problems == 1 else 'problems'} found; -> marks the fix"
     if any(finding.level is Level.NOTE for finding in findings):
-        return "glasscloud works here; the arrows make it better"
-    return "all is well"
+        return "glasscloud works here; -> marks what could be improved"
+    return "no problems found"

@@ -1,4 +1,4 @@
-"""Looking at this machine. Changes nothing."""
+"""Looks at this computer and changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from pathlib import Path
 
 from client.doctor.engine import ask, candidates, image_name
 from client.doctor.findings import Machine
-from client.local.plan import API_PORT, CONSOLE_PORT, SEARCH_PORT
+from client.local.meant import clouds_up
+from client.local.places import is_taken
+from client.local.plan import API_PORT, CONSOLE_PORT, SEARCH_PORT, port_of
 from server.api.queries import index_folder
 
 _PACKAGES = ("aiohttp", "botocore", "docker", "httptools", "structlog", "tantivy", "uvloop")
@@ -26,7 +28,7 @@ _SYSCTL_TIMEOUT_S = 5
 
 
 async def look() -> Machine:
-    """The machine's facts."""
+    """The computer's facts."""
     image = image_name()
     engines = await asyncio.gather(*(ask(candidate, image) for candidate in candidates()))
     memory_mib, free_mib = memory()
@@ -43,6 +45,7 @@ async def look() -> Machine:
         disk_free_mib=shutil.disk_usage(folder).free // (1 << 20),
         disk_path=folder,
         ports_taken={port: is_taken(port) for port in (API_PORT, SEARCH_PORT, CONSOLE_PORT)},
+        ports_of_clouds={port_of(url): each.cloud for each in clouds_up() for url in each.urls},
         engines=tuple(engines),
         image=image,
         cgroups=cgroup_version(),
@@ -65,17 +68,6 @@ def memory() -> tuple[int, int | None]:
         ["sysctl", "-n", "hw.memsize"], capture_output=True, text=True, timeout=_SYSCTL_TIMEOUT_S, check=False
     ).stdout.strip()
     return (int(told) >> 20 if told.isdecimal() else 0), None
-
-
-def is_taken(port: int) -> bool:
-    """Whether something listens on that port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
 
 
 def cgroup_version() -> str:

@@ -55,7 +55,7 @@ class Supervisor:
                     pass
                 await self._process.wait()
         except TimeoutError:
-            raise Unavailable(f"the cloud did not end within {_LEAVE_DEADLINE_S:.0f} s; expected it to") from None
+            raise Unavailable(f"the cloud did not end within {_LEAVE_DEADLINE_S:.0f} s") from None
 
 
 @contextlib.asynccontextmanager
@@ -94,7 +94,7 @@ async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> Supervisor:
     process.stdin.close()
     try:
         async with asyncio.timeout(_DEADLINE_S):
-            return Supervisor(process, await _until_up(process, say), lifeline)
+            return Supervisor(process, await _until_up(process, say, plan.folder / "supervisor.log"), lifeline)
     except BaseException as error:
         # Not up, or we were interrupted meanwhile: it removes what it has started.
         if lifeline is not None:
@@ -108,7 +108,7 @@ async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> Supervisor:
         raise
 
 
-async def _until_up(process: asyncio.subprocess.Process, say: Say) -> LocalFacts:
+async def _until_up(process: asyncio.subprocess.Process, say: Say, log: Path) -> LocalFacts:
     async for message in _messages(process):
         if "say" in message:
             say(message["say"])
@@ -117,7 +117,7 @@ async def _until_up(process: asyncio.subprocess.Process, say: Say) -> LocalFacts
         elif "up" in message:
             return LocalFacts.from_json(message["up"])
     code = await process.wait()
-    raise Unavailable(f"the supervisor ended with code {code} before the cloud was up; its log says more")
+    raise Unavailable(f"the supervisor ended with code {code} before the cloud was up; see {log}")
 
 
 async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from client.local.child import Child, ProgramFailed
 from client.local.keeping import keep_running
-from client.local.places import LocalFacts, console_key, forget, hold, make_folder, write_facts
+from client.local.places import LocalFacts, console_key, forget, hold, installation, make_folder, write_facts
 from client.local.plan import (
     LocalPlan,
     checked,
@@ -50,7 +50,7 @@ Say = Callable[[str], None]
 
 
 class LocalCloud:
-    """One cloud of this machine. `async with cloud.up() as facts` runs it; leaving the block leaves nothing behind."""
+    """One cloud on this computer. `async with cloud.up() as facts` runs it; leaving the block leaves nothing behind."""
 
     def __init__(self, plan: LocalPlan, say: Say) -> None:
         """`say` is given each step and each surprise in a sentence."""
@@ -95,7 +95,7 @@ class LocalCloud:
 
     async def _start(self, lock: int) -> LocalFacts:
         plan = self._plan
-        self._platform = Child("vmhost", log=self._log("vmhost"), keep_open=[lock])
+        self._platform = Child("the platform", log=self._log("vmhost"), keep_open=[lock])
         self._frontend = Child("the front end", log=self._log("frontend"), keep_open=[lock])
         plan.access.parent.mkdir(exist_ok=True, mode=0o700)
         if plan.corpus:
@@ -105,10 +105,10 @@ class LocalCloud:
         platform = await self._start_platform()
         if platform["why"]:
             self._say(f"{platform['why']}\n  {switch(platform['driver'], platform['missing'], plan.typed)}")
-        self._say(f"starting {plan.instances} machines and the search front end")
+        self._say(f"starting {plan.instances} instances and the search front end")
         search = await self._first_frontend(platform["access"])
         if not await until_all_serve(search, plan.instances, deadline_s=ALL_DEADLINE_S):
-            self._say("not every machine answers yet; going on with those that do")
+            self._say("not every instance answers yet; going on with those that do")
         self._why = self._why_of(platform)
         console = ""
         if plan.console_port is not None:
@@ -197,7 +197,7 @@ class LocalCloud:
             return
         clean = await self._platform.stop(grace_s=_PLATFORM_GRACE_S)
         if not clean:
-            self._say("vmhost did not end in time; removing what it left")
+            self._say("the platform did not end in time; removing what it left")
         await self._sweep_unless(clean)
 
     async def _sweep_unless(self, clean: bool) -> None:
@@ -238,6 +238,7 @@ class LocalCloud:
             since=time.time(),
             pids=pids,
             notes=tuple(self._notes),
+            installed=installation(),
         )
 
     def _log(self, name: str) -> Path:
@@ -253,7 +254,7 @@ async def _launch_trouble(access: Access) -> str:
 
 
 async def until_all_serve(url: str, count: int, *, deadline_s: float) -> bool:
-    """Waits until so many machines take requests; whether that came to be."""
+    """Waits until `count` instances take requests; whether they do in time."""
     pool = Pool(urlsplit(url).hostname or "", port_of(url), limit=1)
     ask = build_request("GET", "/status", [("Host", urlsplit(url).netloc)])
     with contextlib.suppress(TimeoutError):
@@ -279,7 +280,7 @@ async def sweep(*, cloud: str, driver: str, state: Path) -> str:
 
 
 async def run_quietly(command: Sequence[str], *, log: Path | None, deadline_s: float) -> str:
-    """Runs a program of ours to its end and gives what it printed. Raises Unavailable with its last words."""
+    """Runs a program of ours to its end and gives what it printed. Raises Unavailable with the end of its output."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -291,7 +292,7 @@ async def run_quietly(command: Sequence[str], *, log: Path | None, deadline_s: f
         async with asyncio.timeout(deadline_s):
             output = (await process.communicate())[0].decode(errors="replace")
     except TimeoutError:
-        raise Unavailable(f"{command[3]} did not end within {deadline_s:.0f} s; expected it to") from None
+        raise Unavailable(f"{command[3]} did not exit within {deadline_s:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -300,5 +301,7 @@ async def run_quietly(command: Sequence[str], *, log: Path | None, deadline_s: f
         log.write_text(output)
     if process.returncode:
         words = "\n".join(f"  {line}" for line in output.strip().splitlines()[-8:])
-        raise Unavailable(f"{' '.join(command[3:5])} ended with code {process.returncode}; its last words:\n{words}")
+        raise Unavailable(
+            f"{' '.join(command[3:5])} ended with code {process.returncode}. The end of its output:\n{words}"
+        )
     return output.strip()

@@ -9,20 +9,20 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from client.called import CLOUD_VARIABLE, DEFAULT_CLOUD
 from vmhost.base.errors import Conflict, InvalidInput
 from vmhost.base.web import write_atomically
 
-DEFAULT_CLOUD = "glasscloud"
-CLOUD_VARIABLE = "GLASSCLOUD_CLOUD"
-"""Environment variable: the name of the cloud that is meant, as in compose."""
 _CLOUD = re.compile("[a-z0-9][a-z0-9-]{0,39}")
-_DEMO_PREFIX = "glasscloud-demo-"
+DEMO_PREFIX = "glasscloud-demo-"
+"""Of the names of demos' clouds."""
 _FACTS = "local.json"
 _LOCK = "lock"
 
@@ -59,12 +59,29 @@ class LocalFacts:
     pids: tuple[int, ...] = ()
     """Of the platform, the front end and the console."""
     notes: tuple[str, ...] = ()
-    """What went otherwise than asked, such as a taken port."""
+    """What differs from the request, such as the next port in place of a taken one."""
+    installed: str = ""
+    """The folder of the installation that started it."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where its programs listen."""
+        return tuple(each for each in (self.endpoint, self.search, self.console) if each)
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether it is a demo, which ends with its terminal."""
+        return self.cloud.startswith(DEMO_PREFIX)
 
     @classmethod
     def from_json(cls, data: Any) -> LocalFacts:
         """The facts as they were written. Raises KeyError or TypeError for anything else."""
         return cls(**{**data, "pids": tuple(data["pids"]), "notes": tuple(data["notes"])})
+
+
+def installation() -> str:
+    """The folder of this installation: the clone, or where it was installed."""
+    return str(Path(__file__).parents[2])
 
 
 def cloud_name(environ: Mapping[str, str] = os.environ) -> str:
@@ -75,12 +92,25 @@ def cloud_name(environ: Mapping[str, str] = os.environ) -> str:
 def state_folder(cloud: str, *, environ: Mapping[str, str] = os.environ) -> Path:
     """The folder of a cloud that stays: below XDG_STATE_HOME, else ~/.local/state.
 
-    Raises InvalidInput for what is no cloud's name."""
+    Raises InvalidInput for a name that no cloud can have."""
     if not _CLOUD.fullmatch(cloud):
-        raise InvalidInput(f"cloud name {cloud!r} is not usable; expected up to 40 small letters, digits and dashes")
+        raise InvalidInput(
+            f"{cloud!r} cannot be the name of a cloud: use up to 40 lower-case letters, digits and dashes"
+        )
+    return _home(environ) / cloud
+
+
+def named_clouds(*, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The names of the clouds that have a state folder, sorted."""
+    with contextlib.suppress(OSError):
+        return tuple(sorted(each.name for each in _home(environ).iterdir() if _CLOUD.fullmatch(each.name)))
+    return ()
+
+
+def _home(environ: Mapping[str, str]) -> Path:
     named = environ.get("XDG_STATE_HOME")
     home = Path(named) if named and Path(named).is_absolute() else Path.home() / ".local" / "state"
-    return home / "glasscloud" / cloud
+    return home / "glasscloud"
 
 
 def console_key(state: Path) -> Path:
@@ -94,14 +124,14 @@ def make_folder(state: Path) -> None:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise InvalidInput(
-            f"state folder {state} cannot be made ({error.strerror}); expected a place to write, "
-            "or XDG_STATE_HOME naming one"
+            f"the state folder {state} cannot be made ({error.strerror}); "
+            "set XDG_STATE_HOME to a folder that you may write"
         ) from error
 
 
 def demo_folder() -> Path:
     """A new folder for a demo, which goes with it. Its name will do as the cloud's."""
-    folder = Path(tempfile.gettempdir()) / f"{_DEMO_PREFIX}{secrets.token_hex(4)}"
+    folder = Path(tempfile.gettempdir()) / f"{DEMO_PREFIX}{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)
     return folder
 
@@ -120,7 +150,7 @@ def running_demos() -> Iterator[LocalFacts]:
 
 def _demos() -> Iterator[tuple[Path, bool]]:
     """Folders of this user's demos, and whether each is held."""
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_DEMO_PREFIX}*")):
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{DEMO_PREFIX}*")):
         with contextlib.suppress(OSError):
             lock = folder / _LOCK
             if folder.stat().st_uid == os.getuid() and lock.exists():
@@ -138,7 +168,7 @@ def hold(state: Path) -> Iterator[int]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict(f"the cloud in {state} is up already; expected none") from None
+            raise Conflict(f"a cloud is already running in {state}") from None
         yield fd
     finally:
         os.close(fd)
@@ -178,3 +208,14 @@ def forget(state: Path, *, temporary: bool) -> None:
         shutil.rmtree(state, ignore_errors=True)
     else:
         (state / _FACTS).unlink(missing_ok=True)
+
+
+def is_taken(port: int) -> bool:
+    """Whether something listens on that port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

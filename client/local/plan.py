@@ -1,4 +1,4 @@
-"""What a local cloud shall be, checked before anything starts, and the commands that make it. Pure."""
+"""The plan of a local cloud, checked before anything starts, and the commands that carry it out. Pure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ API_PORT = 4566
 SEARCH_PORT = 8000
 CONSOLE_PORT = 8080
 INSTANCES_MAX = 64
+_PORT_MAX = 65535
 _PYTHON = (sys.executable, "-P", "-m")
 """Without the current folder on the path: a `server.py` of the user's own must not stand in for our package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPlan:
-    """A cloud on this machine with a search service of `shards` x `replicas` instances.
+    """A cloud on this computer with a search service of `shards` x `replicas` instances.
 
-    `state` is its folder; with `temporary` the folder goes when the cloud does. Ports are wishes: a taken one gives way
-    to the next free one."""
+    `state` is its folder; with `temporary` the folder goes when the cloud does. In place of a port that is in use the
+    next free one is taken, unless its program is one of `fixed_ports`."""
 
     state: str
     typed: str = "glasscloud up"
@@ -40,7 +41,9 @@ class LocalPlan:
     api_port: int = API_PORT
     search_port: int = SEARCH_PORT
     console_port: int | None = CONSOLE_PORT
-    """None where whoever asked for the cloud serves its console too."""
+    """None where the program that starts the cloud serves its console itself."""
+    fixed_ports: tuple[str, ...] = ()
+    """Those of "api", "search" and "console" whose port the user chose."""
     temporary: bool = False
     adopt: bool = False
     """Whether instances of this cloud that are not on record are taken over at the start."""
@@ -69,14 +72,14 @@ class LocalPlan:
 def replicas_of(instances: int, shards: int) -> int:
     """How many replicas each shard gets. Raises InvalidInput unless the instances divide evenly among the shards."""
     if shards < 1:
-        raise InvalidInput(f"{shards} shards are not possible; expected 1 or more")
+        raise InvalidInput("--shards must be at least 1")
     if not 1 <= instances <= INSTANCES_MAX:
-        raise InvalidInput(f"{instances} instances are not possible; expected 1 to {INSTANCES_MAX}")
+        raise InvalidInput(f"--instances must be from 1 to {INSTANCES_MAX}")
     if instances % shards:
         near = [n for n in (instances - instances % shards, instances + shards - instances % shards) if n]
         raise InvalidInput(
-            f"{instances} instances cannot hold {shards} shards evenly; expected "
-            f"{' or '.join(str(n) for n in near)} instances, or another number of --shards"
+            f"{instances} instances cannot be divided among {shards} shards; "
+            f"use --instances {' or '.join(str(n) for n in near)}, or another number of --shards"
         )
     return instances // shards
 
@@ -84,25 +87,37 @@ def replicas_of(instances: int, shards: int) -> int:
 def checked(plan: LocalPlan) -> LocalPlan:
     """The plan, its paths absolute. Raises InvalidInput naming the first value that makes no sense."""
     if plan.driver not in DRIVERS:
-        raise InvalidInput(f"driver {plan.driver!r} is not known; expected one of {', '.join(DRIVERS)}")
-    if plan.overcommit < 1:
-        raise InvalidInput(f"overcommit {plan.overcommit:g} would leave room unused; expected 1 or more")
+        raise InvalidInput(f"driver {plan.driver!r} does not exist; choose one of {', '.join(DRIVERS)}")
+    if not plan.overcommit >= 1:
+        raise InvalidInput("--overcommit must be at least 1")
+    for port in (plan.search_port, plan.console_port or 0, plan.api_port):
+        check_port(port)
     if plan.corpus is not None and not Path(plan.corpus).is_dir():
-        raise InvalidInput(f"corpus {plan.corpus} is no folder; expected one with text, Markdown or HTML files")
+        raise InvalidInput(f"--corpus {plan.corpus} is not a folder")
     if plan.corpus is not None and plan.driver == "container":
         raise InvalidInput(
-            "a container searches the index in its image and cannot see a folder of this computer; "
-            "leave out --driver, or use --driver process with --corpus"
+            "--corpus needs --driver process: a container cannot read a folder of this computer, "
+            "it searches the index in its image"
         )
-    # Machines that are processes can read the new index; `auto` must not choose others.
+    # Only processes can read the new index; `auto` must not choose containers.
     return replace(plan, driver="process") if plan.corpus is not None else plan
+
+
+def check_port(port: int) -> None:
+    """Raises InvalidInput for a number that no port has; 0 stands for any free one."""
+    if not 0 <= port <= _PORT_MAX:
+        raise InvalidInput(f"port {port} is out of range (0 to {_PORT_MAX})")
+
+
+def _search(plan: LocalPlan, name: str) -> tuple[str, ...]:
+    return () if name in plan.fixed_ports else ("--port-search",)
 
 
 def platform_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
     """Starts the platform."""
     images = importlib.resources.files("server") / "images.toml"
     return (
-        *_PYTHON, "vmhost", "--driver", plan.driver, "--port", str(plan.api_port), "--port-search",
+        *_PYTHON, "vmhost", "--driver", plan.driver, "--port", str(plan.api_port), *_search(plan, "api"),
         "--state", str(plan.access.parent), "--cloud", plan.cloud, "--images", str(images),
         "--overcommit", f"{plan.overcommit:g}", "--ready", str(ready), *(["--adopt"] if plan.adopt else []),
     )  # fmt: skip
@@ -111,19 +126,20 @@ def platform_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
 def frontend_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:
     """Starts the search service's front end, which makes its own instances."""
     return (
-        *_PYTHON, "server", "frontend", "--access", str(plan.access), "--port", str(plan.search_port), "--port-search",
-        "--shards", str(plan.shards), "--replicas", str(plan.replicas), "--type", plan.type, "--ready", str(ready),
-        *(("--index", str(plan.index)) if plan.index else ()),
+        *_PYTHON, "server", "frontend", "--access", str(plan.access), "--port", str(plan.search_port),
+        *_search(plan, "search"), "--shards", str(plan.shards), "--replicas", str(plan.replicas),
+        "--type", plan.type, "--ready", str(ready), *(("--index", str(plan.index)) if plan.index else ()),
     )  # fmt: skip
 
 
 def console_command(
     plan: LocalPlan, *, frontend: str, queries: Path, why: str, ready: Path, again: bool = False
 ) -> tuple[str, ...]:
-    """Starts the console, or starts it `again` after it ended though nobody asked it to."""
+    """Starts the console, or starts it `again` after it ended by itself."""
     return (
         *_PYTHON, "client", "console", "--access", str(plan.access), "--frontend", frontend, "--queries", str(queries),
-        "--port", str(plan.console_port), "--port-search", "--key-file", str(console_key(plan.folder)), f"--why={why}",
+        "--port", str(plan.console_port), *_search(plan, "console"), "--key-file", str(console_key(plan.folder)),
+        f"--why={why}",
         "--ready", str(ready), *(["--again"] if again else []),
     )  # fmt: skip
 
@@ -147,7 +163,7 @@ def port_of(url: str) -> int:
 
 
 def switch(driver: str, missing: str, typed: str) -> str:
-    """How to get machines of the other kind than `auto` came to; `missing` is what it lacked for containers."""
+    """How to get instances of the other kind than `auto` chose; `missing` is what it lacked for containers."""
     if driver == "container":
         return f"Plain processes instead: {typed} --driver process"
     steps = {"engine": "start Docker, docker compose build, ", "image": "docker compose build, "}
@@ -155,6 +171,6 @@ def switch(driver: str, missing: str, typed: str) -> str:
 
 
 def moved(wanted: int, url: str) -> str | None:
-    """The sentence for a port that was taken, from where the program is now; None where it got its wish."""
+    """The sentence for a port that was in use, from where the program listens now; None where it is the wanted one."""
     port = port_of(url)
-    return None if wanted in (0, port) else f"port {wanted} is taken by another program; using {port}"
+    return None if wanted in (0, port) else f"port {wanted} is in use; using {port}"

@@ -62,7 +62,7 @@ class LiveView:
             "/": lambda: self._become(prompt=""),
             "o": lambda: self._open(self._session.service.page("hypervisor")),
             "c": lambda: self._open(self.state.console_url),
-            "w": lambda: self._become(panel=Panel.WALLS),
+            "w": lambda: self._become(panel=Panel.ISOLATION),
             "?": lambda: self._become(panel=Panel.WORDS),
             "q": self._quit.set,
         }
@@ -201,7 +201,7 @@ class LiveView:
                 rate = DEFAULT_RATE
                 await self._session.start_load(rate)
             else:
-                self._note("no load is sent; + starts it", key="rate")
+                self._note("no load; + starts it", key="rate")
                 return
             self._note(f"{rate:g} requests a second from now on", key="rate")
 
@@ -222,7 +222,7 @@ class LiveView:
 
     def _open(self, url: str) -> None:
         if url and not open_browser(url):
-            self._note(f"no browser was found here; the address is {url}")
+            self._note(f"no browser was found; the address is {url}")
 
 
 async def show_live(facts: LocalFacts, stories: AsyncIterator[str], showing: Showing) -> None:

@@ -1,4 +1,4 @@
-"""What the view shows, folded from what is told. Pure: no clock, no terminal."""
+"""The state that the view shows, folded from events. Pure: no clock, no terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Panel(Enum):
     """What covers the notes."""
 
     NONE = "none"
-    WALLS = "walls"
+    ISOLATION = "isolation"
     WORDS = "words"
 
 
@@ -120,7 +120,7 @@ def _why(reason: ReasonView | None) -> str:
     if reason is None or not reason.message:
         return ""
     if reason.code == _OWNER_ENDED:
-        return ": whoever owns it ended it"
+        return ": terminated by its owner"
     return f": {clean(reason.message.removeprefix(f'{reason.code}: '))}"
 
 
@@ -128,7 +128,7 @@ def on_answering(state: ViewState, answers: bool, now: float) -> ViewState:
     """The platform has stopped answering, or answers again."""
     if answers:
         return noted(state, Note(at=now, text="the platform answers again", tone=Tone.GOOD))
-    text = "the platform does not answer; its machines cannot be seen until it does"
+    text = "the platform does not answer; the instances shown may be out of date"
     return noted(state, Note(at=now, text=text, tone=Tone.BAD))
 
 
@@ -226,11 +226,11 @@ def on_found(state: ViewState, found: Found, now: float) -> ViewState:
     )
     if found.trace is None:
         return state
-    return noted(state, Note(at=now, text=f"  its way: {path_of(state, found.trace)}"))
+    return noted(state, Note(at=now, text=f"  {path_of(state, found.trace)}"))
 
 
 def path_of(state: ViewState, trace: RequestTrace, *, brief: bool = False) -> str:
-    """A request's way: "3.4 ms = front end 0.5 + slower of [i-0a12 2.1 | i-0d90 2.9]"."""
+    """How long a request took and where: "3.4 ms = front end 0.5 + slower of [i-0a12 2.1 | i-0d90 2.9]"."""
     attempts = sorted((each for each in trace.attempts if each.outcome == "won"), key=lambda each: each.shard)
     ways = " | ".join(f"{state.short(each.instance_id)} {each.dur_ms:.1f}{_role(each.hedge)}" for each in attempts)
     which = "" if brief or len(attempts) < 2 else "slower of " if len(attempts) == 2 else "slowest of "

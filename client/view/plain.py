@@ -34,7 +34,7 @@ def note_line(note: Note) -> str:
 
 
 def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
-    """A line such as "14:02:10  20 req/s  failed 0  p50 2.1 ms  p99 6.0 ms  4 running".
+    """A line such as "14:02:10  20 req/s  failed 0  last minute: p50 2.1 ms, p99 6.0 ms  4 running".
 
     The rate is of ten seconds, the percentiles are of the last minute, the failures of the whole run."""
     recent = load.recent
@@ -43,7 +43,8 @@ def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
     p50 = "-" if load.minute.p50 is None else f"{load.minute.p50:.1f}"
     slow = "-" if tail is None else f"{tail:.1f}"
     return (
-        f"{clock(at)}  {rate:.0f} req/s  failed {load.total.failed}  p50 {p50} ms  {name} {slow} ms  {running} running"
+        f"{clock(at)}  {rate:.0f} req/s  failed {load.total.failed}  last minute: p50 {p50} ms, {name} {slow} ms  "
+        f"{running} running"
     )
 
 
@@ -121,7 +122,7 @@ class PlainView:
         self._print(self._wording.note(Note(at=time.time(), text=text)))
 
     async def run(self, stories: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random) -> None:
-        """Prints until cancelled or until `stories` end; kills one machine after `kill_after_s`."""
+        """Prints until cancelled or until `stories` end; kills one instance after `kill_after_s`."""
         async with asyncio.TaskGroup() as tasks:
             helpers = [tasks.create_task(self._figures())]
             if kill_after_s is not None:
@@ -159,7 +160,7 @@ class PlainView:
         past = self._session.load.past
         if run and past:
             why = f": {past[0].error}" if past[0].error else ""
-            self.say(f"no load is sent any more{why}")
+            self.say(f"the load has ended{why}")
 
     async def _kill(self, after_s: float, rng: random.Random) -> None:
         await asyncio.sleep(after_s)
@@ -173,18 +174,18 @@ class PlainView:
         with contextlib.suppress(CloudError):
             result = await self._session.experiments.kill(victim, by="the demo")
             if result.judgement.held is not None:
-                verdict = "one death cost nobody anything" if result.judgement.held else "this death was felt"
+                verdict = "no request was lost" if result.judgement.held else "clients noticed the failure"
                 self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
 
 
 async def show_plain(facts: LocalFacts, stories: AsyncIterator[str], showing: Showing) -> None:
-    """Tells a local cloud's story line by line until cancelled; one machine is killed on the way."""
-    _print(f"glasscloud: {facts.instances} machines answer one search box; Ctrl-C removes everything")
+    """Prints a local cloud's events line by line until cancelled; one instance is killed on the way."""
+    _print(f"glasscloud: {facts.instances} instances answer one search box; Ctrl-C removes everything")
     _print(f"  search  {facts.search}/search?q=hypervisor")
     async with show_session(facts, showing) as (session, console):
         for text in (f"console {console.address}", *console.notes) if console.address else console.notes:
             _print(f"  {text}")
-        _print(f"  traffic {showing.rate_per_s:g} requests a second; one machine is killed after {KILL_AFTER_S:.0f} s")
+        _print(f"  traffic {showing.rate_per_s:g} requests a second; one instance is killed after {KILL_AFTER_S:.0f} s")
         state = ViewState(search_url=facts.search, why=facts.why, world=session.watch.world)
         view = PlainView(session, state, _print)
         view.listen()

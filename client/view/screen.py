@@ -10,7 +10,7 @@ from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.world import shard_of
 from client.view.model import Note, Panel, Tone, ViewState, path_of
 from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
-from client.view.words import KEYS, WORDS, walls_lines, walls_sentence
+from client.view.words import KEYS, WORDS, isolation_lines, isolation_sentence
 from vmhost.api.views import InstanceView
 
 COLUMNS_MIN, ROWS_MIN = 60, 20
@@ -37,17 +37,17 @@ def render(state: ViewState, columns: int, rows: int) -> list[Line]:
 
 def _header(state: ViewState, columns: int) -> list[Line]:
     count = len([view for view in state.world.running if shard_of(view) is not None])
-    noun = "machine answers" if count == 1 else "machines answer"
+    noun = "instance answers" if count == 1 else "instances answer"
     title = line(Span("glasscloud", Style.BOLD), f": {count} {noun} one search box")
     search = line("  search  ", Span(f"{state.search_url}/search?q=hypervisor", Style.BOLD))
     console = line("  console ", Span(state.console_url, Style.BOLD))
     snapshot = state.world.snapshot
-    machines = walls_sentence(snapshot, state.why, columns - 2) if snapshot else "asking what machines are here"
+    what = isolation_sentence(snapshot, state.why, columns - 2) if snapshot else "waiting for the platform"
     return [
         spread(title, line(Span("Ctrl-C removes everything", Style.DIM)), columns),
         spread(search, line(Span("(o opens it)", Style.DIM)), columns),
         *([spread(console, line(Span("(c opens it)", Style.DIM)), columns)] if state.console_url else []),
-        line("  ", machines),
+        line("  ", what),
     ]
 
 
@@ -89,7 +89,7 @@ def _instance(state: ViewState, view: InstanceView, width: int) -> Line:
     shard = shard_of(view)
     name = f" {state.short(view.id)} " + (f"shard {shard} " if shard is not None else f"{view.type} ")
     if view.id in state.world.hogging:
-        state_span = Span("runs wild", Style.BAD)
+        state_span = Span("hogs the CPU", Style.BAD)
     else:
         state_span = Span(view.state, _STATE_STYLES.get(view.state, Style.BAD))
     figures = _figures(state, view) if view.state == "running" else ""
@@ -98,7 +98,7 @@ def _instance(state: ViewState, view: InstanceView, width: int) -> Line:
 
 
 def _figures(state: ViewState, view: InstanceView) -> str:
-    """Its rate in two seconds, so that it follows the load, and its usual time in ten, which takes so many samples."""
+    """Its rate in two seconds, which follows the load quickly, and its median time in ten, which needs more samples."""
     if state.load is None or not state.load.moment.seconds:
         return ""
     now, recent = (window.instance(view.id) for window in (state.load.moment, state.load.recent))
@@ -121,15 +121,15 @@ def _use(state: ViewState, view: InstanceView) -> str:
 def _totals(state: ViewState, columns: int) -> list[Line]:
     load = state.load
     if load is None:
-        return [line(" no load is sent; + starts it"), line()]
+        return [line(" no load; + starts it"), line()]
     total = load.total
     failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
-    rate = line(f" {_rate(load):g} requests/s   ", failed, "   ")
+    rate = line(f" {_rate(load):g} req/s  ", failed, "  ")
     return [(*rate, Span(_latency(load.minute, columns - width_of(rate)))), line(_last(state, columns))]
 
 
 def _rate(load: LoadSnapshot) -> float:
-    """What was asked for, once the last two seconds are about so; until then what they were, as the machines' rates."""
+    """The wanted rate once the last two seconds come near it; until then their measured rate."""
     measured = load.moment.offered / load.moment.seconds if load.moment.seconds else load.rate_per_s
     near = abs(measured - load.rate_per_s) <= max(1.0, load.rate_per_s / 10)
     return load.rate_per_s if near else float(round(measured))
@@ -140,8 +140,11 @@ def _latency(latency: Latency, room: int) -> str:
     if latency.p50 is None or tail is None:
         return ""
     words = {"p99": "99 of 100 within", "p90": "9 of 10 within"}.get(name, "the slowest took")
-    text = f"half within {latency.p50:.1f} ms, {words} {tail:.1f} ms"
-    return text if cells(text) <= room else f"p50 {latency.p50:.1f} ms  {name} {tail:.1f} ms"
+    variants = (
+        f"last minute: half within {latency.p50:.1f} ms, {words} {tail:.1f} ms",
+        f"last minute: p50 {latency.p50:.1f} ms, {name} {tail:.1f} ms",
+    )
+    return next((text for text in variants if cells(text) <= room), variants[-1])
 
 
 def _last(state: ViewState, columns: int) -> str:
@@ -155,8 +158,8 @@ def _last(state: ViewState, columns: int) -> str:
 
 
 def _middle(state: ViewState, columns: int, room: int) -> list[Line]:
-    if state.panel is Panel.WALLS and state.world.snapshot is not None:
-        return _panel(walls_lines(state.world.snapshot, state.why, columns - 2), room)
+    if state.panel is Panel.ISOLATION and state.world.snapshot is not None:
+        return _panel(isolation_lines(state.world.snapshot, state.why, columns - 2), room)
     if state.panel is Panel.WORDS:
         return _panel(WORDS, room)
     lines = [each for note in state.notes for each in _note(note, columns)]

@@ -20,12 +20,14 @@ from vmhost.base.errors import InvalidInput
 class Showing:
     """How a cloud is shown: the load's rate, the seed by which victims are drawn, the console's port (0: any).
 
-    `folder` is the cloud's: where its console is and with which key is written down there."""
+    `folder` is the cloud's: the console's address and key are written there. If the port is in use, the next free one
+    is taken unless it is `fixed_port`."""
 
     folder: Path
     rate_per_s: float
     seed: int | None
     console_port: int
+    fixed_port: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,12 @@ async def show_session(facts: LocalFacts, showing: Showing) -> AsyncIterator[tup
         file, wanted = console_key(showing.folder), showing.console_port
         key = Key.kept(file)
         setting = Setting(
-            key=key, port=wanted, port_search=True, shown_search=facts.search, shown_api=facts.endpoint, why=facts.why
+            key=key,
+            port=wanted,
+            port_search=not showing.fixed_port,
+            shown_search=facts.search,
+            shown_api=facts.endpoint,
+            why=facts.why,
         )
         try:
             url = await stack.enter_async_context(serve_console(session, setting))

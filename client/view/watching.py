@@ -1,4 +1,4 @@
-"""Watching a cloud that somebody else runs: wait for its health, say where it is, tell its story."""
+"""Watching a cloud that another program runs: wait for its health, print its addresses, then its events."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from client.called import called
+from client.called import DEFAULT_CLOUD, called
 from client.console.keys import Key
 from client.console.serving import Setting, serve_console
 from client.load.joining.address import Address
 from client.load.joining.gathering import Gathering
 from client.load.joining.token import Token
 from client.local.meant import find_access, find_queries, find_search, not_up
-from client.local.places import DEFAULT_CLOUD
+from client.local.places import DEMO_PREFIX
 from client.tour.session import SearchService, Session, open_session
 from client.tour.world import shard_of
 from client.view.model import Note, ViewState
@@ -66,7 +66,7 @@ async def watch(watching: Watching) -> int:
 
     async with contextlib.AsyncExitStack() as stack:
         crew = await stack.enter_async_context(_workers(watching, say))
-        queries = watching.queries or find_queries()
+        queries = watching.queries or find_queries(watching.access)
         session = await stack.enter_async_context(open_session(access, url, queries=queries, crew=crew, say=say))
         snapshot = await _settled(session)
         search, api = watching.shown_search or url, watching.shown_api or access.endpoint
@@ -110,12 +110,12 @@ async def _console(watching: Watching, session: Session, *, search: str, api: st
 
 
 async def _settled(session: Session) -> Snapshot:
-    """The cloud once every machine of the service takes requests, or as it is after a while."""
+    """The cloud once every instance of the service takes requests, or as it is after a while."""
     with contextlib.suppress(CloudError):
         world = await session.watch.until(
             lambda world: all(view.state == "running" for view in world.present),
             deadline_s=_SETTLE_S,
-            what="every machine's start",
+            what="the start of every instance",
         )
         serving = frozenset(view.id for view in world.running if shard_of(view) is not None)
         await session.service.until_in_rotation(lambda ids: serving <= ids, deadline_s=_SETTLE_S)
@@ -154,7 +154,7 @@ def _hopeless(watching: Watching, error: CloudError) -> bool:
 
 
 async def _healthy(watching: Watching) -> tuple[Access, str]:
-    access, url = find_access(watching.access), find_search(watching.frontend)
+    access, url = find_access(watching.access), find_search(watching.frontend, watching.access)
     async with CloudClient(access, timeout_s=5.0) as cloud:
         await cloud.status()
     service = SearchService(url)
@@ -175,8 +175,12 @@ def block(snapshot: Snapshot, *, console: str, search: str, api: str, composed: 
     """Where the cloud is and what to do with it, in a few lines."""
     serving = [view for view in snapshot.instances if view.state == "running" and shard_of(view) is not None]
     kind = serving[0].type if serving else "none yet"
-    env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else f'eval "$({called()} env)"'
-    stop = ["Ctrl-C once, then docker compose down: the instances go too"] if composed else [f"{called()} down"]
+    program = called(snapshot.cloud)
+    env = 'eval "$(docker compose exec -T client glasscloud env)"' if composed else f'eval "$({program} env)"'
+    demo = snapshot.cloud.startswith(DEMO_PREFIX)
+    stop = ["q in the demo's terminal"] if demo else [f"{program} down"]
+    if composed:
+        stop = ["Ctrl-C once, then docker compose down: the instances are removed too"]
     if composed:
         named = "" if snapshot.cloud == DEFAULT_CLOUD else f" --cloud {snapshot.cloud}"
         stop.append(f"a second Ctrl-C kills it: then .venv/bin/glasscloud down{named}")

@@ -1,4 +1,4 @@
-"""The words on the screen: keys, the vocabulary, and what walls hold here and why not. Pure."""
+"""The words on the screen: keys, the vocabulary, and which limits are enforced here and which are not. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vmhost.api.views import CapabilityView, Snapshot
 
 KEYS = (
     ("k", "kill"),
-    ("h", "hog one machine"),
+    ("h", "CPU hog"),
     ("+ -", "load"),
     ("s", "search"),
     ("?", "words"),
@@ -15,63 +15,77 @@ KEYS = (
 )
 
 WORDS = (
-    "machine (EC2: instance)  a computer of its own, as far as its walls hold (w)",
-    "host                     the big computer that machines share; here two halves",
-    "                         of yours stand for two",
-    "shard                    a part of all documents; a search asks each shard once",
-    "replica                  a machine with the same shard as another; when one",
-    "                         dies, the other answers",
-    "front end                asks a replica of each shard, joins the answers",
-    "fleet                    the order 'keep two of these'; replaces the dead",
-    "kill                     the program ends at once; nobody is told of it",
-    "hog                      burns all CPU it gets; good walls keep the others fast",
-    "hedge                    a second try elsewhere because the first is slow",
-    "half within 2 ms         the usual wait (p50)",
-    "99 of 100 within 6 ms    what the unlucky wait (p99)",
+    "instance               behaves like a computer of its own (w: its isolation)",
+    "host                   the big computer that instances share; here your",
+    "                       computer is split in two to play two hosts",
+    "shard                  a part of all documents; a search goes to every shard",
+    "replica                an instance with the same shard: if one fails, another",
+    "                       answers",
+    "front end              sends a search to one replica of each shard",
+    "fleet                  an order to keep N instances; replaces those that fail",
+    "kill                   the program ends without warning",
+    "CPU hog                uses all the CPU it gets; isolation protects the others",
+    "hedge                  the same search sent to another replica, as one is slow",
+    "half within 2 ms       the usual wait (p50)",
+    "99 of 100 within 6 ms  only 1 in 100 waits longer (p99)",
 )
 
-_SAID = {"cpu": "CPU"}
+_NAMES = {"cpu": "CPU", "crash": "crashes", "pids": "number of processes"}
 _FIRST = ("crash", "cpu", "memory")
-_CRASH = CapabilityView(name="crash", enforced=True, why="a dead machine takes no other with it")
+_CRASH = CapabilityView(name="crash", enforced=True, why="a failed instance takes no other with it")
 
 
-def _walls(snapshot: Snapshot) -> tuple[CapabilityView, ...]:
-    """The walls, the crash first: whatever a machine is, it dies alone."""
-    known = {wall.name: wall for wall in snapshot.capabilities}
-    return tuple({"crash": known.get("crash", _CRASH), **known}.values())
+def _capabilities(snapshot: Snapshot) -> dict[str, CapabilityView]:
+    """By name, crashes first: whatever an instance is, it fails alone."""
+    known = {each.name: each for each in snapshot.capabilities}
+    return {"crash": known.get("crash", _CRASH), **known}
 
 
-def _word(wall: CapabilityView) -> str:
-    return f"{_SAID.get(wall.name, wall.name)} {'yes' if wall.enforced else 'no'}"
+def _name(capability: CapabilityView) -> str:
+    return _NAMES.get(capability.name, capability.name)
 
 
-def walls_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
-    """What the machines are and which walls hold, as much of it as fits."""
-    known = {wall.name: wall for wall in _walls(snapshot)}
-    walls = [_word(known[name]) for name in _FIRST if name in known]
-    what = why.partition(". ")[0] or f"machines are {snapshot.stands_for}"
+def isolation_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
+    """What the instances are and what is isolated, as much of it as fits."""
+    known = _capabilities(snapshot)
+    first = [known[name] for name in _FIRST if name in known]
+    what = why.partition(". ")[0] or f"instances are {snapshot.stands_for}"
     kind = what.partition(":")[0]
     variants = [
-        f"{what}. Walls: {', '.join(walls)}  (w why)",
-        f"{what}. Walls: {', '.join(walls[:2])}  (w why)",
-        f"{what.removeprefix('machines are ')}. Walls: {', '.join(walls[:2])}  (w why)",
-        f"{kind}. Walls: {', '.join(walls)}  (w why)",
-        f"{kind}. Walls: {', '.join(walls[:2])}  (w why)",
-        f"{kind.removeprefix('machines are ')}. Walls: {', '.join(walls[:2])} (w why)",
-        f"walls: {', '.join(walls)} (w why)",
+        f"{_capital(said)}. {_isolated(some)}{hint}"
+        for said in (what, what.removeprefix("instances are "), kind, kind.removeprefix("instances are "))
+        for some in (first, first[:2])
+        for hint in ("  (w: details)", " (w: why)")
     ]
+    variants.append(f"{_isolated(first)} (w: why)")
     return cut(clean(next((text for text in variants if cells(text) <= columns), variants[-1])), columns)
 
 
-def walls_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:
-    """How to get other machines, and every wall with its reason: where there is little room, the end is not seen."""
-    lines = wrap(clean(f"Machines here are {snapshot.stands_for}."), columns, indent="  ")
+def _isolated(capabilities: list[CapabilityView]) -> str:
+    yes = [_name(each) for each in capabilities if each.enforced]
+    no = [_name(each) for each in capabilities if not each.enforced]
+    return f"Isolated: {', '.join(yes)}" + (f", not {', '.join(no)}" if no else "")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def isolation_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:
+    """How to get instances of another kind, then what is enforced and what is not, each with its reason.
+
+    Where there is little room, the end is not seen."""
+    lines = wrap(clean(f"Instances are {snapshot.stands_for}."), columns, indent="  ")
     if other := why.partition(". ")[2]:
         lines += wrap(clean(other), columns, indent="  ")
-    for wall in _walls(snapshot):
-        reason = f": {wall.why}" if wall.why else ""
-        text = f"{'holds ' if wall.enforced else 'open  '} {_SAID.get(wall.name, wall.name)}{reason}"
-        lines += wrap(clean(text), columns, indent=" " * 7)
+    known = _capabilities(snapshot).values()
+    for title, enforced in (("Enforced", True), ("Not enforced", False)):
+        if some := [each for each in known if each.enforced is enforced]:
+            lines.append(f"{title}:")
+        for each in some:
+            lines += wrap(clean(f"  {_name(each)}" + (f": {each.why}" if each.why else "")), columns, indent=" " * 4)
     if snapshot.overcommit != 1:
-        lines.append(f"overcommit {snapshot.overcommit:g}: promised {snapshot.overcommit:g} times what is there")
+        lines.append(
+            f"Overcommit {snapshot.overcommit:g}: up to {snapshot.overcommit:g} times what is there is reserved."
+        )
     return lines

@@ -171,7 +171,7 @@ class Snapshot(View):
     region: str
     driver: str
     stands_for: str
-    """In words what an instance is here: "containers: they share this engine's kernel"."""
+    """In words what an instance is here: "containers: all share one Linux kernel"."""
     one: str = ""
     """The same of one of them, with its kernel: "container, shared kernel 6.18"."""
     capabilities: tuple[CapabilityView, ...]

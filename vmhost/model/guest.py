@@ -113,7 +113,7 @@ class Capabilities:
 
     driver: str
     stands_for: str
-    """In words: "containers: they share this engine's kernel"."""
+    """In words: "containers: all share one Linux kernel"."""
     one: str = ""
     """What one instance is, in three words and its kernel: "container, shared kernel 6.18"."""
     items: tuple[Capability, ...]

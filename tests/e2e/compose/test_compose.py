@@ -128,7 +128,7 @@ def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(up.pid, signal.SIGKILL)
         up.wait()
-    assert "glasscloud is up: 4 instances (t3.nano, containers: they share this engine's kernel) on 2 hosts" in printed
+    assert "glasscloud is up: 4 instances (t3.nano, containers: all share one Linux kernel) on 2 hosts" in printed
     for noise in ("Traceback", "Error", "warning", f"{project.name}-i-"):
         assert noise not in printed.replace(f"docker kill {project.name}-i-", "")
     assert project.instances() == set()

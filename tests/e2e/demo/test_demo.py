@@ -61,7 +61,7 @@ def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[s
     )
     assert demo.stdout is not None
     try:
-        assert "4 machines answer one search box" in demo.stdout.readline()
+        assert "4 instances answer one search box" in demo.stdout.readline()
         assert re.match(r"  search  http://127\.0\.0\.1:\d+/search\?q=hypervisor$", demo.stdout.readline().rstrip())
         until(lambda: sum("client.load.worker" in each.command for each in programs_below(demo.pid).values()))
         yield demo, programs_below(demo.pid)
@@ -155,7 +155,7 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
         screen.press('s"unclosed\r', until="a quotation mark is opened and never closed")
         assert "'kind'" not in screen.text
         screen.press("shypervisor\r", until=r'search "hypervisor": \d+ hits')
-        screen.press("+", until=r"50 requests/s")
+        screen.press("+", until=r"50 req/s")
         os.write(ours, b"q")
         screen.until("nothing is left")
         assert demo.wait(timeout=20) == 0
@@ -231,9 +231,9 @@ def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
     try:
         first = run(environment, "up", *ANY_PORT)
         assert first.returncode == 0, first.stderr
-        assert "glasscloud is up: 4 machines (t3.nano), 2 shards" in first.stdout
+        assert "glasscloud is up: 4 instances (t3.nano), 2 shards" in first.stdout
         again = run(environment, "up", *ANY_PORT)
-        assert "glasscloud is up already" in again.stdout
+        assert "glasscloud is already up" in again.stdout
         assert "started with other options" not in again.stdout
         other = run(environment, "up", "--type", "t3.micro", *ANY_PORT)
         assert (other.returncode, "started with other options" in other.stdout) == (1, True)

@@ -83,5 +83,5 @@ raise SystemExit(_guarded(types.SimpleNamespace(NAME="x", run=run), argparse.Nam
     assert (code_quiet, "loud_words" in quiet, "quiet_words" in quiet) == (0, True, False)
     assert (code_asked, "quiet_words" in asked) == (0, True)
     assert said("loudly") == (
-        2, "glasscloud x: GLASSCLOUD_LOG_LEVEL is 'loudly'; expected one of debug, info, warning, error\n"
+        2, "glasscloud x: GLASSCLOUD_LOG_LEVEL=loudly is not a log level; choose one of debug, info, warning, error\n"
     )  # fmt: skip

@@ -192,7 +192,7 @@ async def test_the_command_says_that_it_is_shared_elsewhere_already(
     assert await share("--address", "127.0.0.3") == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert f"it is shared at {console.sharing.url} already; to share at 127.0.0.3, end that first" in told.err
+    assert f"already shared at {console.sharing.url}; to share at 127.0.0.3, stop that first" in told.err
 
 
 async def test_the_command_tells_an_end_from_nothing_to_end(
@@ -202,7 +202,7 @@ async def test_the_command_tells_an_end_from_nothing_to_end(
     capsys.readouterr()
     assert await share("--stop") == 0
     assert await share("--stop") == 0
-    assert capsys.readouterr().out.splitlines() == ["the audience's page is closed", "nothing was shared"]
+    assert capsys.readouterr().out.splitlines() == ["sharing has stopped", "nothing was shared"]
 
 
 async def test_our_own_searches_say_who_they_are(console: Stand) -> None:

@@ -43,7 +43,7 @@ def test_a_machine_that_has_all_is_well() -> None:
     findings = findings_of(WELL)
     assert {finding.level for finding in findings} == {Level.OK}
     assert healthy(findings)
-    assert lines_of(findings)[-1] == "all is well"
+    assert lines_of(findings)[-1] == "no problems found"
 
 
 @pytest.mark.parametrize(

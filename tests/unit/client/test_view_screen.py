@@ -44,7 +44,7 @@ from client.view.text import cells, painted, plain, width_of
 from vmhost.api.views import ReasonView
 
 NOON = time.mktime((2026, 11, 23, 14, 2, 11, 0, 0, -1))
-WHY = "machines are plain processes: no Docker engine found. Containers instead: start a Docker engine"
+WHY = "instances are plain processes: no Docker engine found. Containers instead: start a Docker engine"
 
 
 def shown(state: ViewState, columns: int = 80, rows: int = 24) -> list[str]:
@@ -72,17 +72,17 @@ def killed(state: ViewState) -> ViewState:
 def test_the_first_screen_tells_what_there_is_and_what_to_press() -> None:
     lines = shown(killed(running()))
     assert lines[:9] == [
-        "glasscloud: 4 machines answer one search box           Ctrl-C removes everything",
+        "glasscloud: 4 instances answer one search box          Ctrl-C removes everything",
         "  search  http://127.0.0.1:8000/search?q=hypervisor                 (o opens it)",
-        "  plain processes: no Docker engine found. Walls: crash yes, CPU no  (w why)",
+        "  Plain processes: no Docker engine found. Isolated: crashes, not CPU (w: why)",
         " host-a                                  host-b",
         " i-00a1 shard 0 running   10/s 2.1ms     i-00c7 shard 0 running   10/s 2.0ms",
         " i-00b3 shard 1 running   10/s 2.2ms     i-00d9 shard 1 running   10/s 2.1ms",
-        " 20 requests/s   failed 0   half within 2.1 ms, 9 of 10 within 2.2 ms",
+        " 20 req/s  failed 0  last minute: half within 2.1 ms, 9 of 10 within 2.2 ms",
         ' last: "hypervisor" 3.4 ms = front end 0.5 + slower of [i-00a1 2.1 | i-00d9 2.9]',
         " 14:02:11 you killed i-00a1: noticed 0.08 s, replaced 0.9 s, 0 of 412 lost",
     ]
-    assert lines[-1] == " k kill   h hog one machine   + - load   s search   ? words   q quit"
+    assert lines[-1] == " k kill   h CPU hog   + - load   s search   ? words   q quit"
     assert len(lines) == 24
 
 
@@ -107,13 +107,13 @@ def test_the_rate_above_all_machines_is_of_the_same_two_seconds_as_theirs(
     wanted: int, requests: int, said: int
 ) -> None:
     lines = shown(on_load(running(), load(rate=wanted, now=summary(requests=requests, seconds=2))))
-    assert any(text.startswith(f" {said} requests/s ") for text in lines)
+    assert any(text.startswith(f" {said} req/s ") for text in lines)
 
 
 def test_a_narrow_terminal_shows_hosts_below_each_other_and_keeps_what_matters() -> None:
     lines = shown(killed(running()), 60, 20)
     assert [text for text in lines if text.startswith(" host-")] == [" host-a", " host-b"]
-    assert " 20 requests/s   failed 0   p50 2.1 ms  p90 2.2 ms" in lines
+    assert " 20 req/s  failed 0  last minute: p50 2.1 ms, p90 2.2 ms" in lines
     assert " last: 3.4 ms = front end 0.5 + [i-00a1 2.1 | i-00d9 2.9]" in lines
     assert "k kill" in lines[-1]
     assert all(cells(text) <= 60 for text in lines)
@@ -127,11 +127,11 @@ def test_more_machines_than_rows_are_counted_not_lost() -> None:
 
 
 def test_walls_say_which_hold_and_why_not_and_how_to_get_others() -> None:
-    text = "\n".join(shown(running(panel=Panel.WALLS)))
-    assert "holds  crash: one that dies takes no other along" in text
-    assert "open   CPU: processes share the host's cores" in text
+    text = "\n".join(shown(running(panel=Panel.ISOLATION)))
+    assert "Enforced:\n   crashes: one that dies takes no other along" in text
+    assert "Not enforced:\n   CPU: processes share the host's cores" in text
     assert "Containers instead: start a Docker engine" in text
-    assert text.index("Containers instead") < text.index("holds  crash")
+    assert text.index("Containers instead") < text.index("Enforced")
     assert "any key goes back" in text
 
 
@@ -196,7 +196,7 @@ def test_only_walls_that_the_platform_speaks_of_are_enforced() -> None:
     ("code", "message", "told"),
     [
         ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown",
-         "i-00b3 is shutting-down: whoever owns it ended it"),
+         "i-00b3 is shutting-down: terminated by its owner"),
         ("Server.InternalError", "Server.InternalError: its program was killed by signal 9 (SIGKILL)",
          "i-00b3 is shutting-down: its program was killed by signal 9 (SIGKILL)"),
     ],
@@ -253,9 +253,11 @@ def test_notes_are_bounded() -> None:
 
 def test_without_a_load_the_screen_says_how_to_start_one_and_shows_no_figures() -> None:
     state = on_load(running(), None)
-    assert " no load is sent; + starts it" in shown(state)
+    assert " no load; + starts it" in shown(state)
     assert not any("/s" in text for text in shown(state)[3:8])
-    assert " 20 requests/s   failed 0   half within 2.1 ms, 9 of 10 within 2.2 ms" in shown(on_load(state, load()))
+    assert " 20 req/s  failed 0  last minute: half within 2.1 ms, 9 of 10 within 2.2 ms" in shown(
+        on_load(state, load())
+    )
 
 
 def test_what_others_do_is_told_as_theirs() -> None:
@@ -290,7 +292,7 @@ def test_the_load_moves_along_a_ladder(rate: float, step: int, expected: float) 
 
 def test_a_cloud_that_was_away_is_shown_anew() -> None:
     state = on_cloud(running(), cloud(instance(2), instance(3)), NOON)
-    assert shown(state)[0].startswith("glasscloud: 2 machines answer")
+    assert shown(state)[0].startswith("glasscloud: 2 instances answer")
 
 
 def test_no_word_is_cut_at_80_columns() -> None:

@@ -37,9 +37,11 @@ def order(address: str) -> dict[str, Any]:
 
 def test_the_question_names_the_network_and_the_address() -> None:
     assert question(WIFI, "192.168.1.7", 8081) == (
-        "Serve the search page and a read-only view to everyone on Wi-Fi wlan0 at http://192.168.1.7:8081 ? [y/N]"
+        "Serve the search page and a view-only page to everyone on Wi-Fi wlan0 at http://192.168.1.7:8081? [y/N]"
     )
-    assert question(PUBLIC, "8.8.4.4", 8081).startswith("This address is public: more than this room may reach it.\n")
+    assert question(PUBLIC, "8.8.4.4", 8081).startswith(
+        "This address is public: it can be reached from outside this room.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_nobody_is_asked_where_nobody_can_answer(
 ) -> None:
     answering(monkeypatch, "y\n")
     assert main(command) == 2
-    assert "nobody can answer here; expected a terminal, or --yes" in capsys.readouterr().err
+    assert "sharing needs your consent: run it in a terminal, or add --yes" in capsys.readouterr().err
 
 
 def test_a_yes_beforehand_needs_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,9 +113,9 @@ def test_a_cloud_that_is_not_up_has_nothing_to_share(
 def test_nobody_who_came_is_told_with_the_way_out() -> None:
     state: dict[str, Any] = {"url": "http://192.168.1.7:8083", "reached": 0}
     text = "\n".join(outcome_lines(state, 20, "glasscloud"))
-    assert "Nobody has reached it within 20 s" in text
+    assert "No phone has opened it within 20 s" in text
     assert "open a hotspot on your phone" in text
-    assert "let port 8083 in" in text
+    assert "allow incoming connections to port 8083" in text
     assert "glasscloud share --stop" in text
 
 
@@ -121,7 +123,7 @@ def test_whoever_came_is_counted() -> None:
     state: dict[str, Any] = {"url": "http://192.168.1.7:8081", "reached": 1}
     assert outcome_lines(state, 20, "glasscloud")[0] == "1 phone reached it."
     assert outcome_lines({**state, "reached": 7}, 20, "glasscloud")[0] == "7 phones reached it."
-    assert outcome_lines(None, 20, "glasscloud") == ["somebody has ended it meanwhile"]
+    assert outcome_lines(None, 20, "glasscloud") == ["sharing was stopped meanwhile"]
 
 
 def test_the_code_is_a_picture_without_style_or_script() -> None:
@@ -167,4 +169,4 @@ def test_where_nothing_can_be_offered_the_console_says_why() -> None:
 @pytest.mark.parametrize("seconds", ["-3", "nan", "inf"])
 def test_a_wait_that_is_none_is_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["share", "--yes", "--wait", seconds]) == 2
-    assert "expected 0 to 3600 seconds" in capsys.readouterr().err
+    assert "--wait must be from 0 to 3600 seconds" in capsys.readouterr().err

@@ -37,10 +37,10 @@ async def test_auto_takes_containers_only_when_every_image_is_there_and_says_wha
         return Lack(missing=Missing.IMAGE, words="no image two") if reference == "two" else None
 
     chosen = await choose("auto", [image("one"), image(None)], lacks)
-    assert (chosen.driver, chosen.why, chosen.missing) == ("container", "machines are containers", "")
+    assert (chosen.driver, chosen.why, chosen.missing) == ("container", "instances are containers", "")
     refused = await choose("auto", [image("one"), image("two")], lacks)
     assert (refused.driver, refused.missing) == ("process", "image")
-    assert refused.why == "machines are plain processes: no image two"
+    assert refused.why == "instances are plain processes: no image two"
     assert asked == ["one", "one", "two"]
 
 

@@ -7,7 +7,7 @@ from vmhost.drivers.container.firewall import DESTINATIONS_MAX, FLOWS_MAX, NEW_F
 from vmhost.drivers.container.reading import EngineInfo
 from vmhost.model.guest import Capabilities, Capability
 
-STANDS_FOR = "containers: they share this engine's kernel"
+STANDS_FOR = "containers: all share one Linux kernel"
 
 _QUOTA_STORAGE = ("btrfs", "zfs", "overlay2 on xfs")
 

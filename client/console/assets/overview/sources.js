@@ -13,6 +13,7 @@ export function Sources() {
 function You() {
   const [query, type] = useState("");
   const [said, say] = useState("");
+  const links = useStore((state) => state.links);
   const ask = async (event) => {
     event.preventDefault();
     say("asking …");
@@ -27,11 +28,11 @@ function You() {
   };
   return html`<section class="source you" data-anchor="source-you" aria-label="You">
     <h2>You</h2>
-    <form role="search" onSubmit=${ask}>
+    ${links?.search === "" ? html`<p>This cloud has no search front end.</p>` : html`<form role="search" onSubmit=${ask}>
       <label for="ask">Search</label>
       <input id="ask" type="search" autocomplete="off" maxlength="200" placeholder="hypervisor" value=${query} onInput=${(event) => type(event.target.value)} />
       <button type="submit" disabled=${!query.trim()}>Ask</button>
-    </form>
+    </form>`}
     <p role="status">${said}</p>
   </section>`;
 }
