@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo setup setup-dev test check bench screenshots lock catalogue ready clean
+.PHONY: help demo setup setup-dev test check bench screenshots lock guest-init catalogue ready clean
 
 help:
 	@echo "make demo         a small cloud with a search service, live on this terminal"
@@ -49,6 +49,10 @@ screenshots: setup-dev
 
 lock:
 	@scripts/lock
+
+# The first process of container instances. The built ones are kept here, so that nobody else needs a compiler.
+guest-init:
+	@scripts/guest-init
 
 catalogue: setup
 	@$(BIN)/python -m vmhost.catalogue.regenerate

@@ -29,6 +29,7 @@ LIMITS = Limits(
     network_mbps=32,
 )
 SETTING = Setting(cloud="c", network="c", conversion=Conversion.LINEAR, own_users=True, disk_limited=True)
+PROGRAM = ("run", "it")
 ADDRESS = IPv4Address("198.18.0.4")
 BOOT = Boot(image="x:1", command=("run", "it"), environment={"A": "1", "PORT": "80"}, read_only=True)
 SPEC = GuestSpec(instance_id="i-1", host_id="host-a", boot=BOOT, limits=LIMITS, environment={"B": "2"})
@@ -57,7 +58,7 @@ def test_there_is_no_swap_on_top_of_the_memory() -> None:
 
 
 def test_a_guest_has_no_rights_and_is_found_again_by_its_labels() -> None:
-    config = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent="/p")
+    config = container_config(SPEC, SETTING, address=ADDRESS, program=PROGRAM, cgroup_parent="/p")
     host = config["HostConfig"]
     assert host["CapDrop"] == ["ALL"]
     assert "CapAdd" not in host
@@ -70,7 +71,7 @@ def test_a_guest_has_no_rights_and_is_found_again_by_its_labels() -> None:
 
 
 def test_the_catalogues_environment_goes_before_the_usual_one() -> None:
-    config = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent=None)
+    config = container_config(SPEC, SETTING, address=ADDRESS, program=PROGRAM, cgroup_parent=None)
     assert set(config["Env"]) == {"HOST=0.0.0.0", "PORT=80", "A=1", "B=2"}
     assert config["Entrypoint"] == ["run", "it"]
     assert "CgroupParent" not in config["HostConfig"]
@@ -79,23 +80,35 @@ def test_the_catalogues_environment_goes_before_the_usual_one() -> None:
 def test_user_own_is_another_one_for_each_address() -> None:
     own = replace(SPEC, boot=replace(BOOT, user="own"))
     users = {
-        container_config(own, SETTING, address=IPv4Address(address), cgroup_parent=None)["User"]
+        container_config(own, SETTING, address=IPv4Address(address), program=PROGRAM, cgroup_parent=None)["User"]
         for address in ("198.18.0.4", "198.18.0.5", "10.213.0.4", "172.29.0.4")
     }
     assert len(users) == 4
     assert all((1 << 30) <= int(user.split(":")[0]) < (1 << 31) for user in users)
     mapped = replace(SETTING, own_users=False)
-    assert "User" not in container_config(own, mapped, address=ADDRESS, cgroup_parent=None)
+    assert "User" not in container_config(own, mapped, address=ADDRESS, program=PROGRAM, cgroup_parent=None)
 
 
 @pytest.mark.parametrize(("user", "told"), [(None, ""), ("1000", "1000"), ("app:app", "app:app")])
 def test_another_user_is_the_images_or_the_catalogues(user: str | None, told: str) -> None:
     spec = replace(SPEC, boot=replace(BOOT, user=user))
-    assert container_config(spec, SETTING, address=ADDRESS, cgroup_parent=None)["User"] == told
+    assert container_config(spec, SETTING, address=ADDRESS, program=PROGRAM, cgroup_parent=None)["User"] == told
+
+
+def test_our_first_process_starts_the_program_where_there_is_one() -> None:
+    config = container_config(
+        SPEC, replace(SETTING, init_volume="c-init"), program=("x", "y"), address=ADDRESS, cgroup_parent=None
+    )
+    assert config["Entrypoint"] == ["/.glasscloud/init", "x", "y"]
+    assert "Init" not in config["HostConfig"]
+    (mounted,) = config["HostConfig"]["Mounts"]
+    assert (mounted["Source"], mounted["ReadOnly"]) == ("c-init", True)
+    plain = container_config(SPEC, SETTING, program=("x", "y"), address=ADDRESS, cgroup_parent=None)
+    assert (plain["Entrypoint"], plain["Cmd"], plain["HostConfig"]["Init"]) == (["x", "y"], [], True)
 
 
 def test_a_guest_has_4096_open_files() -> None:
-    host = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent=None)["HostConfig"]
+    host = container_config(SPEC, SETTING, address=ADDRESS, program=PROGRAM, cgroup_parent=None)["HostConfig"]
     assert host["Ulimits"] == [{"Name": "nofile", "Soft": 4096, "Hard": 4096}]
 
 
@@ -114,15 +127,17 @@ def test_guests_that_share_kernel_user_limits_are_named() -> None:
 
 
 def test_a_read_only_guest_writes_to_memory_alone_and_another_to_a_sized_disk() -> None:
-    read_only = container_config(SPEC, SETTING, address=ADDRESS, cgroup_parent=None)["HostConfig"]
+    read_only = container_config(SPEC, SETTING, address=ADDRESS, program=PROGRAM, cgroup_parent=None)["HostConfig"]
     assert read_only["ReadonlyRootfs"]
     assert "StorageOpt" not in read_only
     writing = replace(SPEC, boot=replace(BOOT, read_only=False, command=()))
-    config = container_config(writing, SETTING, address=ADDRESS, cgroup_parent=None)
+    config = container_config(writing, SETTING, address=ADDRESS, program=PROGRAM, cgroup_parent=None)
     assert config["HostConfig"]["StorageOpt"] == {"size": "8G"}
-    assert "Entrypoint" not in config
     unlimited = replace(SETTING, disk_limited=False)
-    assert "StorageOpt" not in container_config(writing, unlimited, address=ADDRESS, cgroup_parent=None)["HostConfig"]
+    assert (
+        "StorageOpt"
+        not in container_config(writing, unlimited, address=ADDRESS, program=PROGRAM, cgroup_parent=None)["HostConfig"]
+    )
 
 
 def test_rules_replace_earlier_ones_and_end_in_a_refusal() -> None:

@@ -67,6 +67,7 @@ class Boots:
         self._furnished[container.instance_id] = container.started_at
         self._site.cores.check(container)
         self._site.users.check(container)
+        self._site.output.check(container)
         self.unadopted.pop(container.instance_id, None)
 
     async def _plug(self, container: Container) -> Container:
@@ -134,6 +135,7 @@ class Boots:
         if removed:
             self._site.cores.forget(instance_id)
             self._site.users.forget(instance_id)
+            self._site.output.forget(instance_id)
             self._mbps.pop(instance_id, None)
         await self._metadata.detach(instance_id)
 

@@ -171,7 +171,8 @@ class ContainerDriver:
             return
         address = self._promise_address(spec.instance_id)
         parent = site.hosts.parent(spec.host_id)
-        config = settings.container_config(spec, site.setting, address=address, cgroup_parent=parent)
+        program = spec.boot.command or await site.engine.program(spec.boot.image or "")
+        config = settings.container_config(spec, site.setting, program=program, address=address, cgroup_parent=parent)
         try:
             made = await site.engine.create(settings.container_name(site.cloud, spec.instance_id), config)
         except CloudError:

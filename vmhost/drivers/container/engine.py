@@ -258,10 +258,28 @@ class Engine:
             lambda: self._client.disconnect_container_from_network(container, network, force=True),
         )
 
+    async def images(self) -> tuple[str, ...]:
+        """The ids of all images that this engine has."""
+        return tuple(str(one["Id"]) for one in await self._call("the engine", self._client.images))
+
+    async def program(self, reference: str) -> tuple[str, ...]:
+        """Program and arguments that an image starts by itself. Raises InvalidInput for one that is not here."""
+        found = await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
+        config = found.get("Config") or {}
+        return (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
+
+    async def unpack(self, container: str, folder: str, archive: bytes) -> None:
+        """Unpacks a tar archive in a folder of the container."""
+        await self._call(f"container {container}", lambda: self._client.put_archive(container, folder, archive))
+
     async def volumes(self, label: str) -> tuple[str, ...]:
         """The names of the volumes with this label."""
         found = await self._call("the engine", lambda: self._client.volumes(filters={"label": label}))
         return tuple(one["Name"] for one in found.get("Volumes") or ())
+
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Makes a volume; one of that name stays as it is."""
+        await self._call(f"volume {name}", lambda: self._client.create_volume(name, labels=dict(labels)))
 
     async def remove_volume(self, name: str) -> None:
         await self._call(f"volume {name}", lambda: self._client.remove_volume(name, force=True))

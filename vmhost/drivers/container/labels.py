@@ -28,6 +28,9 @@ NOT_COMPOSES = {"com.docker.compose.project": "", "com.docker.compose.service": 
 
 
 def removal(cloud: str) -> str:
-    """The command by which a person removes every container and network of a cloud."""
+    """The command by which a person removes every container, network and volume of a cloud."""
     ours = f"--filter label={CLOUD}={cloud}"
-    return f"docker rm -fv $(docker ps -aq {ours}); docker network rm $(docker network ls -q {ours})"
+    return (
+        f"docker rm -fv $(docker ps -aq {ours}); docker network rm $(docker network ls -q {ours}); "
+        f"docker volume rm $(docker volume ls -q {ours})"
+    )

@@ -13,6 +13,8 @@ from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE, RECORD
 from vmhost.drivers.container.shares import Conversion, conversion_of
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStats, GuestStatus
 
+INIT_FOLDER = "/.glasscloud"
+"""Where a guest's first process of ours is mounted."""
 _NEVER = "0001-"
 _USUAL_PERIOD_US = 100_000
 _LISTED_RUNNING = frozenset({"running", "paused", "restarting"})
@@ -74,6 +76,8 @@ class Container:
     """By the name of each network that it belongs to, running or not; "" while it has no address there."""
     image: str = ""
     """As it was asked for."""
+    limited_output: bool = False
+    """Whether its first process is ours, which limits what it prints."""
     user: str = ""
     """As it was asked for; empty: the image's own."""
 
@@ -152,6 +156,7 @@ def read_container(found: Mapping[str, Any]) -> Container:
         oom=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
         image=str((found.get("Config") or {}).get("Image") or ""),
+        limited_output=any(one.get("Destination") == INIT_FOLDER for one in found.get("Mounts") or ()),
         user=str((found.get("Config") or {}).get("User") or ""),
         cpu_quota_cores=_quota_cores(found.get("HostConfig") or {}),
         cpus=parse_cpus((found.get("HostConfig") or {}).get("CpusetCpus") or ""),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any
@@ -11,6 +11,7 @@ from vmhost.base.cpus import format_cpus
 from vmhost.base.units import MIB
 from vmhost.drivers.cgroups import bandwidth, ceiling_period_us
 from vmhost.drivers.container import labels
+from vmhost.drivers.container.reading import INIT_FOLDER
 from vmhost.drivers.container.shares import Conversion, cpu_shares
 from vmhost.drivers.container.users import own_user
 from vmhost.model.guest import GuestSpec
@@ -19,6 +20,7 @@ from vmhost.model.limits import Limits
 
 _OPEN_FILES_MAX = 4096
 """Per process; the kernel has a fixed number for all of them together."""
+INIT = f"{INIT_FOLDER}/init"
 _LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 
 
@@ -30,6 +32,8 @@ class Setting:
     network: str
     conversion: Conversion
     """What becomes of CPU shares on their way into a guest's control group."""
+    init_volume: str = ""
+    """The volume with our first process, which limits what guests print; empty: the engine's own, which does not."""
     own_users: bool
     """Whether this engine can run a guest as any user."""
     disk_limited: bool
@@ -43,9 +47,11 @@ def container_name(cloud: str, instance_id: str) -> str:
 
 
 def container_config(
-    spec: GuestSpec, setting: Setting, *, address: IPv4Address, cgroup_parent: str | None
+    spec: GuestSpec, setting: Setting, *, program: Sequence[str], address: IPv4Address, cgroup_parent: str | None
 ) -> dict[str, Any]:
     """The whole container: its program, its walls, and the labels by which it is found again.
+
+    `program` is what runs in it, the image's own where the catalogue names none.
 
     An address on the instance network is promised in a label, so that it is the same at every boot."""
     boot = spec.boot
@@ -68,9 +74,8 @@ def container_config(
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": _host_config(spec, setting, cgroup_parent),
     }
-    if boot.command:
-        # The command is the whole program: the image's own entry point would come before it.
-        config |= {"Entrypoint": list(boot.command), "Cmd": []}
+    # The command is the whole program: the image's own entry point would come before it.
+    config |= {"Entrypoint": [*([INIT] if setting.init_volume else ()), *program], "Cmd": []}
     if boot.user != OWN_USER:
         config["User"] = boot.user or ""
     elif setting.own_users:
@@ -83,7 +88,7 @@ def _host_config(spec: GuestSpec, setting: Setting, cgroup_parent: str | None) -
         **resources(spec.limits, setting.conversion),
         "NetworkMode": setting.network,
         # A first process that passes signals on and buries the dead, which a service rarely does.
-        "Init": True,
+        **({"Mounts": [mount(setting.init_volume, read_only=True)]} if setting.init_volume else {"Init": True}),
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "RestartPolicy": {"Name": "no"},
@@ -100,6 +105,12 @@ def _host_config(spec: GuestSpec, setting: Setting, cgroup_parent: str | None) -
     if cgroup_parent is not None:
         config["CgroupParent"] = cgroup_parent
     return config
+
+
+def mount(volume: str, *, read_only: bool) -> dict[str, Any]:
+    """The volume with our first process in a container."""
+    options = {"NoCopy": True}
+    return {"Type": "volume", "Source": volume, "Target": INIT_FOLDER, "ReadOnly": read_only, "VolumeOptions": options}
 
 
 def resources(limits: Limits, conversion: Conversion) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from vmhost.drivers.container.firewall import GuestNetwork
 from vmhost.drivers.container.hosts import HostGroups
 from vmhost.drivers.container.namespaces import Direct, Namespaces
 from vmhost.drivers.container.network import InstanceNetwork
+from vmhost.drivers.container.output import GuestOutput, provide
 from vmhost.drivers.container.ownership import Owner, Presence
 from vmhost.drivers.container.reading import Container, EngineInfo, Listed
 from vmhost.drivers.container.remote import Remote, remove_helper
@@ -44,6 +45,7 @@ class Site:
     hosts: HostGroups
     cores: CoreSets
     users: GuestUsers
+    output: GuestOutput
     cpus: tuple[int, ...]
     """Those that guests may run on."""
     setting: settings.Setting
@@ -62,7 +64,7 @@ class Site:
             disk_limited=self.setting.disk_limited,
             laid=self.namespaces.how,
             uncounted=self.uncounted,
-            checked=(self.cores.capability(), self.users.capability()),
+            checked=(self.cores.capability(), self.users.capability(), self.output.capability()),
             host_why_not=self.hosts.why_not,
         )
 
@@ -185,6 +187,7 @@ async def _opened(
     hosts = HostGroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
     users = GuestUsers(info)
     uncounted = await _uncounted(namespaces, network)
+    output = await provide(engine, info, cloud=context.cloud, owner=owner, image=image)
     disk_limited = walls.may_limit_disks(info) and await _limits_disks(engine, context.cloud, owner, image)
     return Site(
         engine=engine,
@@ -196,6 +199,7 @@ async def _opened(
         hosts=hosts,
         uncounted=uncounted,
         users=users,
+        output=output,
         cores=CoreSets(info=info, sees_processes=here.sees_processes),
         cpus=await available_cpus(engine, info),
         setting=settings.Setting(
@@ -205,6 +209,7 @@ async def _opened(
             disk_limited=disk_limited,
             own_users=users.possible,
             owner_labels=owner.labels,
+            init_volume=output.volume,
         ),
     )
 
