@@ -69,16 +69,17 @@ async def run(settings: Settings) -> None:
         if up.choice.why:
             _log.info("driver_chosen", driver=up.choice.driver, why=up.choice.why)
         _log.info("platform_ready", url=up.url, cloud=settings.cloud.name, access=str(settings.state / ACCESS))
-        write_ready(
-            settings.ready,
-            url=up.url,
-            port=up.port,
-            cloud=settings.cloud.name,
-            driver=up.choice.driver,
-            why=up.choice.why,
-            missing=up.choice.missing,
-            access=str(settings.state / ACCESS),
-        )
+        with _written(settings.ready or settings.state):
+            write_ready(
+                settings.ready,
+                url=up.url,
+                port=up.port,
+                cloud=settings.cloud.name,
+                driver=up.choice.driver,
+                why=up.choice.why,
+                missing=up.choice.missing,
+                access=str(settings.state / ACCESS),
+            )
         await asyncio.get_running_loop().create_future()
 
 
@@ -194,8 +195,20 @@ def _access(path: Path, url: str) -> Access:
         access = replace(Access.load(path, environ={}), endpoint=_reachable(url))
     except NotFound:
         access = Access.fresh(_reachable(url), REGION)
-    access.save(path)
+    with _written(path):
+        access.save(path)
     return access
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Raises InvalidInput, naming the remedy, where the disk does not take what is written inside."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written ({error.strerror}); make room on its disk, or choose another folder with --state"
+        ) from error
 
 
 def _reachable(url: str) -> str:

@@ -56,10 +56,11 @@ def table(views: list[InstanceView], now: float, *, cpu_limited: bool, cloud: st
     rows = [("INSTANCE", "STATE", "TYPE", "HOST", "CORES", "ADDRESS", "NAME", "SINCE", "REASON")]
     for view in sorted(views, key=lambda view: (view.host, view.launched_at, view.id)):
         address = "-" if view.address is None else f"{view.address}:{view.port}" if view.port else view.address
-        reason = view.reason.message if view.reason is not None else ""
+        reason = view.impaired or (view.reason.message if view.reason is not None else "")
+        state = f"{view.state}, impaired" if view.impaired else view.state
         rows.append(
             (
-                view.id, view.state, view.type, view.host, _cores(view), address, view.tags.get("Name", "-"),
+                view.id, state, view.type, view.host, _cores(view), address, view.tags.get("Name", "-"),
                 since(now - (view.changed_at or view.launched_at)), reason,
             )
         )  # fmt: skip

@@ -97,7 +97,7 @@ def on_cloud(state: ViewState, event: CloudEvent, now: float) -> ViewState:
     before = state.world.instances
     after = replace(state, world=fold(state.world, event))
     if isinstance(event, InstanceView) and (text := _story(after, before.get(event.id), event)):
-        tone = Tone.NEUTRAL if event.state == "running" else Tone.CARE
+        tone = Tone.NEUTRAL if event.state == "running" and not event.impaired else Tone.CARE
         return noted(after, Note(at=now, text=text, tone=tone))
     return after
 
@@ -108,6 +108,8 @@ def _story(state: ViewState, old: InstanceView | None, new: InstanceView) -> str
     if new.state == "running" and (old is None or old.state != "running"):
         shard = shard_of(new)
         return f"{short} runs on {new.host}" + ("" if shard is None else f" and serves shard {shard}")
+    if old is not None and new.state == "running" and old.impaired != new.impaired:
+        return f"{short} cannot answer: {clean(new.impaired)}" if new.impaired else f"{short} can answer again"
     if old is not None and old.state == "running" and new.state != "running" and new.id not in state.mine:
         return f"{short} is {new.state}{_why(new.reason)}"
     if new.state == "terminated" and old is not None and old.state == "pending":

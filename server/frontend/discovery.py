@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from server.frontend.fanout import Fanout
@@ -34,6 +35,9 @@ class Cloud(Protocol):
 
     async def describe_instances(self, filters: Mapping[str, Sequence[str]] | None = None) -> tuple[InstanceView, ...]:
         """The instances that pass the filters."""
+
+    async def impaired_instances(self) -> frozenset[str]:
+        """The running instances whose status is impaired."""
 
     def events(self, *, stats: bool) -> AsyncIterator[CloudEvent]:
         """Snapshots and changes, without end."""
@@ -93,11 +97,13 @@ class Discovery:
             try:
                 async with asyncio.timeout(_CALL_TIMEOUT_S):
                     views = await self._cloud.describe_instances({f"tag:{SERVICE_TAG}": [self._service]})
+                    impaired = await self._cloud.impaired_instances()
             except (CloudError, TimeoutError) as error:
                 # What answers goes on answering: without the platform nobody can be told from the dead.
                 _log.warning("cloud_does_not_answer", error=str(error))
             else:
-                self._see_all(views, tasks, but=frozenset(self._heard))
+                seen = (replace(view, impaired="impaired") if view.id in impaired else view for view in views)
+                self._see_all(seen, tasks, but=frozenset(self._heard))
             await self._clock.sleep(self._poll_s)
 
     def _see_all(
@@ -115,7 +121,7 @@ class Discovery:
         machine = machine_of(view, service=self._service, shards=len(self._fanout.shards))
         if machine == self._known.get(view.id):
             return
-        self._drop(view.id, view.state)
+        self._drop(view.id, view.impaired or view.state)
         if machine is not None:
             self._known[view.id] = machine
             tasks.create_task(self._admit(machine))

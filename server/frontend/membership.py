@@ -14,8 +14,8 @@ _WORD = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 
 
 def machine_of(view: InstanceView, *, service: str, shards: int) -> Machine | None:
-    """The leaf that runs in the instance; None where it runs none of this service, or does not run."""
-    if view.state != "running" or view.tags.get(SERVICE_TAG) != service or not view.address:
+    """The leaf that runs in the instance; None where it runs none of this service, or cannot answer."""
+    if view.state != "running" or view.impaired or view.tags.get(SERVICE_TAG) != service or not view.address:
         return None
     shard = view.tags.get(SHARD_TAG, "")
     if not shard.isdecimal() or not shard.isascii() or len(shard) > 6 or int(shard) >= shards:

@@ -131,6 +131,12 @@ class CloudClient:
         groups = answer.items("reservationSet")
         return tuple(reading.instance(item) for group in groups for item in group.items("instancesSet"))
 
+    async def impaired_instances(self) -> frozenset[str]:
+        """The running instances whose instance status is impaired: they cannot answer."""
+        wanted: Filters = {"instance-status.status": ["impaired"], "instance-state-name": ["running"]}
+        answer = await self._transport.action("DescribeInstanceStatus", {"Filter": _filters(wanted)})
+        return frozenset(item.need("instanceId") for item in answer.items("instanceStatusSet"))
+
     async def run_instances(
         self,
         *,

@@ -116,6 +116,8 @@ class InstanceView(View):
     tags: Mapping[str, str] = field(default_factory=dict)
     fleet: str | None = None
     reason: ReasonView | None = None
+    impaired: str = ""
+    """Why it cannot answer though it runs, such as "its container is paused"; EC2's own answers do not carry it."""
     generation: int | None = None
     """One higher at each published change."""
     changed_at: float | None = None

@@ -21,6 +21,7 @@ from vmhost.control.crew import Crew
 from vmhost.control.faults import Faults
 from vmhost.control.fleets import Fleets, Keeper
 from vmhost.control.launcher import Launcher
+from vmhost.control.left import Left
 from vmhost.control.machine import Machine
 from vmhost.control.machines import Machines
 from vmhost.control.offers import offers
@@ -39,7 +40,7 @@ from vmhost.drivers.base import Driver
 from vmhost.model.fleet import Fleet, LaunchTemplate
 from vmhost.model.guest import Capabilities
 from vmhost.model.image import Image
-from vmhost.model.instance import Instance, InstanceState, StateChange, Wanted
+from vmhost.model.instance import Instance, InstanceState, StateChange
 from vmhost.model.instance_type import InstanceType, TypeCatalogue
 from vmhost.model.lifecycle import Event
 from vmhost.model.limits import Limits
@@ -66,15 +67,6 @@ class CloudSettings:
             raise InvalidInput(
                 f"an overcommit of {self.overcommit:g} is not possible; expected above 0, at most {MAX_OVERCOMMIT:g}"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What a cloud could not wholly remove of itself."""
-
-    instances: tuple[str, ...]
-    """Those that were to go; some of them may be gone."""
-    why: str
 
 
 class Cloud:
@@ -199,9 +191,8 @@ class Cloud:
 
     async def close(self, *, remove: bool) -> Left | None:
         """Ends every task. With `remove` nothing is left of the cloud, in the driver and in the store, within 5 s;
-        what could not be removed in that time is told, stays recorded, and the next `open` removes it.
-
-        A cloud whose `open` did not succeed removes nothing: what an earlier run left is still to be adopted."""
+        what could not be removed in that time is told, stays recorded, and the next `open` removes it. A cloud whose
+        `open` did not succeed removes nothing."""
         remove = remove and self._opened
         until = asyncio.get_running_loop().time() + self._pace.close_s
         # A task that waits for a driver which hangs is ended with the driver.
@@ -209,7 +200,11 @@ class Cloud:
             async with asyncio.timeout(self._pace.close_s * _TASKS_SHARE):
                 await self._crew.close()
         self.hub.close()
-        doomed = self._doom_all() if remove else ()
+        doomed: tuple[str, ...] = ()
+        if remove:
+            # On record first, so that a crash from here on ends in the same; it all goes also where the disk is full.
+            with contextlib.suppress(CloudError):
+                doomed = self._records.doom_all()
         try:
             async with asyncio.timeout_at(until):
                 await self._driver.close(remove=remove)
@@ -218,15 +213,6 @@ class Cloud:
         except (CloudError, TimeoutError) as error:
             return Left(instances=doomed, why=str(error) or f"the {self._driver.name} driver did not end in time")
         return None
-
-    def _doom_all(self) -> tuple[str, ...]:
-        """Records that everything goes, so that a crash from here on ends in the same; tells which instances do."""
-        self._records.forget([*self._records.fleets.values(), *self._records.templates.values()])
-        doomed = [one.id for one in self._records.instances.values() if one.state is not InstanceState.TERMINATED]
-        self._records.change_all(
-            {key: {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED} for key in doomed}
-        )
-        return tuple(doomed)
 
     # Reads
 
@@ -313,18 +299,18 @@ class Cloud:
         return await self._meter.cpu(running)
 
     async def console(self, instance_id: str) -> str:
-        """The last 64 KiB that the instance's program printed; empty before it was made.
-
-        Raises NotFound, Unavailable, and Conflict once the instance is terminated."""
+        """The last 64 KiB that the instance's program printed, also while a terminated one can be seen; empty before
+        it was made. Raises NotFound, Unavailable, and Conflict where it was not kept."""
         self._records.instance(instance_id)
         try:
             async with within(self._pace.measure_s, f"reading the console of {instance_id}"):
                 return await self._driver.console(instance_id)
         except NotFound:
-            state = self._records.instance(instance_id).state
-            if state is InstanceState.PENDING:
+            if (kept := self._records.console(instance_id)) is not None:
+                return kept
+            if (state := self._records.instance(instance_id).state) is InstanceState.PENDING:
                 return ""
-            raise Conflict(f"instance {instance_id} is {state}; what it printed went with its machine") from None
+            raise Conflict(f"instance {instance_id} is {state}; its console output was not kept") from None
 
     # Commands
 

@@ -41,6 +41,9 @@ def converge(instance: Instance, observed: GuestStatus | None, *, memory_mib: in
         case InstanceState.RUNNING:
             if instance.rebooting and observed is not None and not (running and instance.reboot_stopped):
                 return Step(act=Act.STOP if running else Act.START)
+            if observed is not None and running and observed.booted is None:
+                # It lost its network, and a start finishes what is missing of a boot.
+                return Step(act=Act.START)
             return REST if running else _dead(instance, observed, memory_mib)
         case InstanceState.STOPPING:
             return Step(act=Act.STOP) if running else Step(event=Event.STOPPED)

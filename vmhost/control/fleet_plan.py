@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,8 +26,9 @@ class FleetStep:
     over: bool = False
 
 
-def plan(fleet: Fleet, instances: Sequence[Instance]) -> FleetStep:
-    """The next step towards the target. `instances` are the fleet's own that are not terminated.
+def plan(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection[str] = ()) -> FleetStep:
+    """The next step towards the target. `instances` are the fleet's own that are not terminated; `unhealthy` are those
+    that have been impaired for too long, which a fleet with health checks (ReplaceUnhealthyInstances) replaces.
 
     Pending and running ones count. A stopped one is terminated and replaced, whoever stopped it: a fleet keeps
     machines that run (as EC2's groups treat an instance that is not running)."""
@@ -36,8 +37,13 @@ def plan(fleet: Fleet, instances: Sequence[Instance]) -> FleetStep:
         return FleetStep(terminate=ends, over=not instances)
     if fleet.state not in _WORKING:
         return FleetStep(over=not instances)
-    live = [one for one in instances if one.state in _COUNTED]
-    stopped = tuple(one.id for one in instances if one.state is InstanceState.STOPPED)
+    ill = frozenset(unhealthy) if fleet.replace_unhealthy else frozenset()
+    live = [one for one in instances if one.state in _COUNTED and one.id not in ill]
+    stopped = tuple(
+        one.id
+        for one in instances
+        if one.state is InstanceState.STOPPED or (one.state is InstanceState.RUNNING and one.id in ill)
+    )
     excess = 0 if fleet.keep_excess else max(0, len(live) - fleet.target)
     return FleetStep(launch=max(0, fleet.target - len(live)), terminate=stopped + surplus(live, excess))
 

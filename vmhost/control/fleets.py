@@ -100,16 +100,33 @@ class Keeper:
         while True:
             await asyncio.sleep(0)
             self._wake.clear()
-            if self._tend():
-                return
-            wait = self._not_before - self._clock.monotonic()
+            try:
+                if self._tend():
+                    return
+            except CloudError as error:
+                # Such as a full disk.
+                _log.warning("fleet_not_tended", fleet=self.id, error=error.message)
+                await asyncio.sleep(self._pace.retry.most_s)
+            wait = self._next_look_s()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait if wait > 0 else None):
+                async with asyncio.timeout(wait):
                     await self._wake.wait()
+
+    def _next_look_s(self) -> float | None:
+        """How long to wait if nothing happens: for the end of the back-off, or for an impaired instance's time."""
+        waits = [self._not_before - self._clock.monotonic()]
+        waits += [self._pace.unhealthy_s - impaired_s for impaired_s in self._impaired_s().values()]
+        return min((wait for wait in waits if wait > 0), default=None)
+
+    def _impaired_s(self) -> dict[str, float]:
+        """For how long the fleet's impaired instances have been so."""
+        now = self._clock.now()
+        return {one.id: now - one.impaired_at for one in self._records.of_fleet(self.id) if one.impaired_at is not None}
 
     def _tend(self) -> bool:
         fleet = self._records.fleets[self.id]
-        step = plan(fleet, self._records.of_fleet(self.id))
+        unhealthy = {key for key, impaired_s in self._impaired_s().items() if impaired_s >= self._pace.unhealthy_s}
+        step = plan(fleet, self._records.of_fleet(self.id), unhealthy=unhealthy)
         if step.terminate:
             self._ask(step.terminate, Event.TERMINATE)
             self._tell("TerminateInstances", by=self.id, instances=step.terminate)

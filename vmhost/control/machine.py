@@ -20,6 +20,7 @@ from vmhost.control import reasons
 from vmhost.control.converge import Act, Step, converge
 from vmhost.control.pace import Pace
 from vmhost.control.records import Records
+from vmhost.control.within import within
 from vmhost.drivers.base import Driver
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestSpec, GuestStatus
 from vmhost.model.instance import Instance, InstanceState, Reason, StateChange, Wanted
@@ -30,7 +31,8 @@ PORT_TAG = "glasscloud:port"
 """Tag of an instance that has a port in place of an address of its own."""
 
 _WANTED = {Event.START: Wanted.RUNNING, Event.STOP: Wanted.STOPPED, Event.TERMINATE: Wanted.TERMINATED}
-NO_REBOOT: Mapping[str, Any] = {"rebooting": False, "reboot_stopped": False}
+_AFRESH: Mapping[str, Any] = {"rebooting": False, "reboot_stopped": False, "impaired": "", "impaired_at": None}
+"""What a new state begins with."""
 _TRANSIENT = (Unavailable, DeadlineExceeded)
 _log = get_logger("machine")
 
@@ -111,6 +113,7 @@ class Machine:
                 observed = await self._measure()
                 if self._is_over(observed):
                     return
+                self._note_health(observed)
                 step = self._next_step(observed)
                 self._check_progress(step, observed)
                 await self._take(step, observed)
@@ -142,6 +145,15 @@ class Machine:
             raise Unavailable(f"{step.act.name.lower()} changed nothing: {_in_words(observed)}")
         if step.act is None or done is not None:
             self._failures = 0
+
+    def _note_health(self, observed: GuestStatus | None) -> None:
+        before = self.instance
+        if before.state is not InstanceState.RUNNING or observed is None or observed.phase is not GuestPhase.RUNNING:
+            return
+        why = "" if before.rebooting else observed.impaired
+        if why != before.impaired:
+            self._records.observe(self.id, impaired=why, impaired_at=self._clock.now() if why else None)
+            _log.info("instance_status_changed", id=self.id, status="impaired" if why else "ok", reason=why)
 
     async def _take(self, step: Step, observed: GuestStatus | None) -> None:
         if step.act is not None:
@@ -179,14 +191,14 @@ class Machine:
         self._told = None
         if self.instance.rebooting and not self.instance.reboot_stopped:
             # Recorded, so that a crash after the start is not followed by a second reboot.
-            self._records.change(self.id, reboot_stopped=True)
+            self._records.observe(self.id, reboot_stopped=True)
         async with self._deadline("start", self._pace.start_s):
             await self._driver.start(self.id)
         self._reboot_over()
 
     def _reboot_over(self) -> None:
         if self.instance.rebooting:
-            self._records.change(self.id, rebooting=False, reboot_stopped=False)
+            self._records.observe(self.id, rebooting=False, reboot_stopped=False)
 
     async def _stop(self) -> None:
         grace = 0.0 if self._forced else self._pace.stop_grace_s
@@ -194,10 +206,20 @@ class Machine:
             await self._driver.stop(self.id, grace_s=grace)
 
     async def _remove(self) -> None:
+        await self._keep_console()
         async with self._deadline("remove", self._pace.remove_s):
             await self._driver.remove(self.id)
         if self.instance.state is InstanceState.SHUTTING_DOWN:
             self._down(Event.REMOVED, self.instance.reason)
+
+    async def _keep_console(self) -> None:
+        """What the program printed can be read for a while after its guest is gone."""
+        if self.instance.state is not InstanceState.SHUTTING_DOWN:
+            return
+        # The guest goes also where its console cannot be read.
+        with contextlib.suppress(CloudError):
+            async with within(self._pace.console_s, f"reading the console of {self.id}"):
+                self._records.keep_console(self.id, await self._driver.console(self.id))
 
     def _down(self, event: Event, reason: Reason | None) -> None:
         wanted = _WANTED.get(event, self.instance.wanted)
@@ -213,12 +235,12 @@ class Machine:
         if self.instance.state is InstanceState.RUNNING and observed and observed.booted:
             where = _whereabouts(self.instance, observed.booted)
             if where["address"] != self.instance.address or where["port"] != self.instance.port:
-                self._records.change(self.id, **where)
+                self._records.observe(self.id, **where)
 
     def _move(self, event: Event, **fields: Any) -> None:
         before = self.instance
         state = next_state(before.state, event, subject=f"instance {self.id}")
-        _log_change(before, self._records.change(self.id, state=state, **NO_REBOOT, **fields))
+        _log_change(before, self._records.observe(self.id, state=state, **_AFRESH, **fields))
 
     async def _after_failure(self, error: CloudError) -> None:
         self._failures += 1
@@ -270,7 +292,7 @@ def admitted(before: Instance, event: Event) -> dict[str, Any]:
     Raises Conflict where the lifecycle table lacks the event."""
     state = next_state(before.state, event, subject=f"instance {before.id}")
     if state is not before.state:
-        return {"state": state, "wanted": _WANTED[event], "reason": _reason(before, event), **NO_REBOOT}
+        return {"state": state, "wanted": _WANTED[event], "reason": _reason(before, event), **_AFRESH}
     # Recorded, so that a crash between its stop and its start does not make a death of it.
     return {"rebooting": True} if event is Event.REBOOT and not before.rebooting else {}
 

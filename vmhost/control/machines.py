@@ -95,9 +95,13 @@ class Machines:
         while True:
             await asyncio.sleep(self._pace.resync_s)
             await self._look_at_all()
-            self._records.forget_old(
-                keep_terminated_s=self._pace.keep_terminated_s, keep_tokens_s=self._pace.keep_tokens_s
-            )
+            self._records.save()
+            try:
+                self._records.forget_old(
+                    keep_terminated_s=self._pace.keep_terminated_s, keep_tokens_s=self._pace.keep_tokens_s
+                )
+            except CloudError as error:
+                _log.warning("old_records_stay", error=error.message)
 
     async def _look_at_all(self, *, first: bool = False) -> None:
         """Wakes every machine whose guest is not as its state says and removes the guests that are nobody's.
@@ -136,5 +140,6 @@ class Machines:
 
 
 def _as_recorded(instance: Instance, guest: GuestStatus | None) -> bool:
-    phase = guest.phase if guest else None
-    return instance.state in _SETTLED and phase is _SETTLED[instance.state]
+    if guest is None or instance.state not in _SETTLED or guest.phase is not _SETTLED[instance.state]:
+        return False
+    return guest.phase is GuestPhase.STOPPED or (guest.impaired == instance.impaired and guest.booted is not None)

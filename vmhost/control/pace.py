@@ -31,6 +31,8 @@ class Pace:
     """What a guest gets to end by itself before it is ended."""
     stop_s: float = 20.0
     """Deadline of a stop, beyond its grace."""
+    console_s: float = 2.0
+    """For keeping what a guest printed before it is removed."""
     close_s: float = 4.5
     """For removing everything at the end; the promise is 5 s."""
     tries: int = 3
@@ -41,6 +43,8 @@ class Pace:
     """Between a fleet's launches when they keep failing."""
     early_death_s: float = 3.0
     """A fleet's instance that dies sooner than this after its start counts as a failed launch."""
+    unhealthy_s: float = 6.0
+    """A fleet with health checks replaces an instance that has been impaired for so long: three checks, each 2 s."""
     resync_s: float = 30.0
     """Between looks at everything that exists, should an event have been lost."""
     stats_s: float = 2.0

@@ -7,11 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from vmhost.base.clock import Clock
-from vmhost.base.errors import NotFound
+from vmhost.base.errors import CloudError, NotFound
+from vmhost.base.logs import get_logger
 from vmhost.control.tags import absent
 from vmhost.model.fleet import Fleet, FleetState, LaunchTemplate
-from vmhost.model.instance import Instance, InstanceState
-from vmhost.store.store import Store, Token
+from vmhost.model.instance import Instance, InstanceState, Wanted
+from vmhost.store.store import ConsoleOutput, Record, Store, Token
+
+_log = get_logger("records")
+_CONSOLES_MAX = 100
+"""Of 64 KiB each."""
 
 Listener = Callable[[Instance, Instance | None], None]
 """Told after each change of an instance: the new record and the one before (None for a new instance)."""
@@ -24,6 +29,7 @@ class Records:
         self._store = store
         self._clock = clock
         self._listeners: list[Listener] = []
+        self._unsaved: dict[str, Instance] = {}
         saved = store.load()
         self.instances: dict[str, Instance] = {one.id: one for one in saved.instances}
         self.templates: dict[str, LaunchTemplate] = {one.id: one for one in saved.templates}
@@ -66,7 +72,7 @@ class Records:
 
     def add(self, instances: Sequence[Instance], *tokens: Token) -> None:
         """Records new instances, and the token that they were asked for with, in one transaction."""
-        self._store.write((*instances, *tokens))
+        self._write((*instances, *tokens))
         self.instances.update((one.id, one) for one in instances)
         self.tokens.update((token.id, token) for token in tokens)
         for one in instances:
@@ -76,17 +82,60 @@ class Records:
         """The instance with these fields changed and the next generation."""
         return self.change_all({instance_id: fields})[0]
 
+    def observe(self, instance_id: str, **fields: Any) -> Instance:
+        """The same for what was observed, which is so whether or not it can be saved now: it is saved with the next
+        write that succeeds, and a platform that ends before observes it again."""
+        old = self.instances[instance_id]
+        new = self._unsaved[instance_id] = self._next(old, fields)
+        self.save()
+        self.instances[instance_id] = new
+        self._tell(new, old)
+        return new
+
+    def save(self) -> None:
+        """Writes what could not be saved before; where it still cannot, that is logged."""
+        if self._unsaved:
+            try:
+                self._write()
+            except CloudError as error:
+                _log.warning("not_saved", instances=list(self._unsaved), error=error.message)
+
+    def _write(self, put: Iterable[Record] = ()) -> None:
+        records = tuple(put)
+        ids = {one.id for one in records}
+        self._store.write((*records, *(one for key, one in self._unsaved.items() if key not in ids)))
+        self._unsaved.clear()
+
     def change_all(self, changes: dict[str, dict[str, Any]]) -> tuple[Instance, ...]:
         """Several instances changed in one transaction, each with its next generation."""
         if not changes:
             return ()
         before = [self.instances[key] for key in changes]
         after = tuple(self._next(old, fields) for old, fields in zip(before, changes.values(), strict=True))
-        self._store.write(after)
+        self._write(after)
         self.instances.update((one.id, one) for one in after)
         for old, new in zip(before, after, strict=True):
             self._tell(new, old)
         return after
+
+    def keep_console(self, instance_id: str, text: str) -> None:
+        """Keeps what an instance printed until it is forgotten, or until many others have been kept since."""
+        kept = [one for one in self._store.consoles() if one != instance_id]
+        surplus = kept[: max(0, len(kept) + 1 - _CONSOLES_MAX)]
+        self._store.write(
+            [ConsoleOutput(id=instance_id, text=text)], [ConsoleOutput(id=one, text="") for one in surplus]
+        )
+
+    def console(self, instance_id: str) -> str | None:
+        """What a removed instance printed; None when that is not kept."""
+        return self._store.console(instance_id)
+
+    def doom_all(self) -> tuple[str, ...]:
+        """Records that everything goes; tells which instances do."""
+        self.forget([*self.fleets.values(), *self.templates.values()])
+        doomed = [one.id for one in self.instances.values() if one.state is not InstanceState.TERMINATED]
+        self.change_all({key: {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED} for key in doomed})
+        return tuple(doomed)
 
     def tags_of(self, resource_id: str) -> Mapping[str, str]:
         """The tags of an instance, a template or a fleet. Raises NotFound."""
@@ -100,7 +149,7 @@ class Records:
         instances = {key: self._next(self.instances[key], {"tags": tags[key]}) for key in tags if key in self.instances}
         templates = {key: replace(self.templates[key], tags=tags[key]) for key in tags if key in self.templates}
         fleets = {key: replace(self.fleets[key], tags=tags[key]) for key in tags if key in self.fleets}
-        self._store.write((*instances.values(), *templates.values(), *fleets.values()))
+        self._write((*instances.values(), *templates.values(), *fleets.values()))
         before = dict(self.instances)
         self.instances.update(instances)
         self.templates.update(templates)
@@ -114,7 +163,7 @@ class Records:
 
     def put_all(self, records: Sequence[LaunchTemplate | Fleet], *tokens: Token) -> None:
         """Records templates and fleets as they are now, in one transaction."""
-        self._store.write((*records, *tokens))
+        self._write((*records, *tokens))
         for record in records:
             if isinstance(record, Fleet):
                 self.fleets[record.id] = record
@@ -126,7 +175,9 @@ class Records:
         """Records go for good."""
         gone = tuple(records)
         if gone:
-            self._store.write(forget=gone)
+            self._write()
+            consoles = [ConsoleOutput(id=one.id, text="") for one in gone if isinstance(one, Instance)]
+            self._store.write(forget=(*gone, *consoles))
         for record in gone:
             for table in (self.instances, self.templates, self.fleets, self.tokens):
                 table.pop(record.id, None)

@@ -61,6 +61,7 @@ def instance_view(instance: Instance, limits: Limits | None) -> InstanceView:
         tags=dict(instance.tags),
         fleet=instance.fleet_id,
         reason=ReasonView(code=reason.code, message=reason.message) if reason else None,
+        impaired=instance.impaired,
         generation=instance.generation,
         changed_at=instance.changed_at,
         limits=LimitsView(**asdict(limits)) if limits else None,

@@ -58,6 +58,8 @@ class FakeGuest:
     number: int
     running: bool = False
     death: Death | None = None
+    impaired: str = ""
+    attached: bool = True
     boots: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     commands: list[tuple[str, ...]] = field(default_factory=list)
@@ -147,6 +149,7 @@ class FakeDriver:
     async def start(self, instance_id: str) -> Booted:
         guest = self._guest(instance_id)
         if guest.running:
+            guest.attached = True
             return Booted(address=guest.address)
         self.world.starts += 1
         number = self.world.starts
@@ -154,7 +157,8 @@ class FakeDriver:
         if number in self.settings.fail_starts:
             raise Unavailable(f"start number {number} fails, as its settings say; expected nothing else")
         guest = self._guest(instance_id)
-        guest.running, guest.death, guest.ended = True, None, asyncio.Event()
+        guest.running, guest.death, guest.impaired, guest.attached = True, None, "", True
+        guest.ended = asyncio.Event()
         guest.boots += 1
         self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
         if self.settings.dies_after_s is not None:
@@ -241,6 +245,16 @@ class FakeDriver:
             guest.ended.set()
             self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.STOPPED, death=death))
 
+    def impair(self, instance_id: str, why: str) -> None:
+        """The guest cannot answer from now on; with an empty reason it can again."""
+        self.world.guests[instance_id].impaired = why
+        self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
+
+    def detach(self, instance_id: str) -> None:
+        """The guest loses its network."""
+        self.world.guests[instance_id].attached = False
+        self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
+
     def vanish(self, instance_id: str) -> None:
         """The guest is no more."""
         self.die(instance_id, _KILLED)
@@ -298,11 +312,16 @@ def _offer(queue: asyncio.Queue[GuestEvent | None], event: GuestEvent | None) ->
     queue.put_nowait(event)
 
 
+def _impaired(guest: FakeGuest) -> str:
+    return guest.impaired or ("" if guest.attached else "it is not connected to the instance network")
+
+
 def _status(guest: FakeGuest) -> GuestStatus:
     return GuestStatus(
         instance_id=guest.spec.instance_id,
         phase=GuestPhase.RUNNING if guest.running else GuestPhase.STOPPED,
-        booted=Booted(address=guest.address) if guest.running else None,
+        booted=Booted(address=guest.address) if guest.running and guest.attached else None,
+        impaired=_impaired(guest) if guest.running else "",
         death=guest.death,
         record=guest.spec.record,
     )

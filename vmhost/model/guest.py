@@ -58,6 +58,8 @@ class GuestStatus:
     instance_id: str
     phase: GuestPhase
     booted: Booted | None = None
+    impaired: str = ""
+    """Why a running guest cannot answer, such as "its container is paused"; empty when it can."""
     death: Death | None = None
     record: str = ""
     """What the guest's spec said; empty where it is not known, such as for a guest of an older version."""
@@ -65,7 +67,8 @@ class GuestStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestEvent:
-    """A driver noticed that a guest started or died; `control` inspects before it acts on it."""
+    """A driver noticed that a guest started, died, or became or ceased to be impaired; `control` inspects before it
+    acts on it."""
 
     instance_id: str
     phase: GuestPhase

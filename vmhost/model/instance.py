@@ -86,6 +86,10 @@ class Instance:
     """How often it came up; 0 while its launch may still fail."""
     rebooting: bool = False
     """Whether a reboot was asked for that is not over; only while running."""
+    impaired: str = ""
+    """Why it cannot answer though it runs; empty when it can, and in every other state."""
+    impaired_at: float | None = None
+    """Epoch seconds since when."""
     reboot_stopped: bool = False
     """Whether that reboot has ended the program already, so that one that runs is the new one."""
 

@@ -17,6 +17,9 @@ MIGRATIONS: Sequence[str] = (
     CREATE TABLE fleet (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE token (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE console (id TEXT PRIMARY KEY, body TEXT NOT NULL);
+    """,
 )
 """Entry n makes version n + 1 from version n. Only ever append."""
 

@@ -7,6 +7,7 @@ the last changes, never the file.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from vmhost.base.errors import Internal, InvalidInput
+from vmhost.base.errors import Internal, InvalidInput, Unavailable
 from vmhost.model.fleet import Fleet, LaunchTemplate
 from vmhost.model.instance import Instance
 from vmhost.store.codec import dump, load
@@ -36,8 +37,23 @@ class Token:
     at: float
 
 
-Record = Instance | LaunchTemplate | Fleet | Token
-_TABLES: dict[type[Any], str] = {Instance: "instance", LaunchTemplate: "template", Fleet: "fleet", Token: "token"}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleOutput:
+    """What a removed instance's program printed last."""
+
+    id: str
+    """The instance's."""
+    text: str
+
+
+Record = Instance | LaunchTemplate | Fleet | Token | ConsoleOutput
+_TABLES: dict[type[Any], str] = {
+    Instance: "instance",
+    LaunchTemplate: "template",
+    Fleet: "fleet",
+    Token: "token",
+    ConsoleOutput: "console",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +86,11 @@ class Store:
                 self._connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise InvalidInput(f"{self._path} cannot be used ({error}); expected a database of ours") from error
+            raise InvalidInput(_in_words(self._path, error)) from error
 
     def load(self) -> Saved:
-        """Everything, in the order of ids. Raises Internal for a record that is not understood."""
+        """Everything, in the order of ids. Raises InvalidInput for a damaged file, Internal for a record that is not
+        understood."""
         return Saved(
             instances=tuple(self._all(Instance)),
             templates=tuple(self._all(LaunchTemplate)),
@@ -81,8 +98,18 @@ class Store:
             tokens=tuple(self._all(Token)),
         )
 
+    def consoles(self) -> tuple[str, ...]:
+        """The instances whose console output is kept, oldest first."""
+        return tuple(row[0] for row in self._read("SELECT id FROM console ORDER BY rowid"))
+
+    def console(self, instance_id: str) -> str | None:
+        """A removed instance's console output; None when none is kept."""
+        for (body,) in self._read("SELECT body FROM console WHERE id = ?", instance_id):
+            return load(ConsoleOutput, body).text
+        return None
+
     def write(self, put: Iterable[Record] = (), forget: Iterable[Record] = ()) -> None:
-        """Puts and removes records in one transaction: all or nothing. Raises Internal when the disk fails."""
+        """Puts and removes records in one transaction: all or nothing. Raises Unavailable when the disk fails."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -93,10 +120,12 @@ class Store:
                     self._connection.execute(f"DELETE FROM {_TABLES[type(record)]} WHERE id = ?", (record.id,))
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # SQLite has ended the transaction by itself when the disk is full.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise Internal(f"{self._path} could not be written: {error}") from error
+            raise Unavailable(_in_words(self._path, error)) from error
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -104,7 +133,7 @@ class Store:
         try:
             self._connection.executescript(f"BEGIN IMMEDIATE; {script} COMMIT;")
         except sqlite3.Error as error:
-            raise Internal(f"{self._path} could not be cleared: {error}") from error
+            raise Unavailable(_in_words(self._path, error)) from error
 
     def close(self) -> None:
         """Lets go of the file; closing twice is fine."""
@@ -117,11 +146,30 @@ class Store:
         self.close()
 
     def _all(self, kind: type[Any]) -> Iterable[Any]:
-        for key, body in self._connection.execute(f"SELECT id, body FROM {_TABLES[kind]} ORDER BY id"):
+        for key, body in self._read(f"SELECT id, body FROM {_TABLES[kind]} ORDER BY id"):
             try:
                 yield load(kind, body)
             except (TypeError, ValueError, KeyError, AttributeError) as error:
                 raise Internal(f"{self._path}: the record of {key} is not understood: {error}") from error
+
+    def _read(self, sql: str, *values: str) -> list[tuple[str, ...]]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise InvalidInput(_in_words(self._path, error)) from error
+
+
+def _in_words(path: str, error: sqlite3.Error | OSError) -> str:
+    """What is wrong with the file and what to do about it."""
+    text = str(error)
+    if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+        return f"the disk that holds {path} is full; make room on it and try again"
+    if "malformed" in text or "not a database" in text:
+        return (
+            f"{path} is damaged or not a database ({text}); move it away, then start with --adopt to keep the "
+            "instances that still run, or with --sweep to remove them"
+        )
+    return f"{path} cannot be used ({text}); check its folder, or choose another one with --state"
 
 
 def _for_owner_only(path: Path) -> None:

@@ -41,6 +41,7 @@ QUICK = Pace(
     retry=Backoff(first_s=0.005, most_s=0.05),
     fleet=Backoff(first_s=0.02, most_s=0.1),
     early_death_s=0.0,
+    unhealthy_s=0.1,
     resync_s=0.05,
     stats_s=0.02,
 )

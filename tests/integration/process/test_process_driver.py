@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from process_guests import DEADLINE_S, WEB, limits, python, until
 
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
 from vmhost.drivers.base import DriverContext
-from vmhost.drivers.process import launch
+from vmhost.drivers.process import launch, table
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.model.guest import Booted, Death, GuestEvent, GuestPhase
 from vmhost.model.image import Boot
@@ -280,3 +282,41 @@ async def test_guests_are_found_again_stopped_by_a_later_run(context: DriverCont
     assert await after.start("i-1") == place
     await after.close(remove=True)
     assert not (context.state_dir / "process").exists()
+
+
+async def test_a_program_that_a_signal_has_stopped_is_impaired_until_it_goes_on(driver: ProcessDriver) -> None:
+    await driver.create(python("i-1", WEB))
+    await driver.start("i-1")
+    process = driver._guests["i-1"].process
+    assert process is not None
+    events = driver.events()
+    for number, impaired in ((signal.SIGSTOP, "its program is stopped by a signal (SIGSTOP)"), (signal.SIGCONT, "")):
+        os.kill(process.pid, number)
+        async with asyncio.timeout(5):
+            while True:
+                assert (await anext(events)).instance_id == "i-1"
+                status = await driver.inspect("i-1")
+                assert status is not None
+                if status.impaired == impaired:
+                    break
+    await driver.remove("i-1")
+
+
+async def test_the_table_of_processes_is_not_read_on_the_event_loop(
+    driver: ProcessDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    read = table.read_all
+
+    def watched() -> dict[int, table.Row]:
+        threads.append(threading.current_thread())
+        return read()
+
+    monkeypatch.setattr(table, "read_all", watched)
+    await driver.create(python("i-1", WEB))
+    await driver.start("i-1")
+    assert await driver.execute("i-1", ["sleep", "60"], timeout_s=0.1) == 137
+    await driver.kill("i-1")
+    await driver.remove("i-1")
+    assert threads
+    assert threading.main_thread() not in threads

@@ -197,6 +197,20 @@ async def running(client: CloudClient) -> tuple[InstanceView, ...]:
     return found
 
 
+async def test_a_start_with_a_full_disk_is_one_line_with_a_remedy_and_code_1(tmp_path: Path) -> None:
+    # No file may grow, which to a program is like a disk without room.
+    arguments = f"-m vmhost --driver fake --port 0 --state {tmp_path / 'vmhost'}"
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", f"ulimit -f 0; exec {sys.executable} {arguments}"), stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    (line,) = errors.decode().splitlines()
+    assert line.startswith("error: ")
+    assert "another" in line
+    assert "--state" in line
+
+
 async def test_a_start_that_cannot_be_is_one_line_and_code_1(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

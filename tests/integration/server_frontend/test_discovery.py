@@ -22,6 +22,7 @@ class ScriptedCloud:
     def __init__(self) -> None:
         self.views: dict[str, InstanceView] = {}
         self.down = False
+        self.impaired: set[str] = set()
         self.polls = 0
         self._events: asyncio.Queue[CloudEvent] = asyncio.Queue()
 
@@ -35,6 +36,9 @@ class ScriptedCloud:
             raise Unavailable("the cloud is away; expected an answer")
         assert filters == {"tag:search:service": ["search"]}
         return tuple(self.views.values())
+
+    async def impaired_instances(self) -> frozenset[str]:
+        return frozenset(self.impaired)
 
     async def events(self, *, stats: bool) -> AsyncIterator[CloudEvent]:
         yield Snapshot(
@@ -146,3 +150,32 @@ async def test_a_leaf_that_comes_back_elsewhere_is_asked_there(cloud: ScriptedCl
         await until(lambda: members(fanout))
         cloud.tell(replace(view(b), id="i-a"))
         await until(lambda: [machine.port for machine in fanout.machines()] == [b.port])
+
+
+async def test_an_impaired_leaf_is_dropped_at_once_and_comes_back_when_it_is_well(
+    cloud: ScriptedCloud, fanout: Fanout
+) -> None:
+    async with leaves((0, "a")) as (a,):
+        cloud.tell(view(a))
+        await until(lambda: members(fanout))
+        cloud.impaired.add("i-a")
+        cloud.tell(replace(view(a), impaired="its container is paused"))
+        await until(lambda: not members(fanout), within_s=0.5)
+        # A listing does not carry the status; the front end asks for it beside.
+        cloud.views["i-a"] = view(a)
+        polls = cloud.polls
+        await until(lambda: cloud.polls > polls + 2)
+        assert not members(fanout)
+        cloud.impaired.clear()
+        cloud.tell(view(a))
+        await until(lambda: members(fanout) == {"i-a"})
+
+
+async def test_an_impairment_whose_event_was_lost_is_found_by_the_next_poll(
+    cloud: ScriptedCloud, fanout: Fanout
+) -> None:
+    async with leaves((0, "a")) as (a,):
+        cloud.tell(view(a))
+        await until(lambda: members(fanout))
+        cloud.impaired.add("i-a")
+        await until(lambda: not members(fanout))

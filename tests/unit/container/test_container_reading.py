@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from vmhost.drivers.container.reading import read_container, read_info, read_stats, status
+import pytest
+
+from vmhost.drivers.container.processes import is_stopped
+from vmhost.drivers.container.reading import (
+    listed_status,
+    read_container,
+    read_info,
+    read_listed,
+    read_stats,
+    status,
+)
 from vmhost.drivers.container.walls import capabilities
 from vmhost.drivers.container.watch import read_happening
-from vmhost.model.guest import Capability, GuestPhase
+from vmhost.model.guest import Booted, Capability, GuestPhase
 
 CORES = Capability(name="cores", enforced=True)
 
@@ -104,3 +115,47 @@ def test_walls_that_the_engines_kernel_lacks_are_not_claimed() -> None:
     counted = capabilities(read_info(told), disk_limited=False, laid="here", checked=(CORES,), host_why_not="")
     assert counted.of("memory").enforced
     assert "swap comes on top" in counted.of("memory").why
+
+
+def test_a_guest_that_cannot_answer_is_impaired_with_the_reason() -> None:
+    running = replace(read_container(_container(Running=True, Pid=7, StartedAt="2026-01-01T00:00:00Z")), addresses={})
+    attached = replace(running, addresses={"c": "198.18.0.4"})
+    assert status(attached, "c").impaired == ""
+    assert status(running, "c").impaired == "it is not connected to the instance network"
+    assert status(attached, "c", frozen=True).impaired == "its program is stopped by a signal (SIGSTOP)"
+    assert status(replace(attached, paused=True), "c").impaired == "its container is paused"
+    assert status(replace(running, running=False), "c").impaired == ""
+
+
+def test_the_list_tells_a_guests_phase_address_and_health() -> None:
+    found = {
+        "Id": "abc",
+        "Names": ["/c-i-01"],
+        "Labels": {"glasscloud.instance": "i-01", "glasscloud.record": "{}"},
+        "State": "paused",
+        "NetworkSettings": {"Networks": {"c": {"IPAddress": "198.18.0.4"}}},
+    }
+    paused = listed_status(read_listed(found), "c")
+    assert (paused.instance_id, paused.phase, paused.record) == ("i-01", GuestPhase.RUNNING, "{}")
+    assert paused.impaired == "its container is paused"
+    assert paused.booted == Booted(address="198.18.0.4")
+    ended = listed_status(read_listed(found | {"State": "exited"}), "c")
+    assert (ended.phase, ended.booted, ended.impaired) == (GuestPhase.STOPPED, None, "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "stopped"),
+    [
+        ([(1, 0, "S"), (2, 1, "S")], False),
+        ([(1, 0, "S"), (2, 1, "T")], True),
+        ([(1, 0, "T"), (2, 1, "S")], False),
+        ([(1, 0, "T")], True),
+        ([(1, 0, "S"), (2, 1, "T"), (3, 1, "Z")], True),
+        ([(1, 0, "S"), (2, 1, "t")], False),
+        ([], False),
+    ],
+)
+def test_a_program_is_stopped_when_all_under_the_engines_init_is(
+    rows: list[tuple[int, int, str]], stopped: bool
+) -> None:
+    assert is_stopped(1, rows) is stopped

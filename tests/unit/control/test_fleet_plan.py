@@ -54,6 +54,14 @@ def test_one_on_its_way_out_is_replaced_and_let_go() -> None:
     assert plan(FLEET, members) == FleetStep(launch=1)
 
 
+def test_an_unhealthy_one_is_replaced_where_the_fleet_has_health_checks() -> None:
+    members = [member(1), member(2), member(3), member(4)]
+    assert plan(replace(FLEET, replace_unhealthy=True), members, unhealthy={"i-02"}) == FleetStep(
+        launch=1, terminate=("i-02",)
+    )
+    assert plan(replace(FLEET, replace_unhealthy=False), members, unhealthy={"i-02"}) == FleetStep()
+
+
 def test_too_many_are_taken_from_the_fullest_host_newest_first() -> None:
     members = [member(1), member(2), member(3), member(4, host="host-b")]
     assert plan(replace(FLEET, target=2), members) == FleetStep(terminate=("i-03", "i-02"))

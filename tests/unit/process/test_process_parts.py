@@ -63,7 +63,7 @@ def test_no_place_at_all_is_told() -> None:
 def test_the_line_of_a_process_is_read_whatever_its_name_is() -> None:
     line = "42 (a) b (c) S 7 42 41 0 -1 0 0 0 0 0 250 50 0 0 20 0 1 0 999 1000000 25 0"
     row = table.parse_stat(line, page_kib=4, ticks_per_s=100)
-    assert row == Row(pid=42, parent=7, session=41, memory_kib=100, cpu_seconds=3.0, started="999")
+    assert row == Row(pid=42, parent=7, session=41, memory_kib=100, cpu_seconds=3.0, started="999", state="S")
 
 
 def test_the_table_of_ps_is_read() -> None:

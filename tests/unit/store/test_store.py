@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.base.errors import Internal, InvalidInput
+from vmhost.base.errors import Internal, InvalidInput, Unavailable
 from vmhost.model.fleet import Fleet, FleetOverride, FleetState, LaunchTemplate, LaunchTemplateVersion
 from vmhost.model.instance import Instance, InstanceState, Reason, Wanted
 from vmhost.store.codec import dump, load
@@ -120,7 +120,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_a_newer_file_stops_with_a_clear_message(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
     Store(path, migrations=(*MIGRATIONS, "CREATE TABLE volume (id TEXT)")).close()
-    with pytest.raises(InvalidInput, match=r"newer glasscloud \(schema 2, this one knows 1\); .* --state"):
+    with pytest.raises(InvalidInput, match=r"newer glasscloud \(schema 3, this one knows 2\); .* --state"):
         Store(path)
 
 
@@ -137,8 +137,35 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
     path.write_bytes(b"this is no database, and it is longer than a page header would be" * 20)
-    with pytest.raises(InvalidInput, match="cannot be used"):
+    with pytest.raises(InvalidInput, match=r"is damaged or not a database .*--adopt"):
         Store(path)
+
+
+def test_a_damaged_page_is_told_with_its_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.sqlite"
+    with Store(path) as store:
+        store.write([replace(INSTANCE, id=f"i-{number:04}") for number in range(200)])
+    size, page = path.stat().st_size, 4096
+    with path.open("r+b") as file:
+        for offset in range(page, size, page):
+            file.seek(offset)
+            file.write(b"\xa5" * page)
+    refused = pytest.raises(InvalidInput, match=r"is damaged or not a database .* with --adopt .* --sweep")
+    with refused, Store(path) as store:
+        store.load()
+
+
+def test_a_full_disk_is_told_in_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
+    with Store(tmp_path / "cloud.sqlite") as store:
+        store.write([INSTANCE])
+        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        large = [replace(INSTANCE, id=f"i-{number:04}") for number in range(200)]
+        with pytest.raises(Unavailable, match=r"^the disk that holds .*cloud.sqlite is full; make room on it"):
+            store.write(large)
+        assert store.load().instances == (INSTANCE,)
+        store._connection.execute("PRAGMA max_page_count = 1000000")
+        store.write(large)
 
 
 def test_a_record_that_is_not_understood_is_named(tmp_path: Path) -> None:

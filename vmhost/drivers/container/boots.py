@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.base.logs import get_logger
@@ -24,9 +25,14 @@ class Boots:
         self._site = site
         self._metadata = metadata
         self._furnished: dict[str, str] = {}
+        self._places: dict[str, Place] = {}
         self._mbps: dict[str, int] = {}
         self.unadopted: dict[str, str] = {}
         """Running guests of an earlier run without rules or metadata of ours, and why."""
+
+    def places(self) -> Mapping[str, Place]:
+        """The guests that run as far as is known here, by instance id."""
+        return self._places
 
     async def boot(self, container: Container) -> Booted:
         """Starts a stopped guest without a network and finishes its boot; a running one's boot is finished only.
@@ -44,10 +50,12 @@ class Boots:
         Raises Unavailable when the engine does not give it its address."""
         name = self._site.network.name
         try:
+            attached = bool(container.addresses.get(name))
             fresh = self._furnished.get(container.instance_id) != container.started_at
-            if fresh:
+            if fresh or not attached:
+                # Before it is on the network; also again where it has lost its place there.
                 await self._furnish(container)
-            if not container.addresses.get(name):
+            if not attached:
                 container = await self._plug(container)
             elif fresh:
                 # Whoever plugged it may have ended before it was held to its rate.
@@ -65,6 +73,7 @@ class Boots:
         listener = await self._site.namespaces.furnish(_place(container), rules)
         await self._metadata.attach(container.instance_id, listener)
         self._furnished[container.instance_id] = container.started_at
+        self._places[container.instance_id] = _place(container)
         self._site.cores.check(container)
         self._site.users.check(container)
         self._site.output.check(container)
@@ -131,6 +140,7 @@ class Boots:
     async def forget(self, instance_id: str, *, removed: bool) -> None:
         """The guest runs no more: nobody listens for its metadata."""
         self._furnished.pop(instance_id, None)
+        self._places.pop(instance_id, None)
         self.unadopted.pop(instance_id, None)
         if removed:
             self._site.cores.forget(instance_id)

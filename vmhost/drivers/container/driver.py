@@ -17,6 +17,7 @@ from vmhost.base.logs import get_logger
 from vmhost.drivers.base import Capacity, DriverContext
 from vmhost.drivers.container import labels, settings
 from vmhost.drivers.container.boots import Boots
+from vmhost.drivers.container.health import Health
 from vmhost.drivers.container.namespaces import Place
 from vmhost.drivers.container.reading import Container, listed_status, promised_addresses, read_stats, status
 from vmhost.drivers.container.site import Site, open_site, sweep
@@ -63,6 +64,7 @@ class ContainerDriver:
         self._helper = helper
         self._site_open: Site | None = None
         self._boots_open: Boots | None = None
+        self._health_open: Health | None = None
         self._watch: Watch | None = None
         self._tasks = Tasks()
         self._feed = Feed()
@@ -84,15 +86,26 @@ class ContainerDriver:
             raise Internal("the container driver is not open; open comes first")
         return self._boots_open
 
+    @property
+    def _health(self) -> Health:
+        if self._health_open is None:
+            raise Internal("the container driver is not open; open comes first")
+        return self._health_open
+
+    def _impaired_or_not(self, instance_id: str) -> None:
+        self._feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
+
     async def open(self) -> None:
         site = await open_site(self._context, self._environment, helper=self._helper)
         self._site_open, self._boots_open = site, Boots(site, self._context.metadata)
+        self._health_open = Health(self._boots_open.places, site.namespaces, self._impaired_or_not)
         await self._tasks.open()
         self._watch = Watch(site.engine, self._tell)
         await self._watch.open()
         self._addresses = promised_addresses(await site.guests())
         await self._boots.adopt()
         self._tasks.spawn(self._attend(), name="attend to the engine's events")
+        self._tasks.spawn(self._health_open.run(), name="guests' health")
         self._tasks.spawn(self._adopt_again(), name="adopt guests")
 
     async def _adopt_again(self) -> None:
@@ -223,10 +236,13 @@ class ContainerDriver:
 
     async def inspect(self, instance_id: str) -> GuestStatus | None:
         container = await self._site.guest(instance_id)
-        return None if container is None else status(container, self._site.network.name)
+        if container is None:
+            return None
+        return status(container, self._site.network.name, frozen=self._health.is_frozen(container.id))
 
     async def list_guests(self) -> tuple[GuestStatus, ...]:
-        return tuple(listed_status(one, self._site.network.name) for one in await self._site.listed())
+        name, health = self._site.network.name, self._health
+        return tuple(listed_status(one, name, frozen=health.is_frozen(one.id)) for one in await self._site.listed())
 
     def events(self) -> AsyncIterator[GuestEvent]:
         return self._feed.listen()
@@ -325,6 +341,9 @@ class ContainerDriver:
     async def _attend_to(self, happening: Happening) -> None:
         if happening.action == "gap":
             await self._catch_up()
+        elif happening.network_id:
+            if happening.network_id == self._site.network.id:
+                self._health.look(happening.container_id)
         elif happening.labels.get(labels.JOIN) == self._site.cloud:
             if happening.action == "start":
                 await self._site.network.join(await self._site.engine.inspect(happening.container_id))
@@ -342,6 +361,8 @@ class ContainerDriver:
             await self._died(instance_id, happening)
         elif happening.action == "start":
             self._spawn(self._started(instance_id), f"started {instance_id}")
+        elif happening.action in ("pause", "unpause"):
+            self._feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
 
     async def _died(self, instance_id: str, happening: Happening) -> None:
         container = await self._site.guest(instance_id)

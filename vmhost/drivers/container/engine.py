@@ -47,6 +47,7 @@ _DEADLINE_S = 30.0
 _CONNECT_DEADLINE_S = 5.0
 _SETTLE_DEADLINE_S = 4.0
 _REMOVAL_DEADLINE_S, _REMOVAL_PAUSE_S = 10.0, 0.03
+_EVENTS = ("start", "die", "oom", "pause", "unpause", "disconnect")
 _OLDEST_API = "1.41"
 
 
@@ -198,6 +199,14 @@ class Engine:
 
         await self._call(f"container {container}", change)
 
+    async def processes(self, container: str) -> tuple[tuple[int, int, str], ...]:
+        """Each process of a running container: its id and its parent's in the engine's eyes, and its state ("S", …)."""
+        found = await self._call(
+            f"container {container}", lambda: self._client.top(container, ps_args="-eo pid,ppid,state")
+        )
+        rows = (row for row in found.get("Processes") or () if len(row) >= 3)
+        return tuple((int(row[0]), int(row[1]), str(row[2])[:1]) for row in rows)
+
     async def stats(self, container: str) -> Mapping[str, Any]:
         """The engine's statistics of this moment, as it gives them."""
         found: Mapping[str, Any] = await self._call(
@@ -285,10 +294,10 @@ class Engine:
         await self._call(f"volume {name}", lambda: self._client.remove_volume(name, force=True))
 
     def open_events(self) -> EventStream:
-        """A stream of containers' starts, deaths and out-of-memory kills from now on. Blocks; for a thread."""
+        """A stream of what happens to containers and their networks from now on. Blocks; for a thread."""
 
         def begin() -> EventStream:
-            wanted = {"type": ["container"], "event": ["start", "die", "oom"]}
+            wanted = {"type": ["container", "network"], "event": list(_EVENTS)}
             return EventStream(self._client.events(decode=True, filters=wanted))
 
         return _translated("the engine's events", begin)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from vmhost.drivers.container import netns
 from vmhost.drivers.container.firewall import GuestNetwork
+from vmhost.drivers.container.processes import is_stopped, read_program
 
 T = TypeVar("T")
 
@@ -40,6 +41,9 @@ class Namespaces(Protocol):
     async def end_session(self, place: Place) -> None:
         """Kills a program that the engine started inside a guest, with all that it started."""
 
+    async def stopped(self, places: Collection[Place]) -> frozenset[str]:
+        """Those of these containers whose program is stopped by a signal."""
+
     async def close(self) -> None:
         """Lets go of what does the work."""
 
@@ -61,8 +65,19 @@ class Direct:
     async def end_session(self, place: Place) -> None:
         await asyncio.to_thread(netns.end_session, place.pid, place.container_id)
 
+    async def stopped(self, places: Collection[Place]) -> frozenset[str]:
+        return await asyncio.to_thread(_stopped, tuple(places))
+
     async def close(self) -> None:
         return
+
+
+def _stopped(places: Collection[Place]) -> frozenset[str]:
+    return frozenset(
+        place.container_id
+        for place in places
+        if is_stopped(place.pid, read_program(place.pid)) and netns.belongs(place.pid, place.container_id)
+    )
 
 
 async def in_thread(work: Callable[..., T], *arguments: object) -> T:

@@ -62,6 +62,7 @@ class Container:
     name: str
     labels: Mapping[str, str]
     running: bool
+    paused: bool = False
     pid: int
     started_at: str
     """Empty when it never ran."""
@@ -150,6 +151,7 @@ def read_container(found: Mapping[str, Any]) -> Container:
         name=str(found.get("Name", "")).lstrip("/"),
         labels=(found.get("Config") or {}).get("Labels") or {},
         running=bool(state.get("Running")),
+        paused=bool(state.get("Paused")),
         pid=int(state.get("Pid") or 0),
         started_at="" if started.startswith(_NEVER) else started,
         exit_code=int(state.get("ExitCode") or 0),
@@ -178,13 +180,14 @@ def read_listed(found: Mapping[str, Any]) -> Listed:
     )
 
 
-def listed_status(listed: Listed, network: str) -> GuestStatus:
+def listed_status(listed: Listed, network: str, *, frozen: bool = False) -> GuestStatus:
     """A guest's status from the list; how a stopped one ended is not told there."""
     address = listed.addresses.get(network, "")
     return GuestStatus(
         instance_id=listed.labels.get(INSTANCE, ""),
         phase=GuestPhase.RUNNING if listed.running else GuestPhase.STOPPED,
         booted=Booted(address=address) if listed.running and address else None,
+        impaired=_impaired(listed, network, frozen=frozen),
         record=listed.labels.get(RECORD, ""),
     )
 
@@ -204,7 +207,18 @@ def read_network(found: Mapping[str, Any]) -> Network:
     )
 
 
-def status(container: Container, network: str) -> GuestStatus:
+def _impaired(one: Container | Listed, network: str, *, frozen: bool) -> str:
+    """Why a container cannot answer; empty when it can, or does not run."""
+    if not one.running:
+        return ""
+    if one.paused:
+        return "its container is paused"
+    if frozen:
+        return "its program is stopped by a signal (SIGSTOP)"
+    return "" if one.addresses.get(network) else "it is not connected to the instance network"
+
+
+def status(container: Container, network: str, *, frozen: bool = False) -> GuestStatus:
     """A guest's status from its container; its address is the one that the engine reports on the instance network."""
     address = container.addresses.get(network, "")
     death = None
@@ -214,6 +228,7 @@ def status(container: Container, network: str) -> GuestStatus:
         instance_id=container.instance_id,
         phase=GuestPhase.RUNNING if container.running else GuestPhase.STOPPED,
         booted=Booted(address=address) if container.running and address else None,
+        impaired=_impaired(container, network, frozen=frozen),
         death=death,
         record=container.labels.get(RECORD, ""),
     )

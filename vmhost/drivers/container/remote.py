@@ -8,16 +8,18 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unavailable
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound, Unavailable
 from vmhost.base.units import MIB
 from vmhost.drivers.container import labels, messages
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.firewall import GuestNetwork
 from vmhost.drivers.container.namespaces import Place, in_thread
 from vmhost.drivers.container.ownership import Owner
+from vmhost.drivers.container.processes import is_stopped
 
 _START_DEADLINE_S = 20.0
 _ANSWER_DEADLINE_S = 15.0
@@ -95,6 +97,16 @@ class Remote:
 
     async def end_session(self, place: Place) -> None:
         await self._ask("end_session", place)
+
+    async def stopped(self, places: Collection[Place]) -> frozenset[str]:
+        # The engine tells it without the helper.
+        return frozenset([place.container_id for place in places if await self._is_stopped(place)])
+
+    async def _is_stopped(self, place: Place) -> bool:
+        try:
+            return is_stopped(place.pid, await self._engine.processes(place.container_id))
+        except (NotFound, Conflict):
+            return False
 
     async def close(self) -> None:
         """Hangs up, which ends the helper, and removes its container."""

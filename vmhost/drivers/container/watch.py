@@ -24,10 +24,12 @@ class Happening:
     """Something that the engine saw; a gap means that it may have seen more than it could tell."""
 
     action: str
-    """start, die, oom or gap."""
+    """start, die, oom, pause, unpause, disconnect or gap."""
     container_id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     exit_code: int | None = None
+    network_id: str = ""
+    """The network that the container was disconnected from."""
 
 
 GAP = Happening(action="gap")
@@ -38,6 +40,12 @@ def read_happening(event: Mapping[str, Any]) -> Happening:
     actor = event.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
     code = str(attributes.get("exitCode", ""))
+    if event.get("Type") == "network":
+        return Happening(
+            action=str(event.get("Action", "")),
+            container_id=str(attributes.get("container", "")),
+            network_id=str(actor.get("ID", "")),
+        )
     return Happening(
         action=str(event.get("Action", "")),
         container_id=str(actor.get("ID", "")),

@@ -45,6 +45,7 @@ from vmhost.model.host import Host
 from vmhost.model.limits import Limits
 
 _WATCH_EVERY_S = 0.5
+_HEALTH_EVERY_S = 2.0
 _END_DEADLINE_S = 10.0
 _log = get_logger("process")
 
@@ -89,6 +90,7 @@ class ProcessDriver:
         self._guests = {guest.spec.instance_id: guest for guest in find_guests(self._folder / "guests")}
         await self._tasks.open()
         await self._warden.open()
+        self._tasks.spawn(self._watch_health(), name="watch health")
         if self._wall.watched:
             self._tasks.spawn(self._watch(), name="watch memory")
 
@@ -174,7 +176,7 @@ class ProcessDriver:
             guest.oom_kills_before = (used.oom_kills or 0) if used else 0
             guest.ended = asyncio.Event()
             guest.process = process = await self._run(guest)
-            guest.death, guest.verdict = None, ""
+            guest.death, guest.verdict, guest.frozen = None, "", False
             self._tasks.spawn(self._follow(guest, process), name=f"follow {guest.spec.instance_id}")
         self._feed.publish(GuestEvent(instance_id=guest.spec.instance_id, phase=GuestPhase.RUNNING))
         return guest.place
@@ -330,12 +332,23 @@ class ProcessDriver:
 
     async def _end_command(self, guest: Guest, process: Process) -> int:
         if process.returncode is None:
-            ending.end_program(process.pid)
+            await ending.end_programs([process.pid])
         code = await process.wait()
-        ending.end_leftovers(process.pid)
+        await ending.end_leftovers(process.pid)
         guest.commands.discard(process.pid)
         orphans.forget(self._records, guest.spec.instance_id, process.pid)
         return exit_code(code)
+
+    async def _watch_health(self) -> None:
+        """Tells of programs that a signal has stopped or let go on."""
+        while True:
+            await asyncio.sleep(_HEALTH_EVERY_S)
+            for guest in tuple(self._guests.values()):
+                row = table.read_row(guest.process.pid) if guest.process is not None else None
+                frozen = row is not None and row.state == table.STOPPED
+                if frozen is not guest.frozen:
+                    guest.frozen = frozen
+                    self._feed.publish(GuestEvent(instance_id=guest.spec.instance_id, phase=GuestPhase.RUNNING))
 
     async def _watch(self) -> None:
         """Ends guests above their memory, where no wall of the OS does."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from vmhost.drivers.cgroups import Usage
 from vmhost.drivers.process import table
@@ -26,35 +27,45 @@ def ask_to_end(guest: Guest) -> None:
 
 async def end_now(guest: Guest, wall: Wall) -> None:
     """SIGKILL to everyone in the guest."""
-    for leader in guest.leaders():
-        end_program(leader)
+    await end_programs(guest.leaders())
     await wall.kill(guest.spec)
 
 
-def end_program(leader: int) -> None:
-    """SIGKILL to a program that has not been waited for, and to all that it started.
+async def end_programs(leaders: Sequence[int]) -> None:
+    """SIGKILL to programs that have not been waited for, and to all that they started.
 
-    The program goes first: one that waits for its children must not have the time to take it for their end."""
-    rows = table.read_all()
-    if leader in rows:
-        _kill((leader, *table.members((leader,), rows)))
+    The programs go first: one that waits for its children must not have the time to take it for their end."""
+    if not leaders:
+        return
+    rows = await _read_all()
+    living = [leader for leader in leaders if leader in rows]
+    _kill((*living, *table.members(living, rows)), rows)
+
+
+async def _read_all() -> Mapping[int, table.Row]:
+    """The table of processes, read in a thread: it takes as long as many requests of others do."""
+    return await asyncio.to_thread(table.read_all)
 
 
 async def end_rest(guest: Guest, leader: int, wall: Wall) -> None:
     """Once its program has ended: nothing else of the guest goes on, neither its children nor commands run in it."""
     await wall.kill(guest.spec)
-    for command in tuple(guest.commands):
-        end_program(command)
-    end_leftovers(leader)
+    await end_programs(tuple(guest.commands))
+    await end_leftovers(leader)
 
 
-def end_leftovers(leader: int) -> None:
+async def end_leftovers(leader: int) -> None:
     """SIGKILL to what an ended program left in its session."""
-    _kill(table.leftovers(leader, table.read_all()))
+    rows = await _read_all()
+    _kill(table.leftovers(leader, rows), rows)
 
 
-def _kill(pids: Iterable[int]) -> None:
+def _kill(pids: Iterable[int], rows: Mapping[int, table.Row]) -> None:
     for pid in pids:
+        now = table.read_row(pid)
+        if now is not None and now.started != rows[pid].started:
+            # Its id has a new owner since the table was read.
+            continue
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 

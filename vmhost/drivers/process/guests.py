@@ -35,6 +35,8 @@ class Guest:
     commands: set[int] = field(default_factory=set)
     """Leaders of the other programs that were started in it and still run."""
     death: Death | None = None
+    frozen: bool = False
+    """Whether its program was stopped by a signal when it was looked at last."""
     verdict: str = ""
     """Why we ended it, where that is more than its owner's wish."""
     endpoint: str = ""
@@ -66,6 +68,7 @@ class Guest:
             instance_id=self.spec.instance_id,
             phase=GuestPhase.RUNNING if running else GuestPhase.STOPPED,
             booted=self.place if running else None,
+            impaired="its program is stopped by a signal (SIGSTOP)" if running and self.frozen else "",
             death=None if running else self.death,
             record=self.spec.record,
         )

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+STOPPED = "T"
+"""State of a process that a signal has stopped."""
 _PROC = Path("/proc")
 _STAT_BYTES = 4096
 _PS = ("ps", "-axo", "pid=,ppid=,pgid=,rss=,time=")
@@ -28,6 +30,8 @@ class Row:
     memory_kib: int
     cpu_seconds: float
     started: str
+    state: str = ""
+    """Its state in proc(5)'s letters, such as T for stopped by a signal; empty where it is not told."""
 
 
 def parse_stat(text: str, *, page_kib: int, ticks_per_s: int) -> Row:
@@ -41,6 +45,7 @@ def parse_stat(text: str, *, page_kib: int, ticks_per_s: int) -> Row:
         memory_kib=int(fields[21]) * page_kib,
         cpu_seconds=(int(fields[11]) + int(fields[12])) / ticks_per_s,
         started=fields[19],
+        state=fields[0],
     )
 
 

@@ -34,9 +34,9 @@ class StatusQuery:
 
 
 def verdict(instance: Instance) -> str:
-    """EC2's word for what the driver last saw: ok while it runs, impaired when it died by itself."""
+    """EC2's word for what the driver last saw: ok while it can answer, impaired when it cannot or died by itself."""
     if instance.state is InstanceState.RUNNING:
-        return "ok"
+        return "impaired" if instance.impaired else "ok"
     if instance.state is InstanceState.PENDING:
         return "initializing"
     died = instance.reason is not None and not orderly(instance.reason)
@@ -80,7 +80,7 @@ def _summary(instance: Instance, status: str) -> Answer:
     if status == "not-applicable":
         return {"Status": status}
     passed = {"ok": "passed", "initializing": "initializing", "impaired": "failed"}[status]
-    since = moment(instance.changed_at) if status == "impaired" else None
+    since = moment(instance.impaired_at or instance.changed_at) if status == "impaired" else None
     return {"Status": status, "Details": [{"Name": "reachability", "Status": passed, "ImpairedSince": since}]}
 
 
