@@ -119,6 +119,6 @@ def _fullness(room: Room) -> float:
 
 
 def _unknown(wish: Wish, rooms: Sequence[Room]) -> str:
-    asked = " and ".join(part for part in (wish.host_id, wish.zone) if part)
+    asked = " in ".join(part for part in (wish.host_id or "host", wish.zone) if part)
     known = ", ".join(f"{room.host.id} in {room.host.zone}" for room in rooms)
-    return f"there is no host {asked}; expected one of {known}"
+    return f"there is no {asked} here; there are {known}"

@@ -105,7 +105,7 @@ def test_a_wish_is_kept_or_refused_by_name() -> None:
     rooms = [room("a"), room("b", used_mib=1024)]
     assert place(NANO, rooms, wish=Wish(zone="us-east-1b")).id == "host-b"
     assert place(NANO, rooms, wish=Wish(host_id="host-b")).id == "host-b"
-    with pytest.raises(NotFound, match="no host us-east-1q; expected one of host-a in us-east-1a, host-b"):
+    with pytest.raises(NotFound, match="no host in us-east-1q here; there are host-a in us-east-1a, host-b"):
         place(NANO, rooms, wish=Wish(zone="us-east-1q"))
     with pytest.raises(NotFound):
         place(NANO, rooms, wish=Wish(zone="us-east-1a", host_id="host-b"))

@@ -58,7 +58,7 @@ def _check(context: Context, params: Params) -> LaunchRequest:
     )
     if stated := {name: params[name] for name in _BY_TYPE if name in params}:
         itype = context.cloud.checks.launch(request)
-        only(f"{itype.name} in RunInstances", stated, frozenset(), options_of(itype))
+        only(f"RunInstances of a {itype.name}", stated, frozenset(), options_of(itype))
     return request
 
 

@@ -56,7 +56,7 @@ def _zones(context: Context) -> list[Answer]:
 def _check_regions(context: Context, params: Params) -> Choice:
     for name in params.get("RegionNames", ()):
         if name != context.cloud.region:
-            raise InvalidInput(f"Invalid region '{name[:40]}'; the one here is {context.cloud.region}")
+            raise InvalidInput(f"region '{name[:40]}' is not provided here; the only one is {context.cloud.region}")
     return Choice(names=frozenset(), keep=parse_filters(params, _REGION_FIELDS))
 
 
@@ -70,7 +70,8 @@ def _check_zones(context: Context, params: Params) -> Choice:
     known = {name for zone in _zones(context) for name in (zone["ZoneName"], zone["ZoneId"])}
     asked = frozenset([*params.get("ZoneNames", ()), *params.get("ZoneIds", ())])
     if missing := asked - known:
-        raise InvalidInput(f"Invalid availability zone: [{min(missing)[:40]}]; there are {', '.join(sorted(known))}")
+        names = ", ".join(sorted(known))
+        raise InvalidInput(f"availability zone '{min(missing)[:40]}' is not provided here; zones are {names}")
     return Choice(names=asked, keep=parse_filters(params, _ZONE_FIELDS))
 
 
