@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
@@ -17,6 +18,7 @@ from client.load.examples import Example, ExampleBook, bounded
 from client.load.metrics import Metrics
 from client.load.plan.check import check_rate, checked
 from client.load.plan.origin import parse_url
+from client.load.plan.placeholders import variables_of
 from client.load.plan.words import Plan
 from client.load.rates import Constant, Rate, rate_of
 from client.load.report.report import Report, make_report
@@ -120,6 +122,7 @@ class LoadRun:
             raise RuntimeError("a LoadRun does one run")
         plan = self._plan = checked(plan)
         self._environment = observe([parse_url(url)[0].host for url in plan.urls if "{" not in url])
+        variables = variables_of(plan, os.environ)
         members = await self._crew.members(self._wanted)
         # Seated first: whatever is refused from here on, they are ended with the run.
         self._seats = [Seat(member, Part(index, len(members))) for index, member in enumerate(members)]
@@ -127,7 +130,9 @@ class LoadRun:
             raise InvalidInput(f"script {plan.script} cannot run on {far[0]}; expected only processes of this machine")
         for seat in self._seats:
             self._tasks.create_task(self._hear(seat))
-            seat.member.send({"job": to_json(Job(plan=plan, part=(seat.part.index, seat.part.of)))})
+            seat.member.send(
+                {"job": to_json(Job(plan=plan, part=(seat.part.index, seat.part.of), variables=variables))}
+            )
         limit_s = START_TIMEOUT_S + plan.timeout_s
         await _within(limit_s, asyncio.gather(*(seat.ready for seat in self._seats)), "the load generator's start")
         await asyncio.gather(*(self._compare_clocks(seat) for seat in self._seats if not seat.member.here))

@@ -263,7 +263,7 @@ class Generator:
 
         So many workers shall go on with the load; None where it is over."""
         over, stopped = asyncio.create_task(run.finished()), asyncio.create_task(self._stop.wait())
-        changed = asyncio.create_task(self._changed(present, endless=run.plan.duration_s is None))
+        changed = asyncio.create_task(self._changed(present, endless=run.plan.endless))
         tasks: list[asyncio.Task[Any]] = [over, stopped, changed]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -280,7 +280,7 @@ class Generator:
 
     def _lost_workers(self, run: LoadRun) -> bool:
         """Whether a load without an end is over because all of its workers have gone."""
-        return bool(self._joined) and run.plan.duration_s is None and bool(run.error)
+        return bool(self._joined) and run.plan.endless and bool(run.error)
 
     async def _changed(self, present: int, *, endless: bool) -> None:
         """Returns when workers came or went and this load is to pass to those that are there."""

@@ -22,7 +22,8 @@ class OwnLimits:
     for which all were busy.
 
     `first_service_ms` is the mean service time of the first good answers: what the service needs before requests queue.
-    `short_of` is what ran out, in `short_times` attempts to connect; `files_max` is the limit of open files."""
+    `short_of` is what ran out, in `short_times` attempts to connect; `files_max` is the limit of open files.
+    `used_up` is the source whose last row ended the run."""
 
     connections: int = 0
     waited: int = 0
@@ -30,6 +31,7 @@ class OwnLimits:
     short_of: Shortage = Shortage.NONE
     short_times: int = 0
     files_max: int = 0
+    used_up: str = ""
 
 
 NO_LIMITS = OwnLimits()
@@ -45,5 +47,6 @@ def together(parts: Iterable[OwnLimits]) -> OwnLimits:
         first_service_ms=sum(firsts) / len(firsts) if firsts else None,
         short_of=next((part.short_of for part in each if part.short_of), Shortage.NONE),
         short_times=sum(part.short_times for part in each),
+        used_up=next((part.used_up for part in each if part.used_up), ""),
         files_max=max((part.files_max for part in each), default=0),
     )

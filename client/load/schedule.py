@@ -55,6 +55,10 @@ class Schedule:
         self._rate = Constant(rate_per_s, at_s, self._rate.reached(at_s))
         self.due_ns = self._due_ns(self._position)
 
+    def left_before(self, number: int) -> int:
+        """How many arrivals of this part come before that one of the whole."""
+        return max(0, -(-(number - self.number) // self._of))
+
     def count_before(self, end_ns: int) -> int:
         """Takes all that are due before `end_ns` and gives their number.
 

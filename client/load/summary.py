@@ -36,6 +36,8 @@ class Fault(StrEnum):
     CLIENT_ERROR = "4xx"
     SERVER_ERROR = "5xx"
     WRONG = "wrong answer"
+    NOT_DECODABLE = "not decodable"
+    """The body has a content coding that is not known here, so its text cannot be checked."""
     SCRIPT = "script error"
     """The script itself failed: it says nothing of the server."""
     PARTIAL = "partial"

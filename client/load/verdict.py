@@ -71,6 +71,8 @@ def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
             reasons += f"; {note}, because the service {_slower(outcome.own)}"
         return Judgement(verdict=Verdict.FAILED, reason=reasons, thresholds=thresholds, generator_bound=bound)
     reason = f"{total.ok} of {total.offered} requests answered"
+    if outcome.own.used_up:
+        reason += f"; it ended with the last row of {outcome.own.used_up!r}"
     if bound:
         reason += f"; generator-bound: its CPU was at {outcome.cpu_percent:.0f} %, try --processes {_more(outcome)}"
     return Judgement(verdict=Verdict.VALID, reason=reason, thresholds=thresholds, generator_bound=bound)

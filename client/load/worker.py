@@ -20,7 +20,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import uvloop
@@ -28,6 +28,7 @@ import uvloop
 from client.load.engine.files import raise_file_limit
 from client.load.engine.making import Engine, Ready, make_ready
 from client.load.plan.check import check_rate, checked
+from client.load.plan.placeholders import hidden
 from client.load.plan.words import Plan
 from client.load.schedule import NS_PER_S, Part
 from client.load.script.output import Printed, captured
@@ -42,16 +43,20 @@ LINE_MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What one process shall do: its part of a plan."""
+    """What one process shall do: its part of a plan. `variables` are the environment's that the plan names; their
+    values are in no message that comes back."""
 
     plan: Plan
     part: tuple[int, int] = (0, 1)
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 class Outbox(asyncio.BaseProtocol):
     """Lines to the asker, written without ever blocking the loop."""
 
     def __init__(self) -> None:
+        self.variables: dict[str, str] = {}
+        """Their values are hidden in all that is sent for people."""
         self._closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -63,6 +68,8 @@ class Outbox(asyncio.BaseProtocol):
 
     def send(self, message: dict[str, Any]) -> None:
         """Queues one line. What is counted has a bound, so a slow reader costs memory for its pauses only."""
+        if self.variables and "tally" not in message:
+            message = cast(dict[str, Any], hidden(message, self.variables))
         self._transport.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
     async def close(self) -> None:
@@ -77,7 +84,9 @@ async def serve(
     """One run for one asker; the exit code. A plan's script is run only for an asker who may run code here anyway, and
     what it prints arrives in `printed`."""
     try:
-        ready = await _prepare(await reader.readline(), scripts=scripts)
+        job = _job(await reader.readline(), scripts=scripts)
+        outbox.variables = job.variables
+        ready = await make_ready(checked(job.plan), Part(*job.part), job.variables)
     except CloudError as error:
         send_printed(outbox, printed, rest=True)
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
@@ -112,14 +121,14 @@ def send_printed(outbox: Outbox, printed: Printed | None, *, rest: bool = False)
         outbox.send({"output": lines, "left_out": left_out})
 
 
-async def _prepare(line: bytes, *, scripts: bool) -> Ready:
+def _job(line: bytes, *, scripts: bool) -> Job:
     try:
         job = from_json(Job, json.loads(line)["job"])
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
     if job.plan.script is not None and not scripts:
         raise InvalidInput(f"script {job.plan.script} is not run for others; expected a plan with targets")
-    return await make_ready(checked(job.plan), Part(*job.part))
+    return job
 
 
 async def _until_go(reader: asyncio.StreamReader, outbox: Outbox) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from client.load.plan.words import (
     CONNECTIONS_AUTO_MAX,
     CONNECTIONS_LEAST,
     ClosedLoop,
+    FormField,
     OpenLoop,
     Plan,
     Spacing,
@@ -31,8 +33,20 @@ CONNECTIONS_HELP = (
     f"maximum concurrent connections, or flows (default: rate x timeout, {CONNECTIONS_LEAST} to {CONNECTIONS_AUTO_MAX})"
 )
 PLAN, SCRIPT = ".toml", ".py"
-_TARGET_OPTIONS = ("method", "header", "data", "queries")
-_LOOP_OPTIONS = ("rate", "poisson", "users", "think", "connections", "hedge", "timeout", "insecure", "base")
+_TARGET_OPTIONS = ("method", "header", "data", "form", "queries")
+_LOOP_OPTIONS = (
+    "requests",
+    "ramp_up",
+    "rate",
+    "poisson",
+    "users",
+    "think",
+    "connections",
+    "hedge",
+    "timeout",
+    "insecure",
+    "base",
+)
 _DEFAULT_QUERIES = "default"
 
 
@@ -43,7 +57,11 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="add a header; repeatable"
     )
-    group.add_argument("-d", "--data", metavar="TEXT", help="send this body; @FILE sends a file's")
+    group.add_argument("-d", "--data", metavar="TEXT", help="send this body; @FILE sends a file as it is")
+    group.add_argument(
+        "-F", "--form", action="append", default=[], metavar="NAME=TEXT",
+        help="send a multipart form; NAME=@FILE[;type=TYPE] sends a file; repeatable",
+    )  # fmt: skip
     group.add_argument("-k", "--insecure", action="store_true", help="take any certificate")
     group.add_argument(
         "--queries",
@@ -78,6 +96,8 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--poisson", action="store_true", help="independent arrivals instead of regular ones")
     group.add_argument("--users", type=int, metavar="N", help="so many users, each waiting for its answer")
     group.add_argument("--think", default=None, metavar="TIME", help="their mean pause before they ask again (0s)")
+    group.add_argument("--ramp-up", default=None, metavar="TIME", help="let the users come one by one during TIME (0s)")
+    group.add_argument("--requests", "-n", type=int, default=None, metavar="N", help="end after N requests")
     group.add_argument("--for", dest="duration", default=None, metavar="TIME", help="how long, such as 30s or 5m (10s)")
     group.add_argument(
         "--warm-up", default=None, metavar="TIME", help="leave what is due in the first TIME out of the figures"
@@ -137,7 +157,8 @@ def _shape(args: argparse.Namespace) -> Plan:
     return Plan(
         open=opened,
         closed=closed,
-        duration_s=parse_duration(args.duration or DEFAULT_DURATION),
+        duration_s=_duration_s(args),
+        requests=args.requests,
         warm_up_s=parse_duration(args.warm_up or "0s"),
         connections=args.connections,
         timeout_s=parse_duration(args.timeout or DEFAULT_TIMEOUT),
@@ -150,6 +171,12 @@ def _shape(args: argparse.Namespace) -> Plan:
     )
 
 
+def _duration_s(args: argparse.Namespace) -> float | None:
+    if args.duration is None and args.requests is not None:
+        return None
+    return parse_duration(args.duration or DEFAULT_DURATION)
+
+
 def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None, ClosedLoop | None]:
     think_s = parse_duration(args.think or "0s")
     if args.users is not None or args.rate == "max":
@@ -160,7 +187,10 @@ def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None,
         if args.rate == "max" and think_s:
             raise InvalidInput("--think belongs to --users; --rate max asks again at once")
         users = connections if args.users is None else args.users
-        return None, ClosedLoop(users=users, think_s=think_s, think_varies=think_s > 0)
+        ramp_up_s = parse_duration(args.ramp_up or "0s")
+        return None, ClosedLoop(users=users, think_s=think_s, think_varies=think_s > 0, ramp_up_s=ramp_up_s)
+    if args.ramp_up is not None:
+        raise InvalidInput("--ramp-up belongs to --users; a rate that rises is written in a plan (stages)")
     if think_s:
         raise InvalidInput("--think belongs to --users; an open loop does not wait")
     spacing = Spacing.POISSON if args.poisson else Spacing.EVEN
@@ -180,24 +210,38 @@ def _rate(text: str) -> float:
 
 
 def _target(args: argparse.Namespace) -> Target:
-    body = "" if args.data is None else _body(args.data)
-    method = args.method or ("GET" if args.data is None else "POST")
+    if args.data is not None and args.form:
+        raise InvalidInput("--data and --form are both there; use one of them")
+    method = args.method or ("GET" if args.data is None and not args.form else "POST")
+    file = args.data[1:] if args.data is not None and args.data.startswith("@") else None
     headers = [_header(text) for text in args.header]
     if args.data is not None and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/x-www-form-urlencoded"))
     queries = args.queries
     if queries == _DEFAULT_QUERIES:
         queries = str(index_folder() / "queries.json")
-    return Target(url=args.url, method=method.upper(), headers=tuple(headers), body=body, corpus=queries)
+    return Target(
+        url=args.url, method=method.upper(), headers=tuple(headers), body="" if file is not None else args.data or "",
+        body_file=None if file is None else _file(f"--data @{file}", file),
+        form=tuple(_field(text) for text in args.form), corpus=queries,
+    )  # fmt: skip
 
 
-def _body(text: str) -> str:
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"--data {text}: cannot be read: {error}; expected a text file") from error
+def _file(option: str, name: str) -> str:
+    """The file's whole path. Raises InvalidInput where it cannot be read."""
+    if not os.access(name, os.R_OK) or Path(name).is_dir():
+        raise InvalidInput(f"{option}: cannot be read; give the name of a file")
+    return str(Path(name).absolute())
+
+
+def _field(text: str) -> FormField:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InvalidInput(f"--form {text!r} is not understood; write NAME=TEXT or NAME=@FILE")
+    if not value.startswith("@"):
+        return FormField(name=name, value=value)
+    file, _, kind = value[1:].partition(";type=")
+    return FormField(name=name, file=_file(f"--form {text}", file), filename=Path(file).name, type=kind)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ Arrive = Callable[[int, int, int], None]
 
 
 class Clockwork:
-    """A schedule under way. `begin` starts it; it is over at `end_ns`, or after `stop`."""
+    """A schedule under way. `begin` starts it; it is over at `end_ns`, after `stop`, or before arrival `count`."""
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Clockwork:
         *,
         end_ns: int | None,
         arrive: Arrive,
+        count: int | None = None,
         alarm: Callable[[Callable[[], None]], Alarm] = best_alarm,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -37,6 +38,7 @@ class Clockwork:
         self._schedule = schedule
         self._end_ns = end_ns
         self._arrive = arrive
+        self._count = count
         self._now_ns = clock_ns
         self._make_alarm = alarm
         self._alarm: Alarm | None = None
@@ -84,7 +86,7 @@ class Clockwork:
         """Takes all arrivals that are due by now; the time it did so."""
         for _ in range(_CATCH_UP_MAX):
             now_ns, due_ns = self._now_ns(), self._next_due_ns()
-            if due_ns is None or due_ns > now_ns or self.over:
+            if due_ns is None or due_ns > now_ns or self.over or self.exhausted:
                 break
             self._take(due_ns, now_ns)
         return self._now_ns()
@@ -98,6 +100,9 @@ class Clockwork:
         end_ns = self._end_ns
         for _ in range(_BATCH_MAX):
             now_ns = self._now_ns()
+            if self.exhausted:
+                self._end(now_ns)
+                return
             due_ns = self._next_due_ns()
             if due_ns is None or due_ns > now_ns:
                 break
@@ -118,6 +123,11 @@ class Clockwork:
         else:
             self._alarm.set(max(wake_ns, now_ns + _QUANTUM_NS))
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether all of the arrivals before `count` have been taken."""
+        return self._count is not None and self._schedule.number >= self._count
+
     def _take(self, due_ns: int, now_ns: int) -> None:
         number = self._schedule.number
         self._schedule.advance()
@@ -136,7 +146,9 @@ class Clockwork:
 
     def _end(self, now_ns: int) -> None:
         end_ns = now_ns if self._end_ns is None else min(now_ns, self._end_ns)
-        self.missed = self._schedule.count_before(end_ns)
+        left = None if self._count is None else self._schedule.left_before(self._count)
+        missed = 0 if left == 0 else self._schedule.count_before(end_ns)
+        self.missed = missed if left is None else min(missed, left)
         self._over.set()
         if self._alarm is not None:
             self._alarm.unset()

@@ -32,6 +32,7 @@ _SWEEP_S = 0.02
 _REST_AFTER_REFUSAL_S = 0.05
 """A user whose connection was refused comes again so much later; at once would be a storm, not a user."""
 _NS_PER_US = 1000
+_NO_END = 1 << 62
 
 
 class User:
@@ -118,7 +119,9 @@ class ClosedLoopEngine:
         self.think = thinking(plan, part)
         self._traced = plan.traced
         # Whoever neither thinks nor is traced nor looks into bodies, and asks one server, goes the short way.
-        brisk = self.think is None and not plan.traced and requests.easy and len(endpoints) == 1
+        end = requests.limit(plan.requests)
+        self._end_number = _NO_END if end is None else end
+        brisk = self.think is None and not plan.traced and requests.easy and len(endpoints) == 1 and end is None
         self._make = BriskConnection if brisk else Connection
         self._trace_bits = random.Random().getrandbits
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
@@ -132,6 +135,9 @@ class ClosedLoopEngine:
         self._numbers = range(part.index, plan.closed.users, part.of)
         self.stride = plan.closed.users
         self._users: list[User] = []
+        self._used_up = requests.used_up if end is not None and end == requests.count else ""
+        self._active = len(self._numbers)
+        self._ramp_up_s = plan.closed.ramp_up_s
         self._tasks: asyncio.TaskGroup
 
     @property
@@ -155,8 +161,7 @@ class ClosedLoopEngine:
             self._users = [User(self, number, self._collector.tally(started_ns)) for number in self._numbers]
             sweeper = self._tasks.create_task(self._sweep_regularly())
             try:
-                for user in self._users:
-                    self.begin(user, started_ns)
+                self._bring(started_ns)
                 await self._until_over()
                 ended_ns = self.now_ns()
                 cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
@@ -170,7 +175,12 @@ class ClosedLoopEngine:
             cpu_percent=round(cpu_percent, 1),
             precise_timer=True,
             stopped=self._stopped,
-            own=OwnLimits(short_of=self._shortages.kind, short_times=self._shortages.times, files_max=file_limit()),
+            own=OwnLimits(
+                short_of=self._shortages.kind,
+                short_times=self._shortages.times,
+                files_max=file_limit(),
+                used_up="" if self._active else self._used_up,
+            ),
         )
 
     def stop(self) -> None:
@@ -195,10 +205,25 @@ class ClosedLoopEngine:
         """Examples of failures that are new since this was called before."""
         return self.failures.book.take()
 
+    def _bring(self, now_ns: int) -> None:
+        """The users come, one after the other where there is a time for that."""
+        if not self._users:
+            self._over.set()
+        for user in self._users:
+            if self._ramp_up_s:
+                self.later(user, self._ramp_up_s * user.number / self.stride)
+            else:
+                self.begin(user, now_ns)
+
     # One user
 
     def begin(self, user: User, now_ns: int) -> None:
         """The user wants something now."""
+        if user.number >= self._end_number:
+            self._active -= 1
+            if not self._active:
+                self._over.set()
+            return
         drawn = self.drawn
         prepared = user.prepared = drawn[user.number % len(drawn)]
         user.number += self.stride

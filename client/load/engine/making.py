@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,8 @@ from client.load.engine.ended import Ended
 from client.load.engine.open_loop import OpenLoopEngine
 from client.load.examples import Example
 from client.load.plan.words import Plan
-from client.load.requests import Requests, prepare
+from client.load.preparing import prepare
+from client.load.requests import Requests
 from client.load.schedule import Part, Schedule
 from client.load.summary import TracedRequest
 from client.load.tally import Collector
@@ -84,13 +85,13 @@ class ReadyRequests:
         )  # fmt: skip
 
 
-async def make_ready(plan: Plan, part: Part) -> Ready:
+async def make_ready(plan: Plan, part: Part, variables: Mapping[str, str] | None = None) -> Ready:
     """Prepares the requests, or the script, and reaches each server once. Raises InvalidInput, Unavailable."""
     if plan.script is not None:
         # Only who has a script pays for a general HTTP client.
         from client.load.script.making import make_scripted
 
         return await make_scripted(plan, part)
-    requests = prepare(plan)
+    requests = prepare(plan, variables)
     endpoints = [await reach(origin, plan.timeout_s, insecure=plan.insecure) for origin in requests.origins]
     return ReadyRequests(plan=plan, part=part, requests=requests, endpoints=endpoints)

@@ -119,7 +119,10 @@ class OpenLoopEngine:
         self._now_ns = clock_ns
         self._trace_bits = trace_bits or random.Random().getrandbits
         end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
-        self._clockwork = Clockwork(schedule, end_ns=end_ns, arrive=self._arrive, alarm=alarm, clock_ns=clock_ns)
+        count = requests.limit(plan.requests)
+        self._clockwork = Clockwork(
+            schedule, end_ns=end_ns, arrive=self._arrive, count=count, alarm=alarm, clock_ns=clock_ns
+        )
         self._hedging: Hedging | None = None
         if plan.hedge is not None:
             self._hedging = Hedging(plan.hedge, send=self._hedge, alarm=alarm, clock_ns=clock_ns)
@@ -177,6 +180,7 @@ class OpenLoopEngine:
                 short_of=self._shortages.kind,
                 short_times=self._shortages.times,
                 files_max=file_limit(),
+                used_up=self._requests.used_up if self._clockwork.exhausted else "",
             ),
         )
 

@@ -5,18 +5,21 @@ A worker reads no file because an asker names it, and runs no code that an asker
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from client.load.plan.sources import read_bytes
 from client.load.plan.words import Plan
 from client.load.wire import from_json, to_json
 from client.load.worker import Job
 from vmhost.base.errors import InvalidInput
 
 CONTENTS_MAX_CHARACTERS = 64 << 20
+"""In base64, so three quarters of it in bytes."""
 
 
 def packed(message: dict[str, Any]) -> dict[str, Any]:
@@ -26,12 +29,14 @@ def packed(message: dict[str, Any]) -> dict[str, Any]:
 
     def pack(path: str) -> str:
         if path not in files:
-            files[path] = _read(path)
+            files[path] = base64.b64encode(read_bytes(path, "a file of the plan")).decode()
         return path
 
     _with_paths(plan, pack)
     if sum(map(len, files.values())) > CONTENTS_MAX_CHARACTERS:
-        raise InvalidInput(f"the plan's files have more than {CONTENTS_MAX_CHARACTERS >> 20} MiB; workers take no more")
+        raise InvalidInput(
+            f"the plan's files have more than {CONTENTS_MAX_CHARACTERS * 3 // 4 >> 20} MiB; workers take no more"
+        )
     return {**message, "files": files}
 
 
@@ -40,14 +45,14 @@ def unpacked(line: bytes, folder: Path) -> bytes:
     try:
         message = json.loads(line)
         job = from_json(Job, message["job"])
-        files = {str(path): str(text) for path, text in message.get("files", {}).items()}
+        files = {str(path): base64.b64decode(text, validate=True) for path, text in message.get("files", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
     if job.plan.script is not None:
         raise InvalidInput(f"script {job.plan.script} would be the asker's code on this machine; expected targets")
     names = {path: folder / f"file-{number}" for number, path in enumerate(files)}
     for path, name in names.items():
-        name.write_text(files[path], encoding="utf-8")
+        name.write_bytes(files[path])
 
     def unpack(path: str) -> str:
         if path not in names:
@@ -59,25 +64,21 @@ def unpacked(line: bytes, folder: Path) -> bytes:
 
 def _with_paths(plan: Plan, path_of: Callable[[str], str]) -> Plan:
     """The plan with `path_of` each path in place of it."""
+
+    def moved(path: str | None) -> str | None:
+        return None if path is None else path_of(path)
+
     return replace(
         plan,
         targets=tuple(
-            target if target.corpus is None else replace(target, corpus=path_of(target.corpus))
+            replace(
+                target,
+                corpus=moved(target.corpus),
+                body_file=moved(target.body_file),
+                form=tuple(replace(each, file=moved(each.file)) for each in target.form),
+            )
             for target in plan.targets
         ),
         sources=plan.sources
-        and {
-            name: source if source.file is None else replace(source, file=path_of(source.file))
-            for name, source in plan.sources.items()
-        },
+        and {name: replace(source, file=moved(source.file)) for name, source in plan.sources.items()},
     )
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise InvalidInput(
-            f"file {path} of the plan cannot be read: {reason}; workers are sent what is in it"
-        ) from None

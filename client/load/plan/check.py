@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 from client.load.plan.origin import parse_url
-from client.load.plan.words import ClosedLoop, Hedge, OpenLoop, Plan, Source, Spacing, Target
+from client.load.plan.placeholders import sources_in
+from client.load.plan.words import ONCE, ClosedLoop, Hedge, OpenLoop, Plan, Source, Spacing, Target
 from client.load.thresholds import parse_threshold
 from vmhost.base.errors import InvalidInput
 
@@ -15,7 +17,9 @@ CONNECTIONS_MAX = 10_000
 TIMEOUT_MAX_S = 300.0
 TARGETS_MAX = 100
 TRACE_MAX = 5_000_000
-DRAWS = ("uniform", "zipf", "in turn")
+DRAWS = ("uniform", "zipf", "in turn", ONCE)
+REQUESTS_MAX = 1_000_000_000
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -39,6 +43,8 @@ def checked(plan: Plan) -> Plan:
         f"timeout {plan.timeout_s:g} s",
         f"more than 0 and at most {TIMEOUT_MAX_S:.0f}",
     )
+    if plan.requests is not None:
+        _expect(1 <= plan.requests <= REQUESTS_MAX, f"{plan.requests} requests", f"1 to {REQUESTS_MAX:,}")
     _check_targets(plan)
     for name, source in (plan.sources or {}).items():
         _check_source(name, source)
@@ -100,6 +106,7 @@ def _check_trace(trace: tuple[float, ...]) -> None:
 def _check_closed(loop: ClosedLoop) -> None:
     _expect(1 <= loop.users <= CONNECTIONS_MAX, f"{loop.users} users", f"1 to {CONNECTIONS_MAX}")
     _expect(0 <= loop.think_s < math.inf, f"thinking {loop.think_s:g} s", "0 or more")
+    _expect(0 <= loop.ramp_up_s < math.inf, f"a ramp-up of {loop.ramp_up_s:g} s", "0 or more")
 
 
 def _check_targets(plan: Plan) -> None:
@@ -116,18 +123,44 @@ def _check_targets(plan: Plan) -> None:
         raise InvalidInput(f"target name {twice[0]!r} is there twice; expected a name of its own for each target")
     for target in plan.targets:
         _check_target(target)
+        _check_places(plan, target)
 
 
 def _check_target(target: Target) -> None:
     what = f"target {target.name!r}" if target.name else "the target"
     if target.method not in METHODS:
         raise InvalidInput(f"{what} has method {target.method!r}; expected one of {', '.join(METHODS)}")
-    for name, _ in target.headers:
+    for name, value in target.headers:
+        if not _TOKEN.fullmatch(name):
+            raise InvalidInput(
+                f"{what} has the header name {name!r}; only ASCII letters, digits and !#$%&'*+-.^_`|~ fit"
+            )
+        if any(char in value for char in "\r\n\0"):
+            raise InvalidInput(f"{what} has a line break in the header {name}; it cannot be sent with one")
         if name.lower() in ("content-length", "transfer-encoding"):
             raise InvalidInput(f"{what} has the header {name}; expected none: the body's length is told by itself")
+    bodies = (bool(target.body), target.body_file is not None, bool(target.form))
+    if sum(bodies) > 1:
+        raise InvalidInput(f"{what} has more than one of body, body-file and form; use one of them")
     _expect(0 < target.weight < math.inf, f"{what} with weight {target.weight:g}", "more than 0")
     for status in target.expect.statuses:
         _expect(100 <= status <= 599, f"{what} with expected status {status}", "100 to 599")
+
+
+def _check_places(plan: Plan, target: Target) -> None:
+    """Raises InvalidInput for a placeholder without a source, which would be sent as it is."""
+    where = (("the URL", (target.url,)), ("the body", (target.body,)))
+    more = [(f"the header {name}", (value,)) for name, value in target.headers]
+    more += [(f"the form field {field.name}", (field.value,)) for field in target.form]
+    for place, texts in (*where, *more):
+        for text in texts:
+            for word in sources_in(text):
+                name = word.partition(".")[0]
+                if name not in (plan.sources or {}):
+                    raise InvalidInput(
+                        f"{place} has the placeholder {{{word}}} and there is no source {name!r}: add [source.{name}]"
+                        f" to a plan, or write {{{{{word}}}}} to send it as it is"
+                    )
 
 
 def _check_source(name: str, source: Source) -> None:

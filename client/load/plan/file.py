@@ -25,7 +25,19 @@ from pathlib import Path
 from typing import Any
 
 from client.load.plan.check import checked
-from client.load.plan.words import ClosedLoop, Expect, Hedge, OpenLoop, Plan, Source, Spacing, Stage, Target, Wave
+from client.load.plan.words import (
+    ClosedLoop,
+    Expect,
+    FormField,
+    Hedge,
+    OpenLoop,
+    Plan,
+    Source,
+    Spacing,
+    Stage,
+    Target,
+    Wave,
+)
 from vmhost.base.errors import InvalidInput
 from vmhost.base.units import parse_duration
 
@@ -33,8 +45,8 @@ TENANTS_MAX = 16
 DURATION_S = 10.0
 _AFTER_LAST_S = 0.001
 """A run's end is no longer part of it, and the last arrival is."""
-_LOOP = {"rate", "spacing", "stages", "wave", "trace", "users", "think", "think-varies"}
-_OTHER = {"for", "warm-up", "connections", "timeout", "seed", "thresholds", "hedge", "insecure", "traced"}
+_LOOP = {"rate", "spacing", "stages", "wave", "trace", "users", "think", "think-varies", "ramp-up"}
+_OTHER = {"for", "requests", "warm-up", "connections", "timeout", "seed", "thresholds", "hedge", "insecure", "traced"}
 _KINDS = {"dict": "a table", "list": "a list", "str": "a text", "int": "a whole number", "float": "a number"}
 _TABLES = {"target", "source", "tenant", "name", "corpus"}
 
@@ -42,7 +54,7 @@ _TABLES = {"target", "source", "tenant", "name", "corpus"}
 def read_plans(path: Path) -> tuple[Plan, ...]:
     """The checked plans of a file, one for each tenant. Raises InvalidInput naming the file and what is wrong in it."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InvalidInput(f"plan {path} cannot be read: {error.strerror}; expected a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -143,13 +155,15 @@ def _plan(table: _Table, folder: Path) -> Plan:
     sources = table.tables_by_name("source")
     targets = table.tables("target")
     opened = _open(table, folder)
+    requests = table.take("requests", int)
     plan = Plan(
         name=name,
         open=opened,
         closed=_closed(table),
         targets=tuple(_target(each, folder) for each in targets),
         sources={name: _source(each, folder) for name, each in sources.items()},
-        duration_s=table.seconds("for", _own_length_s(opened)),
+        duration_s=table.seconds("for", None if requests is not None else _own_length_s(opened)),
+        requests=requests,
         warm_up_s=table.seconds("warm-up", 0.0),
         connections=table.take("connections", int),
         timeout_s=table.seconds("timeout", 2.0),
@@ -218,11 +232,13 @@ def _wave(table: _Table) -> Wave:
 def _closed(table: _Table) -> ClosedLoop | None:
     users, think_s = table.take("users", int), table.seconds("think", 0.0)
     varies = table.take("think-varies", bool, True)
+    ramp_up_s = table.seconds("ramp-up", 0.0)
     if users is None:
-        if think_s:
-            raise InvalidInput(f"{table.where} has think and no users; an open loop does not wait")
+        if think_s or ramp_up_s:
+            word = "think" if think_s else "ramp-up"
+            raise InvalidInput(f"{table.where} has {word} and no users; an open loop does not wait")
         return None
-    return ClosedLoop(users=users, think_s=think_s, think_varies=varies and think_s > 0)
+    return ClosedLoop(users=users, think_s=think_s, think_varies=varies and think_s > 0, ramp_up_s=ramp_up_s)
 
 
 def _target(table: _Table, folder: Path) -> Target:
@@ -232,19 +248,37 @@ def _target(table: _Table, folder: Path) -> Target:
     headers = table.take("headers", dict, {})
     expect = table.table("expect")
     body = table.take("body", str, "")
+    body_file = table.take("body-file", str)
+    form = table.take("form", dict, {})
     corpus = table.take("corpus", str)
     target = Target(
         url=url,
         name=table.take("name", str, url),
-        method=table.take("method", str, "POST" if body else "GET").upper(),
+        method=table.take("method", str, "POST" if body or body_file or form else "GET").upper(),
         headers=tuple((name, str(value)) for name, value in headers.items()),
         body=body,
+        body_file=None if body_file is None else str(folder / body_file),
+        form=tuple(_field(name, value, table.where, folder) for name, value in form.items()),
         weight=table.number("weight", 1.0),
         expect=Expect() if expect is None else _expect(expect),
         corpus=None if corpus is None else str(folder / corpus),
     )
-    table.done("url, name, method, headers, body, weight, expect, corpus")
+    table.done("url, name, method, headers, body, body-file, form, weight, expect, corpus")
     return target
+
+
+def _field(name: str, value: Any, where: str, folder: Path) -> FormField:
+    if isinstance(value, str):
+        return FormField(name=name, value=value)
+    if not isinstance(value, dict):
+        raise InvalidInput(f'{where}: form field {name!r} = {value!r} is neither a text nor {{file = "photo.png"}}')
+    table = _Table(value, f"{where}: form field {name!r}")
+    file, kind = table.take("file", str), table.take("type", str, "")
+    filename = table.take("filename", str, "")
+    table.done("file, type, filename")
+    if file is None:
+        raise InvalidInput(f'{table.where} has no file; write such as {{file = "photo.png"}}')
+    return FormField(name=name, file=str(folder / file), filename=filename or Path(file).name, type=kind)
 
 
 def _expect(table: _Table) -> Expect:
@@ -291,7 +325,7 @@ def read_trace(path: Path) -> tuple[float, ...]:
 
     Raises InvalidInput naming the line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise InvalidInput(

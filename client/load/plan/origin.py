@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from vmhost.base.errors import InvalidInput
 
+_TWO_FORMS = frozenset("\u00df\u03c2\u200c\u200d")
+"""Letters that the two versions of IDNA write differently: a wrong guess would send the load to another host."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -44,7 +46,20 @@ def parse_url(url: str) -> tuple[Origin, str]:
     resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if parts.username is not None or not resource.isascii() or any(char <= " " or char == "\x7f" for char in resource):
         raise InvalidInput(f"URL {url!r} cannot be sent as it stands; expected percent-encoded ASCII and no user name")
+    host = _ascii(parts.hostname)
     port = _DEFAULT_PORTS[parts.scheme] if port is None else port
     if not port:
         raise InvalidInput(f"URL {url!r} has port 0; expected 1 to 65535")
-    return Origin(tls=parts.scheme == "https", host=parts.hostname, port=port), resource
+    return Origin(tls=parts.scheme == "https", host=host, port=port), resource
+
+
+def _ascii(host: str) -> str:
+    """The host as it goes over the wire: names in other scripts in their ASCII form (xn--…). Raises InvalidInput."""
+    if host.isascii():
+        return host
+    try:
+        if not _TWO_FORMS.isdisjoint(host):
+            raise UnicodeError("its letters have two forms")
+        return host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise InvalidInput(f"host {host!r} has no one ASCII form ({error}); write it as xn--…") from error

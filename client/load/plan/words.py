@@ -10,6 +10,7 @@ from enum import StrEnum
 CONNECTIONS_LEAST = 64
 CONNECTIONS_AUTO_MAX = 1000
 """Without a number of its own a plan gets as many connections as its rate can need, between these two."""
+ONCE = "once"
 OWN_TARGET = ""
 """The name of a plan's only target, where nobody gave it one."""
 FLOW = "flow"
@@ -84,18 +85,20 @@ class ClosedLoop:
     """So many users, each of whom waits for the answer, thinks, and asks again: a slow server gets less to do.
 
     `think_s` is the mean of an exponential distribution where `think_varies`, else it is always the same. Without
-    thinking it is wrk's question: how fast can it go."""
+    thinking it is wrk's question: how fast can it go. The users come one after the other in the first `ramp_up_s`."""
 
     users: int
     think_s: float = 0.0
     think_varies: bool = False
+    ramp_up_s: float = 0.0
 
     @property
     def model(self) -> str:
         """The arrival process in words, for reports."""
         kind = "exponential" if self.think_varies else "constant"
         thinking = f"thinking {self.think_s:g} s ({kind})" if self.think_s else "asking again at once"
-        return f"closed loop, {self.users} {'user' if self.users == 1 else 'users'} {thinking}"
+        coming = f", coming within {self.ramp_up_s:g} s" if self.ramp_up_s else ""
+        return f"closed loop, {self.users} {'user' if self.users == 1 else 'users'} {thinking}{coming}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,9 @@ class Expect:
 class Source:
     """Where the values of one word of a URL, a header or a body come from: a list, or the lines of a file.
 
-    They are drawn `uniform`, `zipf` (the n-th is asked 1/n as often as the first), or `in turn`."""
+    With placeholders such as `{user.email}` the file is CSV: its first line names the columns, and all placeholders of
+    a request are filled from one row. Rows are drawn `uniform`, `zipf` (the n-th is used 1/n as often as the first),
+    `in turn`, or `once`: each at most once in the whole run, which ends with the last one."""
 
     values: tuple[str, ...] = ()
     file: str | None = None
@@ -119,8 +124,20 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """One field of a multipart form: a text, or a file with the name and type that the server is told."""
+
+    name: str
+    value: str = ""
+    file: str | None = None
+    filename: str = ""
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One kind of request. `{word}` in the URL, a header or the body is filled from the plan's source of that name.
+    """One kind of request. `{word}` in the URL, a header, the body or the form is filled from the plan's source of that
+    name, `${NAME}` from the environment. `body_file` is sent as it is, instead of `body`; so are the files of `form`.
 
     `corpus` is the path of a search corpus's queries: then `url` is the search service, its words are asked as often
     as people would, and every answer is checked against the corpus."""
@@ -130,9 +147,16 @@ class Target:
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
+    body_file: str | None = None
+    form: tuple[FormField, ...] = ()
     weight: float = 1.0
     expect: Expect = Expect()
     corpus: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its texts that may have placeholders, the URL first."""
+        return self.url, self.body, *(value for _, value in self.headers), *(field.value for field in self.form)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +173,8 @@ class Hedge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One tenant's load: targets, one loop, and its bounds. `duration_s` None runs until told to stop.
+    """One tenant's load: targets, one loop, and its bounds. `duration_s` None runs until it is
+    stopped, or for so many `requests`.
 
     `timeout_s` counts from the instant the request was due, as its user waits. What is due in the first `warm_up_s` is
     sent, shown and left out of the figures. `connections` None: as many as its rate can need. `traced` puts a fresh W3C
@@ -170,8 +195,19 @@ class Plan:
     thresholds: tuple[str, ...] = ()
     insecure: bool = False
     traced: bool = True
+    requests: int | None = None
     script: str | None = None
     base: str | None = None
+
+    @property
+    def endless(self) -> bool:
+        """Whether it runs until it is stopped."""
+        return self.duration_s is None and self.requests is None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts that may have placeholders."""
+        return tuple(text for target in self.targets for text in target.texts)
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -48,7 +48,9 @@ class OpenFlows:
         self._now_ns = clock_ns
         end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
         schedule = Schedule(plan.open, seed=plan.seed, start_ns=start_ns, part=part)
-        self._clockwork = Clockwork(schedule, end_ns=end_ns, arrive=self._arrive, alarm=alarm, clock_ns=clock_ns)
+        self._clockwork = Clockwork(
+            schedule, end_ns=end_ns, arrive=self._arrive, count=plan.requests, alarm=alarm, clock_ns=clock_ns
+        )
         self._waiting: deque[Flow] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
@@ -197,6 +199,7 @@ class ClosedFlows:
         cpu_s, started_ns = time.process_time(), self._now_ns()
         async with self._performer:
             users = {asyncio.create_task(self._live(number)) for number in self._numbers}
+            asyncio.gather(*users, return_exceptions=True).add_done_callback(lambda _: self._over.set())
             try:
                 await self._until_over()
                 ended_ns = self._now_ns()
@@ -242,8 +245,12 @@ class ClosedFlows:
         return self._performer.examples.take()
 
     async def _live(self, number: int) -> None:
+        assert self._plan.closed is not None
+        # Numbers go on from round to round; before the first this is the user's place among all.
+        await self._pause(self._plan.closed.ramp_up_s * number / self._stride)
+        end = self._plan.requests
         async with self._performer.user() as user:
-            while not self._over.is_set():
+            while not self._over.is_set() and (end is None or number < end):
                 now_ns = self._now_ns()
                 flow = Flow(number, self._collector.tally(now_ns), now_ns, now_ns)
                 if not user.started:

@@ -17,7 +17,7 @@ from client.load.engine.open_loop import OpenLoopEngine
 from client.load.metrics import Metrics
 from client.load.plan.check import checked
 from client.load.plan.words import ClosedLoop, Hedge, OpenLoop, Plan, Stage, Target
-from client.load.requests import prepare
+from client.load.preparing import prepare
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.summary import Summary
 from client.load.tally import Collector, Tally

@@ -22,7 +22,7 @@ from client.load.plan.words import (
     Wave,
     constant,
 )
-from client.load.requests import prepare
+from client.load.preparing import prepare
 from client.load.wire import from_json, to_json
 from vmhost.base.errors import InvalidInput
 

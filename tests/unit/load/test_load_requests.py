@@ -11,7 +11,8 @@ import pytest
 
 from client.load.plan.origin import Origin
 from client.load.plan.words import Expect, Plan, Source, Target, constant
-from client.load.requests import DRAWS, Prepared, prepare
+from client.load.preparing import DRAWS, prepare
+from client.load.requests import Prepared
 from client.load.summary import Fault
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import Response, build_request
@@ -128,7 +129,7 @@ def test_words_come_from_a_file_line_by_line(tmp_path: Path) -> None:
     requests = prepare(plan)
     assert [requests.pick(number).label for number in range(4)] == ["eins", "zwei", "eins", "zwei"]
     file.write_text("\n")
-    with pytest.raises(InvalidInput, match="has 0 lines"):
+    with pytest.raises(InvalidInput, match="has 0 values"):
         prepare(plan)
     file.unlink()
     with pytest.raises(InvalidInput, match="cannot be read: No such file"):
