@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from client.load.engine.answers import FAULTS
 from client.load.engine.connections import cause_of, reach
 from client.load.exchange import phrase_of, raw_request_text, response_text
+from client.load.plan.placeholders import hide, variables_of
 from client.load.plan.words import FLOW, OpenLoop, Plan
+from client.load.preparing import DRAWS, prepare
 from client.load.report.example_lines import marked_lines
-from client.load.requests import Prepared, prepare
+from client.load.requests import Prepared
 from client.load.schedule import Part
 from client.load.script.output import Printed, captured
 from client.load.tally import Collector
@@ -30,13 +33,19 @@ async def try_once(plan: Plan, say: Say) -> bool:
     Return whether everything was as it should be. Raises InvalidInput, Unavailable."""
     if plan.script is not None:
         return await _flow(plan, say)
-    good = [await _request(plan, prepared, say) for prepared in _one_of_each(plan)]
+    variables = variables_of(plan, os.environ)
+    good = [
+        await _request(plan, prepared, lambda text: say(hide(text, variables)))
+        for prepared in _one_of_each(plan, variables)
+    ]
     return all(good)
 
 
-def _one_of_each(plan: Plan) -> Iterator[Prepared]:
+def _one_of_each(plan: Plan, variables: Mapping[str, str]) -> Iterator[Prepared]:
     seen: set[int] = set()
-    for prepared in prepare(plan).drawn:
+    requests = prepare(plan, variables)
+    for number in range(min(len(requests.drawn), DRAWS)):
+        prepared = requests.pick(number)
         if prepared.target not in seen:
             seen.add(prepared.target)
             yield prepared
