@@ -16,7 +16,7 @@ from bench import interpreter
 from bench.figures import Figure, Missing
 from bench.machines import IMAGE, need_engine
 
-NAMES = ("frontend", "load", "leaf", "cpu", "launching", "idling", "console", "readers")
+NAMES = ("frontend", "load", "leaf", "cpu", "isolation", "launching", "idling", "console", "readers")
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ WIDE_S = 60
 MARKS_TOLD = 8
 KEPT = "the generator keeps its schedule"
 AT_EASE = "the generator has time to spare for its users"
-_MINOR = re.compile(r"(before|after) the hog|the hog's time is over|[\d.,]+/s")
+_MINOR = re.compile(r"(before|after) the CPU hog|CPU hog (at work|ends)|[\d.,]+/s")
 _COURSE = ("columns", "bands_ms", "column_s")
 
 

@@ -63,16 +63,16 @@ async def _hog(session: Session, victim: InstanceView, plan: HogPlan, told: Call
     load, host = session.load, _host(session, victim)
     told(HogProgress(victim=victim, stage=Stage.BEFORE, plan=plan))
     await asyncio.sleep(min(_SETTLE_S, plan.before_s / 4))
-    start, cpu_start = await _reading(session, "before the CPU hog")
+    start, cpu_start = await reading(session, "before the CPU hog")
     await asyncio.sleep(plan.before_s)
-    begun, cpu_begun = await _reading(session, f"CPU hog in {victim.id}")
+    begun, cpu_begun = await reading(session, f"CPU hog in {victim.id}")
     told(HogProgress(victim=victim, stage=Stage.DURING, plan=plan))
     fault = await session.cloud.hog_cpu(victim.id, seconds=plan.hog_s, workers_per_vcpu=plan.workers_per_vcpu)
     # Its loops are started one after the other, and all end at its time: neither belongs to the window.
     await asyncio.sleep(plan.hog_s * _RAMP)
-    hogging, cpu_hogging = await _reading(session, "CPU hog at work")
+    hogging, cpu_hogging = await reading(session, "CPU hog at work")
     await asyncio.sleep(plan.hog_s * (1 - 2 * _RAMP))
-    ended, cpu_ended = await _reading(session, "CPU hog ends")
+    ended, cpu_ended = await reading(session, "CPU hog ends")
     told(HogProgress(victim=victim, stage=Stage.AFTER, plan=plan))
     await _until_over(session, victim.id)
     over = await marked(load, "after the CPU hog")
@@ -97,7 +97,7 @@ async def _hog(session: Session, victim: InstanceView, plan: HogPlan, told: Call
     )
 
 
-async def _reading(session: Session, text: str) -> tuple[Mark, CpuView]:
+async def reading(session: Session, text: str) -> tuple[Mark, CpuView]:
     """Marks the load's course and reads the CPU's counters at that moment."""
     mark = await marked(session.load, text)
     return mark, await session.cloud.cpu()

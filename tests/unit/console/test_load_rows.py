@@ -110,7 +110,7 @@ def test_a_reader_who_is_ahead_of_us_gets_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["before the hog", "after the hog", "the hog's time is over", "80/s", "2.5/s", "1,250/s"]
+    "text", ["before the CPU hog", "after the CPU hog", "CPU hog at work", "CPU hog ends", "80/s", "2.5/s", "1,250/s"]
 )
 def test_what_bounds_an_experiment_or_changes_the_rate_gives_way(text: str) -> None:
     assert is_minor(text)

@@ -1,0 +1,115 @@
+"""The verdict of the CPU hog experiment, with controls: limits on, limits taken away, and no hog at all.
+
+An inconclusive verdict counts against the promise: on a quiet machine there is nothing else to blame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cpu_groups import call
+from bench.figures import Figure, at_least, at_most
+from bench.machines import need_engine
+from client.local.attach import own_cloud
+from client.local.plan import LocalPlan
+from client.tour.hog import reading
+from client.tour.isolation import Isolation, Outcome, judge_isolation, window_of
+from client.tour.kill import victim_of
+from client.tour.measuring import measured
+from client.tour.results import HogPlan
+from client.tour.session import Session, open_session
+from vmhost.api.access import Access
+
+ROUNDS = 20
+PLAN = HogPlan(before_s=3.0, hog_s=4.0, after_s=0.5)
+_WINDOW_S = 3.0
+_DEMO_S_MAX = 30.0
+
+
+async def run() -> list[Figure]:
+    """All figures of this file, on one cloud of four instances."""
+    need_engine()
+    cloud = f"bench-{uuid.uuid4().hex[:6]}"
+    with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
+        plan = LocalPlan(state=folder, cloud=cloud, driver="container", temporary=True, console_port=None)
+        async with own_cloud(plan, lambda _: None) as supervisor:
+            facts = supervisor.facts
+            access = Access.load(Path(facts.access), environ={})
+            async with open_session(access, facts.search, queries=Path(facts.queries)) as session:
+                await session.start_load(PLAN.rate_per_s)
+                whole = await _whole(session)
+                isolated = [await _hogged(session) for _ in range(ROUNDS)]
+                calm = [found for _ in range(ROUNDS // 2) for found in await _without_a_hog(session)]
+                await _take_limits_away(cloud)
+                leaked = [await _hogged(session) for _ in range(ROUNDS)]
+                await session.stop_load()
+    pairs = [pair for found in calm for pair in found.pairs]
+    return [
+        _of(isolated, Outcome.ISOLATED, "CPU hog, limits on: verdicts that say isolated"),
+        _of(leaked, Outcome.LEAKED, "CPU hog, limits taken away: verdicts that say leaked"),
+        at_most("no hog: instances blamed", len(pairs), 0, f"of {len(calm)} windows", _told(calm)),
+        at_most("the experiment as the demo runs it", whole, _DEMO_S_MAX, "s"),
+    ]
+
+
+async def _whole(session: Session) -> float:
+    began = time.monotonic()
+    await session.experiments.hog(victim_of(session.watch.world, random.Random(1)))
+    return time.monotonic() - began
+
+
+async def _hogged(session: Session) -> Isolation:
+    victim = victim_of(session.watch.world, random.Random())
+    return (await session.experiments.hog(victim, PLAN)).isolation
+
+
+async def _without_a_hog(session: Session) -> list[Isolation]:
+    """Two windows one after the other on each host, judged as if the second had a hog."""
+    start, first = await reading(session, "first window")
+    await asyncio.sleep(_WINDOW_S)
+    middle, second = await reading(session, "second window")
+    await asyncio.sleep(_WINDOW_S)
+    end, third = await reading(session, "end")
+    before = await measured(session.load, start.at, middle.at)
+    after = await measured(session.load, middle.at, end.at)
+    world = session.watch.world
+    assert world.snapshot is not None
+    return [
+        judge_isolation(
+            hog=None,
+            requested_cores=0,
+            instances=world.running,
+            host=host,
+            enforced=True,
+            control=window_of(first, second, before, host),
+            beside=window_of(second, third, after, host),
+        )
+        for host in world.snapshot.hosts
+    ]
+
+
+async def _take_limits_away(cloud: str) -> None:
+    """Every instance may use all cores, without a quota and with one weight."""
+    cores = (await call("docker", "info", "--format", "{{.NCPU}}")).strip()
+    found = await call("docker", "ps", "-q", "--filter", f"label=glasscloud.cloud={cloud}", "--filter", "name=-i-")
+    options = ("--cpu-quota", "-1", "--cpu-shares", "1024", "--cpuset-cpus", f"0-{int(cores) - 1}")
+    await call("docker", "update", *options, *found.split())
+
+
+def _of(found: Sequence[Isolation], wanted: Outcome, name: str) -> Figure:
+    count = sum(1 for each in found if each.outcome is wanted)
+    return at_least(name, count, len(found), f"of {len(found)}", _told(found))
+
+
+def _told(found: Sequence[Isolation]) -> str:
+    """How often each outcome came, and the first sentence of each."""
+    counts = Counter(each.outcome.value for each in found)
+    first = {each.outcome.value: each.sentence for each in reversed(found)}
+    return "; ".join(f"{count} x {first[outcome]}" for outcome, count in counts.items())
