@@ -283,7 +283,7 @@ class Fleets:
 
     def _fleet(self, request: FleetRequest) -> Fleet:
         if request.type != "maintain":
-            raise Unsupported(f"a fleet of type {request.type!r} is not made here; expected maintain")
+            raise Unsupported(f"fleets of type {request.type!r} are not provided here; use maintain")
         _check_target(request.target)
         template, version = self._templates.version(request.template, request.template_version)
         for override in request.overrides:

@@ -70,7 +70,7 @@ def _cbor(texts: Mapping[str, str]) -> bytes:
     """A map of texts (fewer than 24 of them, each up to 64 KiB) as CBOR (RFC 8949)."""
     parts = [bytes([_CBOR_MAP | len(texts)])]
     for text in (part for pair in texts.items() for part in pair):
-        data = text.encode()
+        data = text.encode(errors="replace")
         if len(data) <= _CBOR_SHORT_MAX:
             head = bytes([_CBOR_TEXT | len(data)])
         elif len(data) < 1 << 8:

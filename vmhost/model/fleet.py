@@ -75,5 +75,5 @@ class Fleet:
     keep_excess: bool = False
     """Whether instances above a smaller target may live on (EC2's no-termination)."""
     replace_unhealthy: bool = True
-    """Whether running instances that fail their status checks are replaced; older records do not say, and were."""
+    """Whether running instances that fail their status checks are replaced; so in records from before this field."""
     client_token: str | None = None

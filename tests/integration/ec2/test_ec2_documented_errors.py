@@ -102,7 +102,7 @@ async def test_lists_of_ids_are_bounded_and_may_repeat(ec2: Ec2) -> None:
     assert await ec2.refused("delete_fleets", FleetIds=fleets, TerminateInstances=True) == "InvalidParameterValue"
 
 
-async def test_malformed_ids_are_told_from_absent_ones(ec2: Ec2) -> None:
+async def test_malformed_and_absent_ids_have_their_own_codes(ec2: Ec2) -> None:
     for call, params, code in (
         ("run_instances", RUN | {"ImageId": "ami-1"}, "InvalidAMIID.Malformed"),
         ("describe_images", {"ImageIds": ["ami-1"]}, "InvalidAMIID.Malformed"),
