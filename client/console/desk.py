@@ -10,7 +10,7 @@ from typing import Any
 from client.console.actions import BY_NAME, hindrance
 from client.console.asking import Asker
 from client.console.feed import Feed
-from client.console.starting_over import Defaults, start_over
+from client.console.starting_over import Defaults, own, start_over
 from client.tour.kill import victim_of
 from client.tour.results import HogPlan
 from client.tour.session import Session
@@ -18,6 +18,7 @@ from client.tour.world import World
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict, NotFound
+from vmhost.base.ids import short_ids
 
 THE_CONSOLE = "the console"
 SEED = 1
@@ -99,6 +100,21 @@ class Desk:
             "hits": list(asked.hits),
         }
 
+    async def start_over_ends(self) -> list[dict[str, Any]]:
+        """The instances that starting over would delete though they are not the service's: people made them."""
+        defaults = (await self._known_defaults()).among(await self.cloud.describe_fleets())
+        shorts = short_ids(self.world.instances)
+        return [
+            {"id": view.id, "short": shorts[view.id], "type": view.type, "name": view.tags.get("Name", "")}
+            for view in own(self.world, defaults)
+        ]
+
+    async def _known_defaults(self) -> Defaults:
+        if self._defaults is None:
+            await self.learn()
+        assert self._defaults is not None
+        return self._defaults
+
     async def start_over(self) -> float:
         """The cloud and its load as they were in the beginning, with the same seed; how many seconds that took.
 
@@ -108,10 +124,7 @@ class Desk:
             raise Conflict("a restart is already in progress")
         self._starting_over = True
         try:
-            if self._defaults is None:
-                await self.learn()
-            assert self._defaults is not None
-            took_s = await start_over(self._session, self._defaults, seed=SEED)
+            took_s = await start_over(self._session, await self._known_defaults(), seed=SEED)
         finally:
             self._starting_over = False
         self._rng = random.Random(SEED)

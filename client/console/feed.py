@@ -18,10 +18,11 @@ from client.tour.world import World, fold
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.sse import Hub
+from vmhost.base.standstill import Standstill
 
 FLUSH_S = 1 / 15
 SILENT_S_MAX = 2.0
-"""So long nothing is told at most: a reader who hears nothing for longer knows that the console hangs."""
+"""The longest silence of the stream: a reader that hears nothing for longer knows that the console hangs."""
 SECONDS_KEPT = 60
 REQUESTS_SHOWN = 60
 ENTRIES_KEPT = 150
@@ -43,6 +44,9 @@ class Feed:
         self._tasks = Tasks()
         self._changed = asyncio.Event()
         self._tell_by = 0.0
+        self._standstill = Standstill(time.time(), every_s=SILENT_S_MAX)
+        self._slept_s = 0.0
+        """During the experiment under way."""
         self._requests = Remembered()
         self._cloud, self._hosts, self._instances = Value(), Value([]), Rows()
         self._seconds, self._shown, self._entries = Tail(SECONDS_KEPT), Tail(REQUESTS_SHOWN), Tail(ENTRIES_KEPT)
@@ -124,11 +128,27 @@ class Feed:
         """An experiment has begun, has come further or has ended."""
         over = not isinstance(step.what, KillProgress | HogProgress)
         told = step_json(step, self.world)
+        self.look_at_the_clock(time.time())
+        if over and self._slept_s:
+            told = {
+                **told,
+                "held": None,
+                "sentence": f"inconclusive: this computer slept {self._slept_s:.0f} s meanwhile",
+            }
+        if over or not self.busy:
+            self._slept_s = 0.0
         self.experiment.set(None if over else told)
         if over:
             self.verdict.set(told)
         self.busy = "" if over else told["kind"]
         self._retell()
+
+    def look_at_the_clock(self, at: float) -> None:
+        """Says so where nothing ran for a while; figures of that time say nothing of the service."""
+        if slept_s := self._standstill.alive(at):
+            self._slept_s += slept_s
+            text = f"this computer slept {slept_s:.0f} s; figures of that time are left out"
+            self.enter(Entry(id=f"slept-{at:.3f}", at=at, text=text, tone="care"))
 
     def clear_verdict(self) -> None:
         """Nothing has been measured yet, as in the beginning."""
@@ -163,6 +183,7 @@ class Feed:
             await asyncio.sleep(FLUSH_S)
 
     def _flush(self) -> None:
+        self.look_at_the_clock(time.time())
         self._changed.clear()
         changes, at = self._board.take(), time.monotonic()
         if changes or at >= self._tell_by:

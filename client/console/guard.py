@@ -65,9 +65,9 @@ class Door:
         check_host(host, self._hosts)
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != host:
-            raise Denied(f"origin {origin[:80]!r} is another site; expected this console's own page")
+            raise Denied(f"requests from another site ({origin[:80]!r}) are refused")
         if origin is None and _foreign(request):
-            raise Denied("the request comes from another site; expected this console's own page")
+            raise Denied("requests from another site are refused")
         if request.method in _READING:
             return
         if request.content_type != "application/json":
@@ -83,7 +83,7 @@ class Door:
     def must_act(self, request: Asked) -> None:
         """Raises Unauthenticated for a reader without the key."""
         if not self.may_act(request):
-            raise Unauthenticated("this page may only look; open the address that `glasscloud status` prints to act")
+            raise Unauthenticated("this page is view-only; open the link that `glasscloud status` prints to control it")
 
 
 def cookie_name(request: Asked) -> str:
@@ -131,7 +131,7 @@ async def protect(_request: web.Request, response: web.StreamResponse) -> None:
 
 def _translated(request: web.Request, error: web.HTTPException) -> CloudError:
     if error.status == 413:
-        return InvalidInput(f"the request's body is too large; expected at most {BODY_BYTES_MAX} bytes")
+        return InvalidInput(f"the request body is larger than {BODY_BYTES_MAX} bytes")
     if error.status == 405:
         return InvalidInput(
             f"{request.path[:80]} does not take {request.method[:16]}; {error.headers.get('Allow')} it does"

@@ -45,13 +45,13 @@ class Launch:
 def _word(data: dict[str, Any], name: str) -> str:
     word = text_of(data, name, chars_max=_WORD_CHARS_MAX).strip()
     if not word:
-        raise InvalidInput(f"{name} is empty; expected one")
+        raise InvalidInput(f"{name} is required")
     return word
 
 
 def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= COUNT_MAX:
-        raise InvalidInput(f"count is {str(value)[:40]!r}; expected a whole number from 1 to {COUNT_MAX}")
+        raise InvalidInput(f"count must be a whole number from 1 to {COUNT_MAX}, not {str(value)[:40]!r}")
     return value
 
 
@@ -59,7 +59,7 @@ def _user_data(data: dict[str, Any]) -> bytes:
     text = text_of(data, "user_data", chars_max=USER_DATA_BYTES_MAX, default="")
     found = text.encode()
     if len(found) > USER_DATA_BYTES_MAX:
-        raise InvalidInput(f"user_data has {len(found)} bytes; expected at most {USER_DATA_BYTES_MAX}")
+        raise InvalidInput(f"user_data has {len(found)} bytes; the maximum is {USER_DATA_BYTES_MAX}")
     return found
 
 

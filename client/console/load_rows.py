@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 from client.load.histogram import merged
 from client.load.live.document import TELL_S, Bands, bands_of, load_json
@@ -16,6 +18,7 @@ from client.load.plan.words import Plan
 from client.load.report.past import PastRun, past_run_json
 from client.load.summary import Column, Latency, Mark, Snapshot, latency_of
 from client.load.verdict import broken_so_far
+from client.tour.world import World
 
 WINDOW_S = 10
 """A percentile of the course is that of the requests due in so many seconds until then: one second holds too few."""
@@ -45,6 +48,19 @@ def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> d
         "now": {name: None if rate is None else round(rate, 1) for name, rate in asdict(rates_now(snapshot)).items()},
         "schedule": _schedule(snapshot, plan),
         "broken": broken_so_far(plan, snapshot),
+    }
+
+
+def aim_json(urls: Sequence[str], service_url: str, world: World) -> dict[str, Any]:
+    """Whether the load goes to the search service, and to which instances it goes directly."""
+    targets = [urlsplit(url) for url in urls]
+    service = urlsplit(service_url).netloc
+    at = {f"{view.address}:{view.port or 80}": view.id for view in world.running if view.address}
+    own = {view.address: view.id for view in world.running if view.address and view.port is None}
+    hit = [at.get(f"{each.hostname}:{each.port or 80}") or own.get(each.hostname or "") for each in targets]
+    return {
+        "service": any(each.netloc == service for each in targets),
+        "instances": sorted({instance_id for instance_id in hit if instance_id}),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from client.console.feed import Feed
-from client.console.load_rows import Course, course_now, course_past, idle_json, running_json
+from client.console.load_rows import Course, aim_json, course_now, course_past, idle_json, running_json
 from client.console.log import change_entry
 from client.load.live.figures import short_rate
 from client.load.live.model import next_rate
@@ -77,7 +77,9 @@ class Loading:
                 self._feed.load.set(idle_json(self._load.past))
             else:
                 self._now = (snapshot, plan, number)
-                self._feed.load.set(running_json(snapshot, plan, number=number, sent=self._load.sent))
+                told = running_json(snapshot, plan, number=number, sent=self._load.sent)
+                aim = aim_json(plan.urls, self._session.service.url, self._session.watch.world)
+                self._feed.load.set({**told, "aim": aim})
             self._feed.told()
 
     async def _mark(self) -> None:
@@ -159,6 +161,7 @@ class Loading:
             if each.number == number:
                 return each
         if self._load.running and number == self._load.number:
-            raise Conflict(f"run {number} still goes on; its report is made when it ends")
-        known = ", ".join(str(each.number) for each in self._load.past) or "one, once a run has ended"
-        raise NotFound(f"run {number} is not remembered; expected {known}")
+            raise Conflict(f"run {number} is still running; its report is made when it ends")
+        known = ", ".join(str(each.number) for each in self._load.past)
+        stored = f"stored runs: {known}" if known else "a run is stored when it ends"
+        raise NotFound(f"run {number} is not stored; {stored}")

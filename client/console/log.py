@@ -1,4 +1,4 @@
-"""The strip of tasks and events: what happened, who asked for it, and how it ended. Pure."""
+"""The strip of tasks and events: what happened, by whom, and how it ended. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _change(old: InstanceView | None, new: InstanceView) -> tuple[str, str]:
         part = "" if shard is None else f", for shard {shard}"
         return f"runs on {new.host}{part}", "good"
     if new.state == "pending":
-        return f"is being made on {new.host}", "neutral"
+        return f"is starting on {new.host}", "neutral"
     if old is not None and old.state == "running":
         return f"is {new.state}{why(new.reason)}", "care"
     if new.state == "terminated" and old is not None and old.state == "pending":
@@ -66,5 +66,5 @@ def why(reason: ReasonView | None) -> str:
     if reason is None or not reason.message:
         return ""
     if reason.code == _OWNER_ENDED:
-        return ": whoever owns it ended it"
+        return ": its owner ended it"
     return f": {reason.message.removeprefix(f'{reason.code}: ')}"

@@ -15,6 +15,7 @@ from vmhost.base.ids import short_ids
 
 LOAD_AGENT = "glasscloud-load"
 CONSOLE_AGENT = "glasscloud-console"
+_SPAN_S_MAX = 5.0
 AUDIENCE_AGENT = "glasscloud-audience"
 
 
@@ -112,8 +113,8 @@ def second_json(before: Counters | None, now: Counters, uses: dict[str, UseView]
     known = {each.instance_id: each for each in before.instances} if before is not None else {}
 
     def rate(later: int, earlier: int | None) -> float | None:
-        # A front end that started anew counts from 0 again.
-        if span_s <= 0 or earlier is None or later < earlier:
+        # A front end that restarted counts from 0 again; over a gap in the counts a rate says nothing.
+        if not 0 < span_s <= _SPAN_S_MAX or earlier is None or later < earlier:
             return None
         return round((later - earlier) / span_s, 1)
 

@@ -53,7 +53,7 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     links = {"search": setting.shown_search, "api": setting.shown_api}
     feed = Feed(session.watch.world, links=links, why=setting.why)
     if setting.again:
-        text, at = "the console began anew: what it knew before (past runs, sharing) is gone", time.time()
+        text, at = "the console restarted: past runs and sharing are gone", time.time()
         feed.enter(Entry(id=f"began-{at:.3f}", at=at, text=text, tone="care"))
     asker = Asker(session.service.url)
     session.watch.listeners.append(feed.on_cloud)

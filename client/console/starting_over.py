@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from client.tour.session import DEFAULT_RATE, Session
 from client.tour.world import SHARD_TAG, World, shard_of
 from vmhost.api.client import CloudClient
-from vmhost.api.views import FleetView
+from vmhost.api.views import FleetView, InstanceView
 from vmhost.base.errors import Conflict, NotFound
 
 DEADLINE_S = 20.0
@@ -50,6 +50,11 @@ def surplus(world: World, defaults: Defaults) -> tuple[str, ...]:
         if view.state != "shutting-down"
         and (view.fleet not in defaults.targets or view.state not in ("pending", "running"))
     )
+
+
+def own(world: World, defaults: Defaults) -> tuple[InstanceView, ...]:
+    """The instances that belong to no default fleet: people made them, and starting over deletes them. Pure."""
+    return tuple(view for view in world.present if view.state != "shutting-down" and view.fleet not in defaults.targets)
 
 
 async def start_over(session: Session, defaults: Defaults, *, seed: int) -> float:

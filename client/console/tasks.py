@@ -185,5 +185,5 @@ def _by(name: str) -> str:
     if name == CONSOLE_AGENT:
         return "you"
     if name == "unknown":
-        return "a program that does not say its name"
+        return "an unnamed program"
     return name[:_FLEET_CHARS] if name.startswith("fleet-") else name

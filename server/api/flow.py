@@ -70,7 +70,7 @@ class Counters:
     uptime_s: float
     in_flight: int
     requests: int
-    """Searches and documents asked for: answered + failed + rejected + shed."""
+    """Searches and documents asked for: answered + failed + rejected + shed + interrupted."""
     answered: int
     partial: int
     """Of the answered: those from which a shard is missing."""
@@ -80,6 +80,8 @@ class Counters:
     """Answered with 4xx."""
     shed: int
     """Answered with 503 because too many were in flight."""
+    interrupted: int = 0
+    """Failed because this computer slept meanwhile; not counted as failed."""
     hedges: int
     hedges_won: int
     retries: int

@@ -12,6 +12,7 @@ from server.api.flow import InstanceCounters
 from server.api.timing import Attempt
 from server.frontend.exchange import Exchange, Read, Shard
 from server.frontend.hedging import SHARE, Hedging
+from server.frontend.latency import LatencyWindow
 from server.frontend.link import Link, Spawn
 from server.frontend.replicas import Machine, Replica, ReplicaSet
 from server.frontend.timers import Timers
@@ -127,6 +128,11 @@ class Fanout:
     def instances(self, now: float) -> tuple[InstanceCounters, ...]:
         """What each replica did and how it does."""
         return tuple(_counters(replica, now) for replica in self._replicas.values())
+
+    def forget_latencies(self) -> None:
+        """Empties every replica's window: what was measured says nothing of it."""
+        for replica in self._replicas.values():
+            replica.window = LatencyWindow()
 
 
 def _counters(replica: Replica, now: float) -> InstanceCounters:

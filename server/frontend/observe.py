@@ -17,11 +17,14 @@ from server.frontend.fanout import Fanout
 from server.frontend.latency import LatencyWindow
 from vmhost.base.clock import Clock
 from vmhost.base.sse import Hub
+from vmhost.base.standstill import Standstill
 
 SAMPLES_PER_S = 50.0
 RECENT_MAX = 500
 _SNAPSHOT_MAX = 100
 _RESERVE = 10.0
+_SETTLE_S = 3.0
+"""So long after a sleep requests may still end that were under way before it."""
 _QUERY_CHARS_MAX = 200
 _AGENT_CHARS_MAX = 60
 
@@ -92,16 +95,22 @@ class Observer:
         self.failed = 0
         self.rejected = 0
         self.shed = 0
+        self.interrupted = 0
+        self._standstill = Standstill(clock.now())
+        self._awake_since = float("-inf")
 
     def answer(self, seen: Seen, total_ms: float, *, person: bool) -> None:
         """A request that leaves were asked about has its answer."""
         now = self._monotonic()
+        self._alive(seen.at)
         if seen.status < 400:
             self.answered += 1
             self.partial += seen.partial
             self._window.record(total_ms, now)
         elif seen.status < 500:
             self.rejected += 1
+        elif seen.at - total_ms / 1000 < self._awake_since:
+            self.interrupted += 1
         else:
             self.failed += 1
         self._recent.append(seen)
@@ -117,12 +126,13 @@ class Observer:
             at=self._clock.now(),
             uptime_s=now - self._since,
             in_flight=self.in_flight,
-            requests=self.answered + self.failed + self.rejected + self.shed,
+            requests=self.answered + self.failed + self.rejected + self.shed + self.interrupted,
             answered=self.answered,
             partial=self.partial,
             failed=self.failed,
             rejected=self.rejected,
             shed=self.shed,
+            interrupted=self.interrupted,
             hedges=sum(shard.hedging.sent for shard in shards),
             hedges_won=sum(shard.hedges_won for shard in shards),
             retries=sum(shard.retries for shard in shards),
@@ -136,9 +146,18 @@ class Observer:
         recent = list(self._recent)[-_SNAPSHOT_MAX:]
         return {"counters": self.counters().to_json(), "recent": [seen.record().to_json() for seen in recent]}
 
+    def _alive(self, at: float) -> None:
+        """Leaves out of all percentiles what was under way while this computer slept."""
+        if self._standstill.alive(at):
+            self._awake_since = at
+        if at - self._awake_since < _SETTLE_S:
+            self._window = LatencyWindow()
+            self._fanout.forget_latencies()
+
     async def tell_each_second(self) -> None:
         """Publishes the counters until it is cancelled."""
         while True:
             await self._clock.sleep(1.0)
+            self._alive(self._clock.now())
             if self.hub.readers:
                 self.hub.publish("counters", self.counters().to_json())

@@ -3,7 +3,8 @@
 import { html, render, useEffect } from "./lib/ui.js";
 import { openSession } from "./lib/api.js";
 import { startRouting } from "./lib/route.js";
-import { choose, put, startStream, useStore } from "./lib/store.js";
+import { VIEW_ONLY } from "./lib/may.js";
+import { choose, current, put, startStream, useStore } from "./lib/store.js";
 import { PAGES, pageOf } from "./pages.js";
 import { Strip } from "./strip/strip.js";
 import { Problem } from "./lib/problem.js";
@@ -46,9 +47,9 @@ function Bar({ page }) {
     )}</nav>
     <span class="fill"></span>
     ${cloud && html`<span class="where">${cloud.name}, ${cloud.region}</span>`}
-    ${session.may_act === false && html`<span class="readonly">read-only; to act: <code>glasscloud status</code></span>`}
-    <button type="button" id="present" onClick=${() => put({ presenting: true, scene: 0 })}>Present</button>
-    <button type="button" onClick=${() => choose({ theme: NEXT[theme] })} aria-label="Colours: ${theme}; press for ${NEXT[theme]}">${GLYPH[theme]}</button>
+    ${session.may_act === false && html`<span class="readonly" title=${VIEW_ONLY}>view only</span>`}
+    <button type="button" id="present" onClick=${() => put({ presenting: true, scene: 0, earlier: current().verdict?.id })}>Present</button>
+    <button type="button" class="theme" onClick=${() => choose({ theme: NEXT[theme] })} aria-label="Colours: ${theme}; press for ${NEXT[theme]}">${GLYPH[theme]}</button>
   </header>`;
 }
 
@@ -60,11 +61,11 @@ function Banner() {
   const answers = useStore((state) => state.answers);
   const refused = useStore((state) => state.session.refused);
   const text = away
-    ? "The console does not answer; what you see is what it told last. Trying again …"
+    ? "Connection lost. You see the last known state. Reconnecting …"
     : answers && !answers.platform
-      ? "The platform does not answer; its instances cannot be seen until it does."
+      ? "The platform does not answer. You see the last known state of its instances."
       : answers && !answers.service
-        ? "The search front end does not answer; requests cannot be seen until it does."
+        ? "The search front end does not answer. Requests appear again when it does."
         : refused || "";
   return html`<div role="status" class="banner" hidden=${!text}>${text}</div>`;
 }

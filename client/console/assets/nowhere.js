@@ -1,4 +1,4 @@
-// What an address shows at which there is no page.
+// The page of an address that has none.
 
 import { html } from "./lib/ui.js";
 import { useStore } from "./lib/store.js";

@@ -14,10 +14,10 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     try:
         data = await request.json()
     except (ValueError, LookupError, RecursionError, web.RequestPayloadError):
-        # A LookupError is a charset that nobody knows, a payload error a body that is packed in no way we know.
+        # A LookupError is an unknown charset, a payload error an unknown compression.
         data = None
     if not isinstance(data, dict):
-        raise InvalidInput("the body is no JSON object; expected one")
+        raise InvalidInput("the request body must be a JSON object")
     return data
 
 
@@ -27,9 +27,9 @@ def text_of(data: dict[str, Any], name: str, *, chars_max: int, default: str | N
     Raises InvalidInput where it is no Unicode text, is too long, or is missing without a default."""
     value = data.get(name, default)
     if not isinstance(value, str):
-        raise InvalidInput(f"{name} is {str(value)[:40]!r}; expected text")
+        raise InvalidInput(f"{name} must be text, not {str(value)[:40]!r}")
     if len(value) > chars_max:
-        raise InvalidInput(f"{name} has {len(value)} characters; expected at most {chars_max}")
+        raise InvalidInput(f"{name} has {len(value)} characters; the maximum is {chars_max}")
     if any("\ud800" <= char <= "\udfff" for char in value):
-        raise InvalidInput(f"{name} has characters that no text may have; expected Unicode")
+        raise InvalidInput(f"{name} is not valid Unicode text")
     return value

@@ -23,4 +23,11 @@ def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
         await body_of(request)
         return web.json_response({"seconds": round(await desk.start_over(), 2)})
 
-    return [web.post("/api/experiments/{kind}", experiment), web.post("/api/start-over", start_over)]
+    async def ends(_: web.Request) -> web.Response:
+        return web.json_response({"ends": await desk.start_over_ends()})
+
+    return [
+        web.post("/api/experiments/{kind}", experiment),
+        web.get("/api/start-over", ends),
+        web.post("/api/start-over", start_over),
+    ]

@@ -23,7 +23,7 @@ def routes(feed: Feed) -> list[web.RouteDef]:
     async def asset(request: web.Request) -> web.Response:
         found = assets.get(request.match_info["path"])
         if found is None:
-            raise NotFound("there is no such file", code="NotFound")
+            raise NotFound("no such file", code="NotFound")
         return found.answer(request)
 
     async def stream(request: web.Request) -> web.StreamResponse:

@@ -69,9 +69,9 @@ def hog_plan(data: dict[str, Any]) -> HogPlan:
     usual = HogPlan()
     seconds, strength = data.get("seconds", usual.hog_s), data.get("workers_per_vcpu", usual.workers_per_vcpu)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= HOG_S_MAX:
-        raise InvalidInput(f"seconds is {str(seconds)[:40]!r}; expected a number from 1 to {HOG_S_MAX:g}")
+        raise InvalidInput(f"seconds must be a number from 1 to {HOG_S_MAX:g}, not {str(seconds)[:40]!r}")
     if isinstance(strength, bool) or not isinstance(strength, int) or not 1 <= strength <= WORKERS_MAX:
         raise InvalidInput(
-            f"workers_per_vcpu is {str(strength)[:40]!r}; expected a whole number from 1 to {WORKERS_MAX}"
+            f"workers_per_vcpu must be a whole number from 1 to {WORKERS_MAX}, not {str(strength)[:40]!r}"
         )
     return HogPlan(hog_s=float(seconds), workers_per_vcpu=strength)

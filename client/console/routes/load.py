@@ -40,7 +40,7 @@ def routes(loading: Loading, gate: Door) -> list[web.RouteDef]:
         elif set(data) == {"rate_per_s"}:
             rate_per_s = await loading.set_rate(_number(data["rate_per_s"]))
         else:
-            raise InvalidInput('the body says no new rate; expected {"rate_per_s": 50}, or {"step": 1} or -1')
+            raise InvalidInput('the request body must be {"rate_per_s": 50}, {"step": 1} or {"step": -1}')
         return web.json_response({"rate_per_s": rate_per_s})
 
     async def stop(request: web.Request) -> web.Response:
@@ -83,14 +83,14 @@ def routes(loading: Loading, gate: Door) -> list[web.RouteDef]:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InvalidInput(f"rate_per_s is {str(value)[:40]!r}; expected requests a second")
+        raise InvalidInput(f"rate_per_s must be a number of requests per second, not {str(value)[:40]!r}")
     return float(value)
 
 
 def _run_number(request: web.Request, name: str) -> int:
     text = request.query.get(name, "")
     if not text.isdecimal() or len(text) > 9:
-        raise InvalidInput(f"{name} is {text[:40]!r}; expected the number of a run")
+        raise InvalidInput(f"{name} must be the number of a run, not {text[:40]!r}")
     return int(text)
 
 
@@ -103,5 +103,5 @@ def _seen(request: web.Request) -> Seen | None:
     except ValueError:
         since = column_s = math.nan
     if not math.isfinite(since) or not math.isfinite(column_s):
-        raise InvalidInput("since and column_s are no numbers; expected elapsed_s and column_s as told before")
+        raise InvalidInput("since and column_s must be numbers: elapsed_s and column_s of the answer before")
     return Seen(number=_run_number(request, "run"), until_s=since, column_s=column_s)

@@ -21,11 +21,10 @@ def routes(feed: Feed, desk: Desk) -> list[web.RouteDef]:
         row = feed.request(request.match_info["id"][:64])
         if row is None:
             raise NotFound(
-                "this request was no sample or is not remembered any more; expected one of the last "
-                f"{REQUESTS_KEPT:,} of the load or of the last {REQUESTS_KEPT:,} of people",
+                f"This request is no longer stored. The console keeps the last {REQUESTS_KEPT:,}.",
                 code="NotFound",
             )
-        # A sample tells the way, which is the header's whole content; what else was answered only the asker has seen.
+        # A sample has the timeline, which is all of that header; only the client has seen the other headers.
         headers = row.get("headers") or [["server-timing", render(FlowRecord.from_json(row).trace)]]
         return web.json_response({**row, "headers": headers})
 

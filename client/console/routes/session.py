@@ -1,4 +1,4 @@
-"""Who asks: trading the address's token for the cookie that lets a browser act."""
+"""Trading the token in the address for the cookie that lets a browser act."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def routes(key: Key, gate: Door) -> list[web.RouteDef]:
     async def open_session(request: web.Request) -> web.Response:
         token = (await body_of(request)).get("token")
         if not isinstance(token, str) or len(token) > TOKEN_CHARS_MAX or not key.opens(token):
-            raise Unauthenticated(
-                "this address's token is not this console's; expected the one that `glasscloud status` prints"
-            )
+            raise Unauthenticated("the token in this link is not valid; open the link that `glasscloud status` prints")
         response = web.json_response({"may_act": True})
         # Without an age: it goes when the browser is closed.
         response.set_cookie(cookie_name(request), key.cookie, httponly=True, samesite="Strict", path="/")

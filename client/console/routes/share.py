@@ -12,7 +12,7 @@ from vmhost.base.errors import InvalidInput
 
 
 def routes(sharing: Sharing, gate: Door) -> list[web.RouteDef]:
-    """Nothing is shared before somebody with the key asks for it and names the address."""
+    """Sharing starts only with the key and a named address."""
 
     async def show(request: web.Request) -> web.Response:
         found = await interfaces() if gate.may_act(request) and not sharing.why else []
@@ -45,5 +45,5 @@ def routes(sharing: Sharing, gate: Door) -> list[web.RouteDef]:
 
 def _port(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not (value == 0 or 1024 <= value <= 65535):
-        raise InvalidInput(f"port is {str(value)[:20]!r}; expected a number from 1024 to 65535")
+        raise InvalidInput(f"port {str(value)[:20]!r} is out of range (1024 to 65535)")
     return value

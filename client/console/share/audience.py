@@ -1,4 +1,4 @@
-"""The audience's listener: a page, its files, a stream and a search. Whatever else is asked for is not there."""
+"""The audience's listener: a page, its files, a stream, a search and the documents that it finds. Nothing else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _log = get_logger("share")
 
 
 class Audience:
-    """Answers phones. `told` is called when somebody new has come or has another name."""
+    """Answers phones. `told` is called when a new guest has come or has another name."""
 
     def __init__(self, feed: Feed, asker: Asker, *, host: str, own: str, told: Callable[[], None]) -> None:
         """`host` is the one name by which phones reach us, `own` the address of this machine."""
@@ -62,7 +62,7 @@ class Audience:
             raise
         except Exception:
             _log.exception("request_failed", path=request.path[:200])
-            response = refusal(Internal("this is our own fault; the trainer's log says more"))
+            response = refusal(Internal("internal error; see the log on the trainer's computer"))
         if not response.prepared:
             for name, value in GUARDING.items():
                 response.headers.setdefault(name, value)
@@ -71,7 +71,7 @@ class Audience:
     async def _admitted(self, request: web.BaseRequest) -> web.StreamResponse:
         address = request.remote or "unknown"
         if wait_s := self._requests.take(address, time.monotonic()):
-            return _too_many("too many requests from here", wait_s)
+            return _too_many("too many requests from this address", wait_s)
         self._door.admit(request)
         match request.method, request.path:
             case (("GET" | "HEAD"), "/"):
@@ -82,6 +82,8 @@ class Audience:
                 return await self._stream(request, address)
             case "POST", "/api/search":
                 return await self._search(request, address)
+            case "GET", "/api/document":
+                return await self._document(request, address)
         return _missing(request.path)
 
     def _file(self, path: str) -> Asset | None:
@@ -101,7 +103,7 @@ class Audience:
         name = clean_name(data.get("name", ""))
         colour = None if data.get("colour") is None else checked_colour(data["colour"])
         if wait_s := self._searches.take(address, time.monotonic()):
-            return _too_many("that was fast", wait_s)
+            return _too_many("too fast", wait_s)
         guest = self.guests.call(address, name=name, colour=colour)
         self._told()
         asked = await self._asker.ask(query, agent=AUDIENCE_AGENT)
@@ -119,6 +121,11 @@ class Audience:
             }
         )
 
+    async def _document(self, request: web.BaseRequest, address: str) -> web.StreamResponse:
+        if wait_s := self._searches.take(address, time.monotonic()):
+            return _too_many("too fast", wait_s)
+        return web.json_response(await self._asker.read(request.query.get("url", "")[:300], agent=AUDIENCE_AGENT))
+
 
 async def _body(request: web.BaseRequest) -> dict[str, Any]:
     """The JSON object that was sent. Raises InvalidInput for anything else, and for what is large or slow to come."""
@@ -127,11 +134,11 @@ async def _body(request: web.BaseRequest) -> dict[str, Any]:
             raw = await _read(request)
         data = json.loads(raw)
     except TimeoutError:
-        raise InvalidInput(f"the body did not come within {_BODY_DEADLINE_S:.0f} s; expected it at once") from None
+        raise InvalidInput(f"the request body did not arrive within {_BODY_DEADLINE_S:.0f} s") from None
     except (ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
         data = None
     if not isinstance(data, dict):
-        raise InvalidInput("the body is no JSON object; expected one")
+        raise InvalidInput("the request body must be a JSON object")
     return data
 
 
@@ -140,7 +147,7 @@ async def _read(request: web.BaseRequest) -> bytes:
     while piece := await request.content.read(BODY_BYTES_MAX + 1):
         raw += piece
         if len(raw) > BODY_BYTES_MAX:
-            raise InvalidInput(f"the request's body is too large; expected at most {BODY_BYTES_MAX} bytes")
+            raise InvalidInput(f"the request body is larger than {BODY_BYTES_MAX} bytes")
     return raw
 
 
@@ -150,6 +157,6 @@ def _missing(path: str) -> web.Response:
 
 def _too_many(fact: str, wait_s: float) -> web.Response:
     seconds = max(1, math.ceil(wait_s))
-    message = f"{fact}; wait {seconds} s and try again"
+    message = f"{fact}; try again in {'a second' if seconds == 1 else f'{seconds} s'}"
     body = {"error": {"kind": "too_many", "code": "RequestLimitExceeded", "message": message}}
     return web.json_response(body, status=429, headers={"Retry-After": str(seconds)})

@@ -84,9 +84,9 @@ class Cast:
     async def respond(self, request: web.BaseRequest, address: str, guest: Guest) -> web.StreamResponse:
         """Streams to one phone until it goes. Raises NoCapacity, in words, for one too many."""
         if self._streams.total() >= READERS_MAX:
-            raise NoCapacity(f"{READERS_MAX} pages follow already; expected fewer. Try again when somebody has left")
+            raise NoCapacity(f"{READERS_MAX} pages are connected, which is the maximum; try again later")
         if self._streams[address] >= READERS_EACH_MAX:
-            raise NoCapacity(f"this phone follows in {READERS_EACH_MAX} tabs already; close one of them")
+            raise NoCapacity(f"this phone has {READERS_EACH_MAX} tabs open already; close one of them")
         self._streams[address] += 1
         try:
             return await self._stream(request, guest)

@@ -39,7 +39,7 @@ def clean_name(text: object) -> str:
 
     Marks that hide or turn the direction of text, and piles of accents, would spoil more than the name's own place."""
     if not isinstance(text, str) or len(text) > 10 * NAME_CHARS_MAX:
-        raise InvalidInput(f"the name is no short text; expected at most {NAME_CHARS_MAX} characters")
+        raise InvalidInput(f"the name must be text of at most {NAME_CHARS_MAX} characters")
     kept: list[str] = []
     marks = 0
     for char in unicodedata.normalize("NFC", text):
@@ -48,14 +48,14 @@ def clean_name(text: object) -> str:
             kept.append(char)
     name = " ".join("".join(kept).split())
     if len(name) > NAME_CHARS_MAX:
-        raise InvalidInput(f"the name has {len(name)} characters; expected at most {NAME_CHARS_MAX}")
+        raise InvalidInput(f"the name has {len(name)} characters; the maximum is {NAME_CHARS_MAX}")
     return name
 
 
 def checked_colour(value: object) -> int:
     """The colour's number. Raises InvalidInput for any other value."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(COLOURS):
-        raise InvalidInput(f"colour is {str(value)[:20]!r}; expected a number from 0 to {len(COLOURS) - 1}")
+        raise InvalidInput(f"colour must be a number from 0 to {len(COLOURS) - 1}, not {str(value)[:20]!r}")
     return value
 
 

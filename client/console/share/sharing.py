@@ -70,7 +70,7 @@ class Sharing:
         host = check_name(name) if name else address
         async with self._turn:
             if self._shared is not None:
-                raise Conflict(f"it is shared at {self._shared.url} already; stop that first")
+                raise Conflict(f"sharing is already on at {self._shared.url}; stop it first")
             sock = listen(address, port, search=True)
             url = f"http://{host}:{sock.getsockname()[1]}"
             audience = Audience(self._feed, self._asker, host=host, own=address, told=self._news.set)
@@ -86,7 +86,7 @@ class Sharing:
                     stack.push_async_callback(_ended, asyncio.create_task(work))
                 self._shared = _Shared(url=url, audience=audience, stack=stack.pop_all())
         _log.info("share_began", url=url)
-        self._say(f"the audience can search and look at {url}", tone="care")
+        self._say(f"the audience's page is open at {url}", tone="care")
         return url
 
     async def stop(self) -> None:
@@ -98,7 +98,7 @@ class Sharing:
             await shared.stack.aclose()
         _log.info("share_ended", url=shared.url)
         self._say(
-            f"the audience's page is closed; it was reached by {phones(shared.audience.guests.reached)}", tone="neutral"
+            f"the audience's page is closed; {phones(shared.audience.guests.reached)} had opened it", tone="neutral"
         )
 
     def state(self) -> dict[str, Any] | None:
@@ -117,7 +117,7 @@ class Sharing:
     def qr(self) -> bytes:
         """The address as a picture. Raises NotFound while it is not shared."""
         if self._shared is None:
-            raise NotFound("nothing is shared now; expected that it is", code="NotFound")
+            raise NotFound("sharing is not on", code="NotFound")
         return svg(f"{self._shared.url}/")
 
     async def _tell(self) -> None:
@@ -143,8 +143,8 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 def phones(count: int) -> str:
-    """So many, in words."""
-    return "nobody" if not count else "1 phone" if count == 1 else f"{count} phones"
+    """The number in words."""
+    return "no phone" if not count else "1 phone" if count == 1 else f"{count} phones"
 
 
 def check_address(text: str) -> str:
@@ -152,11 +152,9 @@ def check_address(text: str) -> str:
     try:
         address = ipaddress.IPv4Address(text)
     except ValueError:
-        raise InvalidInput(
-            f"{text[:60]!r} is no IPv4 address; expected one of this machine's, such as 192.168.1.7"
-        ) from None
+        raise InvalidInput(f"{text[:60]!r} is not an IPv4 address of this computer, such as 192.168.1.7") from None
     if address.is_unspecified or address.is_multicast or address.is_reserved:
-        raise InvalidInput(f"{text} is no single machine's address; expected one of this machine's own")
+        raise InvalidInput(f"{text} is not the address of one computer; name one of this computer's own")
     return text
 
 
@@ -164,5 +162,5 @@ def check_name(text: str) -> str:
     """The name of a machine, in small letters. Raises InvalidInput for what is none."""
     name = text.lower().rstrip(".")
     if not _NAME.fullmatch(name):
-        raise InvalidInput(f"{text[:60]!r} is no machine's name; expected one such as laptop.local")
+        raise InvalidInput(f"{text[:60]!r} is not a host name, such as laptop.local")
     return name

@@ -117,7 +117,7 @@ async def own_dot(page: Page) -> tuple[float, float]:
 
 async def stopped(page: Page) -> None:
     """Returns when Pause has been drawn: a click is heard at once and seen with the next frames."""
-    await expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
+    await expect(page.get_by_role("button", name="Continue")).to_have_attribute("aria-pressed", "true")
     for _ in range(3):
         await page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
 

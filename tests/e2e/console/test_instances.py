@@ -67,7 +67,9 @@ async def test_a_refused_launch_says_why_and_loses_nothing_that_was_typed(consol
     await dialog.get_by_label("User data").fill("é")
     await expect(dialog).to_contain_text("2 of 16,384 bytes")
     await dialog.get_by_role("button", name="Launch").click()
-    await expect(dialog.get_by_role("alert")).to_contain_text("t3.nano needs")
+    await expect(dialog.get_by_role("alert")).to_have_text(
+        re.compile(r"99 do not fit: \d+ do \(\d+ on host-a, \d+ on host-b\)")
+    )
     assert await axe(page) == []
     await page.keyboard.press("Escape")
     await expect(dialog).to_have_count(0)
@@ -77,12 +79,19 @@ async def test_a_refused_launch_says_why_and_loses_nothing_that_was_typed(consol
     await expect(dialog.get_by_label("User data")).to_have_value("é")
 
 
-async def test_a_type_that_fits_nowhere_cannot_be_chosen_and_says_why(console: str, open_page: OpenPage) -> None:
-    page = await opened(open_page, console, "instances")
-    await page.get_by_role("button", name="Launch instances").click()
-    radio = page.get_by_role("radio", name="r5.4xlarge")
-    await expect(radio).to_be_disabled()
-    await expect(radio).to_have_accessible_description(re.compile("r5.4xlarge needs"))
+@pytest.mark.parametrize("place", ["instances", "hosts"])
+async def test_types_that_fit_nowhere_are_one_line_which_says_why(
+    console: str, open_page: OpenPage, place: str
+) -> None:
+    page = await opened(open_page, console, place)
+    if place == "instances":
+        await page.get_by_role("button", name="Launch instances").click()
+        await expect(page.get_by_role("radio", name="t3.nano")).to_be_in_viewport()
+        await expect(page.get_by_role("radio", name="r5.4xlarge")).to_have_count(0)
+    await expect(page.get_by_text("r5.4xlarge")).to_be_hidden()
+    await page.get_by_text(re.compile(r"\d+ larger types do not fit here")).click()
+    await expect(page.locator(".larger li", has_text="r5.4xlarge")).to_contain_text("needs")
+    await expect(page.get_by_text(re.compile(r"Free: host-a [\d.]+\scores, .*; host-b"))).to_be_visible()
 
 
 async def test_terminating_asks_first_by_name_and_can_be_left(console: str, open_page: OpenPage) -> None:
@@ -93,7 +102,7 @@ async def test_terminating_asks_first_by_name_and_can_be_left(console: str, open
     await page.get_by_role("button", name="Terminate", exact=True).focus()
     await page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name=f"Terminate {instance_id}")
-    await expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(dialog).to_have_count(0)
     await expect(row(page, "to be ended")).to_contain_text("running")
@@ -111,8 +120,8 @@ async def test_stopping_one_of_a_fleet_asks_first_since_its_fleet_will_replace_i
     await page.locator("tbody tr", has_text="fleet-").first.get_by_role("button", name=re.compile("Act on")).click()
     await page.get_by_role("button", name="Stop", exact=True).click()
     dialog = page.get_by_role("dialog", name=re.compile("Stop i-"))
-    await expect(dialog).to_contain_text("launches another in its place")
-    await dialog.get_by_role("button", name="Keep it").click()
+    await expect(dialog).to_contain_text("launches replacements")
+    await dialog.get_by_role("button", name="Cancel").click()
     await expect(dialog).to_have_count(0)
 
 
@@ -142,7 +151,7 @@ async def test_the_table_is_sorted_by_its_columns_and_filtered_by_words(console:
     await expect(page.locator("tbody tr")).to_have_count(0)
     await page.get_by_role("button", name="running").click()
     await page.get_by_label("Filter").fill("nothing like it")
-    await expect(page.get_by_text("No instance has")).to_be_visible()
+    await expect(page.get_by_text("No instance matches")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
@@ -161,11 +170,13 @@ async def test_the_tabs_of_an_instance_are_walked_with_arrows_and_breach_nothing
         await expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
         assert await axe(page) == []
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
-    await expect(page.get_by_role("tabpanel")).to_contain_text("shards")
+    await expect(page.get_by_role("tabpanel")).to_contain_text("search service")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
-@pytest.mark.parametrize(("place", "shown"), [("instances", "search shard 1"), ("hosts", "r5.4xlarge needs")])
+@pytest.mark.parametrize(
+    ("place", "shown"), [("instances", "search shard 1"), ("hosts", "larger types do not fit here")]
+)
 async def test_the_pages_are_whole_at_both_widths_and_breach_nothing(
     console: str, open_page: OpenPage, place: str, shown: str, width: int, height: int
 ) -> None:

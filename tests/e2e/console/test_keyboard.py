@@ -39,10 +39,10 @@ async def test_a_search_is_asked_and_its_way_opened(console: str, open_page: Ope
     await tab_to(page, page.get_by_role("searchbox", name="Search"))
     await page.keyboard.type("hypervisor")
     await page.keyboard.press("Enter")
-    await press(page, page.get_by_role("link", name="all of its way"))
+    await press(page, page.get_by_role("link", name="details"))
     await expect(page.get_by_role("heading", name="“hypervisor”")).to_be_visible()
     await tab_to(page, page.locator(".fall .row a").first)
-    await tab_to(page, page.get_by_label("Link to it"))
+    await tab_to(page, page.get_by_label("Link"))
 
 
 async def test_load_is_started_changed_and_stopped(console: str, open_page: OpenPage) -> None:
@@ -53,15 +53,15 @@ async def test_load_is_started_changed_and_stopped(console: str, open_page: Open
     await press(page, page.get_by_role("button", name="More requests a second"), "Space")
     await follows(page, 50)
     await press(page, source.get_by_role("button", name="Stop"))
-    await expect(source).to_contain_text("sends nothing")
+    await expect(source).to_contain_text("off")
 
 
 async def test_motion_is_paused_and_slowed_down(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     await start_load(page)
-    await tab_to(page, page.get_by_label("1 s here ="))
+    await tab_to(page, page.get_by_label("1 second on screen"))
     await page.keyboard.press("ArrowUp")
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("100 × slower")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("100 times slower")
     await press(page, page.get_by_role("button", name="Pause"), "Space")
     await stopped(page)
     still = await dots(page)
@@ -103,11 +103,11 @@ async def test_an_instance_is_launched_looked_at_and_ended(console: str, open_pa
     await page.keyboard.press("ArrowLeft")
     terminate = page.get_by_role("button", name="Terminate", exact=True)
     await press(page, terminate, "Enter")
-    await expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(terminate).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     await press(page, dialog.get_by_role("button", name="Terminate", exact=True))
     await expect(page.locator(".top .state")).to_contain_text("terminated")
     await expect(terminate).to_be_focused()

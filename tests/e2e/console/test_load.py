@@ -42,18 +42,18 @@ async def test_by_keyboard_a_load_is_started_steered_and_stopped(console: str, o
     await page.keyboard.press("ControlOrMeta+A")
     await page.keyboard.type("30")
     await page.keyboard.press("Enter")
-    await expect(tile(page, "asked for")).to_contain_text("30")
+    await expect(tile(page, "rate")).to_contain_text("30")
     await expect(tile(page, "answered")).to_contain_text("30")
     await page.get_by_label("Rate, requests/s").focus()
     await page.keyboard.type("60")
     await page.keyboard.press("Enter")
-    await expect(tile(page, "asked for")).to_contain_text("60")
+    await expect(tile(page, "rate")).to_contain_text("60")
     await page.get_by_role("button", name="More requests a second").focus()
     await page.keyboard.press("Enter")
-    await expect(tile(page, "asked for")).to_contain_text("100")
+    await expect(tile(page, "rate")).to_contain_text("100")
     # Both charts and the heat map are drawn, and say in words what the drawings say.
     await expect(page.locator(".load canvas")).to_have_count(3)
-    await page.get_by_text("The same as a table").focus()
+    await page.get_by_text("The same figures as a table").focus()
     await page.keyboard.press("Enter")
     await expect(page.locator(".marks")).to_contain_text("60/s")
     assert await axe(page) == []
@@ -84,7 +84,7 @@ async def test_as_a_scene_both_drawings_fit_a_projector(console: str, open_page:
 
 async def test_users_who_wait_have_no_rate_and_two_runs_are_compared(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console, color_scheme="dark")
-    await page.get_by_label("users who wait").check()
+    await page.get_by_label("users who wait for each answer").check()
     await page.get_by_label("For seconds").fill("1")
     await page.get_by_role("button", name="Start load").click()
     await expect(page.locator(".past tbody tr")).to_have_count(2)
@@ -92,7 +92,7 @@ async def test_users_who_wait_have_no_rate_and_two_runs_are_compared(console: st
         await page.get_by_label(f"Compare run {run}").check()
     await page.get_by_role("button", name="Compare run 1 with run 2").click()
     await expect(page.get_by_role("heading", name="Run 1 and run 2")).to_be_visible()
-    await expect(page.get_by_label("Why they may not be comparable")).to_contain_text("not the same plan")
+    await expect(page.get_by_label("Why these runs may not be comparable")).to_contain_text("not the same plan")
     assert await axe(page) == []
 
 
@@ -100,6 +100,6 @@ async def test_on_a_phone_and_without_the_key_all_is_there_to_be_read(cloud: Loc
     page = await load_page(open_page, cloud.console, width=390, height=844)
     await expect(page.locator(".load canvas")).to_have_count(3)
     await expect(page.get_by_role("button", name="Start load")).to_be_disabled()
-    await expect(page.get_by_text("This page may only look")).to_be_visible()
+    await expect(page.get_by_text("This page is view-only")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
     assert await axe(page) == []

@@ -58,9 +58,9 @@ async def request(page: Page) -> None:
 async def overview(page: Page) -> None:
     await go(page, "")
     await page.get_by_role("searchbox", name="Search").fill("hypervisor")
-    await page.get_by_role("button", name="Ask").click()
+    await page.get_by_role("button", name="Search", exact=True).click()
     await page.get_by_label("Your search").locator(".fall").wait_for()
-    await page.get_by_role("button", name="The same requests as a table").click()
+    await page.get_by_role("button", name="Requests as a table").click()
     await page.locator("#twin tbody tr").first.wait_for()
 
 
@@ -79,24 +79,25 @@ async def launching(page: Page) -> None:
 
 async def hosts(page: Page) -> None:
     await go(page, "hosts")
-    await page.get_by_text("r5.4xlarge needs").first.wait_for()
+    await page.get_by_text("larger types do not fit here").click()
+    await page.get_by_text("r5.4xlarge").first.wait_for()
 
 
 async def load(page: Page) -> None:
     await go(page, "load")
-    await page.get_by_text("The same as a table").click()
+    await page.get_by_text("The same figures as a table").click()
     await expect(page.locator(".load canvas")).to_have_count(3)
     await page.locator(".past tbody tr").nth(1).wait_for()
 
 
 async def comparing(page: Page) -> None:
     await go(page, "load/compare/1/2")
-    await page.get_by_label("Why they may not be comparable").or_(page.locator("tbody")).first.wait_for()
+    await page.get_by_label("Why these runs may not be comparable").or_(page.locator("tbody")).first.wait_for()
 
 
 async def inviting(page: Page) -> None:
     await go(page, "share")
-    await page.get_by_role("heading", name="Let the audience in").wait_for()
+    await page.get_by_role("heading", name="Audience").wait_for()
 
 
 UNCUT = """(tip) => {
@@ -159,7 +160,7 @@ async def test_no_page_of_the_audience_breaches_wcag_or_is_wider_than_its_window
         await phone.get_by_role("button", name="Search", exact=True).click()
         await phone.locator(".live .instance").nth(4).wait_for()
         await phone.get_by_text("Your dot:").click()
-        await phone.get_by_text("The last requests as a table").click()
+        await phone.get_by_text("Last requests as a table").click()
         assert await breaches(phone, "the audience's page") == []
         await phone.close()
 
@@ -187,7 +188,7 @@ async def test_an_address_without_a_page_says_so(console: str, open_page: OpenPa
 
 async def test_without_the_key_all_can_be_read_and_nothing_be_done(cloud: LocalFacts, open_page: OpenPage) -> None:
     page = await opened(open_page, cloud.console, allow=UNASKED)
-    await expect(page.locator(".bar")).to_contain_text("read-only")
+    await expect(page.locator(".bar")).to_contain_text("view only")
     await served(page, 5)
     for name in ("Kill one", "Hog one", "Stop", "More requests a second"):
         await expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
@@ -220,23 +221,23 @@ async def test_a_link_to_a_request_is_read_without_the_key_and_carries_none(
 ) -> None:
     page = await opened(open_page, console)
     await request(page)
-    link = await page.get_by_label("Link to it").input_value()
+    link = await page.get_by_label("Link").input_value()
     assert "token" not in link
     other = await open_page(link)
     await expect(other.get_by_role("heading", name="“hypervisor”")).to_be_visible()
-    await expect(other.locator(".bar")).to_contain_text("read-only")
+    await expect(other.locator(".bar")).to_contain_text("view only")
 
 
 async def test_what_strangers_write_is_shown_as_text(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     # The tables show the last requests: these are to stay among them.
     await call(page, "DELETE", "/api/load")
-    await page.get_by_role("button", name="The same requests as a table").click()
+    await page.get_by_role("button", name="Requests as a table").click()
     await page.get_by_role("searchbox", name="Search").fill(EVIL)
-    await page.get_by_role("button", name="Ask").click()
+    await page.get_by_role("button", name="Search", exact=True).click()
     await expect(page.get_by_label("Your search").get_by_role("heading")).to_contain_text(EVIL)
     await expect(page.locator("#twin")).to_contain_text(EVIL)
-    await page.get_by_role("link", name="all of its way").click()
+    await page.get_by_role("link", name="details").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(f"“{EVIL}”")
     await go(page, "instances")
     row = page.locator("tbody tr", has_text=EVIL)
@@ -251,13 +252,13 @@ async def test_what_strangers_write_is_shown_as_text(console: str, open_page: Op
         await phone.get_by_label("Search the documents").fill(EVIL)
         await phone.get_by_role("button", name="Search", exact=True).click()
         await expect(phone.get_by_text(EVIL).first).to_be_visible()
-        await phone.get_by_text("The last requests as a table").click()
+        await phone.get_by_text("Last requests as a table").click()
         await expect(phone.locator("table")).to_contain_text(EVIL_NAME)
         assert await phone.locator("img").count() == 0
         await go(page, "share")
-        await expect(page.get_by_label("Who is there")).to_contain_text(EVIL_NAME)
+        await expect(page.get_by_label("Connected")).to_contain_text(EVIL_NAME)
         await go(page, "")
-        await page.get_by_role("button", name="The same requests as a table").click()
+        await page.get_by_role("button", name="Requests as a table").click()
         await expect(page.locator("#twin")).to_contain_text(EVIL_NAME)
         assert await page.locator("img").count() == 0
         await phone.close()

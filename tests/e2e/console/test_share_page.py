@@ -40,7 +40,10 @@ async def test_a_phone_searches_in_its_name_and_sees_who_answered(
     await expect(answer.get_by_role("heading")).to_have_text("Found for “hypervisor”")
     await expect(answer.locator(".took")).to_contain_text("answered")
     await expect(answer.get_by_text("What is a hypervisor?")).to_be_visible()
-    await page.get_by_text("The last requests as a table").tap()
+    await answer.get_by_role("button", name="What is a hypervisor?").tap()
+    await expect(answer.locator(".document p").first).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    await page.get_by_text("Last requests as a table").tap()
     await expect(page.get_by_role("cell", name="Ann").first).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
     assert await axe(page) == []
@@ -59,5 +62,5 @@ async def test_who_wants_no_motion_gets_numbers_and_can_change_that(shared: str,
     page = await open_page(shared, width=360, height=740, reduced_motion="reduce")
     await expect(page.get_by_text("Dots are off; the numbers are live.")).to_be_visible()
     await expect(page.get_by_role("table")).to_be_visible()
-    await page.get_by_role("button", name="Move dots").click()
+    await page.get_by_role("button", name="Show moving dots").click()
     await expect(page.get_by_role("button", name="Pause dots")).to_be_visible()

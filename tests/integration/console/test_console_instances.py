@@ -72,10 +72,10 @@ async def test_a_launch_makes_what_was_asked_and_its_line_of_the_log_says_that_y
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        ({"image_id": ""}, 400, "image_id is empty"),
+        ({"image_id": ""}, 400, "image_id is required"),
         ({"image_id": "ami-00000000000000000"}, 404, "ami-00000000000000000"),
         ({"type": "t9.vast"}, 400, "t9.vast"),
-        ({"count": 0}, 400, "count is '0'"),
+        ({"count": 0}, 400, "count must be a whole number"),
         ({"host": "host-z"}, 400, "host-z"),
         ({"user_data": "x" * 16385}, 400, "16384"),
         ({"count": 99}, 503, "t3.nano needs"),
@@ -192,6 +192,13 @@ async def test_killing_an_own_instance_ends_at_once_as_nothing_replaces_it(conso
 async def test_kill_one_says_what_to_do_where_nothing_runs(console: Console) -> None:
     answer = await console.ask("POST", "/api/experiments/kill")
     assert (answer.status, answer.message) == (409, "no instance is running; launch or start one first")
+
+
+async def test_starting_over_says_which_own_instances_it_would_delete(console: Console) -> None:
+    assert (await console.ask("GET", "/api/start-over")).data == {"ends": []}
+    instance_id = await launched(console, name="my web server")
+    (ends,) = (await console.ask("GET", "/api/start-over")).data["ends"]
+    assert (ends["id"], ends["type"], ends["name"]) == (instance_id, "t3.nano", "my web server")
 
 
 async def test_stop_is_not_offered_while_pending(slow: Console) -> None:

@@ -20,7 +20,7 @@ async def test_a_console_in_the_place_of_one_that_ended_says_what_is_gone(
     begun_again: Console,
 ) -> None:
     said = [row["text"] for row in (await begun_again.board())["log"]]
-    assert "the console began anew: what it knew before (past runs, sharing) is gone" in said
+    assert "the console restarted: past runs and sharing are gone" in said
 
 
 async def test_a_console_that_nobody_was_before_says_no_such_thing(locked: Console) -> None:

@@ -124,7 +124,7 @@ async def test_a_phone_that_searches_too_fast_is_told_when_to_go_on(console: Sta
     url = await console.share()
     answers = [await console.search(url, query="kvm") for _ in range(4)]
     assert [status for status, _ in answers] == [200, 200, 200, 429]
-    assert answers[-1][1]["error"]["message"] == "that was fast; wait 1 s and try again"
+    assert answers[-1][1]["error"]["message"] == "too fast; try again in a second"
     async with console.http.post(f"{url}/api/search", data=b'{"query": "kvm"}', headers=JSON) as answer:
         assert answer.headers["Retry-After"] == "1"
     assert len(console.front_end.asked) == 3
@@ -153,7 +153,7 @@ async def test_one_reader_too_many_is_told_so(console: Stand, monkeypatch: pytes
     async with console.stream(url):
         status, text = await ask(console, "GET", f"{url}/api/stream")
         assert status == 503
-        assert "1 pages follow already" in text
+        assert "1 pages are connected" in text
     await until(lambda: console.sharing.state()["here"] == 0, "the first has gone")  # type: ignore[index]
     async with console.stream(url) as events:
         assert (await anext(events)).kind == "snapshot"

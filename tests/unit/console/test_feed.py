@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 from client.console.feed import SILENT_S_MAX, Feed
 from client.console.remembered import REQUESTS_KEPT, Remembered
 from client.console.rows import CONSOLE_AGENT, LOAD_AGENT
+from client.tour.results import Failure, KillProgress, Step
 from client.tour.world import World
 from server.api.flow import FlowRecord
 from server.api.timing import RequestTrace
+from tests.unit.client.client_builders import instance
 
 
 def record(number: int, agent: str) -> FlowRecord:
@@ -79,3 +82,20 @@ async def test_a_reader_of_a_quiet_cloud_hears_that_the_console_is_alive() -> No
         with contextlib.suppress(asyncio.CancelledError):
             await running
     assert (event.kind, list(event.data)) == ("batch", ["now"])
+
+
+def test_a_sleep_is_named_and_an_experiment_over_it_has_no_verdict() -> None:
+    told, victim = feed(), instance(0)
+    now = time.time()
+    told.look_at_the_clock(now)
+    told.on_step(Step(number=1, by="the console", what=KillProgress(victim=victim)))
+    told.look_at_the_clock(now + 62.0)
+    told.on_step(
+        Step(number=1, by="the console", what=Failure(kind="kill", instance_id=victim.id, error="lost 3 requests"))
+    )
+    board = told.snapshot()
+    assert board["verdict"]["sentence"] == "inconclusive: this computer slept 60 s meanwhile"
+    assert board["log"][0]["text"] == "this computer slept 60 s; figures of that time are left out"
+    told.on_step(Step(number=2, by="the console", what=KillProgress(victim=victim)))
+    told.on_step(Step(number=2, by="the console", what=Failure(kind="kill", instance_id=victim.id, error="refused")))
+    assert told.snapshot()["verdict"]["sentence"] == "refused"

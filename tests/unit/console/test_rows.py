@@ -55,8 +55,10 @@ def test_rates_are_differences_of_counts_over_their_own_time() -> None:
     assert second["machines"]["i-00a1"]["cpu"] == 0.1
 
 
-def test_nothing_is_said_of_a_rate_without_two_counts_or_over_a_restart() -> None:
+def test_no_rate_without_two_counts_or_over_a_restart_or_a_sleep() -> None:
     assert second_json(None, COUNTERS, {})["req_s"] is None
+    late = second_json(COUNTERS, replace(COUNTERS, at=72.0, requests=140), {})
+    assert late["req_s"] is None
     anew = replace(COUNTERS, at=12.0, requests=3, instances=(replace(MACHINE, attempts=2),))
     second = second_json(COUNTERS, anew, {})
     assert (second["req_s"], second["machines"]["i-00a1"]["req_s"]) == (None, None)
@@ -71,4 +73,5 @@ def test_an_instance_is_told_with_its_shard_and_why_what_cannot_be_done() -> Non
     (row,) = instance_rows(world, "")
     assert (row["short"], row["shard"], row["hogging"]) == ("i-00a1", 1, False)
     assert "start" not in row["cannot"]
+    assert row["death"] is None
     assert row["cannot"]["kill"] == "it is stopped; kill works on running instances"

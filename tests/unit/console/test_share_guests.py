@@ -35,13 +35,13 @@ def test_a_name_is_cleaned_of_what_hides_turns_or_piles_up(typed: str, name: str
 
 @pytest.mark.parametrize("typed", ["a" * 21, "a" * 100_000, None, 7, ["Ann"]])
 def test_what_is_no_short_name_is_refused(typed: object) -> None:
-    with pytest.raises(InvalidInput, match="expected at most 20"):
+    with pytest.raises(InvalidInput, match="20"):
         clean_name(typed)
 
 
 @pytest.mark.parametrize("value", [-1, 8, True, "3", 1.0, "red", None, [1]])
 def test_a_colour_is_a_number_of_the_palette_and_nothing_else(value: object) -> None:
-    with pytest.raises(InvalidInput, match="expected a number from 0 to 7"):
+    with pytest.raises(InvalidInput, match="must be a number from 0 to 7"):
         checked_colour(value)
 
 

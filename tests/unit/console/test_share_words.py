@@ -147,13 +147,13 @@ def test_the_code_on_a_terminal_is_square_and_brings_its_own_colours_where_they_
     "text", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "localhost", "", "1.2.3", "1.2.3.4:80"]
 )
 def test_only_one_machine_s_address_is_served(text: str) -> None:
-    with pytest.raises(InvalidInput, match="expected"):
+    with pytest.raises(InvalidInput, match="address"):
         check_address(text)
 
 
 @pytest.mark.parametrize("text", ["", "a b", "evil.example/x", "host:80", "-a", "a" * 80, "a." * 20 + "b", "ü"])
 def test_what_is_no_name_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match=r"expected one such as laptop\.local"):
+    with pytest.raises(InvalidInput, match=r"such as laptop\.local"):
         check_name(text)
 
 

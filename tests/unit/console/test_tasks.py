@@ -109,7 +109,7 @@ def test_a_hog_is_not_ended_by_a_change_of_its_instance() -> None:
         ("AWS CLI", "AWS CLI"),
         ("glasscloud-console", "you"),
         ("fleet-0c291234567890abc", "fleet-0c29"),
-        ("unknown", "a program that does not say its name"),
+        ("unknown", "an unnamed program"),
     ],
 )
 def test_who_asked_is_said_as_people_say_it(by: str, shown: str) -> None:

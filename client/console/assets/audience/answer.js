@@ -1,6 +1,8 @@
-// What one's own search found, and who answered it in what time.
+// What one's own search found, which instances answered it in what time, and the documents that it found.
 
-import { html } from "../lib/ui.js";
+import { html, useState } from "../lib/ui.js";
+import { get } from "../lib/api.js";
+import { Text } from "./text.js";
 import { count, ms } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
 import { parts } from "../request/way.js";
@@ -10,10 +12,24 @@ export function Answer({ answer: { query, total, hits, way } }) {
     <h2>${total ? "Found" : "Nothing found"} for “<bdi>${query}</bdi>”</h2>
     <${Way} way=${way} />
     <ol>${hits.map(
-      (hit) => html`<li key=${hit.url}><b>${hit.title}</b><p>${hit.snippet.map(([text, match]) => (match ? html`<mark>${text}</mark>` : text))}</p></li>`,
+      (hit) => html`<${Hit} key=${hit.url} hit=${hit} />`,
     )}</ol>
     ${total > hits.length && html`<p class="quiet">the best ${count(hits.length)} of ${count(total)}</p>`}
   </section>`;
+}
+
+/** A hit; its title opens the document in place. */
+function Hit({ hit }) {
+  const [open, show] = useState(false);
+  const [read, set] = useState({});
+  const toggle = () => {
+    show(!open);
+    if (!open && !read.body) get(`/api/document?url=${encodeURIComponent(hit.url)}`).then(set, (error) => set({ error: error.message }));
+  };
+  return html`<li><button type="button" class="hit" aria-expanded=${open} onClick=${toggle}>${hit.title}</button>
+    ${open
+      ? html`<div class="document">${read.error ? html`<p role="alert">${read.error}.</p>` : read.body ? html`<${Text} body=${read.body} />` : html`<p class="quiet">Loading …</p>`}</div>`
+      : html`<p>${hit.snippet.map(([text, match]) => (match ? html`<mark>${text}</mark>` : text))}</p>`}</li>`;
 }
 
 function Way({ way }) {
@@ -22,7 +38,7 @@ function Way({ way }) {
   const { rows, end_ms } = parts(way);
   const x = (value) => (value / end_ms) * 1000;
   const won = way.attempts.filter((each) => each.outcome === "won").map((each) => short(each.instance_id));
-  return html`<p class="took"><b>${ms(way.total_ms)}</b>: ${won.length ? `${won.join(" and ")} answered` : "nobody answered"}${way.partial && ", a part is missing"}</p>
+  return html`<p class="took"><b>${ms(way.total_ms)}</b>: ${won.length ? `${won.join(" and ")} answered` : "no answer"}${way.partial && ", a part is missing"}</p>
     <ul class="fall">${rows.map(
       (row, index) => html`<li key=${index}><span>${row.instance_id ? short(row.instance_id) : "front end"}</span>
         <svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true">${row.bars.map(

@@ -25,7 +25,7 @@ export function Ask() {
     if (busy) return;
     document.activeElement?.blur();
     setBusy(true);
-    say("asking …");
+    say("searching …");
     try {
       const found = await post("/api/search", { query, name: me.name, colour: me.colour });
       noteMine(found.id);
@@ -72,6 +72,6 @@ function keep({ name, colour }) {
   try {
     localStorage.setItem(KEPT, JSON.stringify({ name, colour }));
   } catch {
-    // A browser that keeps nothing asks again.
+    // A browser that stores nothing starts with the given name.
   }
 }

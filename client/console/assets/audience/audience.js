@@ -1,4 +1,4 @@
-// The audience's page: search, see your request's way, and watch the cloud. It can do nothing else.
+// The audience's page: search, follow your request, and watch the cloud. It can do nothing else.
 
 import { html, render } from "../lib/ui.js";
 import { Problem } from "../lib/problem.js";
@@ -11,9 +11,9 @@ function App() {
   const away = useStore((state) => state.away);
   const cloud = useStore((state) => state.cloud);
   return html`<header><h1><b>glass</b>cloud</h1>${cloud && html`<p>${cloud.stands_for}</p>`}</header>
-    <div role="status" class="banner" hidden=${!away}>Nothing comes from the trainer's computer: sharing has ended, too many phones look, or your network has changed. Trying again …</div>
+    <div role="status" class="banner" hidden=${!away}>Connection to the trainer's computer lost: sharing has ended, too many phones are connected, or your network has changed. Reconnecting …</div>
     <main>${ready ? html`<${Ask} /><${Live} />` : html`<p class="quiet">Connecting …</p>`}</main>
-    <footer>This page can search and look; it can change nothing.</footer>`;
+    <footer>This page is for searching and watching. It can change nothing.</footer>`;
 }
 
 startStream();

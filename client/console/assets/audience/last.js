@@ -1,4 +1,4 @@
-// The last requests in words and numbers, for whoever does not see or want the dots.
+// The last requests in words and numbers, for those who do not see or want the dots.
 
 import { html } from "../lib/ui.js";
 import { ms } from "../lib/format.js";
@@ -8,7 +8,7 @@ const SHOWN = 8;
 
 export function Last() {
   const still = useStore((state) => state.still);
-  return html`<details class="last" open=${still}><summary>The last requests as a table</summary><${Table} /></details>`;
+  return html`<details class="last" open=${still}><summary>Last requests as a table</summary><${Table} /></details>`;
 }
 
 function Table() {

@@ -1,4 +1,4 @@
-// The live view: who asks, the front end, hosts with their instances, and the dots between them; numbers beside all of it.
+// The live view: who sends requests, the front end, hosts with their instances, and the dots between them; with numbers.
 
 import { html, useEffect, useLayoutEffect, useRef } from "../lib/ui.js";
 import { ms, rate } from "../lib/format.js";
@@ -24,10 +24,10 @@ export function Live() {
   const slower = useStore((state) => state.slower);
   return html`<section class="live" aria-label="Live">
     <h2>The cloud now</h2>
-    <p><b>${rate(second?.req_s)}</b> requests/s, 99 of 100 faster than <b>${ms(second?.p99_ms)}</b></p>
+    <p><b>${rate(second?.req_s)}</b> requests/s; in the last 10 s, 99 of 100 took less than <b>${ms(second?.p99_ms)}</b></p>
     <${Experiment} />
-    <p class="quiet">${still ? "Dots are off; the numbers are live." : `Each dot is a real request, ${slower} × slower than life.`}
-      <button type="button" aria-pressed=${paused || still} onClick=${() => (still ? choose({ still: false, paused: false }) : put({ paused: !paused }))}>${paused || still ? "Move" : "Pause"} dots</button></p>
+    <p class="quiet">${still ? "Dots are off; the numbers are live." : `Each dot is a real request, shown ${slower} times slower.`}
+      <button type="button" aria-pressed=${paused || still} onClick=${() => (still ? choose({ still: false, paused: false }) : put({ paused: !paused }))}>${paused || still ? "Show moving" : "Pause"} dots</button></p>
     <${Stage} second=${second} stopped=${paused || still} slower=${slower} />
     <${Last} />
   </section>`;
@@ -37,7 +37,7 @@ function Experiment() {
   const experiment = useStore((state) => state.experiment);
   const verdict = useStore((state) => state.verdict);
   const text = experiment
-    ? `${experiment.short ?? experiment.instance_id} ${experiment.kind === "kill" ? "was killed" : "hogs the CPU"}; who is hurt is being measured …`
+    ? `${experiment.short ?? experiment.instance_id} ${experiment.kind === "kill" ? "was killed" : "hogs the CPU"}; the effect on the others is being measured …`
     : verdict?.sentence;
   return html`<p role="status" class="verdict" hidden=${!text}>${text}</p>`;
 }
@@ -74,7 +74,7 @@ function Stage({ second, stopped, slower }) {
   </div>`;
 }
 
-/** Rates by edge: from those who ask, and to each instance. */
+/** Rates by edge: from each source, and to each instance. */
 function flows(second, instances) {
   const found = new Map([["source-audience>front", 0], ["source-load>front", second?.req_s ?? 0]]);
   for (const { id, state } of instances.values()) if (state === "running") found.set(`front>${id}`, second?.machines[id]?.req_s ?? 0);

@@ -1,12 +1,12 @@
-// One capacity of a host: what is promised to whom and what is free above, what is really used below, on the same scale.
+// One capacity of a host: what is reserved per instance and what is free above, what is in use below, on the same scale.
 
 import { html } from "../lib/ui.js";
 
 export function Bar({ what, of, largest, parts, used, unit, told }) {
-  const promised = parts.reduce((sum, part) => sum + part.size, 0);
+  const reserved = parts.reduce((sum, part) => sum + part.size, 0);
   const scale = (value) => (value / Math.max(largest, 1e-9)) * 1000;
   const starts = parts.map((_, index) => parts.slice(0, index).reduce((sum, part) => sum + part.size, 0));
-  const words = `${told(promised)} of ${told(of)}${unit} promised, ${told(Math.max(0, of - promised))} free, ${used === null ? "use not known" : `${told(used)} used`}`;
+  const words = `${told(reserved)} of ${told(of)}${unit} reserved, ${told(Math.max(0, of - reserved))} free, ${used === null ? "use not known" : `${told(used)} used`}`;
   return html`<div class="bar-row"><b>${what}</b>
     <svg viewBox="0 0 1000 32" preserveAspectRatio="none" role="img" aria-label="${what}: ${words}">
       <rect class="free" width=${scale(of)} height="20" />

@@ -1,4 +1,4 @@
-// Hosts: what each may give away, has promised and really uses, drawn to one scale; and what still fits where, and why not.
+// Hosts: what each has, has reserved and uses, drawn to one scale; and what still fits where.
 
 import { html } from "../lib/ui.js";
 import { cores, cpus, mib, plural } from "../lib/format.js";
@@ -18,7 +18,7 @@ export function Hosts() {
   return html`<article class="page hosts">
     <h1>Hosts</h1>
     <p>${overcommit(cloud?.overcommit ?? 1)}</p>
-    <p class="quiet">The upper bar is what a host has: promised to one instance after the other, then free. The lower bar is what they really use.</p>
+    <p class="quiet">Upper bar: reserved per instance, then free. Lower bar: in use.</p>
     <div class="two">${hosts.map((host) => html`<${Host} key=${host.id} host=${host} hosts=${hosts} instances=${[...instances.values()].filter((each) => each.host === host.id)} machines=${machines} />`)}</div>
     <${Fits} hosts=${hosts} />
   </article>`;
@@ -26,8 +26,8 @@ export function Hosts() {
 
 const overcommit = (factor) =>
   factor > 1
-    ? `This cloud promises ${factor} times what its machine has (overcommit ${factor}): as long as not all use their promise at once, more fits; when they do, they slow each other down.`
-    : html`This cloud promises no more than its machine has (overcommit 1): what is guaranteed is there even when all want it at once. <code>glasscloud up --overcommit 4</code> promises more.`;
+    ? `Oversold ${factor} times (overcommit ${factor}): more instances fit, but they slow each other down when all use their share at the same time.`
+    : html`Nothing is oversold (overcommit 1): every instance can have its guaranteed share at the same time. <code>glasscloud up --overcommit 4</code> oversells.`;
 
 function onCpus(host, cloud) {
   const own = cpus(host.cpus);
@@ -49,9 +49,9 @@ function Host({ host, hosts, instances, machines }) {
       parts=${parts.map((each) => ({ each, size: each.limits.memory_mib }))} />
     ${host.cpus?.length > 0 && html`<p class="quiet">${onCpus(host, cloud)}</p>`}
     <p class="quiet">${host.enforced ? "■ Limited as a whole" : "□ Not limited as a whole"}${host.why && `: ${host.why}`}</p>
-    <h3>Placed here: ${plural(parts.length, "instance")}</h3>
-    ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU promised</th><th scope="col">CPU used</th><th scope="col">Memory promised</th><th scope="col">Memory used</th></tr></thead>
+    <h3>${plural(parts.length, "instance")} here</h3>
+    ${parts.length > 0 && html`<table class="placed stacks"><thead><tr><th scope="col">Instance</th><th scope="col">State</th><th scope="col">Type</th><th scope="col">CPU reserved</th><th scope="col">CPU used</th><th scope="col">Memory reserved</th><th scope="col">Memory used</th></tr></thead>
       <tbody>${parts.map((each) => html`<tr key=${each.id}><th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th><td data-label="State"><${State} instance=${each} /></td><td data-label="Type">${each.type}</td>
-        <td data-label="CPU promised">${cores(each.limits.cpu_guaranteed_cores)}</td><td data-label="CPU used">${cores(machines[each.id]?.cpu)}</td><td data-label="Memory promised">${mib(each.limits.memory_mib)}</td><td data-label="Memory used">${mib(machines[each.id]?.memory_mib)}</td></tr>`)}</tbody></table>`}
+        <td data-label="CPU reserved">${cores(each.limits.cpu_guaranteed_cores)}</td><td data-label="CPU used">${cores(machines[each.id]?.cpu)}</td><td data-label="Memory reserved">${mib(each.limits.memory_mib)}</td><td data-label="Memory used">${mib(machines[each.id]?.memory_mib)}</td></tr>`)}</tbody></table>`}
   </section>`;
 }

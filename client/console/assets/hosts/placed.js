@@ -1,4 +1,4 @@
-// Which instances hold a promise of their host, and what they use of it together. Pure.
+// Which instances hold a reservation of their host, and what they use of it together. Pure.
 
 const HOLDING = new Set(["pending", "running", "stopping"]);
 

@@ -3,9 +3,9 @@
 import { html, useRef, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
 import { Dialog } from "../lib/dialog.js";
+import { useWhyNot } from "../lib/may.js";
 import { useStore } from "../lib/store.js";
 
-export const READ_ONLY = "this page may only look: open the address that glasscloud status prints to act";
 let numbers = 0;
 
 /** A button that says on focus and under the pointer why it cannot be pressed; `why` is empty when it can. */
@@ -22,13 +22,14 @@ export function Button({ why, what, label, class: kind = "", onPress, ...more })
 /** Every action on the instance; `say` hears a refusal's sentence, and "" when it was accepted. */
 export function Actions({ instance, say, names }) {
   const session = useStore((state) => state.session);
+  const whyNot = useWhyNot();
   const [asked, ask] = useState(null);
   const carryOut = (action) =>
     post(`/api/instances/${instance.id}/${action.name}`).then(() => say(""), (error) => say(error.message));
   const shown = session.actions.filter((action) => !names || names.includes(action.name));
   return html`${shown.map(
       (action) => html`<${Button} key=${action.name} label=${action.label} class="on-${action.name}" what=${action.what}
-        why=${session.may_act ? (instance.cannot[action.name] ?? "") : READ_ONLY}
+        why=${whyNot || (instance.cannot[action.name] ?? "")}
         onPress=${() => (question(action, instance) ? ask(action) : carryOut(action))} />`,
     )}
     ${asked && html`<${Confirm} action=${asked} instance=${instance} onClose=${() => ask(null)} onYes=${() => {
@@ -39,8 +40,8 @@ export function Actions({ instance, say, names }) {
 
 /** What is asked before the action; empty where nothing is. */
 function question(action, { fleet }) {
-  // A fleet keeps so many running, and takes a stopped one for lost.
-  if (action.name === "stop" && fleet) return `Its fleet ${fleet} ends what is stopped and launches another in its place. Go on?`;
+  // A fleet takes a stopped instance for lost.
+  if (action.name === "stop" && fleet) return `Its fleet ${fleet} deletes stopped instances and launches replacements. Continue?`;
   return action.asks;
 }
 
@@ -48,9 +49,10 @@ function Confirm({ action, instance, onYes, onClose }) {
   const name = instance.tags.Name;
   return html`<${Dialog} title="${action.label} ${instance.id}" onClose=${onClose}>
     <p>${question(action, instance)}</p>
-    <p class="quiet">${instance.type} on ${instance.host}${name && html`, named “<bdi>${name}</bdi>”`}, it is ${instance.state} now.</p>
-    ${action.asks && instance.fleet && html`<p class="quiet">It belongs to ${instance.fleet}, which will put another in its place.</p>`}
-    <div class="ends"><button type="button" onClick=${onClose}>Keep it</button>
+    <p class="quiet">${instance.type} on ${instance.host}${name && html`, named “<bdi>${name}</bdi>”`}, now ${instance.state}.</p>
+    ${action.asks && instance.fleet && html`<p class="quiet">Its fleet ${instance.fleet} will replace it.</p>`}
+    ${action.name === "kill" && !instance.fleet && html`<p class="quiet">It belongs to no fleet: nothing replaces it. You can start it again.</p>`}
+    <div class="ends"><button type="button" onClick=${onClose}>Cancel</button>
       <button type="button" class="danger" onClick=${onYes}>${action.label}</button></div>
   <//>`;
 }

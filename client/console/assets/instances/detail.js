@@ -1,4 +1,4 @@
-// One instance: what it is, prints, uses, suffers, and what happened to it. A new tab is one more entry in TABS.
+// One instance: what it is, prints and uses, its faults, and what happened to it. A new tab is one more entry in TABS.
 
 import { html, useState } from "../lib/ui.js";
 import { go } from "../lib/route.js";
@@ -27,7 +27,7 @@ export function Detail({ id, tab }) {
   const instance = instances.get(id);
   if (!instance) {
     return html`<article class="page"><p><a href="#/instances">All instances</a></p><h1>${id}</h1>
-      <p>This cloud has no such instance now; terminated ones are forgotten after a while.</p><${Events} instance=${{ id }} /></article>`;
+      <p>This cloud has no such instance. Terminated instances are forgotten after an hour.</p><${Events} instance=${{ id }} /></article>`;
   }
   return html`<article class="page detail">
     <p><a href="#/instances">All instances</a></p>

@@ -1,4 +1,4 @@
-// The launch dialog. What was typed stays until it led to instances; what the platform refuses stands at the form, in its words.
+// The launch dialog. What was typed stays until instances were launched; a refusal is shown in the form.
 
 import { html, useEffect, useState } from "../lib/ui.js";
 import { get, post } from "../lib/api.js";
@@ -6,6 +6,7 @@ import { count } from "../lib/format.js";
 import { Dialog } from "../lib/dialog.js";
 import { useStore } from "../lib/store.js";
 import { useOffers } from "./offers.js";
+import { tooMany } from "./room.js";
 import { Types } from "./types.js";
 
 const USER_DATA_BYTES_MAX = 16 * 1024;
@@ -18,7 +19,7 @@ export function Launch({ onClose, onLaunched }) {
   const [images, setImages] = useState([]);
   const { offers, error } = useOffers();
   const [said, say] = useState("");
-  const [asking, ask] = useState(false);
+  const [busy, setBusy] = useState(false);
   const want = (change) => wanted((draft = { ...draft, ...change }));
   useEffect(() => {
     get("/api/images").then(({ images: found }) => {
@@ -30,16 +31,18 @@ export function Launch({ onClose, onLaunched }) {
   const image = images.find((each) => each.id === wish.image_id);
   const launch = async (event) => {
     event.preventDefault();
-    if (asking) return;
-    ask(true);
-    say("");
+    if (busy) return;
+    const refusal = tooMany(wish.count, offers?.types.find((each) => each.name === wish.type), wish.host);
+    say(refusal);
+    if (refusal) return;
+    setBusy(true);
     try {
       const { instances } = await post("/api/instances", wish);
       draft = EMPTY;
       onLaunched(instances);
     } catch (error) {
       say(error.message);
-      ask(false);
+      setBusy(false);
     }
   };
   return html`<${Dialog} title="Launch instances" wide=${true} onClose=${onClose}><form class="launch" onSubmit=${launch}>
@@ -59,9 +62,9 @@ export function Launch({ onClose, onLaunched }) {
     </div>
     <div class="field"><label for="launch-data">User data</label>
       <textarea id="launch-data" rows="3" spellcheck="false" aria-describedby="launch-data-is" value=${wish.user_data} onInput=${(event) => want({ user_data: event.target.value })}></textarea>
-      <small id="launch-data-is" class=${bytes > USER_DATA_BYTES_MAX ? "bad" : ""}>${count(bytes)} of ${count(USER_DATA_BYTES_MAX)} bytes; the instance reads it from its metadata service</small></div>
+      <small id="launch-data-is" class=${bytes > USER_DATA_BYTES_MAX ? "bad" : ""}>${count(bytes)} of ${count(USER_DATA_BYTES_MAX)} bytes. The program can read it from the metadata service; it is not run as a script.</small></div>
     <p role="alert" class="bad">${said || error}</p>
     <div class="ends"><button type="button" onClick=${onClose}>Cancel</button>
-      <button type="submit" class="primary" disabled=${asking || bytes > USER_DATA_BYTES_MAX}>${asking ? "Launching …" : "Launch"}</button></div>
+      <button type="submit" class="primary" disabled=${busy || bytes > USER_DATA_BYTES_MAX}>${busy ? "Launching …" : "Launch"}</button></div>
   </form><//>`;
 }

@@ -1,10 +1,11 @@
-// Every instance with its live numbers; sorted and filtered as one likes; launched and acted on from here.
+// Every instance with its live numbers, to sort and filter; launched and acted on from here.
 
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { plural } from "../lib/format.js";
+import { useWhyNot } from "../lib/may.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
-import { Button, READ_ONLY } from "./acting.js";
+import { Button } from "./acting.js";
 import { COLUMNS, STATES, matching, pressed, sorted } from "./columns.js";
 import { minuteOf } from "./figures.js";
 import { Launch } from "./launch.js";
@@ -15,7 +16,7 @@ const EXPLAINED = new Set(["req/s", "p99"]);
 export function List() {
   const instances = useStore((state) => state.instances);
   const seconds = useStore((state) => state.seconds);
-  const session = useStore((state) => state.session);
+  const whyNot = useWhyNot();
   const [sort, sortBy] = useState({ key: "age", down: true });
   const [text, filter] = useState("");
   const [hidden, hide] = useState(new Set(["terminated"]));
@@ -41,10 +42,10 @@ export function List() {
       <span class="fill"></span>
       <label class="find">Filter <input type="search" placeholder="id, type, host, state, tag" value=${text} onInput=${(event) => filter(event.target.value)} /></label>
       <${States} all=${all} hidden=${hidden} onToggle=${toggle} />
-      <${Button} label="Launch instances" class="primary" why=${session.may_act ? "" : READ_ONLY} onPress=${() => launch(true)} />
+      <${Button} label="Launch instances" class="primary" why=${whyNot} onPress=${() => launch(true)} />
     </div>
     <p role="alert" class="bad">${said}</p>
-    ${shown.length > 0 && html`<table class="rows"><caption>Instances and what they do now, with the last minute</caption>
+    ${shown.length > 0 && html`<table class="rows"><caption>Instances with what they do now and in the last minute</caption>
       <thead><tr>${COLUMNS.map((column) => html`<${Head} key=${column.key} column=${column} sort=${sort} onPress=${() => sortBy(pressed(sort, column.key))} />`)}<th scope="col">Actions</th></tr></thead>
       <tbody ref=${body}>${shown.map((each) => html`<${Row} key=${each.id} instance=${each} seconds=${seconds} fresh=${fresh.includes(each.id)} say=${say} />`)}</tbody></table>`}
     ${!shown.length && html`<${Nothing} any=${all.length > gone} text=${text} gone=${gone} />`}
@@ -73,8 +74,8 @@ function Head({ column, sort, onPress }) {
 }
 
 function Nothing({ any, text, gone }) {
-  if (text) return html`<p class="quiet">No instance has “${text}” in its id, type, host, state or tags.</p>`;
-  if (any) return html`<p class="quiet">Every instance is in a state that is not shown; press its button above.</p>`;
-  return html`<div class="nothing"><p>${gone ? `No instance is there now; ${plural(gone, "terminated one is", "terminated ones are")} not shown.` : "This cloud has no instances yet."}</p>
-    <p class="quiet">Press “Launch instances”, or ask the EC2 API: <code>aws ec2 run-instances --image-id ami-… --instance-type t3.nano</code></p></div>`;
+  if (text) return html`<p class="quiet">No instance matches “${text}” (id, type, host, state, tags).</p>`;
+  if (any) return html`<p class="quiet">All instances are in states that are hidden. Use the buttons above to show them.</p>`;
+  return html`<div class="nothing"><p>${gone ? `No instances. ${plural(gone, "terminated instance is", "terminated instances are")} hidden.` : "This cloud has no instances yet."}</p>
+    <p class="quiet">Press “Launch instances”, or use the EC2 API: <code>aws ec2 run-instances --image-id ami-… --instance-type t3.nano</code></p></div>`;
 }

@@ -1,10 +1,10 @@
-// The types and where they fit, asked again whenever a host has promised more or less.
+// The types and where they fit, loaded again whenever a host's reservations change.
 
 import { useEffect, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useStore } from "../lib/store.js";
 
-/** What was told last, null before; and why it could not be told. */
+/** The last known offers, null before; and why they could not be loaded. */
 export function useOffers() {
   const hosts = useStore((state) => state.hosts);
   const [told, tell] = useState({ offers: null, error: "" });

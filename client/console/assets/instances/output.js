@@ -1,9 +1,9 @@
-// What the instance's program printed, followed while it is looked at. It may hold secrets, so only who may act reads it.
+// What the instance's program printed, refreshed while it is open. It may hold secrets, so it needs the right to act.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
+import { VIEW_ONLY } from "../lib/may.js";
 import { useStore } from "../lib/store.js";
-import { READ_ONLY } from "./acting.js";
 
 const EVERY_MS = 2000;
 const NEAR_PX = 30;
@@ -37,9 +37,9 @@ export function Output({ instance }) {
   useLayoutEffect(() => {
     if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
   }, [told.text]);
-  if (!may) return html`<p class="quiet">What a program prints may hold secrets; ${READ_ONLY}.</p>`;
+  if (!may) return html`<p class="quiet">Program output may hold secrets. ${VIEW_ONLY}</p>`;
   const scrolled = ({ target }) => (atEnd.current = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_PX);
-  return html`<p class="quiet">${gone ? "It is terminated: what is not here now went with it." : "The last 64 KiB that its program printed, asked again every 2 s (GetConsoleOutput with Latest)."}</p>
+  return html`<p class="quiet">${gone ? "This instance is terminated. Its output is no longer updated." : "Last 64 KiB of program output, refreshed every 2 s."}</p>
     <p role="alert" class="bad">${!gone && told.error}</p>
-    ${told.text === null ? !told.error && !gone && html`<p class="wait">Asking …</p>` : told.text ? html`<pre class="output" ref=${box} onScroll=${scrolled} tabindex="0" aria-label="Console output">${told.text}</pre>` : html`<p>It has printed nothing.</p>`}`;
+    ${told.text === null ? !told.error && !gone && html`<p class="wait">Loading …</p>` : told.text ? html`<pre class="output" ref=${box} onScroll=${scrolled} tabindex="0" aria-label="Console output">${told.text}</pre>` : html`<p>No output yet.</p>`}`;
 }

@@ -23,7 +23,7 @@ export function Row({ instance, seconds, fresh, say }) {
     <td data-label="Shard">${instance.shard ?? "–"}</td>
     ${figure("req/s", rate(now.req_s), "req_s")}
     ${figure("p99", ms(now.p99_ms), "p99_ms")}
-    ${figure("CPU of ceiling", percent(share(now.cpu, limits?.cpu_quota_cores)), "cpu", limits?.cpu_quota_cores)}
+    ${figure("CPU (of limit)", percent(share(now.cpu, limits?.cpu_quota_cores)), "cpu", limits?.cpu_quota_cores)}
     ${figure("Memory", html`${mib(now.memory_mib)}<small> of ${mib(limits?.memory_mib)}</small>`, "memory_mib", limits?.memory_mib)}
     <td data-label="Age">${age((current().now ?? instance.launched_at) - instance.launched_at)}</td>
     <td data-label="Fleet" title=${instance.fleet}>${instance.fleet?.slice(0, 10) ?? "–"}</td>

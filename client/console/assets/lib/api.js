@@ -14,7 +14,7 @@ async function ask(method, path, body) {
   const answer = await once()
     .catch((error) => (method === "GET" ? once() : Promise.reject(error)))
     .catch(() => {
-      throw Object.assign(new Error("the console does not answer; is it still up?"), { away: true });
+      throw Object.assign(new Error("the console does not answer; is it still running?"), { away: true });
     });
   const data = await answer.json().catch(() => null);
   if (answer.ok) return data;

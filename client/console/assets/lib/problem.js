@@ -10,7 +10,7 @@ export class Problem extends Component {
 
   render({ children }, { error }) {
     if (!error) return children;
-    return html`<main class="problem"><h1>This page has a fault of its own</h1>
-      <p>${error.message}</p><p><a href="/">Load it again</a>; the cloud goes on meanwhile.</p></main>`;
+    return html`<main class="problem"><h1>This page has failed</h1>
+      <p>${error.message}</p><p><a href="/">Load it again</a>. The cloud keeps running.</p></main>`;
   }
 }

@@ -13,7 +13,7 @@ const SHAPES = {
 
 /** `brief`: one word, where there is room for one; what hogs runs. */
 export function State({ instance, brief }) {
-  const hogs = html`<b class="hogs"><span class="shape" aria-hidden="true">▲</span> hogging</b>`;
+  const hogs = html`<b class="hogs"><span class="shape" aria-hidden="true">▲</span> CPU hog</b>`;
   if (brief && instance.hogging && instance.state === "running") return html`<span class="state">${hogs}</span>`;
   return html`<span class="state is-${instance.state}">
     <span class="shape" aria-hidden="true">${SHAPES[instance.state] ?? "?"}</span> ${instance.state}${instance.hogging && html` ${hogs}`}

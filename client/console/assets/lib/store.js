@@ -91,12 +91,12 @@ function wake() {
 
 // What the person chose, kept in this browser.
 
-const KEPT = ["theme", "hintsGone", "slower"];
-const OWN = [...KEPT, "paused", "still", "presenting", "scene", "invited", "asked", "route", "session", "away", "frozenAt"];
+const KEPT = ["theme", "tipsHidden", "slower"];
+const OWN = [...KEPT, "paused", "still", "presenting", "scene", "earlier", "invited", "asked", "route", "session", "away", "frozenAt"];
 
 function chosen() {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const defaults = { theme: "auto", hintsGone: [], slower: 200, paused: still, still, presenting: false, scene: 0 };
+  const defaults = { theme: "auto", tipsHidden: false, slower: 200, paused: still, still, presenting: false, scene: 0 };
   try {
     return { ...defaults, ...JSON.parse(localStorage.getItem("glasscloud") ?? "{}") };
   } catch {

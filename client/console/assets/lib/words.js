@@ -1,4 +1,4 @@
-// Words explained where they stand: <Word name="p99"/> shows what it means to whoever points at it or reaches it by key.
+// Words explained where they stand: <Word name="p99"/> shows what it means under the pointer or with the focus.
 
 import { html, useLayoutEffect, useRef, useState } from "./ui.js";
 
@@ -6,25 +6,27 @@ const MEANING = {
   p99: "99 of 100 requests were faster than this",
   p90: "9 of 10 requests were faster than this",
   p50: "half of the requests were faster than this",
-  "req/s": "requests in a second",
-  "front end": "asks one replica of each shard and joins their answers",
-  shard: "a part of all documents; a search asks each shard once",
-  replica: "an instance with the same shard as another; when one dies, the other answers",
-  hedge: "a second try elsewhere because the first is slow",
-  host: "the big computer that instances share",
-  instance: "a computer of its own, as far as its walls hold",
-  hog: "burns all the CPU that it gets; good walls keep the others fast",
-  kill: "ends the program at once, as a crash would; nobody is told",
-  "open loop": "requests come when they are due, however slow the answers are",
-  "closed loop": "each user waits for the answer before asking again",
-  response: "from the moment a request was due until its answer, as its user waits",
+  "p99 now": "99 of 100 requests of the last 10 seconds were faster than this",
+  "p50 now": "half of the requests of the last 10 seconds were faster than this",
+  "req/s": "requests per second",
+  "front end": "sends each search to one replica of every shard and joins their answers",
+  shard: "one part of all documents; a search is sent to every shard",
+  replica: "another instance with the same shard; when one fails, the other answers",
+  hedge: "the same request sent again elsewhere because the first answer is slow",
+  host: "the large computer that instances share",
+  instance: "behaves like a computer of its own",
+  hog: "uses all the CPU it can get; good isolation keeps the others fast",
+  kill: "the program ends without warning, as in a crash",
+  "open loop": "requests arrive at this rate however slow the answers are",
+  "closed loop": "each user waits for the answer before sending the next request",
+  response: "from the moment a request was due until its answer: what its user waits",
   service: "from the moment a request was sent until its answer",
   max: "the slowest of all",
-  "coordinated omission": "a tester that waits with a slow server sends less just when it hurts, and measures too little",
-  waiting: "due, but every connection is taken: the service is slow",
-  "in flight": "asked and not yet answered",
-  throttled: "share of the time in which its CPU ceiling held it back",
-  promised: "guaranteed to instances, whether they use it or not",
+  "coordinated omission": "a tool that waits for a slow server sends less while it is slow, and so measures too little",
+  waiting: "due, but all connections are in use",
+  "in flight": "sent and not answered yet",
+  throttled: "share of the time in which its CPU limit held it back",
+  reserved: "guaranteed to instances, used or not",
 };
 const EDGE_PX = 8;
 let numbers = 0;

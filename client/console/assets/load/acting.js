@@ -1,6 +1,7 @@
-// Asking for something and saying what came of it; and why a person may not ask.
+// Sending a change to the console and showing its refusal; and why a change is not possible now.
 
 import { useState } from "../lib/ui.js";
+import { useWhyNot } from "../lib/may.js";
 import { useStore } from "../lib/store.js";
 
 /** `[busy, said, act]`: act(promise-giving function) runs it, and `said` is the console's sentence where it refused. */
@@ -20,8 +21,7 @@ export function useActing() {
 
 /** Why the load cannot be changed now, as a sentence; empty when it can. */
 export function useHindrance() {
-  const session = useStore((state) => state.session);
+  const whyNot = useWhyNot();
   const experiment = useStore((state) => state.experiment);
-  if (!session.may_act) return "This page may only look: open the address that glasscloud status prints to act.";
-  return experiment ? `The ${experiment.kind} is still being measured; the load stays as it is until then.` : "";
+  return whyNot || (experiment ? `The ${experiment.kind} is still being measured. The load cannot change until it ends.` : "");
 }

@@ -33,8 +33,9 @@ function sheet(href) {
   });
 }
 
-/** `lines`: [{name, colour, dash, width, step, told}], `data`: the seconds, then each line's values. `log`: the scale is. */
-export function Chart({ title, about, lines: thin, data, marks, span, log = false, scale }) {
+/** `lines`: [{name, colour, dash, width, step, told}], `names`: what some are called now, `data`: the seconds, then each
+    line's values. `log`: the scale is. */
+export function Chart({ title, about, lines: thin, names = {}, data, marks, span, log = false, scale }) {
   // On a projector a thin line is none.
   const large = useStore((state) => state.presenting);
   const lines = large ? thin.map((line) => ({ ...line, width: Math.max(line.width, LARGE_WIDTH) })) : thin;
@@ -68,14 +69,14 @@ export function Chart({ title, about, lines: thin, data, marks, span, log = fals
   useEffect(() => chart.current?.setData(data), [data, marks]);
   const told = at === null || at >= data[0].length ? about : `${clockOf(data[0][at])}: ${lines.map((line, n) => `${line.name} ${line.told(data[n + 1][at])}`).join(", ")}`;
   return html`<figure class="chart"><figcaption><b>${title}</b> <span class="readout">${told}</span></figcaption>
-    <${Legend} lines=${lines} />
-    <div class="plot" ref=${place} role="img" aria-label="${title}; the same as a table stands below"></div></figure>`;
+    <${Legend} lines=${lines} names=${names} />
+    <div class="plot" ref=${place} role="img" aria-label="${title}; the table below has the same figures"></div></figure>`;
 }
 
 const sizeOf = (place) => ({ width: place.clientWidth, height: place.clientHeight });
 
-const Legend = ({ lines }) => html`<ul class="legend">${lines.map(
-  (line) => html`<li><svg width="26" height="8" aria-hidden="true"><line x1="0" x2="26" y1="4" y2="4" stroke="var(${line.colour})" stroke-width=${line.width} stroke-dasharray=${line.dash?.join(" ")} /></svg> ${line.name}</li>`,
+const Legend = ({ lines, names }) => html`<ul class="legend">${lines.map(
+  (line) => html`<li><svg width="26" height="8" aria-hidden="true"><line x1="0" x2="26" y1="4" y2="4" stroke="var(${line.colour})" stroke-width=${line.width} stroke-dasharray=${line.dash?.join(" ")} /></svg> ${names[line.name] ?? line.name}</li>`,
 )}</ul>`;
 
 function options(uPlot, { lines, log, scale, shown, point, width, height }) {

@@ -1,4 +1,4 @@
-// The two charts: requests a second, asked and answered; and how long answers took.
+// The two charts: requests per second, sent and answered; and how long answers took.
 
 import { html, useMemo } from "../lib/ui.js";
 import { ms, rate } from "../lib/format.js";
@@ -9,7 +9,7 @@ import { spoken } from "./marks.js";
 import { shortTime } from "./scales.js";
 
 const RATES = [
-  { name: "asked", colour: "--soft", width: 3, step: true, told: rate },
+  { name: "sent", colour: "--soft", width: 3, step: true, told: rate },
   { name: "answered well", colour: "--blue", width: 2, told: rate },
   { name: "failed", colour: "--red", width: 2, dash: [6, 3], told: rate },
 ];
@@ -22,16 +22,17 @@ const TIMES = [
 
 export function Charts({ course }) {
   const instances = useStore((state) => state.instances);
-  const [rates, times, marks] = useMemo(() => {
+  const [rates, times, marks, wide] = useMemo(() => {
     const columns = settled(course);
+    const last = columns.at(-1);
     const until = columns.map((column) => column.began_s + column.seconds);
     const a_second = (name) => columns.map((column) => column[name] / column.seconds);
     const of = (name) => columns.map((column) => column[name] || null);
-    return [[until, a_second("offered"), a_second("ok"), a_second("failed")], [until, of("p50"), of("p90"), columns.map((column) => column.p99 ?? column.p99_wide), of("max")], spoken(course.marks, instances)];
+    return [[until, a_second("offered"), a_second("ok"), a_second("failed")], [until, of("p50"), of("p90"), columns.map((column) => column.p99 ?? column.p99_wide), of("max")], spoken(course.marks, instances), last && last.p99 === null && last.p99_wide !== null];
   }, [course]);
   const span = spanOf(course);
   return html`<div class="charts">
-    <${Chart} title="Requests a second" about="each drawn at the second in which it was due" lines=${RATES} data=${rates} marks=${marks} span=${span} scale=${rate} />
-    <${Chart} title="Response time" about="percentiles of ${course.window_s} s each, p99 of ${course.wide_s} s where those hold too few requests; the slowest of each ${course.column_s === 1 ? "second" : `${course.column_s} s`}" lines=${TIMES} data=${times} marks=${marks} span=${span} scale=${shortTime} log />
+    <${Chart} title="Requests per second" about="by the second each was due" lines=${RATES} data=${rates} marks=${marks} span=${span} scale=${rate} />
+    <${Chart} title="Response time" about="p50, p90 and p99 of the last ${course.window_s} s (p99 of the last ${course.wide_s} s while requests are few); the slowest of each ${course.column_s === 1 ? "second" : `${course.column_s} s`}" lines=${TIMES} names=${wide ? { p99: `p99, last ${course.wide_s} s` } : {}} data=${times} marks=${marks} span=${span} scale=${shortTime} log />
   </div>`;
 }

@@ -20,12 +20,12 @@ export function Comparison({ a, b }) {
 }
 
 const Sides = ({ told }) => html`<ul class="sides">${[told.a, told.b].map((side) => html`<li><b>${side.name}</b> <${Judged} verdict=${side.verdict} /> ${side.reason}</li>`)}</ul>
-  ${told.warnings.length > 0 && html`<ul class="warnings" aria-label="Why they may not be comparable">${told.warnings.map((text) => html`<li>${text}</li>`)}</ul>`}`;
+  ${told.warnings.length > 0 && html`<ul class="warnings" aria-label="Why these runs may not be comparable">${told.warnings.map((text) => html`<li>${text}</li>`)}</ul>`}`;
 
 const figure = (value) => (value === null ? "–" : value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : 2 }));
 const signed = (value) => (value === null ? "–" : `${value > 0 ? "+" : ""}${figure(value)}`);
 
-const Table = ({ told }) => html`<div class="scroll" tabindex="0" role="group" aria-label="Figures of both runs"><table><thead><tr><th scope="col">figure</th><th scope="col" class="n">${told.a.name}</th><th scope="col" class="n">${told.b.name}</th><th scope="col" class="n">difference</th><th scope="col" class="n">in percent</th><th scope="col">worth</th></tr></thead>
+const Table = ({ told }) => html`<div class="scroll" tabindex="0" role="group" aria-label="Figures of both runs"><table><thead><tr><th scope="col">figure</th><th scope="col" class="n">${told.a.name}</th><th scope="col" class="n">${told.b.name}</th><th scope="col" class="n">difference</th><th scope="col" class="n">in percent</th><th scope="col">assessment</th></tr></thead>
     <tbody>${told.figures.map((row) => html`<tr><th scope="row">${row.name}</th><td class="n">${figure(row.a)}</td><td class="n">${figure(row.b)}</td><td class="n">${signed(row.difference)}</td><td class="n">${row.percent === null ? "–" : `${signed(row.percent)} %`}</td>
       <td class=${row.worse ? "bad" : row.noise === "beyond the noise" ? "beyond" : "quiet"}>${row.noise}${row.worse && ", worse"}</td></tr>`)}</tbody></table></div>
   <p class="quiet">Noise: Welch’s interval at 95 %, over ${told.samples.split(";")[0]}.</p>`;

@@ -25,7 +25,7 @@ function Steering({ load }) {
       <button type="submit" disabled=${Boolean(why) || typed === ""} title=${why}>Set</button>
       <button type="button" class="step" aria-label="More requests a second" disabled=${Boolean(why)} title=${why} onClick=${() => step(1)}>+</button>
     </form>`}
-    ${!open && html`<p>${load.users} users, each of whom waits for the answer: only a faster service gets more requests.</p>`}
+    ${!open && html`<p>${load.users} users, each waiting for the answer before the next request.</p>`}
     <button type="button" class="stop" disabled=${Boolean(why)} title=${why} onClick=${() => act("waiting for the last answers …", () => remove("/api/load"))}>Stop</button>
     <p role="status">${said || busy || why}</p>
   </section>`;
@@ -46,12 +46,12 @@ function Starting() {
     act("starting …", () => post("/api/load", asked(form)));
   };
   return html`<form class="controls start" onSubmit=${start} aria-label="Start a load">
-    <fieldset><legend>Who asks</legend>
-      <label class="pick"><input ...${kind("rate")} /> requests at a rate</label>
-      <label class="pick"><input ...${kind("users")} /> users who wait</label>
+    <fieldset><legend>Kind of load</legend>
+      <label class="pick"><input ...${kind("rate")} /> a rate of requests</label>
+      <label class="pick"><input ...${kind("users")} /> users who wait for each answer</label>
       <p class="quiet">${form.kind === "rate"
-        ? html`<${Word} name="open loop" />: as many people do who do not know of each other`
-        : html`<${Word} name="closed loop" />: a slow service is asked less`}</p>
+        ? html`<${Word} name="open loop" />: requests arrive at this rate however slow the answers are`
+        : html`<${Word} name="closed loop" />: a slow service gets fewer requests`}</p>
     </fieldset>
     ${form.kind === "rate"
       ? html`<div class="field"><label for="load-rate">Requests/s</label><input type="number" min="0" step="any" required ...${field("rate")} />
@@ -65,7 +65,7 @@ function Starting() {
   </form>`;
 }
 
-/** The form as the console takes it: what is empty is not there. Pure. */
+/** The form as the console takes it: empty fields are left out. Pure. */
 export function asked(form) {
   const number = (text) => (text === "" ? null : Number(text));
   const who = form.kind === "rate" ? { rate_per_s: number(form.rate), poisson: form.poisson } : { users: number(form.users), think_s: number(form.think) };

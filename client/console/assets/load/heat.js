@@ -42,8 +42,8 @@ export function Heat({ course }) {
     };
   }, []);
   useEffect(() => paint(canvas.current, shown.current), [course]);
-  return html`<figure class="chart"><figcaption><b>Heat map of response times</b> <span class="readout">each second a column; the darker, the more of its requests took so long; red above: some failed</span></figcaption>
-    <canvas ref=${canvas} class="heat" role="img" aria-label="Heat map of response times; the same as a table stands below"></canvas></figure>`;
+  return html`<figure class="chart"><figcaption><b>Heat map of response times</b> <span class="readout">one column per second; darker means more requests took that long; red on top: some failed</span></figcaption>
+    <canvas ref=${canvas} class="heat" role="img" aria-label="Heat map of response times; the table below has the same figures"></canvas></figure>`;
 }
 
 function paint(canvas, { course, marks }) {

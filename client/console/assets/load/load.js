@@ -1,4 +1,4 @@
-// The load: what is sent and how it is answered, live; its course with what happened meanwhile; past runs and how two differ.
+// The load: what is sent and how it is answered, live; its course with events; past runs and how two differ.
 
 import { html } from "../lib/ui.js";
 import { useStore } from "../lib/store.js";
@@ -20,7 +20,7 @@ function Live() {
   const load = useStore((state) => state.load);
   const course = useCourse(load);
   const drawn = course?.columns?.length > 0;
-  return html`<header class="head"><h1>Load</h1><p>${load?.running ? told(load) : "Nothing is sent at the moment."}</p></header>
+  return html`<header class="head"><h1>Load</h1><p>${load?.running ? told(load) : "No load is running."}</p></header>
     <div class=${drawn ? "steer" : "steer alone"}><${Controls} load=${load} /></div>
     <${Verdict} load=${load} />
     ${load?.running && html`<${Now} load=${load} /><div class="figures"><${Latencies} load=${load} /><${Errors} load=${load} /></div>`}

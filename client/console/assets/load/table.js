@@ -26,7 +26,7 @@ export function rowsOf(course) {
 
 export function CourseTable({ course }) {
   const instances = useStore((state) => state.instances);
-  return html`<details class="twin"><summary>The same as a table</summary>
+  return html`<details class="twin"><summary>The same figures as a table</summary>
     <div class="scroll" tabindex="0" role="group" aria-label="The course as a table"><table><thead><tr><th scope="col">time</th><th scope="col" class="n">due</th><th scope="col" class="n">answered well</th><th scope="col" class="n">failed</th><th scope="col" class="n">p50</th><th scope="col" class="n">p90</th><th scope="col" class="n">p99</th><th scope="col" class="n">slowest</th></tr></thead>
       <tbody>${rowsOf(course).map((row) => html`<tr key=${row.from}><th scope="row">${clockOf(row.from)} to ${clockOf(row.until)}</th><td class="n">${count(row.offered)}</td><td class="n">${count(row.ok)}</td><td class="n ${row.failed ? "bad" : ""}">${count(row.failed)}</td>
         <td class="n">${ms(row.p50)}</td><td class="n">${ms(row.p90)}</td><td class="n">${ms(row.p99)}</td><td class="n">${ms(row.max)}</td></tr>`)}</tbody></table></div>

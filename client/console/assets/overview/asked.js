@@ -1,6 +1,6 @@
-// What became of the search that was typed here: its hits, and the whole way of its request.
+// The answer to the search that was typed here: its hits, and the timeline of its request.
 
-import { html } from "../lib/ui.js";
+import { html, useEffect, useRef } from "../lib/ui.js";
 import { ms, plural } from "../lib/format.js";
 import { put, useStore } from "../lib/store.js";
 import { useRequest } from "../request/page.js";
@@ -14,9 +14,11 @@ export function Asked() {
 function Answer({ asked }) {
   const links = useStore((state) => state.links);
   const { request, error } = useRequest(asked.id);
-  return html`<section class="asked" aria-label="Your search">
+  const box = useRef(null);
+  useEffect(() => box.current.scrollIntoView({ block: "nearest" }), [request]);
+  return html`<section class="asked" aria-label="Your search" ref=${box}>
     <header><h2>“<bdi title=${asked.query}>${asked.query}</bdi>”: ${plural(asked.total, "hit")}${request && html` in ${ms(request.total_ms)}`}</h2>
-      <a href="#/request/${asked.id}">all of its way</a>
+      <a href="#/request/${asked.id}">details</a>
       <button type="button" aria-label="Close your search" onClick=${() => put({ asked: null })}>✕</button></header>
     ${asked.hits.length > 0 && html`<p>${asked.hits.slice(0, 3).map((hit, index) => html`${index > 0 && ", "}<a href="${links.search}${hit.url}" rel="noreferrer" target="_blank">${hit.title}</a>`)}</p>`}
     ${error && html`<p role="alert">${error}</p>`}

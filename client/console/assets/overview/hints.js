@@ -1,20 +1,12 @@
-// Three hints for whoever is here for the first time; each goes when it is dismissed, and stays away in this browser.
+// What to try first, as one line; it stays away in this browser once it is closed.
 
 import { html } from "../lib/ui.js";
 import { choose, useStore } from "../lib/store.js";
 
-const HINTS = [
-  { name: "search", text: "Search for something: your dot is violet." },
-  { name: "kill", text: "Kill one: its twin answers." },
-  { name: "read", text: "Read who was hurt, and how soon it healed." },
-];
+const TIPS = ["Search for something. Your dot is purple.", "Kill an instance. Its replica takes over.", "See which requests suffered and how fast it recovered."];
 
 export function Hints() {
-  const gone = useStore((state) => state.hintsGone);
-  const left = HINTS.filter((hint) => !gone.includes(hint.name));
-  if (!left.length) return null;
-  return html`<ol class="hints" aria-label="What to try">${left.map(
-    (hint) => html`<li key=${hint.name}><b>${HINTS.indexOf(hint) + 1}</b> ${hint.text}
-      <button type="button" aria-label="Dismiss the hint: ${hint.text}" onClick=${() => choose({ hintsGone: [...gone, hint.name] })}>✕</button></li>`,
-  )}</ol>`;
+  if (useStore((state) => state.tipsHidden)) return null;
+  return html`<div class="tips"><ol aria-label="What to try">${TIPS.map((text, index) => html`<li key=${text}><b>${index + 1}</b> ${text}</li>`)}</ol>
+    <button type="button" aria-label="Hide these tips" onClick=${() => choose({ tipsHidden: true })}>✕</button></div>`;
 }

@@ -1,4 +1,5 @@
-// The first view: askers, front end, hosts; requests on their way between them; two buttons and what they cost.
+// The first view: who sends requests, front end, hosts; requests on their way between them; two buttons, what they cost,
+// and the answer to one's own search.
 
 import { html } from "../lib/ui.js";
 import { Asked } from "./asked.js";
@@ -6,6 +7,7 @@ import { Deeds } from "./deeds.js";
 import { Hints } from "./hints.js";
 import { Sentence } from "./sentence.js";
 import { Stage } from "./stage.js";
+import { Twin } from "./twin.js";
 
 export function Overview() {
   return html`<div class="overview">
@@ -14,5 +16,6 @@ export function Overview() {
     <${Stage} />
     <${Deeds} />
     <${Asked} />
+    <${Twin} />
   </div>`;
 }

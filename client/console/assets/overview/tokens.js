@@ -5,6 +5,7 @@ import { dots, plan } from "./motion.js";
 const TOKENS_MAX = 150;
 const NEAR_PX = 16;
 const DENSE_PER_S = 60;
+const MARK_APART_PX = 9;
 
 /**
  * Dots on `canvas` over `stage`, lines on `under` beneath its boxes; children with data-anchor are where both begin and
@@ -52,7 +53,7 @@ export class Tokens {
     for (const request of requests) {
       const known = this.tokens.find((each) => each.request.id === request.id);
       if (known) known.request = request;
-      // Whoever stopped the motion looks at what stands there; the counts go on.
+      // While the motion is stopped, what stands there is looked at; the counts go on.
       else if (request.mine || (!this.stopped && this.tokens.length < TOKENS_MAX))
         this.tokens.push({ request, motion: plan(request, this.slower), since: this.now });
     }
@@ -124,6 +125,8 @@ export class Tokens {
       for (const dot of dots(token.motion, sourceAnchor(request, this.anchors), failed, this.now - token.since)) {
         const spot = this.place(dot);
         if (!spot) continue;
+        // Several that fail at once stand beside each other, not on one another.
+        if (dot.mark) spot.y += ((parseInt(request.id.slice(-2), 16) % 5) - 2) * MARK_APART_PX;
         this.dot(spot, dot, request);
         this.drawn.push({ ...spot, token });
       }

@@ -1,13 +1,16 @@
 // Presenter mode: one scene at a time in large type, on the number keys; start over for the next group; freeze to explain.
 
 import { html, useEffect, useState } from "../lib/ui.js";
-import { post } from "../lib/api.js";
-import { clock } from "../lib/format.js";
+import { get, post } from "../lib/api.js";
+import { clock, plural } from "../lib/format.js";
 import { Lazy } from "../lib/lazy.js";
 import { freeze, put, useStore } from "../lib/store.js";
+import { Dialog } from "../lib/dialog.js";
+import { useWhyNot } from "../lib/may.js";
 import { Asked } from "../overview/asked.js";
 import { Deeds } from "../overview/deeds.js";
 import { Stage } from "../overview/stage.js";
+import { Twin } from "../overview/twin.js";
 import { Share } from "../share/panel.js";
 import { PAGES } from "../pages.js";
 import { SCENES } from "./scenes.js";
@@ -17,6 +20,7 @@ const mine = (request) => request.mine || request.source === "audience";
 export function Presenter() {
   const scene = useStore((state) => state.scene);
   const slower = useStore((state) => state.slower);
+  const earlier = useStore((state) => state.earlier);
   useKeys();
   const invited = useStore((state) => state.invited);
   const { title, say, stage, deeds, page } = SCENES[scene];
@@ -24,10 +28,11 @@ export function Presenter() {
   if (invited) return html`<div class="presenter"><${Share} /></div>`;
   return html`<div class="presenter">
     <h1>${title}</h1>
-    <p class="say">${say}${stage && slower > 1 && html` <b>${slower} × slower than life.</b>`}</p>
+    <p class="say">${say}${stage && slower > 1 && html` <b>Shown ${slower} times slower.</b>`}</p>
     ${stage && html`<${Stage} key=${stage} only=${stage === "mine" ? mine : undefined} />`}
     ${stage === "mine" && html`<${Asked} />`}
-    ${deeds?.length > 0 && html`<${Deeds} show=${deeds} />`}
+    ${deeds?.length > 0 && html`<${Deeds} show=${deeds} earlier=${earlier} />`}
+    ${stage && html`<${Twin} />`}
     ${shown && html`<${Lazy} load=${shown.load} rest=${[]} />`}
   </div>`;
 }
@@ -36,22 +41,26 @@ export function Presenter() {
 export function PresenterBar() {
   const scene = useStore((state) => state.scene);
   const frozenAt = useStore((state) => state.frozenAt);
-  const may = useStore((state) => state.session.may_act);
+  const whyNot = useWhyNot();
   const invited = useStore((state) => state.invited);
   const [over, tell] = useState("");
   const [working, work] = useState(false);
-  // One bar takes the other's place: whoever came or leaves by key goes on from there, not from the page's top.
+  const [ends, confirm] = useState([]);
+  // One bar takes the other's place: the keyboard goes on from there, not from the page's top.
   useEffect(() => {
     document.getElementById("main").focus({ preventScroll: true });
     return () => requestAnimationFrame(() => document.getElementById("present")?.focus());
   }, []);
   const startOver = () => {
+    confirm([]);
     tell("starting over …");
     work(true);
     post("/api/start-over")
       .then(({ seconds }) => tell(`started over in ${seconds.toFixed(1)} s`), (error) => tell(error.message))
       .finally(() => work(false));
   };
+  // What people launched themselves is not ended unasked.
+  const ask = () => get("/api/start-over").then(({ ends: own }) => (own.length ? confirm(own) : startOver()), (error) => tell(error.message));
   return html`<header class="bar presenting">
     <nav aria-label="Scenes"><ol>${SCENES.map(
       (each, index) => html`<li><button type="button" aria-current=${index === scene ? "step" : undefined}
@@ -60,9 +69,14 @@ export function PresenterBar() {
     <span class="fill"></span>
     <span role="status">${frozenAt ? html`<b class="frozen">frozen at ${clock(frozenAt)}</b>` : over}</span>
     <button type="button" aria-pressed=${Boolean(invited)} onClick=${() => put({ invited: !invited })}>Audience</button>
-    <button type="button" disabled=${!may || working} title="Default fleet, same load and seed" onClick=${startOver}>Start over</button>
+    <button type="button" disabled=${Boolean(whyNot) || working} title=${whyNot || "The search service and its load as they were at first"} onClick=${ask}>Start over</button>
     <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f" onClick=${() => freeze(!frozenAt)}>Freeze</button>
     <button type="button" title="Key Escape" onClick=${leave}>Leave</button>
+    ${ends.length > 0 && html`<${Dialog} title="Start over" onClose=${() => confirm([])}>
+      <p>This deletes ${plural(ends.length, "instance that is", "instances that are")} not part of the search service:</p>
+      <ul>${ends.map((each) => html`<li>${each.short}, ${each.type}${each.name && html` “<bdi>${each.name}</bdi>”`}</li>`)}</ul>
+      <div class="ends"><button type="button" onClick=${() => confirm([])}>Cancel</button><button type="button" class="danger" onClick=${startOver}>Start over</button></div>
+    <//>`}
   </header>`;
 }
 
@@ -71,7 +85,7 @@ export function leave() {
   put({ presenting: false, invited: false });
 }
 
-/** Number keys, f and Escape, unless somebody types. */
+/** Number keys, f and Escape, except while typing. */
 function useKeys() {
   const frozenAt = useStore((state) => state.frozenAt);
   useEffect(() => {
@@ -79,7 +93,7 @@ function useKeys() {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const field = event.target.closest?.("input, textarea, select, dialog");
       if (field) {
-        // Whoever has asked, or does not want to, goes on with the scenes.
+        // After a search the keys belong to the scenes again.
         if (field.id === "ask" && (event.key === "Enter" || event.key === "Escape")) setTimeout(() => field.blur());
         return;
       }

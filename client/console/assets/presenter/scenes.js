@@ -1,41 +1,41 @@
-// The scenes of a session, in the order in which a first lesson tells them. Each shows one thing.
+// The scenes of a session, in the order of a first lesson. Each shows one thing.
 //
 // `stage`: which requests are drawn ("mine", "all"), or none. `deeds`: which large buttons stand below. `page`: the page
 // that is shown instead. A new scene is one more entry; the number keys follow.
 
 export const SCENES = [
   {
-    title: "One search travels",
-    say: "The front end asks one replica of each shard and joins their answers. Ask something.",
+    title: "Follow one search",
+    say: "The front end sends it to one replica of each shard and joins their answers. Search for something.",
     stage: "mine",
     deeds: [],
   },
   {
     title: "Many at once",
-    say: "Every dot is a recorded request. The numbers count all of them, also those that are not drawn.",
+    say: "Every dot is a real request. The numbers count all of them, also those that are not drawn.",
     stage: "all",
     deeds: [],
   },
   {
-    title: "A machine dies",
-    say: "Its program ends at once and nobody is told. Watch who answers in its place.",
+    title: "An instance dies",
+    say: "Its program ends without warning. Watch which instance answers in its place.",
     stage: "all",
     deeds: ["kill"],
   },
   {
-    title: "A neighbour runs wild",
-    say: "One instance burns all the CPU that it can get. Does the wall between them hold?",
+    title: "A noisy neighbor",
+    say: "One instance uses all the CPU it can get. Do the others stay fast?",
     stage: "all",
     deeds: ["hog"],
   },
   {
-    title: "What a host promises",
-    say: "A host has so much CPU and memory. What is promised is taken, whether it is used or not.",
+    title: "What a host has to give",
+    say: "What is reserved is gone, used or not.",
     page: "hosts",
   },
   {
     title: "What users felt",
-    say: "Not the average: the slow ones. Each mark is something that happened to the machines.",
+    say: "Look at the slow answers, not the average. Each mark is something that happened to an instance.",
     page: "load",
   },
 ];

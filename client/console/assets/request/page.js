@@ -8,16 +8,17 @@ import { Waterfall } from "./waterfall.js";
 
 export function Request({ rest: [id] }) {
   const found = useRequest(id);
-  if (found.error) return html`<article class="page"><h1>Request</h1><p role="alert">${found.error}</p><p><a href="#/">Back to the overview</a></p></article>`;
-  if (!found.request) return html`<article class="page"><p class="wait">Looking for the request …</p></article>`;
+  if (found.error) return html`<article class="page"><h1>Request</h1><p role="alert">${found.error}</p><p><a href="#/">← Overview</a></p></article>`;
+  if (!found.request) return html`<article class="page"><p class="wait">Loading the request …</p></article>`;
   const { request } = found;
   return html`<article class="page request">
+    <p><a href="#/">← Overview</a></p>
     <h1>“<bdi>${request.query}</bdi>”</h1>
-    <p>Answered with <b>${request.status}</b>${request.partial && " in part: a shard is missing"} in <b>${ms(request.total_ms)}</b> at ${clock(request.at)},
-      asked by <bdi>${request.name ?? (request.mine ? "you, on this page" : request.agent || request.source)}</bdi>.</p>
+    <p>Status <b>${request.status}</b>${request.partial && ", partial: a shard is missing"}, after <b>${ms(request.total_ms)}</b>, at ${clock(request.at)},
+      sent by <bdi>${request.name ?? (request.mine ? "you, on this page" : request.agent || request.source)}</bdi>.</p>
     <${Waterfall} request=${request} />
     <${Times} request=${request} />
-    <section><h2>Headers of the answer</h2>
+    <section><h2>Response headers</h2>
       <pre tabindex="0">${request.headers.map(([name, value]) => `${name}: ${value.replaceAll(", attempt;", ",\n    attempt;")}\n`).join("")}</pre></section>
     <${Share} id=${request.id} />
   </article>`;
@@ -38,27 +39,29 @@ export function useRequest(id) {
   return found;
 }
 
+const OUTCOME = { won: "used", lost: "not used: slower", error: "failed", timeout: "timed out", late: "refused: too late" };
+
 function Times({ request }) {
   const instances = useStore((state) => state.instances);
   const attempts = [...request.attempts].sort((a, b) => a.shard - b.shard || a.start_ms - b.start_ms);
   const last = Math.max(0, ...attempts.filter((each) => each.outcome === "won").map((each) => each.start_ms + each.dur_ms));
   return html`<section><h2>Times</h2><div class="scroll"><table>
     <thead><tr><th scope="col">shard</th><th scope="col">instance</th><th scope="col">host</th><th scope="col">sent after</th><th scope="col">took</th>
-      <th scope="col">of it search</th><th scope="col">way and waiting</th><th scope="col">role</th><th scope="col">outcome</th></tr></thead>
+      <th scope="col">searching</th><th scope="col">network and queue</th><th scope="col">role</th><th scope="col">outcome</th></tr></thead>
     <tbody>${attempts.map(
       (each) => html`<tr><td>${each.shard}</td><td><a href="#/instances/${each.instance_id}">${instances.get(each.instance_id)?.short ?? each.instance_id}</a></td><td>${each.host}</td>
         <td>${ms(each.start_ms)}</td><td>${ms(each.dur_ms)}</td><td>${ms(each.search_ms)}</td><td>${each.search_ms === null ? "–" : ms(each.dur_ms - each.search_ms)}</td>
-        <td>${each.hedge ? "hedge" : each.retry ? "again" : "first"}</td><td>${each.outcome}</td></tr>`,
+        <td>${each.hedge ? "hedge" : each.retry ? "retry" : "first"}</td><td>${OUTCOME[each.outcome]}</td></tr>`,
     )}</tbody></table></div>
-    <p>The front end worked ${ms(request.frontend_ms)} itself; ${ms(Math.max(0, request.total_ms - last))} passed from the last answer that was used until it had joined them all.</p>
+    <p>The front end itself worked for ${ms(request.frontend_ms)}; joining the answers took ${ms(Math.max(0, request.total_ms - last))} after the last one that was used.</p>
   </section>`;
 }
 
 function Share({ id }) {
   const [said, say] = useState("");
   const link = `${location.origin}/#/request/${id}`;
-  const copy = () => navigator.clipboard.writeText(link).then(() => say("copied"), () => say("mark it and copy it by hand"));
-  return html`<p class="link-to"><label>Link to it <input readonly value=${link} onFocus=${(event) => event.target.select()} /></label>
+  const copy = () => navigator.clipboard.writeText(link).then(() => say("copied"), () => say("select it and copy it yourself"));
+  return html`<p class="link-to"><label>Link <input readonly value=${link} onFocus=${(event) => event.target.select()} /></label>
     <button type="button" onClick=${copy}>Copy</button> <span role="status">${said}</span><br />
-    <small>It gives nobody the right to act, and works as long as the console remembers the request: trace ${id}</small></p>`;
+    <small>View-only link; valid while the console remembers this request. Trace ${id}</small></p>`;
 }

@@ -1,4 +1,4 @@
-// One request's way as bars on one line of time: the front end, then every attempt; who answered, and what was in vain.
+// One request's timeline as bars: the front end, then every attempt; which answers were used, and which were not.
 
 import { html } from "../lib/ui.js";
 import { ms } from "../lib/format.js";
@@ -22,7 +22,7 @@ export function Waterfall({ request }) {
         <span class="ms">${ms(row.took)}</span>
       </li>`,
     )}</ol>
-    <p class="legend"><span><i class="own"></i>front end: choosing before, joining after</span>
-      <span><i class="way"></i>on the way and waiting</span> <span><i class="search"></i>search in the instance</span> ${hedged && html`<span><i class="hedge"></i>sent again to hedge</span>`}</p>
+    <p class="legend"><span><i class="own"></i>front end: sending before, joining after</span>
+      <span><i class="way"></i>network and queue</span> <span><i class="search"></i>searching in the instance</span> ${hedged && html`<span><i class="hedge"></i>hedge: sent again</span>`}</p>
   </div>`;
 }

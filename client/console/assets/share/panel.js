@@ -1,12 +1,12 @@
-// The trainer's side of the audience: asks before anything is shared, then shows code, address and who is there.
+// The trainer's side of the audience: asks before anything is shared, then shows code, address and guests.
 
 import { html, useEffect, useState } from "../lib/ui.js";
 import { get, post, remove } from "../lib/api.js";
 import { plural } from "../lib/format.js";
+import { useWhyNot } from "../lib/may.js";
 import { useStore } from "../lib/store.js";
 
 const WAIT_MS = 20000;
-const HOW_TO_ACT = "Open the address that glasscloud status prints to act";
 
 export function Share() {
   const share = useStore((state) => state.share);
@@ -14,7 +14,8 @@ export function Share() {
 }
 
 function Offer() {
-  const may = useStore((state) => state.session.may_act);
+  const whyNot = useWhyNot();
+  const may = !whyNot;
   const [told, offer] = useState(null);
   const [chosen, choose] = useState(0);
   const [said, say] = useState("");
@@ -24,24 +25,24 @@ function Offer() {
   const offered = told?.offered;
   const one = offered?.[chosen];
   const begin = async () => {
-    say("opening …");
+    say("starting …");
     await post("/api/share", { address: one.address }).then(() => say(""), (error) => say(error.message));
   };
-  return html`<h2 id="share-title">Let the audience in</h2>
-    <p>Phones on the same network get a search page and a read-only view. They reach nothing else: no action, no EC2 API.</p>
-    ${!may && html`<p class="quiet">${HOW_TO_ACT}.</p>`}
+  return html`<h1 id="share-title">Audience</h1>
+    <p>Phones on the same network get a search page and a view of the cloud. They can change nothing.</p>
+    ${whyNot && html`<p class="quiet">${whyNot}</p>`}
     ${offered && !offered.length && html`<p class="bad">${told.why || "This computer is on no network. Join one, or open a hotspot, and open this page again."}</p>`}
     ${offered?.length > 0 && html`<fieldset><legend>On which network?</legend>${offered.map(
         (each, index) => html`<label key=${each.address}><input type="radio" name="network" checked=${index === chosen} onChange=${() => choose(index)} />
-          ${each.label} <b>${each.address}</b>${each.public && html` <span class="bad">public: more than this room may reach it</span>`}</label>`,
+          ${each.label} <b>${each.address}</b>${each.public && html` <span class="bad">public: people outside this room may reach it too</span>`}</label>`,
       )}</fieldset>`}
-    <button type="button" class="big" disabled=${!may || !one} title=${may ? undefined : HOW_TO_ACT} onClick=${begin}>
+    <button type="button" class="big" disabled=${!may || !one} title=${whyNot || undefined} onClick=${begin}>
       ${one ? `Share with everyone on ${one.label}` : "Share"}</button>
     <p role="status" class="bad">${said}</p>`;
 }
 
 function Shared({ share }) {
-  const may = useStore((state) => state.session.may_act);
+  const whyNot = useWhyNot();
   const [alone, feelAlone] = useState(false);
   const [said, say] = useState("");
   useEffect(() => {
@@ -50,16 +51,16 @@ function Shared({ share }) {
   }, [share.url]);
   const stop = () => remove("/api/share").catch((error) => say(error.message));
   return html`<img src="${share.qr}?${encodeURIComponent(share.url)}" alt="QR code of ${share.url}" />
-    <div class="beside"><h2 id="share-title">Search with your phone</h2>
+    <div class="beside"><h1 id="share-title">Search with your phone</h1>
     <p class="address">${share.url.replace("http://", "")}</p>
-    <p>${share.reached ? html`<b>${plural(share.reached, "phone")}</b> reached it, ${share.here} ${share.here === 1 ? "looks" : "look"} now` : share.who.length ? "only this computer so far" : "waiting for the first phone"}</p>
-    ${alone && !share.reached && html`<div role="status" class="alone"><p>Nobody has reached it yet. If a phone cannot open it:</p>
+    <p>${share.reached ? html`<b>${plural(share.here, "phone")}</b> connected, ${share.reached} so far` : share.who.length ? "Only this computer so far." : "Waiting for the first phone …"}</p>
+    ${alone && !share.reached && html`<div role="status" class="alone"><p>No phone has connected yet. If a phone cannot open it:</p>
       <ul><li>it must be on the same network as this computer, not on mobile data;</li>
-      <li>guest and office Wi-Fi often keeps devices from reaching each other: open a hotspot on your phone or laptop, join it with this computer, then stop and share again;</li>
-      <li>a firewall on this computer may hold it back: let port ${share.url.split(":").at(-1)} in.</li></ul></div>`}
-    <ul class="who" aria-label="Who is there">${share.who.map(
+      <li>guest and office Wi-Fi often blocks connections between devices: open a hotspot on a phone or laptop, join it with this computer, then stop and share again;</li>
+      <li>a firewall on this computer may block it: open port ${share.url.split(":").at(-1)}.</li></ul></div>`}
+    <ul class="who" aria-label="Connected">${share.who.map(
       (guest, index) => html`<li key=${index}><span class="guest-${guest.colour}" aria-hidden="true">●</span> ${guest.name}</li>`,
     )}</ul>
-    <button type="button" disabled=${!may} title=${may ? undefined : HOW_TO_ACT} onClick=${stop}>Stop sharing</button>
+    <button type="button" disabled=${Boolean(whyNot)} title=${whyNot || undefined} onClick=${stop}>Stop sharing</button>
     <p role="status" class="bad">${said}</p></div>`;
 }

@@ -6,7 +6,7 @@ import { COLOURS } from "./colours.js";
 const NAME_FONT = "600 12px system-ui, sans-serif";
 
 export class GuestTokens extends Tokens {
-  /** `emphasise(request)` says whose dots stand out; unless told otherwise those of everybody in the audience. */
+  /** `emphasise(request)`: whether its dot stands out; by default those of the whole audience do. */
   constructor(places, handlers, emphasise = (request) => request.colour !== undefined) {
     super(places, handlers);
     this.emphasise = emphasise;

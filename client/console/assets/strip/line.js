@@ -1,4 +1,4 @@
-// A line of what happened: when, to whom, what, who asked and how it ended.
+// A line of what happened: when, to which instance, what, by whom and how it ended.
 
 import { html } from "../lib/ui.js";
 import { clock } from "../lib/format.js";
@@ -13,9 +13,9 @@ export function Line({ row, whole }) {
   const more = row.instances.length - linked.length;
   const links = html`${linked.map((id) => html`<a href="#/instances/${id}">${instances.get(id)?.short ?? id.slice(0, 6)}</a> `)}${more > 0 && html`<small>and ${more} more </small>`}`;
   const task = row.kind === "task";
-  const said = [row.text, task && row.by && `by ${row.by}`, task && (row.outcome || "under way")].filter(Boolean).join(", ");
+  const said = [row.text, task && row.by && `by ${row.by}`, task && (row.outcome || "in progress")].filter(Boolean).join(", ");
   return html`<li class="tone-${row.tone} ${whole ? "whole" : ""}" title=${whole ? undefined : said}>
     <time>${clock(row.at)}</time>
-    <span class="what">${task ? html`<b>${row.text}</b> ${links}` : html`${links}${row.text}`}${task && row.by && html`<span class="by">by ${row.by}</span>`}${task && html`<span class="outcome">, ${row.outcome || "under way …"}</span>`}</span>
+    <span class="what">${task ? html`<b>${row.text}</b> ${links}` : html`${links}${row.text}`}${task && row.by && html`<span class="by">by ${row.by}</span>`}${task && html`<span class="outcome">, ${row.outcome || "in progress …"}</span>`}</span>
   </li>`;
 }

@@ -1,4 +1,4 @@
-// Tasks and events: every change, who asked for it and how it ended; the newest is on top.
+// Tasks and events: every change, who made it and how it ended; the newest is on top.
 
 import { html } from "../lib/ui.js";
 import { useStore } from "../lib/store.js";

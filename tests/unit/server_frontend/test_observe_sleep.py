@@ -1,0 +1,48 @@
+"""What the front end counts over a sleep of its computer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+from server.api.timing import RequestTrace, make_traceparent, render
+from server.frontend.fanout import Fanout
+from server.frontend.observe import Observer, Seen
+from vmhost.base.clock import ManualClock
+
+TRACE = RequestTrace(trace_id="", total_ms=1.0, frontend_ms=0.1, attempts=())
+
+
+def seen(at: float, status: int = 200) -> Seen:
+    return Seen(
+        at=at, query="kvm", status=status, partial=False, agent="curl", server_timing=render(TRACE),
+        traceparent=make_traceparent("1" * 32, "2" * 16),
+    )  # fmt: skip
+
+
+def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    return asyncio.get_running_loop().create_task(work)
+
+
+async def test_what_was_under_way_over_a_sleep_is_in_no_percentile_and_no_failure() -> None:
+    clock = ManualClock()
+    began = clock.now()
+    monotonic = began
+    observer = Observer(
+        clock, Fanout(1, rng=random.Random(1), spawn=spawn, monotonic=lambda: monotonic), lambda: monotonic
+    )
+    observer.answer(seen(began + 0.5), 3.0, person=True)
+    assert observer.counters().p99_ms is not None
+    woke = began + 61.0
+    monotonic = woke
+    observer.answer(seen(woke), 60_000.0, person=True)
+    observer.answer(seen(woke + 0.1, status=503), 60_050.0, person=True)
+    observer.answer(seen(woke + 0.2, status=503), 20.0, person=True)
+    counters = observer.counters()
+    assert (counters.p99_ms, counters.interrupted, counters.failed) == (None, 1, 1)
+    assert counters.requests == 4
+    monotonic = woke + 4.0
+    observer.answer(seen(woke + 3.5), 4.0, person=True)
+    assert (observer.counters().p99_ms or 0) < 10
