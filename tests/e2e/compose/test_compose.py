@@ -183,7 +183,10 @@ def test_after_a_second_ctrl_c_glasscloud_down_says_what_it_removes(project: Pro
     environment = project.environment | {"XDG_STATE_HOME": str(tmp_path / "state")}
     down = [sys.executable, "-P", "-m", "client", "down"]
     done = subprocess.run(down, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "removed what a killed platform had left: 4 instances, 1 network, 1 volume\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "removed what a killed platform had left: 4 instances, 1 network, 1 volume\n",
+    )
     assert left_of(project.name) == []
     # Keys that open nothing any more; the next platform writes its own over them.
     (Path(project.environment["GLASSCLOUD_VAR"]) / "access.json").unlink()

@@ -11,6 +11,7 @@ import pytest
 from container_guest import Guest
 from engine_world import docker, left_of, spec, world
 
+from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.model.guest import GuestPhase
 
 pytestmark = pytest.mark.engine
@@ -102,12 +103,21 @@ async def test_a_guest_that_took_its_metadata_ports_is_adopted(tmp_path: Path, l
         await driver.open()
         try:
             assert (await guest.python(_FETCH) == "http 404") is (last == 61681)
+            assert (await _impaired(driver) == "") is (last == 61681)
             await guest.says("touch", "/tmp/let-go")
             async with asyncio.timeout(20):
-                while await guest.python(_FETCH) != "http 404":
+                while await guest.python(_FETCH) != "http 404" or await _impaired(driver):
                     await asyncio.sleep(0.1)
         finally:
             await driver.close(remove=True)
+
+
+async def _impaired(driver: ContainerDriver) -> str:
+    (listed,) = await driver.list_guests()
+    seen = await driver.inspect(listed.instance_id)
+    assert seen
+    assert seen.impaired == listed.impaired
+    return seen.impaired
 
 
 _FETCH = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.base.logs import get_logger
@@ -13,9 +14,10 @@ from vmhost.drivers.container import settings
 from vmhost.drivers.container.namespaces import Place
 from vmhost.drivers.container.reading import Container
 from vmhost.drivers.container.site import Site
-from vmhost.model.guest import Booted
+from vmhost.model.guest import Booted, GuestPhase, GuestStatus
 
 _log = get_logger("driver")
+_ADOPT_FIRST_S, _ADOPT_LAST_S = 0.5, 15.0
 
 
 class Boots:
@@ -126,6 +128,35 @@ class Boots:
             if self.unadopted.get(container.instance_id) != error.message:
                 _log.warning("adoption_failed", id=container.instance_id, error=error.message)
             self.unadopted[container.instance_id] = error.message
+
+    async def adopt_again(self, lock: Callable[[str], asyncio.Lock], tell: Callable[[str], None]) -> None:
+        """Tries again what could not be adopted, such as a guest whose own program holds its metadata ports.
+
+        `tell` is called with the id of each that is adopted now."""
+        pause_s = _ADOPT_FIRST_S
+        while unadopted := tuple(self.unadopted):
+            await asyncio.sleep(pause_s)
+            pause_s = min(_ADOPT_LAST_S, pause_s * 2)
+            for instance_id in unadopted:
+                with contextlib.suppress(CloudError):
+                    async with lock(instance_id):
+                        await self._adopt_if_it_runs(instance_id)
+                if instance_id not in self.unadopted:
+                    tell(instance_id)
+
+    async def _adopt_if_it_runs(self, instance_id: str) -> None:
+        container = await self._site.guest(instance_id)
+        if container is None or not container.running:
+            await self.forget(instance_id, removed=container is None)
+        else:
+            await self.adopt_one(container)
+
+    def with_adoption(self, status: GuestStatus) -> GuestStatus:
+        """The guest's status, impaired while it could not be adopted."""
+        why = self.unadopted.get(status.instance_id)
+        if why is None or status.impaired or status.phase is not GuestPhase.RUNNING:
+            return status
+        return replace(status, impaired=f"the platform could not take it over again: {why}")
 
     async def change_rate(self, container: Container, mbps: int) -> None:
         """Holds the guest to another rate, now if it runs and at its later boots."""

@@ -45,7 +45,6 @@ T = TypeVar("T")
 _KILLED = 137
 _CONSOLE_LINES, _CONSOLE_CHARACTERS = 4000, 64 * 1024
 _POLL_FIRST_S, _POLL_LAST_S = 0.02, 0.25
-_ADOPT_FIRST_S, _ADOPT_LAST_S = 0.5, 15.0
 _HAPPENINGS_MAX = 1024
 _PIDS_USUAL = 32_768
 _log = get_logger("driver")
@@ -106,22 +105,7 @@ class ContainerDriver:
         await self._boots.adopt()
         self._tasks.spawn(self._attend(), name="attend to the engine's events")
         self._tasks.spawn(self._health_open.run(), name="guests' health")
-        self._tasks.spawn(self._adopt_again(), name="adopt guests")
-
-    async def _adopt_again(self) -> None:
-        """Tries again what could not be adopted, such as a guest whose own program holds its metadata ports."""
-        pause_s = _ADOPT_FIRST_S
-        while unadopted := tuple(self._boots.unadopted):
-            await asyncio.sleep(pause_s)
-            pause_s = min(_ADOPT_LAST_S, pause_s * 2)
-            for instance_id in unadopted:
-                with contextlib.suppress(CloudError):
-                    async with self._lock(instance_id):
-                        container = await self._site.guest(instance_id)
-                        if container is None or not container.running:
-                            await self._boots.forget(instance_id, removed=container is None)
-                        else:
-                            await self._boots.adopt_one(container)
+        self._tasks.spawn(self._boots.adopt_again(self._lock, self._impaired_or_not), name="adopt guests")
 
     async def close(self, *, remove: bool) -> None:
         if self._site_open is None:
@@ -238,11 +222,13 @@ class ContainerDriver:
         container = await self._site.guest(instance_id)
         if container is None:
             return None
-        return status(container, self._site.network.name, frozen=self._health.is_frozen(container.id))
+        found = status(container, self._site.network.name, frozen=self._health.is_frozen(container.id))
+        return self._boots.with_adoption(found)
 
     async def list_guests(self) -> tuple[GuestStatus, ...]:
         name, health = self._site.network.name, self._health
-        return tuple(listed_status(one, name, frozen=health.is_frozen(one.id)) for one in await self._site.listed())
+        found = [listed_status(one, name, frozen=health.is_frozen(one.id)) for one in await self._site.listed()]
+        return tuple(self._boots.with_adoption(one) for one in found)
 
     def events(self) -> AsyncIterator[GuestEvent]:
         return self._feed.listen()
