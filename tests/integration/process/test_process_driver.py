@@ -150,6 +150,20 @@ async def test_a_crash_is_noticed_with_its_code(driver: ProcessDriver) -> None:
     assert (await next_death(events)).exit_code == 7
 
 
+async def test_a_program_whose_address_is_in_use_is_told_to_use_host_and_port(driver: ProcessDriver) -> None:
+    bind = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as other:
+    socket.create_server(other.getsockname())
+"""
+    await driver.create(python("i-1", bind))
+    events = driver.events()
+    await driver.start("i-1")
+    death = await next_death(events)
+    assert death.exit_code == 1
+    assert "its address was in use: an instance that is a process must listen on $HOST:$PORT, here 127." in death.detail
+
+
 async def test_stop_asks_first_and_then_insists(driver: ProcessDriver) -> None:
     polite = "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); print('up')\n" + SLEEP
     stubborn = "import signal; signal.signal(15, signal.SIG_IGN); print('up')\n" + SLEEP

@@ -46,6 +46,9 @@ from vmhost.model.limits import Limits
 
 _WATCH_EVERY_S = 0.5
 _HEALTH_EVERY_S = 2.0
+_FAILED_MAX = 128
+"""Exit codes above are signals."""
+_LAST_WORDS_S = 0.02
 _END_DEADLINE_S = 10.0
 _log = get_logger("process")
 
@@ -225,6 +228,9 @@ class ProcessDriver:
         except CloudError as error:
             _log.warning("guest_not_cleared", id=instance_id, error=error.message)
         orphans.forget(self._records, instance_id, process.pid)
+        if 0 < code <= _FAILED_MAX:
+            # The last words of a program that failed may still be on their way; those of a killed one matter less.
+            await asyncio.sleep(_LAST_WORDS_S)
         guest.death, guest.process = ending.death(guest, code, used), None
         guest.ended.set()
         self._feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.STOPPED, death=guest.death))

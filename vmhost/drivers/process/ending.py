@@ -15,7 +15,11 @@ from vmhost.drivers.process.programs import how_it_ended
 from vmhost.drivers.process.walls import Wall
 from vmhost.model.guest import Death
 
-_SIGKILL_CODE = 128 + signal.SIGKILL
+_SIGNALS_FROM = 128
+_SIGKILL_CODE = _SIGNALS_FROM + signal.SIGKILL
+_LAST_CHARS = 4096
+_ADDRESS_IN_USE = ("ddress already in use", "EADDRINUSE")
+"""How programs report EADDRINUSE, whatever they are written in."""
 
 
 def ask_to_end(guest: Guest) -> None:
@@ -78,4 +82,10 @@ def death(guest: Guest, code: int, used: Usage | None) -> Death:
     if code == _SIGKILL_CODE and kills > guest.oom_kills_before:
         limit = guest.spec.limits.memory_mib
         return Death(exit_code=code, oom=True, detail=f"above its memory limit of {limit} MiB")
+    if 0 < code <= _SIGNALS_FROM and any(words in guest.console.tail()[-_LAST_CHARS:] for words in _ADDRESS_IN_USE):
+        place = f"{guest.place.address}:{guest.place.port or guest.spec.boot.port}"
+        return Death(
+            exit_code=code,
+            detail=f"its address was in use: an instance that is a process must listen on $HOST:$PORT, here {place}",
+        )
     return Death(exit_code=code, detail=how_it_ended(code))
