@@ -17,6 +17,12 @@ from vmhost.api.views import CloudEvent, InstanceView, ReasonView
 from vmhost.base.ids import short_ids
 
 NOTES_MAX = 50
+PAUSE_S_MIN = 5.0
+"""Snapshots come twice a second; where none came for so long, everything stood still."""
+PAUSE_SETTLES_S = 15.0
+"""By then the requests of the pause have been answered or given up, and left the window of ten seconds."""
+PAUSE_LEAVES_S = 75.0
+"""By then they have left the window of a minute too."""
 _QUERY_COLUMNS_MAX = 40
 _OWNER_ENDED = "Client.UserInitiatedShutdown"
 RATES = (1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -53,6 +59,17 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A time in which this computer slept, or all our programs were stopped: what it did to figures says nothing."""
+
+    at: float
+    """Epoch seconds of its end."""
+    seconds: float
+    failed: int
+    """Requests that failed because of it, so far as they have ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewState:
     """Everything on the screen."""
 
@@ -64,6 +81,8 @@ class ViewState:
     world: World = field(default_factory=World)
     load: LoadSnapshot | None = None
     """None while no load runs."""
+    pause: Pause | None = None
+    """The last one during this load."""
     last: RequestTrace | None = None
     last_query: str = ""
     notes: tuple[Note, ...] = ()
@@ -137,12 +156,29 @@ def on_answering(state: ViewState, answers: bool, now: float) -> ViewState:
 def on_load(state: ViewState, snapshot: LoadSnapshot | None) -> ViewState:
     """After half a second of load, or after its end."""
     if snapshot is None:
-        return replace(state, load=None)
+        return replace(state, load=None, pause=None)
+    state = _after_pause(state, snapshot)
     traced = snapshot.last
     trace = None if traced is None else parse(traced.server_timing)
     if traced is None or trace is None:
         return replace(state, load=snapshot)
     return replace(state, load=snapshot, last=trace, last_query=clean(traced.label))
+
+
+def _after_pause(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
+    """Notes a pause between two snapshots, and counts what fails until its requests have ended."""
+    before = state.load
+    if before is None or snapshot.elapsed_s < before.elapsed_s:
+        return replace(state, pause=None)
+    failed, gap_s = snapshot.total.failed - before.total.failed, snapshot.at - before.at
+    if gap_s >= PAUSE_S_MIN:
+        text = f"this computer or its programs were paused for {gap_s:.0f} s; figures of that time are left out"
+        lost = failed + (0 if state.pause is None else state.pause.failed)
+        pause = Pause(at=snapshot.at, seconds=gap_s, failed=lost)
+        return noted(replace(state, pause=pause), Note(at=snapshot.at, text=text, tone=Tone.CARE))
+    if state.pause is not None and snapshot.at - state.pause.at < PAUSE_SETTLES_S:
+        return replace(state, pause=replace(state.pause, failed=state.pause.failed + failed))
+    return state
 
 
 def on_step(state: ViewState, step: Step, now: float) -> ViewState:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
 from client.load.summary import Latency
 from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.world import shard_of
-from client.view.model import Note, Panel, Tone, ViewState, path_of
+from client.view.model import PAUSE_LEAVES_S, PAUSE_SETTLES_S, Note, Panel, Tone, ViewState, path_of
 from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
 from client.view.words import KEYS, WORDS, isolation_lines, isolation_sentence
 from vmhost.api.views import InstanceView
@@ -122,10 +123,20 @@ def _totals(state: ViewState, columns: int) -> list[Line]:
     load = state.load
     if load is None:
         return [line(" no load; + starts it"), line()]
-    total = load.total
-    failed = Span(f"failed {total.failed}", Style.BAD if total.failed else Style.PLAIN)
+    failures = load.total.failed - (0 if state.pause is None else state.pause.failed)
+    failed = Span(f"failed {failures}", Style.BAD if failures else Style.PLAIN)
     rate = line(f" {_rate(load):g} req/s  ", failed, "  ")
-    return [(*rate, Span(_latency(load.minute, columns - width_of(rate)))), line(_last(state, columns))]
+    return [(*rate, Span(_recent(state, load, columns - width_of(rate)))), line(_last(state, columns))]
+
+
+def _recent(state: ViewState, load: LoadSnapshot, room: int) -> str:
+    """The response times of the last minute; after a pause those of a window that it has left already."""
+    since_s = math.inf if state.pause is None else load.at - state.pause.at
+    if since_s < PAUSE_SETTLES_S:
+        return f"paused for {state.pause.seconds:.0f} s; measuring again" if state.pause else ""
+    if since_s < PAUSE_LEAVES_S:
+        return _latency(load.recent.response, room, window="last 10 s")
+    return _latency(load.minute, room, window="last minute")
 
 
 def _rate(load: LoadSnapshot) -> float:
@@ -135,14 +146,14 @@ def _rate(load: LoadSnapshot) -> float:
     return load.rate_per_s if near else float(round(measured))
 
 
-def _latency(latency: Latency, room: int) -> str:
+def _latency(latency: Latency, room: int, *, window: str) -> str:
     name, tail = latency.tail
     if latency.p50 is None or tail is None:
         return ""
     words = {"p99": "99 of 100 within", "p90": "9 of 10 within"}.get(name, "the slowest took")
     variants = (
-        f"last minute: half within {latency.p50:.1f} ms, {words} {tail:.1f} ms",
-        f"last minute: p50 {latency.p50:.1f} ms, {name} {tail:.1f} ms",
+        f"{window}: half within {latency.p50:.1f} ms, {words} {tail:.1f} ms",
+        f"{window}: p50 {latency.p50:.1f} ms, {name} {tail:.1f} ms",
     )
     return next((text for text in variants if cells(text) <= room), variants[-1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -124,7 +125,18 @@ def plan_of(args: argparse.Namespace) -> Plan:
         base = getattr(args, "base", None)
         return checked(completed(replace(plan, script=args.url, base=base, timeout_s=timeout_s)))
     _refuse(args, ("base",), "without a script")
+    _refuse_mistyped_file(args.url)
     return checked(replace(plan, targets=(_target(args),)))
+
+
+def _refuse_mistyped_file(url: str) -> None:
+    """Raises InvalidInput for what looks like the name of a plan or a script, such as plan.tml."""
+    path = Path(url)
+    if "://" not in url and (near := difflib.get_close_matches(path.suffix, (PLAN, SCRIPT), n=1)):
+        missing = "" if path.exists() else "there is no such file, and "
+        raise InvalidInput(
+            f"{url}: {missing}a plan ends in {PLAN}, a script in {SCRIPT}; did you mean {path.stem}{near[0]}?"
+        )
 
 
 def plans_of(args: argparse.Namespace) -> tuple[Plan, ...]:

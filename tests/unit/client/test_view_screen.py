@@ -11,6 +11,7 @@ from client_builders import IDS, cloud, instance, load, summary, world
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.load.summary import Snapshot as LoadSnapshot
 from client.tour.experiments import TERMINAL
 from client.tour.isolation import Isolation, Outcome
 from client.tour.results import (
@@ -297,3 +298,24 @@ def test_a_cloud_that_was_away_is_shown_anew() -> None:
 
 def test_no_word_is_cut_at_80_columns() -> None:
     assert not any("…" in text for text in shown(running(panel=Panel.WORDS))[8:])
+
+
+def test_a_pause_of_the_computer_is_named_and_left_out() -> None:
+    def at(seconds: float, *, lost: int = 0) -> LoadSnapshot:
+        return replace(load(lost=lost), at=NOON + seconds, elapsed_s=10 + seconds)
+
+    state = on_load(on_load(on_load(running(), None), at(0, lost=1)), at(0.5, lost=1))
+    assert " 20 req/s  failed 1  last minute: half within" in "\n".join(shown(state))
+    state = on_load(state, at(60, lost=90))
+    assert state.notes[-1].text.startswith("this computer or its programs were paused for 60 s")
+    assert " 20 req/s  failed 1  paused for 60 s; measuring again" in shown(state)
+    state = on_load(state, at(62, lost=100))
+    state = on_load(state, at(66, lost=100))
+    state = on_load(state, at(70, lost=100))
+    state = on_load(state, at(74, lost=100))
+    state = on_load(state, at(78, lost=101))
+    assert " 20 req/s  failed 2  last 10 s: half within" in "\n".join(shown(state))
+    for seconds in range(80, 140, 4):
+        state = on_load(state, at(seconds, lost=101))
+    assert " 20 req/s  failed 2  last minute: half within" in "\n".join(shown(state))
+    assert on_load(on_load(state, None), at(200)).pause is None
