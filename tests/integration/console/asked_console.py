@@ -61,7 +61,7 @@ class Console:
         """The board once it is so."""
         async with asyncio.timeout(_DEADLINE_S):
             while not holds(board := await self.board()):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
         return board
 
     async def until_state(self, instance_id: str, state: str) -> dict[str, Any]:
