@@ -8,9 +8,9 @@ export function parted(types, host = "") {
   return [types.filter(fits), types.filter((each) => !fits(each))];
 }
 
-/** "5 more on host-a, none on host-b". */
+/** "5 more on host-a, none on host-b", with hyphens at which no line breaks. */
 export const fitting = (rooms) =>
-  rooms.map((room, index) => `${room.fits || "none"}${room.fits && !index ? " more" : ""} on ${room.host}`).join(", ");
+  rooms.map((room, index) => `${room.fits || "none"}${room.fits && !index ? " more" : ""} on ${room.host.replaceAll("-", "\u2011")}`).join(", ");
 
 export const needs = ({ limits }) => `${cores(limits.cpu_guaranteed_cores)}\u00a0cores, ${mib(limits.memory_mib)}`;
 

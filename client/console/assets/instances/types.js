@@ -1,7 +1,7 @@
 // The types to choose from: price, limits here, and where they fit. Those that fit come first; the others stand behind one
 // line, with what they need beside what is free.
 
-import { html } from "../lib/ui.js";
+import { html, useLayoutEffect, useRef } from "../lib/ui.js";
 import { cores, mib } from "../lib/format.js";
 import { useStore } from "../lib/store.js";
 import { price } from "./figures.js";
@@ -9,10 +9,13 @@ import { fitting, freeOn, largerOnes, needs, parted } from "./room.js";
 
 export function Types({ offers, host, chosen, onChoose }) {
   const hosts = useStore((state) => state.hosts);
+  const box = useRef(null);
+  // On a phone the list is longer than the dialog: the chosen type is in sight when it comes.
+  useLayoutEffect(() => box.current?.querySelector("input:checked")?.closest("tr").scrollIntoView({ block: "nearest" }), [offers === null]);
   if (!offers) return html`<p class="wait">Loading types …</p>`;
   const [fit, others] = parted(offers.types, host);
   const there = hosts.filter((each) => !host || each.id === host);
-  return html`<fieldset class="types"><legend>Type <small>prices of ${offers.region}, Linux on demand, as of ${offers.as_of}</small></legend>
+  return html`<fieldset class="types" ref=${box}><legend>Type <small>prices of ${offers.region}, Linux on demand, as of ${offers.as_of}</small></legend>
     ${fit.length > 0 && html`<table class="stacks"><thead><tr><th scope="col">Type</th><th scope="col">Price/h</th><th scope="col">CPU cores here</th><th scope="col">Memory</th><th scope="col">Fits now</th></tr></thead>
     <tbody>${fit.map((each) => {
       const id = `type-${each.name}`;
