@@ -26,7 +26,7 @@ WIDE_S = 60
 """A 99th percentile is of so many where the window holds too few for it: at 20 requests a second it needs fifty."""
 MARKS_TOLD = 8
 KEPT = "the generator keeps its schedule"
-AT_EASE = "the generator has time to spare for its users"
+AT_EASE = "the generator has CPU to spare"
 _MINOR = re.compile(r"(before|after) the CPU hog|CPU hog (at work|ends)|[\d.,]+/s")
 _COURSE = ("columns", "bands_ms", "column_s")
 
@@ -38,8 +38,8 @@ def idle_json(past: tuple[PastRun, ...]) -> dict[str, Any]:
 
 def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> dict[str, Any]:
     """The load at this moment: `load_json` without its course and with the last marks only; the rates of the last whole
-    seconds as `now`; whether the generator keeps its `schedule`, for else its figures are its own; and which promise
-    the service has `broken` so far, empty for none."""
+    seconds as `now`; whether the generator keeps its `schedule`, for else its figures are its own; and what has
+    `broken` so far, empty for nothing."""
     told = load_json(snapshot, plan, number=number, sent=sent, since=snapshot.elapsed_s)
     return {
         **{name: value for name, value in told.items() if name not in _COURSE},
@@ -67,7 +67,7 @@ def aim_json(urls: Sequence[str], service_url: str, world: World) -> dict[str, A
 def _schedule(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     lag_ms = lag_p99_ms(snapshot)
     limit = limit_words(snapshot)
-    late = "" if lag_ms is None else f"; 99 of 100 requests are sent at most {milliseconds(lag_ms)} ms late"
+    late = "" if lag_ms is None else f"; 99 of 100 are sent at most {milliseconds(lag_ms)} ms late"
     return {
         "kept": not limit,
         "lag_p99_ms": lag_ms,

@@ -40,7 +40,7 @@ class Repeats:
 
     @property
     def counted(self) -> tuple[Report, ...]:
-        """The runs whose figures hold: not INVALID and not stopped early. A FAILED run broke a promise, no measure."""
+        """The runs whose figures hold: not INVALID and not stopped early. A FAILED run was measured well."""
         return tuple(run for run in self.runs if _counts(run))
 
     @property

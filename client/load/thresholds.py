@@ -1,4 +1,4 @@
-"""What would be good enough: `p99<50ms`, `errors<0.1%`, `search:p95<=20ms`, `rate>=900`. Pure."""
+"""Thresholds of a run: `p99<50ms`, `errors<0.1%`, `search:p95<=20ms`, `rate>=900`. Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TEXT = re.compile(
 )
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, None: 1.0}
 NO_ERRORS = "errors<=0%"
-"""Holds where nobody says anything of errors: a generator that shrugs at failures hides them."""
+"""Added where no threshold is about errors: failures must not go unnoticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """One promise. Latencies are in milliseconds, errors a share of 0 to 1, rate good answers a second."""
+    """One threshold. Latencies are in milliseconds, errors a share of 0 to 1, rate good answers a second."""
 
     text: str
     target: str
@@ -52,17 +52,17 @@ def parse_threshold(text: str) -> Threshold:
     match = _TEXT.fullmatch(text.strip())
     if match is None:
         raise InvalidInput(
-            f"threshold {text!r} is not understood; expected such as p99<50ms, errors<0.1%, rate>=900, search:p95<20ms"
+            f"threshold {text!r} is not understood; write it like p99<50ms, errors<0.1%, rate>=900, search:p95<20ms"
         )
     metric, unit, bound = match["metric"], match["unit"], float(match["bound"])
     fits = {"errors": ("%", None), "rate": ("/s", None)}.get(metric, ("us", "ms", "s", None))
     if unit not in fits:
         units = " or ".join(each for each in fits if each)
-        raise InvalidInput(f"threshold {text!r} has unit {unit!r}; expected {units} for {metric}")
+        raise InvalidInput(f"threshold {text!r} has the unit {unit!r}; {metric} takes {units}")
     if metric == "errors":
         bound = bound / 100 if unit == "%" else bound
         if bound > 1:
-            raise InvalidInput(f"threshold {text!r} can never break; expected a share of at most 100 %")
+            raise InvalidInput(f"threshold {text!r} can never be broken; errors are at most 100 %")
     elif metric != "rate":
         bound *= _MS[unit]
     return Threshold(
@@ -93,17 +93,17 @@ def _measure(threshold: Threshold, total: Summary) -> tuple[float | None, str]:
         ended = part.ok + part.failed
         if not ended:
             return None, "no request ended"
-        return part.failed / ended, f"{part.failed} of {ended} failed ({100 * part.failed / ended:.3g} %)"
+        return part.failed / ended, f"{part.failed} of {ended} requests failed ({100 * part.failed / ended:.3g} %)"
     if threshold.metric == "rate":
         rate = part.ok / total.seconds if total.seconds else 0.0
-        return rate, f"{rate:.4g} good answers/s"
+        return rate, f"{rate:.4g} good responses/s"
     histogram = part.service_histogram if threshold.metric.startswith("service.") else part.response_histogram
     return _latency(histogram, threshold.metric.removeprefix("service."))
 
 
 def _latency(histogram: Histogram, metric: str) -> tuple[float | None, str]:
     if not histogram.total:
-        return None, "no answer came"
+        return None, "there was no response"
     if metric == "max":
         value_us: float | None = histogram.max_us
     elif metric == "mean":
@@ -111,5 +111,5 @@ def _latency(histogram: Histogram, metric: str) -> tuple[float | None, str]:
     else:
         value_us = histogram.percentile_us(float(metric[1:]))
     if value_us is None:
-        return None, f"{histogram.total} samples are too few to tell {metric}"
+        return None, f"{histogram.total} responses are too few for a {metric}"
     return value_us / 1000, f"{metric} {value_us / 1000:.4g} ms"

@@ -1,4 +1,4 @@
-"""What a run is worth: whether the generator kept its schedule, and whether the service kept its promises. Pure."""
+"""What a run is worth: whether the generator kept its schedule, and whether the service met the thresholds. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN_FAULT_PERCENT = 50.0
 BLOCKED_SHARE_MAX = 0.01
 BLOCKED_MIN_S = 0.2
 """A script that keeps its process from running for more of the time spoils the 99th percentile of all its flows."""
-OTHERS = "other programs keep it from its time"
+OTHERS = "other programs keep this computer busy"
 
 
 class Verdict(StrEnum):
@@ -30,9 +30,9 @@ class Verdict(StrEnum):
 
     VALID = "VALID"
     INVALID = "INVALID"
-    """The generator did not keep the schedule: the figures say nothing about the server."""
+    """The generator did not keep the schedule: the figures say nothing about the service."""
     FAILED = "FAILED"
-    """The figures hold, and the service broke a promise."""
+    """The figures hold, and requests failed or a threshold is broken."""
 
     @property
     def exit_code(self) -> int:
@@ -63,35 +63,54 @@ def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
     if doubt is not None:
         return Judgement(verdict=Verdict.INVALID, reason=doubt, thresholds=thresholds)
     if not total.completed and not total.failed:
-        return Judgement(verdict=Verdict.FAILED, reason="no request was due", thresholds=thresholds)
+        return Judgement(verdict=Verdict.FAILED, reason="no request was due in the run", thresholds=thresholds)
     broken = [each for each in thresholds if not each.held]
     if broken:
-        reasons = "; ".join(f"{each.text} does not hold: {each.measured}" for each in broken)
+        reasons = "; ".join(_broken_words(each) for each in broken) + _most_frequent(outcome)
         if plan.open is not None and (note := connections_note(plan, outcome)):
             reasons += f"; {note}, because the service {_slower(outcome.own)}"
         return Judgement(verdict=Verdict.FAILED, reason=reasons, thresholds=thresholds, generator_bound=bound)
-    reason = f"{total.ok} of {total.offered} requests answered"
+    good = f"all {total.ok}" if total.ok == total.offered else f"{total.ok} of {total.offered}"
+    reason = f"{good} requests got a good response"
+    if plan.open is not None:
+        reason = f"the generator kept its schedule; {reason}"
+    if plan.thresholds:
+        reason += f"; {'the threshold holds' if len(plan.thresholds) == 1 else 'all thresholds hold'}"
     if outcome.own.used_up:
         reason += f"; it ended with the last row of {outcome.own.used_up!r}"
     if bound:
-        reason += f"; generator-bound: its CPU was at {outcome.cpu_percent:.0f} %, try --processes {_more(outcome)}"
+        reason += (
+            f"; generator-bound: its CPU was at {outcome.cpu_percent:.0f} %, so more may be possible with"
+            f" --processes {_more(outcome)}"
+        )
     return Judgement(verdict=Verdict.VALID, reason=reason, thresholds=thresholds, generator_bound=bound)
 
 
-def broken_so_far(plan: Plan, snapshot: Snapshot) -> str:
-    """What the service has already broken in a run that goes on, in words; empty while it keeps its promises.
+def _broken_words(threshold: Held) -> str:
+    if threshold.text == NO_ERRORS:
+        return threshold.measured
+    return f"{threshold.text} {'cannot be judged' if threshold.held is None else 'is broken'}: {threshold.measured}"
 
-    A service that answers nothing breaks them before its first request times out."""
+
+def _most_frequent(outcome: Outcome) -> str:
+    """The most frequent failure in words; empty where there is none, or no example of it."""
+    errors = outcome.total.errors
+    fault = max(errors, key=lambda name: errors[name], default="")
+    words = next((each.error.partition("\n")[0] for each in outcome.examples if each.fault == fault), "")
+    return f"; {fault}: {words}" if words else ""
+
+
+def broken_so_far(plan: Plan, snapshot: Snapshot) -> str:
+    """What has failed so far in a run that goes on, in words; empty while nothing has.
+
+    A service that answers nothing has failed before its first request times out."""
     broken = [each for each in _judged(plan, snapshot.total) if each.held is False]
     if broken:
-        return "; ".join(
-            each.measured if each.text == NO_ERRORS else f"{each.text} does not hold: {each.measured}"
-            for each in broken
-        )
+        return "; ".join(_broken_words(each) for each in broken)
     recent = snapshot.recent
     awaited = recent.offered - snapshot.moment.offered
     if awaited > 0 and not recent.ok and not recent.failed:
-        return f"none of {awaited} requests that were due more than {snapshot.moment.seconds:.0f} s ago is answered"
+        return f"none of {awaited} requests that were due more than {snapshot.moment.seconds:.0f} s ago got a response"
     return ""
 
 

@@ -14,7 +14,7 @@ from client.view.text import clean_lines
 from vmhost.base.errors import InvalidInput
 
 NAME = "load compare"
-HELP = "compare two runs, and tell what of the difference exceeds the noise"
+HELP = "compare two runs and say which differences exceed the noise"
 EXAMPLES = """\
   glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > before.json
   glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > after.json
@@ -26,8 +26,8 @@ TOO_SHORT = "no figure can be compared: the runs are too short"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("a", metavar="A.json", help="what --json wrote of the first run, or of a repeated one")
-    parser.add_argument("b", metavar="B.json", help="and of the second")
+    parser.add_argument("a", metavar="A.json", help="the --json report of the first run, single or repeated")
+    parser.add_argument("b", metavar="B.json", help="that of the second run")
     parser.add_argument("--json", action="store_true", help="the comparison as JSON on standard output")
     parser.add_argument(
         "--fail-if-worse",
@@ -62,6 +62,6 @@ def _read(path: str) -> Recorded:
     try:
         return read(path, json.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror}; expected the JSON of a run") from error
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise InvalidInput(f"{path}: no JSON: {error}; expected what glasscloud load --json writes") from error
+        raise InvalidInput(f"{path}: not JSON: {error}; give a file that glasscloud load --json wrote") from error

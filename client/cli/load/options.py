@@ -52,8 +52,8 @@ _DEFAULT_QUERIES = "default"
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
-    """What is asked: the habits of curl, hey and wrk."""
-    group = parser.add_argument_group("what is asked")
+    """Options of the request, named as in curl, hey and wrk."""
+    group = parser.add_argument_group("request")
     group.add_argument("-X", "--method", default=None, metavar="METHOD", help="GET, or POST where there is a body")
     group.add_argument(
         "-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="add a header; repeatable"
@@ -63,53 +63,55 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         "-F", "--form", action="append", default=[], metavar="NAME=TEXT",
         help="send a multipart form; NAME=@FILE[;type=TYPE] sends a file; repeatable",
     )  # fmt: skip
-    group.add_argument("-k", "--insecure", action="store_true", help="take any certificate")
+    group.add_argument("-k", "--insecure", action="store_true", help="accept any certificate")
     group.add_argument(
         "--queries",
         nargs="?",
         const=_DEFAULT_QUERIES,
         metavar="FILE",
-        help="search for the corpus's own words, as often as people would, and check the answers",
+        help="search for words of the corpus, as often as people would, and check the responses",
     )
     group.add_argument(
         "--timeout",
         default=None,
         metavar="TIME",
-        help="give a request up so long after it was due (2s), a script's flow (30s)",
+        help="give up a request after TIME, from when it was due (2s); a script's flow (30s)",
     )
 
 
 def add_script_options(parser: argparse.ArgumentParser) -> None:
-    """What a script asks."""
+    """Options of a script."""
     group = parser.add_argument_group("with a script (FLOW.py)")
-    group.add_argument("--url", dest="base", metavar="URL", help="what its paths are put after, unless it says BASE")
+    group.add_argument(
+        "--url", dest="base", metavar="URL", help="the URL before the script's paths; overrides BASE in the script"
+    )
 
 
 def add_loop_options(parser: argparse.ArgumentParser) -> None:
-    """When it is asked."""
-    group = parser.add_argument_group("when (an open loop at --rate, or a closed one of --users)")
+    """Options of rate, users and duration."""
+    group = parser.add_argument_group("load (an open loop with --rate, or a closed loop with --users)")
     group.add_argument(
         "--rate",
         "-r",
         metavar="N|max",
         help=f"requests a second, whatever the server does ({DEFAULT_RATE:g}); max: as fast as -c users can",
     )
-    group.add_argument("--poisson", action="store_true", help="independent arrivals instead of regular ones")
-    group.add_argument("--users", type=int, metavar="N", help="so many users, each waiting for its answer")
-    group.add_argument("--think", default=None, metavar="TIME", help="their mean pause before they ask again (0s)")
+    group.add_argument("--poisson", action="store_true", help="arrivals at random times instead of regular ones")
+    group.add_argument("--users", type=int, metavar="N", help="N users, each waiting for its response")
     group.add_argument("--ramp-up", default=None, metavar="TIME", help="let the users come one by one during TIME (0s)")
     group.add_argument("--requests", "-n", type=int, default=None, metavar="N", help="end after N requests")
     group.add_argument("--for", dest="duration", default=None, metavar="TIME", help="how long, such as 30s or 5m (10s)")
     group.add_argument(
-        "--warm-up", default=None, metavar="TIME", help="leave what is due in the first TIME out of the figures"
+        "--think", default=None, metavar="TIME", help="mean pause of a user before its next request (0s)"
     )
+    group.add_argument("--warm-up", default=None, metavar="TIME", help="leave the first TIME out of the figures")
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
     group.add_argument("--processes", metavar="N", help="processes that send; auto: one for each core (1)")
     group.add_argument("--seed", type=int, default=None, metavar="N", help="the same seed makes the same run (1)")
     group.add_argument(
         "--hedge",
         metavar="p95|20ms[,5%]",
-        help="ask again what is slower than that, for at most so many requests (5%%), and take the first answer",
+        help="send slower requests a second time, at most that share of them (5%%), and take the first response",
     )
 
 
@@ -193,18 +195,20 @@ def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None,
     think_s = parse_duration(args.think or "0s")
     if args.users is not None or args.rate == "max":
         if args.users is not None and args.rate is not None:
-            raise InvalidInput("--rate and --users are both there; expected an open loop or a closed one")
+            raise InvalidInput(
+                "--rate and --users do not go together: choose an open loop (--rate) or a closed one (--users)"
+            )
         if args.poisson:
-            raise InvalidInput("--poisson belongs to --rate; users come when they were answered")
+            raise InvalidInput("--poisson needs --rate: users send when they have their response")
         if args.rate == "max" and think_s:
-            raise InvalidInput("--think belongs to --users; --rate max asks again at once")
+            raise InvalidInput("--think needs --users: --rate max has no pauses")
         users = connections if args.users is None else args.users
         ramp_up_s = parse_duration(args.ramp_up or "0s")
         return None, ClosedLoop(users=users, think_s=think_s, think_varies=think_s > 0, ramp_up_s=ramp_up_s)
     if args.ramp_up is not None:
         raise InvalidInput("--ramp-up belongs to --users; a rate that rises is written in a plan (stages)")
     if think_s:
-        raise InvalidInput("--think belongs to --users; an open loop does not wait")
+        raise InvalidInput("--think needs --users: an open loop does not wait for responses")
     spacing = Spacing.POISSON if args.poisson else Spacing.EVEN
     return OpenLoop(rate_per_s=DEFAULT_RATE if args.rate is None else _rate(args.rate), spacing=spacing), None
 
@@ -213,11 +217,9 @@ def _rate(text: str) -> float:
     try:
         rate_per_s = float(text)
     except ValueError:
-        raise InvalidInput(
-            f"rate {text!r} is not understood; expected requests a second, such as 200, or max"
-        ) from None
+        raise InvalidInput(f"rate {text!r} is not a number; write requests a second, such as 200, or max") from None
     if rate_per_s == 0:
-        raise InvalidInput("rate 0 sends nothing; expected more than 0 requests a second")
+        raise InvalidInput("rate 0 sends nothing; it must be more than 0")
     return rate_per_s
 
 
@@ -259,7 +261,7 @@ def _field(text: str) -> FormField:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise InvalidInput(f"header {text!r} is not understood; expected 'Name: value'")
+        raise InvalidInput(f"header {text!r} is not a header; write 'Name: value'")
     return name.strip(), value.strip()
 
 
@@ -268,5 +270,5 @@ def processes_of(text: str, cores: int) -> int:
     if text == "auto":
         return cores
     if not text.isdecimal() or not 1 <= int(text) <= 256:
-        raise InvalidInput(f"{text!r} processes are not possible; expected 1 to 256, or auto")
+        raise InvalidInput(f"{text!r} is no number of processes; use 1 to 256, or auto")
     return int(text)

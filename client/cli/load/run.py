@@ -1,4 +1,4 @@
-"""`glasscloud load`: runs from flags, a plan or a script, with a view of them, their reports and what they leave."""
+"""`glasscloud load`: runs from options, a plan or a script, with a live view and reports."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from client.view.text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 
 NAME = "load"
-HELP = "send requests by a schedule or by users, and tell what they saw"
+HELP = "send requests at a rate or as users, and report response times and errors"
 EXAMPLES = """\
   glasscloud load http://127.0.0.1:8000/ --rate 200 --for 30s --report run.html
   glasscloud load http://127.0.0.1:8000 --queries --rate 50 --for 1m      searches from the corpus, answers checked
   glasscloud load https://example.test/api -d '{"a": 1}' -H 'Content-Type: application/json' --users 50 --think 1s
-  glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto    how fast can it go
+  glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto    as fast as it can
   glasscloud load flow.py --once      run a script's flow once and show each request and response
-  glasscloud load plan.toml --threshold 'p99<50ms' --json > run.json          the rest is written in a plan
+  glasscloud load plan.toml --threshold 'p99<50ms' --json > run.json          settings from a plan file
 also:
   glasscloud load compare A.json B.json    what differs between two runs, and whether it exceeds the noise
   glasscloud load sweep URL --from 100 --to 20000    latency against offered rate, until it breaks
-  glasscloud load worker HOST:PORT    lend this machine to a run elsewhere
+  glasscloud load worker HOST:PORT    send part of a run that another computer started
 HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported. Exit code: 0 VALID, 1 FAILED, 2 used wrongly, 3 INVALID.
 """
 EVERY_S = 5.0
@@ -65,11 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--once", action="store_true",
         help="send one request of each target, or run a script's flow once, and show request and response",
     )  # fmt: skip
-    group = parser.add_argument_group("what is told")
+    group = parser.add_argument_group("output")
     group.add_argument(
-        "--threshold", action="append", default=[], metavar="'p99<50ms'", help="what must hold, else FAILED; repeatable"
+        "--threshold",
+        action="append",
+        default=[],
+        metavar="'p99<50ms'",
+        help="a condition of a good run, else FAILED; repeatable",
     )
-    group.add_argument("--repeat", type=int, default=1, metavar="N", help="run it N times: median and spread (1)")
+    group.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="run N times and report median and spread (1)"
+    )
     group.add_argument("--json", action="store_true", help="the report as JSON on standard output")
     group.add_argument("--report", metavar="FILE", help="write the report as a page")
     group.add_argument("--hlog", metavar="FILE", help="write each second's histograms as an HdrHistogram log")
@@ -78,11 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_crew_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("from several machines (glasscloud load worker)")
-    group.add_argument("--listen", metavar="HOST:PORT", help="let workers send that join here (loopback by default)")
-    group.add_argument("--workers", type=int, default=None, metavar="N", help="begin when so many have joined (1)")
+    group = parser.add_argument_group("from several computers (glasscloud load worker)")
     group.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="the secret they must know (or $GLASSCLOUD_LOAD_TOKEN)"
+        "--listen", metavar="HOST:PORT", help="wait for workers to join here and let them send (loopback by default)"
+    )
+    group.add_argument("--workers", type=int, default=None, metavar="N", help="begin when N have joined (1)")
+    group.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="the secret that workers must know (or $GLASSCLOUD_LOAD_TOKEN)"
     )
 
 
@@ -108,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         return _once(args)
     plans, processes = plans_of(args), _processes(args)
     if args.repeat != 1 and len(plans) > 1:
-        raise InvalidInput(f"--repeat {args.repeat} does not go with several tenants; expected a plan of one")
+        raise InvalidInput(f"--repeat {args.repeat} needs a plan with one tenant")
     outputs = Outputs(page=_path(args.report), log=_path(args.hlog))
     outputs.check()
     command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
@@ -286,13 +294,13 @@ def _processes(args: argparse.Namespace) -> int:
     """How many processes send: of this machine, or of those that join."""
     if args.listen is None:
         if args.workers is not None or args.token_file is not None:
-            raise InvalidInput("--workers and --token-file go with --listen, where workers of other machines join")
+            raise InvalidInput("--workers and --token-file need --listen: they are about workers on other computers")
         return processes_of(args.processes or "1", usable_cores())
     if args.processes is not None:
-        raise InvalidInput("--processes is for this machine and --listen for others; each worker says how many it is")
+        raise InvalidInput("--processes does not go with --listen; give it to each worker")
     workers = 1 if args.workers is None else args.workers
     if not 1 <= workers <= WORKERS_MAX:
-        raise InvalidInput(f"{workers} workers are not possible; expected 1 to {WORKERS_MAX}")
+        raise InvalidInput(f"--workers must be 1 to {WORKERS_MAX}, not {workers}")
     return workers
 
 

@@ -26,7 +26,7 @@ from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
 
 NAME = "load sweep"
-HELP = "offer more and more requests a second, until the service breaks, and find the knee of its latency"
+HELP = "raise the rate step by step until the service breaks, and find the knee of its latency"
 EXAMPLES = """\
   glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000
   glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000 --poisson --report sweep.html
@@ -38,20 +38,22 @@ STOPPED = "stopped"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("url", help="where to send requests; with --queries the search service")
-    group = parser.add_argument_group("which rates")
-    group.add_argument("--from", dest="from_per_s", type=float, required=True, metavar="N", help="the lowest, a second")
-    group.add_argument("--to", dest="to_per_s", type=float, required=True, metavar="N", help="the highest, a second")
-    group.add_argument("--steps", type=int, default=8, metavar="N", help="how many, with the closer look (8)")
-    group.add_argument("--for", dest="duration", default="5s", metavar="TIME", help="how long each (5s)")
+    group = parser.add_argument_group("rates")
+    group.add_argument("--from", dest="from_per_s", type=float, required=True, metavar="N", help="lowest rate a second")
+    group.add_argument("--to", dest="to_per_s", type=float, required=True, metavar="N", help="highest rate a second")
+    group.add_argument(
+        "--steps", type=int, default=8, metavar="N", help="number of rates, with those around the break (8)"
+    )
+    group.add_argument("--for", dest="duration", default="5s", metavar="TIME", help="duration of each (5s)")
     group.add_argument("--rest", default="1s", metavar="TIME", help="pause after each, to let queues empty (1s)")
     group.add_argument(
-        "--poisson", action="store_true", help="independent arrivals instead of regular ones: the knee comes earlier"
+        "--poisson", action="store_true", help="arrivals at random times instead of regular ones: the knee is lower"
     )
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
     group.add_argument("--processes", default="1", metavar="N", help="processes that send; auto: one for each core (1)")
     group.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same arrivals (1)")
     add_target_options(parser)
-    group = parser.add_argument_group("what is told")
+    group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="the sweep as JSON on standard output")
     group.add_argument("--report", metavar="FILE", help="write a page with the plot")
 
@@ -99,7 +101,7 @@ async def _sweep(
         except CloudError as error:
             if not sweep.steps:
                 raise
-            return replace(sweep, halted=f"it could not be asked at {rate:g}/s: {error.message}"), environment
+            return replace(sweep, halted=f"the run at {rate:g}/s failed: {error.message}"), environment
         if stop.is_set():
             # The step was cut short; those before it were not.
             return replace(sweep, halted=STOPPED), environment
@@ -145,4 +147,4 @@ def _check_writable(path: Path) -> None:
     """Raises InvalidInput before anything is sent, rather than after all is measured."""
     there = path if path.exists() else path.parent
     if path.is_dir() or not os.access(there, os.W_OK):
-        raise InvalidInput(f"--report {path}: cannot be written; expected a file in a folder that is there")
+        raise InvalidInput(f"--report {path}: cannot be written; name a file in an existing folder")

@@ -9,7 +9,7 @@ from client.load.live.figures import short_rate
 from client.load.plan.check import RATE_MAX_PER_S
 from client.load.plan.words import Plan
 from client.load.summary import Snapshot
-from client.load.verdict import OTHERS, OWN_FAULT_PERCENT
+from client.load.verdict import OWN_FAULT_PERCENT
 
 _TENTHS = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
 RATES = (1, 2, 5, 10, 20, 50, *(round(tenth * 10**power) for power in range(2, 6) for tenth in _TENTHS), RATE_MAX_PER_S)
@@ -20,10 +20,10 @@ SETTLED_S = 1.0
 ANSWER_S = 8.0
 NEAR_LIMIT_PERCENT = 80.0
 NEAR_LIMIT_LAG_MS = 5.0
-LIMIT = "the generator is near its limit: its figures become its own"
-KEPT_AWAY = f"the generator sends late: {OTHERS}"
-NO_RATE = "a closed loop has no rate: its users ask when they have their answer, so only a faster service gets more"
-CURVE_ENDS = "; the plan's own curve ends here"
+LIMIT = "the generator is near its limit, so response times include its own delays"
+KEPT_AWAY = "this computer is busy, so requests are sent late"
+NO_RATE = "users have no rate: each sends its next request after its response"
+CURVE_ENDS = "; the plan's own rates end here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def _pause(state: LiveState) -> tuple[LiveState, Deed | None]:
     if state.paused:
         return _rated(replace(state, paused=False), state.rate)
     if not state.rate:
-        return answered(state, "nothing is asked for now; + begins with 1 request a second"), None
+        return answered(state, "the rate is 0; + starts with 1 request a second"), None
     answer = f"paused; p goes on with {short_rate(state.rate)} requests a second{CURVE_ENDS if state._curved else ''}"
     return answered(replace(state, rate_per_s=state.rate, paused=True), answer), SetRate(per_s=0.0, text="paused")
 

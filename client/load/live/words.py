@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from client.load.plan.words import Plan
 
-WAITING = "waiting for the first answers"
+WAITING = "waiting for the first responses"
 
 WORDS = (
-    ("offered", "due by the schedule, whatever the service does"),
-    ("started", "sent; what is due but not sent waits"),
-    ("completed", "answered, well or badly; failed: any error"),
-    ("response", "from the instant a request was due to its answer: what a user waits"),
-    ("service", "from the instant it was sent: what the service took"),
+    ("offered", "due by the schedule, however slow the service"),
+    ("started", "sent; requests that are due but not sent wait"),
+    ("completed", "got a response, good or bad; failed: any error"),
+    ("response", "from when a request was due to its response: a user's wait"),
+    ("service", "from when it was sent: the service's own time"),
     ("waiting", "due, but all connections are busy: a slow service, or too few connections (-c)"),
-    ("p99", "99 of 100 were faster; - where too few to say"),
-    ("heat map", "columns are seconds, rows spans of response time; darker: more requests took so long"),
-    ("bad", "an instance's answers: too late, or errors"),
+    ("p99", "99 of 100 were faster; - means too few responses"),
+    ("heat map", "columns: seconds; rows: response times; darker: more requests"),
+    ("bad", "an instance's responses: too late, or errors"),
     ("lag", "how late the generator itself sent"),
-    ("INVALID", "the generator broke its schedule: nothing counts"),
-    ("FAILED", "the figures count, and a threshold was broken"),
+    ("INVALID", "the generator broke its schedule: ignore the figures"),
+    ("FAILED", "requests failed or a threshold is broken"),
 )
 
 
 def keys_of(plan: Plan, *, paused: bool) -> tuple[tuple[str, str], ...]:
     """The keys and what they do now."""
-    steer = (("+ -", "rate"), ("p", "go on" if paused else "pause")) if plan.open is not None else ()
+    steer = (("+ -", "rate"), ("p", "continue" if paused else "pause")) if plan.open is not None else ()
     return (*steer, ("m", "mark"), ("s q", "stop and report"), ("?", "words"))

@@ -49,7 +49,7 @@ def _times(report: Report) -> list[str]:
     if report.plan.closed is not None:
         return [
             f"  {'response':<9}{_figures(total.response)}   sent (closed loop)",
-            f"  generator  {cpu}" + ("; it was the limit" if report.judgement.generator_bound else ""),
+            f"  generator  {cpu}" + ("; the generator was the limit" if report.judgement.generator_bound else ""),
         ]
     late = _tail(total.lag.generator) + ("" if outcome.precise_timer else " (this system has no precise timer)")
     return [
@@ -61,7 +61,7 @@ def _times(report: Report) -> list[str]:
 
 
 def _thresholds(report: Report) -> list[str]:
-    marks = {True: "held", False: "BROKEN", None: "cannot tell"}
+    marks = {True: "holds", False: "BROKEN", None: "cannot be judged"}
     return [
         f"  threshold  {each.text}: {marks[each.held]}, {each.measured}"
         for each in report.judgement.thresholds

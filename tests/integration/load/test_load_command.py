@@ -144,7 +144,7 @@ async def test_a_threshold_that_does_not_hold_ends_with_1(service: Service) -> N
     code, out, _ = await load(f"{service.url}/bad", "--rate", "20", "--for", "0.5s", "--threshold", "errors<1%")
     assert code in {1, 3}
     assert "errors<1%" in out
-    assert "10 of 10 failed (100 %)" in out
+    assert "10 of 10 requests failed (100 %)" in out
 
 
 async def test_a_plan_of_tenants_is_one_run_with_a_report_for_each(service: Service, tmp_path: Path) -> None:
@@ -278,15 +278,15 @@ async def test_ctrl_c_before_it_begins_ends_it(tmp_path: Path) -> None:
         (["http://127.0.0.1:9/", "--report", "/nowhere/run.html"], "--report /nowhere/run.html: cannot be written"),
         (["http://127.0.0.1:9/", "--hlog", "/"], "--hlog /: cannot be written"),
         (["http://127.0.0.1:9/", "--rate", "1e7"], "rate 1e+07/s is not possible"),
-        (["http://127.0.0.1:9/", "--rate", "fast"], "rate 'fast' is not understood"),
+        (["http://127.0.0.1:9/", "--rate", "fast"], "rate 'fast' is not a number"),
         (["http://127.0.0.1:9/", "--rate", "5", "--users", "5"], "--rate and --users"),
-        (["http://127.0.0.1:9/", "--think", "1s"], "--think belongs to --users"),
+        (["http://127.0.0.1:9/", "--think", "1s"], "--think needs --users"),
         (["http://127.0.0.1:9/", "--threshold", "p99"], "threshold 'p99' is not understood"),
         (["http://127.0.0.1:9/", "--hedge", "soon"], "'soon' is not understood"),
-        (["http://127.0.0.1:9/", "--processes", "many"], "'many' processes"),
+        (["http://127.0.0.1:9/", "--processes", "many"], "'many' is no number of processes"),
         (["http://127.0.0.1:9/", "--repeat", "0"], "0 repetitions"),
         (["http://127.0.0.1:9/", "--url", "http://a/"], "--url does not go without a script"),
-        (["http://127.0.0.1:9/", "--workers", "2"], "go with --listen"),
+        (["http://127.0.0.1:9/", "--workers", "2"], "need --listen"),
         (["http://127.0.0.1:9/", "--prometheus", "nowhere"], "address 'nowhere'"),
         (["nowhere.toml"], "nowhere.toml cannot be read"),
         (["nowhere.toml", "--rate", "5"], "--rate does not go with a plan"),

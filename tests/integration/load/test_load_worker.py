@@ -297,7 +297,7 @@ async def test_the_command_prints_what_was_measured_when_it_is_interrupted(servi
         ),
         (["http://127.0.0.1:9/", "--rate", "-3"], "rate -3/s is not possible"),
         (["http://127.0.0.1:9/", "--for", "soon"], "duration 'soon' is not understood"),
-        (["http://127.0.0.1:9/", "-H", "nonsense"], "header 'nonsense' is not understood"),
+        (["http://127.0.0.1:9/", "-H", "nonsense"], "header 'nonsense' is not a header"),
         (["http://127.0.0.1:9/", "--queries", "/nowhere/queries.json"], "/nowhere/queries.json"),
     ],
 )

@@ -31,15 +31,15 @@ def test_a_service_that_answers_keeps_its_promises() -> None:
 
 def test_what_failed_is_told_with_what_ended() -> None:
     now = snapshot(metrics(second(0, GOOD), second(1, {2.0: 10}, faults={Fault.CLIENT_ERROR: 10})), 2.0)
-    assert broken_so_far(plan(), now) == "10 of 40 failed (25 %)"
+    assert broken_so_far(plan(), now) == "10 of 40 requests failed (25 %)"
     assert broken_so_far(plan(thresholds=("errors<30%",)), now) == ""
 
 
 def test_another_promise_is_told_in_its_own_words() -> None:
     now = snapshot(metrics(second(0, GOOD)), 1.0)
-    assert broken_so_far(plan(thresholds=("max<1ms",)), now) == "max<1ms does not hold: max 2 ms"
+    assert broken_so_far(plan(thresholds=("max<1ms",)), now) == "max<1ms is broken: max 2 ms"
 
 
 def test_a_service_that_answers_nothing_is_told_of_before_anything_times_out() -> None:
     assert broken_so_far(plan(), silent(2)) == ""
-    assert broken_so_far(plan(), silent(5)) == "none of 30 requests that were due more than 2 s ago is answered"
+    assert broken_so_far(plan(), silent(5)) == "none of 30 requests that were due more than 2 s ago got a response"

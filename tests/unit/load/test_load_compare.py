@@ -235,7 +235,7 @@ def test_the_exit_code_tells_only_when_asked(files: dict[str, str], a: str, b: s
     assert main(["load", "compare", files[a], files[b], "--fail-if-worse", "--json"]) == gate
 
 
-@pytest.mark.parametrize(("name", "told"), [("torn", "no JSON"), ("absent", "No such file")])
+@pytest.mark.parametrize(("name", "told"), [("torn", "not JSON"), ("absent", "No such file")])
 def test_a_file_that_cannot_be_read_is_named(
     files: dict[str, str], name: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,7 +80,7 @@ def with_open(**changes: Any) -> Plan:
         (replace(PLAN, targets=PLAN.targets * 2), "twice"),
         (with_target(method="FETCH"), "FETCH"),
         (with_target(headers=(("content-length", "5"),)), "content-length"),
-        (replace(PLAN, thresholds=("errors<200%",)), "can never break"),
+        (replace(PLAN, thresholds=("errors<200%",)), "can never be broken"),
         (with_target(weight=0), "weight 0"),
         (replace(PLAN, sources={"w": Source()}), "'w'"),
         (replace(PLAN, sources={"w": Source(values=("a",), draw="loudly")}), "loudly"),

@@ -17,7 +17,7 @@ _SECTION = """<section>
 _TIMES = ("p50 ms", "p99 ms", "max ms")
 _ATTEMPTS = ("answered", "late", "failed", "overtaken")
 _NOTE = Html(
-    '<p class="note">Attempts as the front end tells them in Server-Timing; their times are from the front end\'s'
+    '<p class="note">Attempts as the front end reports them in Server-Timing; their times are from the front end\'s'
     " send. An attempt is overtaken when another one to the same shard answered first.</p>"
 )
 
@@ -29,7 +29,7 @@ def breakdown(report: Report) -> Html:
     if instances:
         parts += [_hosts(instances), _instances(instances), _NOTE]
     else:
-        parts.append(Html('<p class="note">No answer told which instance gave it (Server-Timing).</p>'))
+        parts.append(Html('<p class="note">No response named its instance (Server-Timing).</p>'))
     return fill(_SECTION, parts=join(parts, "\n"))
 
 
@@ -42,7 +42,7 @@ def _targets(report: Report) -> Html:
         urls = ["the whole flow", *["a step of it"] * (len(targets) - 1)]
     return table(
         "Targets",
-        ("target", "asks", "good", "failed", *_TIMES, "service p99 ms"),
+        ("target", "request", "good", "failed", *_TIMES, "service p99 ms"),
         (
             [one.name, url, f"{one.ok:,}", f"{one.failed:,}", *_times(one.response),
              cell(one.service.p99, "p99", one.service.count)]
@@ -76,7 +76,7 @@ def _instances(instances: tuple[InstanceSummary, ...]) -> Html:
     )
     rest = len(instances) - len(shown)
     if rest:
-        result = join([result, fill('<p class="note">and {rest} more, which answered less.</p>', rest=f"{rest:,}")])
+        result = join([result, fill('<p class="note">and {rest} more, which answered fewer.</p>', rest=f"{rest:,}")])
     return result
 
 

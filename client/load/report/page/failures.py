@@ -1,4 +1,4 @@
-"""Errors by class and answers by status; what was promised; what hedging cost."""
+"""Errors by class and responses by status, examples of failures, thresholds, and what hedging cost."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _HEDGING = """<section>
 </section>"""
 _WORDS: dict[str, str] = {
     Fault.CONNECT: "no connection could be made",
-    Fault.RESET: "the connection broke before the answer",
-    Fault.TIMEOUT: "no answer within the timeout, which counts from when the request was due",
-    Fault.SHORT: "the connection ended within the answer",
-    Fault.GARBAGE: "the answer was no HTTP/1.1",
+    Fault.RESET: "the connection was reset before the response",
+    Fault.TIMEOUT: "no response within the timeout, which counts from when the request was due",
+    Fault.SHORT: "the connection was closed before the response was complete",
+    Fault.GARBAGE: "the response was not valid HTTP/1.1",
     Fault.CLIENT_ERROR: "a status of 400 to 499",
     Fault.SERVER_ERROR: "a status of 500 to 599",
-    Fault.WRONG: "an answer other than the plan expects",
+    Fault.WRONG: "not the response that the plan or script expects",
     Fault.SCRIPT: "the script itself failed, which says nothing of the service",
-    Fault.PARTIAL: "an answer that says it is not complete",
-    Fault.UNFINISHED: "still under way when the run ended",
+    Fault.PARTIAL: "the response says that it is partial",
+    Fault.UNFINISHED: "no response yet when the run ended",
     Fault.OVERFLOW: "too many already waited for a connection",
 }
-_HELD = {True: ("yes", "✓", "held"), False: ("no", "✗", "broken"), None: ("unknown", "?", "cannot tell")}
+_HELD = {True: ("yes", "✓", "holds"), False: ("no", "✗", "broken"), None: ("unknown", "?", "cannot be judged")}
 
 
 def errors(report: Report) -> Html:
@@ -64,10 +64,10 @@ def errors(report: Report) -> Html:
         parts = [table("Errors by class", ("error", "what happened", "requests", "of all"), rows, words=2)]
     if total.statuses:
         rows = ([name, f"{count:,}", share(count, total.completed)] for name, count in total.statuses.items())
-        parts.append(table("Answers by status", ("status", "answers", "of answers"), rows))
+        parts.append(table("Responses by status", ("status", "responses", "of all"), rows))
     if total.classes:
         rows = ([name, *row(latency), f"{latency.count:,}"] for name, latency in total.classes.items())
-        parts.append(table("Response time by class of status", ("ms", *NAMES, "answers"), rows))
+        parts.append(table("Response time by class of status", ("ms", *NAMES, "responses"), rows))
     return fill(_ERRORS, parts=join(parts, "\n"))
 
 
@@ -95,7 +95,7 @@ def _example(example: Example) -> Html:
 
 
 def thresholds(report: Report) -> Html:
-    """The section of promises."""
+    """The section of thresholds."""
     items = []
     for each in report.judgement.thresholds:
         kind, sign, word = _HELD[each.held]
@@ -113,7 +113,7 @@ def hedging(report: Report) -> Html:
     when = ""
     if hedge is not None:
         after = f"{hedge.after_ms:g} ms" if hedge.after_ms is not None else f"p{hedge.after_percentile:g} of late"
-        when = f"What had no answer after {after} was sent again, for at most {100 * hedge.budget:g} % of requests. "
+        when = f"Requests without a response after {after} were sent again, at most {100 * hedge.budget:g} % of all. "
     return fill(
         _HEDGING,
         told=f"{when}{total.hedged:,} requests were sent twice: {share(total.hedged, total.started)} more load for the "

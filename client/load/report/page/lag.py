@@ -40,7 +40,11 @@ def _told(report: Report) -> str:
     both = report.summary.lag
     if not both.generator.count:
         return "Nothing was sent."
-    timer = "" if report.outcome.precise_timer else " This system has no precise timer, so nothing is promised of it."
+    timer = (
+        ""
+        if report.outcome.precise_timer
+        else " This system has no precise timer, so requests may be sent some milliseconds late."
+    )
     return (
         f"Requests waited for a free connection {_tail(both.connection)}: {_whose(report)}. "
         f"The generator itself was late {_tail(both.generator)}: that is us, and {LAG_MAX_MS:g} ms would make the run "

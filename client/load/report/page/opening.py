@@ -68,19 +68,17 @@ def name_of(report: Report) -> str:
 def _means(report: Report) -> str:
     judgement, closed = report.judgement, report.plan.closed is not None
     if report.verdict is Verdict.INVALID:
-        return "The generator did not do what the plan asks, so these figures say nothing about the service."
+        return "The generator did not keep its schedule, so these figures say nothing about the service."
     if report.verdict is Verdict.FAILED:
         if not report.summary.completed and not report.summary.failed:
             return "Nothing was measured."
         if any(each.held is False for each in judgement.thresholds):
-            return "The generator did its part, so the figures count, and the service broke a promise."
-        return "The generator did its part, but too few answers came to tell whether the service kept its promises."
+            return "The generator did its part, so the figures count: requests failed or a threshold is broken."
+        return "The generator did its part, but there were too few responses to judge the thresholds."
     if judgement.generator_bound:
-        return (
-            "All promises were kept, but the generator was the limit: the service could have answered more than this."
-        )
-    kept = "Users waited for their answers, so there was no schedule to miss" if closed else "The schedule was kept"
-    return f"{kept}: the figures are the service's, and it kept all promises."
+        return "Nothing failed, but the generator was the limit: the service may be able to answer more than this."
+    kept = "Users wait for their responses, so there is no schedule to miss" if closed else "The schedule was kept"
+    return f"{kept}: the figures are the service's."
 
 
 def _facts(report: Report) -> list[str]:
@@ -97,8 +95,8 @@ def _facts(report: Report) -> list[str]:
 def _latency_cards(report: Report) -> list[Html]:
     response, start = report.summary.response, "sent" if report.plan.closed else "due"
     told = (
-        ("p50", response.p50, "half waited no longer"),
-        ("p99", response.p99, "one in a hundred waited longer"),
+        ("p50", response.p50, "half of the requests took no longer"),
+        ("p99", response.p99, "one in a hundred took longer"),
         ("max", response.max, f"the slowest, from when it was {start}"),
     )
     return [
@@ -122,7 +120,7 @@ def _count_cards(report: Report) -> list[Html]:
     return [
         *cards,
         _card("started", per_s(total.started / length_s), "/s", f"{total.started:,} were sent"),
-        _card("completed", per_s(total.completed / length_s), "/s", f"{total.completed:,} got an answer"),
+        _card("completed", per_s(total.completed / length_s), "/s", f"{total.completed:,} got a response"),
         _card("good", share(total.ok, total.offered), "", f"{total.ok:,} of {total.offered:,}"),
         _card(
             "failed", f"{total.failed:,}", "", f"{share(total.failed, total.offered)} of all",

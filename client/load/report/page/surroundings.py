@@ -36,7 +36,7 @@ def environment(report: Report) -> Html:
         "cores": f"{where.cores}, of which this program may use {where.usable_cores}",
         "load average at the start": load,
         "versions": ", ".join([f"Python {where.python}", *(f"{name} {v}" for name, v in where.versions.items())]),
-        "precise timer": "yes" if report.outcome.precise_timer else "no: lag is measured, nothing is promised",
+        "precise timer": "yes" if report.outcome.precise_timer else "no: requests may be sent some milliseconds late",
     }
     return fill(
         _ENVIRONMENT,
