@@ -112,7 +112,7 @@ def document() -> str:
             "  `StateReason`.",
             "- A reboot is recorded until the guest is up again: one that a crash of the platform cuts off is finished",
             "  at its next start, and the instance is `running` all the while. One that fails leaves it `stopped`.",
-            "- A terminated instance stays visible for one hour.",
+            "- A terminated instance stays visible for one hour, with what it printed last.",
             "",
         ]
     )
