@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from vmhost.store.codec import dump, load
 from vmhost.store.schema import MIGRATIONS, migrate
 
 _BUSY_S = 2.0
+_ROOM_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +161,18 @@ class Store:
             raise InvalidInput(_in_words(self._path, error)) from error
 
 
+def _has_no_room(path: str) -> bool:
+    """Whether the file's disk is full, which SQLite may tell as an error of input and output."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < _ROOM_BYTES
+    except OSError:
+        return False
+
+
 def _in_words(path: str, error: sqlite3.Error | OSError) -> str:
     """What is wrong with the file and what to do about it."""
     text = str(error)
-    if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+    if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC) or _has_no_room(path):
         return f"the disk that holds {path} is full; make room on it and try again"
     if "malformed" in text or "not a database" in text:
         return (
