@@ -171,6 +171,8 @@ async def test_every_word_is_explained_over_all_else_and_within_the_window(
 ) -> None:
     page = await opened(open_page, console, width=size[0], height=size[1])
     await overview(page)
+    # The answer moves what is below it: no word may lie under the pointer by chance.
+    await page.mouse.move(0, 0)
     words = page.locator(".word > button")
     for index in range(await words.count()):
         await words.nth(index).focus()
