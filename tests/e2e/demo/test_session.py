@@ -30,7 +30,7 @@ async def test_a_kill_without_a_load_is_timed_and_nothing_is_said_of_losses(sess
         assert (result.window, result.worst_victim, result.judgement.held) == (None, None, None)
         assert result.seen_s is not None
         assert result.replaced_s is not None
-        assert "no load was sent" in result.judgement.sentence
+        assert "no load ran" in result.judgement.sentence
         assert [type(step.what) for step in steps] == [KillProgress] * 3 + [KillResult]
         assert {(step.number, step.by) for step in steps} == {(1, "the console")}
         assert session.experiments.ended == (steps[-1],)
