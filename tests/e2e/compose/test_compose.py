@@ -191,7 +191,7 @@ def test_after_a_second_ctrl_c_glasscloud_down_says_what_it_removes(project: Pro
     # Keys that open nothing any more; the next platform writes its own over them.
     (Path(project.environment["GLASSCLOUD_VAR"]) / "access.json").unlink()
     again = subprocess.run(down, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (again.returncode, again.stdout) == (0, "no cloud was up\n")
+    assert (again.returncode, again.stdout) == (0, f"the cloud {project.name} was not up\n")
 
 
 def test_glasscloud_down_lets_a_platform_that_runs_be_and_says_so(project: Project, tmp_path: Path) -> None:
