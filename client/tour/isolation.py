@@ -232,7 +232,8 @@ def _neighbors(
 
 
 def _not_delayed(hog: HogRow | None, rows: Sequence[NeighborRow], enforced: bool) -> tuple[Outcome, str]:
-    later = f"{max(0.0, *map(_wait_rise, rows), 0.0):.1f} ms later for each response"
+    rise_ms = max(map(_wait_rise, rows))
+    later = f"{rise_ms:.1f} ms later for each response" if rise_ms >= 0.05 else "no later than without the hog"
     one = len(rows) == 1
     got = f"its {'neighbor' if one else f'{len(rows)} neighbors'} got the CPU that {'it' if one else 'they'} asked for"
     asked = "" if hog is None else f"the hog received {hog.received_cores:.2f} of {hog.requested_cores:g} cores; "

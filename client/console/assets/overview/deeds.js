@@ -2,7 +2,7 @@
 
 import { html, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
-import { ms, plural, rate, seconds } from "../lib/format.js";
+import { cores, count, ms, plural, rate, seconds } from "../lib/format.js";
 import { useWhyNot } from "../lib/may.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
@@ -43,6 +43,15 @@ function stage({ kind, stage: at, rate_per_s, hog_s, alone, seen_s, replaced_s }
 
 const known = (value) => value !== null && value !== undefined;
 
+/** What the kernel counted: the hog's CPU, and each neighbor's waiting for a core without and beside it. */
+function Isolation({ isolation: { hog, neighbors }, short }) {
+  return html`${hog && html`<div><dt>received CPU</dt>
+      <dd>${cores(hog.received_cores)} <small>of ${count(hog.requested_cores)} cores asked for, limit</small> ${cores(hog.limit_cores)}</dd></div>`}
+    ${neighbors.map((each) => html`<div class=${each.delayed ? "bad" : ""}>
+      <dt>neighbor ${each.short}${each.culprit ? `, delayed by ${short(each.culprit)}` : ""}: waits for a core, each response</dt>
+      <dd>${each.wait_ms === null ? "–" : html`<small>before</small> ${ms(each.wait_ms[0])} <small>during</small> ${ms(each.wait_ms[1])}`}</dd></div>`)}`;
+}
+
 function Verdict({ show, earlier }) {
   const verdict = useStore((state) => state.verdict);
   const experiment = useStore((state) => state.experiment);
@@ -56,6 +65,7 @@ function Verdict({ show, earlier }) {
       <div><dt>${shown.kind === "kill" ? "killed" : "CPU hog"}</dt><dd>${short(shown.instance_id)}</dd></div>
       ${shown.kind === "kill" && html`<div><dt>noticed after</dt><dd>${seconds(shown.seen_s)}</dd></div><div><dt>replaced after</dt><dd>${shown.alone ? "no fleet" : seconds(shown.replaced_s)}</dd></div>`}
       <div><dt>lost</dt><dd>${shown.requests === undefined || shown.requests === null ? "–" : html`${shown.lost} of ${plural(shown.requests, "request")}`}</dd></div>
+      ${shown.isolation && html`<${Isolation} isolation=${shown.isolation} short=${short} />`}
       ${shown.worst
         ? html`<div class="worst"><dt>slowed most: ${short(shown.worst.instance_id)}, <${Word} name=${shown.worst.tail}>${shown.worst.tail === "max" ? "slowest" : shown.worst.tail}<//> of its answers</dt>
           <dd><small>before</small> ${ms(shown.worst.before_ms)} <small>during</small> ${ms(shown.worst.during_ms)} <small>after</small> ${ms(shown.worst.after_ms)}</dd></div>`
