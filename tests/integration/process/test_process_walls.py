@@ -183,6 +183,7 @@ async def test_a_hosts_cpu_is_a_wall_and_a_guests_only_where_asked_for(walled: P
 
 async def test_the_screen_is_told_what_holds(walled: ProcessDriver, watched: ProcessDriver) -> None:
     held, seen = walled.capabilities(), watched.capabilities()
+    assert "shares kernel user limits" in held.of("user").why
     assert held.stands_for == "plain processes on one OS"
     names = ("crash", "cpu", "memory", "pids", "host")
     assert [held.of(name).enforced for name in names] == [True, False, True, True, True]

@@ -124,6 +124,7 @@ class ProcessDriver:
             Capability(name="crash", enforced=True, why="one that dies takes no other along"),
             *self._wall.capabilities(),
             self._cores,
+            Capability(name="user", enforced=False, why="shares kernel user limits: all run as this user"),
             Capability(name="disk", enforced=False, why="guests share the disk; each works in a folder of its own"),
             Capability(name="network", enforced=False, why=f"guests share the loopback network; each has {apart}"),
         )
