@@ -38,6 +38,8 @@ MOMENT_S = 2.0
 MINUTE_S = 60.0
 SETTLE_S = 3.0
 """So long after a second's last request has run into its timeout all processes have told of it."""
+GIVE_UP_S = 10.0
+"""So long after the last request has run into its timeout a process may take to end; then it is lost."""
 HEAD_START_S = 0.02
 HEAD_START_FAR_S = 0.5
 """The schedule begins so long after everybody is ready: the word to go takes its time, longer over a network."""
@@ -85,6 +87,7 @@ class LoadRun:
         self._tasks = asyncio.TaskGroup()
         self._numbers = itertools.count(1)
         self._start_ns = 0
+        self._stopped_s: float | None = None
         self._rate: Rate | None = None
         self._examples = ExampleBook()
         self._output = OutputLog()
@@ -216,6 +219,8 @@ class LoadRun:
     def stop_soon(self) -> None:
         """Asks for the end of the schedule without waiting for it: for signal handlers."""
         if not self._over:
+            if self._stopped_s is None:
+                self._stopped_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S
             for seat in self._seats:
                 seat.member.send({"stop": True})
 
@@ -356,9 +361,29 @@ class LoadRun:
         return elapsed_s if limit_s is None else min(elapsed_s, limit_s)
 
     async def _tell(self) -> None:
+        overdue = 0
         while not self._over:
             await asyncio.sleep(SNAPSHOT_EVERY_S)
             self._tell_stretches(self._elapsed_s())
+            # Counted in steps of our own, so that a pause of this process is not taken for a worker's.
+            overdue += self._overdue()
+            if overdue * SNAPSHOT_EVERY_S >= GIVE_UP_S:
+                await self._give_up()
+                overdue = 0
+
+    def _overdue(self) -> bool:
+        """Whether every process should have ended by now."""
+        assert self._plan is not None
+        ends = [self._stopped_s]
+        if self._plan.duration_s is not None:
+            ends.append(self._plan.duration_s)
+        end_s = min((each for each in ends if each is not None), default=None)
+        run_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S
+        return end_s is not None and run_s > end_s + self._plan.timeout_s
+
+    async def _give_up(self) -> None:
+        """Ends the processes that go on after the run's end as lost ones."""
+        await asyncio.gather(*(seat.member.leave() for seat in self._seats if seat.ended is None and not seat.gone))
 
     def _tell_stretches(self, now_s: float) -> None:
         assert self._plan is not None

@@ -47,9 +47,12 @@ also:
   glasscloud load compare A.json B.json    what differs between two runs, and whether it exceeds the noise
   glasscloud load sweep URL --from 100 --to 20000    latency against offered rate, until it breaks
   glasscloud load worker HOST:PORT    send part of a run that another computer started
-HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported. Exit code: 0 VALID, 1 FAILED, 2 used wrongly, 3 INVALID.
+HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported.
+Exit code: 0 VALID, 1 FAILED, 2 used wrongly or not begun, 3 INVALID, 143 ended by SIGTERM.
 """
 EVERY_S = 5.0
+TERMINATED = 128 + signal.SIGTERM
+"""The exit code of a run that SIGTERM ended; its report is written all the same."""
 WORKERS_MAX = 1000
 WORKERS_WAIT_S = 60.0
 
@@ -111,7 +114,9 @@ def _once(args: argparse.Namespace) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the load; 0 VALID, 1 FAILED or not all written, 3 INVALID. Raises InvalidInput, Unavailable."""
+    """Runs the load; 0 VALID, 1 FAILED or not all written, 2 not begun, 3 INVALID, 143 after SIGTERM.
+
+    Raises InvalidInput."""
     if args.once:
         return _once(args)
     plans, processes = plans_of(args), _processes(args)
@@ -122,16 +127,24 @@ def run(args: argparse.Namespace) -> int:
     command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
     try:
         told = asyncio.run(command.carry_out())
-    except CloudError:
+    except CloudError as error:
         _say_all(command.kept)
-        raise
+        if args.json:
+            print(json.dumps({"schema": SCHEMA, "verdict": None, "error": _error_json(error)}, indent=2), flush=True)
+        _say(f"glasscloud {NAME}: {error.message}")
+        return 128 + command.signals[0] if command.signals else 2
     # Whoever reads the figures may have had enough of them; the files and the verdict are there all the same.
     said = outputs.done(told.reports)
     with contextlib.suppress(BrokenPipeError):
         print(clean_lines(told.text), flush=True)
     for text in said:
         _say(text)
-    return told.exit_code or int(outputs.failed)
+    return TERMINATED if command.terminated else told.exit_code or int(outputs.failed)
+
+
+def _error_json(error: CloudError) -> dict[str, str]:
+    """An error that kept a run from beginning, for programs."""
+    return {"kind": error.kind, "message": error.message}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +166,24 @@ class _Command:
     outputs: Outputs
     kept: list[str] = field(default_factory=list)
     """What a script has printed, for a run that fails before its screen and its report."""
+    signals: list[int] = field(default_factory=list)
+    """Those that ended it, in order."""
+
+    @property
+    def terminated(self) -> bool:
+        """Whether it was ended by SIGTERM: what was measured is less than was asked for."""
+        return signal.SIGTERM in self.signals
 
     async def carry_out(self) -> _Told:
         """Runs, once or repeatedly; Ctrl-C ends with what was measured."""
         stop = asyncio.Event()
+
+        def end(number: int) -> None:
+            self.signals.append(number)
+            stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
         async with self._exposed() as expose, self._gathered() as crew:
             watch = _watch(self.args, self.plans)
             # The screen has a line for them and the report shows them again; elsewhere they are printed as they come.

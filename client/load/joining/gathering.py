@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -45,6 +46,7 @@ class Gathering:
         self._wait_s = wait_s
         self._free: list[JoinedMember] = []
         self._count = 0
+        self._names: set[str] = set()
         self._strangers = 0
         self._news = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,9 +118,20 @@ class Gathering:
                 return
             finally:
                 self._strangers -= 1
-            await self._keep(JoinedMember(f"{name} at {host}", lines, writer))
+            shown = self._distinct(f"{name} at {host}")
+            try:
+                await self._keep(JoinedMember(shown, lines, writer))
+            finally:
+                self._names.discard(shown)
         finally:
             writer.transport.abort()
+
+    def _distinct(self, name: str) -> str:
+        """The name, with a number where another worker has it: containers and copies of a machine share theirs."""
+        numbered = (f"{name} ({number})" for number in itertools.count(2))
+        shown = next(each for each in itertools.chain([name], numbered) if each not in self._names)
+        self._names.add(shown)
+        return shown
 
     async def _refuse(self, writer: asyncio.StreamWriter, reason: str) -> None:
         await asyncio.sleep(REFUSED_AFTER_S)

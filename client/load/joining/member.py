@@ -11,8 +11,10 @@ from typing import Any
 from client.load.crew import LEAVE_TIMEOUT_S
 from client.load.joining.lines import Lines, encoded
 from client.load.joining.luggage import packed
-from client.load.worker import LINE_MAX_BYTES
 
+WORKER_LINE_BYTES_MAX = 16 << 20
+_LINES_HELD_MAX = 16
+"""When this many lines wait, no more is read: the worker's own connection holds the rest back."""
 SILENCE_S = 5
 """A worker in a run tells each half second; one that says nothing for so long is lost."""
 
@@ -26,7 +28,7 @@ class JoinedMember:
         self.name = name
         self._lines = lines
         self._writer = writer
-        self._said: asyncio.Queue[bytes] = asyncio.Queue()
+        self._said: asyncio.Queue[bytes] = asyncio.Queue(_LINES_HELD_MAX)
         self._taken = self._running = False
         self._gone = asyncio.Event()
         self._words = ""
@@ -41,16 +43,18 @@ class JoinedMember:
         """Hears it until its connection ends, which is also its end as a member."""
         try:
             with contextlib.suppress(ValueError):
-                while line := await self._lines.next(LINE_MAX_BYTES):
+                while line := await self._lines.next(WORKER_LINE_BYTES_MAX):
                     if not self._taken:
                         # It has nothing to say before it has a job.
                         return
-                    self._said.put_nowait(line)
+                    await self._said.put(line)
         finally:
             self._words = self._words or "its connection ended"
             self._writer.transport.abort()
-            self._said.put_nowait(b"")
             self._gone.set()
+            # Wakes a reader that waits; one that has lines to read comes to the end by itself.
+            with contextlib.suppress(asyncio.QueueFull):
+                self._said.put_nowait(b"")
 
     def send(self, message: dict[str, Any]) -> None:
         """As a Member; a plan's files go along. Raises InvalidInput for a plan whose files cannot."""
@@ -82,13 +86,17 @@ class JoinedMember:
         self._writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await self._gone.wait()
+                # What is not read any more must not keep it from reaching its end.
+                while not self._gone.is_set():
+                    await self._said.get()
         self._writer.transport.abort()
 
     async def _next(self) -> bytes:
         # Counted in seconds of our own, so that a pause of this process is not taken for the worker's.
         silent_s = 0
         while silent_s < SILENCE_S:
+            if self._gone.is_set() and self._said.empty():
+                return b""
             try:
                 async with asyncio.timeout(1.0):
                     return await self._said.get()

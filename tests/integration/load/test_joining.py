@@ -18,17 +18,20 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from client.load import control
 from client.load.control import LoadRun
 from client.load.crew import LocalMember, Member
 from client.load.joining import handshake
 from client.load.joining.address import Address
 from client.load.joining.gathering import Gathering
+from client.load.joining.lines import Lines
 from client.load.joining.token import Token
 from client.load.joining.worker import NOBODY, REFUSED, Joining
 from client.load.plan.words import OpenLoop, Plan, Source, Target
 from client.load.report.report import Report
 from client.load.verdict import Verdict
 from client.load.wire import to_json
+from client.load.worker import Job
 from vmhost.base.errors import InvalidInput, Unavailable
 
 TOKEN = "a token that is long enough"
@@ -473,3 +476,78 @@ async def test_the_end_of_its_parent_ends_a_process(token_file: Path) -> None:
         os.kill(worker.pid, signal.SIGKILL)
         await gathered.changed(1)
         assert gathered.count == 0
+
+
+async def test_half_a_surrogate_in_a_greeting_is_refused_in_words(token_file: Path) -> None:
+    log = Log()
+    async with gathering(token_file, warn=log) as gathered:
+        reader, writer = await asyncio.open_connection(gathered.address.host, gathered.address.port)
+        await reader.readline()
+        told = {"hello": handshake.protocol(), "name": "w", "nonce": "0" * 64, "proof": "\ud800"}
+        writer.write(json.dumps(told).encode() + b"\n")
+        assert "wrong token" in await log.until("refused")
+        assert "wrong token" in (await reader.readline()).decode()
+        writer.close()
+
+
+async def greeted(gathered: Gathering, name: str = "twin") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A worker of the test's own that has proved itself."""
+    reader, writer = await asyncio.open_connection(gathered.address.host, gathered.address.port)
+    await handshake.introduce(Lines(reader), writer, TOKEN.encode(), name)
+    return reader, writer
+
+
+async def test_workers_with_one_name_are_told_apart(token_file: Path) -> None:
+    log = Log()
+    async with gathering(token_file, say=log) as gathered:
+        writers = [(await greeted(gathered))[1] for _ in range(3)]
+        await gathered.wait_for(3, LIMIT_S)
+        names = {line.split()[1:-2][0] + " ".join(line.split()[4:-2]) for line in log.lines if "has joined" in line}
+        assert len(names) == 3
+        for writer in writers:
+            writer.close()
+
+
+async def test_a_worker_that_says_too_much_is_held_back(token_file: Path) -> None:
+    async with gathering(token_file) as gathered:
+        _, writer = await greeted(gathered)
+        (member,) = await gathered.members(1)
+        member.send({"job": to_json(Job(plan=Plan()))})
+        line = b'{"x": "' + b"y" * 100_000 + b'"}\n'
+        written = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while written < 200_000_000:
+                    writer.write(line)
+                    written += len(line)
+                    await writer.drain()
+        assert written < 50_000_000
+        async with asyncio.timeout(5):
+            await member.leave()
+        writer.transport.abort()
+
+
+async def test_a_worker_that_never_ends_is_given_up(
+    service: Service, token_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "GIVE_UP_S", 1.0)
+    async with gathering(token_file) as gathered:
+        reader, writer = await greeted(gathered, "endless")
+
+        async def talk() -> None:
+            lines = Lines(reader)
+            await lines.next(1 << 20)
+            writer.write(b'{"ready": 1}\n')
+            while (message := await lines.message(1 << 20)) and "go" not in message:
+                writer.write(json.dumps({"clock": message["clock"], "now": time.monotonic_ns()}).encode() + b"\n")
+            while True:
+                tick = {"in_flight": 0, "waiting": 0, "cpu_percent": 0.0, "last": None, "slowest": None}
+                writer.write(json.dumps({"tick": tick}).encode() + b"\n")
+                await asyncio.sleep(0.2)
+
+        talking = asyncio.create_task(talk())
+        report = await run_with(gathered, 1, plan_of(service, tmp_path, duration_s=0.5, timeout_s=0.5))
+        assert report.verdict is Verdict.INVALID
+        assert "endless" in report.reason
+        talking.cancel()
+        writer.transport.abort()

@@ -268,7 +268,7 @@ async def test_ctrl_c_before_it_begins_ends_it(tmp_path: Path) -> None:
         await process.stderr.readline()
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert b"stopped before it began" in err
 
 
@@ -371,3 +371,22 @@ async def test_one_flow_that_fails_as_it_is_loaded_or_set_up_shows_what_it_print
     assert (code, out) == (2, "printed: loading\n")
     assert "ZeroDivisionError" in err
     assert "flow.py:3" in err
+
+
+async def test_unreachable_server_is_told_as_json_and_exits_2() -> None:
+    code, out, err = await load("http://127.0.0.1:9/", "--json")
+    assert code == 2
+    told = json.loads(out)
+    assert told["verdict"] is None
+    assert told["error"] == {"kind": "unavailable", "message": told["error"]["message"]}
+    assert "127.0.0.1:9 cannot be reached" in told["error"]["message"]
+    assert "127.0.0.1:9 cannot be reached" in err
+
+
+async def test_run_ended_by_sigterm_reports_and_exits_143(service: Service) -> None:
+    process = await start(f"{service.url}/", "--rate", "50", "--for", "30s", "--json")
+    await asyncio.wait_for(service.busy.wait(), 20)
+    process.send_signal(signal.SIGTERM)
+    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 143
+    assert json.loads(out)["stopped"] is True

@@ -33,7 +33,8 @@ load.add_arguments(parser)
 try:
     sys.exit(load.run(parser.parse_args()))
 except CloudError as error:
-    sys.exit(error.message)
+    print(error.message, file=sys.stderr)
+    sys.exit(2)
 """
 
 
@@ -305,7 +306,7 @@ async def test_bad_input_ends_the_command_with_one_clear_line(arguments: list[st
     async with asyncio.timeout(20):
         process = await spawn("-c", COMMAND, *arguments)
         stdout, stderr = await process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert stdout == b""
     assert said in stderr.decode()
     assert stderr.count(b"\n") == 1
