@@ -21,7 +21,7 @@ from client.load.schedule import Part
 from client.load.script.output import Printed, captured
 from client.load.tally import Collector
 from vmhost.base.errors import CloudError
-from vmhost.base.http1 import Failure, HttpFailure, Response, connect
+from vmhost.base.http1 import Failure, HttpFailure, Response
 
 _LINES_MAX = 60
 Say = Callable[[str], None]
@@ -58,7 +58,7 @@ async def _request(plan: Plan, prepared: Prepared, say: Say) -> bool:
     endpoint = await reach(prepared.origin, plan.timeout_s, insecure=plan.insecure)
     began_s = time.monotonic()
     try:
-        connection = await connect(endpoint.host, endpoint.port, timeout_s=plan.timeout_s, tls=endpoint.tls)
+        connection = await endpoint.connect(plan.timeout_s)
     except HttpFailure as refused:
         say(f"{plan.target_names[prepared.target]}: FAILED: no connection could be made: {cause_of(refused)}")
         return False

@@ -391,11 +391,14 @@ async def connect(
     *,
     timeout_s: float,
     tls: ssl.SSLContext | None = None,
+    name: str = "",
     on_close: Callable[[Connection], None] | None = None,
     heads: Heads | None = None,
     make: Callable[[Callable[[Connection], None] | None, Heads | None], Connection] | None = None,
 ) -> Connection:
-    """An open connection. Raises HttpFailure(CONNECT), also after `timeout_s`."""
+    """An open connection; with TLS to the server of that name, else of that host.
+
+    Raises HttpFailure(CONNECT), also after `timeout_s`."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
@@ -404,7 +407,7 @@ async def connect(
                 host,
                 port,
                 ssl=tls,
-                server_hostname=host if tls else None,
+                server_hostname=(name or host) if tls else None,
             )
     except (OSError, TimeoutError) as error:
         raise HttpFailure(Failure.CONNECT, f"{host}:{port}") from error

@@ -26,7 +26,7 @@ from client.load.schedule import NS_PER_S, Part
 from client.load.summary import Fault, TracedRequest
 from client.load.tally import GOOD, Collector, Tally
 from vmhost.base.errors import InvalidInput
-from vmhost.base.http1 import Connection, Failure, Heads, HttpFailure, Response, connect
+from vmhost.base.http1 import Connection, Failure, Heads, HttpFailure, Response
 
 _SWEEP_S = 0.02
 _REST_AFTER_REFUSAL_S = 0.05
@@ -271,13 +271,8 @@ class ClosedLoopEngine:
         endpoint = self._endpoints[prepared.server]
         connection, refusal, ours = None, "", False
         try:
-            connection = await connect(
-                endpoint.host,
-                endpoint.port,
-                timeout_s=self._plan.timeout_s,
-                tls=endpoint.tls,
-                heads=self._heads[prepared.server],
-                make=self._make,
+            connection = await endpoint.connect(
+                self._plan.timeout_s, heads=self._heads[prepared.server], make=self._make
             )
         except HttpFailure as failure:
             refusal = cause_of(failure)

@@ -3,43 +3,102 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from client.load.engine.files import Shortages
+from client.load.engine.files import Shortages, shortage_of
 from client.load.plan.origin import Origin
 from vmhost.base.errors import Unavailable
 from vmhost.base.http1 import Connection, Heads, HttpFailure, connect
 
 RESOLVE_TIMEOUT_S = 5.0
+REST_S = 5.0
+"""So long an address that refused is left out while another works."""
+
+
+class Addresses:
+    """The addresses of one server, used in turn; one that failed rests while another works."""
+
+    def __init__(self, hosts: Sequence[str], *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._hosts = tuple(hosts)
+        self._clock_s = clock_s
+        # Processes begin at different ones, so that a few connections each are spread too.
+        self._turn = random.randrange(len(self._hosts))
+        self._rests_until: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def pick(self) -> str:
+        """The next one that does not rest; where all do, the one that has rested longest."""
+        now_s = self._clock_s()
+        for _ in self._hosts:
+            host = self._hosts[self._turn]
+            self._turn = (self._turn + 1) % len(self._hosts)
+            if self._rests_until.get(host, 0.0) <= now_s:
+                return host
+        return min(self._hosts, key=lambda host: self._rests_until[host])
+
+    def failed(self, host: str) -> None:
+        """No connection could be opened there."""
+        self._rests_until[host] = self._clock_s() + REST_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where connections go: an address (for TLS the name, which the certificate is checked against)."""
+    """Where connections go. With TLS the certificate must be that of `name`, or of the host without one.
+
+    `addresses` are all that the name has, where it has several."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None
+    name: str = ""
+    addresses: Addresses | None = None
+
+    async def connect(
+        self, timeout_s: float, *, on_close: Callable[[Connection], None] | None = None, heads: Heads | None = None,
+        make: Callable[[Callable[[Connection], None] | None, Heads | None], Connection] | None = None,
+    ) -> Connection:  # fmt: skip
+        """A connection to one of the addresses: the next in turn that accepts it. Raises HttpFailure."""
+        tries = 1 if self.addresses is None else len(self.addresses)
+        while True:
+            host = self.host if self.addresses is None else self.addresses.pick()
+            try:
+                return await connect(
+                    host, self.port, timeout_s=timeout_s, tls=self.tls, name=self.name, on_close=on_close, heads=heads,
+                    make=make,
+                )  # fmt: skip
+            except HttpFailure as failure:
+                tries -= 1
+                # What this side lacks, another address would lack too.
+                if not tries or self.addresses is None or shortage_of(failure.__cause__):
+                    raise
+                self.addresses.failed(host)
 
 
 async def reach(origin: Origin, timeout_s: float, *, insecure: bool = False) -> Endpoint:
-    """The first of the server's addresses that accepts a connection (which is closed again).
+    """The server, of whose addresses one has accepted a connection (which is closed again).
 
     `insecure` takes any certificate. Raises Unavailable: the name is not known, or nothing listens there."""
     tls = _context(insecure) if origin.tls else None
     reason = "no address"
-    for host in await _addresses(origin):
-        endpoint = Endpoint(host=origin.host if tls else host, port=origin.port, tls=tls)
+    hosts = await _addresses(origin)
+    addresses = Addresses(hosts) if len(hosts) > 1 else None
+    for host in hosts:
         try:
-            connection = await connect(endpoint.host, endpoint.port, timeout_s=timeout_s, tls=tls)
+            connection = await connect(host, origin.port, timeout_s=timeout_s, tls=tls, name=origin.host)
         except HttpFailure as failure:
             reason = cause_of(failure)
+            if addresses is not None:
+                addresses.failed(host)
         else:
             connection.close()
-            return endpoint
+            return Endpoint(host=host, port=origin.port, tls=tls, name=origin.host, addresses=addresses)
     raise Unavailable(f"{origin.peer} cannot be reached: {reason}; expected a server that accepts connections there")
 
 
@@ -157,14 +216,7 @@ class Connections:
         endpoint = self._endpoint
         connection, ours = None, False
         try:
-            connection = await connect(
-                endpoint.host,
-                endpoint.port,
-                timeout_s=self._timeout_s,
-                tls=endpoint.tls,
-                on_close=self._lost,
-                heads=self._heads,
-            )
+            connection = await endpoint.connect(self._timeout_s, on_close=self._lost, heads=self._heads)
         except HttpFailure as failure:
             self.refusal = cause_of(failure)
             ours = self._shortages.note(failure.__cause__)
