@@ -6,7 +6,7 @@ import ipaddress
 import os
 import platform
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,6 +41,13 @@ def observe(hosts: Sequence[str]) -> Environment:
         load_average=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         same_host=any(map(_is_here, hosts)),
     )
+
+
+def ignored_proxies(urls: Sequence[str], environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The proxy variables that other programs would obey for these URLs; load goes straight to the server."""
+    schemes = {url.partition("://")[0].lower() for url in urls}
+    names = [f"{scheme}_proxy" for scheme in sorted(schemes)] + ["all_proxy"]
+    return [each for name in names for each in (name, name.upper()) if environ.get(each)]
 
 
 def usable_cores() -> int:

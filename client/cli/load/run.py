@@ -21,7 +21,7 @@ from client.cli.load.options import (
 )
 from client.load.control import LoadRun
 from client.load.crew import Crew
-from client.load.environment import usable_cores
+from client.load.environment import ignored_proxies, usable_cores
 from client.load.live.plain import plain_line
 from client.load.outputs import Outputs
 from client.load.plan.words import Plan
@@ -122,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
     plans, processes = plans_of(args), _processes(args)
     if args.repeat != 1 and len(plans) > 1:
         raise InvalidInput(f"--repeat {args.repeat} needs a plan with one tenant")
+    if proxies := ignored_proxies([url for plan in plans for url in plan.urls]):
+        _say(f"{', '.join(proxies)} is set and ignored: requests go straight to the server")
     outputs = Outputs(page=_path(args.report), log=_path(args.hlog))
     outputs.check()
     command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
