@@ -13,8 +13,10 @@ from client.load.crew import Crew
 from client.load.plan.words import Plan
 from client.load.report.report import Report
 from client.load.tenants import start_together
+from client.load.verdict import broken_for_good
 from vmhost.base.errors import Unavailable
 
+LOOK_EVERY_S = 1.0
 Watch = Callable[[Sequence[LoadRun]], Awaitable[None]]
 
 
@@ -26,6 +28,8 @@ class Runner:
     stop: asyncio.Event
     watch: Watch
     crew: Crew | None = None
+    on_broken: Callable[[str], None] | None = None
+    """Called with the broken thresholds; the run is then ended. None lets it go on to its end."""
     on_output: Callable[[Sequence[str]], None] | None = None
     """Called with lines that a script prints."""
 
@@ -40,6 +44,7 @@ class Runner:
             begun(runs)
             watching = asyncio.create_task(self._watched(runs))
             stopping = asyncio.create_task(self._stop_soon(runs))
+            breaking = asyncio.create_task(self._stop_when_broken(runs))
             finishing = asyncio.create_task(_reports(runs))
             tasks: list[asyncio.Task[Any]] = [watching, finishing]
             try:
@@ -49,7 +54,7 @@ class Runner:
                     watching.result()
                 return await finishing
             finally:
-                tasks.append(stopping)
+                tasks += [stopping, breaking]
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -72,6 +77,15 @@ class Runner:
 
     async def _watched(self, runs: Sequence[LoadRun]) -> None:
         await self.watch(runs)
+
+    async def _stop_when_broken(self, runs: Sequence[LoadRun]) -> None:
+        while self.on_broken is not None:
+            await asyncio.sleep(LOOK_EVERY_S)
+            broken = "; ".join(filter(None, (broken_for_good(run.plan, run.snapshot().total) for run in runs)))
+            if broken:
+                self.on_broken(broken)
+                self.stop.set()
+                return
 
     async def _stop_soon(self, runs: Sequence[LoadRun]) -> None:
         await self.stop.wait()

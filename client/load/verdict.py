@@ -114,6 +114,14 @@ def broken_so_far(plan: Plan, snapshot: Snapshot) -> str:
     return ""
 
 
+def broken_for_good(plan: Plan, total: Summary) -> str:
+    """The thresholds that do not hold so far, in words; empty while all do. A rate can be told at the end only."""
+    broken = [
+        each for each in _judged(plan, total) if each.held is False and parse_threshold(each.text).metric != "rate"
+    ]
+    return "; ".join(f"{each.text} does not hold: {each.measured}" for each in broken)
+
+
 def _judged(plan: Plan, total: Summary) -> tuple[Held, ...]:
     return tuple(judge(parse_threshold(text), total) for text in with_default(plan.thresholds))
 

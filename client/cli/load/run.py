@@ -79,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="run N times and report median and spread (1)"
     )
+    group.add_argument(
+        "--stop-when-broken", action="store_true", help="end the run as soon as a threshold does not hold"
+    )
     group.add_argument("--json", action="store_true", help="the report as JSON on standard output")
     group.add_argument("--report", metavar="FILE", help="write the report as a page")
     group.add_argument("--hlog", metavar="FILE", help="write each second's histograms as an HdrHistogram log")
@@ -190,7 +193,10 @@ class _Command:
             watch = _watch(self.args, self.plans)
             # The screen has a line for them and the report shows them again; elsewhere they are printed as they come.
             on_output = self.kept.extend if watch is _show_screen else _say_all
-            runner = Runner(processes=self.processes, stop=stop, watch=watch, crew=crew, on_output=on_output)
+            runner = Runner(
+                processes=self.processes, stop=stop, watch=watch, crew=crew, on_output=on_output,
+                on_broken=self._broken if self.args.stop_when_broken else None,
+            )  # fmt: skip
 
             async def once(number: int) -> tuple[Report, ...]:
                 def begun(runs: Sequence[LoadRun]) -> None:
@@ -207,6 +213,9 @@ class _Command:
             if self.args.repeat == 1:
                 return self._told(await once(0))
             return self._told_repeats(await repeat(again, self.args.repeat))
+
+    def _broken(self, words: str) -> None:
+        _say(f"stopped: {words}")
 
     def _told(self, reports: tuple[Report, ...]) -> _Told:
         verdict = verdict_of(reports)

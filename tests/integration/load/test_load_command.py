@@ -390,3 +390,14 @@ async def test_run_ended_by_sigterm_reports_and_exits_143(service: Service) -> N
     out, _ = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 143
     assert json.loads(out)["stopped"] is True
+
+
+async def test_broken_threshold_ends_the_run_when_wanted(service: Service) -> None:
+    options = ("--rate", "50", "--for", "60s", "--threshold", "errors<5%", "--threshold", "rate>=1000")
+    code, out, err = await load(f"{service.url}/bad", *options, "--stop-when-broken", "--json")
+    told = json.loads(out)
+    assert code in (1, 3)
+    assert told["stopped"] is True
+    assert told["elapsed_s"] < 20
+    assert "stopped: errors<5% does not hold" in err
+    assert "rate>=1000" not in err
