@@ -1,6 +1,6 @@
 // The answer to the search that was typed here: its hits, and the timeline of its request.
 
-import { html, useEffect, useRef } from "../lib/ui.js";
+import { html, useLayoutEffect, useRef } from "../lib/ui.js";
 import { ms, plural } from "../lib/format.js";
 import { put, useStore } from "../lib/store.js";
 import { useRequest } from "../request/page.js";
@@ -15,7 +15,7 @@ function Answer({ asked }) {
   const links = useStore((state) => state.links);
   const { request, error } = useRequest(asked.id);
   const box = useRef(null);
-  useEffect(() => box.current.scrollIntoView({ block: "nearest" }), [request]);
+  useLayoutEffect(() => box.current.scrollIntoView({ block: "nearest" }), [request]);
   return html`<section class="asked" aria-label="Your search" ref=${box}>
     <header><h2>“<bdi title=${asked.query}>${asked.query}</bdi>”: ${plural(asked.total, "hit")}${request && html` in ${ms(request.total_ms)}`}</h2>
       <a href="#/request/${asked.id}">details</a>
