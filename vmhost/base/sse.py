@@ -25,6 +25,7 @@ SNAPSHOT = "snapshot"
 READERS_MAX = 64
 """Of one hub: each event is written to every reader."""
 _HEARTBEAT_S = 10.0
+_LOOK_S = 1.0
 _GZIP_WBITS = 31
 
 
@@ -184,15 +185,23 @@ async def respond(
     with hub.subscribe(after=resume, without=without) as reader, contextlib.suppress(ConnectionError):
         if resume is None:
             await _write_snapshot(wire, hub, snapshot)
+        silent_s = 0.0
         while True:
             try:
-                async with asyncio.timeout(_HEARTBEAT_S):
+                async with asyncio.timeout(_LOOK_S):
                     event = await anext(reader)
             except TimeoutError:
-                await wire.write(b": still here\n\n")
+                # One that left gives its place free soon, not when something is next written to it.
+                if request.transport is None or request.transport.is_closing():
+                    break
+                silent_s += _LOOK_S
+                if silent_s >= _HEARTBEAT_S:
+                    await wire.write(b": still here\n\n")
+                    silent_s = 0.0
                 continue
             except StopAsyncIteration:
                 break
+            silent_s = 0.0
             if event.kind == LAGGED:
                 await _write_snapshot(wire, hub, snapshot)
             else:

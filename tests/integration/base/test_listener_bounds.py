@@ -188,3 +188,19 @@ async def test_a_reader_of_events_that_never_reads_is_cut_off_and_readers_are_bo
                 writer.write(REQUEST)
                 assert (await reader.readline()).startswith(b"HTTP/1.1 503")
             hub.close()
+
+
+async def test_a_reader_that_leaves_is_no_longer_counted() -> None:
+    hub = Hub()
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return await respond(request, hub, dict)
+
+    async with serving(handler, Bounds()) as address:
+        async with connected(address) as (reader, writer):
+            writer.write(REQUEST)
+            await reader.readuntil(b"snapshot")
+            assert hub.readers == 1
+        async with asyncio.timeout(5):
+            while hub.readers:
+                await asyncio.sleep(0.01)
