@@ -15,10 +15,10 @@ from pathlib import Path
 
 from client.cli.load.options import CONNECTIONS_HELP, add_loop_options, add_target_options, plan_of, processes_of
 from client.load.control import LoadRun
-from client.load.environment import Environment, usable_cores
+from client.load.environment import Environment, ignored_proxies, usable_cores
 from client.load.plan.words import Plan
 from client.load.report.report import Report
-from client.load.report.sweep_lines import step_line, sweep_json, sweep_lines
+from client.load.report.sweep_lines import SCHEMA, step_line, sweep_json, sweep_lines
 from client.load.report.sweep_page import sweep_page
 from client.load.sweep import Range, Sweep, checked_range, step_of
 from client.view.text import clean, clean_lines
@@ -33,6 +33,8 @@ EXAMPLES = """\
   glasscloud load sweep http://127.0.0.1:8000 --queries --from 20 --to 2000 --steps 12 --for 10s
 """
 STOPPED = "stopped"
+TERMINATED = 128 + signal.SIGTERM
+"""The exit code of a sweep that SIGTERM ended; what it measured is printed all the same."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sweeps; 0 done, 1 no rate is good, 3 the generator was the limit. Raises InvalidInput, Unavailable."""
+    """Sweeps; 0 done, 1 no rate is good, 2 not begun, 3 the generator was the limit, 143 after SIGTERM.
+
+    Raises InvalidInput."""
     plan = _lowest(args)
     assert plan.duration_s is not None
     rates = checked_range(
@@ -68,14 +72,26 @@ def run(args: argparse.Namespace) -> int:
     rest_s, processes = parse_duration(args.rest), processes_of(args.processes, usable_cores())
     if args.report is not None:
         _check_writable(Path(args.report))
-    sweep, environment = asyncio.run(_sweep(plan, rates, processes=processes, rest_s=rest_s, tell=_tell))
+    if proxies := ignored_proxies(plan.urls):
+        _tell(f"{', '.join(proxies)} is set and ignored: requests go straight to the server")
+    signals: list[int] = []
+    try:
+        sweep, environment = asyncio.run(
+            _sweep(plan, rates, processes=processes, rest_s=rest_s, tell=_tell, signals=signals)
+        )
+    except CloudError as error:
+        if args.json:
+            failure = {"kind": error.kind, "message": error.message}
+            print(json.dumps({"schema": SCHEMA, "kind": "sweep", "error": failure}, indent=2), flush=True)
+        _tell(f"glasscloud {NAME}: {error.message}")
+        return 128 + signals[0] if signals else 2
     if args.json:
         print(json.dumps(sweep_json(sweep, plan, environment), indent=2))
     else:
         print(clean_lines("\n".join(sweep_lines(sweep))))
     if args.report is not None and sweep.steps:
         Path(args.report).write_text(sweep_page(sweep, plan), encoding="utf-8")
-    return sweep.exit_code
+    return TERMINATED if signal.SIGTERM in signals else sweep.exit_code
 
 
 def _lowest(args: argparse.Namespace) -> Plan:
@@ -87,12 +103,19 @@ def _lowest(args: argparse.Namespace) -> Plan:
 
 
 async def _sweep(
-    plan: Plan, rates: Range, *, processes: int, rest_s: float, tell: Callable[[str], None]
+    plan: Plan, rates: Range, *, processes: int, rest_s: float, tell: Callable[[str], None], signals: list[int]
 ) -> tuple[Sweep, Environment | None]:
-    """Carries the sweep out. What was measured is kept when it is interrupted or the server goes away."""
+    """Carries the sweep out. What was measured is kept when it is interrupted or the server goes away.
+
+    `signals` gets those that ended it, in order."""
     stop = asyncio.Event()
+
+    def end(number: int) -> None:
+        signals.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
     assert plan.open is not None, "a sweep has rates"
     sweep, environment = Sweep(range=rates), None
     while (rate := sweep.next_rate()) is not None:

@@ -91,17 +91,28 @@ async def test_a_step_that_was_cut_short_is_no_step(server: Server) -> None:
     await server.asked.wait()
     process.send_signal(signal.SIGTERM)
     assert await process.communicate() == (b"nothing was measured: stopped\n", b"")
-    assert process.returncode == 1
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 async def test_a_server_that_is_not_there_is_an_error_and_an_unwritable_page_one_before_it(tmp_path: Path) -> None:
     process = await sweep("http://127.0.0.1:1/", "--from", "50", "--to", "800")
     out, err = await process.communicate()
-    assert (process.returncode, out) == (1, b"")
+    assert (process.returncode, out) == (2, b"")
     assert err.startswith(b"glasscloud load sweep: ")
+    process = await sweep("http://127.0.0.1:1/", "--from", "50", "--to", "800", "--json")
+    out, _ = await process.communicate()
+    assert process.returncode == 2
+    assert "127.0.0.1:1 cannot be reached" in json.loads(out)["error"]["message"]
     process = await sweep(
         "http://127.0.0.1:1/", "--from", "50", "--to", "800", "--report", str(tmp_path / "none" / "page.html")
     )
     out, err = await process.communicate()
     assert process.returncode == 2
     assert b"cannot be written" in err
+
+
+async def test_a_proxy_that_is_ignored_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:2")
+    process = await sweep("http://127.0.0.1:1/", "--from", "50", "--to", "800")
+    _, err = await process.communicate()
+    assert b"http_proxy is set and ignored" in err
