@@ -17,7 +17,7 @@ from client.load.environment import Environment, observe
 from client.load.examples import Example, ExampleBook, bounded
 from client.load.metrics import Metrics
 from client.load.plan.check import check_rate, checked
-from client.load.plan.origin import parse_url
+from client.load.plan.origin import parse_resolve, parse_url
 from client.load.plan.placeholders import variables_of
 from client.load.plan.words import Plan
 from client.load.rates import Constant, Rate, rate_of
@@ -124,7 +124,9 @@ class LoadRun:
         if self._plan is not None:
             raise RuntimeError("a LoadRun does one run")
         plan = self._plan = checked(plan)
-        self._environment = observe([parse_url(url)[0].host for url in plan.urls if "{" not in url])
+        resolved = parse_resolve(plan.resolve)
+        origins = [parse_url(url)[0] for url in plan.urls if "{" not in url]
+        self._environment = observe([resolved.get((each.host, each.port), (each.host,))[0] for each in origins])
         variables = variables_of(plan, os.environ)
         members = await self._crew.members(self._wanted)
         # Seated first: whatever is refused from here on, they are ended with the run.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from client.load.engine.answers import FAULTS
-from client.load.engine.connections import cause_of, reach
+from client.load.engine.connections import cause_of, reach_all
 from client.load.exchange import phrase_of, raw_request_text, response_text
 from client.load.plan.placeholders import hide, variables_of
 from client.load.plan.words import FLOW, OpenLoop, Plan
@@ -55,7 +55,7 @@ async def _request(plan: Plan, prepared: Prepared, say: Say) -> bool:
     raw = prepared.raw
     if plan.traced:
         raw = prepared.with_trace(b"%048x" % random.getrandbits(192))
-    endpoint = await reach(prepared.origin, plan.timeout_s, insecure=plan.insecure)
+    (endpoint,) = await reach_all(plan, [prepared.origin])
     began_s = time.monotonic()
     try:
         connection = await endpoint.connect(plan.timeout_s)

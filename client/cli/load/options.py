@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from client.load.engine.trust import check_tls_files
 from client.load.plan.check import checked
 from client.load.plan.file import parse_hedge, read_plans
 from client.load.plan.words import (
@@ -46,6 +47,10 @@ _LOOP_OPTIONS = (
     "hedge",
     "timeout",
     "insecure",
+    "cacert",
+    "cert",
+    "key",
+    "resolve",
     "base",
 )
 _DEFAULT_QUERIES = "default"
@@ -63,7 +68,6 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         "-F", "--form", action="append", default=[], metavar="NAME=TEXT",
         help="send a multipart form; NAME=@FILE[;type=TYPE] sends a file; repeatable",
     )  # fmt: skip
-    group.add_argument("-k", "--insecure", action="store_true", help="accept any certificate")
     group.add_argument(
         "--queries",
         nargs="?",
@@ -77,6 +81,19 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="give up a request after TIME, from when it was due (2s); a script's flow (30s)",
     )
+    _add_tls_options(parser)
+
+
+def _add_tls_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("TLS and addresses")
+    group.add_argument("--cacert", metavar="FILE", help="trust the CAs in this PEM file instead of the system's")
+    group.add_argument("--cert", metavar="FILE", help="show the server this client certificate (PEM); needs --key")
+    group.add_argument("--key", metavar="FILE", help="the private key of --cert (PEM, without a password)")
+    group.add_argument("-k", "--insecure", action="store_true", help="accept any certificate")
+    group.add_argument(
+        "--resolve", action="append", default=[], metavar="HOST:PORT:ADDRESS",
+        help="connect to ADDRESS for HOST and PORT; the Host header and TLS keep HOST; repeatable",
+    )  # fmt: skip
 
 
 def add_script_options(parser: argparse.ArgumentParser) -> None:
@@ -125,10 +142,17 @@ def plan_of(args: argparse.Namespace) -> Plan:
         _refuse(args, _TARGET_OPTIONS, "with a script, which sends its own requests")
         timeout_s = parse_duration(args.timeout or DEFAULT_FLOW_TIMEOUT)
         base = getattr(args, "base", None)
-        return checked(completed(replace(plan, script=args.url, base=base, timeout_s=timeout_s)))
+        return _ready(completed(replace(plan, script=args.url, base=base, timeout_s=timeout_s)))
     _refuse(args, ("base",), "without a script")
     _refuse_mistyped_file(args.url)
-    return checked(replace(plan, targets=(_target(args),)))
+    return _ready(replace(plan, targets=(_target(args),)))
+
+
+def _ready(plan: Plan) -> Plan:
+    """The plan, checked with its TLS files. Raises InvalidInput."""
+    plan = checked(plan)
+    check_tls_files(plan)
+    return plan
 
 
 def _refuse_mistyped_file(url: str) -> None:
@@ -155,7 +179,7 @@ def plans_of(args: argparse.Namespace) -> tuple[Plan, ...]:
         changes["seed"] = args.seed
     plans = read_plans(Path(args.url))
     thresholds = tuple(args.threshold)
-    return tuple(checked(replace(plan, **changes, thresholds=(*plan.thresholds, *thresholds))) for plan in plans)
+    return tuple(_ready(replace(plan, **changes, thresholds=(*plan.thresholds, *thresholds))) for plan in plans)
 
 
 def _refuse(args: argparse.Namespace, options: Sequence[str], why: str) -> None:
@@ -180,6 +204,10 @@ def _shape(args: argparse.Namespace) -> Plan:
         hedge=None if args.hedge is None else parse_hedge(args.hedge),
         thresholds=tuple(getattr(args, "threshold", ())),
         insecure=args.insecure,
+        cacert=_absolute(args.cacert),
+        cert=_absolute(args.cert),
+        key=_absolute(args.key),
+        resolve=tuple(args.resolve),
         # A trace id for each request costs as much as counting it; who asks for speed wants speed.
         traced=args.rate != "max",
     )
@@ -246,6 +274,10 @@ def _file(option: str, name: str) -> str:
     if not os.access(name, os.R_OK) or Path(name).is_dir():
         raise InvalidInput(f"{option}: cannot be read; give the name of a file")
     return str(Path(name).absolute())
+
+
+def _absolute(name: str | None) -> str | None:
+    return None if name is None else str(Path(name).absolute())
 
 
 def _field(text: str) -> FormField:

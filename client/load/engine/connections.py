@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 import ssl
@@ -11,11 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from client.load.engine.files import Shortages, shortage_of
-from client.load.plan.origin import Origin
+from client.load.engine.trust import CLOSED_AT_ONCE, refused_handshake, tls_context, untrusted
+from client.load.plan.origin import Origin, Resolved, parse_resolve
+from client.load.plan.words import Plan
 from vmhost.base.errors import Unavailable
 from vmhost.base.http1 import Connection, Heads, HttpFailure, connect
 
 RESOLVE_TIMEOUT_S = 5.0
+_NOTHING_RESOLVED: Resolved = {}
+REFUSAL_WAIT_S = 0.1
+"""A server that refuses a client certificate, or lacks one, does so within this time or a trip to it."""
 REST_S = 5.0
 """So long an address that refused is left out while another works."""
 
@@ -81,33 +87,54 @@ class Endpoint:
                 self.addresses.failed(host)
 
 
-async def reach(origin: Origin, timeout_s: float, *, insecure: bool = False) -> Endpoint:
+async def reach_all(plan: Plan, origins: Sequence[Origin]) -> list[Endpoint]:
+    """The servers of a plan, each reached once. Raises InvalidInput for its TLS files, and as `reach`."""
+    tls, resolved = tls_context(plan) if any(origin.tls for origin in origins) else None, parse_resolve(plan.resolve)
+    return [await reach(origin, plan.timeout_s, tls=tls, resolved=resolved) for origin in origins]
+
+
+async def reach(
+    origin: Origin, timeout_s: float, *, tls: ssl.SSLContext | None = None, resolved: Resolved = _NOTHING_RESOLVED
+) -> Endpoint:
     """The server, of whose addresses one has accepted a connection (which is closed again).
 
-    `insecure` takes any certificate. Raises Unavailable: the name is not known, or nothing listens there."""
-    tls = _context(insecure) if origin.tls else None
+    Addresses in `resolved` are used instead of those that the system knows. Raises Unavailable: the name is not known,
+    nothing listens there, or its certificate is refused."""
+    tls = tls if origin.tls else None
     reason = "no address"
-    hosts = await _addresses(origin)
+    hosts = resolved.get((origin.host, origin.port)) or await _addresses(origin)
     addresses = Addresses(hosts) if len(hosts) > 1 else None
     for host in hosts:
-        try:
-            connection = await connect(host, origin.port, timeout_s=timeout_s, tls=tls, name=origin.host)
-        except HttpFailure as failure:
-            reason = cause_of(failure)
-            if addresses is not None:
-                addresses.failed(host)
-        else:
-            connection.close()
-            return Endpoint(host=host, port=origin.port, tls=tls, name=origin.host, addresses=addresses)
-    raise Unavailable(f"{origin.peer} cannot be reached: {reason}; expected a server that accepts connections there")
+        endpoint = Endpoint(host=host, port=origin.port, tls=tls, name=origin.host, addresses=addresses)
+        reason = await _refusal(endpoint, timeout_s)
+        if not reason:
+            return endpoint
+        if addresses is not None:
+            addresses.failed(host)
+    advice = "" if ";" in reason else "; expected a server that accepts connections there"
+    raise Unavailable(f"{origin.peer} cannot be reached: {reason}{advice}")
 
 
-def _context(insecure: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+async def _refusal(endpoint: Endpoint, timeout_s: float) -> str:
+    """Why the endpoint's own address takes no connection; empty where it took one (which is closed again)."""
+    clock_s, closed = asyncio.get_running_loop().time, asyncio.Event()
+    began_s = clock_s()
+    try:
+        connection = await connect(
+            endpoint.host, endpoint.port, timeout_s=timeout_s, tls=endpoint.tls, name=endpoint.name,
+            on_close=lambda _: closed.set(),
+        )  # fmt: skip
+    except HttpFailure as failure:
+        reset = endpoint.tls is not None and isinstance(failure.__cause__, ConnectionResetError)
+        return CLOSED_AT_ONCE if reset else cause_of(failure)
+    if endpoint.tls is not None:
+        # With TLS 1.3 a server refuses the client's certificate when the client's handshake has ended: a trip later.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(closed.wait(), max(REFUSAL_WAIT_S, clock_s() - began_s))
+    if closed.is_set():
+        return CLOSED_AT_ONCE
+    connection.close()
+    return ""
 
 
 async def _addresses(origin: Origin) -> list[str]:
@@ -124,7 +151,9 @@ async def _addresses(origin: Origin) -> list[str]:
 
 def _told(error: BaseException | None) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message}; -k takes it all the same)"
+        return untrusted(error)
+    if isinstance(error, ssl.SSLError):
+        return refused_handshake(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from client.load.engine.closed_loop import ClosedLoopEngine
-from client.load.engine.connections import Endpoint, reach
+from client.load.engine.connections import Endpoint, reach_all
 from client.load.engine.ended import Ended
 from client.load.engine.open_loop import OpenLoopEngine
 from client.load.examples import Example
@@ -93,5 +93,5 @@ async def make_ready(plan: Plan, part: Part, variables: Mapping[str, str] | None
 
         return await make_scripted(plan, part)
     requests = prepare(plan, variables)
-    endpoints = [await reach(origin, plan.timeout_s, insecure=plan.insecure) for origin in requests.origins]
+    endpoints = await reach_all(plan, requests.origins)
     return ReadyRequests(plan=plan, part=part, requests=requests, endpoints=endpoints)

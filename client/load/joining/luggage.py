@@ -70,6 +70,9 @@ def _with_paths(plan: Plan, path_of: Callable[[str], str]) -> Plan:
 
     return replace(
         plan,
+        cacert=moved(plan.cacert),
+        cert=moved(plan.cert),
+        key=moved(plan.key),
         targets=tuple(
             replace(
                 target,

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 
-from client.load.plan.origin import parse_url
+from client.load.plan.origin import parse_resolve, parse_url
 from client.load.plan.placeholders import sources_in
 from client.load.plan.words import ONCE, ClosedLoop, Hedge, OpenLoop, Plan, Source, Spacing, Target
 from client.load.thresholds import parse_threshold
@@ -45,6 +45,13 @@ def checked(plan: Plan) -> Plan:
     )
     if plan.requests is not None:
         _expect(1 <= plan.requests <= REQUESTS_MAX, f"{plan.requests} requests", f"1 to {REQUESTS_MAX:,}")
+    parse_resolve(plan.resolve)
+    if plan.cert is not None and plan.key is None:
+        raise InvalidInput(
+            "a client certificate (cert) needs its private key: add key, with the same file where it holds both"
+        )
+    if plan.key is not None and plan.cert is None:
+        raise InvalidInput("a private key (key) needs the client certificate that it belongs to: add cert")
     _check_targets(plan)
     for name, source in (plan.sources or {}).items():
         _check_source(name, source)

@@ -46,7 +46,8 @@ DURATION_S = 10.0
 _AFTER_LAST_S = 0.001
 """A run's end is no longer part of it, and the last arrival is."""
 _LOOP = {"rate", "spacing", "stages", "wave", "trace", "users", "think", "think-varies", "ramp-up"}
-_OTHER = {"for", "requests", "warm-up", "connections", "timeout", "seed", "thresholds", "hedge", "insecure", "traced"}
+_OTHER = {"for", "requests", "warm-up", "connections", "timeout", "seed", "thresholds", "hedge", "traced"}
+_TLS = {"insecure", "cacert", "cert", "key", "resolve"}
 _KINDS = {"dict": "a table", "list": "a list", "str": "a text", "int": "a whole number", "float": "a number"}
 _TABLES = {"target", "source", "tenant", "name", "corpus"}
 
@@ -171,10 +172,18 @@ def _plan(table: _Table, folder: Path) -> Plan:
         thresholds=table.texts("thresholds"),
         hedge=None if hedge is None else _hedge(hedge),
         insecure=table.take("insecure", bool, False),
+        cacert=_file_in(folder, table.take("cacert", str)),
+        cert=_file_in(folder, table.take("cert", str)),
+        key=_file_in(folder, table.take("key", str)),
+        resolve=table.texts("resolve"),
         traced=table.take("traced", bool, True),
     )
-    table.done(", ".join(sorted(_LOOP | _OTHER | _TABLES)))
+    table.done(", ".join(sorted(_LOOP | _OTHER | _TLS | _TABLES)))
     return plan
+
+
+def _file_in(folder: Path, name: str | None) -> str | None:
+    return None if name is None else str(folder / name)
 
 
 def _open(table: _Table, folder: Path) -> OpenLoop | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -9,7 +11,12 @@ from vmhost.base.errors import InvalidInput
 
 _TWO_FORMS = frozenset("\u00df\u03c2\u200c\u200d")
 """Letters that the two versions of IDNA write differently: a wrong guess would send the load to another host."""
+_RESOLVE = "api.test:443:127.0.0.1"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+Resolved = Mapping[tuple[str, int], tuple[str, ...]]
+"""The addresses given for a host and port, instead of those that the system knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,29 @@ def parse_url(url: str) -> tuple[Origin, str]:
     if not port:
         raise InvalidInput(f"URL {url!r} has port 0; expected 1 to 65535")
     return Origin(tls=parts.scheme == "https", host=host, port=port), resource
+
+
+def parse_resolve(texts: Sequence[str]) -> Resolved:
+    """The addresses in HOST:PORT:ADDRESS[,ADDRESS] texts; of two for one host and port the last holds.
+
+    Raises InvalidInput."""
+    found = {}
+    for text in texts:
+        host, _, rest = text.partition(":")
+        port, _, addresses = rest.partition(":")
+        if not host or not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+            raise InvalidInput(f"resolve {text!r} is not understood; write HOST:PORT:ADDRESS, such as {_RESOLVE}")
+        found[_ascii(host.lower()), int(port)] = tuple(_address(each, text) for each in addresses.split(","))
+    return found
+
+
+def _address(text: str, where: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip().removeprefix("[").removesuffix("]")))
+    except ValueError:
+        raise InvalidInput(
+            f"resolve {where!r}: {text!r} is not an IP address; write HOST:PORT:ADDRESS, such as {_RESOLVE}"
+        ) from None
 
 
 def _ascii(host: str) -> str:

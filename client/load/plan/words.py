@@ -179,7 +179,10 @@ class Plan:
     `timeout_s` counts from the instant the request was due, as its user waits. What is due in the first `warm_up_s` is
     sent, shown and left out of the figures. `connections` None: as many as its rate can need. `traced` puts a fresh W3C
     traceparent into each request. `script` is the path of a Python file whose `flow` each arrival runs, instead of one
-    request, and `base` the URL before the paths that it asks for."""
+    request, and `base` the URL before the paths that it asks for.
+
+    `cacert` is a PEM file with the CAs that are trusted instead of the system's, `cert` and `key` are the client's own
+    certificate and its key. Each of `resolve` is HOST:PORT:ADDRESS[,ADDRESS]: where connections to that host go."""
 
     targets: tuple[Target, ...] = ()
     open: OpenLoop | None = None
@@ -194,6 +197,10 @@ class Plan:
     hedge: Hedge | None = None
     thresholds: tuple[str, ...] = ()
     insecure: bool = False
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    resolve: tuple[str, ...] = ()
     traced: bool = True
     requests: int | None = None
     script: str | None = None

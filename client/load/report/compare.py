@@ -140,7 +140,10 @@ def _warnings(a: Recorded, b: Recorded) -> Iterator[str]:
 
 
 def _differing(a: Document, b: Document, *, without: frozenset[str]) -> list[str]:
-    return sorted(key for key in a.keys() | b.keys() if key not in without and a.get(key) != b.get(key))
+    # A document of an earlier version lacks what a later one writes as empty.
+    return sorted(
+        key for key in a.keys() | b.keys() if key not in without and (a.get(key) or None) != (b.get(key) or None)
+    )
 
 
 def _words(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from client.load.engine.connections import reach
+from client.load.engine.connections import reach_all
 from client.load.plan.origin import parse_url
 from client.load.plan.words import Plan
 from client.load.schedule import NS_PER_S, Part
@@ -41,7 +41,7 @@ async def make_scripted(plan: Plan, part: Part) -> ReadyScript:
     assert plan.base is not None
     script = load_script(plan.script)
     origin, _ = parse_url(plan.base)
-    await reach(origin, plan.timeout_s, insecure=plan.insecure)
+    await reach_all(plan, [origin])
     return ReadyScript(plan=plan, part=part, script=script, shared=await _set_up(script, plan.base))
 
 

@@ -14,12 +14,14 @@ import aiohttp
 
 from client.load.engine.files import Shortages
 from client.load.engine.open_loop import FIRST
+from client.load.engine.trust import tls_context
 from client.load.examples import Example
 from client.load.plan.words import FLOW, Plan
 from client.load.schedule import NS_PER_S
 from client.load.script.faults import fault_of
 from client.load.script.flow import Flow
 from client.load.script.loading import Script, told, traceback_lines
+from client.load.script.resolving import Resolver
 from client.load.script.steps import Steps
 from client.load.script.user import User
 from client.load.script.watchdog import Watchdog
@@ -62,7 +64,9 @@ class Performer:
 
     async def __aenter__(self) -> Performer:
         # How many connections there are follows from how many flows run. A name is looked up once, not during the run.
-        self._connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=None, ssl=not self._plan.insecure)
+        self._connector = aiohttp.TCPConnector(
+            limit=0, ttl_dns_cache=None, ssl=tls_context(self._plan), resolver=Resolver(self._plan.resolve)
+        )
         self._watchdog = Watchdog(self._script.path)
         self._watchdog.start()
         return self

@@ -174,6 +174,12 @@ def test_equal_runs_are_compared_without_a_warning() -> None:
     assert of(run(), run(plan=constant(run().plan.targets[0].url, 1000, duration_s=10, seed=7))).warnings == ()
 
 
+def test_a_document_of_an_earlier_version_without_a_setting_is_the_same_plan() -> None:
+    earlier = report_json(run())
+    del earlier["plan"]["resolve"], earlier["plan"]["cacert"]
+    assert compare(read("a.json", earlier), read("b.json", report_json(run()))).warnings == ()
+
+
 def test_the_table_tells_every_figure_and_its_worth() -> None:
     lines = compare_lines(of(run(NOISY), run(SLOWER)))
     p50 = next(line.split() for line in lines if "response p50" in line)

@@ -17,7 +17,7 @@ import pytest
 from client.load.decoding import decoded
 from client.load.plan.check import checked
 from client.load.plan.file import plans_of, read_plans
-from client.load.plan.origin import parse_url
+from client.load.plan.origin import parse_resolve, parse_url
 from client.load.plan.placeholders import fill, hidden, variables_of
 from client.load.plan.words import Expect, FormField, Plan, Source, Target, constant
 from client.load.preparing import DRAWS, prepare
@@ -340,3 +340,14 @@ def test_rows_drawn_at_random_beside_rows_used_once_repeat_with_the_seed() -> No
     assert len({label.split()[1] for label in labels(one, 50)}) == 3
     assert labels(prepare(replace(plan, seed=2)), 50) != labels(one, 50)
     assert list(islice((one.drawn[number].server for number in range(3)), 3)) == [0, 0, 0]
+
+
+def test_addresses_for_a_host_and_port_are_read_as_curl_reads_them() -> None:
+    texts = ["API.test:443:10.0.0.7,[::1]", "other.test:80:::1", "other.test:80:10.0.0.8"]
+    assert parse_resolve(texts) == {("api.test", 443): ("10.0.0.7", "::1"), ("other.test", 80): ("10.0.0.8",)}
+
+
+@pytest.mark.parametrize("text", ["", "a.test", "a.test:80", "a.test:x:10.0.0.7", "a.test:0:10.0.0.7", ":80:10.0.0.7"])
+def test_a_malformed_address_for_a_host_is_refused_with_how_to_write_it(text: str) -> None:
+    with pytest.raises(InvalidInput, match="write HOST:PORT:ADDRESS, such as"):
+        parse_resolve([text])

@@ -33,6 +33,10 @@ seed = 7
 thresholds = ["p99<50ms", "search:errors<0.1%"]
 hedge = {after = "p99", budget = "2%"}
 insecure = true
+cacert = "ca.pem"
+cert = "me.pem"
+key = "me.key"
+resolve = ["api.test:443:10.0.0.7"]
 
 [source.word]
 file = "words.txt"
@@ -80,6 +84,7 @@ def test_every_word_of_a_plan_can_be_written() -> None:
             duration_s=30, warm_up_s=5, connections=10, timeout_s=0.5, seed=7,
             sources={"word": Source(file="/plans/words.txt", draw="zipf")},
             thresholds=("p99<50ms", "search:errors<0.1%"), hedge=Hedge(after_percentile=99, budget=0.02), insecure=True,
+            cacert="/plans/ca.pem", cert="/plans/me.pem", key="/plans/me.key", resolve=("api.test:443:10.0.0.7",),
         ),
     )  # fmt: skip
 
