@@ -24,6 +24,7 @@ from client.load.rates import Constant, Rate, rate_of
 from client.load.report.report import Report, make_report
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.script.output import OutputLog
+from client.load.standstill import joined
 from client.load.summary import Latency, Mark, Outcome, Process, Snapshot, Summary, TracedRequest, latency_of
 from client.load.tally import Tally
 from client.load.wire import from_json, to_json
@@ -448,8 +449,9 @@ class LoadRun:
         processes = tuple(self._process(seat, elapsed_s) for seat in self._seats)
         missed = sum(process.missed for process in processes)
         self.metrics.missed(missed)
+        standstills = joined(standstill for end in ends for standstill in end.standstills)
         return Outcome(
-            total=self.metrics.total(elapsed_s),
+            total=self.metrics.total(elapsed_s - sum(each.schedule_s for each in standstills)),
             elapsed_s=elapsed_s,
             missed=missed,
             processes=processes,
@@ -470,6 +472,7 @@ class LoadRun:
                 missed=seat.ended.missed,
                 own=seat.ended.own,
                 blocked=seat.ended.blocked,
+                standstills=seat.ended.standstills,
             )
         missed = max(0, self._due(seat.part, elapsed_s) - seat.offered)
         return Process(

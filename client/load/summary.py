@@ -18,6 +18,7 @@ from enum import StrEnum
 from client.load.examples import Example
 from client.load.histogram import Histogram, merged
 from client.load.own_limits import NO_LIMITS, OwnLimits, together
+from client.load.standstill import Standstill, joined
 from client.load.tally import GOOD, Cell, Ending, InstanceTally, Tally
 
 LATE_US = 10_000
@@ -397,6 +398,7 @@ class Process:
     lost: bool = False
     own: OwnLimits = NO_LIMITS
     blocked: tuple[Blocked, ...] = ()
+    standstills: tuple[Standstill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,6 +425,11 @@ class Outcome:
     def cpu_percent(self) -> float:
         """CPU of the busiest process, in percent of a core."""
         return max((each.cpu_percent for each in self.processes), default=0.0)
+
+    @property
+    def standstills(self) -> tuple[Standstill, ...]:
+        """When its processes did not run, which is left out of all figures."""
+        return joined(standstill for each in self.processes for standstill in each.standstills)
 
     @property
     def own(self) -> OwnLimits:

@@ -126,6 +126,12 @@ class Tally:
         self.generator_lag.record(generator_us)
         self.connection_lag.record(connection_us)
 
+    def leave_out(self, *, sent: bool) -> None:
+        """It is not counted after all, because the computer stood still while it was under way."""
+        self.offered -= 1
+        self.pending -= 1
+        self.started -= sent
+
     def ended(self, ending: Ending, response_us: int, service_us: int | None) -> None:
         """It ended so; `service_us` None in a closed loop, where both times are one."""
         self.pending -= 1

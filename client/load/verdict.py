@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from client.load.own_limits import OwnLimits, Shortage
 from client.load.plan.check import CONNECTIONS_MAX
 from client.load.plan.words import Plan
+from client.load.standstill import standstill_words
 from client.load.summary import LATE_US, Outcome, Snapshot, Summary
 from client.load.thresholds import NO_ERRORS, Held, judge, parse_threshold, with_default
 
@@ -53,7 +54,13 @@ class Judgement:
 
 
 def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
-    """The verdict; INVALID beats FAILED."""
+    """The verdict; INVALID beats FAILED. Its reason names the times in which the generator's computer stood still."""
+    judgement = _judge(plan, outcome)
+    words = standstill_words(outcome.standstills)
+    return replace(judgement, reason=f"{judgement.reason}; {words}") if words else judgement
+
+
+def _judge(plan: Plan, outcome: Outcome) -> Judgement:
     total = outcome.total
     thresholds = _judged(plan, total)
     bound = plan.closed is not None and outcome.cpu_percent >= BUSY_PERCENT

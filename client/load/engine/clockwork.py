@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from client.load.engine.alarm import Alarm, best_alarm
+from client.load.engine.watch import Watch
 from client.load.schedule import NS_PER_S, Schedule
 
 _BATCH_MAX = 128
@@ -33,8 +34,10 @@ class Clockwork:
         count: int | None = None,
         alarm: Callable[[Callable[[], None]], Alarm] = best_alarm,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        watch: Watch | None = None,
     ) -> None:
         self.missed = 0
+        self._watch = watch or Watch(self.skip)
         self._schedule = schedule
         self._end_ns = end_ns
         self._arrive = arrive
@@ -85,11 +88,20 @@ class Clockwork:
     def settle(self) -> int:
         """Takes all arrivals that are due by now; the time it did so."""
         for _ in range(_CATCH_UP_MAX):
-            now_ns, due_ns = self._now_ns(), self._next_due_ns()
+            now_ns = self._now_ns()
+            if now_ns >= self._watch.alert_ns:
+                self._watch.look(now_ns)
+            due_ns = self._next_due_ns()
             if due_ns is None or due_ns > now_ns or self.over or self.exhausted:
                 break
             self._take(due_ns, now_ns)
         return self._now_ns()
+
+    def skip(self, until_ns: int) -> None:
+        """Passes over the arrivals that were due before then: they are neither taken nor missed."""
+        while not self.over and (due_ns := self._next_due_ns()) is not None and due_ns < until_ns:
+            # Not beyond the next change of the rate, which is made when it is come to.
+            self._schedule.count_before(min(until_ns, self._changes[0][0]) if self._changes else until_ns)
 
     def _take_due(self) -> None:
         if self._alarm is None:
@@ -100,6 +112,8 @@ class Clockwork:
         end_ns = self._end_ns
         for _ in range(_BATCH_MAX):
             now_ns = self._now_ns()
+            if now_ns >= self._watch.alert_ns:
+                self._watch.look(now_ns)
             if self.exhausted:
                 self._end(now_ns)
                 return

@@ -18,6 +18,7 @@ from client.load.engine.brisk import BriskConnection
 from client.load.engine.connections import Endpoint, cause_of
 from client.load.engine.ended import Ended, busy_percent
 from client.load.engine.files import Shortages, file_limit
+from client.load.engine.watch import Watch
 from client.load.examples import Example
 from client.load.own_limits import OwnLimits
 from client.load.plan.words import Plan
@@ -64,10 +65,15 @@ class User:
             # On a new connection, where this cannot happen again.
             loop.resend(self)
             return
-        self.asking = False
         now_ns = loop.now_ns()
+        if now_ns >= loop.watch.alert_ns:
+            loop.watch.look(now_ns)
+        self.asking = False
         took_ns = now_ns - self.began_ns
-        if response is not None:
+        if self.began_ns < loop.left_out_ns:
+            # The computer stood still while it was under way: it says nothing of the service.
+            pass
+        elif response is not None:
             status = response.status
             fault = GOOD if prepared.easy and status < 400 else prepared.fault(response)
             tally.ended((prepared.target, status, fault), took_ns // _NS_PER_US, None)
@@ -116,6 +122,9 @@ class ClosedLoopEngine:
             self._end_ns = start_ns + round(plan.duration_s * NS_PER_S)
         self.closing_ns = self._end_ns or 1 << 62
         self.now_ns = clock_ns
+        self.watch = Watch(self._leave_out, start_ns=start_ns, end_ns=self._end_ns)
+        self.left_out_ns = 0
+        """The end of the last standstill; requests begun before it do not count any more."""
         self.think = thinking(plan, part)
         self._traced = plan.traced
         # Whoever neither thinks nor is traced nor looks into bodies, and asks one server, goes the short way.
@@ -159,11 +168,13 @@ class ClosedLoopEngine:
         cpu_s, started_ns = time.process_time(), self.now_ns()
         async with asyncio.TaskGroup() as self._tasks:
             self._users = [User(self, number, self._collector.tally(started_ns)) for number in self._numbers]
+            self.watch.begin(started_ns)
             sweeper = self._tasks.create_task(self._sweep_regularly())
             try:
                 self._bring(started_ns)
                 await self._until_over()
                 ended_ns = self.now_ns()
+                self.watch.end_ns = min(self.watch.end_ns, ended_ns)
                 cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
                 await self._drain(grace_s if self._stopped else self._plan.timeout_s + 1.0)
             finally:
@@ -175,6 +186,7 @@ class ClosedLoopEngine:
             cpu_percent=round(cpu_percent, 1),
             precise_timer=True,
             stopped=self._stopped,
+            standstills=tuple(self.watch.standstills),
             own=OwnLimits(
                 short_of=self._shortages.kind,
                 short_times=self._shortages.times,
@@ -289,11 +301,13 @@ class ClosedLoopEngine:
             user.connection, user.server = connection, prepared.server
             if not user.sent_ns:
                 user.sent_ns = self.now_ns()
-                user.tally.started += 1
+                user.tally.started += user.began_ns >= self.left_out_ns
             connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
 
     def failed(self, user: User, fault: Fault, now_ns: int, cause: str = "") -> None:
         """Counts the user's request as one without a response."""
+        if user.began_ns < self.left_out_ns:
+            return
         prepared, took_ns = user.prepared, now_ns - user.began_ns
         user.tally.ended((prepared.target, 0, fault), took_ns // _NS_PER_US, None)
         self.failures.failed(
@@ -302,8 +316,10 @@ class ClosedLoopEngine:
         )  # fmt: skip
 
     def _refused(self, user: User, fault: Fault, cause: str) -> None:
+        now_ns = self.now_ns()
+        self.watch.look(now_ns)
         user.asking = False
-        self.failed(user, fault, self.now_ns(), cause)
+        self.failed(user, fault, now_ns, cause)
         self.later(user, max(_REST_AFTER_REFUSAL_S, self.think() if self.think else 0.0))
 
     # Time running out
@@ -319,6 +335,7 @@ class ClosedLoopEngine:
         while True:
             await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
             now_ns = self.now_ns()
+            self.watch.look(now_ns)
             for user in self._users:
                 if user.asking and now_ns - user.began_ns >= self._timeout_ns:
                     self._give_up(user, Fault.TIMEOUT)
@@ -336,7 +353,15 @@ class ClosedLoopEngine:
                 while any(user.asking for user in self._users):
                     await asyncio.sleep(_SWEEP_S)
 
+    def _leave_out(self, now_ns: int) -> None:
+        """After a standstill: what was under way in it is not counted."""
+        for user in self._users:
+            if user.asking and user.began_ns >= self.left_out_ns:
+                user.tally.leave_out(sent=bool(user.sent_ns))
+        self.left_out_ns = now_ns
+
     def _give_up_rest(self) -> None:
+        self.watch.look(self.now_ns())
         self.closing_ns = 0
         for user in self._users:
             if user.asking:

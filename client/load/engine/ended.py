@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from client.load.own_limits import NO_LIMITS, OwnLimits
 from client.load.schedule import NS_PER_S
+from client.load.standstill import Standstill
 from client.load.summary import Blocked
 
 
@@ -24,6 +25,7 @@ class Ended:
     own: OwnLimits = NO_LIMITS
     blocked: tuple[Blocked, ...] = ()
     """The places in a script that kept its event loop from running."""
+    standstills: tuple[Standstill, ...] = ()
 
 
 def busy_percent(cpu_s: float, since_ns: int, now_ns: int) -> float:

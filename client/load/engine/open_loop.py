@@ -21,6 +21,7 @@ from client.load.engine.connections import Connections, Endpoint
 from client.load.engine.ended import Ended, busy_percent
 from client.load.engine.files import Shortages, file_limit
 from client.load.engine.hedging import Asked, Hedging
+from client.load.engine.watch import Watch
 from client.load.examples import Example
 from client.load.own_limits import OwnLimits
 from client.load.plan.words import Plan, connections_for
@@ -120,8 +121,9 @@ class OpenLoopEngine:
         self._trace_bits = trace_bits or random.Random().getrandbits
         end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
         count = requests.limit(plan.requests)
+        self._watch = Watch(self._leave_out, start_ns=start_ns, end_ns=end_ns)
         self._clockwork = Clockwork(
-            schedule, end_ns=end_ns, arrive=self._arrive, count=count, alarm=alarm, clock_ns=clock_ns
+            schedule, end_ns=end_ns, arrive=self._arrive, count=count, alarm=alarm, clock_ns=clock_ns, watch=self._watch
         )
         self._hedging: Hedging | None = None
         if plan.hedge is not None:
@@ -151,12 +153,13 @@ class OpenLoopEngine:
         cpu_s, started_ns = time.process_time(), self._now_ns()
         async with asyncio.TaskGroup() as tasks:
             self._lanes = [self._lane(endpoint, tasks) for endpoint in self._endpoints]
+            self._watch.begin(started_ns)
             sweeper = tasks.create_task(self._sweep_regularly())
             try:
                 if self._hedging is not None:
                     self._hedging.begin()
                 self._clockwork.begin()
-                ended_ns = await self._clockwork.finished()
+                ended_ns = self._watch.end_ns = await self._clockwork.finished()
                 cpu_percent = busy_percent(cpu_s, started_ns, self._now_ns())
                 await self._drain(grace_s if self._stopped else self._plan.timeout_s + 1.0)
             finally:
@@ -173,6 +176,7 @@ class OpenLoopEngine:
             cpu_percent=round(cpu_percent, 1),
             precise_timer=self._clockwork.precise,
             stopped=self._stopped,
+            standstills=tuple(self._watch.standstills),
             own=OwnLimits(
                 connections=self._limit * len(self._lanes),
                 waited=self._waited,
@@ -292,6 +296,8 @@ class OpenLoopEngine:
     ) -> None:
         """One of an arrival's requests has ended: its connection goes on, and the first answer is counted."""
         now_ns = self._now_ns()
+        if now_ns >= self._watch.alert_ns:
+            self._watch.look(now_ns)
         if response is None:
             assert failure is not None
             if arrival.connection is None and arrival.hedge is None and not self._resend(arrival, connection, failure):
@@ -365,6 +371,7 @@ class OpenLoopEngine:
         self._send_hedges(lane)
 
     def _connect_failed(self, lane: Lane, *, ours: bool) -> None:
+        self._watch.look(self._now_ns())
         # With no connection at all the first in the queue has met a server that refuses; with some it still has hope.
         if lane.connections.open:
             return
@@ -379,7 +386,9 @@ class OpenLoopEngine:
     async def _sweep_regularly(self) -> None:
         while True:
             await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
-            self._sweep(self._now_ns())
+            now_ns = self._now_ns()
+            self._watch.look(now_ns)
+            self._sweep(now_ns)
             if self._clockwork.over and not self._live:
                 self._drained.set()
 
@@ -404,7 +413,20 @@ class OpenLoopEngine:
             async with asyncio.timeout(grace_s):
                 await self._drained.wait()
 
+    def _leave_out(self, now_ns: int) -> None:
+        """After a standstill: what was under way in it is not counted, and what was due in it is not sent."""
+        for arrival in self._live:
+            if not arrival.over:
+                arrival.over = True
+                arrival.tally.leave_out(sent=bool(arrival.sent_ns))
+        self._clockwork.skip(now_ns)
+        for lane in self._lanes:
+            lane.waiting.clear()
+            # A server may have given up idle connections meanwhile.
+            lane.connections.drop_idle()
+
     def _give_up_rest(self) -> None:
+        self._watch.look(self._now_ns())
         for arrival in self._live:
             self._give_up(arrival, Failure.TIMEOUT, Fault.UNFINISHED)
         self._live.clear()

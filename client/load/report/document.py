@@ -50,6 +50,7 @@ def report_json(report: Report) -> dict[str, Any]:
             "missed": outcome.missed,
             "precise_timer": outcome.precise_timer,
             "own_limits": to_json(outcome.own),
+            "standstills": [{"at": each.at, "seconds": each.seconds} for each in outcome.standstills],
             "processes": to_json(outcome.processes),
         },
         "began": round(total.since, 3),

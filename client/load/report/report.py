@@ -37,7 +37,8 @@ class Report:
     @property
     def seconds(self) -> float:
         """The length of what the figures cover."""
-        return max(self.outcome.elapsed_s - self.plan.warm_up_s, 1e-9)
+        stood_still_s = sum(each.schedule_s for each in self.outcome.standstills)
+        return max(self.outcome.elapsed_s - self.plan.warm_up_s - stood_still_s, 1e-9)
 
     @property
     def model(self) -> str:

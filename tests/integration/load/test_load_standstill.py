@@ -1,0 +1,127 @@
+"""A generator that is stopped for a while, as when its computer sleeps: the time is named and left out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from client.load.control import LoadRun
+from client.load.crew import LocalMember
+from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
+from client.load.report.document import report_json
+from client.load.report.report import Report
+from client.load.verdict import OTHERS
+from client.tour.leftovers import programs_below
+
+ROOT = Path(__file__).parents[3]
+STOPPED_S = 2.5
+BUSY = OTHERS
+"""Requests that were sent some milliseconds late before or after say nothing of the standstill."""
+
+
+class Service:
+    """Answers after some milliseconds, so that requests are under way when the generator is stopped."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.busy = asyncio.Event()
+        self.asked = 0
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if self.asked >= 20:
+            self.busy.set()
+        await asyncio.sleep(0.02)
+        return web.Response(text="ok")
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = Service()
+    app = web.Application()
+    app.router.add_get("/", service.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    yield service
+    await runner.cleanup()
+
+
+LOOPS: list[dict[str, Any]] = [
+    {"open": OpenLoop(rate_per_s=100.0)},
+    {"open": OpenLoop(rate_per_s=100.0, spacing=Spacing.POISSON)},
+    {"closed": ClosedLoop(users=3, think_s=0.02)},
+    {"closed": ClosedLoop(users=3)},
+]
+
+
+async def stopped_once(service: Service, plan: Plan) -> Report:
+    """The report of a run whose sending process was stopped for a while."""
+    async with asyncio.timeout(30), LoadRun() as run:
+        await run.start(plan)
+        await service.busy.wait()
+        (seat,) = run._seats
+        assert isinstance(seat.member, LocalMember)
+        assert seat.member.pid is not None
+        os.kill(seat.member.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(STOPPED_S)
+        finally:
+            os.kill(seat.member.pid, signal.SIGCONT)
+        return await run.finished()
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=["even", "Poisson", "thinking users", "users"])
+@pytest.mark.parametrize("duration_s", [4.0, 1.5], ids=["within the run", "at its end"])
+async def test_a_standstill_is_named_and_spoils_no_figure(
+    service: Service, loop: dict[str, Any], duration_s: float
+) -> None:
+    since = time.time()
+    plan = Plan(targets=(Target(url=service.url),), duration_s=duration_s, timeout_s=1.0, **loop)
+    report = await stopped_once(service, plan)
+    told = report_json(report)
+    assert report.verdict == "VALID" or BUSY in report.reason, report.reason
+    assert report.outcome.missed == 0
+    assert told["errors"] == {}
+    assert report.summary.ok == report.summary.offered == report.summary.started > 0
+    assert told["response_ms"]["max"] < 1000
+    (standstill,) = told["generator"]["standstills"]
+    assert since < standstill["at"] < time.time()
+    assert STOPPED_S - 0.5 < standstill["seconds"] < STOPPED_S + 2
+    assert "this computer stood still for 2." in report.reason
+
+
+async def test_the_command_and_its_process_stand_still_together(service: Service) -> None:
+    pipe = asyncio.subprocess.PIPE
+    async with asyncio.timeout(30):
+        command = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "client", "load", service.url, "--rate", "50", "--for", "4s", "--json",
+            stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT,
+        )  # fmt: skip
+        await service.busy.wait()
+        pids = [command.pid, *programs_below(command.pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(STOPPED_S)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        out, err = await command.communicate()
+    told = json.loads(out)
+    assert command.returncode == 0 or BUSY in told["reason"], (told["reason"], err)
+    assert (told["errors"], told["generator"]["missed"]) == ({}, 0)
+    assert told["response_ms"]["max"] < 1000
+    assert [each["seconds"] > STOPPED_S - 0.5 for each in told["generator"]["standstills"]] == [True]
+    assert 40 < told["offered_per_s"] < 60
