@@ -18,7 +18,7 @@ _PAGE = """<!doctype html>
 </head>
 <body class="{kind}">
 {body}
-<footer><span>glasscloud: a small cloud whose every request and machine you can see</span>
+<footer><span>glasscloud: a small cloud whose every request and instance you can see</span>
 <span class="keys"><kbd>/</kbd> search <kbd>↓</kbd> <kbd>↑</kbd> results</span></footer>
 </body>
 </html>

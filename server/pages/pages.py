@@ -18,7 +18,7 @@ _CONTENT_KINDS = {"lesson": "Lesson", "topic": "Language", "page": "Page"}
 _HOME = """<main><h1>{brand}</h1>
 {box}
 <p class="ideas">{ideas}</p>
-<p class="hint">Every answer tells which machines made it, and how long each step took.</p></main>"""
+<p class="hint">Every answer shows which instances made it and how long each step took.</p></main>"""
 _RESULTS = """{top}<main>
 <p class="stats">{total} {noun} ({took}) <span>{who}</span></p>
 {banner}{hits}{pager}{panel}</main>"""
@@ -42,7 +42,7 @@ _LANGUAGE = Html(
 _HEADLINES = {
     400: "This query cannot be understood",
     404: "There is nothing here",
-    503: "No machine can answer right now",
+    503: "No instance can answer right now",
     504: "That took too long",
 }
 

@@ -56,7 +56,7 @@ def summary(trace: RequestTrace) -> Html:
         shorts = short_ids(each.instance_id for each in trace.attempts)
         names = join([fill("<b>{id}</b>", id=shorts[each.instance_id]) for each in winners], " and ")
         return fill('<a href="#trace">answered by {names}</a>', names=names)
-    return fill('<a href="#trace">answered by {count} machines</a>', count=len(winners))
+    return fill('<a href="#trace">answered by {count} instances</a>', count=len(winners))
 
 
 def ms(value: float) -> str:

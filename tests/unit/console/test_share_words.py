@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+import tempfile
 from typing import Any
 from xml.etree import ElementTree
 
@@ -104,6 +105,7 @@ def test_a_cloud_that_is_not_up_has_nothing_to_share(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("GLASSCLOUD_CLOUD", "GLASSCLOUD_CONSOLE", "GLASSCLOUD_CONSOLE_KEY"):
         monkeypatch.delenv(name, raising=False)
     assert main(["share", "--yes"]) == 1

@@ -237,7 +237,7 @@ def test_a_document_reads_well() -> None:
     [
         (InvalidInput("OR stands at an edge"), "OR stands at an edge."),
         (NotFound("there is no document 'x'"), "There is no document &#x27;x&#x27;."),
-        (Unavailable("no part of the index answered"), "No machine can answer right now"),
+        (Unavailable("no part of the index answered"), "No instance can answer right now"),
         (Internal("this is our own fault"), "Something went wrong"),
     ],
 )

@@ -13,6 +13,7 @@ export function Summary({ instance }) {
   const facts = [
     ["What it is", cloud?.one || cloud?.driver],
     ["State since", instance.changed_at && moment(instance.changed_at)],
+    ["Impaired", instance.impaired],
     ["Reason", instance.reason && `${instance.reason.code}: ${instance.reason.message.replace(`${instance.reason.code}: `, "")}`],
     ["Type", instance.type],
     ["Image", instance.image],
