@@ -128,6 +128,8 @@ async def serve_one(joining: Joining) -> int:
             finally:
                 feeding.cancel()
                 await asyncio.wait([feeding])
+    except OSError as error:
+        joining.say(f"the connection to {joining.address} broke: {_told(error)}")
     finally:
         joined.writer.transport.abort()
     return 0
