@@ -100,7 +100,7 @@ async def joined(gathered: Gathering, token_file: Path) -> asyncio.subprocess.Pr
     joining = Joining(host=HERE, port=gathered.address.port, name="far", token_file=str(token_file))
     process = await asyncio.create_subprocess_exec(
         "ip", "netns", "exec", MACHINE, sys.executable, "-m", "client.load.joining.worker",
-        json.dumps(to_json(joining)), stderr=asyncio.subprocess.DEVNULL,
+        json.dumps(to_json(joining)), stderr=None,
     )  # fmt: skip
     await gathered.wait_for(1, LIMIT_S)
     return process
