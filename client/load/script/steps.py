@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import aiohttp
 
+from client.load.engine.trust import untrusted
 from client.load.examples import Example, ExampleBook
 from client.load.exchange import phrase_of
 from client.load.requests import class_of
@@ -129,6 +131,10 @@ class Steps:
             if fault is Fault.UNFINISHED:
                 return "no response yet when the run ended"
             return f"no response when the flow's timeout of {self._timeout_s:g} s was over"
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            cause = error.certificate_error
+            why = untrusted(cause) if isinstance(cause, ssl.SSLCertVerificationError) else str(cause)
+            return f"no connection could be made: {why}"
         if isinstance(error, aiohttp.ClientConnectorError):
             return f"no connection could be made: {error.strerror or error}"[:_CAUSE_MAX]
         text = str(error).partition("\n")[0]

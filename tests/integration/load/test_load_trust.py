@@ -124,6 +124,19 @@ async def test_a_server_with_a_certificate_of_an_own_ca_needs_that_ca(files: Pat
         assert len(server.hosts) == (1 if kind == "once" else 10)
 
 
+async def test_a_server_that_a_script_turns_to_and_does_not_trust_is_an_error_with_advice(
+    files: Path, tmp_path: Path
+) -> None:
+    async with serving(files) as trusted, serving(files) as other:
+        flow = tmp_path / "flow.py"
+        flow.write_text(f"async def flow(user):\n    await user.get('https://127.0.0.1:{other.port}/')\n")
+        base = f"https://localhost:{trusted.port}/"
+        code, out, _ = await load(str(flow), "--url", base, "--once", "--cacert", str(files / "ca.pem"))
+    assert code == 1
+    assert "no connection could be made: certificate verify failed: IP address mismatch" in out
+    assert "accept any certificate with --insecure" in out
+
+
 async def test_a_certificate_for_another_name_is_refused_without_advice_about_its_ca(files: Path) -> None:
     async with serving(files) as server:
         code, _, err = await load(f"https://127.0.0.1:{server.port}/", *QUICK, "--cacert", str(files / "ca.pem"))
