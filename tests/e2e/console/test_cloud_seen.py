@@ -70,7 +70,8 @@ async def test_a_search_typed_here_becomes_a_dot_that_leads_to_the_way_of_its_ow
     async with page.expect_response("**/api/search") as answering:
         await page.get_by_role("button", name="Search", exact=True).click()
     trace = (await (await answering.value).json())["id"]
-    await expect(page.get_by_label("Your search").locator(".fall .row")).to_have_count(3)
+    # The front end and an attempt for each of the two shards; on a busy computer one of them is hedged.
+    await expect(page.get_by_label("Your search").locator(".fall .row").nth(2)).to_be_visible()
     x, y = await own_dot(page)
     await page.mouse.move(x, y)
     await expect(page.locator(".held")).to_contain_text("“hypervisor”")
