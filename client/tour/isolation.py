@@ -28,7 +28,8 @@ OWN_TIME_RISE_MS_MAX = 10.0
 core longer than before."""
 
 SHARE_KEPT_MIN = 0.75
-"""A neighbor that gets less of the CPU than this part of what it used before, and waits for the rest, is starved."""
+"""A neighbor that answers no requests, gets less of the CPU than this part of what it used before, and waits for the
+rest is starved. One that answers uses less when it is asked less, so its wait for each response counts instead."""
 
 OTHERS_RISE_CORES_MAX = 0.15
 """Programs outside the instances may use this much more of the host's cores during the hog than before it; a slower
@@ -99,6 +100,8 @@ class NeighborRow:
     instance_id: str
     cores: tuple[float, float]
     wait_ms: tuple[float, float] | None
+    answers: bool = True
+    """Whether it answered requests; else `wait_ms` is for each second."""
     tail: str = ""
     own_ms: tuple[float, float] | None = None
     delayed: bool = False
@@ -248,6 +251,10 @@ def _wait_rise(row: NeighborRow) -> float:
 
 def _delay(row: NeighborRow) -> str:
     before, during = row.wait_ms or (0.0, 0.0)
+    if not row.answers:
+        return (
+            f"{row.instance_id} received {row.cores[1]:.3f} cores ({row.cores[0]:.3f} before) and waited for the rest"
+        )
     return f"{row.instance_id} waited {during:.1f} ms for a core for each response ({before:.1f} before)"
 
 
@@ -270,11 +277,16 @@ def _neighbor(view: InstanceView, suspects: Sequence[str], control: Window, besi
     wait_ms = None if waits[0] is None or waits[1] is None else (waits[0], waits[1])
     tail, own_ms = _own_times(loads)
     guaranteed = 0.0 if view.limits is None else view.limits.cpu_guaranteed_cores
-    delayed = wait_ms is not None and _delayed(then, now, wait_ms, own_ms, guaranteed)
+    answers = any(load is not None and load.latency.count for load in loads)
+    # One that received its guarantee got what it was promised.
+    delayed = not guaranteed or now.cores < guaranteed * 0.95
+    if delayed:
+        delayed = wait_ms is not None and (_waits(wait_ms, own_ms) if answers else _starved(then, now))
     return NeighborRow(
         instance_id=view.id,
         cores=(then.cores, now.cores),
         wait_ms=wait_ms,
+        answers=answers,
         tail=tail,
         own_ms=own_ms,
         delayed=delayed,
@@ -307,20 +319,17 @@ def _percentile(latency: Latency, name: str) -> float | None:
     return value
 
 
-def _delayed(
-    then: CpuUse, now: CpuUse, wait_ms: tuple[float, float], own_ms: tuple[float, float] | None, guaranteed: float
-) -> bool:
-    """Whether a neighbor did not get the CPU it asked for. One that received its guarantee got what it was promised."""
-    if guaranteed and now.cores >= guaranteed * 0.95:
-        return False
+def _waits(wait_ms: tuple[float, float], own_ms: tuple[float, float] | None) -> bool:
+    """Whether a neighbor that answers requests waited too long for the CPU."""
     rise_ms = wait_ms[1] - wait_ms[0]
-    if rise_ms > WAIT_RISE_MS_MAX:
-        return True
-    if own_ms is not None and own_ms[1] - own_ms[0] > OWN_TIME_RISE_MS_MAX and rise_ms > 0:
-        return True
-    missing = then.cores - now.cores
+    slower = own_ms is not None and own_ms[1] - own_ms[0] > OWN_TIME_RISE_MS_MAX
+    return rise_ms > WAIT_RISE_MS_MAX or (slower and rise_ms > 0)
+
+
+def _starved(then: CpuUse, now: CpuUse) -> bool:
+    """Whether a neighbor that answers nothing got less CPU and waited for what is missing."""
     waits_more = (now.waiting or 0.0) - (then.waiting or 0.0)
-    return now.cores < SHARE_KEPT_MIN * then.cores and waits_more > missing
+    return now.cores < SHARE_KEPT_MIN * then.cores and waits_more > then.cores - now.cores
 
 
 def _culprit(suspects: Sequence[str], control: Window, beside: Window) -> str:

@@ -136,6 +136,19 @@ def test_a_neighbor_whose_own_service_time_grew_while_it_waited_was_delayed() ->
     assert judge({**HOGGED, NEIGHBOR: (0.06, 0.02)}, loads=(load(), load(own_ms=12.0))).outcome is Outcome.ISOLATED
 
 
+def test_a_neighbor_that_is_asked_less_is_not_starved() -> None:
+    asked_less = judge({**HOGGED, NEIGHBOR: (0.04, 0.05)}, loads=(load(), load(responses=700)))
+    assert (asked_less.outcome, asked_less.pairs) == (Outcome.ISOLATED, ())
+
+
+def test_a_neighbor_that_answers_nothing_is_judged_by_the_cpu_that_it_lost() -> None:
+    silent = load(responses=0)
+    starved = judge({**HOGGED, NEIGHBOR: (0.02, 0.4)}, loads=(silent, silent))
+    assert (starved.outcome, starved.pairs) == (Outcome.LEAKED, ((HOG, NEIGHBOR),))
+    assert starved.sentence.endswith(f"{NEIGHBOR} received 0.020 cores (0.060 before) and waited for the rest")
+    assert judge({**HOGGED, NEIGHBOR: (0.02, 0.02)}, loads=(silent, silent)).outcome is Outcome.ISOLATED
+
+
 def test_a_neighbor_that_received_its_guarantee_was_not_delayed() -> None:
     busy = {**QUIET, NEIGHBOR: (0.5, 0.1)}
     assert judge({**HOGGED, HOG: (0.6, 15.0), NEIGHBOR: (0.35, 9.0)}, before=busy).outcome is Outcome.ISOLATED
