@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,27 +54,40 @@ def machine() -> Iterator[None]:
         ip(f"netns del {MACHINE}")
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[int]:
+    """A service on this side of the cable, on the port that it gives. At its end it leaves no connection open: those
+    whose other end has vanished would stay for ever."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(ANSWER)
+
+    server = await asyncio.start_server(answer, HERE, 0)
     try:
-        while await reader.readuntil(b"\r\n\r\n"):
-            writer.write(ANSWER)
-    except (OSError, asyncio.IncompleteReadError):
-        writer.close()
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
 async def test_it_is_noticed_in_a_run_and_between_runs_on_both_sides(machine: None, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("a token that is long enough")
     said: list[str] = []
-    service = await asyncio.start_server(answer, HERE, 0)
-    url = f"http://{HERE}:{service.sockets[0].getsockname()[1]}/"
     async with (
         asyncio.timeout(LIMIT_S),
+        serving() as port,
         Gathering(Address(host=HERE, port=0), Token(file=file), say=said.append) as gathered,
     ):
         far = await joined(gathered, file)
         async with LoadRun(processes=1, crew=gathered) as run:
-            await run.start(constant(url, 100))
+            await run.start(constant(f"http://{HERE}:{port}/", 100))
             async for snapshot in run.snapshots():
                 if snapshot.total.completed > 20:
                     break
@@ -87,7 +101,6 @@ async def test_it_is_noticed_in_a_run_and_between_runs_on_both_sides(machine: No
         ip(f"link set {CABLE} down")
         await gathered.changed(1)
         assert await far.wait() == 0
-    service.close()
     assert [line.partition(":")[0] for line in said] == [
         f"worker far at {THERE} has joined",
         f"worker far at {THERE} is lost",
