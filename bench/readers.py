@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 ROUNDS, SECONDS, SETTLE_S = 3, 5.0, 1.5
 LOAD_SHARE = 0.5
 COST_PERCENT_MAX = 5.0
+CONNECTIONS = "64"
+"""As from a load balancer. Without a limit a moment's delay opens hundreds of connections, and these are measured."""
 _CAPACITY_S = 2.0
 
 
@@ -44,7 +46,7 @@ class FrontEnd:
     async def cpu_us(self, rate_per_s: float, seconds: float) -> float:
         """Microseconds of its CPU for each request under that load. Raises Missing where requests fail."""
         before = cpu_seconds(self.pid)
-        report = await _load(self.url, "--rate", f"{rate_per_s:.0f}", "--for", f"{seconds}s")
+        report = await _load(self.url, "--rate", f"{rate_per_s:.0f}", "-c", CONNECTIONS, "--for", f"{seconds}s")
         spent_s = cpu_seconds(self.pid) - before
         requests = report["requests"]
         if requests["ok"] < requests["offered"]:
