@@ -86,7 +86,7 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.view.live import show_live
     from client.view.plain import show_plain
     from client.view.showing import Showing
-    from client.view.terminal import is_terminal
+    from client.terminal.tty import is_terminal
     from vmhost.base.logs import lines_to
 
     show, log = (show_live, lines_to(plan.folder / LOG)) if is_terminal() else (show_plain, contextlib.nullcontext())

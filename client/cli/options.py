@@ -21,7 +21,7 @@ from client.local.plan import (
     port_of,
     replicas_of,
 )
-from client.view.text import wrap
+from client.terminal.text import wrap
 from vmhost.base.errors import InvalidInput
 
 INTERRUPTED = 130

@@ -49,7 +49,7 @@ async def _status() -> Snapshot:
 
 def table(views: list[InstanceView], now: float, *, cpu_limited: bool, cloud: str = DEFAULT_CLOUD) -> list[str]:
     """One line for each instance, and the meaning of CORES."""
-    from client.view.text import columns_of
+    from client.terminal.text import columns_of
 
     if not views:
         return ["no instances"]

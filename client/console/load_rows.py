@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from client.load.histogram import merged
 from client.load.live.document import TELL_S, Bands, bands_of, load_json
-from client.load.live.figures import milliseconds
+from client.terminal.numbers import milliseconds
 from client.load.live.model import lag_p99_ms, limit_words, rates_now
 from client.load.plan.words import Plan
 from client.load.report.past import PastRun, past_run_json

@@ -10,7 +10,7 @@ from typing import Any
 from client.console.feed import Feed
 from client.console.load_rows import Course, aim_json, course_now, course_past, idle_json, running_json
 from client.console.log import change_entry
-from client.load.live.figures import short_rate
+from client.terminal.numbers import short_rate
 from client.load.live.model import next_rate
 from client.load.plan.words import Plan
 from client.load.report.past import PastRun, past_run_json

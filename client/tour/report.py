@@ -10,7 +10,7 @@ from client.load.report.report import Report
 from client.load.summary import Summary
 from client.tour.results import HOG_RATE, HogResult, KillResult, shortened, verdict_json
 from client.verdicts import SLOWER_MS, PhaseRow, phase_table
-from client.view.text import columns_of
+from client.terminal.text import columns_of
 from vmhost.base.ids import short_ids
 
 SCHEMA = 2

@@ -30,7 +30,7 @@ from client.view.model import (
 from client.view.plain import note_line
 from client.view.screen import render
 from client.view.showing import Showing, show_session
-from client.view.terminal import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
+from client.terminal.tty import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.errors import CloudError
 

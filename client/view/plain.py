@@ -18,7 +18,7 @@ from client.tour.session import Session
 from client.view.model import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
 from client.view.screen import clock
 from client.view.showing import Showing, show_session
-from client.view.text import clean
+from client.terminal.text import clean
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError
 

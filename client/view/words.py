@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.view.text import cells, clean, cut, wrap
+from client.terminal.text import cells, clean, cut, wrap
 from vmhost.api.views import CapabilityView, Snapshot
 
 KEYS = (

@@ -31,7 +31,7 @@ from client.load.report.lines import report_lines
 from client.load.report.report import Report
 from client.load.running import Runner, Watch
 from client.load.tenants import verdict_of
-from client.view.text import clean, clean_lines
+from client.terminal.text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 
 NAME = "load"
@@ -292,14 +292,14 @@ def _document(reports: tuple[Report, ...]) -> dict[str, object]:
 
 def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watch:
     """The view for who looks: a screen where one run has a terminal, else lines."""
-    from client.view.terminal import is_terminal
+    from client.terminal.tty import is_terminal
 
     return _show_lines if args.plain or args.json or len(plans) > 1 or not is_terminal() else _show_screen
 
 
 async def _show_screen(runs: Sequence[LoadRun]) -> None:
     from client.load.live.view import show_live_load
-    from client.view.terminal import wants_colour
+    from client.terminal.tty import wants_colour
 
     (run,) = runs
     plan = run.plan

@@ -21,7 +21,7 @@ from client.load.report.report import Report
 from client.load.report.sweep_lines import SCHEMA, step_line, sweep_json, sweep_lines
 from client.load.report.sweep_page import sweep_page
 from client.load.sweep import Range, Sweep, checked_range, step_of
-from client.view.text import clean, clean_lines
+from client.terminal.text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
 

@@ -20,7 +20,7 @@ from client.load.joining.luggage import unpacked
 from client.load.joining.token import token_of
 from client.load.wire import from_json
 from client.load.worker import LINE_MAX_BYTES, Outbox, serve
-from client.view.text import clean
+from client.terminal.text import clean
 from vmhost.base.errors import CloudError
 from vmhost.base.web import run
 

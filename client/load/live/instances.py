@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from client.load.live.figures import milliseconds, per_second
+from client.terminal.numbers import milliseconds, per_second
 from client.load.summary import InstanceSummary, Summary
-from client.view.text import Line, Span, Style, clean, cut, line
+from client.terminal.text import Line, Span, Style, clean, cut, line
 
 _CELL = 38
 _NAME, _HOST = 9, 7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from client.load.live.figures import short_rate
+from client.terminal.numbers import short_rate
 from client.load.plan.check import RATE_MAX_PER_S
 from client.load.plan.words import Plan
 from client.load.summary import Snapshot

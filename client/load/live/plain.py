@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.load.live.figures import clock, milliseconds, per_second
+from client.terminal.numbers import clock, milliseconds, per_second
 from client.load.live.model import near_limit, rates_now
 from client.load.summary import Snapshot
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from client.load.live.figures import clock, milliseconds, per_second
+from client.terminal.numbers import clock, milliseconds, per_second
 from client.load.live.heat import HeatMap, heat_map, level_of, steps_of
 from client.load.live.instances import instance_lines
 from client.load.live.model import LiveState, lag_p99_ms, limit_words, near_limit, rates_now
 from client.load.live.words import WAITING, WORDS, keys_of
 from client.load.summary import Latency, Mark, Snapshot
-from client.view.text import Line, Span, Style, cells, clean, cut, cut_line, line, width_of, wrap
+from client.terminal.text import Line, Span, Style, cells, clean, cut, cut_line, line, width_of, wrap
 
 COLUMNS_MIN, ROWS_MIN = 60, 20
 _LABEL, _FIGURE_MAX = 14, 11

@@ -11,8 +11,8 @@ from typing import Protocol
 from client.load.control import LoadRun
 from client.load.live.model import Deed, Leave, LiveState, NoteMark, SetRate, Stop, answered, on_snapshot, press
 from client.load.live.screen import render
-from client.view.terminal import Terminal
-from client.view.text import Line
+from client.terminal.tty import Terminal
+from client.terminal.text import Line
 from vmhost.base.errors import CloudError
 
 _FRAME_S = 0.1
@@ -20,7 +20,7 @@ _DEEDS_MAX = 20
 
 
 class Screen(Protocol):
-    """What the view draws on: `client.view.terminal.Terminal`, or something like it."""
+    """What the view draws on: `client.terminal.tty.Terminal`, or something like it."""
 
     def taken(self) -> AbstractContextManager[None]:
         """Has the screen for as long as the block lasts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.live.figures import short_rate
+from client.terminal.numbers import short_rate
 from client.load.report.compare import Comparison, compare
 from client.load.report.recorded import recorded
 from client.load.report.report import Report

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from client.view.text import clean
+from client.terminal.text import clean
 
 LINES_MAX = 20
 """So many lines are kept between one look and the next; the rest is counted."""

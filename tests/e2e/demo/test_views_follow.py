@@ -14,7 +14,7 @@ from client.tour.session import Session
 from client.view.live import LiveView
 from client.view.model import ViewState
 from client.view.plain import PlainView
-from client.view.text import Line, plain
+from client.terminal.text import Line, plain
 
 LIMIT_S = 60
 

@@ -24,7 +24,7 @@ from aiohttp import web
 from client.load.control import LoadRun
 from client.load.live.view import LiveLoad
 from client.load.plan.words import ClosedLoop, Plan, Target, constant
-from client.view.text import Line, plain
+from client.terminal.text import Line, plain
 
 PROGRAM = """
 import asyncio, sys

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from client.tour.leftovers import programs, programs_below, still_there
 from client.tour.world import is_replacement
 from client.view.browser import browser_command
-from client.view.terminal import keys_of, wants_colour
-from client.view.text import cells, clean, columns_of, cut, spread, wrap
+from client.terminal.tty import keys_of, wants_colour
+from client.terminal.text import cells, clean, columns_of, cut, spread, wrap
 from vmhost.base.ids import short_ids
 
 
@@ -48,7 +48,7 @@ def test_wide_characters_count_twice_and_combining_ones_not_at_all() -> None:
 
 
 def test_what_does_not_fit_at_the_right_is_left_out() -> None:
-    from client.view.text import line, plain
+    from client.terminal.text import line, plain
 
     assert plain(spread(line("left"), line("right"), 12)) == "left   right"
     assert plain(spread(line("left"), line("right"), 10)) == "left"

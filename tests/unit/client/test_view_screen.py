@@ -41,7 +41,7 @@ from client.view.model import (
     on_step,
 )
 from client.view.screen import render
-from client.view.text import cells, painted, plain, width_of
+from client.terminal.text import cells, painted, plain, width_of
 from vmhost.api.views import ReasonView
 
 NOON = time.mktime((2026, 11, 23, 14, 2, 11, 0, 0, -1))

@@ -30,7 +30,7 @@ from client.load.live.words import WAITING
 from client.load.metrics import Metrics
 from client.load.plan.words import Plan, Stage
 from client.load.summary import Fault
-from client.view.text import Style, painted, plain, width_of
+from client.terminal.text import Style, painted, plain, width_of
 
 
 def stalled() -> Metrics:

@@ -1,4 +1,4 @@
-"""The terminal while the live view has it: its own screen, keys one by one, and always given back as it was."""
+"""A terminal as a full screen: draws lines, reads single keys, and restores the terminal at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import termios
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from client.view.text import Line, cells, painted, plain
+from client.terminal.text import Line, cells, painted, plain
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
 _LEAVE = "\x1b[?25h\x1b[?1049l"
@@ -22,19 +22,19 @@ _NAMED = {"\x03": INTERRUPT, "\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\b": 
 
 
 def is_terminal(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether a person sits at both ends and the terminal can draw."""
+    """Returns whether input and output are a terminal that can draw."""
     return sys.stdin.isatty() and sys.stdout.isatty() and environ.get("TERM", "dumb") != "dumb"
 
 
 def wants_colour(environ: Mapping[str, str] = os.environ) -> bool:
-    """Colours unless NO_COLOR is set to anything (its published convention)."""
+    """Returns False if NO_COLOR is set to anything (no-color.org)."""
     return not environ.get("NO_COLOR")
 
 
 def keys_of(data: bytes) -> list[str]:
-    """The keys in what was read: characters, `escape`, `enter`, `backspace`, `interrupt` (Ctrl-C).
+    """Returns the keys in these bytes: characters, `escape`, `enter`, `backspace`, `interrupt` (Ctrl-C).
 
-    Cursor and function keys are left out."""
+    Ignores cursor and function keys."""
     text = data.decode("utf-8", "ignore")
     if len(text) > 1 and text.startswith("\x1b"):
         return []
@@ -42,9 +42,9 @@ def keys_of(data: bytes) -> list[str]:
 
 
 class Terminal:
-    """Standard input and output as a screen. Use it as a context inside a running loop.
+    """Standard input and output as a full screen. Use `taken` inside a running event loop.
 
-    Whatever ends the block, also an exception, gives the terminal back. Ctrl-Z gives it back for the pause."""
+    The terminal is restored at the end of the block, also after an exception, and while Ctrl-Z suspends us."""
 
     def __init__(self, *, on_key: Callable[[str], None], on_resize: Callable[[], None], colour: bool) -> None:
         self._on_key = on_key
@@ -57,7 +57,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """Takes the terminal for as long as the block lasts."""
+        """Uses the terminal as a full screen until the end of the block."""
         loop = asyncio.get_running_loop()
         self._take()
         self._keys = _open_for_keys(self._input)
@@ -75,7 +75,7 @@ class Terminal:
             self._give_back()
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows now; 80 x 24 where the terminal does not tell."""
+        """Returns the present number of columns and rows; 80 x 24 if it is unknown."""
         with contextlib.suppress(OSError):
             size = os.get_terminal_size(sys.stdout.fileno())
             if size.columns and size.lines:
@@ -83,7 +83,7 @@ class Terminal:
         return 80, 24
 
     def draw(self, lines: Sequence[Line]) -> None:
-        """Shows the lines, writing only those that changed."""
+        """Shows the lines; writes only those that changed."""
         new = [painted(each, colour=self._colour) for each in lines]
         columns, _ = self.size()
         parts = []
@@ -115,7 +115,7 @@ class Terminal:
             termios.tcsetattr(self._input, termios.TCSADRAIN, was)  # type: ignore[arg-type]
 
     def _paused(self) -> None:
-        """Ctrl-Z: the shell gets its terminal; execution goes on below when the shell continues us."""
+        """Suspends this process (Ctrl-Z); execution continues below when the shell resumes it."""
         self._give_back()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._take()
@@ -134,7 +134,7 @@ class Terminal:
         except OSError:
             data = b""
         if not data:
-            # The terminal is gone; without this its end would be read for ever.
+            # The terminal is gone. Its end of file would be read again and again.
             asyncio.get_running_loop().remove_reader(self._keys)
             self._on_key("q")
             return
@@ -148,14 +148,14 @@ class Terminal:
 
 
 def _make_interrupt_a_key(terminal: int) -> None:
-    """Ctrl-C ends us in good order; as a signal it would hit make as well, which then calls that a failure."""
+    """Makes Ctrl-C a key: as a signal it would also end `make`, which would report a failure."""
     attributes = termios.tcgetattr(terminal)
     attributes[6][termios.VINTR] = bytes([os.fpathconf(terminal, "PC_VDISABLE") & 0xFF])
     termios.tcsetattr(terminal, termios.TCSADRAIN, attributes)
 
 
 def _open_for_keys(terminal: int) -> int:
-    """The same terminal once more: the loop makes what it reads from non-blocking, and the shell's own must not be."""
+    """Opens the same terminal again: the event loop makes it non-blocking, which the shell's own must not become."""
     with contextlib.suppress(OSError):
         return os.open(os.ttyname(terminal), os.O_RDONLY | os.O_NOCTTY)
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Text on a terminal: styled spans, cells, cutting and wrapping. Pure."""
+"""Styled text for a terminal: spans, their width in columns, cutting and wrapping. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RESET = "\x1b[0m"
 
 
 class Style(StrEnum):
-    """The few looks there are, as the sequences that set them."""
+    """The styles in use, as the escape sequences that set them."""
 
     PLAIN = ""
     BOLD = "\x1b[1m"
@@ -21,12 +21,12 @@ class Style(StrEnum):
     CARE = "\x1b[33m"
     BAD = "\x1b[31m"
     SHADE = "\x1b[36m"
-    """The cells of a picture, which mean neither good nor bad."""
+    """The cells of a heat map: neither good nor bad."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of text in one look."""
+    """A piece of text in one style."""
 
     text: str
     style: Style = Style.PLAIN
@@ -36,22 +36,22 @@ Line = tuple[Span, ...]
 
 
 def line(*parts: str | Span) -> Line:
-    """A line from plain and styled parts."""
+    """Makes a line of plain and styled parts."""
     return tuple(Span(part) if isinstance(part, str) else part for part in parts)
 
 
 def clean(text: str) -> str:
-    """The text without anything that could steer a terminal: what comes from outside may hold escape sequences."""
+    """Returns the text without control characters: text from outside may contain escape sequences."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def clean_lines(text: str) -> str:
-    """The same of a text of several lines, whose line ends stay."""
+    """Does the same with a text of several lines, and keeps the line ends."""
     return "\n".join(clean(each) for each in text.split("\n"))
 
 
 def cells(text: str) -> int:
-    """How many columns the text takes."""
+    """Returns how many columns the text takes."""
     if text.isascii():
         return len(text)
     return sum(_cells_of(char) for char in text)
@@ -64,7 +64,7 @@ def _cells_of(char: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """The text in at most so many columns, an ellipsis in place of what did not fit."""
+    """Cuts the text to this number of columns; an ellipsis stands for the rest."""
     if cells(text) <= columns:
         return text
     if columns <= 0:
@@ -79,12 +79,12 @@ def cut(text: str, columns: int) -> str:
 
 
 def width_of(content: Line) -> int:
-    """How many columns the line takes."""
+    """Returns how many columns the line takes."""
     return sum(cells(span.text) for span in content)
 
 
 def cut_line(content: Line, columns: int) -> Line:
-    """The line in at most so many columns."""
+    """Cuts the line to this number of columns."""
     result: list[Span] = []
     left = columns
     for span in content:
@@ -97,36 +97,36 @@ def cut_line(content: Line, columns: int) -> Line:
 
 
 def padded(content: Line, columns: int) -> Line:
-    """The line in exactly so many columns."""
+    """Cuts the line to this number of columns, or fills it up with spaces."""
     content = cut_line(content, columns)
     return (*content, Span(" " * (columns - width_of(content))))
 
 
 def spread(left: Line, right: Line, columns: int) -> Line:
-    """Two parts at the two ends of a line; the right one only where both fit."""
+    """Puts two parts at the two ends of a line; leaves out the right one if they do not both fit."""
     gap = columns - width_of(left) - width_of(right)
     return (*left, Span(" " * gap), *right) if gap >= 2 else left
 
 
 def wrap(text: str, columns: int, *, indent: str) -> list[str]:
-    """The text in lines of at most so many columns, all but the first indented."""
+    """Wraps the text to this number of columns and indents all lines but the first."""
     return textwrap.wrap(text, max(columns, 20), subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def plain(content: Line) -> str:
-    """The line without its looks."""
+    """Returns the line without its styles."""
     return "".join(span.text for span in content).rstrip()
 
 
 def painted(content: Line, *, colour: bool) -> str:
-    """The line as a terminal takes it."""
+    """Returns the line with its escape sequences."""
     if not colour:
         return plain(content)
     return "".join(f"{span.style}{span.text}{RESET}" if span.style else span.text for span in content)
 
 
 def columns_of(rows: Iterable[Iterable[str]], *, gap: int = 2) -> list[str]:
-    """A table as lines: each column as wide as its widest cell."""
+    """Returns the lines of a table, each column as wide as its widest cell."""
     table = [list(row) for row in rows]
     widths = [max(cells(cell) for cell in column) for column in zip(*table, strict=True)]
     return [
