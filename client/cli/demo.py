@@ -81,12 +81,12 @@ async def _tour(plan: LocalPlan, args: argparse.Namespace) -> int:
 async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.local.attach import own_cloud, sweep_abandoned_demos
     from client.local.plan import CONSOLE_PORT
+    from client.terminal.tty import is_terminal
     from client.tour.leftovers import Program, programs_below, still_there
     from client.tour.session import DEFAULT_RATE
     from client.view.live import show_live
     from client.view.plain import show_plain
     from client.view.showing import Showing
-    from client.terminal.tty import is_terminal
     from vmhost.base.logs import lines_to
 
     show, log = (show_live, lines_to(plan.folder / LOG)) if is_terminal() else (show_plain, contextlib.nullcontext())

@@ -77,8 +77,8 @@ def _remember(seen: tuple[str, ...], record: FlowRecord) -> tuple[str, ...]:
 
 def line_of(record: FlowRecord, shorts: Mapping[str, str]) -> str:
     """A request and its hops, instances named by their short ids."""
-    from client.view.screen import clock
     from client.terminal.text import clean
+    from client.view.screen import clock
 
     trace = record.trace
     hops = []

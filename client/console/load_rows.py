@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from client.load.histogram import merged
-from client.load.live.document import TELL_S, Bands, bands_of, load_json
-from client.terminal.numbers import milliseconds
-from client.load.live.model import lag_p99_ms, limit_words, rates_now
+from client.load.live.live_json import COUNTED_AFTER_S, Bands, bands_of, live_json
+from client.load.live.live_state import lag_p99_ms, limit_warning, rates_now
 from client.load.plan.words import Plan
-from client.load.report.past import PastRun, past_run_json
+from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Column, Latency, Mark, Snapshot, latency_of
 from client.load.verdict import broken_so_far
+from client.terminal.numbers import milliseconds
 from client.tour.world import World
 
 WINDOW_S = 10
@@ -37,10 +37,10 @@ def idle_json(past: tuple[PastRun, ...]) -> dict[str, Any]:
 
 
 def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> dict[str, Any]:
-    """The load at this moment: `load_json` without its course and with the last marks only; the rates of the last whole
+    """The load at this moment: `live_json` without its course and with the last marks only; the rates of the last whole
     seconds as `now`; whether the generator keeps its `schedule`, for else its figures are its own; and what has
     `broken` so far, empty for nothing."""
-    told = load_json(snapshot, plan, number=number, sent=sent, since=snapshot.elapsed_s)
+    told = live_json(snapshot, plan, number=number, sent=sent, since=snapshot.elapsed_s)
     return {
         **{name: value for name, value in told.items() if name not in _COURSE},
         "running": True,
@@ -66,7 +66,7 @@ def aim_json(urls: Sequence[str], service_url: str, world: World) -> dict[str, A
 
 def _schedule(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     lag_ms = lag_p99_ms(snapshot)
-    limit = limit_words(snapshot)
+    limit = limit_warning(snapshot)
     late = "" if lag_ms is None else f"; 99 of 100 are sent at most {milliseconds(lag_ms)} ms late"
     return {
         "kept": not limit,
@@ -164,7 +164,7 @@ def _first_news(course: Course, seen: Seen | None) -> int:
     """The number of the first column in which a request may have been counted since."""
     if seen is None or (seen.number, seen.column_s) != (course.number, course.column_s):
         return 0
-    settled_s = seen.until_s - course.timeout_s - TELL_S
+    settled_s = seen.until_s - course.timeout_s - COUNTED_AFTER_S
     return min(len(course.timeline), max(0, math.floor(settled_s / course.column_s)))
 
 

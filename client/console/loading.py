@@ -10,11 +10,11 @@ from typing import Any
 from client.console.feed import Feed
 from client.console.load_rows import Course, aim_json, course_now, course_past, idle_json, running_json
 from client.console.log import change_entry
-from client.terminal.numbers import short_rate
-from client.load.live.model import next_rate
+from client.load.live.live_state import next_rate
 from client.load.plan.words import Plan
-from client.load.report.past import PastRun, past_run_json
+from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Snapshot
+from client.terminal.numbers import short_rate
 from client.tour.results import KillProgress, Step
 from client.tour.session import DEFAULT_RATE, Session
 from vmhost.api.views import CloudEvent, InstanceView

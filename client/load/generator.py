@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from client.load.control import ANSWER_TIMEOUT_S, SNAPSHOT_EVERY_S, LoadRun
 from client.load.plan.check import checked
 from client.load.plan.words import OpenLoop, Plan
-from client.load.report.past import PastRun
+from client.load.report.past_run import PastRun
 from client.load.report.report import Report
 from client.load.summary import Mark, Snapshot, Summary
 from vmhost.base.errors import CloudError, Conflict, Unavailable

@@ -15,7 +15,7 @@ from client.load.exchange import phrase_of, raw_request_text, response_text
 from client.load.plan.placeholders import hide, variables_of
 from client.load.plan.words import FLOW, OpenLoop, Plan
 from client.load.preparing import DRAWS, prepare
-from client.load.report.example_lines import marked_lines
+from client.load.report.text_report import marked_lines
 from client.load.requests import Prepared
 from client.load.schedule import Part
 from client.load.script.output import Printed, captured

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.report.document import SCHEMA, report_json
-from client.load.report.figures import FIGURES, headline
+from client.load.report.compared_figures import FIGURES, headline
+from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.report import Report
 from client.load.verdict import Verdict
 from vmhost.base.errors import CloudError, InvalidInput

@@ -8,9 +8,9 @@ from typing import Any
 
 from client.load.report.report import Report
 from client.load.summary import Summary
+from client.terminal.text import columns_of
 from client.tour.results import HOG_RATE, HogResult, KillResult, shortened, verdict_json
 from client.verdicts import SLOWER_MS, PhaseRow, phase_table
-from client.terminal.text import columns_of
 from vmhost.base.ids import short_ids
 
 SCHEMA = 2

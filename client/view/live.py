@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 from client.local.places import LocalFacts
+from client.terminal.tty import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
 from client.tour.kill import victim_of
 from client.tour.results import Step
 from client.tour.session import DEFAULT_RATE, Session
@@ -30,7 +31,6 @@ from client.view.model import (
 from client.view.plain import note_line
 from client.view.screen import render
 from client.view.showing import Showing, show_session
-from client.terminal.tty import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.errors import CloudError
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from client.load.summary import Snapshot as LoadSnapshot
+from client.terminal.text import clean, cut
 from client.tour.experiments import TERMINAL
 from client.tour.results import Found, HogProgress, HogResult, KillProgress, KillResult, Stage, Step, shortened
 from client.tour.world import World, fold, shard_of
 from client.verdicts import kill_account
-from client.terminal.text import clean, cut
 from server.api.timing import RequestTrace, parse
 from vmhost.api.views import CloudEvent, InstanceView, ReasonView
 from vmhost.base.ids import short_ids

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.places import LocalFacts
+from client.terminal.text import clean
 from client.tour.kill import victim_of
 from client.tour.results import Step
 from client.tour.session import Session
 from client.view.model import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
 from client.view.screen import clock
 from client.view.showing import Showing, show_session
-from client.terminal.text import clean
 from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError
 

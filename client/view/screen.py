@@ -8,9 +8,9 @@ from datetime import datetime
 
 from client.load.summary import Latency
 from client.load.summary import Snapshot as LoadSnapshot
+from client.terminal.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
 from client.tour.world import shard_of
 from client.view.model import PAUSE_LEAVES_S, PAUSE_SETTLES_S, Note, Panel, Tone, ViewState, path_of
-from client.terminal.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
 from client.view.words import KEYS, WORDS, isolation_lines, isolation_sentence
 from vmhost.api.views import InstanceView
 

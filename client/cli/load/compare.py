@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from client.load.report.compare import BATCHES_MIN, Comparison, compare, compare_json, compare_lines
-from client.load.report.recorded import Recorded, read
+from client.load.report.recorded_run import RecordedRun, read_run
 from client.load.verdict import Verdict
 from client.terminal.text import clean_lines
 from vmhost.base.errors import InvalidInput
@@ -58,9 +58,9 @@ def _exit_code(comparison: Comparison) -> int:
     return 1 if comparison.worse else 0
 
 
-def _read(path: str) -> Recorded:
+def _read(path: str) -> RecordedRun:
     try:
-        return read(path, json.loads(Path(path).read_text(encoding="utf-8")))
+        return read_run(path, json.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -22,13 +22,13 @@ from client.cli.load.options import (
 from client.load.control import LoadRun
 from client.load.crew import Crew
 from client.load.environment import ignored_proxies, usable_cores
-from client.load.live.plain import plain_line
+from client.load.live.progress_line import progress_line
 from client.load.outputs import Outputs
 from client.load.plan.words import Plan
 from client.load.repeat import Repeats, repeat, repeat_json, repeat_lines
-from client.load.report.document import SCHEMA, report_json
-from client.load.report.lines import report_lines
+from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.report import Report
+from client.load.report.text_report import text_report
 from client.load.running import Runner, Watch
 from client.load.tenants import verdict_of
 from client.terminal.text import clean, clean_lines
@@ -222,7 +222,7 @@ class _Command:
         if self.args.json:
             text = json.dumps(_document(reports), indent=2)
         else:
-            text = "\n\n".join("\n".join([*report_lines(report), *self._output(report)]) for report in reports)
+            text = "\n\n".join("\n".join([*text_report(report), *self._output(report)]) for report in reports)
         return _Told(text=text, exit_code=verdict.exit_code, reports=reports)
 
     def _output(self, report: Report) -> list[str]:
@@ -233,7 +233,7 @@ class _Command:
     def _told_repeats(self, repeats: Repeats) -> _Told:
         lines = repeat_lines(repeats)
         if repeats.median_run is not None:
-            lines += ["", *report_lines(repeats.median_run)]
+            lines += ["", *text_report(repeats.median_run)]
         text = json.dumps(repeat_json(repeats), indent=2) if self.args.json else "\n".join(lines)
         return _Told(text=text, exit_code=repeats.exit_code, reports=repeats.runs)
 
@@ -298,7 +298,7 @@ def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watch:
 
 
 async def _show_screen(runs: Sequence[LoadRun]) -> None:
-    from client.load.live.view import show_live_load
+    from client.load.live.live_view import show_live_load
     from client.terminal.tty import wants_colour
 
     (run,) = runs
@@ -314,7 +314,7 @@ async def _show_lines(runs: Sequence[LoadRun]) -> None:
 async def _tell(run: LoadRun) -> None:
     name = f"{run.plan.name}: " if run.plan.name else ""
     async for snapshot in run.snapshots(EVERY_S):
-        _say(f"{name}{plain_line(snapshot)}")
+        _say(f"{name}{progress_line(snapshot)}")
 
 
 def _say_all(lines: Sequence[str]) -> None:

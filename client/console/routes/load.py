@@ -13,9 +13,9 @@ from client.console.load_rows import Seen, course_json
 from client.console.loading import Loading
 from client.console.routes.body import body_of
 from client.load.report.compare import compare_json
-from client.load.report.document import report_json
+from client.load.report.json_report import report_json
 from client.load.report.page.page import report_page
-from client.load.report.past import compare_past, past_run_json
+from client.load.report.past_run import compare_past_runs, past_run_json
 from vmhost.base.errors import InvalidInput
 
 REPORT_POLICY = (
@@ -67,7 +67,7 @@ def routes(loading: Loading, gate: Door) -> list[web.RouteDef]:
 
     async def compare(request: web.Request) -> web.Response:
         a, b = (loading.past_run(_run_number(request, name)) for name in ("a", "b"))
-        return web.json_response(compare_json(compare_past(a, b)))
+        return web.json_response(compare_json(compare_past_runs(a, b)))
 
     return [
         web.post("/api/load", start),

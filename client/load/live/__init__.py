@@ -1,5 +1,5 @@
-"""A run on a terminal while it goes on: figures, a heat map of the response times, and keys that steer it.
+"""A run on a terminal while it is active: figures, a heat map of response times, and keys that control the load.
 
-Law: all but `view.py` is pure, which draws and obeys keys; `document.py` tells the same to programs. All of it lives in
-the asker's process: requests are sent by others, so what is drawn here never slows the load.
+Law: everything is pure except `live_view.py`, which draws and handles keys; `live_json.py` is the same for programs.
+All of it runs in the coordinator's process, and worker processes send the requests, so drawing never slows the load.
 """

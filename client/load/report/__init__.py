@@ -1,5 +1,5 @@
-"""A run told: to people in lines and as a page, to programs as JSON, Prometheus text and HdrHistogram logs.
+"""The results of a run: as text and an HTML page for people; as JSON, Prometheus text and HdrHistogram logs for programs.
 
-Law: pure, but that `hlog.py` opens the files it is told to. A report is made from what a run measured and nothing else;
-`report.py` is what all of them tell.
+Law: pure, except that `hlog.py` opens files. A report contains what the run measured and nothing else. All formats are
+made from the `Report` in `report.py`.
 """

@@ -1,15 +1,14 @@
-"""Two runs side by side: each figure's difference, and whether it exceeds the noise. Pure.
+"""Compares two runs: the difference of each figure, and whether it exceeds the noise. Pure.
 
-The noise of one run comes from its batches: the run is cut into ten equal parts, and the parts' own figures are taken
-as independent samples (the method of batch means: Law, Simulation Modeling and Analysis, chapter 9.5.3; Schmeiser,
-Batch size effects in the analysis of simulation output, Operations Research 30 (1982): ten to thirty batches do; with
-fewer, down to three, the interval only becomes wider). A part's percentile is taken however few samples it has, if the
-whole run has enough of them. Two sets of samples are held against each other by Welch's interval at 95 % (Law, 10.2.2).
-Where both sides were repeated, the runs themselves are the samples: batches of one run cannot see what differs from one
-run to the next.
+The noise of one run is estimated from batches: the run is cut into ten equal parts, and the figures of the parts are
+used as independent samples (the method of batch means: Law, Simulation Modeling and Analysis, chapter 9.5.3; Schmeiser,
+Batch size effects in the analysis of simulation output, Operations Research 30 (1982): ten to thirty batches suffice;
+with fewer, down to three, the interval becomes wider). The percentile of a part counts even if the part has few
+samples, as long as the whole run has enough. The two sets of samples are compared by Welch's interval at 95 % (Law, 10.2.2). If
+both sides were repeated, the runs are the samples instead: the batches of one run cannot show how runs differ.
 
-What that means for a reader: of eight figures that did not change one lies beyond the noise in about every third
-comparison; and batches shorter than the server's own moods (a collection of garbage, a full queue) are not independent.
+Two limits: with eight figures, about every third comparison of two equal runs shows one difference beyond the noise;
+and batches are not independent if they are shorter than the server's own cycles (garbage collection, a full queue).
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from client.load.noise import Interval, difference
-from client.load.report.figures import FIGURES, Document, Figure
-from client.load.report.recorded import Recorded
+from client.load.report.compared_figures import FIGURES, Document, Figure
+from client.load.report.recorded_run import RecordedRun
+from client.load.report.welch import ConfidenceInterval, mean_difference
 
 BATCHES_MIN = 3
 REPEATS_MIN = 3
 SCHEMA = 1
 _PLAN_DETAILS = frozenset({"name", "seed", "thresholds"})
-_MACHINE = ("system", "cpu", "cores", "usable_cores")
+_COMPUTER = ("system", "cpu", "cores", "usable_cores")
 _PROGRAMS = ("python", "versions", "same_host")
 
 
-class Noise(StrEnum):
-    """What a difference is worth."""
+class Significance(StrEnum):
+    """Whether a difference is more than noise."""
 
     BEYOND = "beyond the noise"
     WITHIN = "within the noise"
@@ -40,57 +39,57 @@ class Noise(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One figure of both. `interval`: where the samples' mean difference lies; None where there are too few of them.
+class ComparedFigure:
+    """One figure of both runs. `interval`: of the mean difference of the samples; None if there are too few samples.
 
-    `worse`: B is worse beyond the noise."""
+    `worse`: B is worse, beyond the noise."""
 
     name: str
     a: float | None
     b: float | None
-    noise: Noise
-    interval: Interval | None
+    noise: Significance
+    interval: ConfidenceInterval | None
     worse: bool
 
     @property
     def difference(self) -> float | None:
-        """How much more B has."""
+        """B minus A."""
         return None if self.a is None or self.b is None else self.b - self.a
 
     @property
     def percent(self) -> float | None:
-        """The difference in percent of A."""
+        """The difference as a percentage of A."""
         return 100 * self.difference / self.a if self.difference is not None and self.a else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs compared; `warnings` say why they may not be comparable, `samples` what the noise was taken from."""
+    """The comparison of two runs. `warnings`: why they may not be comparable; `samples`: where the noise comes from."""
 
-    a: Recorded
-    b: Recorded
-    rows: tuple[Row, ...]
+    a: RecordedRun
+    b: RecordedRun
+    rows: tuple[ComparedFigure, ...]
     warnings: tuple[str, ...]
     samples: str
 
     @property
     def unknown(self) -> bool:
-        """Whether not one figure can be compared."""
-        return all(row.noise is Noise.UNKNOWN for row in self.rows)
+        """Whether none of the figures can be compared."""
+        return all(row.noise is Significance.UNKNOWN for row in self.rows)
 
     @property
     def worse(self) -> tuple[str, ...]:
-        """The figures in which B is worse beyond the noise."""
+        """The figures in which B is worse, beyond the noise."""
         return tuple(row.name for row in self.rows if row.worse)
 
 
-def compare(a: Recorded, b: Recorded) -> Comparison:
-    """The comparison of two recorded runs."""
+def compare(a: RecordedRun, b: RecordedRun) -> Comparison:
+    """Compares two recorded runs."""
     repeated = len(a.repeats) >= REPEATS_MIN and len(b.repeats) >= REPEATS_MIN
     samples = (
         f"{len(a.repeats)} and {len(b.repeats)} runs"
         if repeated
-        else f"{len(a.batches)} and {len(b.batches)} parts of one run each; --repeat sees what differs between runs"
+        else f"{len(a.batches)} and {len(b.batches)} parts of one run each; --repeat shows how runs differ"
     )
     return Comparison(
         a=a,
@@ -101,46 +100,46 @@ def compare(a: Recorded, b: Recorded) -> Comparison:
     )
 
 
-def _row(figure: Figure, a: Recorded, b: Recorded, *, repeated: bool) -> Row:
+def _row(figure: Figure, a: RecordedRun, b: RecordedRun, *, repeated: bool) -> ComparedFigure:
     enough = REPEATS_MIN if repeated else BATCHES_MIN
-    told = [
+    samples = [
         [value for each in (side.repeats if repeated else side.batches) if (value := each[figure.name]) is not None]
         for side in (a, b)
     ]
     value_a, value_b = a.values[figure.name], b.values[figure.name]
-    interval, noise, worse = None, Noise.UNKNOWN, False
-    if value_a is not None and value_b is not None and min(map(len, told)) >= enough:
-        interval = difference(*told)
+    interval, noise, worse = None, Significance.UNKNOWN, False
+    if value_a is not None and value_b is not None and min(map(len, samples)) >= enough:
+        interval = mean_difference(*samples)
         more = value_b - value_a
-        # A few slow requests in one part move the whole run's figure and not the parts' mean: both must agree.
+        # A few slow requests in one part can move the figure of the run but not the mean of the parts: both must agree.
         agrees = (interval.low + interval.high) * more > 0
-        beyond = not interval.holds_zero and agrees and abs(more) > figure.grain_at(max(value_a, value_b))
-        noise = Noise.BEYOND if beyond else Noise.WITHIN
+        beyond = not interval.contains_zero and agrees and abs(more) > figure.grain_at(max(value_a, value_b))
+        noise = Significance.BEYOND if beyond else Significance.WITHIN
         worse = beyond and (more < 0 if figure.more_is_better else more > 0)
-    return Row(name=figure.name, a=value_a, b=value_b, noise=noise, interval=interval, worse=worse)
+    return ComparedFigure(name=figure.name, a=value_a, b=value_b, noise=noise, interval=interval, worse=worse)
 
 
-def _warnings(a: Recorded, b: Recorded) -> Iterator[str]:
+def _warnings(a: RecordedRun, b: RecordedRun) -> Iterator[str]:
     for side in (a, b):
         if side.verdict == "INVALID":
-            yield f"{side.name} is INVALID, its figures say nothing about the server: {side.reason}"
+            yield f"{side.name} is INVALID, so its figures say nothing about the server: {side.reason}"
         if side.run["stopped"]:
-            yield f"{side.name} was stopped before its end"
+            yield f"{side.name} was stopped early"
         if side.run.get("generator_bound"):
             yield f"{side.name} was limited by its generator, not by the server"
     if a.run["model"] != b.run["model"]:
-        yield f"not the same model: {a.run['model']} and {b.run['model']}"
+        yield f"different load models: {a.run['model']} and {b.run['model']}"
     if plan := _differing(a.run["plan"], b.run["plan"], without=_PLAN_DETAILS):
-        yield f"not the same plan: they differ in {', '.join(plan)}"
+        yield f"different plans: they differ in {', '.join(plan)}"
     here, there = a.run["environment"], b.run["environment"]
-    for what, keys in (("machine", _MACHINE), ("programs", _PROGRAMS)):
+    for what, keys in (("computers", _COMPUTER), ("programs", _PROGRAMS)):
         if differing := [key for key in keys if here.get(key) != there.get(key)]:
-            told = "; ".join(f"{key} {_words(here.get(key))} and {_words(there.get(key))}" for key in differing)
-            yield f"not the same {what}: {told}"
+            values = "; ".join(f"{key} {_words(here.get(key))} and {_words(there.get(key))}" for key in differing)
+            yield f"different {what}: {values}"
 
 
 def _differing(a: Document, b: Document, *, without: frozenset[str]) -> list[str]:
-    # A document of an earlier version lacks what a later one writes as empty.
+    # A report of an earlier version lacks the fields that a later one writes as empty.
     return sorted(
         key for key in a.keys() | b.keys() if key not in without and (a.get(key) or None) != (b.get(key) or None)
     )
@@ -151,7 +150,7 @@ def _words(value: Any) -> str:
 
 
 def compare_lines(comparison: Comparison) -> list[str]:
-    """The two runs, what makes them hard to compare, and the table."""
+    """Returns the two runs, warnings, and the table as text."""
     a, b = comparison.a, comparison.b
     lines = [f"{letter}  {side.name}   {side.verdict}: {side.reason}" for letter, side in (("A", a), ("B", b))]
     lines += [f"warning: {text}" for text in comparison.warnings]
@@ -161,14 +160,14 @@ def compare_lines(comparison: Comparison) -> list[str]:
         more = _short(row.difference, like=max(row.a or 0, row.b or 0), signed=True)
         figures = f"{_short(row.a):>11}{_short(row.b):>11}{more:>11} {percent:>11}"
         lines.append(f"  {row.name:<18}{figures}   {row.noise}{', worse' if row.worse else ''}")
-    lines.append(f"  noise: Welch's interval at 95 %, over {comparison.samples}")
+    lines.append(f"  noise: Welch's interval at 95 % over {comparison.samples}")
     return lines
 
 
 def compare_json(comparison: Comparison) -> dict[str, Any]:
-    """The comparison, schema 1: `a` and `b` (`name`, `verdict`, `reason`), `warnings`, `samples` in words, `worse`
-    (names of figures) and `figures`: of each `name`, `a`, `b`, `difference`, `percent`, `noise`, `worse`, and
-    `interval` (two ends, for the mean difference of the samples); null where there are too few samples."""
+    """Returns the comparison as JSON, schema 1: `a` and `b` (`name`, `verdict`, `reason`), `warnings`, `samples` in
+    words, `worse` (names of figures) and `figures`, each with `name`, `a`, `b`, `difference`, `percent`, `noise`,
+    `worse` and `interval` (of the mean difference of the samples: two ends). Null if there are too few samples."""
     return {
         "schema": SCHEMA,
         "kind": "compare",
@@ -188,7 +187,7 @@ def compare_json(comparison: Comparison) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _side(side: Recorded) -> dict[str, str]:
+def _side(side: RecordedRun) -> dict[str, str]:
     return {"name": side.name, "verdict": side.verdict, "reason": side.reason}
 
 
@@ -197,7 +196,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _short(value: float | None, *, like: float | None = None, signed: bool = False) -> str:
-    """The value with as many digits as one of the size of `like` has."""
+    """Writes the value with the number of digits that suits values as large as `like`."""
     if value is None:
         return "-"
     size = abs(value if like is None else like)

@@ -1,11 +1,11 @@
-"""HdrHistogram's log (.hlog, format 1.3): a run's seconds, each with its whole distributions, readable by its tools.
+"""HdrHistogram's log format (.hlog, 1.3): the complete histograms of each second of a run, readable by its tools.
 
-A line for each stretch and tag: `response`, `service`, and `error.` with the class of each error that occurred
-(`error.wrong-answer`). They are what `client.load.summary` defines: what ran into the timeout stands in `response` by
-its age, and in `error.timeout` too, so tags are never added up. Values are microseconds, the column of largest values
-is milliseconds. The warm-up stands in the log as well.
+There is a line for each interval and tag: `response`, `service`, and `error.` with the class of each error that
+occurred (`error.wrong-answer`), as defined in `client.load.summary`. Requests that timed out are in `response` with
+their age and also in `error.timeout`, so tags must never be added up. Values are microseconds; the column of maximum
+values is milliseconds. The warm-up is in the log too.
 
-All is pure but the opening of files.
+Everything is pure except opening files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from io import FileIO
 from pathlib import Path
 
 from client.load.histogram import Histogram, bucket_of, merged
-from client.load.report.hdr import from_hdr_text, hdr_text
+from client.load.report.hdr_encoding import from_hdr_text, hdr_text
 from client.load.schedule import NS_PER_S
 from client.load.summary import times_of
 from client.load.tally import GOOD, Tally
@@ -35,21 +35,18 @@ _NUMBER_MAX = 1e12
 
 
 def open_hlog(path: Path) -> FileIO:
-    """An empty file for a `HlogWriter`. Raises InvalidInput where there can be none: open it before the run begins."""
+    """Opens an empty file for a `HlogWriter`, before the run starts. Raises InvalidInput if it cannot be written."""
     try:
-        # Unbuffered: each stretch is one write, which a kill of this process cannot take back.
+        # Unbuffered: each interval is one write, which survives if this process is killed.
         return path.open("wb", buffering=0)
     except OSError as error:
-        raise InvalidInput(
-            f"log {path} cannot be written: {error.strerror}; expected a file in a folder that is yours to write"
-        ) from error
+        raise InvalidInput(f"log {path} cannot be written: {error.strerror}") from error
 
 
 class HlogWriter:
     """Writes a run that began at `began` (epoch seconds) to a file from `open_hlog`.
 
-    `stretch` is a LoadRun's `on_stretch`. `fault` says what kept it from writing, such as a full disk, and is empty
-    while nothing does. It writes nothing after that: a run is worth more than its log."""
+    After a failure, such as a full disk, `fault` says what happened and nothing more is written: the run goes on."""
 
     def __init__(self, file: FileIO, began: float) -> None:
         self.fault = ""
@@ -57,7 +54,7 @@ class HlogWriter:
         self._write(_header(began))
 
     def stretch(self, tally: Tally) -> None:
-        """Writes a stretch whose requests have all ended, also one in which none did well."""
+        """Writes an interval whose requests have all ended."""
         start_s, seconds = tally.start_ns / NS_PER_S, (tally.end_ns - tally.start_ns) / NS_PER_S
         self._write(
             f"Tag={tag},{start_s:.6f},{seconds:.6f},{histogram.max_us / 1000:.3f},{hdr_text(histogram)}"
@@ -74,12 +71,12 @@ class HlogWriter:
             self.fault = error.strerror or str(error)
         else:
             if written < len(data):
-                self.fault = f"{written} of {len(data)} bytes had room"
+                self.fault = f"only {written} of {len(data)} bytes could be written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A line: a stretch that began `start_s` seconds after the log's start, and what its tag says of it."""
+class HlogInterval:
+    """One line: the histogram of a tag in the interval that began `start_s` seconds after the start of the log."""
 
     tag: str
     start_s: float
@@ -89,26 +86,26 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hlog:
-    """A log. `began` is in epoch seconds; `cut_short`: whoever wrote it was killed in the middle of its last line."""
+    """A log. `began` is in epoch seconds; `cut_short`: the last line is incomplete, because its writer was killed."""
 
     began: float
-    tags: dict[str, list[Interval]] = field(default_factory=dict)
+    tags: dict[str, list[HlogInterval]] = field(default_factory=dict)
     cut_short: bool = False
 
     def merged(self, tag: str = RESPONSE, *, since_s: float = 0.0) -> Histogram:
-        """All stretches of a tag that began so many seconds after the start or later, say after the warm-up."""
+        """Merges the intervals of a tag that began at `since_s` or later, for example after the warm-up."""
         return merged(each.histogram for each in self.tags.get(tag, ()) if each.start_s >= since_s)
 
 
 def read_hlog(path: Path) -> Hlog:
-    """The log. Counts are exact, sums within 0.1 %, largest values exact where the line has them in milliseconds.
+    """Reads a log. Counts are exact, sums to 0.1 %, and maximum values to a microsecond if the line has three decimals.
 
-    Raises InvalidInput, naming the line, for what is no log or none of our histograms (see `hdr.py`)."""
+    Raises InvalidInput with the number of the line that cannot be read."""
     try:
         with path.open("rb") as file:
             return _parsed(path, file)
     except OSError as error:
-        raise InvalidInput(f"log {path} cannot be read: {error.strerror}; expected a .hlog file") from error
+        raise InvalidInput(f"log {path} cannot be read: {error.strerror}") from error
 
 
 def _header(began: float) -> Iterator[str]:
@@ -128,13 +125,13 @@ def _tagged(tally: Tally) -> Iterator[tuple[str, Histogram]]:
         if fault != GOOD:
             errors[fault].add(cell.response)
     for fault in sorted(errors):
-        # A space would end the tag.
+        # Tags cannot contain spaces.
         yield ERROR + fault.replace(" ", "-"), errors[fault]
 
 
 def _parsed(path: Path, lines: Iterable[bytes]) -> Hlog:
     began = base = None
-    tags: defaultdict[str, list[Interval]] = defaultdict(list)
+    tags: defaultdict[str, list[HlogInterval]] = defaultdict(list)
     cut_short = False
     for number, line in enumerate(lines, 1):
         if not line.endswith(b"\n"):
@@ -150,9 +147,9 @@ def _parsed(path: Path, lines: Iterable[bytes]) -> Hlog:
                 interval = _interval(text, began, base)
                 tags[interval.tag].append(interval)
         except ValueError as error:
-            raise InvalidInput(f"log {path}, line {number} is not understood: {error}") from error
+            raise InvalidInput(f"log {path}, line {number} cannot be read: {error}") from error
     if began is None:
-        raise InvalidInput(f"log {path} does not say when it began; expected a line {_START} …] of a .hlog file")
+        raise InvalidInput(f"log {path} has no start time; is it a .hlog file?")
     return Hlog(began=began, tags=dict(tags), cut_short=cut_short)
 
 
@@ -160,23 +157,23 @@ def _epoch(text: str) -> float:
     return _number(text.partition(":")[2].partition("(")[0].strip(), "a time in epoch seconds")
 
 
-def _interval(text: str, began: float | None, base: float | None) -> Interval:
+def _interval(text: str, began: float | None, base: float | None) -> HlogInterval:
     if began is None:
-        raise ValueError(f"it stands before the start; expected a line {_START} …] first")
+        raise ValueError("it comes before the start time")
     tag, fields = "", text.split(",")
     if fields[0].startswith("Tag="):
         tag = fields.pop(0).removeprefix("Tag=")
     if len(fields) != 4:
-        raise ValueError(f"it has {len(fields)} fields; expected start, length, largest and histogram")
-    stamp, seconds, largest = (_number(each, "a number") for each in fields[:3])
+        raise ValueError(f"it has {len(fields)} fields instead of 4: start, length, maximum, histogram")
+    stamp, seconds, maximum = (_number(each, "a number") for each in fields[:3])
     if base is None:
-        # HdrHistogram's rule: what lies more than a year before the start is meant to count from there.
+        # HdrHistogram's rule: times more than a year before the start are relative to the start.
         base = began if stamp < began - _YEAR_S else 0.0
     histogram = from_hdr_text(fields[3])
-    max_us = round(largest * 1000)
+    max_us = round(maximum * 1000)
     if histogram.max_us and bucket_of(max_us) == bucket_of(histogram.max_us):
         histogram.max_us = max_us
-    return Interval(tag=tag, start_s=stamp + (base - began), seconds=seconds, histogram=histogram)
+    return HlogInterval(tag=tag, start_s=stamp + (base - began), seconds=seconds, histogram=histogram)
 
 
 def _number(text: str, what: str) -> float:
@@ -185,5 +182,5 @@ def _number(text: str, what: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < _NUMBER_MAX:
-        raise ValueError(f"{text!r} stands where {what} is expected")
+        raise ValueError(f"{text!r} is not {what}")
     return number

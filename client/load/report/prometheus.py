@@ -1,8 +1,8 @@
-"""A run for Prometheus: its text exposition format, 0.0.4.
+"""A run in Prometheus' text format, 0.0.4.
 
-Everything counts from the run's start and leaves the warm-up out. A plan with a name gives each series the label
-`tenant`. Where a plan has several targets, what is known of each stands once for each of them, with the label `target`,
-and not once more for all: the sum over the label is the whole.
+Everything counts from the start of the run, without the warm-up. The name of a plan becomes the label `tenant`. If a
+plan has several targets, there is a series for each of them with the label `target`, and none for all together: that is
+the sum over the label.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from client.load.summary import Snapshot, Summary, TargetSummary
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS_MS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
-"""The upper bounds of the histograms' buckets. A sample of up to 0.1 % above a bound may count as below it."""
+"""Upper bounds of the buckets. A sample up to 0.1 % above a bound may count as below it."""
 
 Labels = dict[str, str]
 Sample = tuple[str, Labels, float]
-"""What follows the metric's name, the labels, the value."""
+"""The suffix of the metric's name, the labels, the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
-    """A metric with one run's samples; `name` without the prefix that ours have in common."""
+    """A metric with the samples of one run; `name` is without the common prefix."""
 
     name: str
     kind: str
@@ -34,12 +34,12 @@ class _Metric:
 
 
 def prometheus_text(snapshot: Snapshot, plan: Plan) -> str:
-    """The run as it is at that moment."""
+    """Returns the metrics of one run at the time of the snapshot."""
     return prometheus_text_of([(snapshot, plan)])
 
 
 def prometheus_text_of(runs: Sequence[tuple[Snapshot, Plan]]) -> str:
-    """Several runs side by side, say of two tenants, whose plans' names differ."""
+    """Returns the metrics of several runs, for example of two tenants, whose plans have different names."""
     each = (_metrics(snapshot, {"tenant": plan.name} if plan.name else {}) for snapshot, plan in runs)
     return "".join(f"{line}\n" for same in zip(*each, strict=True) for line in _lines(same))
 
@@ -57,41 +57,41 @@ def _metrics(snapshot: Snapshot, tenant: Labels) -> Iterator[_Metric]:
     yield counter("offered_total", "Requests that were due.", total.offered)
     yield counter("started_total", "Requests that were sent, without hedges.", total.started)
     yield _Metric(
-        "completed_total", "counter", "Requests that were answered, well or not.",
+        "completed_total", "counter", "Requests that got a response, good or bad.",
         [("", labels, part.completed) for labels, part in parts],
     )  # fmt: skip
     yield _Metric(
-        "ok_total", "counter", "Requests that were answered well.", [("", labels, part.ok) for labels, part in parts]
+        "ok_total", "counter", "Requests that got a good response.", [("", labels, part.ok) for labels, part in parts]
     )
     yield _Metric(
-        "errors_total", "counter", "Requests that ended in an error, by its class.",
+        "errors_total", "counter", "Requests that ended in an error, by class of error.",
         [("", {**labels, "class": name}, count) for labels, part in parts for name, count in part.errors.items()],
     )  # fmt: skip
     yield _Metric(
-        "answers_total", "counter", "Answers by HTTP status.",
+        "answers_total", "counter", "Responses by HTTP status.",
         [("", {**tenant, "status": status}, count) for status, count in total.statuses.items()],
     )  # fmt: skip
     yield counter("hedges_total", "Requests that were sent a second time.", total.hedged)
-    yield counter("hedges_won_total", "Second requests that were answered first.", total.hedges_won)
-    yield counter("received_bytes_total", "Bytes that were received.", total.received_bytes)
-    yield gauge("in_flight", "Requests that wait for their answer.", snapshot.in_flight)
+    yield counter("hedges_won_total", "Second requests that got the first response.", total.hedges_won)
+    yield counter("received_bytes_total", "Bytes received.", total.received_bytes)
+    yield gauge("in_flight", "Requests that wait for their response.", snapshot.in_flight)
     yield gauge("waiting", "Requests that are due and wait for a connection.", snapshot.waiting)
-    yield gauge("rate_per_second", "The arrival rate that is asked for; 0 in a closed loop.", snapshot.rate_per_s)
+    yield gauge("rate_per_second", "The target arrival rate; 0 in a closed loop.", snapshot.rate_per_s)
     yield gauge(
         "generator_cpu_ratio", "CPU of the busiest generator process, 1 for a whole core.", snapshot.cpu_percent / 100
     )
     yield _Metric(
-        "response_seconds", "histogram", "Time from the instant each request was due; a timeout counts by its age.",
+        "response_seconds", "histogram", "Time from the moment each request was due; a timeout counts with its age.",
         [sample for labels, part in parts for sample in _distribution(labels, part.response_histogram)],
     )  # fmt: skip
     yield _Metric(
-        "service_seconds", "histogram", "Time from the instant each request was sent, of good answers.",
+        "service_seconds", "histogram", "Time from the moment each request was sent, for good responses.",
         [sample for labels, part in parts for sample in _distribution(labels, part.service_histogram)],
     )  # fmt: skip
 
 
 def _lines(same: tuple[_Metric, ...]) -> Iterator[str]:
-    """One metric of all runs, as it is exposed."""
+    """Returns the text of one metric for all runs."""
     metric = same[0]
     name = f"glasscloud_load_{metric.name}"
     yield f"# HELP {name} {metric.help}"

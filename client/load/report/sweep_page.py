@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from client.load.plan.words import Plan
-from client.load.report.sweep_lines import HEADINGS, headline, note, row_of
 from client.load.report.sweep_plot import Scale, Series, scales, series
+from client.load.report.sweep_text import HEADINGS, headline, note, row_of
 from client.load.sweep import Sweep
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 860, 420, 70, 40, 20

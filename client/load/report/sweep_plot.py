@@ -1,4 +1,4 @@
-"""Latency against offered rate as a picture of characters; and the points and scales that the page draws too."""
+"""A plot of latency against offered rate, drawn with characters. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEFT = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One curve: points of offered rate and milliseconds, and the character that marks them."""
+    """One curve: points of offered rate and milliseconds, and the character that draws them."""
 
     name: str
     mark: str
@@ -24,7 +24,7 @@ class Series:
 
 
 def series(sweep: Sweep) -> tuple[Series, ...]:
-    """The curves, without the rates at which they cannot be told."""
+    """Returns the curves; a point is missing if there were too few samples."""
 
     def points(times: str, percentile: str) -> tuple[tuple[float, float], ...]:
         values = ((step.rate_per_s, _value(step, times, percentile)) for step in sweep.by_rate)
@@ -51,11 +51,11 @@ class Scale:
     high: float
 
     def at(self, value: float) -> float:
-        """Where on the axis a value is, 0 to 1."""
+        """Returns the position of a value on the axis, 0 to 1."""
         return math.log(value / self.low) / math.log(self.high / self.low)
 
     def ticks(self) -> Iterator[float]:
-        """Round values on it: 1, 2 and 5 times powers of ten."""
+        """Yields the labelled values: 1, 2 and 5 times powers of ten."""
         for power in range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1):
             yield from (
                 tick for tick in (factor * 10.0**power for factor in (1, 2, 5)) if self.low <= tick <= self.high
@@ -63,15 +63,15 @@ class Scale:
 
 
 def scales(curves: tuple[Series, ...]) -> tuple[Scale, Scale]:
-    """The axes on which all points lie."""
+    """Returns axes that contain all points."""
     rates = [rate for curve in curves for rate, _ in curve.points]
     times = [ms for curve in curves for _, ms in curve.points]
-    # A little wider, so that one point alone has a scale too.
+    # A little wider, so that a single point has a scale too.
     return Scale(min(rates) / 1.05, max(rates) * 1.05), Scale(min(times) / 1.2, max(times) * 1.2)
 
 
 def plot_lines(sweep: Sweep) -> list[str]:
-    """The plot, at most 80 columns wide; nothing when no latency can be told."""
+    """Returns the plot, at most 80 columns wide; nothing if no latency is known."""
     curves = series(sweep)
     if not any(curve.points for curve in curves):
         return []
@@ -102,7 +102,7 @@ def _rate_labels(across: Scale, width: int) -> str:
     line = ""
     for tick in across.ticks():
         at, text = _cell(across, tick, width), f"{tick:g}/s"
-        # A label that would touch the one before or reach over the edge is left out.
+        # Labels that would touch the one before, or cross the edge, are left out.
         if (at > len(line) or not line) and at + len(text) <= width:
             line = line.ljust(at) + text
     return line

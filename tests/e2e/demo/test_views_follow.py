@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from client.terminal.text import Line, plain
 from client.tour.kill import victim_of
 from client.tour.session import Session
 from client.view.live import LiveView
 from client.view.model import ViewState
 from client.view.plain import PlainView
-from client.terminal.text import Line, plain
 
 LIMIT_S = 60
 

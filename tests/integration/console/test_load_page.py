@@ -157,7 +157,7 @@ async def test_past_runs_have_a_report_that_runs_nothing_and_can_be_compared(con
     assert (status, document["schema"], document["plan"]["closed"]["users"]) == (200, 2, 2)
     status, compared = await console.ask("GET", "/api/load/compare?a=1&b=2")
     assert (status, compared["a"]["name"], compared["b"]["name"]) == (200, "run 1", "run 2")
-    assert any("not the same plan" in warning for warning in compared["warnings"])
+    assert any("different plans" in warning for warning in compared["warnings"])
     status, refused = await console.ask("GET", "/api/load/compare?a=1&b=7")
     assert (status, refused["error"]["message"]) == (404, "run 7 is not stored; stored runs: 2, 1")
 

@@ -22,22 +22,22 @@ import pytest
 from aiohttp import web
 
 from client.load.control import LoadRun
-from client.load.live.view import LiveLoad
+from client.load.live.live_view import LiveLoadView
 from client.load.plan.words import ClosedLoop, Plan, Target, constant
 from client.terminal.text import Line, plain
 
 PROGRAM = """
 import asyncio, sys
 from client.load.control import LoadRun
-from client.load.live.view import show_live_load
+from client.load.live.live_view import show_live_load
 from client.load.plan.words import constant
-from client.load.report.lines import report_lines
+from client.load.report.text_report import text_report
 
 async def main():
     async with LoadRun() as run:
         await run.start(constant(sys.argv[1], 50.0))
         await show_live_load(run, title=sys.argv[1], colour=True)
-        print("\\n".join(report_lines(await run.finished())))
+        print("\\n".join(text_report(await run.finished())))
 
 asyncio.run(main())
 """
@@ -88,10 +88,10 @@ class Paper:
 
 
 @asynccontextmanager
-async def viewed(plan: Plan) -> AsyncIterator[tuple[LoadRun, LiveLoad, Paper, asyncio.Task[None]]]:
+async def viewed(plan: Plan) -> AsyncIterator[tuple[LoadRun, LiveLoadView, Paper, asyncio.Task[None]]]:
     async with LoadRun() as run:
         await run.start(plan)
-        view, paper = LiveLoad(run, title="the service"), Paper()
+        view, paper = LiveLoadView(run, title="the service"), Paper()
         showing = asyncio.create_task(view.show(paper))
         try:
             yield run, view, paper, showing

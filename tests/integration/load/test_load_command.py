@@ -231,7 +231,7 @@ async def test_prometheus_sees_the_run_while_it_goes_on(service: Service) -> Non
                 await asyncio.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, _ = await process.communicate()
-    assert b"stopped before its end" in out
+    assert b"stopped early" in out
 
 
 async def test_workers_of_other_machines_send_the_load(service: Service, tmp_path: Path) -> None:

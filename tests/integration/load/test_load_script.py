@@ -17,8 +17,8 @@ from aiohttp import web
 from client.load.control import LoadRun
 from client.load.crew import LocalMember, Member
 from client.load.plan.words import ClosedLoop, OpenLoop, Plan
-from client.load.report.lines import report_lines
 from client.load.report.report import Report
+from client.load.report.text_report import text_report
 from client.load.script.loading import completed
 from client.load.summary import TargetSummary
 from client.load.verdict import Verdict
@@ -216,7 +216,7 @@ async def test_what_goes_wrong_has_a_class_and_a_message(
     assert report.summary.ok == 0
     assert report.verdict in {Verdict.FAILED, Verdict.INVALID}
     assert list(report.summary.messages.values()) == ([10] if said else [])
-    assert said in "\n".join(report_lines(report))
+    assert said in "\n".join(text_report(report))
 
 
 async def test_what_the_script_expects_or_catches_does_not_fail_the_flow(planned: Callable[..., Plan]) -> None:

@@ -18,7 +18,7 @@ from aiohttp import web
 from client.load.control import LoadRun
 from client.load.crew import LocalMember
 from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
-from client.load.report.document import report_json
+from client.load.report.json_report import report_json
 from client.load.report.report import Report
 from client.load.verdict import OTHERS
 from client.tour.leftovers import programs_below

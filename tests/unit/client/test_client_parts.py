@@ -9,11 +9,11 @@ from client_builders import instance
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.terminal.text import cells, clean, columns_of, cut, spread, wrap
+from client.terminal.tty import keys_of, wants_colour
 from client.tour.leftovers import programs, programs_below, still_there
 from client.tour.world import is_replacement
 from client.view.browser import browser_command
-from client.terminal.tty import keys_of, wants_colour
-from client.terminal.text import cells, clean, columns_of, cut, spread, wrap
 from vmhost.base.ids import short_ids
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.load.summary import Snapshot as LoadSnapshot
+from client.terminal.text import cells, painted, plain, width_of
 from client.tour.experiments import TERMINAL
 from client.tour.isolation import Isolation, Outcome
 from client.tour.results import (
@@ -41,7 +42,6 @@ from client.view.model import (
     on_step,
 )
 from client.view.screen import render
-from client.terminal.text import cells, painted, plain, width_of
 from vmhost.api.views import ReasonView
 
 NOON = time.mktime((2026, 11, 23, 14, 2, 11, 0, 0, -1))

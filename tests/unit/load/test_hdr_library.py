@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.load.histogram import HIGHEST_US, Histogram
-from client.load.report.hdr import from_hdr_text, hdr_bytes, hdr_text
+from client.load.report.hdr_encoding import from_hdr_text, hdr_bytes, hdr_text
 from client.load.report.hlog import HlogWriter, open_hlog, read_hlog
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault

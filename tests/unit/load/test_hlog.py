@@ -9,7 +9,7 @@ import pytest
 
 from client.load.histogram import Histogram
 from client.load.metrics import Metrics
-from client.load.report.hdr import hdr_text
+from client.load.report.hdr_encoding import hdr_text
 from client.load.report.hlog import HlogWriter, open_hlog, read_hlog
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault
@@ -60,7 +60,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert [each.histogram.total for each in log.tags["response"]] == [3, 4]
 
 
-def test_its_stretches_add_up_to_the_report(tmp_path: Path) -> None:
+def test_intervals_add_up_to_the_report(tmp_path: Path) -> None:
     metrics = Metrics(BEGAN, targets=("only",), warm_up_s=2.0)
     for second in range(9):
         metrics.add(tally(second, good=second, faults=(Fault.RESET,) * 2))
@@ -74,13 +74,13 @@ def test_its_stretches_add_up_to_the_report(tmp_path: Path) -> None:
     assert log.merged("nothing") == Histogram()
 
 
-def test_a_second_in_which_nothing_went_well_has_its_line(tmp_path: Path) -> None:
+def test_a_second_with_only_errors_has_a_line(tmp_path: Path) -> None:
     log = read_hlog(written(tmp_path / "a.hlog", tally(0, good=0, faults=(Fault.CONNECT,))))
     assert log.tags["response"][0].histogram == Histogram()
     assert log.tags["error.connect"][0].histogram.total == 1
 
 
-def test_a_kill_in_any_place_leaves_the_lines_before_it(tmp_path: Path) -> None:
+def test_log_survives_a_kill_at_any_byte(tmp_path: Path) -> None:
     whole = written(tmp_path / "a.hlog", tally(0), tally(1)).read_bytes()
     header = len(b"".join(whole.splitlines(keepends=True)[:HEADER]))
     cut = tmp_path / "cut.hlog"
@@ -94,34 +94,34 @@ def test_a_kill_in_any_place_leaves_the_lines_before_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("Tag=response,0.0,1.0,3.0\n", "3 fields; expected start, length, largest and histogram"),
-        (f"Tag=response,0.0,1.0,3.0,{samples()[:-4]}\n", "packed bytes; expected"),
-        ("Tag=response,0.0,1.0,3.0,no!\n", "no base64"),
-        (f"Tag=response,soon,1.0,3.0,{samples()}\n", "'soon' stands where a number is expected"),
-        (f"Tag=response,nan,1.0,3.0,{samples()}\n", "'nan' stands where"),
-        (f"Tag=response,0.0,-1,3.0,{samples()}\n", "'-1' stands where"),
-        (f"Tag=response,0.0,1.0,1e308,{samples()}\n", "'1e308' stands where"),
-        ("#[StartTime: today]\n", "'today.' stands where a time in epoch seconds is expected"),
+        ("Tag=response,0.0,1.0,3.0\n", "3 fields instead of 4: start, length, maximum, histogram"),
+        (f"Tag=response,0.0,1.0,3.0,{samples()[:-4]}\n", "compressed bytes instead of"),
+        ("Tag=response,0.0,1.0,3.0,no!\n", "not base64"),
+        (f"Tag=response,soon,1.0,3.0,{samples()}\n", "'soon' is not a number"),
+        (f"Tag=response,nan,1.0,3.0,{samples()}\n", "'nan' is not a number"),
+        (f"Tag=response,0.0,-1,3.0,{samples()}\n", "'-1' is not a number"),
+        (f"Tag=response,0.0,1.0,1e308,{samples()}\n", "'1e308' is not a number"),
+        ("#[StartTime: today]\n", "'today.' is not a time in epoch seconds"),
         ("\n", "1 fields"),
         ("\udcff\n", "can't decode"),
     ],
 )
-def test_a_broken_line_is_named_by_its_number(tmp_path: Path, line: str, told: str) -> None:
+def test_broken_line_is_named_by_number(tmp_path: Path, line: str, told: str) -> None:
     path = tmp_path / "a.hlog"
     path.write_text(f"{START}Tag=response,0.0,1.0,3.0,{samples()}\n{line}", errors="surrogateescape")
-    with pytest.raises(InvalidInput, match=rf"a\.hlog, line 3 is not understood: .*{told}"):
+    with pytest.raises(InvalidInput, match=rf"a\.hlog, line 3 cannot be read: .*{told}"):
         read_hlog(path)
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "does not say when it began; expected a line #.StartTime:"),
-        (f"0.0,1.0,3.0,{samples()}\n", "line 1 is not understood: it stands before the start"),
-        (START[:-1], "does not say when it began"),
+        ("", "has no start time; is it a .hlog file"),
+        (f"0.0,1.0,3.0,{samples()}\n", "line 1 cannot be read: it comes before the start time"),
+        (START[:-1], "has no start time"),
     ],
 )
-def test_a_file_that_is_no_log_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "a.hlog"
     path.write_text(text)
     with pytest.raises(InvalidInput, match=told):
@@ -137,14 +137,12 @@ def test_a_file_that_is_no_log_is_refused(tmp_path: Path, text: str, told: str) 
         ("#[BaseTime: 0.0 (seconds since epoch)]\n", 1_700_000_003.25, 3.0),
     ],
 )
-def test_times_of_other_writers_count_from_their_base(
-    tmp_path: Path, header: str, stamp: float, start_s: float
-) -> None:
+def test_base_time_of_other_writers(tmp_path: Path, header: str, stamp: float, start_s: float) -> None:
     path = tmp_path / "a.hlog"
     path.write_text(f'{START}{header}"StartTimestamp","etc"\r\n{stamp},1.0,3000000,{samples(2)}\r\n')
     (line,) = read_hlog(path).tags[""]
     assert (line.start_s, line.seconds, line.histogram.total) == (start_s, 1.0, 2)
-    # Their column of largest values has another unit; the bucket's highest stays.
+    # Their maximum column has another unit, so the highest value of the bucket counts.
     assert line.histogram.max_us == 3001
 
 

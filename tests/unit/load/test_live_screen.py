@@ -1,4 +1,4 @@
-"""The live view of a run as people see it: exact pictures, what keys mean, and what holds at every size."""
+"""The live view of a run: exact screens, the keys, and properties that hold at every size."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_builders import BEGAN, IDS, URL, attempt, metrics, plan, second, snapshot
 
-from client.load.live.instances import short_names
-from client.load.live.model import (
-    KEPT_AWAY,
-    LIMIT,
+from client.load.live.help_text import WAITING
+from client.load.live.instance_table import short_names
+from client.load.live.live_screen import render
+from client.load.live.live_state import (
+    COMPUTER_BUSY,
+    NEAR_LIMIT,
     NO_RATE,
+    AddMark,
     Leave,
     LiveState,
-    NoteMark,
     SetRate,
     Stop,
     next_rate,
@@ -24,9 +26,7 @@ from client.load.live.model import (
     press,
     rates_now,
 )
-from client.load.live.plain import plain_line
-from client.load.live.screen import render
-from client.load.live.words import WAITING
+from client.load.live.progress_line import progress_line
 from client.load.metrics import Metrics
 from client.load.plan.words import Plan, Stage
 from client.load.summary import Fault
@@ -55,11 +55,11 @@ def shown(of: LiveState, columns: int = 80, rows: int = 24) -> list[str]:
     return [plain(each) for each in render(of, columns, rows)]
 
 
-def test_a_run_with_a_stall_on_the_usual_screen() -> None:
+def test_screen_of_80_columns_with_a_stall() -> None:
     assert shown(running()) == [
         " http://127.0.0.1:8000/                                  0:20 of 1:00, 0:40 left",
         " open loop, constant 100/s                               in flight 3   waiting 7",
-        " requests           asked    offered    started  completed     failed",
+        " requests          target    offered    started  completed     failed",
         " per second         100.0      100.0      100.0      100.0        0.0",
         " in all                        2,000      2,000      1,990         10",
         " milliseconds         p50        p90        p99      p99.9        max",
@@ -80,16 +80,16 @@ def test_a_run_with_a_stall_on_the_usual_screen() -> None:
         " i-0a13    host-b    24.7       -    0  i-0ad3    host-b    24.7       -    0",
         " generator CPU 12 % of a core (the busiest of 2 processes)   lag p99 0.12 ms",
         " marks     1 0:12 mark 1",
-        " + - rate   p pause   m mark   s q stop and report   ? words",
+        " + - rate   p pause   m mark   s q stop and report   ? help",
     ]
 
 
-def test_the_narrowest_screen_keeps_what_matters() -> None:
+def test_screen_of_60_columns() -> None:
     lines = shown(running(), 60, 20)
     assert lines[:8] == [
         " http://127.0.0.1:8000/              0:20 of 1:00, 0:40 left",
         " open loop, constant 100/s           in flight 3   waiting 7",
-        " requests         asked  offered  started completed   failed",
+        " requests        target  offered  started completed   failed",
         " per second       100.0    100.0    100.0     100.0      0.0",
         " in all                    2,000    2,000     1,990       10",
         " milliseconds       p50      p90      p99     p99.9      max",
@@ -101,7 +101,7 @@ def test_the_narrowest_screen_keeps_what_matters() -> None:
     assert not any("…" in text for text in lines)
 
 
-def test_a_large_screen_shows_more_of_the_time_finer_latencies_and_the_whole_run() -> None:
+def test_large_screen_shows_more_time_and_finer_latencies() -> None:
     of = metrics(*(second(number, {0.8: 20, 40.0: 1}) for number in range(200)))
     small, large = (shown(on_snapshot(state(), snapshot(of, 200.5)), *size) for size in ((80, 24), (120, 40)))
     assert sum("█" in text or "▓" in text for text in small) >= 1
@@ -111,43 +111,41 @@ def test_a_large_screen_shows_more_of_the_time_finer_latencies_and_the_whole_run
     assert sum(" ms│" in text for text in large) > sum(" ms│" in text for text in small)
 
 
-def test_a_closed_loop_has_no_rate_and_one_latency() -> None:
+def test_closed_loop_has_no_rate_and_one_latency() -> None:
     of = metrics(*(second(number, {1.0: 500, 2.0: 480, 30.0: 20}) for number in range(6)))
     lines = shown(on_snapshot(state(plan(users=50, duration_s=None)), snapshot(of, 6.2)))
     assert lines[:7] == [
         " http://127.0.0.1:8000/                                      0:06, until stopped",
         " closed loop, 50 users asking again at once              in flight 3   waiting 0",
-        " requests           asked    offered    started  completed     failed",
+        " requests          target    offered    started  completed     failed",
         " per second             -      1,000      1,000      1,000        0.0",
         " in all                        6,000      6,000      6,000          0",
         " milliseconds         p50        p90        p99      p99.9        max",
         " response 10 s       1.00       2.00       30.0          -       30.0",
     ]
     assert not any("service" in text or "lag" in text for text in lines)
-    assert lines[-1] == " m mark   s q stop and report   ? words"
+    assert lines[-1] == " m mark   s q stop and report   ? help"
 
 
 @given(
     st.integers(60, 200), st.integers(20, 60), st.booleans(), st.text(max_size=90), st.integers(0, 30), st.booleans()
 )
-def test_every_size_gets_exactly_its_lines_and_none_is_too_long(
-    columns: int, rows: int, explaining: bool, text: str, instances: int, near: bool
-) -> None:
+def test_lines_fit_every_size(columns: int, rows: int, explaining: bool, text: str, instances: int, near: bool) -> None:
     of = metrics(second(0, {1.0: 60}, faults={Fault.RESET: 2}, instances=[f"i-{n:06}" for n in range(instances)]))
     of.mark(text, 0.5)
     now = on_snapshot(state(title=text), snapshot(of, 70.0, cpu=99.0 if near else 1.0))
-    lines = render(replace(now, explaining=explaining, answer=text, answer_until_s=99.0), columns, rows)
+    lines = render(replace(now, explaining=explaining, message=text, message_until_s=99.0), columns, rows)
     assert len(lines) == rows
     assert all(width_of(each) <= columns for each in lines)
     assert plain(lines[-1]).strip()
 
 
-def test_before_the_first_answers_it_says_so() -> None:
+def test_screen_before_the_first_response() -> None:
     assert f" {WAITING}" in shown(state())
     assert f" {WAITING}" in shown(on_snapshot(state(), snapshot(metrics(), 0.5)))
 
 
-def test_nothing_that_strangers_say_can_steer_the_terminal() -> None:
+def test_escape_sequences_from_outside_are_removed() -> None:
     bad = "\x1b[2J\x07"
     of = metrics(second(0, {1.0: 10}))
     of.add(second(1, {}))
@@ -162,26 +160,26 @@ def test_nothing_that_strangers_say_can_steer_the_terminal() -> None:
     assert "\x07" not in text
 
 
-def test_colour_is_used_only_where_it_is_wanted() -> None:
+def test_colour_only_if_wanted() -> None:
     lines = render(running(), 80, 24)
     assert "\x1b[" not in "".join(painted(each, colour=False) for each in lines)
     assert Style.SHADE in "".join(painted(each, colour=True) for each in lines)
 
 
-def test_a_generator_at_its_limit_says_so_in_words() -> None:
-    assert f" {LIMIT}" in shown(on_snapshot(state(), snapshot(stalled(), 20.4, cpu=81.0)))
+def test_generator_near_its_limit_is_shown() -> None:
+    assert f" {NEAR_LIMIT}" in shown(on_snapshot(state(), snapshot(stalled(), 20.4, cpu=81.0)))
     late = metrics(*(second(number, {1.0: 500}, lag_us=6000) for number in range(3)))
-    assert f" {LIMIT}" in shown(on_snapshot(state(), snapshot(late, 4.0, cpu=50.0)))
-    assert f" {LIMIT}" not in shown(running())
+    assert f" {NEAR_LIMIT}" in shown(on_snapshot(state(), snapshot(late, 4.0, cpu=50.0)))
+    assert f" {NEAR_LIMIT}" not in shown(running())
 
 
-def test_a_late_generator_with_time_to_spare_blames_the_other_programs() -> None:
+def test_late_generator_with_idle_cpu_blames_the_computer() -> None:
     late = metrics(*(second(number, {1.0: 500}, lag_us=6000) for number in range(3)))
-    assert f" {KEPT_AWAY}" in shown(on_snapshot(state(), snapshot(late, 4.0, cpu=2.0)))
-    assert "this computer is busy" in KEPT_AWAY
+    assert f" {COMPUTER_BUSY}" in shown(on_snapshot(state(), snapshot(late, 4.0, cpu=2.0)))
+    assert "this computer is busy" in COMPUTER_BUSY
 
 
-def test_more_instances_than_rows_are_counted_not_lost() -> None:
+def test_instances_that_do_not_fit_are_counted() -> None:
     of = metrics(second(0, {1.0: 600}, instances=[f"i-{number:06}" for number in range(60)]))
     lines = shown(on_snapshot(state(), snapshot(of, 1.5)))
     drawn = sum(text.count("i-0000") for text in lines)
@@ -195,7 +193,7 @@ def test_short_names_stay_different() -> None:
     assert short_names(["search-service-1", "search-service-2"]) == ["…ervice-1", "…ervice-2"]
 
 
-def test_rates_are_those_of_whole_seconds_that_everybody_has_told_of() -> None:
+def test_rates_cover_full_seconds_only() -> None:
     # The second at 7 is not over; a pause is a rate of nothing, not the rate before it.
     of = metrics(*(second(number, {1.0: 100}) for number in range(7)), second(7, {1.0: 30}))
     assert rates_now(snapshot(of, 8.2)).started == 100
@@ -203,9 +201,9 @@ def test_rates_are_those_of_whole_seconds_that_everybody_has_told_of() -> None:
     assert rates_now(snapshot(of, 1.5)).started is None
 
 
-def test_a_paused_or_ending_run_says_so_at_the_top() -> None:
+def test_paused_or_ending_run_is_shown_at_the_top() -> None:
     assert "PAUSED  0:20 of 1:00" in shown(running(paused=True))[0]
-    assert "waiting for the last answers" in shown(running(stopping=True))[0]
+    assert "waiting for the last responses" in shown(running(stopping=True))[0]
     assert "q leaves this view at once" in shown(running(stopping=True))[-1]
 
 
@@ -214,66 +212,66 @@ def test_a_paused_or_ending_run_says_so_at_the_top() -> None:
     [(20, 1, 50), (50, 1, 100), (100, 1, 125), (1000, 1, 1250), (1250, -1, 1000), (333, 1, 400), (1, -1, 1),
      (0.5, -1, 0.5), (0.5, 1, 1), (1_000_000, 1, 1_000_000), (800_000, 1, 1_000_000)],
 )  # fmt: skip
-def test_the_rate_moves_along_a_ladder(rate: float, step: int, expected: float) -> None:
+def test_rate_steps(rate: float, step: int, expected: float) -> None:
     assert next_rate(rate, step) == expected
 
 
-def test_plus_and_minus_start_from_what_was_asked_for_last_not_from_what_was_told_last() -> None:
+def test_plus_and_minus_start_from_the_rate_set_last() -> None:
     now, first = press(running(), "+")
-    now, second_deed = press(now, "+")
-    assert (first, second_deed) == (SetRate(per_s=125.0, text="125/s"), SetRate(per_s=160.0, text="160/s"))
-    assert " 160 requests a second from now on" in shown(now)
+    now, second_action = press(now, "+")
+    assert (first, second_action) == (SetRate(per_s=125.0, text="125/s"), SetRate(per_s=160.0, text="160/s"))
+    assert " 160 requests/s from now on" in shown(now)
     _, third = press(now, "-")
     assert third == SetRate(per_s=125.0, text="125/s")
 
 
-def test_a_pause_goes_back_to_the_rate_before_it_or_to_one_chosen_meanwhile() -> None:
-    now, deed = press(running(), "p")
-    assert deed == SetRate(per_s=0.0, text="paused")
+def test_pause_returns_to_the_former_or_a_new_rate() -> None:
+    now, action = press(running(), "p")
+    assert action == SetRate(per_s=0.0, text="paused")
     assert press(now, "P")[1] == SetRate(per_s=100.0, text="100/s")
     chosen, none = press(now, "+")
     assert none is None
-    again, deed = press(chosen, "p")
-    assert deed == SetRate(per_s=125.0, text="125/s")
+    again, action = press(chosen, "p")
+    assert action == SetRate(per_s=125.0, text="125/s")
     assert not again.paused
 
 
-def test_changing_a_plan_with_a_curve_says_that_the_curve_ends() -> None:
+def test_rate_by_hand_ends_the_rates_of_the_plan() -> None:
     ramp = plan(rate_per_s=0.0)
     assert ramp.open is not None
     ramp = replace(ramp, open=replace(ramp.open, stages=(Stage(seconds=60, from_per_s=10, to_per_s=500),)))
     now, _ = press(on_snapshot(state(ramp), snapshot(stalled(), 20.4, rate=160.0)), "+")
-    assert now.answer == "200 requests a second from now on; the plan's own rates end here"
-    assert press(now, "+")[0].answer == "250 requests a second from now on"
+    assert now.message == "200 requests/s from now on; this ends the rates of the plan"
+    assert press(now, "+")[0].message == "250 requests/s from now on"
 
 
-def test_a_closed_loop_says_why_it_has_no_rate() -> None:
+def test_closed_loop_explains_why_it_has_no_rate() -> None:
     for key in "+-p":
-        now, deed = press(state(plan(users=5)), key)
-        assert (now.answer, deed) == (NO_RATE, None)
+        now, action = press(state(plan(users=5)), key)
+        assert (now.message, action) == (NO_RATE, None)
 
 
-def test_an_answer_to_a_key_goes_away_by_itself() -> None:
+def test_message_disappears_after_some_seconds() -> None:
     now, _ = press(running(), "+")
-    assert on_snapshot(now, snapshot(stalled(), 21.0)).answer
-    assert not on_snapshot(now, snapshot(stalled(), 40.0)).answer
+    assert on_snapshot(now, snapshot(stalled(), 21.0)).message
+    assert not on_snapshot(now, snapshot(stalled(), 40.0)).message
 
 
-def test_stopping_comes_first_and_leaving_second() -> None:
-    now, deed = press(running(), "s")
-    assert deed == Stop()
+def test_first_q_stops_second_q_leaves() -> None:
+    now, action = press(running(), "s")
+    assert action == Stop()
     assert press(now, "m") == (now, None)
     assert press(now, "s") == (now, None)
     assert press(now, "q")[1] == Leave()
-    assert press(running(), "m")[1] == NoteMark()
+    assert press(running(), "m")[1] == AddMark()
 
 
-def test_keys_without_a_meaning_change_nothing() -> None:
+def test_other_keys_change_nothing() -> None:
     for key in ("x", "escape", "enter", "backspace", "ß", "0"):
         assert press(running(), key) == (running(), None)
 
 
-def test_words_cover_the_figures_until_any_key_and_q_still_stops() -> None:
+def test_help_closes_with_any_key_and_q_stops() -> None:
     now, _ = press(running(), "?")
     for columns, rows in ((80, 24), (60, 20)):
         text = "\n".join(shown(now, columns, rows))
@@ -284,17 +282,17 @@ def test_words_cover_the_figures_until_any_key_and_q_still_stops() -> None:
     assert press(now, "q")[1] == Stop()
 
 
-def test_a_line_for_where_there_is_no_terminal() -> None:
-    assert plain_line(snapshot(stalled(), 20.4, waiting=7)) == (
+def test_progress_line() -> None:
+    assert progress_line(snapshot(stalled(), 20.4, waiting=7)) == (
         " 0:20  100.0 started/s  100.0 completed/s  failed 10  p50 0.80 ms  p99 900.1 ms  in flight 3  waiting 7"
     )
-    assert plain_line(snapshot(metrics(), 0.5, cpu=95.0)) == (
+    assert progress_line(snapshot(metrics(), 0.5, cpu=95.0)) == (
         " 0:00  0.0 started/s  0.0 completed/s  failed 0  p50 - ms  max - ms  in flight 3  waiting 0"
         "  (generator near its limit: CPU 95 %)"
     )
 
 
-def test_the_marks_of_long_runs_have_a_place_and_a_time() -> None:
+def test_marks_of_long_runs() -> None:
     of = metrics(*(second(number, {1.0: 3}) for number in range(60)))
     for number in range(40):
         of.mark(f"mark {number + 1}", 20.0 + number)

@@ -13,9 +13,9 @@ from client.called import called
 from client.cli import main
 from client.load.plan.words import ClosedLoop, Plan, constant
 from client.load.repeat import Repeats, repeat_json
-from client.load.report.compare import Comparison, Noise, Row, compare, compare_json, compare_lines
-from client.load.report.document import report_json
-from client.load.report.recorded import read
+from client.load.report.compare import ComparedFigure, Comparison, Significance, compare, compare_json, compare_lines
+from client.load.report.json_report import report_json
+from client.load.report.recorded_run import read_run
 from client.load.report.report import Report
 from vmhost.base.errors import InvalidInput
 
@@ -25,17 +25,17 @@ MOVED = (*NOISY[:0:-1], 2100)
 
 
 def of(a: Report, b: Report) -> Comparison:
-    return compare(read("a.json", report_json(a)), read("b.json", report_json(b)))
+    return compare(read_run("a.json", report_json(a)), read_run("b.json", report_json(b)))
 
 
-def row(comparison: Comparison, name: str) -> Row:
+def row(comparison: Comparison, name: str) -> ComparedFigure:
     return next(row for row in comparison.rows if row.name == name)
 
 
 def test_a_difference_larger_than_the_scatter_of_the_parts_is_beyond_the_noise() -> None:
     comparison = of(run(NOISY), run(SLOWER))
     found = row(comparison, "response p50 ms")
-    assert found.noise is Noise.BEYOND
+    assert found.noise is Significance.BEYOND
     assert found.worse
     assert found.interval is not None
     assert found.interval.low < 1.5 < found.interval.high
@@ -46,19 +46,19 @@ def test_a_difference_larger_than_the_scatter_of_the_parts_is_beyond_the_noise()
 
 def test_faster_is_beyond_the_noise_and_not_worse() -> None:
     comparison = of(run(SLOWER), run(NOISY))
-    assert row(comparison, "response p99 ms").noise is Noise.BEYOND
+    assert row(comparison, "response p99 ms").noise is Significance.BEYOND
     assert comparison.worse == ()
 
 
 def test_a_difference_smaller_than_the_scatter_is_within_it() -> None:
     comparison = of(run(NOISY), run(MOVED))
-    assert {row.noise for row in comparison.rows} == {Noise.WITHIN}
+    assert {row.noise for row in comparison.rows} == {Significance.WITHIN}
 
 
 def test_one_slow_second_of_ten_is_an_event_and_no_finding() -> None:
     # The whole run's p99 goes from 2.6 to 900 ms, by one part of ten.
     found = row(of(run(NOISY), run((*NOISY[:-1], 900_000))), "response p99 ms")
-    assert (found.b, found.noise) == (pytest.approx(900, rel=0.01), Noise.WITHIN)
+    assert (found.b, found.noise) == (pytest.approx(900, rel=0.01), Significance.WITHIN)
 
 
 def test_fewer_answers_are_worse() -> None:
@@ -71,21 +71,21 @@ def test_errors_are_a_share_of_what_ended() -> None:
     comparison = of(run(), run(errors=(10, 12, 9, 11, 10, 10, 13, 9, 11, 10)))
     assert row(comparison, "errors %").b == pytest.approx(1.05)
     assert "errors %" in comparison.worse
-    assert row(of(run(), run(errors=(1,))), "errors %").noise is Noise.WITHIN
+    assert row(of(run(), run(errors=(1,))), "errors %").noise is Significance.WITHIN
 
 
 def test_less_than_a_histogram_can_tell_is_no_difference_even_without_scatter() -> None:
-    assert row(of(run((2000,) * 10), run((2001,) * 10)), "response p50 ms").noise is Noise.WITHIN
-    assert row(of(run((2000,) * 10), run((2100,) * 10)), "response p50 ms").noise is Noise.BEYOND
+    assert row(of(run((2000,) * 10), run((2001,) * 10)), "response p50 ms").noise is Significance.WITHIN
+    assert row(of(run((2000,) * 10), run((2100,) * 10)), "response p50 ms").noise is Significance.BEYOND
 
 
 def test_parts_with_few_requests_are_compared_where_the_whole_run_has_enough() -> None:
     comparison = of(run(NOISY, per_s=500), run(SLOWER, per_s=500))
-    assert row(comparison, "response p99 ms").noise is Noise.BEYOND
-    assert row(of(run(NOISY, per_s=500), run(MOVED, per_s=500)), "response p99 ms").noise is Noise.WITHIN
+    assert row(comparison, "response p99 ms").noise is Significance.BEYOND
+    assert row(of(run(NOISY, per_s=500), run(MOVED, per_s=500)), "response p99 ms").noise is Significance.WITHIN
     # 5,000 requests have no 99.99th percentile worth the name, 300 no 99th.
     few = of(run(NOISY, per_s=30), run(SLOWER, per_s=30))
-    assert row(few, "response p99 ms").noise is Noise.UNKNOWN
+    assert row(few, "response p99 ms").noise is Significance.UNKNOWN
     assert {"response mean ms", "response p50 ms", "response p90 ms", "response max ms"} <= set(few.worse)
 
 
@@ -108,17 +108,19 @@ def test_a_report_of_an_older_version_is_compared_as_before() -> None:
     old = report_json(run(NOISY, per_s=500))
     for batch in (*old["batches"], *old["service_batches"]):
         del batch["ranked"]
-    comparison = compare(read("a", old), read("b", report_json(run(SLOWER, per_s=500))))
-    assert row(comparison, "response p99 ms").noise is Noise.UNKNOWN
-    assert row(comparison, "response p90 ms").noise is Noise.BEYOND
+    comparison = compare(read_run("a", old), read_run("b", report_json(run(SLOWER, per_s=500))))
+    assert row(comparison, "response p99 ms").noise is Significance.UNKNOWN
+    assert row(comparison, "response p90 ms").noise is Significance.BEYOND
 
 
 def test_a_last_second_that_was_cut_off_is_no_lower_rate() -> None:
     cut: dict[str, Any] = report_json(run((2000,) * 7))
     cut["elapsed_s"] = 6.4
     cut["timeline"][6]["completed"] = 400
-    comparison = compare(read("a", report_json(run((2000,) * 7))), read("b", {**cut, "completed_per_s": 1000.0}))
-    assert row(comparison, "requests/s").noise is Noise.WITHIN
+    comparison = compare(
+        read_run("a", report_json(run((2000,) * 7))), read_run("b", {**cut, "completed_per_s": 1000.0})
+    )
+    assert row(comparison, "requests/s").noise is Significance.WITHIN
 
 
 def repeated(*tooks_us: int, invalid: bool = False) -> dict[str, Any]:
@@ -129,39 +131,45 @@ def repeated(*tooks_us: int, invalid: bool = False) -> dict[str, Any]:
 
 
 def test_repeated_runs_are_samples_themselves() -> None:
-    comparison = compare(read("a", repeated(2000, 2400, 2900)), read("b", repeated(2200, 2300, 3100)))
+    comparison = compare(read_run("a", repeated(2000, 2400, 2900)), read_run("b", repeated(2200, 2300, 3100)))
     found = row(comparison, "response p99 ms")
     assert (found.a, found.b) == (pytest.approx(2.4), pytest.approx(2.3))
-    assert found.noise is Noise.WITHIN
+    assert found.noise is Significance.WITHIN
     assert comparison.samples == "3 and 3 runs"
     assert (
-        "response p99 ms" in compare(read("a", repeated(2000, 2050, 2100)), read("b", repeated(2500, 2600, 2550))).worse
+        "response p99 ms"
+        in compare(read_run("a", repeated(2000, 2050, 2100)), read_run("b", repeated(2500, 2600, 2550))).worse
     )
 
 
 def test_too_few_repeats_fall_back_to_the_parts_of_the_median_run() -> None:
-    comparison = compare(read("a", repeated(2000, 2000, 2000)), read("b", report_json(run((2500,) * 10))))
-    assert comparison.samples.startswith("10 and 10 parts of one run each; --repeat sees")
+    comparison = compare(read_run("a", repeated(2000, 2000, 2000)), read_run("b", report_json(run((2500,) * 10))))
+    assert comparison.samples.startswith("10 and 10 parts of one run each; --repeat shows")
     assert "response p50 ms" in comparison.worse
 
 
 def test_an_invalid_repeat_is_warned_of_and_does_not_count() -> None:
-    b = read("b", repeated(2000, 2010, 2020, invalid=True))
+    b = read_run("b", repeated(2000, 2010, 2020, invalid=True))
     assert len(b.repeats) == 3
-    assert any(text.startswith("b is INVALID") for text in compare(read("a", repeated(2000, 2010, 2020)), b).warnings)
+    assert any(
+        text.startswith("b is INVALID") for text in compare(read_run("a", repeated(2000, 2010, 2020)), b).warnings
+    )
 
 
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (run(lag_us=50_000), "b.json is INVALID, its figures say nothing about the server: the generator sent late"),
-        (run(stopped=True), "b.json was stopped before its end"),
-        (run(cpu="another one"), "not the same machine: cpu a processor and another one"),
+        (run(lag_us=50_000), "b.json is INVALID, so its figures say nothing about the server: the generator sent late"),
+        (run(stopped=True), "b.json was stopped early"),
+        (run(cpu="another one"), "different computers: cpu a processor and another one"),
         (
             run(plan=constant("http://127.0.0.1:9000/", 1000, duration_s=10)),
-            "not the same plan: they differ in targets",
+            "different plans: they differ in targets",
         ),
-        (run(plan=Plan(targets=run().plan.targets, closed=ClosedLoop(users=3), duration_s=10)), "not the same model: "),
+        (
+            run(plan=Plan(targets=run().plan.targets, closed=ClosedLoop(users=3), duration_s=10)),
+            "different load models: ",
+        ),
     ],
 )
 def test_runs_that_are_not_comparable_are_warned_of_in_words(other: Report, told: str) -> None:
@@ -177,7 +185,7 @@ def test_equal_runs_are_compared_without_a_warning() -> None:
 def test_a_document_of_an_earlier_version_without_a_setting_is_the_same_plan() -> None:
     earlier = report_json(run())
     del earlier["plan"]["resolve"], earlier["plan"]["cacert"]
-    assert compare(read("a.json", earlier), read("b.json", report_json(run()))).warnings == ()
+    assert compare(read_run("a.json", earlier), read_run("b.json", report_json(run()))).warnings == ()
 
 
 def test_the_table_tells_every_figure_and_its_worth() -> None:
@@ -200,17 +208,17 @@ def test_json_is_plain_and_has_the_interval() -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ([], "schema None; expected 2"),
-        ({"schema": 1}, "schema 1; expected 2"),
-        ({"schema": 2}, "no report of a run"),
-        ({"schema": 2, "runs": []}, "no report of a run"),
-        ({"schema": 2, "runs": [], "counted": [], "median_run": None}, "no report of a run"),
-        ({**report_json(run()), "errors": 3}, "no report of a run"),
+        ([], "schema None cannot be read"),
+        ({"schema": 1}, "schema 1 cannot be read"),
+        ({"schema": 2}, "not a report of a run"),
+        ({"schema": 2, "runs": []}, "not a report of a run"),
+        ({"schema": 2, "runs": [], "counted": [], "median_run": None}, "not a report of a run"),
+        ({**report_json(run()), "errors": 3}, "not a report of a run"),
     ],
 )
 def test_what_is_no_report_is_refused(data: Any, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
-        read("x.json", data)
+        read_run("x.json", data)
 
 
 # The command

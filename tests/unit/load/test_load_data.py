@@ -21,7 +21,7 @@ from client.load.plan.origin import parse_resolve, parse_url
 from client.load.plan.placeholders import fill, hidden, variables_of
 from client.load.plan.words import Expect, FormField, Plan, Source, Target, constant
 from client.load.preparing import DRAWS, prepare
-from client.load.report.document import plan_json
+from client.load.report.json_report import plan_json
 from client.load.requests import Requests
 from client.load.summary import Fault
 from vmhost.base.errors import InvalidInput

@@ -8,9 +8,9 @@ from dataclasses import replace
 from load_runs import run
 
 from client.load.examples import EXAMPLES_MAX, PER_KIND_MAX, Example, ExampleBook
-from client.load.report.document import report_json
-from client.load.report.lines import report_lines
+from client.load.report.json_report import report_json
 from client.load.report.page.page import report_page
+from client.load.report.text_report import text_report
 
 
 def example(number: int = 0, fault: str = "5xx", **changes: object) -> Example:
@@ -52,7 +52,7 @@ def test_lines_json_and_page_show_what_was_sent_and_what_came_back() -> None:
         report,
         outcome=replace(report.outcome, examples=(example(1), example(2), example(fault="connect", response=""))),
     )
-    text = "\n".join(report_lines(report))
+    text = "\n".join(text_report(report))
     assert "example of 5xx: GET /buy, after 12.3 ms: status 500 Internal Server Error" in text
     assert "    > GET /buy?1 HTTP/1.1" in text
     assert "    < <b>oops</b>" in text

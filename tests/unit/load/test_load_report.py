@@ -11,9 +11,9 @@ from client.load.environment import Environment
 from client.load.metrics import Metrics
 from client.load.own_limits import OwnLimits, Shortage
 from client.load.plan.words import ClosedLoop, Plan, Target, constant
-from client.load.report.document import batches, report_json
-from client.load.report.lines import report_lines
+from client.load.report.json_report import batches, report_json
 from client.load.report.report import Report, make_report
+from client.load.report.text_report import text_report
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault, Outcome, Process
 from client.load.tally import GOOD, Tally
@@ -200,7 +200,7 @@ def test_json_has_the_promised_top_level_and_latencies_in_ms() -> None:
 def test_secrets_stay_out_of_what_is_told() -> None:
     headers = (("Authorization", "Bearer geheim"), ("Accept", "text/html"), ("X-Key", "geheim"))
     plan = replace(PLAN, targets=(Target(url="http://127.0.0.1:8000/", headers=headers),))
-    told = json.dumps(report_json(report(outcome(), plan))) + "\n".join(report_lines(report(outcome(), plan)))
+    told = json.dumps(report_json(report(outcome(), plan))) + "\n".join(text_report(report(outcome(), plan)))
     assert "geheim" not in told
     assert "text/html" in told
 
@@ -213,7 +213,7 @@ def test_a_run_is_cut_into_ten_batches_whose_samples_are_its_own() -> None:
 
 
 def test_the_text_opens_with_the_verdict_and_prints_no_percentile_of_too_few() -> None:
-    lines = report_lines(report(outcome(good=100)))
+    lines = text_report(report(outcome(good=100)))
     assert lines[0] == "VALID: the generator kept its schedule; all 100 requests got a good response"
     response = next(line for line in lines[1:] if "response" in line)
     assert response.split()[1:7] == ["2.00", "2.01", "-", "-", "-", "2.01"]

@@ -9,9 +9,9 @@ import pytest
 from load_runs import run
 
 from client.load.plan.words import constant
-from client.load.report.sweep_lines import step_line, sweep_json, sweep_lines
 from client.load.report.sweep_page import sweep_page
 from client.load.report.sweep_plot import COLUMNS, plot_lines
+from client.load.report.sweep_text import step_line, sweep_json, sweep_lines
 from client.load.summary import Latency
 from client.load.sweep import Health, Range, Step, Sweep, checked_range, step_of
 from vmhost.base.errors import InvalidInput

@@ -12,7 +12,7 @@ from load_runs import run
 from client.load.engine.clockwork import Clockwork
 from client.load.engine.watch import Watch
 from client.load.plan.words import OpenLoop, Spacing, Stage
-from client.load.report.document import report_json
+from client.load.report.json_report import report_json
 from client.load.report.report import make_report
 from client.load.schedule import NS_PER_S, Schedule
 from client.load.standstill import Standstill, joined, standstill_s, standstill_words

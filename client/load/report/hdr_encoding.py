@@ -1,12 +1,14 @@
-"""HdrHistogram's own encoding (V2, compressed), so that its tools read our histograms and we read theirs.
+"""HdrHistogram's encoding (V2, compressed): its tools read our histograms, and we read theirs.
 
-A header, then the counts from the lowest bucket to the highest one used, each as a zigzag LEB128 number, of which a
-negative one stands for so many empty buckets; that compressed by zlib behind a header of its own; that as base64 where
-it must be text. Written after the published Java implementation (`AbstractHistogram.encodeIntoCompressedByteBuffer`),
-for histograms of 3 significant digits from 1: their buckets are ours, number for number.
+The format: a header, then the counts from the lowest bucket to the highest one used, each as a zigzag LEB128 number; a
+negative number -n stands for n empty buckets. All of it is compressed by zlib behind a second header, and encoded as
+base64 in text files. It follows the Java implementation (`AbstractHistogram.encodeIntoCompressedByteBuffer`) for
+histograms of 3 significant digits from 1, whose buckets are the same as ours.
 
-The encoding has counts and nothing else: a histogram read back has each sample at its bucket's middle in its sum, and
-its bucket's highest value as its largest. Both are within 0.1 %.
+The encoding contains only counts. After reading, the sum assumes each sample in the middle of its bucket, and the
+maximum is the highest value of the last bucket. Both are exact to 0.1 %.
+
+Written by hand because the `hdrhistogram` package has no wheel for arm64 Linux; the tests compare with it.
 """
 
 from __future__ import annotations
@@ -28,16 +30,16 @@ _DIGITS, _LOWEST_US = 3, 1
 _BUCKETS = bucket_of(HIGHEST_US) + 1
 _NUMBER_BYTES_MAX = 9
 _BYTES_MAX = _INNER.size + _BUCKETS * _NUMBER_BYTES_MAX
-"""No histogram of ours is longer, so nothing longer is unpacked."""
+"""The largest possible histogram: more is not decompressed."""
 
 
 def hdr_text(histogram: Histogram) -> str:
-    """The histogram as base64, as it stands in a log."""
+    """Returns the histogram as base64, as in a log."""
     return base64.b64encode(hdr_bytes(histogram)).decode()
 
 
 def hdr_bytes(histogram: Histogram) -> bytes:
-    """The histogram as compressed bytes."""
+    """Returns the histogram as compressed bytes."""
     counts = bytearray()
     expected = 0
     for bucket, count in sorted(histogram.counts.items()):
@@ -52,16 +54,16 @@ def hdr_bytes(histogram: Histogram) -> bytes:
 
 
 def from_hdr_text(text: str) -> Histogram:
-    """The histogram of a base64 text. Raises ValueError for what is none, or none of ours."""
+    """Reads a histogram from base64. Raises ValueError for anything else, and for other resolutions than ours."""
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise ValueError(f"a histogram that is no base64: {error}") from error
+        raise ValueError(f"the histogram is not base64: {error}") from error
     return from_hdr_bytes(data)
 
 
 def from_hdr_bytes(data: bytes) -> Histogram:
-    """The histogram of compressed bytes; what it loses stands above. Raises ValueError as `from_hdr_text`."""
+    """Reads a histogram from compressed bytes, exact to 0.1 %. Raises ValueError like `from_hdr_text`."""
     histogram = Histogram()
     bucket = 0
     for number in _numbers(_counts_of(_unpacked(data))):
@@ -76,7 +78,7 @@ def from_hdr_bytes(data: bytes) -> Histogram:
 
 def _set(histogram: Histogram, bucket: int, count: int) -> None:
     if bucket >= _BUCKETS:
-        raise ValueError(f"a histogram with samples in bucket {bucket}; expected {_BUCKETS - 1} at most, an hour")
+        raise ValueError(f"the histogram has samples in bucket {bucket}, above the last one, {_BUCKETS - 1} (an hour)")
     lowest_us = highest_of(bucket - 1) + 1
     histogram.max_us = min(highest_of(bucket), HIGHEST_US)
     histogram.counts[bucket] = count
@@ -86,40 +88,40 @@ def _set(histogram: Histogram, bucket: int, count: int) -> None:
 
 def _unpacked(data: bytes) -> bytes:
     if len(data) < _OUTER.size:
-        raise ValueError(f"a histogram of {len(data)} bytes; expected a header of {_OUTER.size}")
+        raise ValueError(f"the histogram has {len(data)} bytes, less than its header of {_OUTER.size}")
     cookie, length = _OUTER.unpack_from(data)
     packed = data[_OUTER.size :]
     if cookie != _COMPRESSED_COOKIE:
-        raise ValueError(f"a histogram with the mark {cookie:#x}; expected {_COMPRESSED_COOKIE:#x}, V2 compressed")
+        raise ValueError(f"the histogram has the cookie {cookie:#x} instead of {_COMPRESSED_COOKIE:#x} (V2)")
     if length != len(packed):
-        raise ValueError(f"a histogram of {len(packed)} packed bytes; expected {length}")
+        raise ValueError(f"the histogram has {len(packed)} compressed bytes instead of {length}")
     unpacking = zlib.decompressobj()
     try:
         payload = unpacking.decompress(packed, _BYTES_MAX)
     except zlib.error as error:
-        raise ValueError(f"a histogram that cannot be unpacked: {error}") from error
+        raise ValueError(f"the histogram cannot be decompressed: {error}") from error
     if not unpacking.eof:
-        raise ValueError(f"a histogram that is cut short or longer than {_BYTES_MAX} bytes")
+        raise ValueError(f"the histogram is cut off, or longer than {_BYTES_MAX} bytes")
     return payload
 
 
 def _counts_of(payload: bytes) -> bytes:
     if len(payload) < _INNER.size:
-        raise ValueError(f"a histogram of {len(payload)} bytes unpacked; expected a header of {_INNER.size}")
+        raise ValueError(f"the histogram has {len(payload)} decompressed bytes, less than its header of {_INNER.size}")
     cookie, length, offset, digits, lowest, _, _ = _INNER.unpack_from(payload)
     counts = payload[_INNER.size :]
     if (cookie, offset, digits, lowest) != (_COOKIE, 0, _DIGITS, _LOWEST_US):
         raise ValueError(
-            f"a histogram of {digits} digits from {lowest} (mark {cookie:#x}, offset {offset}); expected {_DIGITS} "
-            f"digits from {_LOWEST_US} (mark {_COOKIE:#x}, offset 0)"
+            f"the histogram has {digits} digits from {lowest} (cookie {cookie:#x}, offset {offset}) instead of "
+            f"{_DIGITS} digits from {_LOWEST_US} (cookie {_COOKIE:#x}, offset 0)"
         )
     if length != len(counts):
-        raise ValueError(f"a histogram with {len(counts)} bytes of counts; expected {length}")
+        raise ValueError(f"the histogram has {len(counts)} bytes of counts instead of {length}")
     return counts
 
 
 def _put(out: bytearray, number: int) -> None:
-    """Appends a number of less than 2^55, so that the format's odd ninth byte is never needed."""
+    """Appends a number below 2^55, so that the ninth byte, which has 8 bits, is never needed."""
     zigzag = number << 1 if number >= 0 else (-number << 1) - 1
     while zigzag > 0x7F:
         out.append(zigzag & 0x7F | 0x80)
@@ -131,7 +133,7 @@ def _numbers(data: bytes) -> Iterator[int]:
     zigzag = shift = 0
     for byte in data:
         if shift == 7 * (_NUMBER_BYTES_MAX - 1):
-            # The ninth byte is the last one and has all its eight bits.
+            # The ninth byte is the last one; all of its eight bits count.
             zigzag |= byte << shift
         else:
             zigzag |= (byte & 0x7F) << shift
@@ -141,4 +143,4 @@ def _numbers(data: bytes) -> Iterator[int]:
         yield zigzag >> 1 ^ -(zigzag & 1)
         zigzag = shift = 0
     if shift:
-        raise ValueError("a histogram whose last count is cut short")
+        raise ValueError("the last count of the histogram is cut off")

@@ -1,62 +1,62 @@
-"""What the live view shows and what its keys mean, folded from snapshots and keys. Pure: no clock, no terminal."""
+"""The state of the live view and the meaning of its keys, updated by snapshots and keys. Pure."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 
-from client.terminal.numbers import short_rate
 from client.load.plan.check import RATE_MAX_PER_S
 from client.load.plan.words import Plan
 from client.load.summary import Snapshot
 from client.load.verdict import OWN_FAULT_PERCENT
+from client.terminal.numbers import short_rate
 
 _TENTHS = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
 RATES = (1, 2, 5, 10, 20, 50, *(round(tenth * 10**power) for power in range(2, 6) for tenth in _TENTHS), RATE_MAX_PER_S)
-"""The rates that + and - go through: 1, 2, 5 at first, from 100 on a quarter more each (the preferred numbers R10)."""
+"""The rates that + and - step through: 1, 2, 5 at first, above 100 in steps of a quarter (the preferred numbers R10)."""
 NOW_S = 5.0
 SETTLED_S = 1.0
-"""A second's requests have all been told of so long after it; before that, its rates would look too low."""
-ANSWER_S = 8.0
+"""All processes have sent their statistics of a second by then; before that its rates would look too low."""
+MESSAGE_S = 8.0
 NEAR_LIMIT_PERCENT = 80.0
 NEAR_LIMIT_LAG_MS = 5.0
-LIMIT = "the generator is near its limit, so response times include its own delays"
-KEPT_AWAY = "this computer is busy, so requests are sent late"
+NEAR_LIMIT = "the load generator is near its limit, so response times include its own delays"
+COMPUTER_BUSY = "this computer is busy, so requests are sent late"
 NO_RATE = "users have no rate: each sends its next request after its response"
-CURVE_ENDS = "; the plan's own rates end here"
+SCHEDULE_ENDS = "; this ends the rates of the plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetRate:
-    """Change the rate, and note it as a mark."""
+    """Change the rate, and add a mark."""
 
     per_s: float
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class NoteMark:
-    """Note an event, numbered."""
+class AddMark:
+    """Add a numbered mark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the schedule; what is under way may still end."""
+    """Stop sending; requests that are in flight may still end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Draw no more."""
+    """Leave the view at once."""
 
 
-Deed = SetRate | NoteMark | Stop | Leave
+Action = SetRate | AddMark | Stop | Leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveState:
-    """Everything on the screen. `rate_per_s` is what keys asked for last, None while the plan's own rate goes on.
+    """Everything on the screen. `rate_per_s` is the rate set by keys; None while the rate of the plan applies.
 
-    `answer` is what the last key had to say, for a few seconds."""
+    `message` is the response to the last key, shown for a few seconds."""
 
     title: str
     plan: Plan
@@ -65,12 +65,12 @@ class LiveState:
     paused: bool = False
     stopping: bool = False
     explaining: bool = False
-    answer: str = ""
-    answer_until_s: float = 0.0
+    message: str = ""
+    message_until_s: float = 0.0
 
     @property
     def rate(self) -> float:
-        """The rate that + and - start from, and that a pause goes back to."""
+        """The rate from which + and - start, and to which a pause returns."""
         if self.rate_per_s is not None:
             return self.rate_per_s
         if self.snapshot is not None:
@@ -79,86 +79,86 @@ class LiveState:
 
     @property
     def draining(self) -> bool:
-        """Whether nothing is due any more and only answers are waited for."""
+        """Whether nothing more is due and only responses are awaited."""
         duration_s, snapshot = self.plan.duration_s, self.snapshot
         return self.stopping or (duration_s is not None and snapshot is not None and snapshot.elapsed_s >= duration_s)
 
     @property
     def model(self) -> str:
-        """The arrival process in words, and what of it was changed or does not count."""
+        """The load model in words, with changes by hand and the warm-up."""
         by_hand = ", then by hand" if self.rate_per_s is not None else ""
         warm_up = f"; the first {self.plan.warm_up_s:g} s do not count" if self.plan.warm_up_s else ""
         return f"{self.plan.model}{by_hand}{warm_up}"
 
     @property
-    def _curved(self) -> bool:
-        """Whether the plan's rate goes its own way, which a change by hand ends."""
+    def _varies(self) -> bool:
+        """Whether the rate changes by the plan; a change by hand ends that."""
         loop = self.plan.open
         varies = loop is not None and bool(loop.stages or loop.wave or loop.trace)
         return varies and self.rate_per_s is None
 
 
 def on_snapshot(state: LiveState, snapshot: Snapshot) -> LiveState:
-    """After half a second."""
-    answer = state.answer if snapshot.elapsed_s < state.answer_until_s else ""
-    return replace(state, snapshot=snapshot, answer=answer)
+    """Returns the state with a new snapshot."""
+    message = state.message if snapshot.elapsed_s < state.message_until_s else ""
+    return replace(state, snapshot=snapshot, message=message)
 
 
-def answered(state: LiveState, text: str) -> LiveState:
-    """With something to say to who pressed a key."""
+def with_message(state: LiveState, text: str) -> LiveState:
+    """Returns the state with a message in response to a key."""
     elapsed_s = state.snapshot.elapsed_s if state.snapshot is not None else 0.0
-    return replace(state, answer=text, answer_until_s=elapsed_s + ANSWER_S)
+    return replace(state, message=text, message_until_s=elapsed_s + MESSAGE_S)
 
 
-def press(state: LiveState, key: str) -> tuple[LiveState, Deed | None]:
-    """After a key, and what it asks for. Keys without a meaning change nothing."""
+def press(state: LiveState, key: str) -> tuple[LiveState, Action | None]:
+    """Returns the state after a key, and the action that the key requests. Other keys change nothing."""
     key = key.lower()
     if key == "q" or (key == "s" and not state.explaining):
         if state.stopping:
             return state, Leave() if key == "q" else None
-        return replace(state, stopping=True, explaining=False, answer=""), Stop()
+        return replace(state, stopping=True, explaining=False, message=""), Stop()
     if state.explaining:
         return replace(state, explaining=False), None
     if key == "?":
-        return replace(state, explaining=True, answer=""), None
+        return replace(state, explaining=True, message=""), None
     if state.draining:
         return state, None
     if key == "m":
-        return replace(state, answer=""), NoteMark()
+        return replace(state, message=""), AddMark()
     if key in ("+", "=", "-", "_", "p"):
         if state.plan.open is None:
-            return answered(state, NO_RATE), None
+            return with_message(state, NO_RATE), None
         return _pause(state) if key == "p" else _step(state, 1 if key in "+=" else -1)
     return state, None
 
 
-def _step(state: LiveState, step: int) -> tuple[LiveState, Deed | None]:
+def _step(state: LiveState, step: int) -> tuple[LiveState, Action | None]:
     rate = next_rate(state.rate, step)
     if rate == state.rate:
-        edge = "lowest step; p pauses" if step < 0 else "highest rate"
-        return answered(state, f"{short_rate(rate)} requests a second is the {edge}"), None
+        edge = "lowest rate; p pauses" if step < 0 else "highest rate"
+        return with_message(state, f"{short_rate(rate)} requests/s is the {edge}"), None
     if state.paused:
-        answer = f"paused; p goes on with {short_rate(rate)} requests a second"
-        return answered(replace(state, rate_per_s=rate), answer), None
+        message = f"paused; p continues at {short_rate(rate)} requests/s"
+        return with_message(replace(state, rate_per_s=rate), message), None
     return _rated(state, rate)
 
 
-def _pause(state: LiveState) -> tuple[LiveState, Deed | None]:
+def _pause(state: LiveState) -> tuple[LiveState, Action | None]:
     if state.paused:
         return _rated(replace(state, paused=False), state.rate)
     if not state.rate:
-        return answered(state, "the rate is 0; + starts with 1 request a second"), None
-    answer = f"paused; p goes on with {short_rate(state.rate)} requests a second{CURVE_ENDS if state._curved else ''}"
-    return answered(replace(state, rate_per_s=state.rate, paused=True), answer), SetRate(per_s=0.0, text="paused")
+        return with_message(state, "the rate is 0; + raises it to 1 request/s"), None
+    message = f"paused; p continues at {short_rate(state.rate)} requests/s{SCHEDULE_ENDS if state._varies else ''}"
+    return with_message(replace(state, rate_per_s=state.rate, paused=True), message), SetRate(per_s=0.0, text="paused")
 
 
-def _rated(state: LiveState, rate: float) -> tuple[LiveState, Deed]:
-    answer = f"{short_rate(rate)} requests a second from now on{CURVE_ENDS if state._curved else ''}"
-    return answered(replace(state, rate_per_s=rate), answer), SetRate(per_s=rate, text=f"{short_rate(rate)}/s")
+def _rated(state: LiveState, rate: float) -> tuple[LiveState, Action]:
+    message = f"{short_rate(rate)} requests/s from now on{SCHEDULE_ENDS if state._varies else ''}"
+    return with_message(replace(state, rate_per_s=rate), message), SetRate(per_s=rate, text=f"{short_rate(rate)}/s")
 
 
 def next_rate(rate: float, step: int) -> float:
-    """The rate a step up or down; the lowest and the highest stay, and a rate below the lowest does not rise by -."""
+    """Returns the rate a step up or down, within the lowest and the highest; - never raises a rate."""
     if step > 0:
         return next((float(each) for each in RATES if each > rate), max(rate, RATES[-1]))
     return next((float(each) for each in reversed(RATES) if each < rate), rate)
@@ -166,7 +166,7 @@ def next_rate(rate: float, step: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatesNow:
-    """What was due, sent, answered and failed each second of the last few that are over; None before there is one."""
+    """The rates of the last few full seconds; None before the first one has ended."""
 
     offered: float | None = None
     started: float | None = None
@@ -175,9 +175,9 @@ class RatesNow:
 
 
 def rates_now(snapshot: Snapshot) -> RatesNow:
-    """The rates of the last five whole seconds (later in a long run: of the last whole column of its timeline).
+    """Returns the rates of the last five full seconds (in a long run: of the last full column of the timeline).
 
-    Whole ones only: the newest half second has not been told of by every process yet."""
+    Only full ones: some processes have not yet sent their statistics of the newest half second."""
     width_s = snapshot.timeline[0].seconds if snapshot.timeline else 1.0
     end_s = math.floor((snapshot.elapsed_s - SETTLED_S) / width_s) * width_s
     begin_s = max(0.0, end_s - max(NOW_S, width_s))
@@ -194,18 +194,18 @@ def rates_now(snapshot: Snapshot) -> RatesNow:
 
 
 def lag_p99_ms(snapshot: Snapshot) -> float | None:
-    """How late the generator sent by its own fault: of the last ten seconds, else of all; None with too few samples."""
+    """Returns the p99 of the send lag of the last ten seconds, else of the run; None if there are too few samples."""
     recent = snapshot.recent.lag.generator.p99
     return snapshot.total.lag.generator.p99 if recent is None else recent
 
 
 def near_limit(snapshot: Snapshot) -> bool:
-    """Whether the figures begin to be the generator's own."""
+    """Returns whether the load generator begins to distort the figures."""
     return snapshot.cpu_percent > NEAR_LIMIT_PERCENT or (lag_p99_ms(snapshot) or 0.0) > NEAR_LIMIT_LAG_MS
 
 
-def limit_words(snapshot: Snapshot) -> str:
-    """Why the figures begin to be the generator's own; empty while they do not."""
+def limit_warning(snapshot: Snapshot) -> str:
+    """Returns why the load generator begins to distort the figures; empty while it does not."""
     if not near_limit(snapshot):
         return ""
-    return LIMIT if snapshot.cpu_percent >= OWN_FAULT_PERCENT else KEPT_AWAY
+    return NEAR_LIMIT if snapshot.cpu_percent >= OWN_FAULT_PERCENT else COMPUTER_BUSY

@@ -1,7 +1,7 @@
-"""Response times over time as a grid of counts: a row for each span of latency, a column for each second. Pure.
+"""Response times over time as a grid of counts: a row for each range of latency, a column for each second. Pure.
 
-Rows are logarithmic, so that half a millisecond and two seconds are on the same picture; a column's counts are those of
-its second's histogram, so a cell is exact to the histogram's 0.1 %.
+Rows are logarithmic, so that half a millisecond and two seconds fit on one screen. The counts come from the histogram
+of each second, so a cell is exact to 0.1 %.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from client.load.histogram import Histogram, bucket_of, highest_of, merged
 from client.load.summary import Column
 
 _SCALES = ((1, 2, 5), (1, 3), (1,))
-"""Where each power of ten is divided, the finest first."""
+"""How each power of ten is divided, the finest first."""
 _LOWEST_EXPONENT, _HIGHEST_EXPONENT = 1, 16
 _LOW_PERCENT = 5.0
-"""So many answers may share the lowest row with all that are quicker, if a finer scale fits then."""
+"""This share of the responses may be lumped together in the lowest row if a finer scale fits then."""
 LEVELS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatMap:
-    """`counts[row][column]`, the slowest row first. A row holds what took less than its `below_us` and not less than
-    the next row's; the last one holds all that was quicker still.
+    """`counts[row][column]`, the slowest row first. A row contains times below its `below_us`, down to that of the next
+    row; the last row contains everything faster.
 
-    `began_s` is when the first column begins; each is `width_s` wide. `warm_up` are columns left out of the figures."""
+    `began_s` is the start of the first column; each is `width_s` wide. The figures leave out `warm_up` columns."""
 
     below_us: tuple[int, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -38,7 +38,7 @@ class HeatMap:
 
     @property
     def columns(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return len(self.failed)
 
     @property
@@ -47,15 +47,15 @@ class HeatMap:
         return max((count for row in self.counts for count in row), default=0)
 
     def column_at(self, at_s: float) -> int | None:
-        """The column of that moment, None where it is not on the picture."""
+        """Returns the column at this time, or None if the map does not show it."""
         column = math.floor((at_s - self.began_s) / self.width_s)
         return column if 0 <= column < self.columns else None
 
 
 def heat_map(timeline: Sequence[Column], *, until_s: float, timeout_s: float, columns: int, rows: int) -> HeatMap:
-    """The newest `columns` columns until that second in at most `rows` rows.
+    """Returns the newest `columns` columns until `until_s` in at most `rows` rows.
 
-    Seconds in which nothing was due are there and empty."""
+    Seconds in which nothing was due are included and empty."""
     width_s = timeline[0].seconds if timeline else 1.0
     count = max(len(timeline), math.ceil(until_s / width_s - 1e-9))
     first = max(0, count - columns)
@@ -74,10 +74,10 @@ def heat_map(timeline: Sequence[Column], *, until_s: float, timeout_s: float, co
 
 
 def edges_us(least_us: int, low_us: int, high_us: int, *, most_us: int, rows: int) -> list[int]:
-    """The upper edges of at most so many rows, rising: the finest scale with room for everything from `low_us` on.
+    """Returns the rising upper edges of at most `rows` rows, on the finest scale that covers `low_us` to `high_us`.
 
-    Rows left over reach down to `least_us`, then up to `most_us`, so that a slower answer finds its row there already.
-    Without enough rows for whole powers of ten the quickest answers share the lowest one."""
+    Rows left over extend it down to `least_us`, then up to `most_us`, so that the scale stays when a slower response
+    comes. If there are too few rows even for powers of ten, the fastest responses share the lowest row."""
     for scale in _SCALES:
         edges = [part * 10**power for power in range(_LOWEST_EXPONENT, _HIGHEST_EXPONENT) for part in scale]
         least, low, high = (bisect_right(edges, each) for each in (least_us, low_us, high_us))
@@ -89,19 +89,19 @@ def edges_us(least_us: int, low_us: int, high_us: int, *, most_us: int, rows: in
 
 
 def steps_of(peak: int) -> tuple[int, ...]:
-    """From how many requests on a cell has each of the four shades; equal factors, rounded, up to the peak's power of
-    ten, so that they stay as they are while the peak moves a little."""
+    """Returns the smallest count for each of the four shades: equal factors, rounded, up to the next power of ten above
+    the peak, so that the shades stay the same when the peak changes a little."""
     decades = max(1, math.ceil(math.log10(max(1, peak)) - 1e-9))
     return tuple(_rounded(10 ** (decades * level / LEVELS)) for level in range(LEVELS))
 
 
 def level_of(count: int, steps: Sequence[int]) -> int:
-    """The shade of a cell: 0 (none at all) to 4."""
+    """Returns the shade of a cell: 0 (empty) to 4."""
     return bisect_right(steps, count)
 
 
 def _rounded(value: float) -> int:
-    """The value with one figure."""
+    """Rounds the value to one digit."""
     unit: int = 10 ** math.floor(math.log10(value) + 1e-9)
     return round(value / unit) * unit
 

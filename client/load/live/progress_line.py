@@ -1,17 +1,17 @@
-"""A run where there is no terminal: a line now and then. Pure."""
+"""The progress of a run as a line, for output that is not a terminal. Pure."""
 
 from __future__ import annotations
 
-from client.terminal.numbers import clock, milliseconds, per_second
-from client.load.live.model import near_limit, rates_now
+from client.load.live.live_state import near_limit, rates_now
 from client.load.summary import Snapshot
+from client.terminal.numbers import clock, milliseconds, per_second
 
 
-def plain_line(snapshot: Snapshot) -> str:
-    """The run in one line: rates of the last whole seconds, response times of the last ten, failures of all."""
+def progress_line(snapshot: Snapshot) -> str:
+    """Returns one line: the rates of the last full seconds, response times of the last ten, all failures."""
     now = rates_now(snapshot)
     seconds = max(snapshot.total.seconds, 1e-9)
-    # A run too short for whole seconds has its mean.
+    # Before the first full second, use the mean.
     started = snapshot.total.started / seconds if now.started is None else now.started
     completed = snapshot.total.completed / seconds if now.completed is None else now.completed
     name, tail = snapshot.recent.response.tail

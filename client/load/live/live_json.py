@@ -1,4 +1,4 @@
-"""The load as it stands, for programs that draw it: figures, marks, and what is new of a heat map. Pure."""
+"""The state of the load as JSON, for programs that draw it: figures, marks, and the new columns of a heat map. Pure."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from client.load.plan.words import Plan
 from client.load.summary import Column, Latency, Snapshot, Summary
 
 BANDS_MAX = 40
-QUICKEST_US = 100
-"""All that is quicker shares the lowest band."""
-_GRAINS = (10, 8, 5, 4)
-"""Bands to a decade, the finest first."""
-TELL_S = 1.0
-"""A process tells what has ended each half second; so long after its end a request is surely counted."""
+FASTEST_US = 100
+"""Everything faster is in the lowest band."""
+_BANDS_PER_DECADE = (10, 8, 5, 4)
+"""The finest first."""
+COUNTED_AFTER_S = 1.0
+"""Processes send their statistics each half second: this long after its end, a request is certainly counted."""
 
 
-def load_json(
+def live_json(
     snapshot: Snapshot | None, plan: Plan | None, *, number: int = 0, sent: str = "", since: float | None = None
 ) -> dict[str, Any]:
-    """The load of that plan for one who has seen it until `since`, an earlier document's `elapsed_s`; None: all of it.
+    """Returns the state of the load for a reader that has it until `since`, an earlier `elapsed_s`, or None.
 
-    `state` is "idle" (then nothing else is there), "running", or "ending" where only answers are waited for. Times are
-    milliseconds, null where there are too few samples. `columns` are those that may have changed since: one that was
-    told before takes its place, by `began_s`. Where `column_s` is another than before, `columns` are all."""
+    `state` is "idle" (and then the only field), "running", or "ending" when only responses are awaited. Times are
+    milliseconds, null if there are too few samples. `columns` are those that may have changed: they replace former ones
+    with the same `began_s`. If `column_s` has changed, `columns` contains all of them."""
     if snapshot is None or plan is None:
         return {"state": "idle"}
     bands = bands_of(plan.timeout_s)
@@ -59,13 +59,13 @@ def load_json(
         "marks": [{"at": round(mark.at, 3), "text": mark.text} for mark in snapshot.marks],
         "bands_ms": bands.edges_ms,
         "column_s": snapshot.timeline[0].seconds if snapshot.timeline else 1.0,
-        "columns": [_column(each, bands) for each in _news(snapshot.timeline, plan, since)],
+        "columns": [_column(each, bands) for each in _new_columns(snapshot.timeline, plan, since)],
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bands:
-    """At most forty neighbouring bands; the lowest holds all that was quicker too, the highest all that was slower."""
+    """At most forty adjacent bands; the lowest contains everything faster, the highest everything slower."""
 
     first: int
     count: int
@@ -73,11 +73,11 @@ class Bands:
 
     @property
     def edges_ms(self) -> list[float]:
-        """Where each begins, and where the last one ends."""
+        """The lower edges, and the upper edge of the last band."""
         return [round(begins_ms(self.first + n, self.grains), 4) for n in range(self.count + 1)]
 
     def counts(self, histogram: Histogram) -> list[int]:
-        """How many fell in each."""
+        """Returns the number of samples in each band."""
         counts = [0] * self.count
         for band, count in banded(histogram, self.grains).items():
             counts[min(max(band - self.first, 0), self.count - 1)] += count
@@ -85,24 +85,24 @@ class Bands:
 
 
 def bands_of(timeout_s: float) -> Bands:
-    """The bands from 0.1 ms to the timeout, in the finest scale that fits: the same for all columns of a run."""
+    """Returns the bands from 0.1 ms to the timeout, as fine as possible; the same for all columns of a run."""
     slowest_us = round(timeout_s * 1e6)
-    for grains in _GRAINS:
-        first = band_of(QUICKEST_US, grains)
+    for grains in _BANDS_PER_DECADE:
+        first = band_of(FASTEST_US, grains)
         count = max(1, band_of(slowest_us, grains) - first + 1)
         if count <= BANDS_MAX:
             break
     return Bands(first=first, count=min(count, BANDS_MAX), grains=grains)
 
 
-def _news(timeline: tuple[Column, ...], plan: Plan, since: float | None) -> tuple[Column, ...]:
-    """The columns in which a request may have been counted since; all, where they became wider since."""
+def _new_columns(timeline: tuple[Column, ...], plan: Plan, since: float | None) -> tuple[Column, ...]:
+    """Returns the columns that may have changed since then; all of them if the columns have become wider."""
     if since is None or not timeline:
         return timeline
     width_s = timeline[0].seconds
-    if width_s > 1 and since < (COLUMNS_MAX // 2) * width_s + plan.timeout_s + TELL_S:
+    if width_s > 1 and since < (COLUMNS_MAX // 2) * width_s + plan.timeout_s + COUNTED_AFTER_S:
         return timeline
-    settled_s = since - plan.timeout_s - TELL_S
+    settled_s = since - plan.timeout_s - COUNTED_AFTER_S
     return tuple(column for column in timeline if column.began + column.seconds > settled_s)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_builders import metrics, second
 
-from client.load.live.heat import edges_us, heat_map, level_of, steps_of
+from client.load.live.heat_map import edges_us, heat_map, level_of, steps_of
 from client.load.summary import Column, Fault
 
 

@@ -1,11 +1,11 @@
-"""The instances that answered, beside each other as far as the terminal is wide. Pure."""
+"""The table of instances that responded, side by side as far as the terminal is wide. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from client.terminal.numbers import milliseconds, per_second
 from client.load.summary import InstanceSummary, Summary
+from client.terminal.numbers import milliseconds, per_second
 from client.terminal.text import Line, Span, Style, clean, cut, line
 
 _CELL = 38
@@ -14,12 +14,12 @@ _SHORTEST = 6
 
 
 def instance_lines(recent: Summary, columns: int, room: int) -> list[Line]:
-    """A head, and a cell for each instance; those for which there is no room are counted."""
+    """Returns a heading and a cell for each instance; the last cell counts those that do not fit."""
     instances = recent.instances
     if not instances or room < 1:
         return []
     if room < 2:
-        return [line(Span(f" {len(instances)} instances answer; a taller terminal shows each", Style.DIM))]
+        return [line(Span(f" {len(instances)} instances respond; enlarge the terminal to see each", Style.DIM))]
     across = max(1, min(len(instances), (columns + 1) // (_CELL + 1)))
     names = short_names([clean(one.id) for one in instances])
     cells = [_cell(name, one, recent.seconds) for name, one in zip(names, instances, strict=True)]
@@ -31,7 +31,7 @@ def instance_lines(recent: Summary, columns: int, room: int) -> list[Line]:
 
 
 def short_names(ids: Sequence[str]) -> list[str]:
-    """The ids in at most nine columns and still different: their beginnings, or else their ends."""
+    """Shortens the ids to nine columns so that they stay different: to their beginnings, or else to their ends."""
     if all(len(each) <= _NAME for each in ids):
         return list(ids)
     for length in range(_SHORTEST, _NAME + 1):
@@ -42,10 +42,11 @@ def short_names(ids: Sequence[str]) -> list[str]:
 
 
 def _cell(name: str, one: InstanceSummary, seconds: float) -> Line:
-    asked = one.answered + one.lost + one.late + one.errors
+    attempts = one.answered + one.lost + one.late + one.errors
     bad = one.late + one.errors
+    rate = attempts / seconds if seconds else None
     return line(
-        f" {name:<{_NAME}} {cut(clean(one.host), _HOST):<{_HOST}}{per_second(asked / seconds if seconds else None):>7}"
+        f" {name:<{_NAME}} {cut(clean(one.host), _HOST):<{_HOST}}{per_second(rate):>7}"
         f"{milliseconds(one.latency.p99):>8}",
         Span(f"{bad:>5}", Style.BAD if bad else Style.PLAIN),
     )

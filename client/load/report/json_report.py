@@ -1,4 +1,4 @@
-"""The report for programs: JSON with a schema number. The schema is documented in docs/load.md."""
+"""The report as JSON with a schema number. docs/load.md describes the fields."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from client.load.summary import PERCENTS, Column, InstanceSummary, TargetSummary
 from client.load.wire import to_json
 
 SCHEMA = 2
-"""One higher whenever a reader of an older one would be wrong; new fields do not count."""
+"""Raised if a program that reads the former schema would misread the new one; new fields do not raise it."""
 BATCHES = 10
-"""A run is also cut in so many equal parts, whose spread is the noise that a comparison is held against."""
+"""The number of equal parts into which a run is cut; their spread is the noise in comparisons."""
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """The report, schema 2; latencies in milliseconds, null where there are too few samples."""
+    """Returns the report, schema 2; latencies are in milliseconds, null if there are too few samples."""
     total, outcome, judgement = report.summary, report.outcome, report.judgement
     seconds = report.seconds
     return {
@@ -66,7 +66,7 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def batches(timeline: tuple[Column, ...], *, service: bool = False) -> list[Histogram]:
-    """The response (or service) times of up to ten equal parts of the run, without warm-up and any unequal rest."""
+    """Returns the response (or service) times of up to ten equal parts of the run, without warm-up and remainder."""
     columns = [column for column in timeline if not column.warm_up]
     size = len(columns) // BATCHES or 1
     result = []
@@ -81,12 +81,12 @@ def batches(timeline: tuple[Column, ...], *, service: bool = False) -> list[Hist
 
 
 def _batch(batch: Histogram) -> dict[str, Any]:
-    """A part's latencies. `ranked` are its percentiles however few samples lie beyond them: one alone says little, but
-    those of several parts are samples of the run's percentile."""
+    """Returns the latencies of a part. `ranked` are percentiles with any number of samples beyond them: one of them
+    says little, but those of several parts are samples of the percentile of the run."""
     ranked = batch.percentiles_us(PERCENTS, beyond_min=0)
     names = ("p50", "p90", "p99", "p999", "p9999")
-    told = {name: None if value is None else value / 1000 for name, value in zip(names, ranked, strict=True)}
-    return {**to_json(latency_of(batch)), "ranked": told}
+    ranked_ms = {name: None if value is None else value / 1000 for name, value in zip(names, ranked, strict=True)}
+    return {**to_json(latency_of(batch)), "ranked": ranked_ms}
 
 
 def _target(target: TargetSummary) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The words on the live screen, explained. Pure."""
+"""The explanations on the live screen: its words and its keys. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from client.load.plan.words import Plan
 
 WAITING = "waiting for the first responses"
 
-WORDS = (
+EXPLANATIONS = (
+    ("target", "the rate that is set; + and - change it"),
     ("offered", "due by the schedule, however slow the service"),
     ("started", "sent; requests that are due but not sent wait"),
     ("completed", "got a response, good or bad; failed: any error"),
@@ -22,7 +23,7 @@ WORDS = (
 )
 
 
-def keys_of(plan: Plan, *, paused: bool) -> tuple[tuple[str, str], ...]:
-    """The keys and what they do now."""
-    steer = (("+ -", "rate"), ("p", "continue" if paused else "pause")) if plan.open is not None else ()
-    return (*steer, ("m", "mark"), ("s q", "stop and report"), ("?", "words"))
+def key_help(plan: Plan, *, paused: bool) -> tuple[tuple[str, str], ...]:
+    """Returns the keys and what they do at present."""
+    rate_keys = (("+ -", "rate"), ("p", "continue" if paused else "pause")) if plan.open is not None else ()
+    return (*rate_keys, ("m", "mark"), ("s q", "stop and report"), ("?", "help"))

@@ -11,18 +11,18 @@ from live_builders import BEGAN, metrics, plan, second, snapshot
 
 from client.load.bands import band_of, begins_ms
 from client.load.histogram import Histogram
-from client.load.live.document import BANDS_MAX, bands_of, load_json
+from client.load.live.live_json import BANDS_MAX, bands_of, live_json
 from client.load.summary import Fault
 
 
 def test_without_a_load_it_is_idle_and_nothing_else() -> None:
-    assert load_json(None, None) == {"state": "idle"}
+    assert live_json(None, None) == {"state": "idle"}
 
 
 def test_figures_of_a_run_are_plain_json() -> None:
     of = metrics(second(0, {2.0: 90}, faults={Fault.RESET: 10}), second(1, {2.0: 100}))
     of.mark("a kill", 1.5)
-    told = load_json(snapshot(of, 2.0), plan(), number=3, sent="by 2 workers")
+    told = live_json(snapshot(of, 2.0), plan(), number=3, sent="by 2 workers")
     assert json.loads(json.dumps(told)) == told
     assert (told["state"], told["model"], told["loop"]) == ("running", "open loop, constant 100/s", "open")
     assert (told["rate_per_s"], told["users"], told["elapsed_s"], told["duration_s"]) == (100.0, None, 2.0, 60.0)
@@ -36,12 +36,12 @@ def test_figures_of_a_run_are_plain_json() -> None:
 
 
 def test_users_have_no_rate_and_an_end_is_told() -> None:
-    told = load_json(snapshot(metrics(second(0, {2.0: 1})), 60.0, rate=0.0), plan(users=7))
+    told = live_json(snapshot(metrics(second(0, {2.0: 1})), 60.0, rate=0.0), plan(users=7))
     assert (told["state"], told["loop"], told["rate_per_s"], told["users"]) == ("ending", "closed", None, 7)
 
 
 def test_a_column_counts_its_second_in_the_bands_of_its_times() -> None:
-    told = load_json(snapshot(metrics(second(0, {0.01: 2, 2.0: 5, 5000.0: 1}, faults={Fault.RESET: 3})), 1.0), plan())
+    told = live_json(snapshot(metrics(second(0, {0.01: 2, 2.0: 5, 5000.0: 1}, faults={Fault.RESET: 3})), 1.0), plan())
     (column,) = told["columns"]
     assert (column["began_s"], column["seconds"], column["offered"], column["ok"], column["failed"]) == (0, 1, 11, 8, 3)
     edges, bands = told["bands_ms"], column["bands"]
@@ -55,7 +55,7 @@ def test_a_reader_gets_what_may_have_changed_since_it_looked() -> None:
     of = metrics(*(second(number, {2.0: 1}) for number in range(30)))
 
     def began(since: float | None) -> list[float]:
-        return [column["began_s"] for column in load_json(snapshot(of, 30.0), plan(), since=since)["columns"]]
+        return [column["began_s"] for column in live_json(snapshot(of, 30.0), plan(), since=since)["columns"]]
 
     assert began(None) == list(range(30))
     # The timeout is two seconds: until then a request of an earlier second may still end.
@@ -65,9 +65,9 @@ def test_a_reader_gets_what_may_have_changed_since_it_looked() -> None:
 
 def test_a_reader_from_before_the_columns_became_wider_gets_them_all() -> None:
     of = metrics(*(second(number, {2.0: 1}) for number in range(610)))
-    told = load_json(snapshot(of, 610.0), plan(), since=599.0)
+    told = live_json(snapshot(of, 610.0), plan(), since=599.0)
     assert (told["column_s"], len(told["columns"])) == (2.0, 305)
-    assert len(load_json(snapshot(of, 610.0), plan(), since=609.0)["columns"]) < 5
+    assert len(live_json(snapshot(of, 610.0), plan(), since=609.0)["columns"]) < 5
 
 
 @given(st.floats(0.0001, 300.0), st.lists(st.integers(0, 3_600_000_000), max_size=30))

@@ -1,4 +1,4 @@
-"""The figures by which runs are compared, read from the JSON of a run: of the whole, and of its ten equal parts."""
+"""The figures that a comparison uses, read from the JSON of a run: for the whole run and for its ten equal parts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.report.document import BATCHES
+from client.load.report.json_report import BATCHES
 
 Document = dict[str, Any]
-"""A run as `client.load.report.document.report_json` writes it, schema 2."""
+"""A run as `client.load.report.json_report.report_json` writes it, schema 2."""
 
 RATE = "requests/s"
 ERRORS = "errors %"
@@ -18,7 +18,7 @@ _RESPONSE = {"mean": "mean", "p50": "p50", "p90": "p90", "p99": "p99", "p99.9": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure. `grain`: a smaller difference cannot be told, whatever the scatter."""
+    """One figure. `grain`: its resolution; smaller differences are ignored."""
 
     name: str
     more_is_better: bool = False
@@ -26,11 +26,11 @@ class Figure:
     relative_grain: float = 0.0
 
     def grain_at(self, value: float) -> float:
-        """The grain of values of that size."""
+        """Returns the resolution for values of this size."""
         return max(self.grain, self.relative_grain * abs(value))
 
 
-# Latencies are told to a microsecond and, above two milliseconds, to a thousandth: the histogram's buckets.
+# Latencies are exact to a microsecond or, above two milliseconds, to a thousandth: the buckets of the histogram.
 FIGURES = (
     Figure(name=RATE, more_is_better=True, relative_grain=0.001),
     Figure(name=ERRORS),
@@ -39,11 +39,11 @@ FIGURES = (
 )
 
 Values = dict[str, float | None]
-"""A value for each figure's name; None where there were too few samples."""
+"""The value of each figure by name; None if there were too few samples."""
 
 
 def headline(document: Document) -> Values:
-    """The figures of the whole run. Raises KeyError or TypeError for what is no run."""
+    """Returns the figures of the whole run. Raises KeyError or TypeError if the document is not a run."""
     failed = sum(document["errors"].values())
     return {
         RATE: float(document["completed_per_s"]),
@@ -53,19 +53,19 @@ def headline(document: Document) -> Values:
 
 
 def parts(document: Document) -> list[Values]:
-    """The figures of up to ten equal parts of the run. Raises as `headline`."""
+    """Returns the figures of up to ten equal parts of the run. Raises the same errors as `headline`."""
     service = document.get("service_batches", [])
     latencies = [
         _latencies(_ranked(batch), _ranked(service[number]) if number < len(service) else {})
         for number, batch in enumerate(document["batches"])
     ]
-    untold: Values = {RATE: None, ERRORS: None}
+    unknown: Values = {RATE: None, ERRORS: None}
     counts = list(_counts(document))
-    return [(counts[number] if number < len(counts) else untold) | latency for number, latency in enumerate(latencies)]
+    return [(counts[number] if number < len(counts) else unknown) | latency for number, latency in enumerate(latencies)]
 
 
 def _ranked(batch: Document) -> Document:
-    """A part's latencies with percentiles however few its samples; reports of older versions have none of these."""
+    """Returns the latencies of a part with all percentiles; reports of older versions lack some."""
     return {**batch, **batch.get("ranked", {})}
 
 
@@ -75,13 +75,13 @@ def _latencies(response: Document, service: Document) -> Values:
 
 
 def _counts(document: Document) -> Iterator[Values]:
-    """Rate and errors of the same parts, from the timeline; a last second that was not lived to its end is left out."""
-    lived_s = document["elapsed_s"] * 1.005
+    """Yields rate and errors of the same parts, from the timeline, without a last second that was cut short."""
+    complete_s = document["elapsed_s"] * 1.005
     all_columns = [column for column in document["timeline"] if not column["warm_up"]]
     size = len(all_columns) // BATCHES or 1
     for begin in range(0, min(len(all_columns), size * BATCHES), size):
         columns = all_columns[begin : begin + size]
-        if len(columns) == size and columns[-1]["began"] + columns[-1]["seconds"] <= lived_s:
+        if len(columns) == size and columns[-1]["began"] + columns[-1]["seconds"] <= complete_s:
             failed = sum(sum(column["errors"].values()) for column in columns)
             yield {
                 RATE: sum(column["completed"] for column in columns) / sum(column["seconds"] for column in columns),

@@ -1,4 +1,4 @@
-"""One side of a comparison: a run, or a run repeated, as `--json` wrote it, or a run in memory."""
+"""One side of a comparison: a run or a repeated run from a `--json` file, or a run in memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.report.document import SCHEMA, report_json
-from client.load.report.figures import FIGURES, Document, Values, headline, parts
+from client.load.report.compared_figures import FIGURES, Document, Values, headline, parts
+from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.report import Report
 from vmhost.base.errors import InvalidInput
 
@@ -16,11 +16,11 @@ _FIELDS = ("verdict", "reason", "model", "plan", "environment", "elapsed_s", "st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """One side of a comparison. `run` is the document of the run, or of the median one of several.
+class RecordedRun:
+    """One side of a comparison. `run` is the JSON of the run, or of the median one of several runs.
 
-    `batches` are the figures of the run's equal parts, `repeats` those of each whole run that counts (none of a single
-    run). `verdict` is that of the whole document."""
+    `batches` are the figures of the equal parts of the run; `repeats` those of each repetition that counts, empty for a
+    single run. `verdict` is that of the whole document."""
 
     name: str
     verdict: str
@@ -31,40 +31,40 @@ class Recorded:
     repeats: tuple[Values, ...]
 
 
-def read(name: str, data: Any) -> Recorded:
-    """What the JSON of a file tells. Raises InvalidInput for anything but a run or a repeated one of this schema."""
+def read_run(name: str, data: Any) -> RecordedRun:
+    """Reads the JSON of a run or a repeated run. Raises InvalidInput for anything else and for other schemas."""
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else None
-        raise InvalidInput(f"{name}: report schema {found!r}; expected {SCHEMA}, as glasscloud load --json writes it")
+        raise InvalidInput(f"{name}: report schema {found!r} cannot be read; glasscloud load --json writes {SCHEMA}")
     try:
         return _read_repeat(name, data) if "runs" in data else _read_run(name, data)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise InvalidInput(
-            f"{name}: no report of a run: {error!r}; expected what glasscloud load --json writes"
+            f"{name}: not a report of a run ({error!r}); give a file that glasscloud load --json wrote"
         ) from error
 
 
-def recorded(name: str, report: Report) -> Recorded:
-    """A run in memory."""
+def record_run(name: str, report: Report) -> RecordedRun:
+    """Returns a run in memory as one side of a comparison."""
     return _read_run(name, report_json(report))
 
 
-def _read_run(name: str, data: Document) -> Recorded:
+def _read_run(name: str, data: Document) -> RecordedRun:
     missing = [field for field in _FIELDS if field not in data]
     if missing:
         raise KeyError(*missing)
-    return Recorded(
+    return RecordedRun(
         name=name, verdict=data["verdict"], reason=data["reason"], run=data, values=headline(data),
         batches=tuple(parts(data)), repeats=(),
     )  # fmt: skip
 
 
-def _read_repeat(name: str, data: Document) -> Recorded:
+def _read_repeat(name: str, data: Document) -> RecordedRun:
     runs = [_read_run(name, run) for run in data["runs"]]
     counted = [runs[number] for number in data["counted"]]
     median = data["median_run"]
     chosen = runs[-1 if median is None else median]
-    return Recorded(
+    return RecordedRun(
         name=name, verdict=data["verdict"], reason=data["reason"], run=chosen.run,
         values=_medians([run.values for run in counted]) if counted else chosen.values,
         batches=chosen.batches, repeats=tuple(run.values for run in counted),
@@ -74,6 +74,6 @@ def _read_repeat(name: str, data: Document) -> Recorded:
 def _medians(runs: Sequence[Values]) -> Values:
     result: Values = {}
     for figure in FIGURES:
-        told = [value for run in runs if (value := run[figure.name]) is not None]
-        result[figure.name] = statistics.median_high(told) if len(told) == len(runs) else None
+        known = [value for run in runs if (value := run[figure.name]) is not None]
+        result[figure.name] = statistics.median_high(known) if len(known) == len(runs) else None
     return result

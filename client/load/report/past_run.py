@@ -1,19 +1,19 @@
-"""A run that is over, kept to be read and compared. Pure."""
+"""A run that has ended, kept for reading and comparing. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from client.terminal.numbers import short_rate
 from client.load.report.compare import Comparison, compare
-from client.load.report.recorded import recorded
+from client.load.report.recorded_run import record_run
 from client.load.report.report import Report
+from client.terminal.numbers import short_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
-    """`began` and `ended` are epoch seconds. `error` says in words what ended it, where it did not end as it should."""
+    """A run that has ended. `began` and `ended` are epoch seconds. `error`: why it ended, if it failed."""
 
     number: int
     began: float
@@ -23,12 +23,12 @@ class PastRun:
 
     @property
     def title(self) -> str:
-        """The plan in words, after its name where it has one."""
+        """The name of the plan, if it has one, and the load model in words."""
         return f"{self.report.plan.name}: {self.report.model}" if self.report.plan.name else self.report.model
 
 
 def past_run_json(past: PastRun) -> dict[str, Any]:
-    """A line of a list of runs; times in milliseconds are response times, null where there are too few samples."""
+    """Returns a row of the list of runs. Times are response times in ms, null if there are too few samples."""
     report = past.report
     total = report.summary
     return {
@@ -49,7 +49,7 @@ def past_run_json(past: PastRun) -> dict[str, Any]:
     }
 
 
-def compare_past(a: PastRun, b: PastRun) -> Comparison:
-    """The comparison of two runs, for `compare_lines` and `compare_json`; they are named "run 3"."""
-    left, right = (recorded(f"run {past.number}", past.report) for past in (a, b))
+def compare_past_runs(a: PastRun, b: PastRun) -> Comparison:
+    """Compares two runs; they are named like "run 3"."""
+    left, right = (record_run(f"run {past.number}", past.report) for past in (a, b))
     return compare(left, right)

@@ -1,14 +1,21 @@
-"""The report for people who read a terminal."""
+"""The report as text for a terminal."""
 
 from __future__ import annotations
 
-from client.load.report.example_lines import example_lines
+from collections.abc import Iterator, Mapping, Sequence
+
+from client.load.examples import Example
 from client.load.report.report import Report
 from client.load.summary import InstanceSummary, Latency, TargetSummary
 
+SHOWN_MAX = 4
+_REQUEST_LINES_MAX = 12
+_RESPONSE_LINES_MAX = 20
+_COLUMNS_MAX = 160
 
-def report_lines(report: Report) -> list[str]:
-    """The verdict first, then what users saw and what the generator did."""
+
+def text_report(report: Report) -> list[str]:
+    """Returns the lines: the verdict, then what users experienced and what the generator did."""
     total, outcome, plan, seconds = report.summary, report.outcome, report.plan, report.seconds
     early = outcome.stopped and plan.duration_s is not None
     rates = (
@@ -16,17 +23,17 @@ def report_lines(report: Report) -> list[str]:
         f"  completed {total.completed / seconds:.1f}  ({total.ok} good)"
     )
     return [
-        f"{report.verdict}: {report.reason}" + ("   (stopped before its end)" if early else ""),
+        f"{report.verdict}: {report.reason}" + ("   (stopped early)" if early else ""),
         f"  {_what(report)}",
         f"  {report.model}, {outcome.elapsed_s:.1f} s, seed {plan.seed}"
-        + (f" (the first {plan.warm_up_s:g} s left out)" if plan.warm_up_s else ""),
+        + (f" (without the first {plan.warm_up_s:g} s)" if plan.warm_up_s else ""),
         f"  per second {rates}",
         f"  {'ms':<9}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")) + "   from",
         *_times(report),
         f"  errors     {_counts(total.errors) or 'none'}",
-        *(f"  said       {text} ({count})" for text, count in total.messages.items()),
+        *(f"  messages   {text} ({count})" for text, count in total.messages.items()),
         *_thresholds(report),
-        *([f"  sent again {total.resent}: the server had closed an idle connection"] if total.resent else []),
+        *([f"  resent     {total.resent}: the server had closed an idle connection"] if total.resent else []),
         *([f"  hedged     {_hedges(report)}"] if total.hedged else []),
         *_target_lines(total.targets),
         *_instance_lines(total.instances),
@@ -55,7 +62,7 @@ def _times(report: Report) -> list[str]:
     return [
         f"  {'response':<9}{_figures(total.response)}   due",
         f"  {'service':<9}{_figures(total.service)}   sent",
-        f"  send lag   waited for a connection {_tail(total.lag.connection)}",
+        f"  send lag   waiting for a connection {_tail(total.lag.connection)}",
         f"             generator late {late}, {cpu}",
     ]
 
@@ -117,7 +124,37 @@ def _tail(latency: Latency) -> str:
 
 
 def _ms(value: float | None) -> str:
-    """Milliseconds with a figure or two behind the point; "-" where there are too few samples to say."""
+    """Writes milliseconds with one or two decimals; "-" if there are too few samples."""
     if value is None:
         return "-"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def example_lines(examples: Sequence[Example], errors: Mapping[str, int]) -> list[str]:
+    """Returns one example of each kind, the most frequent errors first, and the number of kinds left out."""
+    first: dict[object, Example] = {}
+    for example in examples:
+        first.setdefault(example.kind, example)
+    ordered = sorted(first.values(), key=lambda example: -errors.get(example.fault, 0))
+    lines = [line for example in ordered[:SHOWN_MAX] for line in _example(example)]
+    if (more := len(ordered) - SHOWN_MAX) > 0:
+        lines.append(f"  and {more} more kinds of failure; --report and --json show them")
+    return lines
+
+
+def _example(example: Example) -> Iterator[str]:
+    error, *traceback = example.error.split("\n")
+    yield f"  example of {example.fault}: {example.target}, after {example.took_ms:.1f} ms: {error}"
+    yield from (f"    {line}" for line in traceback)
+    yield from marked_lines(">", example.request, _REQUEST_LINES_MAX)
+    yield from marked_lines("<", example.response, _RESPONSE_LINES_MAX)
+
+
+def marked_lines(mark: str, text: str, lines_max: int) -> Iterator[str]:
+    """Yields the lines of the text behind a mark; cuts long lines and all after the first `lines_max`."""
+    lines = text.split("\n") if text else []
+    for line in lines[:lines_max]:
+        cut = line if len(line) <= _COLUMNS_MAX else f"{line[: _COLUMNS_MAX - 1]}…"
+        yield f"    {mark} {cut}".rstrip()
+    if (more := len(lines) - lines_max) > 0:
+        yield f"    {mark} … and {more} more lines"

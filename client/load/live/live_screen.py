@@ -1,21 +1,21 @@
-"""The live screen: a state in, lines out, for 80 x 24 and from 60 x 20 up. Pure."""
+"""Draws the live screen as lines, for 80 x 24 and any size from 60 x 20. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from client.terminal.numbers import clock, milliseconds, per_second
-from client.load.live.heat import HeatMap, heat_map, level_of, steps_of
-from client.load.live.instances import instance_lines
-from client.load.live.model import LiveState, lag_p99_ms, limit_words, near_limit, rates_now
-from client.load.live.words import WAITING, WORDS, keys_of
+from client.load.live.heat_map import HeatMap, heat_map, level_of, steps_of
+from client.load.live.help_text import EXPLANATIONS, WAITING, key_help
+from client.load.live.instance_table import instance_lines
+from client.load.live.live_state import LiveState, lag_p99_ms, limit_warning, near_limit, rates_now
 from client.load.summary import Latency, Mark, Snapshot
+from client.terminal.numbers import clock, milliseconds, per_second
 from client.terminal.text import Line, Span, Style, cells, clean, cut, cut_line, line, width_of, wrap
 
 COLUMNS_MIN, ROWS_MIN = 60, 20
 _LABEL, _FIGURE_MAX = 14, 11
 _NARROW = (9, 9, 9, 10, 9)
-"""What 60 columns have for five figures: `completed` needs one more."""
+"""The widths of five figures in 60 columns: `completed` needs one more."""
 _NAME = 11
 _HEAT_ROWS_MIN, _HEAT_ROWS_GOOD, _HEAT_ROWS_MAX = 4, 6, 16
 _SHADES = " ░▒▓█"
@@ -26,11 +26,11 @@ _GAPS = 4
 
 
 def render(state: LiveState, columns: int, rows: int) -> list[Line]:
-    """Exactly `rows` lines of at most `columns`; the keys stand in the last one."""
+    """Returns exactly `rows` lines of at most `columns` columns; the last one shows the keys."""
     bottom = [_keys(state, columns)]
     room = max(0, rows - len(bottom))
     if state.explaining:
-        body = [_title(state, columns), *_words(columns)]
+        body = [_title(state, columns), *_explanations(columns)]
     elif state.snapshot is None:
         body = [_title(state, columns), line(" ", clean(state.plan.model)), line(), line(f" {WAITING}")]
     else:
@@ -40,12 +40,15 @@ def render(state: LiveState, columns: int, rows: int) -> list[Line]:
 
 
 def _figures(state: LiveState, snapshot: Snapshot, columns: int, room: int) -> list[Line]:
-    """The sections from top to bottom: what must be there first, the heat map and the instances share the rest."""
+    """Returns the sections from top to bottom; the heat map and the instances share the space that is left."""
     closed = state.plan.open is None
     top = [_title(state, columns), _status(state, snapshot, columns), *_requests(state, snapshot, columns)]
     times = _times(snapshot, columns, closed=closed)
     whole = _whole(snapshot, columns, closed=closed)
-    errors, health = _errors(snapshot), [_generator(snapshot, columns, closed=closed), *_told(state, snapshot, room)]
+    errors, health = (
+        _errors(snapshot),
+        [_generator(snapshot, columns, closed=closed), *_messages(state, snapshot, room)],
+    )
     heat_least = _HEAT_ROWS_MIN + 2 + bool(snapshot.marks) + bool(snapshot.total.failed)
     left = room - len(top) - len(times) - 1 - len(health)
     instances = instance_lines(snapshot.recent, columns, left - heat_least)
@@ -73,12 +76,12 @@ def _time(state: LiveState) -> Line:
     elapsed_s = state.snapshot.elapsed_s if state.snapshot is not None else 0.0
     duration_s = state.plan.duration_s
     if state.draining:
-        return line(Span("waiting for the last answers", Style.CARE))
+        return line(Span("waiting for the last responses", Style.CARE))
     if duration_s is None:
-        told = f"{clock(elapsed_s)}, until stopped"
+        time = f"{clock(elapsed_s)}, until stopped"
     else:
-        told = f"{clock(elapsed_s)} of {clock(duration_s)}, {clock(duration_s - int(elapsed_s))} left"
-    return line(Span("PAUSED", Style.CARE), f"  {told}") if state.paused else line(told)
+        time = f"{clock(elapsed_s)} of {clock(duration_s)}, {clock(duration_s - int(elapsed_s))} left"
+    return line(Span("PAUSED", Style.CARE), f"  {time}") if state.paused else line(time)
 
 
 def _status(state: LiveState, snapshot: Snapshot, columns: int) -> Line:
@@ -102,11 +105,11 @@ def _row(label: str, figures: Sequence[str | Span], columns: int) -> Line:
 
 def _requests(state: LiveState, snapshot: Snapshot, columns: int) -> list[Line]:
     now, total = rates_now(snapshot), snapshot.total
-    asked = "-" if state.plan.open is None else per_second(snapshot.rate_per_s)
-    rates = (asked, *(per_second(each) for each in (now.offered, now.started, now.completed)))
+    target = "-" if state.plan.open is None else per_second(snapshot.rate_per_s)
+    rates = (target, *(per_second(each) for each in (now.offered, now.started, now.completed)))
     counts = ("", *(f"{each:,}" for each in (total.offered, total.started, total.completed)))
     return [
-        _head(" requests", ("asked", "offered", "started", "completed", "failed"), columns),
+        _head(" requests", ("target", "offered", "started", "completed", "failed"), columns),
         _row(" per second", (*rates, _failed(per_second(now.failed), now.failed or 0)), columns),
         _row(" in all", (*counts, _failed(f"{total.failed:,}", total.failed)), columns),
     ]
@@ -169,8 +172,8 @@ def _heat(state: LiveState, snapshot: Snapshot, columns: int, room: int) -> list
 
 def _heat_title(heat: HeatMap, steps: Sequence[int], columns: int) -> Line:
     legend = "  ".join(f"{shade} {step:,}+" for shade, step in zip(_SHADES[1:], steps, strict=True))
-    told = f"{legend}   a column: {heat.width_s:g} s"
-    texts = [f" response time: requests per cell  {told}", f" requests per cell  {told}", f" {told}"]
+    key = f"{legend}   a column: {heat.width_s:g} s"
+    texts = [f" response time: requests per cell  {key}", f" requests per cell  {key}", f" {key}"]
     return line(Span(_fitting(texts, columns), Style.DIM))
 
 
@@ -240,24 +243,24 @@ def _generator(snapshot: Snapshot, columns: int, *, closed: bool) -> Line:
     return line(_label("generator"), Span(_fitting(texts, columns - _NAME), style))
 
 
-def _told(state: LiveState, snapshot: Snapshot, room: int) -> list[Line]:
-    """What there is to say, the most urgent first, in a place that keeps its size: nothing may jump."""
-    answer = [line(Span(f" {clean(state.answer)}", Style.CARE))] if state.answer else []
-    words = limit_words(snapshot)
-    limit = [line(Span(f" {words}", Style.CARE))] if words else []
+def _messages(state: LiveState, snapshot: Snapshot, room: int) -> list[Line]:
+    """Returns a fixed number of lines with the most urgent messages, so that the lines below never move."""
+    message = [line(Span(f" {clean(state.message)}", Style.CARE))] if state.message else []
+    text = limit_warning(snapshot)
+    warning = [line(Span(f" {text}", Style.CARE))] if text else []
     places = 2 if room > _ROOMY else 1
-    return [*answer, *limit, *_marks(snapshot), *[line()] * places][:places]
+    return [*message, *warning, *_marks(snapshot), *[line()] * places][:places]
 
 
 def _marks(snapshot: Snapshot) -> list[Line]:
-    """The newest first; what does not fit is on the heat map or in the report."""
+    """Returns the marks, the newest first; those that do not fit are on the heat map or in the report."""
     if not snapshot.marks:
         return []
-    told = [
+    marks = [
         f"{_mark_name(number)} {clock(_since_start(snapshot, mark))} {clean(mark.text)}"
         for number, mark in enumerate(snapshot.marks)
     ]
-    return [line(_label("marks"), "   ".join(reversed(told[-20:])))]
+    return [line(_label("marks"), "   ".join(reversed(marks[-20:])))]
 
 
 def _keys(state: LiveState, columns: int) -> Line:
@@ -265,18 +268,18 @@ def _keys(state: LiveState, columns: int) -> Line:
         return line(Span(" any key goes back", Style.BOLD))
     if state.stopping:
         return line(Span(" stopping; the report follows   q leaves this view at once", Style.BOLD))
-    keys = [f"{key} {meaning}" for key, meaning in keys_of(state.plan, paused=state.paused)]
+    keys = [f"{key} {meaning}" for key, meaning in key_help(state.plan, paused=state.paused)]
     return line(Span(_fitting([f" {gap.join(keys)}" for gap in ("   ", "  ")], columns), Style.BOLD))
 
 
 def _fitting(texts: Sequence[str], columns: int) -> str:
-    """The first that fits, else the last."""
+    """Returns the first text that fits, else the last one."""
     return next((text for text in texts if cells(text) <= columns), texts[-1])
 
 
-def _words(columns: int) -> list[Line]:
+def _explanations(columns: int) -> list[Line]:
     lines: list[Line] = [line()]
-    for word, meaning in WORDS:
+    for word, meaning in EXPLANATIONS:
         first, *others = wrap(meaning, columns - _NAME - 2, indent="")
         lines.append(line(Span(f" {word:<{_NAME - 1}}", Style.BOLD), first))
         lines += [line(" " * _NAME, text) for text in others]

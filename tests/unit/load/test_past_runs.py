@@ -8,7 +8,7 @@ from load_runs import CLOSED, run
 
 from client.load.report.compare import compare_json, compare_lines
 from client.load.report.page.page import report_page
-from client.load.report.past import PastRun, compare_past, past_run_json
+from client.load.report.past_run import PastRun, compare_past_runs, past_run_json
 from client.load.report.report import Report
 
 
@@ -32,7 +32,7 @@ def test_users_are_told_in_the_title() -> None:
 
 
 def test_two_runs_in_memory_are_compared_as_their_documents_would_be() -> None:
-    comparison = compare_past(past(1, run()), past(2, run((8000,) * 10)))
+    comparison = compare_past_runs(past(1, run()), past(2, run((8000,) * 10)))
     assert (comparison.a.name, comparison.b.name) == ("run 1", "run 2")
     told = compare_json(comparison)
     assert json.loads(json.dumps(told)) == told

@@ -1,4 +1,4 @@
-"""A sweep told to people in lines and to programs as JSON."""
+"""The results of a sweep as text and as JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ HEADINGS = ("offered/s", "completed/s", "errors", "p50 ms", "p99 ms", "max ms", 
 
 
 def sweep_lines(sweep: Sweep) -> list[str]:
-    """The knee first, then the table and the plot."""
+    """Returns the lines: the knee, the table and the plot."""
     if not sweep.steps:
         return [f"nothing was measured: {sweep.reason}"]
     power = sweep.power_peak
     return [
         headline(sweep),
         f"  {sweep.reason}",
-        *([f"  power, throughput over mean response time, is highest at {power.rate_per_s:g}/s"] if power else []),
+        *([f"  power (throughput / mean response time) is highest at {power.rate_per_s:g}/s"] if power else []),
         "  " + "".join(f"{heading:>12}" for heading in HEADINGS),
         *(
             f"  {''.join(f'{cell:>12}' for cell in row_of(sweep, step))}   {note(sweep, step)}"
@@ -34,7 +34,7 @@ def sweep_lines(sweep: Sweep) -> list[str]:
 
 
 def headline(sweep: Sweep) -> str:
-    """The knee in a sentence."""
+    """Names the knee in a sentence."""
     knee = sweep.knee
     if knee is None:
         return "no knee found"
@@ -42,14 +42,14 @@ def headline(sweep: Sweep) -> str:
 
 
 def step_line(sweep: Sweep, step: Step) -> str:
-    """A step as it is told while the sweep goes on."""
+    """Returns the line that is printed when a step has ended."""
     tail = f"{sweep.tail} {_ms(sweep.tail_ms(step))} ms"
     words = ": ".join(word for word in (sweep.health(step).value, sweep.why(step)) if word)
     return f"{step.rate_per_s:>9g}/s  completed {sweep.kept_per_s(step):.1f}/s  {tail}  {words}"
 
 
 def row_of(sweep: Sweep, step: Step) -> tuple[str, ...]:
-    """The cells of a step's row."""
+    """Returns the cells of the row of a step."""
     response = step.response
     return (
         f"{step.rate_per_s:g}",
@@ -60,16 +60,16 @@ def row_of(sweep: Sweep, step: Step) -> tuple[str, ...]:
 
 
 def note(sweep: Sweep, step: Step) -> str:
-    """What is remarkable about a step."""
+    """Returns what is special about a step, for the last column."""
     if step is sweep.knee:
         return "the knee"
     return ": ".join(word for word in (sweep.health(step).value, sweep.why(step)) if word)
 
 
 def sweep_json(sweep: Sweep, plan: Plan, environment: Environment | None) -> dict[str, Any]:
-    """The sweep, schema 1: `knee_per_s`, `broken_per_s` and `power_per_s` (null where there is none), `reason`, `tail`
-    (the percentile by which steps were judged) and `steps` with rising rates: `rate_per_s`, `offered_per_s`,
-    `completed_per_s` (with the time that the last requests still needed), `error_share`, `response_ms`, `service_ms`,
+    """Returns the sweep, schema 1: `knee_per_s`, `broken_per_s` and `power_per_s` (null if there is none), `reason`,
+    `tail` (the percentile that judges the steps) and `steps` by rising rate: `rate_per_s`, `offered_per_s`,
+    `completed_per_s` (including the time that the last requests took), `error_share`, `response_ms`, `service_ms`,
     `generator_cpu_percent`, `health` (good, slow, broken, unknown) and `why`. `plan` is that of the lowest rate."""
     return {
         "schema": SCHEMA,
