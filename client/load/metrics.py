@@ -10,7 +10,8 @@ import bisect
 from collections.abc import Iterator
 
 from client.load.schedule import NS_PER_S
-from client.load.summary import Column, Mark, Summary, summarise
+from client.load.summarise import summarise
+from client.load.summary import Column, Mark, Summary
 from client.load.tally import Tally
 from vmhost.base.errors import Conflict
 

@@ -1,17 +1,16 @@
-"""What the generator tells of a stretch of time: counts, both latencies, errors, its own lag, each target's and
-instance's share.
+"""The figures of an interval or a whole run: counts, both latencies, errors, send lag, and the share of each target and
+instance.
 
-Definitions. *Response* counts from the instant a request was due, *service* from the instant it was sent; a closed loop
-has no schedule, and both are the same. Both hold good answers; response also holds requests that ran into the timeout
-or were unfinished at the end, with the age they had reached, so that a slow request cannot leave the distribution by
-being given up. Other errors have histograms of their own: a quick refusal must not make the service look fast. A
-request belongs to the stretch in which it was due. Of a script, its flows are the requests; the status of a flow is its
-last answer's, and its steps, which have service times only, are further targets.
+Definitions: *response time* counts from the moment a request was due, *service time* from the moment it was sent; in a
+closed loop there is no schedule, and both are the same. Both contain good responses. Response time also contains
+requests that timed out or were unfinished at the end, with their age at that moment: a slow request must not disappear
+from the distribution because it was given up. Other errors have their own histograms: a quick refusal must not make the
+service look fast. A request belongs to the interval in which it was due. In a script, each flow is a request with the
+status of its last response; its steps are additional targets and have service times only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,10 +18,9 @@ from client.load.examples import Example
 from client.load.histogram import Histogram, merged
 from client.load.own_limits import NO_LIMITS, OwnLimits, together
 from client.load.standstill import Standstill, joined
-from client.load.tally import GOOD, Cell, Ending, InstanceTally, Tally
 
 LATE_US = 10_000
-"""A generator that sends later than this more often than once in a hundred measures itself."""
+"""If more than 1 % of the requests are sent later than this, the figures show the load generator, not the service."""
 PERCENTS = (50.0, 90.0, 99.0, 99.9, 99.99)
 
 
@@ -38,24 +36,24 @@ class Fault(StrEnum):
     SERVER_ERROR = "5xx"
     WRONG = "wrong answer"
     NOT_DECODABLE = "not decodable"
-    """The body has a content coding that is not known here, so its text cannot be checked."""
+    """The body has an unknown content coding, so its text cannot be checked."""
     SCRIPT = "script error"
-    """The script itself failed: it says nothing of the server."""
+    """The script itself failed, which says nothing about the server."""
     PARTIAL = "partial"
     UNFINISHED = "unfinished"
     OVERFLOW = "overflow"
-    """Too many already waited for a connection."""
+    """Too many requests already waited for a connection."""
     GENERATOR = "generator limit"
-    """This side had no file, port or memory left for a connection: it says nothing of the server."""
+    """The load generator had no file, port or memory left for a connection, which says nothing about the server."""
 
 
 COUNTED_BY_AGE = frozenset({Fault.TIMEOUT, Fault.UNFINISHED})
-"""Faults whose age counts in the response time too: their users waited at least so long."""
+"""Errors whose age counts as response time: their users waited at least that long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """A distribution in milliseconds; None where there are too few samples to say."""
+    """A distribution in milliseconds; None if there are too few samples."""
 
     count: int = 0
     mean: float | None = None
@@ -68,7 +66,7 @@ class Latency:
 
     @property
     def tail(self) -> tuple[str, float | None]:
-        """The highest of p99, p90 that can be told, else the slowest: ("p99", 6.0)."""
+        """The highest of p99 and p90 that is known, else the maximum: ("p99", 6.0)."""
         if self.p99 is not None:
             return "p99", self.p99
         if self.p90 is not None:
@@ -77,7 +75,7 @@ class Latency:
 
 
 def latency_of(histogram: Histogram) -> Latency:
-    """The distribution as figures."""
+    """Returns the percentiles of a histogram."""
     if not histogram.total:
         return Latency()
     p50, p90, p99, p999, p9999 = (_ms(value) for value in histogram.percentiles_us(PERCENTS))
@@ -93,11 +91,11 @@ def _ms(value_us: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSummary:
-    """One instance's share, told by the front end in Server-Timing.
+    """The share of one instance, reported by the front end in Server-Timing.
 
-    `answered` attempts won; `lost` were overtaken by a hedge or were the hedge that came second; `late` ran out of
-    time; `errors` failed. `latency` holds answered and late attempts and first attempts that lost, with the time they
-    had taken until then. `own` is the instance's own service time, as it told it with each answer."""
+    `answered` attempts won; `lost` ones were slower than another attempt for the same request; `late` ones timed out;
+    `errors` failed. `latency` contains answered and late attempts, and first attempts that lost, with their time until
+    then. `own` is the service time that the instance reports with each response."""
 
     id: str
     type: str
@@ -114,7 +112,7 @@ class InstanceSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSummary:
-    """One target's share. `completed` got an answer, `ok` a good one."""
+    """The share of one target. `completed` requests got a response, `ok` ones a good response."""
 
     name: str
     completed: int
@@ -133,9 +131,9 @@ class TargetSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """From due to sent, in two parts: waiting for a free connection, and the generator's own lateness.
+    """The time from due to sent, in two parts: waiting for a free connection, and the delay of the generator itself.
 
-    `late` requests were sent more than 10 ms late by the generator's own fault."""
+    `late` requests were sent more than 10 ms late because of the generator."""
 
     connection: Latency
     generator: Latency
@@ -144,12 +142,12 @@ class Lag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A stretch from `since` until `until` (epoch seconds). Histograms are shared: whoever changes one copies it.
+    """The figures from `since` until `until` (epoch seconds). Histograms are shared: copy one before you change it.
 
-    `classes` are the response times of answers by status class ("2xx"), good or bad. `hedged` requests were sent a
-    second time, beyond `started`; of these `hedges_won` answered first. `resent` requests were sent again because the
-    server had closed an idle connection. `messages` are the first different ones with
-    which a script ended flows, and how often."""
+    `classes` are the response times by status class ("2xx"), good or bad. `hedged` requests were sent a second time,
+    in addition to `started`; in `hedges_won` cases the second response came first. `resent` requests were sent again
+    because the server had closed an idle connection. `messages` are the messages with which a script ended flows, the
+    first different ones, with counts."""
 
     since: float
     until: float
@@ -180,138 +178,21 @@ class Summary:
 
     @property
     def seconds(self) -> float:
-        """The stretch's length."""
+        """The length of the interval."""
         return max(0.0, self.until - self.since)
 
     def instance(self, instance_id: str) -> InstanceSummary | None:
-        """That instance's share, None if it had none."""
+        """Returns the share of this instance, or None."""
         return next((each for each in self.instances if each.id == instance_id), None)
 
     def others(self, *excluded: str) -> Latency:
-        """The latency of all attempts on instances other than these."""
+        """Returns the latency of the attempts on all other instances."""
         return latency_of(merged(each.histogram for each in self.instances if each.id not in excluded))
-
-
-def summarise(tally: Tally, *, since: float, until: float, targets: tuple[str, ...], instances: bool = True) -> Summary:
-    """A tally as figures; `targets` are the plan's names in order."""
-    response, service = times_of(tally.cells.items())
-    return Summary(
-        since=since,
-        until=until,
-        offered=tally.offered,
-        started=tally.started,
-        completed=_completed(tally.cells.items()),
-        ok=sum(cell.response.total for (_, _, fault), cell in tally.cells.items() if fault == GOOD),
-        hedged=tally.hedged,
-        hedges_won=tally.hedges_won,
-        resent=tally.resent,
-        received_bytes=tally.received_bytes,
-        response=latency_of(response),
-        service=latency_of(service),
-        lag=Lag(
-            connection=latency_of(tally.connection_lag),
-            generator=latency_of(tally.generator_lag),
-            late=tally.generator_lag.count_above(LATE_US),
-        ),
-        errors=_errors(tally.cells.items()),
-        statuses=_statuses(tally.cells.items()),
-        classes=_classes(tally),
-        targets=_targets(tally, targets),
-        instances=tuple(_instance(name, one) for name, one in sorted(tally.instances.items())) if instances else (),
-        response_histogram=response,
-        service_histogram=service,
-        messages=dict(tally.messages),
-    )
-
-
-def times_of(cells: Iterable[tuple[Ending, Cell]]) -> tuple[Histogram, Histogram]:
-    """Response and service time by the definitions above."""
-    response, service = Histogram(), Histogram()
-    for (_, _, fault), cell in cells:
-        if fault == GOOD:
-            response.add(cell.response)
-            service.add(cell.service or cell.response)
-        elif fault in COUNTED_BY_AGE:
-            response.add(cell.response)
-    return response, service
-
-
-def _completed(cells: Iterable[tuple[Ending, Cell]]) -> int:
-    # A flow whose steps use clients of the script's own has no status.
-    return sum(cell.response.total for (_, status, fault), cell in cells if status or fault == GOOD)
-
-
-def _errors(cells: Iterable[tuple[Ending, Cell]]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for (_, _, fault), cell in cells:
-        if fault != GOOD:
-            counts[fault] = counts.get(fault, 0) + cell.response.total
-    return dict(sorted(counts.items()))
-
-
-def _statuses(cells: Iterable[tuple[Ending, Cell]]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for (_, status, _), cell in cells:
-        if status:
-            counts[str(status)] = counts.get(str(status), 0) + cell.response.total
-    return dict(sorted(counts.items()))
-
-
-def _classes(tally: Tally) -> dict[str, Latency]:
-    names = sorted({status // 100 for _, status, _ in tally.cells if status})
-    return {
-        f"{name}xx": latency_of(merged(cell.response for (_, s, _), cell in tally.cells.items() if s // 100 == name))
-        for name in names
-    }
-
-
-def _targets(tally: Tally, names: tuple[str, ...]) -> tuple[TargetSummary, ...]:
-    steps = dict.fromkeys(str(name) for name, _, _ in tally.steps) if names else {}
-    if len(names) + len(steps) <= 1:
-        return ()
-    return (
-        *(_target(name, _cells_of(number, tally.cells)) for number, name in enumerate(names)),
-        *(_target(name, _cells_of(name, tally.steps)) for name in steps),
-    )
-
-
-def _cells_of(target: int | str, cells: dict[Ending, Cell]) -> list[tuple[Ending, Cell]]:
-    return [(ending, cell) for ending, cell in cells.items() if ending[0] == target]
-
-
-def _target(name: str, cells: list[tuple[Ending, Cell]]) -> TargetSummary:
-    response, service = times_of(cells)
-    return TargetSummary(
-        name=name,
-        completed=_completed(cells),
-        ok=sum(cell.response.total for (_, _, fault), cell in cells if fault == GOOD),
-        errors=_errors(cells),
-        response=latency_of(response),
-        service=latency_of(service),
-        response_histogram=response,
-        service_histogram=service,
-    )
-
-
-def _instance(instance_id: str, tally: InstanceTally) -> InstanceSummary:
-    return InstanceSummary(
-        id=instance_id,
-        type=tally.type,
-        host=tally.host,
-        shard=tally.shard,
-        answered=tally.answered,
-        lost=tally.lost,
-        late=tally.late,
-        errors=tally.errors,
-        latency=latency_of(tally.latency),
-        own=latency_of(tally.own),
-        histogram=tally.latency,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """An event noted during the run; windows that begin or end at a mark are exact to the request."""
+    """An event during the run; windows that start or end at a mark are exact to the request."""
 
     at: float
     text: str
@@ -319,7 +200,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedRequest:
-    """One request to show: what was asked, how long it took and the Server-Timing header that tells its way."""
+    """One request to show: its label, its times, and its Server-Timing header with the attempts."""
 
     label: str
     response_ms: float
@@ -331,7 +212,7 @@ class TracedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A stretch of the timeline. `began` and `seconds` count from the run's start; `warm_up` is left out of figures."""
+    """An interval of the timeline. `began` counts from the start of the run; figures leave out `warm_up` columns."""
 
     began: float
     seconds: float
@@ -347,12 +228,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The run at one moment. `recent` covers the last ten seconds, `moment` the last two; `total` all, but without its
-    instances.
+    """The state of a run. `moment` covers the last two seconds, `recent` the last ten, `total` all without instances.
 
-    `minute` is the response time of sixty seconds: at 20 requests a second a 99th percentile needs fifty of them.
-    `last` and `slowest` are of the good answers since the snapshot before. `cpu_percent` is that of the busiest of
-    `processes`. `timeline` is the run so far, the newest column last."""
+    `minute` is the response time of the last sixty seconds: at 20 requests/s, a p99 needs fifty of them. `last` and
+    `slowest` are good responses since the former snapshot. `cpu_percent` is that of the busiest of `processes`.
+    `timeline` is the run so far, the newest column last."""
 
     at: float
     elapsed_s: float
@@ -370,14 +250,14 @@ class Snapshot:
     marks: tuple[Mark, ...]
     timeline: tuple[Column, ...]
     examples: tuple[Example, ...] = ()
-    """Failures, a few of each kind."""
+    """Failed requests, a few of each kind."""
     output: tuple[str, ...] = ()
-    """What a script printed, its first and last lines."""
+    """The first and last lines that a script printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocked:
-    """A place in a script that kept the event loop of its process from running: `where` is its file and line."""
+    """A place in a script that blocked the event loop of its process; `where` is its file and line."""
 
     where: str
     function: str
@@ -389,7 +269,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One of the generator's processes, as it was at the end. `lost`: it died or its line was cut before the end."""
+    """One process of the generator at the end of the run. `lost`: it exited or lost its connection before the end."""
 
     name: str
     cpu_percent: float
@@ -403,9 +283,9 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run measured, its warm-up left out of `total`. `elapsed_s` is the schedule's length as it was run.
+    """The results of a run; `total` leaves out the warm-up. `elapsed_s` is the length of the schedule as it was run.
 
-    `missed` arrivals were due and never taken up by the generator (they are in `offered`)."""
+    `missed` arrivals were due, but the generator never handled them (they are included in `offered`)."""
 
     total: Summary
     elapsed_s: float
@@ -415,28 +295,28 @@ class Outcome:
     marks: tuple[Mark, ...]
     timeline: tuple[Column, ...]
     steered: bool = False
-    """Whether somebody changed its rate while it ran."""
+    """Whether the rate was changed by hand."""
     examples: tuple[Example, ...] = ()
-    """Failures, a few of each kind."""
+    """Failed requests, a few of each kind."""
     output: tuple[str, ...] = ()
-    """What a script printed, its first and last lines."""
+    """The first and last lines that a script printed."""
 
     @property
     def cpu_percent(self) -> float:
-        """CPU of the busiest process, in percent of a core."""
+        """The CPU use of the busiest process, in percent of a core."""
         return max((each.cpu_percent for each in self.processes), default=0.0)
 
     @property
     def standstills(self) -> tuple[Standstill, ...]:
-        """When its processes did not run, which is left out of all figures."""
+        """The times in which the processes did not run; all figures leave them out."""
         return joined(standstill for each in self.processes for standstill in each.standstills)
 
     @property
     def own(self) -> OwnLimits:
-        """Where the generator itself was the limit."""
+        """Where the load generator itself was the limit."""
         return together(each.own for each in self.processes)
 
     @property
     def precise_timer(self) -> bool:
-        """Whether every process could wake to within microseconds."""
+        """Whether every process has a timer that is exact to microseconds."""
         return all(each.precise_timer for each in self.processes)

@@ -13,7 +13,7 @@ from client.terminal.numbers import short_rate
 
 _TENTHS = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
 RATES = (1, 2, 5, 10, 20, 50, *(round(tenth * 10**power) for power in range(2, 6) for tenth in _TENTHS), RATE_MAX_PER_S)
-"""The rates that + and - step through: 1, 2, 5 at first, above 100 in steps of a quarter (the preferred numbers R10)."""
+"""The rates that + and - step through: 1, 2, 5 at first, above 100 in steps of a quarter (preferred numbers R10)."""
 NOW_S = 5.0
 SETTLED_S = 1.0
 """All processes have sent their statistics of a second by then; before that its rates would look too low."""

@@ -1,4 +1,4 @@
-"""The results of a run: as text and an HTML page for people; as JSON, Prometheus text and HdrHistogram logs for programs.
+"""The results of a run: text and an HTML page for people; JSON, Prometheus text and HdrHistogram logs for programs.
 
 Law: pure, except that `hlog.py` opens files. A report contains what the run measured and nothing else. All formats are
 made from the `Report` in `report.py`.

@@ -4,8 +4,8 @@ The noise of one run is estimated from batches: the run is cut into ten equal pa
 used as independent samples (the method of batch means: Law, Simulation Modeling and Analysis, chapter 9.5.3; Schmeiser,
 Batch size effects in the analysis of simulation output, Operations Research 30 (1982): ten to thirty batches suffice;
 with fewer, down to three, the interval becomes wider). The percentile of a part counts even if the part has few
-samples, as long as the whole run has enough. The two sets of samples are compared by Welch's interval at 95 % (Law, 10.2.2). If
-both sides were repeated, the runs are the samples instead: the batches of one run cannot show how runs differ.
+samples, as long as the whole run has enough. Welch's interval at 95 % compares the two sets of samples (Law, 10.2.2).
+If both sides were repeated, the runs are the samples instead: the batches of one run cannot show how runs differ.
 
 Two limits: with eight figures, about every third comparison of two equal runs shows one difference beyond the noise;
 and batches are not independent if they are shorter than the server's own cycles (garbage collection, a full queue).

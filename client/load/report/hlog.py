@@ -21,7 +21,7 @@ from pathlib import Path
 from client.load.histogram import Histogram, bucket_of, merged
 from client.load.report.hdr_encoding import from_hdr_text, hdr_text
 from client.load.schedule import NS_PER_S
-from client.load.summary import times_of
+from client.load.summarise import times_of
 from client.load.tally import GOOD, Tally
 from vmhost.base.errors import InvalidInput
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Snapshot, Summary, TracedRequest, summarise
+from client.load.summarise import summarise
+from client.load.summary import Fault, Snapshot, Summary, TracedRequest
 from client.load.tally import GOOD, Tally
 from client.tour.world import World, fold
 from server.api.timing import Attempt, RequestTrace, render

@@ -10,7 +10,8 @@ import pytest
 from client_builders import IDS, instance
 
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Summary, summarise
+from client.load.summarise import summarise
+from client.load.summary import Fault, Summary
 from client.load.tally import GOOD, Tally
 from client.tour.isolation import Isolation, Outcome, judge_isolation, window_of
 from server.api.timing import Attempt

@@ -9,7 +9,8 @@ import pytest
 
 from client.load.metrics import COLUMNS_MAX, KEPT_S, MARKS_MAX, Metrics, Timeline
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Summary, summarise
+from client.load.summarise import summarise
+from client.load.summary import Fault, Summary
 from client.load.tally import GOOD, Collector, Tally
 from server.api.timing import Attempt
 from vmhost.base.errors import Conflict

@@ -10,7 +10,8 @@ import pytest
 from client.load.plan.check import checked
 from client.load.plan.words import OpenLoop, Plan, Target
 from client.load.script.loading import completed, load_script, told
-from client.load.summary import Fault, summarise
+from client.load.summarise import summarise
+from client.load.summary import Fault
 from client.load.tally import GOOD, MESSAGES_MAX, Tally
 from client.load.thresholds import judge, parse_threshold
 from vmhost.base.errors import InvalidInput

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from client.load.schedule import NS_PER_S
-from client.load.summary import Summary, summarise
+from client.load.summarise import summarise
+from client.load.summary import Summary
 from client.load.tally import GOOD, Tally
 from client.load.thresholds import judge, parse_threshold
 from vmhost.base.errors import InvalidInput

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Summary, summarise
+from client.load.summarise import summarise
+from client.load.summary import Fault, Summary
 from client.load.tally import GOOD, Tally
 from client.tour.isolation import Isolation, NeighborRow, Outcome
 from client.tour.results import HogResult, KillResult, verdict_json
