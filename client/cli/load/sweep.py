@@ -18,7 +18,7 @@ from client.load.control import LoadRun
 from client.load.environment import Environment, ignored_proxies, usable_cores
 from client.load.plan.words import Plan
 from client.load.report.report import Report
-from client.load.report.sweep_page import sweep_page
+from client.load.report.page.page import sweep_page
 from client.load.report.sweep_text import SCHEMA, step_line, sweep_json, sweep_lines
 from client.load.sweep import Range, Sweep, checked_range, step_of
 from client.terminal.text import clean, clean_lines

@@ -14,16 +14,9 @@ from client.console.loading import Loading
 from client.console.routes.body import body_of
 from client.load.report.compare import compare_json
 from client.load.report.json_report import report_json
-from client.load.report.page.page import report_page
+from client.load.report.page.page import page_policy, report_page
 from client.load.report.past_run import compare_past_runs, past_run_json
 from vmhost.base.errors import InvalidInput
-
-REPORT_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-"""A report brings its own style and has texts of strangers in it: it runs nothing and belongs to no site."""
-
 
 def routes(loading: Loading, gate: Door) -> list[web.RouteDef]:
     """Reading is free, everything else needs the key."""
@@ -58,7 +51,9 @@ def routes(loading: Loading, gate: Door) -> list[web.RouteDef]:
     async def report(request: web.Request) -> web.Response:
         past = loading.past_run(int(request.match_info["number"]))
         page = await asyncio.to_thread(report_page, [past.report])
-        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+        # The sandbox gives the page an origin of its own: its script cannot reach the console.
+        policy = f"sandbox allow-scripts; {page_policy()}; frame-ancestors 'none'"
+        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": policy})
 
     async def document(request: web.Request) -> web.Response:
         past = loading.past_run(int(request.match_info["number"]))

@@ -1,6 +1,6 @@
-"""The report as one page for people: it opens with the verdict, and its every chart has its numbers beside it.
+"""The report as one HTML file for people: it opens with the verdict, and the numbers of each chart are below it.
 
-Law: one file that needs nothing else, no script and no network; everything that is not ours is escaped; a figure that
-too few samples stand behind is a dash that says so. `page.py` puts the sections together, a file each; `chart.py`,
-`axes.py` and `table.py` are what they draw with.
+Law: the page needs no other file and no network; its policy allows its own script and style only. Everything from
+outside is escaped. A percentile with too few samples is a dash that says why. `page.py` puts a page together from
+`sections.py` and `charts.py`; `charts.js` draws the charts with uPlot from the tables below them.
 """

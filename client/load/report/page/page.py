@@ -1,73 +1,116 @@
-"""The whole document."""
+"""Puts pages together: the report of one or several runs, and the results of a sweep."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 
-from client.load.report.page.breakdown import breakdown
-from client.load.report.page.course import course_of
-from client.load.report.page.curves import curves
-from client.load.report.page.failures import errors, examples, hedging, output, thresholds
-from client.load.report.page.figures import cell, per_s
-from client.load.report.page.heat import heat
-from client.load.report.page.lag import lag
-from client.load.report.page.opening import figures, name_of, verdict
-from client.load.report.page.rates import rates
-from client.load.report.page.surroundings import environment, plan
-from client.load.report.page.table import table
-from client.load.report.page.timeline import timeline
+from client.load.plan.words import Plan
+from client.load.report.page import details, results
+from client.load.report.page.charts import chart, heat_map, rates, timeline_of, times
+from client.load.report.page.elements import paragraph, per_s, percentile_cells, section, table, time_cell
 from client.load.report.report import Report
+from client.load.report.sweep_text import headline, note, row_of
+from client.load.sweep import Sweep
 from vmhost.base.markup import Html, fill, join
 
 COLUMNS_MAX = 600
-"""The page's columns over time, shared by its runs: each costs most of a kilobyte."""
-# The policy holds what the page promises: it loads nothing and runs nothing, whatever a text in it says.
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="glasscloud">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<h1>Load report</h1>
-{overview}
-{runs}
-</main>
-<footer>Made by glasscloud load. Response counts from the instant each request was due, service from the instant it was
- sent.</footer>
-</body>
-</html>
-"""
-_RUN = """<article id="run-{number}" aria-label="{name}">
-{sections}
-</article>"""
-_OVERVIEW = """<section class="overview">
-<p class="facts"><span>{count} runs in this page</span></p>
-{table}
-</section>"""
+"""The columns over time, shared by the runs of a page, which limits its size."""
+_SWEEP_COLUMNS = ("offered/s", "completed/s", "errors", "response p50", "response p99", "response max", "service p99")
+_HERE = "load/report/page/"
+_UPLOT = "console/assets/vendor/uplot-1.6.32/"
+"""The files of the library belong to the console; the page contains a copy of them."""
+_RUN = '<article id="run-{number}" aria-label="{name}">\n{sections}\n</article>'
+_OVERVIEW = '<section class="overview">\n<p class="facts">{count} runs in this page</p>\n{table}\n</section>'
 _NO_SCHEDULE = Html('<abbr title="a closed loop has no schedule">–</abbr>')
 
 
 def report_page(reports: Sequence[Report]) -> str:
-    """The page of one run, or of several: tenants of one run, or its repeats. At least one report."""
-    style = resources.files("client.load.report.page").joinpath("style.css").read_text(encoding="utf-8")
+    """Returns the page of one run or of several (tenants of one run, or repetitions); at least one report."""
     first = reports[0]
-    title = f"{first.verdict}: {name_of(first)}" if len(reports) == 1 else f"{len(reports)} runs: {name_of(first)}"
-    return fill(
-        _PAGE,
-        title=title,
-        style=Html(style),
-        overview=_overview(reports) if len(reports) > 1 else "",
-        runs=join((_run(report, number, len(reports)) for number, report in enumerate(reports, 1)), "\n"),
+    several, name = len(reports) > 1, results.name_of(first)
+    runs = join((_run(report, number, len(reports)) for number, report in enumerate(reports, 1)), "\n")
+    return _page(
+        title=f"{len(reports)} runs: {name}" if several else f"{first.verdict}: {name}",
+        heading="Load report",
+        content=join([_overview(reports), runs] if several else [runs], "\n"),
     )
+
+
+def sweep_page(sweep: Sweep, plan: Plan) -> str:
+    """Returns the page of a sweep."""
+    urls = ", ".join(target.url for target in plan.targets)
+    rows = ((*row_of(sweep, step), note(sweep, step)) for step in sweep.by_rate)
+    numbers = table("Steps by rate; times in milliseconds", (*_SWEEP_COLUMNS, "note"), rows)
+    text = "Latency by offered rate, in milliseconds; both scales are logarithmic. "
+    text += f"The knee is the highest rate whose {sweep.tail} is at most five times that at the lowest rate."
+    marks = [] if sweep.knee is None else [[sweep.knee.rate_per_s, f"knee {sweep.knee.rate_per_s:g}/s"]]
+    drawing = chart("sweep", "Latency by offered rate", text, numbers, folded=False, marks=marks)
+    summary = section(headline(sweep), paragraph(f"{urls}: {sweep.reason}"), drawing)
+    return _page(title=f"Sweep of {urls}", heading="Load sweep", content=summary)
+
+
+@cache
+def page_policy() -> str:
+    """Returns the content security policy of all pages: their own script and style, and nothing else."""
+    script, style = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (_script(), _style())
+    )
+    return (
+        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _page(*, title: str, heading: str, content: Html) -> str:
+    return fill(
+        _text(_HERE + "page.html"),
+        policy=Html(page_policy()),
+        title=title,
+        style=Html(_style()),
+        heading=heading,
+        content=content,
+        script=Html(_script()),
+    )
+
+
+@cache
+def _script() -> str:
+    return f"{_text(_UPLOT + 'uPlot.esm.js')}\n{_text(_HERE + 'charts.js')}"
+
+
+@cache
+def _style() -> str:
+    return f"{_text(_UPLOT + 'uPlot.min.css')}\n{_text(_HERE + 'style.css')}"
+
+
+@cache
+def _text(name: str) -> str:
+    return resources.files("client").joinpath(name).read_text(encoding="utf-8")
+
+
+def _run(report: Report, number: int, of: int) -> Html:
+    timeline = timeline_of(report, max(1, COLUMNS_MAX // of))
+    parts = [
+        results.header(report),
+        results.figures(report),
+        rates(report, timeline) if timeline else section("Charts", paragraph("No request was due.")),
+        results.latency(report),
+        results.send_lag(report),
+        *([times(timeline), heat_map(timeline)] if timeline else []),
+        details.breakdown(report),
+        details.errors(report),
+        details.examples(report),
+        details.output(report),
+        details.thresholds(report),
+        details.hedging(report),
+        details.environment(report),
+        details.plan(report),
+    ]
+    return fill(_RUN, number=number, name=results.name_of(report), sections=join(filter(None, parts), "\n"))
 
 
 def _overview(reports: Sequence[Report]) -> Html:
@@ -78,40 +121,16 @@ def _overview(reports: Sequence[Report]) -> Html:
 
 
 def _overview_row(report: Report, number: int) -> list[object]:
-    total, response, service = report.summary, report.summary.response, report.summary.service
+    total, service = report.summary, report.summary.service
     scheduled = report.plan.closed is None
+    name = report.plan.name or results.name_of(report)
     return [
-        fill('<a href="#run-{number}">{number}. {name}</a>', number=number, name=report.plan.name or name_of(report)),
+        fill('<a href="#run-{number}">{number}. {name}</a>', number=number, name=name),
         fill('<b class="word {kind}">{word}</b>', kind=report.verdict.value.lower(), word=report.verdict.value),
         report.model,
         per_s(total.offered / report.seconds) if scheduled else _NO_SCHEDULE,
         per_s(total.completed / report.seconds),
         f"{total.failed:,}",
-        cell(response.p50, "p50", response.count),
-        cell(response.p99, "p99", response.count),
-        cell(response.max, "max", response.count),
-        cell(service.p99, "p99", service.count) if scheduled else _NO_SCHEDULE,
+        *percentile_cells(total.response, ("p50", "p99", "max")),
+        time_cell(service.p99, "p99", service.count) if scheduled else _NO_SCHEDULE,
     ]
-
-
-def _run(report: Report, number: int, of: int) -> Html:
-    course = course_of(report, max(1, COLUMNS_MAX // of))
-    sections = [
-        verdict(report),
-        figures(report),
-        rates(report, course)
-        if course
-        else Html("<section><p>Nothing was due, so there is nothing to draw.</p></section>"),
-        curves(report),
-        lag(report),
-        *([timeline(course), heat(course)] if course else []),
-        breakdown(report),
-        errors(report),
-        examples(report),
-        output(report),
-        thresholds(report),
-        hedging(report),
-        environment(report),
-        plan(report),
-    ]
-    return fill(_RUN, number=number, name=name_of(report), sections=join(filter(None, sections), "\n"))
