@@ -1,5 +1,6 @@
-"""`glasscloud load`: requests by a schedule or by users, and what they saw. `load compare`, `load sweep`, `load worker`
-are commands of their own below it."""
+"""`glasscloud load` sends requests on a schedule or as users, and reports response times and errors.
+
+Its subcommands are `load compare`, `load sweep` and `load worker`."""
 
 from client.cli.load.run import EXAMPLES, HELP, NAME, add_arguments, run
 

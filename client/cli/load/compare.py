@@ -1,4 +1,4 @@
-"""`glasscloud load compare A.json B.json`: what differs between two runs, and whether it exceeds the noise."""
+"""`glasscloud load compare A.json B.json`: the differences between two runs, and whether they exceed the noise."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from client.terminal.text import clean_lines
 from vmhost.base.errors import InvalidInput
 
 NAME = "load compare"
-HELP = "compare two runs and say which differences exceed the noise"
+HELP = "compare two runs and show which differences exceed the noise"
 EXAMPLES = """\
   glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > before.json
   glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > after.json
   glasscloud load compare before.json after.json
-  glasscloud load compare before.json after.json --fail-if-worse   for a pipeline: 1 if the second is worse
+  glasscloud load compare before.json after.json --fail-if-worse   for CI: exit code 1 if the second is worse
 """
-TOO_SHORT = "no figure can be compared: the runs are too short"
+TOO_SHORT = "the runs are too short to compare"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("a", metavar="A.json", help="the --json report of the first run, single or repeated")
-    parser.add_argument("b", metavar="B.json", help="that of the second run")
-    parser.add_argument("--json", action="store_true", help="the comparison as JSON on standard output")
+    parser.add_argument("a", metavar="A.json", help="--json report of the first run or repeated run")
+    parser.add_argument("b", metavar="B.json", help="--json report of the second one")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
     parser.add_argument(
         "--fail-if-worse",
         action="store_true",
-        help="exit with 1 if B is worse beyond the noise, with 3 if a run is INVALID or both are too short to compare",
+        help="exit with 1 if B is worse beyond the noise, with 3 if a run is INVALID or too short to compare",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare two runs.
+    """Compares two runs.
 
-    Return 0, or with `--fail-if-worse` 1 if B is worse and 3 if that cannot be judged. Raises InvalidInput."""
+    Returns 0, or with `--fail-if-worse` 1 if B is worse and 3 if that cannot be judged. Raises InvalidInput."""
     comparison = compare(_read(args.a), _read(args.b))
     if args.json:
         print(json.dumps(compare_json(comparison), indent=2))
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.fail_if_worse:
         return 0
     if comparison.unknown:
-        print(f"{TOO_SHORT}; run each for {BATCHES_MIN} s or longer", file=sys.stderr)
+        print(f"{TOO_SHORT}; each must last {BATCHES_MIN} s or longer", file=sys.stderr)
     return _exit_code(comparison)
 
 
@@ -62,6 +62,6 @@ def _read(path: str) -> RecordedRun:
     try:
         return read_run(path, json.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise InvalidInput(f"{path}: not JSON: {error}; give a file that glasscloud load --json wrote") from error
+        raise InvalidInput(f"{path} is not JSON ({error}); give a file that glasscloud load --json wrote") from error

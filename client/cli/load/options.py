@@ -1,4 +1,4 @@
-"""The options that describe a load, and the plan they describe."""
+"""The options that describe a load, and how they become a plan."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEFAULT_DURATION = "10s"
 DEFAULT_TIMEOUT = "2s"
 DEFAULT_FLOW_TIMEOUT = "30s"
 CONNECTIONS_HELP = (
-    f"maximum concurrent connections, or flows (default: rate x timeout, {CONNECTIONS_LEAST} to {CONNECTIONS_AUTO_MAX})"
+    f"maximum concurrent connections or flows (default: rate x timeout, {CONNECTIONS_LEAST} to {CONNECTIONS_AUTO_MAX})"
 )
 PLAN, SCRIPT = ".toml", ".py"
 _TARGET_OPTIONS = ("method", "header", "data", "form", "queries")
@@ -57,89 +57,93 @@ _DEFAULT_QUERIES = "default"
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
-    """Options of the request, named as in curl, hey and wrk."""
+    """Adds the options of the request, named as in curl, hey and wrk."""
     group = parser.add_argument_group("request")
-    group.add_argument("-X", "--method", default=None, metavar="METHOD", help="GET, or POST where there is a body")
+    group.add_argument("-X", "--method", default=None, metavar="METHOD", help="HTTP method (GET, or POST with a body)")
     group.add_argument(
         "-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="add a header; repeatable"
     )
-    group.add_argument("-d", "--data", metavar="TEXT", help="send this body; @FILE sends a file as it is")
+    group.add_argument("-d", "--data", metavar="TEXT", help="send this body, or with @FILE the content of a file")
     group.add_argument(
         "-F", "--form", action="append", default=[], metavar="NAME=TEXT",
-        help="send a multipart form; NAME=@FILE[;type=TYPE] sends a file; repeatable",
+        help="send a multipart form; NAME=@FILE[;type=TYPE] adds a file; repeatable",
     )  # fmt: skip
     group.add_argument(
         "--queries",
         nargs="?",
         const=_DEFAULT_QUERIES,
         metavar="FILE",
-        help="search for words of the corpus, as often as people would, and check the responses",
+        help="search for words of the glasscloud corpus with realistic frequency, and check the responses",
     )
     group.add_argument(
         "--timeout",
         default=None,
         metavar="TIME",
-        help="give up a request after TIME, from when it was due (2s); a script's flow (30s)",
+        help="time limit of a request, from when it was due (2s), or of a script's flow (30s)",
     )
     _add_tls_options(parser)
 
 
 def _add_tls_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("TLS and addresses")
-    group.add_argument("--cacert", metavar="FILE", help="trust the CAs in this PEM file instead of the system's")
-    group.add_argument("--cert", metavar="FILE", help="show the server this client certificate (PEM); needs --key")
-    group.add_argument("--key", metavar="FILE", help="the private key of --cert (PEM, without a password)")
-    group.add_argument("-k", "--insecure", action="store_true", help="accept any certificate")
+    group.add_argument("--cacert", metavar="FILE", help="trust the CAs in this PEM file, not those of the system")
+    group.add_argument("--cert", metavar="FILE", help="client certificate (PEM); needs --key")
+    group.add_argument("--key", metavar="FILE", help="private key of --cert (PEM, without a password)")
+    group.add_argument("-k", "--insecure", action="store_true", help="accept any server certificate")
     group.add_argument(
         "--resolve", action="append", default=[], metavar="HOST:PORT:ADDRESS",
-        help="connect to ADDRESS for HOST and PORT; the Host header and TLS keep HOST; repeatable",
+        help="connect to ADDRESS instead of HOST:PORT; the Host header and TLS still use HOST; repeatable",
     )  # fmt: skip
 
 
 def add_script_options(parser: argparse.ArgumentParser) -> None:
-    """Options of a script."""
+    """Adds the options of a script."""
     group = parser.add_argument_group("with a script (FLOW.py)")
     group.add_argument(
-        "--url", dest="base", metavar="URL", help="the URL before the script's paths; overrides BASE in the script"
+        "--url", dest="base", metavar="URL", help="base URL of the paths in the script; overrides its BASE"
     )
 
 
 def add_loop_options(parser: argparse.ArgumentParser) -> None:
-    """Options of rate, users and duration."""
-    group = parser.add_argument_group("load (an open loop with --rate, or a closed loop with --users)")
+    """Adds the options of rate, users and duration."""
+    group = parser.add_argument_group("load (open loop with --rate, closed loop with --users)")
     group.add_argument(
         "--rate",
         "-r",
         metavar="N|max",
-        help=f"requests a second, whatever the server does ({DEFAULT_RATE:g}); max: as fast as -c users can",
+        help=f"requests per second, whatever the service does ({DEFAULT_RATE:g}); max: as fast as -c users can",
     )
-    group.add_argument("--poisson", action="store_true", help="arrivals at random times instead of regular ones")
-    group.add_argument("--users", type=int, metavar="N", help="N users, each waiting for its response")
-    group.add_argument("--ramp-up", default=None, metavar="TIME", help="let the users come one by one during TIME (0s)")
-    group.add_argument("--requests", "-n", type=int, default=None, metavar="N", help="end after N requests")
-    group.add_argument("--for", dest="duration", default=None, metavar="TIME", help="how long, such as 30s or 5m (10s)")
-    group.add_argument(
-        "--think", default=None, metavar="TIME", help="mean pause of a user before its next request (0s)"
-    )
-    group.add_argument("--warm-up", default=None, metavar="TIME", help="leave the first TIME out of the figures")
+    group.add_argument("--poisson", action="store_true", help="random arrivals (Poisson process), not regular ones")
+    group.add_argument("--users", type=int, metavar="N", help="number of users, each waiting for its responses")
+    group.add_argument("--ramp-up", default=None, metavar="TIME", help="start the users one by one during TIME (0s)")
+    group.add_argument("--requests", "-n", type=int, default=None, metavar="N", help="end the run after N requests")
+    group.add_argument("--for", dest="duration", default=None, metavar="TIME", help="duration, such as 30s or 5m (10s)")
+    group.add_argument("--think", default=None, metavar="TIME", help="mean pause of a user between requests (0s)")
+    group.add_argument("--warm-up", default=None, metavar="TIME", help="exclude the first TIME from the figures")
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
-    group.add_argument("--processes", metavar="N", help="processes that send; auto: one for each core (1)")
-    group.add_argument("--seed", type=int, default=None, metavar="N", help="the same seed makes the same run (1)")
+    group.add_argument("--processes", metavar="N", help="sending processes, or auto for one per core (1)")
+    group.add_argument(
+        "--seed",
+        type=int,
+        default=None,
+        metavar="N",
+        help="random seed; the same seed makes the same run (1)",
+    )
     group.add_argument(
         "--hedge",
         metavar="p95|20ms[,5%]",
-        help="send slower requests a second time, at most that share of them (5%%), and take the first response",
+        help="retry slow requests on a second connection, at most this share of all (5%%), and take the first response",
     )
 
 
 def plan_of(args: argparse.Namespace) -> Plan:
-    """The plan that the options describe. Raises InvalidInput."""
+    """Returns the plan that the options describe. Raises InvalidInput."""
     plan = _shape(args)
     if args.url.endswith(SCRIPT):
-        # What the script declares of itself can be read without running it.
+        # The declarations of a script are read without running it.
         from client.load.script.loading import completed
 
-        _refuse(args, _TARGET_OPTIONS, "with a script, which sends its own requests")
+        _refuse(args, _TARGET_OPTIONS, "with a script: it makes its own requests")
         timeout_s = parse_duration(args.timeout or DEFAULT_FLOW_TIMEOUT)
         base = getattr(args, "base", None)
         return _ready(completed(replace(plan, script=args.url, base=base, timeout_s=timeout_s)))
@@ -149,27 +153,27 @@ def plan_of(args: argparse.Namespace) -> Plan:
 
 
 def _ready(plan: Plan) -> Plan:
-    """The plan, checked with its TLS files. Raises InvalidInput."""
+    """Checks the plan and its TLS files. Raises InvalidInput."""
     plan = checked(plan)
     check_tls_files(plan)
     return plan
 
 
 def _refuse_mistyped_file(url: str) -> None:
-    """Raises InvalidInput for what looks like the name of a plan or a script, such as plan.tml."""
+    """Raises InvalidInput for a mistyped name of a plan or a script, such as plan.tml."""
     path = Path(url)
     if "://" not in url and (near := difflib.get_close_matches(path.suffix, (PLAN, SCRIPT), n=1)):
-        missing = "" if path.exists() else "there is no such file, and "
+        missing = "" if path.exists() else "no such file; "
         raise InvalidInput(
-            f"{url}: {missing}a plan ends in {PLAN}, a script in {SCRIPT}; did you mean {path.stem}{near[0]}?"
+            f"{url}: {missing}a plan ends in {PLAN} and a script in {SCRIPT}; did you mean {path.stem}{near[0]}?"
         )
 
 
 def plans_of(args: argparse.Namespace) -> tuple[Plan, ...]:
-    """The plans of a TOML file, or the one that the options describe. Raises InvalidInput."""
+    """Returns the plans of a TOML file, or the one that the options describe. Raises InvalidInput."""
     if not args.url.endswith(PLAN):
         return (plan_of(args),)
-    _refuse(args, (*_TARGET_OPTIONS, *_LOOP_OPTIONS), "with a plan in a file: write it there")
+    _refuse(args, (*_TARGET_OPTIONS, *_LOOP_OPTIONS), "with a plan file; set it in the file")
     changes: dict[str, Any] = {}
     if args.duration is not None:
         changes["duration_s"] = parse_duration(args.duration)
@@ -186,11 +190,11 @@ def _refuse(args: argparse.Namespace, options: Sequence[str], why: str) -> None:
     given = [option for option in options if getattr(args, option, None) not in (None, False, [])]
     if given:
         name = {"base": "url"}.get(given[0], given[0].replace("_", "-"))
-        raise InvalidInput(f"--{name} does not go {why}")
+        raise InvalidInput(f"--{name} cannot be used {why}")
 
 
 def _shape(args: argparse.Namespace) -> Plan:
-    """All of a plan but what is asked."""
+    """Returns the plan without its targets."""
     opened, closed = _loops(args, CONNECTIONS_LEAST if args.connections is None else args.connections)
     return Plan(
         open=opened,
@@ -208,7 +212,7 @@ def _shape(args: argparse.Namespace) -> Plan:
         cert=_absolute(args.cert),
         key=_absolute(args.key),
         resolve=tuple(args.resolve),
-        # A trace id for each request costs as much as counting it; who asks for speed wants speed.
+        # A trace id for each request costs as much as counting it.
         traced=args.rate != "max",
     )
 
@@ -224,17 +228,17 @@ def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None,
     if args.users is not None or args.rate == "max":
         if args.users is not None and args.rate is not None:
             raise InvalidInput(
-                "--rate and --users do not go together: choose an open loop (--rate) or a closed one (--users)"
+                "--rate and --users cannot be combined: choose an open loop (--rate) or a closed loop (--users)"
             )
         if args.poisson:
-            raise InvalidInput("--poisson needs --rate: users send when they have their response")
+            raise InvalidInput("--poisson needs --rate: users send their next request after the response")
         if args.rate == "max" and think_s:
             raise InvalidInput("--think needs --users: --rate max has no pauses")
         users = connections if args.users is None else args.users
         ramp_up_s = parse_duration(args.ramp_up or "0s")
         return None, ClosedLoop(users=users, think_s=think_s, think_varies=think_s > 0, ramp_up_s=ramp_up_s)
     if args.ramp_up is not None:
-        raise InvalidInput("--ramp-up belongs to --users; a rate that rises is written in a plan (stages)")
+        raise InvalidInput("--ramp-up needs --users; for a rising rate use a plan with stages")
     if think_s:
         raise InvalidInput("--think needs --users: an open loop does not wait for responses")
     spacing = Spacing.POISSON if args.poisson else Spacing.EVEN
@@ -245,15 +249,15 @@ def _rate(text: str) -> float:
     try:
         rate_per_s = float(text)
     except ValueError:
-        raise InvalidInput(f"rate {text!r} is not a number; write requests a second, such as 200, or max") from None
+        raise InvalidInput(f"rate {text!r} is not a number; give requests per second, such as 200, or max") from None
     if rate_per_s == 0:
-        raise InvalidInput("rate 0 sends nothing; it must be more than 0")
+        raise InvalidInput("the rate must be above 0")
     return rate_per_s
 
 
 def _target(args: argparse.Namespace) -> Target:
     if args.data is not None and args.form:
-        raise InvalidInput("--data and --form are both there; use one of them")
+        raise InvalidInput("--data and --form cannot be combined")
     method = args.method or ("GET" if args.data is None and not args.form else "POST")
     file = args.data[1:] if args.data is not None and args.data.startswith("@") else None
     headers = [_header(text) for text in args.header]
@@ -270,9 +274,9 @@ def _target(args: argparse.Namespace) -> Target:
 
 
 def _file(option: str, name: str) -> str:
-    """The file's whole path. Raises InvalidInput where it cannot be read."""
+    """Returns the absolute path of the file. Raises InvalidInput if it cannot be read."""
     if not os.access(name, os.R_OK) or Path(name).is_dir():
-        raise InvalidInput(f"{option}: cannot be read; give the name of a file")
+        raise InvalidInput(f"{option}: the file cannot be read")
     return str(Path(name).absolute())
 
 
@@ -283,7 +287,7 @@ def _absolute(name: str | None) -> str | None:
 def _field(text: str) -> FormField:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise InvalidInput(f"--form {text!r} is not understood; write NAME=TEXT or NAME=@FILE")
+        raise InvalidInput(f"--form {text!r} must be NAME=TEXT or NAME=@FILE")
     if not value.startswith("@"):
         return FormField(name=name, value=value)
     file, _, kind = value[1:].partition(";type=")
@@ -293,14 +297,14 @@ def _field(text: str) -> FormField:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise InvalidInput(f"header {text!r} is not a header; write 'Name: value'")
+        raise InvalidInput(f"header {text!r} must be 'Name: value'")
     return name.strip(), value.strip()
 
 
 def processes_of(text: str, cores: int) -> int:
-    """How many processes `--processes` means. Raises InvalidInput."""
+    """Returns the number of processes that `--processes` names. Raises InvalidInput."""
     if text == "auto":
         return cores
     if not text.isdecimal() or not 1 <= int(text) <= 256:
-        raise InvalidInput(f"{text!r} is no number of processes; use 1 to 256, or auto")
+        raise InvalidInput(f"--processes {text} is invalid; use 1 to 256, or auto")
     return int(text)

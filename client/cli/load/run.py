@@ -1,4 +1,4 @@
-"""`glasscloud load`: runs from options, a plan or a script, with a live view and reports."""
+"""`glasscloud load`: runs a load from options, a plan or a script, with a live view and reports."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ NAME = "load"
 HELP = "send requests at a rate or as users, and report response times and errors"
 EXAMPLES = """\
   glasscloud load http://127.0.0.1:8000/ --rate 200 --for 30s --report run.html
-  glasscloud load http://127.0.0.1:8000 --queries --rate 50 --for 1m      searches from the corpus, answers checked
+  glasscloud load http://127.0.0.1:8000 --queries --rate 50 --for 1m      search for words of the corpus
   glasscloud load https://example.test/api -d '{"a": 1}' -H 'Content-Type: application/json' --users 50 --think 1s
-  glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto    as fast as it can
-  glasscloud load flow.py --once      run a script's flow once and show each request and response
-  glasscloud load plan.toml --threshold 'p99<50ms' --json > run.json          settings from a plan file
+  glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto    as fast as possible
+  glasscloud load flow.py --once      run the flow of a script once and show its requests
+  glasscloud load plan.toml --threshold 'p99<50ms' --json > run.json          run a plan file
 also:
-  glasscloud load compare A.json B.json    what differs between two runs, and whether it exceeds the noise
-  glasscloud load sweep URL --from 100 --to 20000    latency against offered rate, until it breaks
-  glasscloud load worker HOST:PORT    send part of a run that another computer started
+  glasscloud load compare A.json B.json    which differences exceed the noise
+  glasscloud load sweep URL --from 100 --to 20000    raise the rate until the service breaks
+  glasscloud load worker HOST:PORT    send part of the load of another computer
 HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported.
-Exit code: 0 VALID, 1 FAILED, 2 used wrongly or not begun, 3 INVALID, 143 ended by SIGTERM.
+Exit code: 0 VALID, 1 FAILED, 2 wrong usage or not started, 3 INVALID, 143 ended by SIGTERM.
 """
 EVERY_S = 5.0
 TERMINATED = 128 + signal.SIGTERM
-"""The exit code of a run that SIGTERM ended; its report is written all the same."""
+"""The exit code of a run that SIGTERM ended; it still writes its report."""
 WORKERS_MAX = 1000
 WORKERS_WAIT_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("url", help="where to send requests; or a plan (PLAN.toml); or a script (FLOW.py)")
+    parser.add_argument("url", help="URL to send requests to, or a plan (PLAN.toml), or a script (FLOW.py)")
     add_loop_options(parser)
     add_target_options(parser)
     add_script_options(parser)
-    _add_crew_options(parser)
+    _add_worker_options(parser)
     parser.add_argument(
         "--once", action="store_true",
-        help="send one request of each target, or run a script's flow once, and show request and response",
+        help="send one request to each target, or run the flow of a script once, and show requests and responses",
     )  # fmt: skip
     group = parser.add_argument_group("output")
     group.add_argument(
@@ -74,39 +74,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="'p99<50ms'",
-        help="a condition of a good run, else FAILED; repeatable",
+        help="pass/fail threshold; repeatable",
     )
     group.add_argument(
-        "--repeat", type=int, default=1, metavar="N", help="run N times and report median and spread (1)"
+        "--repeat", type=int, default=1, metavar="N", help="run N times, and report median and spread (1)"
     )
-    group.add_argument(
-        "--stop-when-broken", action="store_true", help="end the run as soon as a threshold does not hold"
-    )
-    group.add_argument("--json", action="store_true", help="the report as JSON on standard output")
-    group.add_argument("--report", metavar="FILE", help="write the report as a page")
-    group.add_argument("--hlog", metavar="FILE", help="write each second's histograms as an HdrHistogram log")
-    group.add_argument("--prometheus", metavar="HOST:PORT", help="serve the figures at /metrics while it runs")
-    group.add_argument("--plain", action="store_true", help="progress lines, also on a terminal")
+    group.add_argument("--stop-when-broken", action="store_true", help="end the run as soon as a threshold is broken")
+    group.add_argument("--json", action="store_true", help="print the report as JSON")
+    group.add_argument("--report", metavar="FILE", help="write the report as an HTML page")
+    group.add_argument("--hlog", metavar="FILE", help="write an HdrHistogram log with the histograms of each second")
+    group.add_argument("--prometheus", metavar="HOST:PORT", help="serve Prometheus metrics at /metrics during the run")
+    group.add_argument("--plain", action="store_true", help="print progress lines instead of the live view")
 
 
-def _add_crew_options(parser: argparse.ArgumentParser) -> None:
+def _add_worker_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("from several computers (glasscloud load worker)")
     group.add_argument(
-        "--listen", metavar="HOST:PORT", help="wait for workers to join here and let them send (loopback by default)"
+        "--listen", metavar="HOST:PORT", help="let workers that connect here send the load (loopback by default)"
     )
-    group.add_argument("--workers", type=int, default=None, metavar="N", help="begin when N have joined (1)")
+    group.add_argument("--workers", type=int, default=None, metavar="N", help="start when N workers have joined (1)")
     group.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="the secret that workers must know (or $GLASSCLOUD_LOAD_TOKEN)"
+        "--token-file", type=Path, metavar="FILE", help="file with the token of the workers (or $GLASSCLOUD_LOAD_TOKEN)"
     )
 
 
 def _once(args: argparse.Namespace) -> int:
-    """Tries each plan once; 0 if all was good, 1 if not."""
+    """Tries each plan once. Returns 0 if everything was good, else 1."""
     from client.load.once import try_once
 
     for option in ("json", "report", "hlog", "prometheus", "listen"):
         if getattr(args, option):
-            raise InvalidInput(f"--once sends one request and prints it; --{option} is for runs")
+            raise InvalidInput(f"--{option} cannot be used with --once, which only prints one request")
     out = sys.stdout
 
     def say(text: str) -> None:
@@ -117,7 +115,7 @@ def _once(args: argparse.Namespace) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the load; 0 VALID, 1 FAILED or not all written, 2 not begun, 3 INVALID, 143 after SIGTERM.
+    """Runs the load. Returns 0 VALID, 1 FAILED or an output not written, 2 not started, 3 INVALID, 143 after SIGTERM.
 
     Raises InvalidInput."""
     if args.once:
@@ -126,35 +124,35 @@ def run(args: argparse.Namespace) -> int:
     if args.repeat != 1 and len(plans) > 1:
         raise InvalidInput(f"--repeat {args.repeat} needs a plan with one tenant")
     if proxies := ignored_proxies([url for plan in plans for url in plan.urls]):
-        _say(f"{', '.join(proxies)} is set and ignored: requests go straight to the server")
+        _say(f"{', '.join(proxies)} is set but not used: requests go directly to the server")
     outputs = Outputs(page=_path(args.report), log=_path(args.hlog))
     outputs.check()
     command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
     try:
-        told = asyncio.run(command.carry_out())
+        result = asyncio.run(command.carry_out())
     except CloudError as error:
         _say_all(command.kept)
         if args.json:
             print(json.dumps({"schema": SCHEMA, "verdict": None, "error": _error_json(error)}, indent=2), flush=True)
         _say(f"glasscloud {NAME}: {error.message}")
         return 128 + command.signals[0] if command.signals else 2
-    # Whoever reads the figures may have had enough of them; the files and the verdict are there all the same.
-    said = outputs.done(told.reports)
+    # The reader of standard output may have closed it; files and exit code must be right anyway.
+    messages = outputs.done(result.reports)
     with contextlib.suppress(BrokenPipeError):
-        print(clean_lines(told.text), flush=True)
-    for text in said:
+        print(clean_lines(result.text), flush=True)
+    for text in messages:
         _say(text)
-    return TERMINATED if command.terminated else told.exit_code or int(outputs.failed)
+    return TERMINATED if command.terminated else result.exit_code or int(outputs.failed)
 
 
 def _error_json(error: CloudError) -> dict[str, str]:
-    """An error that kept a run from beginning, for programs."""
+    """Returns the error that prevented a run, as JSON."""
     return {"kind": error.kind, "message": error.message}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """What the command says at its end."""
+class _Result:
+    """What the command prints and returns at its end."""
 
     text: str
     exit_code: int
@@ -163,24 +161,24 @@ class _Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Command:
-    """The command with its arguments understood."""
+    """The command with its parsed arguments."""
 
     args: argparse.Namespace
     plans: tuple[Plan, ...]
     processes: int
     outputs: Outputs
     kept: list[str] = field(default_factory=list)
-    """What a script has printed, for a run that fails before its screen and its report."""
+    """The output of a script, in case the run fails before its report."""
     signals: list[int] = field(default_factory=list)
-    """Those that ended it, in order."""
+    """The signals that ended it, in order."""
 
     @property
     def terminated(self) -> bool:
-        """Whether it was ended by SIGTERM: what was measured is less than was asked for."""
+        """Whether SIGTERM ended it, so that the results are incomplete."""
         return signal.SIGTERM in self.signals
 
-    async def carry_out(self) -> _Told:
-        """Runs, once or repeatedly; Ctrl-C ends with what was measured."""
+    async def carry_out(self) -> _Result:
+        """Runs once or repeatedly; Ctrl-C ends it with the results so far."""
         stop = asyncio.Event()
 
         def end(number: int) -> None:
@@ -189,9 +187,9 @@ class _Command:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, end, number)
-        async with self._exposed() as expose, self._gathered() as crew:
+        async with self._metrics() as expose, self._worker_pool() as crew:
             watch = _watch(self.args, self.plans)
-            # The screen has a line for them and the report shows them again; elsewhere they are printed as they come.
+            # The live view cannot show a script's output, so it follows the report; elsewhere it is printed at once.
             on_output = self.kept.extend if watch is _show_screen else _say_all
             runner = Runner(
                 processes=self.processes, stop=stop, watch=watch, crew=crew, on_output=on_output,
@@ -199,11 +197,11 @@ class _Command:
             )  # fmt: skip
 
             async def once(number: int) -> tuple[Report, ...]:
-                def begun(runs: Sequence[LoadRun]) -> None:
+                def on_started(runs: Sequence[LoadRun]) -> None:
                     self.outputs.begun(runs, number)
                     expose(runs)
 
-                return await runner.run(self.plans, begun)
+                return await runner.run(self.plans, on_started)
 
             async def again(number: int) -> Report:
                 _say(f"run {number + 1} of {self.args.repeat}")
@@ -211,47 +209,47 @@ class _Command:
                 return report
 
             if self.args.repeat == 1:
-                return self._told(await once(0))
-            return self._told_repeats(await repeat(again, self.args.repeat))
+                return self._result(await once(0))
+            return self._repeated(await repeat(again, self.args.repeat))
 
     def _broken(self, words: str) -> None:
         _say(f"stopped: {words}")
 
-    def _told(self, reports: tuple[Report, ...]) -> _Told:
+    def _result(self, reports: tuple[Report, ...]) -> _Result:
         verdict = verdict_of(reports)
         if self.args.json:
             text = json.dumps(_document(reports), indent=2)
         else:
             text = "\n\n".join("\n".join([*text_report(report), *self._output(report)]) for report in reports)
-        return _Told(text=text, exit_code=verdict.exit_code, reports=reports)
+        return _Result(text=text, exit_code=verdict.exit_code, reports=reports)
 
     def _output(self, report: Report) -> list[str]:
-        """What the script printed, where it was not shown as it came."""
+        """Returns the output of the script, unless it was printed during the run."""
         printed = report.outcome.output if self.kept else ()
         return ["  the script printed:", *(f"    {line}" for line in printed)] if printed else []
 
-    def _told_repeats(self, repeats: Repeats) -> _Told:
+    def _repeated(self, repeats: Repeats) -> _Result:
         lines = repeat_lines(repeats)
         if repeats.median_run is not None:
             lines += ["", *text_report(repeats.median_run)]
         text = json.dumps(repeat_json(repeats), indent=2) if self.args.json else "\n".join(lines)
-        return _Told(text=text, exit_code=repeats.exit_code, reports=repeats.runs)
+        return _Result(text=text, exit_code=repeats.exit_code, reports=repeats.runs)
 
     @contextlib.asynccontextmanager
-    async def _exposed(self) -> AsyncIterator[_Exposed]:
-        exposed = _Exposed()
+    async def _metrics(self) -> AsyncIterator[_MetricsSource]:
+        source = _MetricsSource()
         if self.args.prometheus is None:
-            yield exposed
+            yield source
             return
         from client.load.exposing import serve_metrics
 
-        async with serve_metrics(self.args.prometheus, exposed.text) as url:
+        async with serve_metrics(self.args.prometheus, source.text) as url:
             _say(f"metrics: {url}")
-            yield exposed
+            yield source
 
     @contextlib.asynccontextmanager
-    async def _gathered(self) -> AsyncIterator[Crew | None]:
-        """Whoever joins from elsewhere; None where this machine sends by itself."""
+    async def _worker_pool(self) -> AsyncIterator[Crew | None]:
+        """Waits for workers on other computers; None if this computer sends the load itself."""
         if self.args.listen is None:
             yield None
             return
@@ -267,8 +265,8 @@ class _Command:
             yield crew
 
 
-class _Exposed:
-    """The runs that Prometheus sees."""
+class _MetricsSource:
+    """The runs whose metrics are served."""
 
     def __init__(self) -> None:
         self._runs: Sequence[LoadRun] = ()
@@ -277,7 +275,7 @@ class _Exposed:
         self._runs = runs
 
     def text(self) -> str:
-        """Their figures now, in its format."""
+        """Returns their present metrics as text."""
         from client.load.report.prometheus import prometheus_text_of
 
         return prometheus_text_of([(run.snapshot(), run.plan) for run in self._runs])
@@ -291,7 +289,7 @@ def _document(reports: tuple[Report, ...]) -> dict[str, object]:
 
 
 def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watch:
-    """The view for who looks: a screen where one run has a terminal, else lines."""
+    """Returns the live view for one run on a terminal, else progress lines."""
     from client.terminal.tty import is_terminal
 
     return _show_lines if args.plain or args.json or len(plans) > 1 or not is_terminal() else _show_screen
@@ -307,11 +305,11 @@ async def _show_screen(runs: Sequence[LoadRun]) -> None:
 
 
 async def _show_lines(runs: Sequence[LoadRun]) -> None:
-    """A line for each run every few seconds."""
-    await asyncio.gather(*(_tell(run) for run in runs))
+    """Prints a line for each run every few seconds."""
+    await asyncio.gather(*(_print_progress(run) for run in runs))
 
 
-async def _tell(run: LoadRun) -> None:
+async def _print_progress(run: LoadRun) -> None:
     name = f"{run.plan.name}: " if run.plan.name else ""
     async for snapshot in run.snapshots(EVERY_S):
         _say(f"{name}{progress_line(snapshot)}")
@@ -327,13 +325,13 @@ def _say(text: str) -> None:
 
 
 def _processes(args: argparse.Namespace) -> int:
-    """How many processes send: of this machine, or of those that join."""
+    """Returns the number of sending processes on this computer, or the number of workers to wait for."""
     if args.listen is None:
         if args.workers is not None or args.token_file is not None:
-            raise InvalidInput("--workers and --token-file need --listen: they are about workers on other computers")
+            raise InvalidInput("--workers and --token-file need --listen")
         return processes_of(args.processes or "1", usable_cores())
     if args.processes is not None:
-        raise InvalidInput("--processes does not go with --listen; give it to each worker")
+        raise InvalidInput("--processes cannot be used with --listen; give it to each worker")
     workers = 1 if args.workers is None else args.workers
     if not 1 <= workers <= WORKERS_MAX:
         raise InvalidInput(f"--workers must be 1 to {WORKERS_MAX}, not {workers}")

@@ -17,8 +17,8 @@ from client.cli.load.options import CONNECTIONS_HELP, add_loop_options, add_targ
 from client.load.control import LoadRun
 from client.load.environment import Environment, ignored_proxies, usable_cores
 from client.load.plan.words import Plan
-from client.load.report.report import Report
 from client.load.report.page.page import sweep_page
+from client.load.report.report import Report
 from client.load.report.sweep_text import SCHEMA, step_line, sweep_json, sweep_lines
 from client.load.sweep import Range, Sweep, checked_range, step_of
 from client.terminal.text import clean, clean_lines
@@ -26,7 +26,7 @@ from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
 
 NAME = "load sweep"
-HELP = "raise the rate step by step until the service breaks, and find the knee of its latency"
+HELP = "raise the rate step by step until the service breaks, and find the knee of the latency"
 EXAMPLES = """\
   glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000
   glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000 --poisson --report sweep.html
@@ -34,37 +34,45 @@ EXAMPLES = """\
 """
 STOPPED = "stopped"
 TERMINATED = 128 + signal.SIGTERM
-"""The exit code of a sweep that SIGTERM ended; what it measured is printed all the same."""
+"""The exit code of a sweep that SIGTERM ended; it still prints its results."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("url", help="where to send requests; with --queries the search service")
+    parser.add_argument("url", help="URL to send requests to; with --queries that of the search service")
     group = parser.add_argument_group("rates")
-    group.add_argument("--from", dest="from_per_s", type=float, required=True, metavar="N", help="lowest rate a second")
-    group.add_argument("--to", dest="to_per_s", type=float, required=True, metavar="N", help="highest rate a second")
     group.add_argument(
-        "--steps", type=int, default=8, metavar="N", help="number of rates, with those around the break (8)"
+        "--from", dest="from_per_s", type=float, required=True, metavar="N", help="lowest rate per second"
     )
-    group.add_argument("--for", dest="duration", default="5s", metavar="TIME", help="duration of each (5s)")
-    group.add_argument("--rest", default="1s", metavar="TIME", help="pause after each, to let queues empty (1s)")
+    group.add_argument("--to", dest="to_per_s", type=float, required=True, metavar="N", help="highest rate per second")
     group.add_argument(
-        "--poisson", action="store_true", help="arrivals at random times instead of regular ones: the knee is lower"
+        "--steps",
+        type=int,
+        default=8,
+        metavar="N",
+        help="number of rates, including those near the limit (8)",
+    )
+    group.add_argument("--for", dest="duration", default="5s", metavar="TIME", help="duration of each step (5s)")
+    group.add_argument("--rest", default="1s", metavar="TIME", help="pause after each step, so that queues empty (1s)")
+    group.add_argument(
+        "--poisson",
+        action="store_true",
+        help="random arrivals (Poisson process); this lowers the knee",
     )
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
-    group.add_argument("--processes", default="1", metavar="N", help="processes that send; auto: one for each core (1)")
-    group.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same arrivals (1)")
+    group.add_argument("--processes", default="1", metavar="N", help="sending processes, or auto for one per core (1)")
+    group.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the arrivals (1)")
     add_target_options(parser)
     group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", help="the sweep as JSON on standard output")
-    group.add_argument("--report", metavar="FILE", help="write a page with the plot")
+    group.add_argument("--json", action="store_true", help="print the sweep as JSON")
+    group.add_argument("--report", metavar="FILE", help="write the results as an HTML page")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sweeps; 0 done, 1 no rate is good, 2 not begun, 3 the generator was the limit, 143 after SIGTERM.
+    """Runs the sweep. Raises InvalidInput.
 
-    Raises InvalidInput."""
-    plan = _lowest(args)
+    Returns 0, 1 if no rate is good, 2 if it could not start, 3 if the generator was the limit, 143 after SIGTERM."""
+    plan = _lowest_plan(args)
     assert plan.duration_s is not None
     rates = checked_range(
         Range(from_per_s=args.from_per_s, to_per_s=args.to_per_s, steps=args.steps), step_s=plan.duration_s
@@ -73,17 +81,17 @@ def run(args: argparse.Namespace) -> int:
     if args.report is not None:
         _check_writable(Path(args.report))
     if proxies := ignored_proxies(plan.urls):
-        _tell(f"{', '.join(proxies)} is set and ignored: requests go straight to the server")
+        _say(f"{', '.join(proxies)} is set but not used: requests go directly to the server")
     signals: list[int] = []
     try:
         sweep, environment = asyncio.run(
-            _sweep(plan, rates, processes=processes, rest_s=rest_s, tell=_tell, signals=signals)
+            _sweep(plan, rates, processes=processes, rest_s=rest_s, say=_say, signals=signals)
         )
     except CloudError as error:
         if args.json:
             failure = {"kind": error.kind, "message": error.message}
             print(json.dumps({"schema": SCHEMA, "kind": "sweep", "error": failure}, indent=2), flush=True)
-        _tell(f"glasscloud {NAME}: {error.message}")
+        _say(f"glasscloud {NAME}: {error.message}")
         return 128 + signals[0] if signals else 2
     if args.json:
         print(json.dumps(sweep_json(sweep, plan, environment), indent=2))
@@ -94,20 +102,20 @@ def run(args: argparse.Namespace) -> int:
     return TERMINATED if signal.SIGTERM in signals else sweep.exit_code
 
 
-def _lowest(args: argparse.Namespace) -> Plan:
-    """The plan of the lowest rate: what our own options leave open is as in a run without options."""
+def _lowest_plan(args: argparse.Namespace) -> Plan:
+    """Returns the plan of the lowest rate; options that a sweep does not have get their defaults."""
     parser = argparse.ArgumentParser()
     add_loop_options(parser)
-    usual = vars(parser.parse_args([]))
-    return plan_of(argparse.Namespace(**{**usual, **vars(args), "rate": str(args.from_per_s)}))
+    defaults = vars(parser.parse_args([]))
+    return plan_of(argparse.Namespace(**{**defaults, **vars(args), "rate": str(args.from_per_s)}))
 
 
 async def _sweep(
-    plan: Plan, rates: Range, *, processes: int, rest_s: float, tell: Callable[[str], None], signals: list[int]
+    plan: Plan, rates: Range, *, processes: int, rest_s: float, say: Callable[[str], None], signals: list[int]
 ) -> tuple[Sweep, Environment | None]:
-    """Carries the sweep out. What was measured is kept when it is interrupted or the server goes away.
+    """Measures one rate after another; keeps the results if it is interrupted or the server disappears.
 
-    `signals` gets those that ended it, in order."""
+    Adds the signals that ended it to `signals`."""
     stop = asyncio.Event()
 
     def end(number: int) -> None:
@@ -126,11 +134,11 @@ async def _sweep(
                 raise
             return replace(sweep, halted=f"the run at {rate:g}/s failed: {error.message}"), environment
         if stop.is_set():
-            # The step was cut short; those before it were not.
+            # Only this step is incomplete.
             return replace(sweep, halted=STOPPED), environment
         environment, step = report.environment, step_of(rate, report)
         sweep = sweep.plus(step)
-        tell(step_line(sweep, step))
+        say(step_line(sweep, step))
         if sweep.next_rate() is not None and await _stopped_within(stop, rest_s):
             return replace(sweep, halted=STOPPED), environment
     return sweep, environment
@@ -143,7 +151,7 @@ async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
 
 
 async def _measure(plan: Plan, processes: int, stop: asyncio.Event) -> Report:
-    async with LoadRun(processes=processes, on_output=_tell_all) as run:
+    async with LoadRun(processes=processes, on_output=_say_all) as run:
         await run.start(plan)
         stopper = asyncio.create_task(_stop_when(stop, run))
         try:
@@ -157,17 +165,17 @@ async def _stop_when(stop: asyncio.Event, run: LoadRun) -> None:
     run.stop_soon()
 
 
-def _tell_all(lines: Sequence[str]) -> None:
+def _say_all(lines: Sequence[str]) -> None:
     for line in lines:
-        _tell(line)
+        _say(line)
 
 
-def _tell(line: str) -> None:
+def _say(line: str) -> None:
     print(clean(line), file=sys.stderr, flush=True)
 
 
 def _check_writable(path: Path) -> None:
-    """Raises InvalidInput before anything is sent, rather than after all is measured."""
+    """Raises InvalidInput if the file cannot be written, before anything is sent."""
     there = path if path.exists() else path.parent
     if path.is_dir() or not os.access(there, os.W_OK):
         raise InvalidInput(f"--report {path}: cannot be written; name a file in an existing folder")

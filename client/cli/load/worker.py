@@ -11,11 +11,14 @@ NAME = "load worker"
 HELP = """\
 join `glasscloud load --listen HOST:PORT` on another computer and send part of its load
 
-Both sides need the same token, in a file or in the variable GLASSCLOUD_LOAD_TOKEN. It proves each to the other and
-never crosses the network. Everything else does, unencrypted: plans with their headers, and results. There is no TLS:
-use a network that you trust, or a tunnel. A worker sends requests to any address that the coordinator names, so with
-the token anyone can use this computer as a source of load. The files that a plan names come with it; scripts are
-refused."""
+Both sides need the same token, in a file or in the variable
+GLASSCLOUD_LOAD_TOKEN. It authenticates each side to the other and is never sent.
+Everything else is sent unencrypted, plans with their headers and results: use a
+network that you trust, or a tunnel.
+
+A worker sends requests to any address that the coordinator names. Anyone with
+the token can use this computer as a source of load. The files of a plan are
+sent along; scripts are refused."""
 EXAMPLES = """\
   openssl rand -hex 32 > token       once, then copied to each computer
   glasscloud load worker 10.0.0.5:7077 --token-file token
@@ -26,23 +29,23 @@ DEFAULT_WAIT = "60s"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("asker", metavar="HOST:PORT", help="where the coordinator listens")
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="the token ($GLASSCLOUD_LOAD_TOKEN)")
+    parser.add_argument("coordinator", metavar="HOST:PORT", help="where `glasscloud load --listen` listens")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="token file (or $GLASSCLOUD_LOAD_TOKEN)")
     parser.add_argument(
         "--processes",
         default="1",
         metavar="N",
-        help="number of processes; auto: one for each core (1)",
+        help="number of processes, or auto for one per core (1)",
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--wait", default=DEFAULT_WAIT, metavar="TIME", help=f"end after TIME without a coordinator ({DEFAULT_WAIT})"
+        "--wait", default=DEFAULT_WAIT, metavar="TIME", help=f"exit after TIME without a coordinator ({DEFAULT_WAIT})"
     )
-    group.add_argument("--keep", action="store_true", help="never give up, not even when the token is wrong")
+    group.add_argument("--keep", action="store_true", help="never exit, even if the token is wrong")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve one run after the other until no coordinator comes or it is stopped. Raises InvalidInput."""
+    """Takes part in one run after another until no coordinator comes or it is stopped. Raises InvalidInput."""
     from client.cli.running import run_until_told
     from client.load.environment import usable_cores
     from client.load.joining.address import parse_address
@@ -51,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
     from vmhost.base.units import parse_duration
 
     if not args.keep:
-        # With --keep the token may come later too, as a cloud's key does.
+        # With --keep the token may appear later, like the key of a cloud.
         token_of(args.token_file)
     joining = joining_of(
-        parse_address(args.asker),
+        parse_address(args.coordinator),
         token_file=None if args.token_file is None else str(args.token_file.absolute()),
         wait_s=None if args.keep else parse_duration(args.wait),
     )

@@ -18,6 +18,7 @@ from client.load.report.page.page import page_policy, report_page
 from client.load.report.past_run import compare_past_runs, past_run_json
 from vmhost.base.errors import InvalidInput
 
+
 def routes(loading: Loading, gate: Door) -> list[web.RouteDef]:
     """Reading is free, everything else needs the key."""
 

@@ -283,15 +283,15 @@ async def test_ctrl_c_before_it_begins_ends_it(tmp_path: Path) -> None:
         (["http://127.0.0.1:9/", "--think", "1s"], "--think needs --users"),
         (["http://127.0.0.1:9/", "--threshold", "p99"], "threshold 'p99' is not understood"),
         (["http://127.0.0.1:9/", "--hedge", "soon"], "'soon' is not understood"),
-        (["http://127.0.0.1:9/", "--processes", "many"], "'many' is no number of processes"),
+        (["http://127.0.0.1:9/", "--processes", "many"], "--processes many is invalid"),
         (["http://127.0.0.1:9/", "--repeat", "0"], "0 repetitions"),
-        (["http://127.0.0.1:9/", "--url", "http://a/"], "--url does not go without a script"),
+        (["http://127.0.0.1:9/", "--url", "http://a/"], "--url cannot be used without a script"),
         (["http://127.0.0.1:9/", "--workers", "2"], "need --listen"),
         (["http://127.0.0.1:9/", "--prometheus", "nowhere"], "address 'nowhere'"),
         (["nowhere.toml"], "nowhere.toml cannot be read"),
-        (["nowhere.toml", "--rate", "5"], "--rate does not go with a plan"),
+        (["nowhere.toml", "--rate", "5"], "--rate cannot be used with a plan"),
         (["nowhere.py", "--url", "http://127.0.0.1:9/"], "nowhere.py"),
-        (["nowhere.py", "-d", "x"], "--data does not go with a script"),
+        (["nowhere.py", "-d", "x"], "--data cannot be used with a script"),
     ],
 )
 async def test_wrong_use_is_one_clear_line(arguments: list[str], said: str) -> None:
@@ -352,7 +352,7 @@ async def test_one_request_of_each_target_is_sent_and_shown(service: Service, tm
         (
             ["http://127.0.0.1:9/", "--once", "--json"],
             {2},
-            "--once sends one request and prints it; --json is for runs",
+            "--json cannot be used with --once, which only prints one request",
         ),
     ],
 )

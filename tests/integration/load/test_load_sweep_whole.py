@@ -115,4 +115,4 @@ async def test_a_proxy_that_is_ignored_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:2")
     process = await sweep("http://127.0.0.1:1/", "--from", "50", "--to", "800")
     _, err = await process.communicate()
-    assert b"http_proxy is set and ignored" in err
+    assert b"http_proxy is set but not used" in err

@@ -294,11 +294,11 @@ async def test_the_command_prints_what_was_measured_when_it_is_interrupted(servi
         (["nonsense"], "URL 'nonsense' names no http server"),
         (
             ["plan.tml"],
-            "plan.tml: there is no such file, and a plan ends in .toml, a script in .py; did you mean plan.toml?",
+            "plan.tml: no such file; a plan ends in .toml and a script in .py; did you mean plan.toml?",
         ),
         (["http://127.0.0.1:9/", "--rate", "-3"], "rate -3/s is not possible"),
         (["http://127.0.0.1:9/", "--for", "soon"], "duration 'soon' is not understood"),
-        (["http://127.0.0.1:9/", "-H", "nonsense"], "header 'nonsense' is not a header"),
+        (["http://127.0.0.1:9/", "-H", "nonsense"], "header 'nonsense' must be 'Name: value'"),
         (["http://127.0.0.1:9/", "--queries", "/nowhere/queries.json"], "/nowhere/queries.json"),
     ],
 )

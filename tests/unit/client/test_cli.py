@@ -114,7 +114,7 @@ def test_a_wrong_command_gets_a_hint_and_code_2(typed: str, hint: str, capsys: p
         (["console", "--bind", "0.0.0.0"], "to let an audience in, use"),
         (["console", "--bind", "::"], "every address of this computer"),
         (["serve"], "name the program: serve frontend, or serve leaf"),
-        (["load", "http://127.0.0.1:1/", "--rate", "0"], "it must be more than 0"),
+        (["load", "http://127.0.0.1:1/", "--rate", "0"], "the rate must be above 0"),
     ],
 )
 def test_wrong_use_is_told_in_words_with_code_2(

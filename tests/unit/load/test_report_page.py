@@ -274,8 +274,9 @@ def test_unknown_percentile_is_a_dash_with_a_reason() -> None:
 def test_marks_warm_up_hedging_thresholds_and_environment() -> None:
     page = read(RICH)
     assert [item.text for item in page.all("ol")[0].all("li")] == ["1.5 s a host dies", "2.5 s it is back"]
+    shared = {"end": 10.0, "warmUp": 2.0, "marks": [[1.5, "1"], [2.5, "2"]]}
     for kind in ("rates", "times", "heat"):
-        assert options(page, kind) | {"end": 10.0, "warmUp": 2.0, "marks": [[1.5, "1"], [2.5, "2"]]} == options(page, kind)
+        assert shared.items() <= options(page, kind).items()
     assert "Gray: warm-up" in section(page, "Heat map").text
     assert "sent again, at most 5 %" in section(page, "Hedging").text
     held = [item.text for item in section(page, "Thresholds").all("li")]
