@@ -18,7 +18,7 @@ EXPLANATIONS = (
     ("heat map", "columns: seconds; rows: response times; darker: more requests"),
     ("bad", "an instance's responses: too late, or errors"),
     ("lag", "how late the generator itself sent"),
-    ("INVALID", "the generator broke its schedule: ignore the figures"),
+    ("INVALID", "ignore the figures: the generator was too late"),
     ("FAILED", "requests failed or a threshold is broken"),
 )
 

@@ -148,7 +148,7 @@ def test_base_time_of_other_writers(tmp_path: Path, header: str, stamp: float, s
 
 @pytest.mark.parametrize("name", ["no/such/folder.hlog", "."])
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidInput, match=r"log .* cannot be written: .*; expected a file in a folder"):
+    with pytest.raises(InvalidInput, match=r"log .* cannot be written: "):
         open_hlog(tmp_path / name)
 
 
@@ -172,7 +172,7 @@ class Small(io.BytesIO):
         return super().write(data[:fits])
 
 
-@pytest.mark.parametrize(("room", "fault"), [(350, "bytes had room"), (0, "No space left on device")])
+@pytest.mark.parametrize(("room", "fault"), [(350, "bytes could be written"), (0, "No space left on device")])
 def test_a_full_disk_ends_the_log_and_not_the_run(room: int, fault: str) -> None:
     file = Small(room)
     writer = HlogWriter(file, BEGAN)

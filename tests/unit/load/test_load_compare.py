@@ -255,7 +255,7 @@ def test_a_file_that_cannot_be_read_is_named(
 ) -> None:
     assert main(["load", "compare", files["usual"], files[name]]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"glasscloud load compare: {files[name]}: ")
+    assert said.startswith(f"glasscloud load compare: {files[name]} ")
     assert told in said
 
 

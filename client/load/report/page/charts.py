@@ -63,8 +63,8 @@ class Timeline:
         notes = (" Gray: warm-up, not included in the figures." if self.warm_up_s else "") + (
             " Vertical lines: marks, listed below." if marks else ""
         )
-        options = {"end": self.end_s, "warmUp": self.warm_up_s, **options}
-        return chart(kind, title, text, numbers, notes=notes, marks=marks, **options)
+        times = {"end": self.end_s, "warmUp": self.warm_up_s, "marks": marks}
+        return chart(kind, title, text, numbers, notes=notes, options={**times, **options})
 
 
 def timeline_of(report: Report, columns_max: int) -> Timeline | None:
@@ -110,7 +110,7 @@ def _merged(columns: Sequence[Column]) -> Column:
 
 
 def chart(
-    kind: str, title: str, text: str, numbers: Html, *, notes: str = "", folded: bool = True, **options: object
+    kind: str, title: str, text: str, numbers: Html, *, options: dict[str, object], notes: str = "", folded: bool = True
 ) -> Html:
     """Returns a figure; `text` says what its lines mean, `numbers` is the table that the script draws."""
     return fill(
@@ -189,7 +189,9 @@ def percentiles(report: Report) -> Html:
     text = "; ".join(f"{name}: {_tail(histogram)}" for name, histogram in lines.items()) + ". "
     text += "Milliseconds on a logarithmic scale; each further nine of the percentile is as wide as the one before."
     title = "Latency by percentile"
-    return chart("percentiles", title, text, table(f"{title} in milliseconds", ("percentile", *lines), rows))
+    return chart(
+        "percentiles", title, text, table(f"{title} in milliseconds", ("percentile", *lines), rows), options={}
+    )
 
 
 def percents() -> list[str]:

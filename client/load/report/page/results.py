@@ -183,9 +183,7 @@ def _by_age(report: Report) -> str:
     count = sum(report.summary.errors.get(fault, 0) for fault in (Fault.TIMEOUT, Fault.UNFINISHED))
     if not count:
         return ""
-    return (
-        f" The times of users include {count:,} requests that got no response in time, with their age at that moment."
-    )
+    return f" Users' times include {count:,} requests without a response in time, with their age at that moment."
 
 
 def send_lag(report: Report) -> Html:
