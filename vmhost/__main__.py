@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vmhost import app
+from vmhost.access_copy import parse_access_copy
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import configure
 from vmhost.base.options import Parser
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.base import Remains
-from vmhost.handover import parse_handover
 from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE, Settings, default_state
 
 EXAMPLES = """\
@@ -78,7 +78,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
         keep=arguments.keep,
         remains=_remains(arguments),
         ready=arguments.ready,
-        handover=parse_handover(arguments.hand_access) if arguments.hand_access else None,
+        access_copy=parse_access_copy(arguments.hand_access) if arguments.hand_access else None,
         allowed_hosts=frozenset(name.lower() for name in arguments.allowed_host),
     )
 

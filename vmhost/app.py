@@ -1,4 +1,4 @@
-"""The composition root: settings in, a platform that answers out. Everything is made here and handed on."""
+"""The composition root: settings in, a platform that answers out. Everything is made here and passed on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
+from vmhost.access_copy import write_access_copy
 from vmhost.api.access import Access
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
@@ -20,15 +21,14 @@ from vmhost.catalogue.images import DEFAULT_CATALOGUE, Placeholders, load_images
 from vmhost.catalogue.types import load_types
 from vmhost.choose import CONTAINER, PROCESS, Choice, choose
 from vmhost.control.cloud import Cloud
+from vmhost.control.deadline import deadline
 from vmhost.control.sizing import REGION
-from vmhost.control.within import within
 from vmhost.drivers.base import Driver, DriverContext, Remains
 from vmhost.drivers.container.labels import removal
 from vmhost.drivers.registry import make_driver
 from vmhost.ec2.actions.base import ACCOUNT
 from vmhost.ec2.app import make_app
 from vmhost.ec2.auth import Auth
-from vmhost.handover import handed
 from vmhost.metadata.facts import InstanceFacts
 from vmhost.metadata.server import InstanceMetadata
 from vmhost.model.image import Image
@@ -117,7 +117,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         )
         port = int(sock.getsockname()[1])
         url = await stack.enter_async_context(serve(make_app(cloud, auth), sock, drain_s=_DRAIN_S))
-        stack.enter_context(handed(access, settings.handover))
+        stack.enter_context(write_access_copy(access, settings.access_copy))
         ending.remove = not settings.keep
         yield Platform(cloud=cloud, url=url, port=port, access=access, choice=choice)
 
@@ -242,10 +242,10 @@ def _not_kept(driver: Driver) -> str:
 
 async def _sweep_one(driver: Driver) -> None:
     try:
-        async with within(_SWEEP_S, f"opening the {driver.name} driver"):
+        async with deadline(_SWEEP_S, f"opening the {driver.name} driver"):
             await driver.open()
     finally:
-        async with within(_SWEEP_S, f"removing all of the {driver.name} driver's"):
+        async with deadline(_SWEEP_S, f"removing all of the {driver.name} driver's"):
             await driver.close(remove=True)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from vmhost.model.image import Image
-from vmhost.model.lack import Lack
+from vmhost.model.prerequisite import MissingPrerequisite
 from vmhost.settings import AUTO
 
 CONTAINER, PROCESS = "container", "process"
 
-Lacks = Callable[[str], Awaitable[Lack | None]]
+Lacks = Callable[[str], Awaitable[MissingPrerequisite | None]]
 """What the engine lacks to boot a container image now; None when nothing."""
 
 
@@ -22,7 +22,7 @@ class Choice:
     driver: str
     why: str = ""
     missing: str = ""
-    """What there would have to be for containers: a `Missing`; empty when nothing."""
+    """What there would have to be for containers: a `Prerequisite`; empty when nothing."""
 
 
 async def choose(wanted: str, images: Iterable[Image], lacks: Lacks | None = None) -> Choice:
@@ -31,13 +31,13 @@ async def choose(wanted: str, images: Iterable[Image], lacks: Lacks | None = Non
         return Choice(driver=wanted)
     needed = {boot.image for image in images if (boot := image.boots.get(CONTAINER)) and boot.image}
     for reference in sorted(needed):
-        if lack := await (lacks or _lacks)(reference):
-            why = f"instances are plain processes: {lack.words}"
-            return Choice(driver=PROCESS, why=why, missing=lack.missing)
+        if missing := await (lacks or _lacks)(reference):
+            why = f"instances are plain processes: {missing.reason}"
+            return Choice(driver=PROCESS, why=why, missing=missing.prerequisite)
     return Choice(driver=CONTAINER, why="instances are containers")
 
 
-async def _lacks(reference: str) -> Lack | None:
+async def _lacks(reference: str) -> MissingPrerequisite | None:
     from vmhost.drivers.container.probe import lacks  # the Docker library, which a chosen process driver never needs
 
     return await lacks(reference)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vmhost.access_copy import AccessCopy
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.base import Remains
 from vmhost.drivers.registry import FACTORIES
-from vmhost.handover import Handover
 
 AUTO = "auto"
 DRIVERS = (AUTO, *FACTORIES)
@@ -49,7 +49,7 @@ class Settings:
     """What to do with guests of this cloud that are not on record."""
     ready: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()
-    handover: Handover | None = None
+    access_copy: AccessCopy | None = None
     """Where a copy of the access file goes while the platform is up."""
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vmhost.api.views import CapabilityView, Snapshot
 from vmhost.control.cloud import Cloud
-from vmhost.control.wire import host_view, instance_view
+from vmhost.control.view_conversion import host_view, instance_view
 from vmhost.model.instance import InstanceState
 from vmhost.model.lifecycle import ASKED, Event, states_for
 

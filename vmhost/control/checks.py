@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from vmhost.base.errors import Unsupported
 from vmhost.control import tags as tag_rules
-from vmhost.control.fleets import Fleets
-from vmhost.control.launcher import Launcher
-from vmhost.control.machines import Machines
+from vmhost.control.fleets.service import Fleets
+from vmhost.control.instances.controller import InstanceController
+from vmhost.control.instances.launcher import Launcher
 from vmhost.control.records import Records
 from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
-from vmhost.control.templates import Templates
+from vmhost.control.templates.service import Templates
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.lifecycle import Event
 
@@ -23,7 +23,7 @@ class Checks:
 
     records: Records
     launcher: Launcher
-    machines: Machines
+    controller: InstanceController
     templates: Templates
     fleets: Fleets
     images: Collection[str]
@@ -37,7 +37,7 @@ class Checks:
         """For start, stop, reboot and terminate."""
         if event is Event.START:
             self.launcher.check_room(ids)
-        self.machines.check(ids, event)
+        self.controller.check(ids, event)
 
     def template(self, request: TemplateRequest) -> None:
         """For a new launch template."""

@@ -14,28 +14,28 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.sse import Hub
-from vmhost.control.adoption import check_records
-from vmhost.control.calls import Account, Calls
+from vmhost.control.call_log import CallLog, CallRecord
 from vmhost.control.checks import Checks
-from vmhost.control.crew import Crew
+from vmhost.control.deadline import deadline
 from vmhost.control.faults import Faults
-from vmhost.control.fleets import Fleets, Keeper
-from vmhost.control.launcher import Launcher
-from vmhost.control.left import Left
-from vmhost.control.machine import Machine
-from vmhost.control.machines import Machines
-from vmhost.control.offers import offers
-from vmhost.control.pace import Pace
-from vmhost.control.promises import Promises
+from vmhost.control.fleets.service import FleetReconciler, Fleets
+from vmhost.control.host_usage import HostUsagePublisher
+from vmhost.control.instances.adoption import check_records
+from vmhost.control.instances.controller import InstanceController
+from vmhost.control.instances.launcher import Launcher
+from vmhost.control.instances.reapply_limits import reapply_limits
+from vmhost.control.instances.reconciler import InstanceReconciler
+from vmhost.control.inventory import Inventory, holds
+from vmhost.control.leftovers import Leftovers
 from vmhost.control.records import Records
-from vmhost.control.refit import refit
 from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
-from vmhost.control.site import Site, holds
 from vmhost.control.sizing import REGION, split
-from vmhost.control.stats import Meter
-from vmhost.control.templates import Templates
-from vmhost.control.wire import HostView, host_view, instance_view
-from vmhost.control.within import within
+from vmhost.control.stats import UsageMeter
+from vmhost.control.task_supervisor import TaskSupervisor
+from vmhost.control.templates.service import Templates
+from vmhost.control.timeouts import Timeouts
+from vmhost.control.type_offers import offers
+from vmhost.control.view_conversion import HostView, host_view, instance_view
 from vmhost.drivers.base import Driver
 from vmhost.model.fleet import Fleet, LaunchTemplate
 from vmhost.model.guest import Capabilities
@@ -84,7 +84,7 @@ class Cloud:
         settings: CloudSettings | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
-        pace: Pace | None = None,
+        timeouts: Timeouts | None = None,
         adopt: bool = False,
     ) -> None:
         """`adopt`: guests that are not on record are recorded when it opens."""
@@ -98,25 +98,25 @@ class Cloud:
         self._images = {image.id: image for image in images}
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
-        self._pace = pace or Pace()
-        self._crew = Crew()
+        self._timeouts = timeouts or Timeouts()
+        self._tasks = TaskSupervisor()
         self._opened = False
         self._adopt = adopt
         self._records = Records(store, self._clock)
         self._templates = Templates(self._records, self._clock, self._ids)
-        self._meter = Meter(driver, self._clock, timeout_s=self._pace.measure_s)
-        self._calls = Calls(clock=self._clock, ids=self._ids, publish=self._publisher("call"))
+        self._usage_meter = UsageMeter(driver, self._clock, timeout_s=self._timeouts.measure_s)
+        self._calls = CallLog(clock=self._clock, ids=self._ids, publish=self._publisher("call"))
 
     async def open(self) -> None:
         """Opens the driver, divides the machine, adopts what an earlier run left and removes what is nobody's.
 
         Raises Unavailable or DeadlineExceeded from the driver, Conflict for guests while nothing is on record."""
-        async with within(self._pace.open_s, f"opening the {self._driver.name} driver"):
+        async with deadline(self._timeouts.open_s, f"opening the {self._driver.name} driver"):
             await self._driver.open()
             check_records(self._records, await self._driver.list_guests(), adopt=self._adopt)
             hosts = split(await self._driver.capacity(), self.settings.hosts)
             await self._driver.prepare_hosts(hosts)
-        site = Site(
+        inventory = Inventory(
             driver=self._driver.name,
             hosts=hosts,
             overcommit=self.settings.overcommit,
@@ -124,45 +124,49 @@ class Cloud:
             images=self._images,
             wall=self._driver.capabilities().of("host"),
         )
-        self._build(site)
-        await refit(self._driver, site, self._records.instances, deadline_s=self._pace.measure_s)
-        await self._crew.open()
-        await self._machines.open()
+        self._build(inventory)
+        await reapply_limits(self._driver, inventory, self._records.instances, deadline_s=self._timeouts.measure_s)
+        await self._tasks.open()
+        await self._controller.open()
         self._fleets.open()
-        self._crew.spawn(self._measure, "stats")
+        self._tasks.spawn(self._measure, "stats")
         self._opened = True
 
-    def _build(self, site: Site) -> None:
-        records, driver, crew, clock, pace = self._records, self._driver, self._crew, self._clock, self._pace
-        self._site = site
-        self._promises = Promises(lambda: tuple(map(host_view, self.hosts())), self._publisher("host"))
+    def _build(self, inventory: Inventory) -> None:
+        records, driver, tasks, clock, timeouts = self._records, self._driver, self._tasks, self._clock, self._timeouts
+        self._inventory = inventory
+        self._host_usage = HostUsagePublisher(lambda: tuple(map(host_view, self.hosts())), self._publisher("host"))
         self._records.listen(self._on_change)
 
-        def machine(instance_id: str) -> Machine:
-            return Machine(instance_id, records=records, driver=driver, blueprints=site, pace=pace, clock=clock)
+        def reconciler(instance_id: str) -> InstanceReconciler:
+            return InstanceReconciler(
+                instance_id, records=records, driver=driver, blueprints=inventory, timeouts=timeouts, clock=clock
+            )
 
-        self._machines = Machines(records=records, driver=driver, crew=crew, pace=pace, make=machine)
+        self._controller = InstanceController(
+            records=records, driver=driver, tasks=tasks, timeouts=timeouts, make=reconciler
+        )
         self._launcher = Launcher(
-            site=site,
+            inventory=inventory,
             records=records,
             templates=self._templates,
             clock=clock,
             ids=self._ids,
-            begin=self._machines.add,
+            begin=self._controller.add,
         )
         self._fleets = Fleets(
             records=records,
             templates=self._templates,
-            site=site,
-            crew=crew,
+            inventory=inventory,
+            tasks=tasks,
             clock=clock,
             ids=self._ids,
-            make=self._keeper,
+            make=self._fleet_reconciler,
         )
         self.checks = Checks(
             records=records,
             launcher=self._launcher,
-            machines=self._machines,
+            controller=self._controller,
             templates=self._templates,
             fleets=self._fleets,
             images=self._images,
@@ -170,48 +174,48 @@ class Cloud:
         self._faults = Faults(
             records=records,
             driver=driver,
-            crew=crew,
+            tasks=tasks,
             clock=clock,
             ids=self._ids,
-            vcpus=lambda instance: site.kind(instance.type_name).vcpus,
+            vcpus=lambda instance: inventory.kind(instance.type_name).vcpus,
             publish=self._publisher("fault"),
         )
 
-    def _keeper(self, fleet_id: str) -> Keeper:
-        return Keeper(
+    def _fleet_reconciler(self, fleet_id: str) -> FleetReconciler:
+        return FleetReconciler(
             fleet_id,
             records=self._records,
             launch=self._launcher.run,
             price=self._fleets.price,
-            ask=self._machines.ask,
+            ask=self._controller.ask,
             tell=self._calls.tell,
-            pace=self._pace,
+            timeouts=self._timeouts,
             clock=self._clock,
         )
 
-    async def close(self, *, remove: bool) -> Left | None:
+    async def close(self, *, remove: bool) -> Leftovers | None:
         """Ends every task. With `remove` nothing is left of the cloud, in the driver and in the store, within 5 s;
         what could not be removed in that time is told, stays recorded, and the next `open` removes it. A cloud whose
         `open` did not succeed removes nothing."""
         remove = remove and self._opened
-        until = asyncio.get_running_loop().time() + self._pace.close_s
+        until = asyncio.get_running_loop().time() + self._timeouts.close_s
         # A task that waits for a driver which hangs is ended with the driver.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._pace.close_s * _TASKS_SHARE):
-                await self._crew.close()
+            async with asyncio.timeout(self._timeouts.close_s * _TASKS_SHARE):
+                await self._tasks.close()
         self.hub.close()
-        doomed: tuple[str, ...] = ()
+        marked: tuple[str, ...] = ()
         if remove:
             # On record first, so that a crash from here on ends in the same; it all goes also where the disk is full.
             with contextlib.suppress(CloudError):
-                doomed = self._records.doom_all()
+                marked = self._records.mark_all_for_termination()
         try:
             async with asyncio.timeout_at(until):
                 await self._driver.close(remove=remove)
             if remove:
                 self._store.clear()
         except (CloudError, TimeoutError) as error:
-            return Left(instances=doomed, why=str(error) or f"the {self._driver.name} driver did not end in time")
+            return Leftovers(instances=marked, why=str(error) or f"the {self._driver.name} driver did not end in time")
         return None
 
     # Reads
@@ -236,11 +240,11 @@ class Cloud:
 
     def limits(self, instance: Instance) -> Limits | None:
         """What the instance gets; None when its type or host is no longer here."""
-        return self._site.limits(instance)
+        return self._inventory.limits(instance)
 
     def hosts(self) -> tuple[HostView, ...]:
         """The hosts: promised (overcommit in it), used, free, enforced."""
-        return self._site.views(self._records.instances.values())
+        return self._inventory.views(self._records.instances.values())
 
     def types(self) -> tuple[InstanceType, ...]:
         """The catalogue of instance types."""
@@ -248,7 +252,7 @@ class Cloud:
 
     def offers(self) -> TypesView:
         """Each instance type with what it gets here, and how many more of it every host has room for."""
-        return offers(self._catalogue, self._site, self._site.rooms(self._records.instances.values()))
+        return offers(self._catalogue, self._inventory, self._inventory.rooms(self._records.instances.values()))
 
     def images(self) -> tuple[Image, ...]:
         """The catalogue of images."""
@@ -289,21 +293,21 @@ class Cloud:
     async def stats(self) -> StatsView:
         """What every running instance uses now."""
         running = [one.id for one in self._records.instances.values() if one.state is InstanceState.RUNNING]
-        return await self._meter.read(running)
+        return await self._usage_meter.read(running)
 
     async def cpu(self) -> CpuView:
         """What every running instance has had of the CPU, and how busy each core was."""
         running = {
             one.id: one.host_id for one in self._records.instances.values() if one.state is InstanceState.RUNNING
         }
-        return await self._meter.cpu(running)
+        return await self._usage_meter.cpu(running)
 
     async def console(self, instance_id: str) -> str:
         """The last 64 KiB that the instance's program printed, also while a terminated one can be seen; empty before
         it was made. Raises NotFound, Unavailable, and Conflict where it was not kept."""
         self._records.instance(instance_id)
         try:
-            async with within(self._pace.measure_s, f"reading the console of {instance_id}"):
+            async with deadline(self._timeouts.measure_s, f"reading the console of {instance_id}"):
                 return await self._driver.console(instance_id)
         except NotFound:
             if (kept := self._records.console(instance_id)) is not None:
@@ -323,19 +327,19 @@ class Cloud:
     async def start(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
         """Starts stopped instances on the hosts where they are. Raises NotFound, Conflict, NoCapacity; then none."""
         self._launcher.check_room(ids)
-        return self._machines.ask(ids, Event.START)
+        return self._controller.ask(ids, Event.START)
 
     async def stop(self, ids: Sequence[str], *, force: bool = False) -> tuple[StateChange, ...]:
         """Stops running instances; with `force` without grace. Raises NotFound or Conflict, and then stops none."""
-        return self._machines.ask(ids, Event.STOP, force=force)
+        return self._controller.ask(ids, Event.STOP, force=force)
 
     async def reboot(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
         """Stops and starts running instances; their state stays running. Raises NotFound or Conflict; then none."""
-        return self._machines.ask(ids, Event.REBOOT)
+        return self._controller.ask(ids, Event.REBOOT)
 
     async def terminate(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
         """Ends instances for good, whatever they do now. Raises NotFound, and then ends none."""
-        return self._machines.ask(ids, Event.TERMINATE)
+        return self._controller.ask(ids, Event.TERMINATE)
 
     async def create_tags(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
         """Puts tags on instances, templates and fleets: on all, or none. Raises NotFound, InvalidInput."""
@@ -377,7 +381,7 @@ class Cloud:
         """Ends a hog now, named by its own id or its instance's. Raises NotFound, Conflict, InvalidInput."""
         return await self._faults.end(fault_id=fault_id, instance_id=instance_id)
 
-    def telling(self, action: str, *, by: str) -> AbstractContextManager[Account]:
+    def telling(self, action: str, *, by: str) -> AbstractContextManager[CallRecord]:
         """For whoever takes calls: what is carried out inside is told to all as a call by that name."""
         return self._calls.telling(action, by=by)
 
@@ -385,13 +389,13 @@ class Cloud:
         return lambda view: self.hub.publish(kind, view.to_json())
 
     def _on_change(self, new: Instance, old: Instance | None) -> None:
-        self.hub.publish("instance", instance_view(new, self._site.limits(new)).to_json())
+        self.hub.publish("instance", instance_view(new, self._inventory.limits(new)).to_json())
         if old is None or holds(old) is not holds(new):
-            self._promises.look()
+            self._host_usage.look()
 
     async def _measure(self) -> None:
         """Publishes stats while someone reads them."""
         while True:
             if self.hub.wanted("stats"):
                 self.hub.publish("stats", (await self.stats()).to_json())
-            await asyncio.sleep(self._pace.stats_s)
+            await asyncio.sleep(self._timeouts.stats_s)

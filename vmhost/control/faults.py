@@ -13,9 +13,9 @@ from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids
 from vmhost.base.logs import get_logger
-from vmhost.control.crew import Crew
+from vmhost.control.deadline import deadline
 from vmhost.control.records import Records
-from vmhost.control.within import within
+from vmhost.control.task_supervisor import TaskSupervisor
 from vmhost.drivers.base import Driver
 from vmhost.model.instance import Instance, InstanceState
 
@@ -76,7 +76,7 @@ class Faults:
         *,
         records: Records,
         driver: Driver,
-        crew: Crew,
+        tasks: TaskSupervisor,
         clock: Clock,
         ids: Ids,
         vcpus: Callable[[Instance], int],
@@ -84,7 +84,7 @@ class Faults:
     ) -> None:
         self._records = records
         self._driver = driver
-        self._crew = crew
+        self._tasks = tasks
         self._clock = clock
         self._ids = ids
         self._vcpus = vcpus
@@ -104,7 +104,7 @@ class Faults:
         self._running(instance_id, "kill")
         begun = self._begin("kill", instance_id)
         try:
-            async with within(_KILL_S, f"killing {instance_id}"):
+            async with deadline(_KILL_S, f"killing {instance_id}"):
                 await self._driver.kill(instance_id)
         finally:
             self._end(begun)
@@ -121,7 +121,7 @@ class Faults:
             raise Conflict(f"instance {instance_id} is hogged already by {other}; wait for its end, or end it")
         begun = self._begin("cpu_hog", instance_id, seconds, workers)
         hog = self._hogs[instance_id] = _Hog(begun, asyncio.get_running_loop().create_future())
-        self._crew.spawn(lambda: self._hog(hog, seconds, workers), begun.fault_id, again=False)
+        self._tasks.spawn(lambda: self._hog(hog, seconds, workers), begun.fault_id, restart=False)
         return begun
 
     async def end(self, *, fault_id: str | None = None, instance_id: str | None = None) -> FaultView:
@@ -135,7 +135,7 @@ class Faults:
         if isinstance(hog, FaultView):
             return hog
         hog.end()
-        async with within(_END_S, f"ending {hog.begun.fault_id}"):
+        async with deadline(_END_S, f"ending {hog.begun.fault_id}"):
             return await asyncio.shield(hog.over)
 
     def _hog_of(self, instance_id: str) -> _Hog:
@@ -158,7 +158,7 @@ class Faults:
         command = ["sh", "-c", HOG_SCRIPT, "hog", f"{seconds:g}", str(math.ceil(seconds)), str(workers)]
         try:
             if not hog.unwanted:
-                async with asyncio.timeout(None) as hog.cut, within(limit + _MARGIN_S, f"hogging {instance_id}"):
+                async with asyncio.timeout(None) as hog.cut, deadline(limit + _MARGIN_S, f"hogging {instance_id}"):
                     code = await self._driver.execute(instance_id, command, timeout_s=limit)
                 if code:
                     _log.warning("hog_ended_early", instance=instance_id, exit_code=code)

@@ -130,12 +130,12 @@ class Records:
         """What a removed instance printed; None when that is not kept."""
         return self._store.console(instance_id)
 
-    def doom_all(self) -> tuple[str, ...]:
+    def mark_all_for_termination(self) -> tuple[str, ...]:
         """Records that everything goes; tells which instances do."""
         self.forget([*self.fleets.values(), *self.templates.values()])
-        doomed = [one.id for one in self.instances.values() if one.state is not InstanceState.TERMINATED]
-        self.change_all({key: {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED} for key in doomed})
-        return tuple(doomed)
+        marked = [one.id for one in self.instances.values() if one.state is not InstanceState.TERMINATED]
+        self.change_all({key: {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED} for key in marked})
+        return tuple(marked)
 
     def tags_of(self, resource_id: str) -> Mapping[str, str]:
         """The tags of an instance, a template or a fleet. Raises NotFound."""

@@ -19,7 +19,7 @@ _AT_ONCE = 16
 _MIN_BETWEEN_S = 0.05
 
 
-class Meter:
+class UsageMeter:
     """Reads the driver's counters and turns two readings into rates."""
 
     def __init__(self, driver: Driver, clock: Clock, *, timeout_s: float) -> None:
@@ -36,7 +36,7 @@ class Meter:
         return StatsView(at=self._clock.now(), instances=tuple(uses[key] for key in ids if key in uses))
 
     async def cpu(self, hosts: Mapping[str, str]) -> CpuView:
-        """The CPU counters of these instances, by id with their hosts, and of the cores. Left out as in `read`."""
+        """The CPU counters of these instances, by id with their hosts, and of the cores. Leftovers out as in `read`."""
         at = self._clock.monotonic()
         async with asyncio.timeout(self._timeout_s):
             cores = await self._driver.core_seconds()

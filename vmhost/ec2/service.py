@@ -9,7 +9,7 @@ from typing import Any
 
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.logs import get_logger
-from vmhost.control.calls import Account
+from vmhost.control.call_log import CallRecord
 from vmhost.ec2 import told
 from vmhost.ec2.actions.base import Action, Context
 from vmhost.ec2.actions.table import ACTIONS, find
@@ -56,10 +56,10 @@ class Ec2Service:
             return wire.encode(answer, request_id)
 
 
-def _telling(context: Context, action: Action[Any], form: Tree) -> AbstractContextManager[Account]:
+def _telling(context: Context, action: Action[Any], form: Tree) -> AbstractContextManager[CallRecord]:
     """Calls that change something are told to everyone; dry runs and those that read are nobody's news."""
     if action.reads or str(form.get("DryRun")).lower() == "true":
-        return nullcontext(Account())
+        return nullcontext(CallRecord())
     return context.cloud.telling(action.name, by=context.by)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from worlds import World
+from fake_cloud import World
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from worlds import World, launch, until
+from fake_cloud import World, launch, until
 
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
 from vmhost.base.sse import Subscription
@@ -53,7 +53,7 @@ async def test_a_hog_runs_workers_for_each_vcpu_once_at_a_time_and_is_told(world
             begun, ended = await faults(reader, 2)
         assert (begun["fault"], begun["phase"], ended["phase"]) == ("cpu_hog", "begun", "ended")
         assert begun["fault_id"] == ended["fault_id"] == fault.fault_id
-        (command,) = world.machines.guests[one.id].commands
+        (command,) = world.engine.guests[one.id].commands
         assert command == ("sh", "-c", HOG_SCRIPT, "hog", "2.5", "3", "16")
         await cloud.hog_cpu(one.id, seconds=1)
 
@@ -64,7 +64,7 @@ async def test_a_hog_ends_with_its_instance(world: World) -> None:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
             await cloud.hog_cpu(one.id, seconds=20)
-            await until(lambda: bool(world.machines.guests[one.id].commands))
+            await until(lambda: bool(world.engine.guests[one.id].commands))
             world.driver.die(one.id, Death(exit_code=137))
             assert (await faults(reader, 2))[1]["phase"] == "ended"
 
@@ -77,13 +77,13 @@ async def test_a_hog_is_ended_early_by_its_id_or_by_its_instance_and_then_the_ne
             begun = await cloud.hog_cpu(one.id, seconds=60)
             assert begun.until == begun.at + 60
             assert cloud.faults() == (begun,)
-            await until(lambda: world.machines.guests[one.id].inside == 1)
+            await until(lambda: world.engine.guests[one.id].inside == 1)
             name = {"instance_id": one.id} if by_instance else {"fault_id": begun.fault_id}
             first, second = await asyncio.gather(cloud.end_fault(**name), cloud.end_fault(**name))
             assert first == second
             assert (first.fault_id, first.phase, first.until) == (begun.fault_id, "ended", None)
             assert first.at - begun.at < 1
-            assert world.machines.guests[one.id].inside == 0
+            assert world.engine.guests[one.id].inside == 0
             assert cloud.faults() == ()
             assert await cloud.end_fault(fault_id=begun.fault_id) == first
 
@@ -96,7 +96,7 @@ async def test_a_hog_that_is_ended_before_it_began_never_begins(world: World) ->
             await cloud.hog_cpu(one.id, seconds=60)
             await cloud.end_fault(instance_id=one.id)
             assert [fault["phase"] for fault in await faults(reader, 2)] == ["begun", "ended"]
-        assert world.machines.guests[one.id].commands == []
+        assert world.engine.guests[one.id].commands == []
 
 
 async def test_what_cannot_be_ended_is_refused_in_words(world: World) -> None:

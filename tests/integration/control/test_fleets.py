@@ -5,11 +5,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from worlds import QUICK, World, fleet_runs, in_state, launch, make_fleet, until
+from fake_cloud import QUICK, World, fleet_runs, in_state, launch, make_fleet, until
 
 from vmhost.base.errors import Conflict, InvalidInput, NotFound, Unsupported
-from vmhost.control.pace import Backoff
 from vmhost.control.requests import FleetRequest
+from vmhost.control.timeouts import Backoff
 from vmhost.drivers.fake import FakeSettings
 from vmhost.model.fleet import FleetOverride, FleetState
 from vmhost.model.guest import Death
@@ -74,7 +74,7 @@ async def test_a_deleted_fleet_launches_nothing_more(world: World, terminate: bo
         (deleted,) = await cloud.delete_fleets([fleet.id], terminate_instances=terminate)
         assert deleted.state is (FleetState.DELETED_TERMINATING if terminate else FleetState.DELETED_RUNNING)
         if terminate:
-            await until(lambda: world.machines.guests == {})
+            await until(lambda: world.engine.guests == {})
             await until(lambda: cloud.fleets()[0].state is FleetState.DELETED)
         else:
             victim = cloud.fleet_instances(fleet.id)[0]
@@ -89,7 +89,7 @@ async def test_a_deleted_fleet_launches_nothing_more(world: World, terminate: bo
 
 async def test_a_fleet_without_room_says_so_and_completes_when_there_is_room(world: World) -> None:
     world.settings = FakeSettings(cpu_cores=2, memory_mib=3584)
-    world.pace = replace(QUICK, fleet=Backoff(first_s=30, most_s=30))
+    world.timeouts = replace(QUICK, fleet=Backoff(first_s=30, most_s=30))
     async with world.up() as cloud:
         loners = [await launch(cloud) for _ in range(3)]
         fleet = await make_fleet(cloud, 2)
@@ -102,11 +102,11 @@ async def test_a_fleet_without_room_says_so_and_completes_when_there_is_room(wor
 
 async def test_launches_that_keep_failing_are_tried_ever_more_slowly(world: World) -> None:
     world.settings = FakeSettings(dies_after_s=0.0)
-    world.pace = replace(QUICK, early_death_s=3.0, fleet=Backoff(first_s=0.05, most_s=10))
+    world.timeouts = replace(QUICK, early_death_s=3.0, fleet=Backoff(first_s=0.05, most_s=10))
     async with world.up() as cloud:
         fleet = await make_fleet(cloud, 1)
         await asyncio.sleep(0.5)
-        assert 2 <= world.machines.starts <= 7
+        assert 2 <= world.engine.starts <= 7
         assert "exit code 1" in cloud.fleet_trouble(fleet.id)
 
 
@@ -155,4 +155,4 @@ async def test_two_hundred_instances_come_up_and_go(world: World) -> None:
         assert Counter(one.host_id for one in cloud.fleet_instances(fleet.id)) == {"host-a": 100, "host-b": 100}
         assert len(world.running()) == 200
         await cloud.delete_fleets([fleet.id], terminate_instances=True)
-        await until(lambda: world.machines.guests == {}, within_s=10)
+        await until(lambda: world.engine.guests == {}, within_s=10)

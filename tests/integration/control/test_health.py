@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from worlds import QUICK, World, fleet_runs, in_state, launch, make_fleet, until
+from fake_cloud import QUICK, World, fleet_runs, in_state, launch, make_fleet, until
 
 from vmhost.base.clock import ManualClock
 from vmhost.base.errors import Conflict, Unavailable
@@ -32,7 +32,7 @@ async def test_a_guest_that_cannot_answer_is_impaired_with_its_reason_until_it_c
 async def test_an_impairment_whose_event_was_lost_is_seen_by_the_next_look_at_all(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        world.machines.guests[one.id].impaired = "its container is paused"
+        world.engine.guests[one.id].impaired = "its container is paused"
         await until(lambda: cloud.instance(one.id).impaired != "")
 
 
@@ -53,8 +53,8 @@ async def test_a_lost_network_is_attached_again(world: World) -> None:
             world.driver.detach(one.id)
             told = [(await anext(reader)).data["impaired"] for _ in range(2)]
         assert told == ["it is not connected to the instance network", ""]
-        assert world.machines.guests[one.id].attached
-        assert world.machines.guests[one.id].boots == 1
+        assert world.engine.guests[one.id].attached
+        assert world.engine.guests[one.id].boots == 1
 
 
 async def test_a_fleet_with_health_checks_replaces_what_stays_impaired(world: World) -> None:
@@ -70,7 +70,7 @@ async def test_a_fleet_with_health_checks_replaces_what_stays_impaired(world: Wo
 
 async def test_a_fleet_leaves_alone_what_is_impaired_for_a_moment_or_when_it_has_no_health_checks(world: World) -> None:
     clock = world.clock = ManualClock()
-    world.pace = replace(QUICK, unhealthy_s=60)
+    world.timeouts = replace(QUICK, unhealthy_s=60)
     async with world.up() as cloud:
         checked = await make_fleet(cloud, 1, replace_unhealthy=True)
         unchecked = await make_fleet(cloud, 1, replace_unhealthy=False)
@@ -104,7 +104,7 @@ async def test_what_an_instance_printed_can_be_read_after_it_is_terminated_also_
 
 
 async def test_console_output_goes_with_the_terminated_instance(world: World) -> None:
-    world.pace = replace(QUICK, keep_terminated_s=0.0)
+    world.timeouts = replace(QUICK, keep_terminated_s=0.0)
     async with world.up() as cloud:
         one = await launch(cloud)
         await cloud.terminate([one.id])

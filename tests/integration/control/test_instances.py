@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from worlds import IMAGE, QUICK, World, in_state, launch, until
+from fake_cloud import IMAGE, QUICK, World, in_state, launch, until
 
 from vmhost.base.clock import ManualClock
 from vmhost.base.errors import Conflict, Internal, InvalidInput, NoCapacity, NotFound
@@ -20,7 +20,7 @@ from vmhost.store.store import Record
 async def test_an_instance_runs_stops_starts_and_is_terminated(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        assert one.address == world.machines.guests[one.id].address
+        assert one.address == world.engine.guests[one.id].address
         assert one.host_id == "host-a"
         (change,) = await cloud.stop([one.id])
         assert (change.previous, change.current) == (InstanceState.RUNNING, InstanceState.STOPPING)
@@ -34,7 +34,7 @@ async def test_an_instance_runs_stops_starts_and_is_terminated(world: World) -> 
         (change,) = await cloud.terminate([one.id])
         assert change.current is InstanceState.SHUTTING_DOWN
         await until(in_state(cloud, one.id, InstanceState.TERMINATED))
-        assert world.machines.guests == {}
+        assert world.engine.guests == {}
 
 
 async def test_every_published_state_has_the_next_generation(world: World) -> None:
@@ -80,8 +80,8 @@ async def test_a_reboot_starts_the_program_anew_and_the_state_stays(world: World
     async with world.up() as cloud:
         one = await launch(cloud)
         await cloud.reboot([one.id])
-        await until(lambda: world.machines.guests[one.id].boots == 2)
-        await until(lambda: world.machines.guests[one.id].running)
+        await until(lambda: world.engine.guests[one.id].boots == 2)
+        await until(lambda: world.engine.guests[one.id].running)
         assert cloud.instance(one.id).state is InstanceState.RUNNING
 
 
@@ -100,10 +100,10 @@ async def test_terminate_breaks_off_a_slow_boot(world: World) -> None:
     world.settings = FakeSettings(boot_s=30)
     async with world.up() as cloud:
         (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE))
-        await until(lambda: one.id in world.machines.guests)
+        await until(lambda: one.id in world.engine.guests)
         await cloud.terminate([one.id])
         await until(in_state(cloud, one.id, InstanceState.TERMINATED), within_s=1)
-        assert world.machines.guests == {}
+        assert world.engine.guests == {}
 
 
 async def test_a_measurement_that_is_broken_off_is_not_taken_for_an_answer(world: World) -> None:
@@ -120,19 +120,19 @@ async def test_a_measurement_that_is_broken_off_is_not_taken_for_an_answer(world
         one = await launch(cloud)
         world.driver.__class__ = Slow
         world.driver.gap()
-        world.machines.guests[one.id].running = False
+        world.engine.guests[one.id].running = False
         await asked.wait()
-        world.machines.guests[one.id].running = True
+        world.engine.guests[one.id].running = True
         await cloud.stop([one.id])
         await asyncio.sleep(0.01)
         assert cloud.instance(one.id).state is InstanceState.STOPPING
         answer.set()
         await until(in_state(cloud, one.id, InstanceState.STOPPED))
-        assert not world.machines.guests[one.id].running
+        assert not world.engine.guests[one.id].running
 
 
 async def test_a_forced_stop_gives_no_grace(world: World) -> None:
-    world.settings, world.pace = FakeSettings(stop_s=30), replace(QUICK, stop_grace_s=30)
+    world.settings, world.timeouts = FakeSettings(stop_s=30), replace(QUICK, stop_grace_s=30)
     async with world.up() as cloud:
         one = await launch(cloud)
         await cloud.stop([one.id])
@@ -173,10 +173,10 @@ async def test_an_orderly_end_terminates_where_asked_for(world: World) -> None:
 async def test_deaths_that_no_event_told_are_found_after_a_gap_and_in_the_slow_round(world: World) -> None:
     async with world.up() as cloud:
         told, silent = await launch(cloud), await launch(cloud)
-        world.machines.guests[told.id].running = False
+        world.engine.guests[told.id].running = False
         world.driver.gap()
         await until(in_state(cloud, told.id, InstanceState.STOPPED))
-        del world.machines.guests[silent.id]
+        del world.engine.guests[silent.id]
         await until(in_state(cloud, silent.id, InstanceState.STOPPED))
 
 
@@ -189,7 +189,7 @@ async def test_a_launch_that_fails_is_terminated_with_its_reason_and_leaves_noth
         assert reason is not None
         assert reason.code == "Server.InternalError"
         assert "start number 3 fails" in reason.message
-        assert world.machines.guests == {}
+        assert world.engine.guests == {}
 
 
 async def test_a_launch_is_tried_again_when_the_engine_fails_once(world: World) -> None:
@@ -223,28 +223,28 @@ async def test_a_start_that_fails_is_stopped_again_and_keeps_the_machine(world: 
         await cloud.start([one.id])
         await until(lambda: "Internal error on start" in str(cloud.instance(one.id).reason))
         assert cloud.instance(one.id).state is InstanceState.STOPPED
-        assert one.id in world.machines.guests
+        assert one.id in world.engine.guests
 
 
 async def test_an_engine_that_is_down_delays_and_loses_nothing(world: World) -> None:
     async with world.up() as cloud:
         one, two = await launch(cloud), await launch(cloud)
-        world.machines.down = True
+        world.engine.down = True
         await cloud.terminate([one.id])
         await asyncio.sleep(0.05)
         assert cloud.instance(one.id).state is InstanceState.SHUTTING_DOWN
         assert cloud.instance(two.id).state is InstanceState.RUNNING
-        world.machines.down = False
+        world.engine.down = False
         await until(in_state(cloud, one.id, InstanceState.TERMINATED))
-        assert set(world.machines.guests) == {two.id}
+        assert set(world.engine.guests) == {two.id}
 
 
 async def test_guests_that_appear_from_nowhere_are_removed_in_the_slow_round(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        stray = replace(world.machines.guests[one.id].spec, instance_id="i-0badbadbadbadbad0")
+        stray = replace(world.engine.guests[one.id].spec, instance_id="i-0badbadbadbadbad0")
         await world.driver.create(stray)
-        await until(lambda: set(world.machines.guests) == {one.id})
+        await until(lambda: set(world.engine.guests) == {one.id})
 
 
 async def test_what_does_not_fit_is_refused_whole_and_says_so(world: World) -> None:
@@ -378,7 +378,7 @@ async def test_a_terminated_instance_stays_visible_for_an_hour(world: World) -> 
 
 
 async def test_a_token_whose_instances_are_forgotten_is_refused_as_ec2_does(world: World) -> None:
-    world.pace = replace(world.pace, keep_terminated_s=0.0)
+    world.timeouts = replace(world.timeouts, keep_terminated_s=0.0)
     request = LaunchRequest(image_id=IMAGE, client_token="once")
     async with world.up() as cloud:
         (one,) = await cloud.run_instances(request)
@@ -401,7 +401,7 @@ class _SlowToCancel(FakeDriver):
 
 
 async def test_two_forced_stops_and_a_terminate_in_a_row_are_all_admitted(world: World) -> None:
-    world.settings, world.pace = FakeSettings(stop_s=30), replace(QUICK, stop_grace_s=30)
+    world.settings, world.timeouts = FakeSettings(stop_s=30), replace(QUICK, stop_grace_s=30)
     async with world.up() as cloud:
         one, two = await launch(cloud), await launch(cloud)
         world.driver.__class__ = _SlowToCancel

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from worlds import IMAGE, World, fleet_runs, in_state, launch, make_fleet, states, until
+from fake_cloud import IMAGE, World, fleet_runs, in_state, launch, make_fleet, states, until
 
 from vmhost.base.errors import CloudError, Conflict, Unavailable
 from vmhost.control.cloud import Cloud
@@ -21,18 +21,18 @@ from vmhost.store.store import Record, Store
 
 async def crash(cloud: Cloud) -> None:
     """Ends the control plane between two instructions: its tasks are gone, nothing is tidied up."""
-    await cloud._crew.close()
+    await cloud._tasks.close()
     cloud._store.close()
 
 
 async def test_what_ran_is_adopted_and_keeps_running(world: World) -> None:
     async with world.up(remove=False) as cloud:
         one = await launch(cloud)
-        boots = world.machines.guests[one.id].boots
+        boots = world.engine.guests[one.id].boots
     async with world.up() as cloud:
         assert cloud.instance(one.id) == one
         await asyncio.sleep(0.02)
-        assert world.machines.guests[one.id].boots == boots
+        assert world.engine.guests[one.id].boots == boots
 
 
 @pytest.mark.parametrize("cores", [4.5, 1.5])
@@ -46,12 +46,12 @@ async def test_what_is_adopted_has_the_limits_that_are_told_of_it_on_a_host_of_a
         await until(in_state(cloud, one.id, InstanceState.STOPPED))
         two = await launch(cloud)
         before = cloud.limits(one)
-        assert world.machines.guests[one.id].spec.limits == before
+        assert world.engine.guests[one.id].spec.limits == before
     world.settings = FakeSettings(cpu_cores=cores)
     async with world.up() as cloud:
         for each in (one, two):
             assert cloud.limits(each) != before
-            assert world.machines.guests[each.id].spec.limits == cloud.limits(each)
+            assert world.engine.guests[each.id].spec.limits == cloud.limits(each)
 
 
 async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_fleet(world: World) -> None:
@@ -59,7 +59,7 @@ async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_
         fleet = await make_fleet(cloud, 2)
         await until(fleet_runs(cloud, fleet, 2))
         loner = await launch(cloud)
-    world.machines.guests.clear()
+    world.engine.guests.clear()
     async with world.up() as cloud:
         await until(in_state(cloud, loner.id, InstanceState.STOPPED))
         assert "gone" in str(cloud.instance(loner.id).reason)
@@ -73,7 +73,7 @@ async def test_a_guest_that_the_store_does_not_know_is_removed_at_the_start(worl
     with Store(world.path) as store:
         store.write(forget=[forgotten])
     async with world.up() as cloud:
-        await until(lambda: set(world.machines.guests) == {known.id})
+        await until(lambda: set(world.engine.guests) == {known.id})
         assert [one.id for one in cloud.instances()] == [known.id]
 
 
@@ -100,7 +100,7 @@ async def test_an_emptied_store_takes_over_what_it_finds_when_it_may(world: Worl
         await until(in_state(cloud, stopped.id, InstanceState.STOPPED))
         await until(lambda: states(cloud) == ["running", "running", "stopped"])
         before = {one.id: one for one in cloud.instances()}
-    boots = {key: guest.boots for key, guest in world.machines.guests.items()}
+    boots = {key: guest.boots for key, guest in world.engine.guests.items()}
     world.path = tmp_path / "another.sqlite"
     async with world.up(adopt=True) as cloud:
         assert {one.id: (one.state, one.address, one.tags) for one in cloud.instances()} == {
@@ -108,7 +108,7 @@ async def test_an_emptied_store_takes_over_what_it_finds_when_it_may(world: Worl
         }
         assert cloud.instance(tagged.id).user_data == b"shard 3"
         assert {one.fleet_id for one in cloud.instances()} == {None}
-        assert {key: guest.boots for key, guest in world.machines.guests.items()} == boots
+        assert {key: guest.boots for key, guest in world.engine.guests.items()} == boots
 
 
 async def test_a_guest_without_a_record_of_its_launch_is_not_adopted_and_not_touched(
@@ -116,7 +116,7 @@ async def test_a_guest_without_a_record_of_its_launch_is_not_adopted_and_not_tou
 ) -> None:
     async with world.up(remove=False) as cloud:
         one = await launch(cloud)
-    guest = world.machines.guests[one.id]
+    guest = world.engine.guests[one.id]
     guest.spec = replace(guest.spec, record="")
     world.path = tmp_path / "another.sqlite"
     with pytest.raises(Conflict, match=f"{one.id} carries no record of its launch"):
@@ -129,10 +129,10 @@ async def test_close_with_remove_leaves_nothing_in_the_driver_or_the_store(world
     world.settings = FakeSettings(create_s=0.05, boot_s=0.05)
     async with world.up() as cloud:
         await make_fleet(cloud, 20)
-        await until(lambda: len(world.machines.guests) > 3)
+        await until(lambda: len(world.engine.guests) > 3)
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
-    assert world.machines.guests == {}
+    assert world.engine.guests == {}
     async with world.up() as cloud:
         assert (cloud.instances(), cloud.fleets(), cloud.templates()) == ((), (), ())
 
@@ -141,16 +141,16 @@ async def test_what_close_could_not_remove_the_next_start_removes(world: World) 
     async with world.up() as cloud:
         await make_fleet(cloud, 3)
         await until(lambda: len(world.running()) == 3)
-        world.machines.down = True
-    assert len(world.machines.guests) == 3
-    world.machines.down = False
+        world.engine.down = True
+    assert len(world.engine.guests) == 3
+    world.engine.down = False
     async with world.up() as cloud:
-        await until(lambda: world.machines.guests == {})
+        await until(lambda: world.engine.guests == {})
         await until(lambda: states(cloud) == ["terminated"] * 3)
 
 
 async def test_a_driver_that_does_not_answer_stops_the_start_with_its_message(world: World) -> None:
-    world.machines.down = True
+    world.engine.down = True
     cloud = world.cloud()
     with pytest.raises(Unavailable, match="engine is down"):
         await cloud.open()
@@ -198,7 +198,7 @@ async def test_however_often_the_control_plane_is_killed_no_instance_is_lost_and
             await asyncio.sleep(dice.random() * 0.008)
         launched |= {one.id for one in cloud.instances()}
         await crash(cloud)
-        for guest in world.machines.guests.values():
+        for guest in world.engine.guests.values():
             if dice.random() < 0.2:
                 guest.running = False
     async with world.up() as cloud:
@@ -214,7 +214,7 @@ def _settled(world: World, cloud: Cloud) -> bool:
     return (
         len(running) + len(stopped) + len(gone) == len(cloud.instances())
         and world.running() == running
-        and set(world.machines.guests) <= running | stopped
+        and set(world.engine.guests) <= running | stopped
         and all(len(cloud.fleet_instances(fleet.id)) == fleet.target for fleet in cloud.fleets())
     )
 
@@ -238,7 +238,7 @@ async def test_a_reboot_cut_off_by_a_crash_is_finished_by_the_next_control_plane
     cloud = world.cloud()
     await cloud.open()
     await cloud.reboot([one.id])
-    await until(lambda: world.machines.starts == 2)
+    await until(lambda: world.engine.starts == 2)
     await crash(cloud)
     assert world.running() == set()
     world.settings = FakeSettings()
@@ -246,7 +246,7 @@ async def test_a_reboot_cut_off_by_a_crash_is_finished_by_the_next_control_plane
         await until(lambda: world.running() == {one.id})
         await until(lambda: not cloud.instance(one.id).rebooting)
         assert cloud.instance(one.id).state is InstanceState.RUNNING
-        assert world.machines.guests[one.id].boots == 2
+        assert world.engine.guests[one.id].boots == 2
 
 
 async def test_a_start_while_the_engine_is_down_fails_in_words_and_keeps_what_is_recorded(world: World) -> None:
@@ -254,11 +254,11 @@ async def test_a_start_while_the_engine_is_down_fails_in_words_and_keeps_what_is
         fleet = await make_fleet(cloud, 2)
         await until(fleet_runs(cloud, fleet, 2))
         before = {one.id for one in cloud.instances()}
-    world.machines.down = True
+    world.engine.down = True
     with pytest.raises(Unavailable, match="engine is down"):
         async with world.up(remove=True):
             pass
-    world.machines.down = False
+    world.engine.down = False
     async with world.up() as cloud:
         assert {one.id for one in cloud.instances() if one.state is InstanceState.RUNNING} == before
         assert [one.id for one in cloud.fleets()] == [fleet.id]
@@ -278,11 +278,11 @@ async def test_a_crash_after_a_reboots_start_is_not_followed_by_a_second_reboot(
     await cloud.open()
     world.driver.__class__ = NeverReturns
     await cloud.reboot([one.id])
-    await until(lambda: world.machines.guests[one.id].boots == 2)
+    await until(lambda: world.engine.guests[one.id].boots == 2)
     await crash(cloud)
     async with world.up() as cloud:
         await until(lambda: not cloud.instance(one.id).rebooting)
-        assert world.machines.guests[one.id].boots == 2
+        assert world.engine.guests[one.id].boots == 2
         assert world.running() == {one.id}
 
 

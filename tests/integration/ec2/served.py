@@ -12,7 +12,7 @@ from vmhost.api.access import Access
 from vmhost.base.web import listen, serve
 from vmhost.catalogue.types import load_types
 from vmhost.control.cloud import Cloud
-from vmhost.control.pace import Backoff, Pace
+from vmhost.control.timeouts import Backoff, Timeouts
 from vmhost.drivers.fake import FakeDriver, FakeSettings
 from vmhost.ec2.app import make_app
 from vmhost.ec2.auth import Auth
@@ -59,9 +59,11 @@ async def served(
     change: Callable[[Auth], Auth] = lambda auth: auth,
 ) -> AsyncIterator[Served]:
     """Serves while the context lasts; `change` may alter the rules of the door."""
-    pace = Pace(stats_s=0.02, fleet=Backoff(first_s=0.01, most_s=0.05))
+    timeouts = Timeouts(stats_s=0.02, fleet=Backoff(first_s=0.01, most_s=0.05))
     driver = FakeDriver(settings)
-    cloud = Cloud(driver=driver, store=Store(state / "cloud.sqlite"), types=load_types(), images=IMAGES, pace=pace)
+    cloud = Cloud(
+        driver=driver, store=Store(state / "cloud.sqlite"), types=load_types(), images=IMAGES, timeouts=timeouts
+    )
     await cloud.open()
     access = Access.fresh("http://127.0.0.1:0")
     try:

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from vmhost.access_copy import AccessCopy
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
 from vmhost.app import platform, sweep
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unavailable
 from vmhost.base.web import LIFELINE, listen
-from vmhost.handover import Handover
 from vmhost.model.instance import Wanted
 from vmhost.settings import Settings
 from vmhost.store.store import Store
@@ -138,9 +138,9 @@ async def test_a_start_while_no_engine_answers_keeps_what_is_recorded(
 async def test_a_start_that_fails_late_keeps_what_is_recorded(tmp_path: Path) -> None:
     async with platform(settings(tmp_path, keep=True)) as up, CloudClient(up.access) as client:
         (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
-    nowhere = Handover(path=tmp_path / "no" / "folder" / "access.json")
+    nowhere = AccessCopy(path=tmp_path / "no" / "folder" / "access.json")
     with pytest.raises((CloudError, OSError)):
-        async with platform(settings(tmp_path, handover=nowhere)):
+        async with platform(settings(tmp_path, access_copy=nowhere)):
             pass
     with Store(tmp_path / "vmhost" / "cloud.sqlite") as store:
         assert [(kept.id, kept.wanted) for kept in store.load().instances] == [(one.id, Wanted.RUNNING)]

@@ -35,7 +35,7 @@ async def test_no_candidate_leads_to_the_other_driver() -> None:
 
 
 async def test_the_probe_says_what_is_missing(tmp_path: Path) -> None:
-    lack = await lacks("any:image", {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
-    assert lack is not None
-    assert lack.missing == "engine"
-    assert "is not there" in lack.words
+    missing = await lacks("any:image", {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    assert missing is not None
+    assert missing.prerequisite == "engine"
+    assert "is not there" in missing.reason

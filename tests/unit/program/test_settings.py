@@ -8,7 +8,7 @@ from vmhost.__main__ import main, parser, settings_of
 from vmhost.base.errors import InvalidInput
 from vmhost.choose import choose
 from vmhost.model.image import Boot, Image
-from vmhost.model.lack import Lack, Missing
+from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite
 from vmhost.settings import Settings, default_state
 
 
@@ -22,7 +22,7 @@ def image(container: str | None) -> Image:
 
 
 async def test_a_chosen_driver_is_taken_without_asking_anyone() -> None:
-    async def lacks(reference: str) -> Lack | None:
+    async def lacks(reference: str) -> MissingPrerequisite | None:
         raise AssertionError(reference)
 
     choice = await choose("process", [image("one")], lacks)
@@ -32,9 +32,11 @@ async def test_a_chosen_driver_is_taken_without_asking_anyone() -> None:
 async def test_auto_takes_containers_only_when_every_image_is_there_and_says_what_is_missing() -> None:
     asked: list[str] = []
 
-    async def lacks(reference: str) -> Lack | None:
+    async def lacks(reference: str) -> MissingPrerequisite | None:
         asked.append(reference)
-        return Lack(missing=Missing.IMAGE, words="no image two") if reference == "two" else None
+        return (
+            MissingPrerequisite(prerequisite=Prerequisite.IMAGE, reason="no image two") if reference == "two" else None
+        )
 
     chosen = await choose("auto", [image("one"), image(None)], lacks)
     assert (chosen.driver, chosen.why, chosen.missing) == ("container", "instances are containers", "")

@@ -10,16 +10,16 @@ from pathlib import Path
 from vmhost.base.engines import find_engines
 from vmhost.base.errors import CloudError, NotFound
 from vmhost.drivers.container.engine import Engine
-from vmhost.model.lack import Lack, Missing
+from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite
 
 _DEADLINE_S = 5.0
 
 
-async def lacks(reference: str, environment: Mapping[str, str] | None = None) -> Lack | None:
+async def lacks(reference: str, environment: Mapping[str, str] | None = None) -> MissingPrerequisite | None:
     """What the engine lacks to boot this image now; None when nothing."""
     candidates = find_engines(os.environ if environment is None else environment, Path.home())
     if not candidates:
-        return Lack(missing=Missing.ENGINE, words="no Docker engine found")
+        return MissingPrerequisite(prerequisite=Prerequisite.ENGINE, reason="no Docker engine found")
     try:
         async with asyncio.timeout(_DEADLINE_S):
             engine = await Engine.connect(candidates)
@@ -28,17 +28,19 @@ async def lacks(reference: str, environment: Mapping[str, str] | None = None) ->
             finally:
                 await engine.close()
     except TimeoutError:
-        return Lack(missing=Missing.ENGINE, words="the Docker engine does not answer")
+        return MissingPrerequisite(prerequisite=Prerequisite.ENGINE, reason="the Docker engine does not answer")
     except CloudError as error:
-        return Lack(missing=Missing.ENGINE, words=error.message)
+        return MissingPrerequisite(prerequisite=Prerequisite.ENGINE, reason=error.message)
 
 
-async def _image_lacks(engine: Engine, reference: str) -> Lack | None:
+async def _image_lacks(engine: Engine, reference: str) -> MissingPrerequisite | None:
     try:
         await engine.find_image(reference)
     except NotFound:
-        return Lack(missing=Missing.IMAGE, words=f"the image {reference} is not built")
+        return MissingPrerequisite(prerequisite=Prerequisite.IMAGE, reason=f"the image {reference} is not built")
     if not Path("/sys/class/net").exists():
-        return Lack(missing=Missing.NETWORKS, words="the engine keeps its networks in a virtual machine")
+        return MissingPrerequisite(
+            prerequisite=Prerequisite.NETWORKS, reason="the engine keeps its networks in a virtual machine"
+        )
     elsewhere = (await engine.info()).elsewhere
-    return Lack(missing=Missing.NETWORKS, words=elsewhere) if elsewhere else None
+    return MissingPrerequisite(prerequisite=Prerequisite.NETWORKS, reason=elsewhere) if elsewhere else None

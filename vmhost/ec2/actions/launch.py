@@ -6,7 +6,7 @@ import base64
 import re
 
 from vmhost.base.errors import InvalidInput
-from vmhost.control.launcher import MAX_USER_DATA_BYTES
+from vmhost.control.instances.launcher import MAX_USER_DATA_BYTES
 from vmhost.control.requests import LaunchRequest
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, only, specified_tags
 from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of

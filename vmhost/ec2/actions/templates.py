@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
-from vmhost.control.launcher import DEFAULT_TYPE
+from vmhost.control.instances.launcher import DEFAULT_TYPE
 from vmhost.control.requests import TemplateRequest
 from vmhost.ec2.actions.base import (
     ACCOUNT,

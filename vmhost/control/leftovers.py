@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Leftovers:
     """What a cloud could not wholly remove of itself."""
 
     instances: tuple[str, ...]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.control.fleet_plan import FleetStep, overrides_in_order, plan
-from vmhost.control.pace import Backoff
+from vmhost.control.fleets.decide import FleetDecision, decide, overrides_in_order
+from vmhost.control.timeouts import Backoff
 from vmhost.model.fleet import Fleet, FleetOverride, FleetState
 from vmhost.model.instance import Instance, InstanceState, Wanted
 
@@ -41,42 +41,42 @@ def member(number: int, state: InstanceState = InstanceState.RUNNING, host: str 
 
 
 def test_what_is_missing_is_launched_counting_pending_ones() -> None:
-    assert plan(FLEET, [member(1), member(2, InstanceState.PENDING)]) == FleetStep(launch=2)
+    assert decide(FLEET, [member(1), member(2, InstanceState.PENDING)]) == FleetDecision(launch=2)
 
 
 def test_a_dead_one_is_terminated_and_replaced_in_one_step() -> None:
     members = [member(1), member(2), member(3), member(4, InstanceState.STOPPED)]
-    assert plan(FLEET, members) == FleetStep(launch=1, terminate=("i-04",))
+    assert decide(FLEET, members) == FleetDecision(launch=1, terminate=("i-04",))
 
 
 def test_one_on_its_way_out_is_replaced_and_let_go() -> None:
     members = [member(1), member(2), member(3), member(4, InstanceState.SHUTTING_DOWN)]
-    assert plan(FLEET, members) == FleetStep(launch=1)
+    assert decide(FLEET, members) == FleetDecision(launch=1)
 
 
 def test_an_unhealthy_one_is_replaced_where_the_fleet_has_health_checks() -> None:
     members = [member(1), member(2), member(3), member(4)]
-    assert plan(replace(FLEET, replace_unhealthy=True), members, unhealthy={"i-02"}) == FleetStep(
+    assert decide(replace(FLEET, replace_unhealthy=True), members, unhealthy={"i-02"}) == FleetDecision(
         launch=1, terminate=("i-02",)
     )
-    assert plan(replace(FLEET, replace_unhealthy=False), members, unhealthy={"i-02"}) == FleetStep()
+    assert decide(replace(FLEET, replace_unhealthy=False), members, unhealthy={"i-02"}) == FleetDecision()
 
 
 def test_too_many_are_taken_from_the_fullest_host_newest_first() -> None:
     members = [member(1), member(2), member(3), member(4, host="host-b")]
-    assert plan(replace(FLEET, target=2), members) == FleetStep(terminate=("i-03", "i-02"))
+    assert decide(replace(FLEET, target=2), members) == FleetDecision(terminate=("i-03", "i-02"))
 
 
 def test_excess_may_be_kept() -> None:
-    assert plan(replace(FLEET, target=1, keep_excess=True), [member(1), member(2)]) == FleetStep()
+    assert decide(replace(FLEET, target=1, keep_excess=True), [member(1), member(2)]) == FleetDecision()
 
 
 @pytest.mark.parametrize("state", [FleetState.DELETED_TERMINATING, FleetState.DELETED_RUNNING])
 def test_a_deleted_fleet_launches_nothing_and_is_over_with_its_last_instance(state: FleetState) -> None:
     fleet = replace(FLEET, state=state)
     expected = ("i-01",) if state is FleetState.DELETED_TERMINATING else ()
-    assert plan(fleet, [member(1), member(2, InstanceState.SHUTTING_DOWN)]) == FleetStep(terminate=expected)
-    assert plan(fleet, []).over
+    assert decide(fleet, [member(1), member(2, InstanceState.SHUTTING_DOWN)]) == FleetDecision(terminate=expected)
+    assert decide(fleet, []).over
 
 
 @given(
@@ -94,11 +94,11 @@ def test_after_its_step_a_fleet_has_its_target_and_asks_for_nothing_more(
 ) -> None:
     fleet = replace(FLEET, target=target)
     before = [member(number, state, host) for number, (state, host) in enumerate(members)]
-    step = plan(fleet, before)
+    step = decide(fleet, before)
     assert not (step.launch and len(step.terminate) > sum(one.state is InstanceState.STOPPED for one in before))
     after = [one for one in before if one.id not in step.terminate]
     after += [member(100 + number) for number in range(step.launch)]
-    assert plan(fleet, after) == FleetStep()
+    assert decide(fleet, after) == FleetDecision()
     alive = [one for one in after if one.state in (InstanceState.PENDING, InstanceState.RUNNING)]
     assert len(alive) == target
 
@@ -106,7 +106,7 @@ def test_after_its_step_a_fleet_has_its_target_and_asks_for_nothing_more(
 @given(hosts=st.lists(st.sampled_from(["host-a", "host-b"]), min_size=2, max_size=10), target=st.integers(0, 9))
 def test_scaling_in_never_makes_hosts_more_unequal(hosts: list[str], target: int) -> None:
     before = [member(number, host=host) for number, host in enumerate(hosts)]
-    step = plan(replace(FLEET, target=target), before)
+    step = decide(replace(FLEET, target=target), before)
     counts = Counter({"host-a": 0, "host-b": 0})
     counts.update(one.host_id for one in before)
     gap = abs(counts["host-a"] - counts["host-b"])

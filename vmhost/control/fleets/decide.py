@@ -18,7 +18,7 @@ _WORKING = frozenset({FleetState.SUBMITTED, FleetState.ACTIVE, FleetState.MODIFY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetStep:
+class FleetDecision:
     """How many to launch, whom to terminate, and whether the fleet has come to its end."""
 
     launch: int = 0
@@ -26,7 +26,7 @@ class FleetStep:
     over: bool = False
 
 
-def plan(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection[str] = ()) -> FleetStep:
+def decide(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection[str] = ()) -> FleetDecision:
     """The next step towards the target. `instances` are the fleet's own that are not terminated; `unhealthy` are those
     that have been impaired for too long, which a fleet with health checks (ReplaceUnhealthyInstances) replaces.
 
@@ -34,9 +34,9 @@ def plan(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection[s
     machines that run (as EC2's groups treat an instance that is not running)."""
     ends = tuple(one.id for one in instances if one.state is not InstanceState.SHUTTING_DOWN)
     if fleet.state is FleetState.DELETED_TERMINATING:
-        return FleetStep(terminate=ends, over=not instances)
+        return FleetDecision(terminate=ends, over=not instances)
     if fleet.state not in _WORKING:
-        return FleetStep(over=not instances)
+        return FleetDecision(over=not instances)
     ill = frozenset(unhealthy) if fleet.replace_unhealthy else frozenset()
     live = [one for one in instances if one.state in _COUNTED and one.id not in ill]
     stopped = tuple(
@@ -45,7 +45,7 @@ def plan(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection[s
         if one.state is InstanceState.STOPPED or (one.state is InstanceState.RUNNING and one.id in ill)
     )
     excess = 0 if fleet.keep_excess else max(0, len(live) - fleet.target)
-    return FleetStep(launch=max(0, fleet.target - len(live)), terminate=stopped + surplus(live, excess))
+    return FleetDecision(launch=max(0, fleet.target - len(live)), terminate=stopped + surplus(live, excess))
 
 
 def surplus(live: Sequence[Instance], count: int) -> tuple[str, ...]:

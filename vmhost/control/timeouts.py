@@ -18,7 +18,7 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Timeouts:
     """The control's patience. Tests take a quicker one."""
 
     open_s: float = 60.0

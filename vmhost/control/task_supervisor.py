@@ -10,11 +10,11 @@ from vmhost.base.logs import get_logger
 _log = get_logger("control")
 
 
-class Crew:
+class TaskSupervisor:
     """A TaskGroup that may be opened in one task and closed in another."""
 
-    def __init__(self, *, again_s: float = 1.0) -> None:
-        self._again_s = again_s
+    def __init__(self, *, restart_after_s: float = 1.0) -> None:
+        self._restart_after_s = restart_after_s
         self._group: asyncio.TaskGroup | None = None
         self._home: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -22,13 +22,13 @@ class Crew:
     async def open(self) -> None:
         """From here on `spawn` works."""
         ready = asyncio.Event()
-        self._home = asyncio.create_task(self._live(ready), name="crew")
+        self._home = asyncio.create_task(self._live(ready), name="tasks")
         await ready.wait()
 
-    def spawn(self, work: Callable[[], Awaitable[None]], name: str, *, again: bool = True) -> None:
+    def spawn(self, work: Callable[[], Awaitable[None]], name: str, *, restart: bool = True) -> None:
         """Runs the work until it returns. An unforeseen error is logged, and the work begins `again` after a while."""
         if self._group is not None:
-            task = self._group.create_task(self._guarded(work, name, again), name=name)
+            task = self._group.create_task(self._guarded(work, name, restart), name=name)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -49,12 +49,12 @@ class Crew:
         finally:
             self._group = None
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]], name: str, again: bool) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]], name: str, restart: bool) -> None:
         while True:
             try:
                 return await work()
             except Exception:
-                _log.exception("task_failed", task=name, again=again)
-            if not again:
+                _log.exception("task_failed", task=name, restart=restart)
+            if not restart:
                 return None
-            await asyncio.sleep(self._again_s)
+            await asyncio.sleep(self._restart_after_s)

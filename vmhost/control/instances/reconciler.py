@@ -1,7 +1,7 @@
-"""One instance's task: it measures, takes one step, and measures again, until what is so equals what is wanted.
+"""One instance's task: it measures, takes one step, and measures again, until the wanted state is reached.
 
-What owners ask for is admitted by the lifecycle table and recorded (`admitted`, `Machines.ask`) before this task acts
-on it; what the driver was doing for the former wish is then broken off. Every other change of state is written here.
+Requests are admitted by the lifecycle table and recorded (`admitted`, `InstanceController.ask`) before this task acts
+on them; a driver call for the former state is then interrupted. Every other change of state is written here.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, Unavailable
 from vmhost.base.logs import get_logger
-from vmhost.control import reasons
-from vmhost.control.converge import Act, Step, converge
-from vmhost.control.pace import Pace
+from vmhost.control.deadline import deadline
+from vmhost.control.instances import reasons
+from vmhost.control.instances.decide import Decision, DriverCall, decide
 from vmhost.control.records import Records
-from vmhost.control.within import within
+from vmhost.control.timeouts import Timeouts
 from vmhost.drivers.base import Driver
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestSpec, GuestStatus
 from vmhost.model.instance import Instance, InstanceState, Reason, StateChange, Wanted
@@ -51,7 +51,7 @@ class _BrokenOff(Exception):
     """An owner asked for something else while the driver was at work."""
 
 
-class Machine:
+class InstanceReconciler:
     """The owner of one instance, from its record to its end."""
 
     def __init__(
@@ -61,21 +61,21 @@ class Machine:
         records: Records,
         driver: Driver,
         blueprints: Blueprints,
-        pace: Pace,
+        timeouts: Timeouts,
         clock: Clock,
     ) -> None:
         self.id = instance_id
         self._records = records
         self._driver = driver
         self._blueprints = blueprints
-        self._pace = pace
+        self._timeouts = timeouts
         self._clock = clock
         self._wake = asyncio.Event()
         self._call: asyncio.Timeout | None = None
         self._broken_off = False
-        self._act: Act | None = None
-        self._tried: Act | None = None
-        self._done: tuple[Act, GuestStatus | None] | None = None
+        self._act: DriverCall | None = None
+        self._tried: DriverCall | None = None
+        self._done: tuple[DriverCall, GuestStatus | None] | None = None
         """The last call that succeeded, and what was observed before it."""
         self._forced = False
         self._failures = 0
@@ -95,7 +95,7 @@ class Machine:
         if state is not before.state:
             self._failures, self._done = 0, None
             _log_change(before, self.instance)
-        if (state is not before.state or force) and self._act is not Act.REMOVE:
+        if (state is not before.state or force) and self._act is not DriverCall.REMOVE:
             self._break_off()
         self._wake.set()
         return StateChange(instance_id=self.id, previous=before.state, current=state)
@@ -129,16 +129,16 @@ class Machine:
         return observed is None and self.instance.state is InstanceState.TERMINATED
 
     async def _measure(self) -> GuestStatus | None:
-        async with self._deadline("inspect", self._pace.measure_s):
+        async with self._deadline("inspect", self._timeouts.measure_s):
             return await self._driver.inspect(self.id)
 
-    def _next_step(self, observed: GuestStatus | None) -> Step:
+    def _next_step(self, observed: GuestStatus | None) -> Decision:
         if observed and observed.phase is GuestPhase.STOPPED and observed.death is None:
             observed = replace(observed, death=self._told)
         limits = self._blueprints.limits(self.instance)
-        return converge(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
+        return decide(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
 
-    def _check_progress(self, step: Step, observed: GuestStatus | None) -> None:
+    def _check_progress(self, step: Decision, observed: GuestStatus | None) -> None:
         """Raises Unavailable when the call that is next has just succeeded and changed nothing that can be seen."""
         done, self._done = self._done, None
         if step.act is not None and done == (step.act, observed):
@@ -155,7 +155,7 @@ class Machine:
             self._records.observe(self.id, impaired=why, impaired_at=self._clock.now() if why else None)
             _log.info("instance_status_changed", id=self.id, status="impaired" if why else "ok", reason=why)
 
-    async def _take(self, step: Step, observed: GuestStatus | None) -> None:
+    async def _take(self, step: Decision, observed: GuestStatus | None) -> None:
         if step.act is not None:
             await self._carry_out(step.act)
             self._done = (step.act, observed)
@@ -167,24 +167,24 @@ class Machine:
             self._refresh(observed)
             await self._wake.wait()
 
-    async def _carry_out(self, act: Act) -> None:
+    async def _carry_out(self, act: DriverCall) -> None:
         self._act = self._tried = act
         try:
             match act:
-                case Act.CREATE:
+                case DriverCall.CREATE:
                     await self._create()
-                case Act.START:
+                case DriverCall.START:
                     await self._start()
-                case Act.STOP:
+                case DriverCall.STOP:
                     await self._stop()
-                case Act.REMOVE:
+                case DriverCall.REMOVE:
                     await self._remove()
         finally:
             self._act = None
 
     async def _create(self) -> None:
         spec = self._blueprints.spec(self.instance)
-        async with self._deadline("create", self._pace.create_s):
+        async with self._deadline("create", self._timeouts.create_s):
             await self._driver.create(spec)
 
     async def _start(self) -> None:
@@ -192,7 +192,7 @@ class Machine:
         if self.instance.rebooting and not self.instance.reboot_stopped:
             # Recorded, so that a crash after the start is not followed by a second reboot.
             self._records.observe(self.id, reboot_stopped=True)
-        async with self._deadline("start", self._pace.start_s):
+        async with self._deadline("start", self._timeouts.start_s):
             await self._driver.start(self.id)
         self._reboot_over()
 
@@ -201,13 +201,13 @@ class Machine:
             self._records.observe(self.id, rebooting=False, reboot_stopped=False)
 
     async def _stop(self) -> None:
-        grace = 0.0 if self._forced else self._pace.stop_grace_s
-        async with self._deadline("stop", grace + self._pace.stop_s):
+        grace = 0.0 if self._forced else self._timeouts.stop_grace_s
+        async with self._deadline("stop", grace + self._timeouts.stop_s):
             await self._driver.stop(self.id, grace_s=grace)
 
     async def _remove(self) -> None:
         await self._keep_console()
-        async with self._deadline("remove", self._pace.remove_s):
+        async with self._deadline("remove", self._timeouts.remove_s):
             await self._driver.remove(self.id)
         if self.instance.state is InstanceState.SHUTTING_DOWN:
             self._down(Event.REMOVED, self.instance.reason)
@@ -218,7 +218,7 @@ class Machine:
             return
         # The guest goes also where its console cannot be read.
         with contextlib.suppress(CloudError):
-            async with within(self._pace.console_s, f"reading the console of {self.id}"):
+            async with deadline(self._timeouts.console_s, f"reading the console of {self.id}"):
                 self._records.keep_console(self.id, await self._driver.console(self.id))
 
     def _down(self, event: Event, reason: Reason | None) -> None:
@@ -244,13 +244,13 @@ class Machine:
 
     async def _after_failure(self, error: CloudError) -> None:
         self._failures += 1
-        lasting = not isinstance(error, _TRANSIENT) or self._failures >= self._pace.tries
+        lasting = not isinstance(error, _TRANSIENT) or self._failures >= self._timeouts.tries
         if lasting and (failed := self._failed_boot()) is not None:
             event, verb = failed
             self._failures = 0
             self._move(event, reason=reasons.of_failure(verb, error.message), **_whereabouts(self.instance, None))
             return
-        delay = self._pace.retry.delay_s(self._failures)
+        delay = self._timeouts.retry.delay_s(self._failures)
         _log.warning("driver_call_failed", id=self.id, error=error.message, failures=self._failures, again_s=delay)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
@@ -260,7 +260,7 @@ class Machine:
         """What has failed if the guest cannot be brought up, and its name; None when no boot is under way."""
         if self.instance.state is InstanceState.PENDING:
             return (Event.START_FAILED, "start") if self.instance.boots else (Event.LAUNCH_FAILED, "launch")
-        if self.instance.rebooting and self._tried is Act.START:
+        if self.instance.rebooting and self._tried is DriverCall.START:
             return Event.DIED, "reboot"
         return None
 

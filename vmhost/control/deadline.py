@@ -1,4 +1,4 @@
-"""A deadline whose passing is an error in words."""
+"""A time limit whose expiry raises DeadlineExceeded with a message."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from vmhost.base.errors import DeadlineExceeded
 
 
 @contextlib.asynccontextmanager
-async def within(seconds: float, subject: str) -> AsyncIterator[None]:
-    """Ends what is awaited inside after so long. Raises DeadlineExceeded, which names the subject."""
-    deadline = asyncio.timeout(seconds)
+async def deadline(seconds: float, subject: str) -> AsyncIterator[None]:
+    """Cancel the body after `seconds` and raise DeadlineExceeded, which names the subject."""
+    timeout = asyncio.timeout(seconds)
     try:
-        async with deadline:
+        async with timeout:
             yield
     except TimeoutError:
-        if not deadline.expired():
+        if not timeout.expired():
             raise
         raise DeadlineExceeded(f"{subject} did not end within {seconds:g} s") from None

@@ -10,12 +10,12 @@ from vmhost.base.clock import Clock
 from vmhost.base.errors import InvalidInput, NoCapacity
 from vmhost.base.ids import Ids
 from vmhost.control import tags
+from vmhost.control.client_tokens import made_before, token_of
+from vmhost.control.inventory import Inventory
 from vmhost.control.placement import Room, Wish, place
 from vmhost.control.records import Records
 from vmhost.control.requests import LaunchRequest
-from vmhost.control.site import Site
-from vmhost.control.templates import Templates
-from vmhost.control.tokens import made_before, token_of
+from vmhost.control.templates.service import Templates
 from vmhost.model.fleet import LaunchTemplateVersion
 from vmhost.model.host import Host
 from vmhost.model.instance import Instance, InstanceState, Wanted
@@ -50,14 +50,14 @@ class Launcher:
     def __init__(
         self,
         *,
-        site: Site,
+        inventory: Inventory,
         records: Records,
         templates: Templates,
         clock: Clock,
         ids: Ids,
         begin: Callable[[str], None],
     ) -> None:
-        self._site = site
+        self._inventory = inventory
         self._records = records
         self._templates = templates
         self._clock = clock
@@ -80,19 +80,19 @@ class Launcher:
     def check(self, request: LaunchRequest) -> InstanceType:
         """The type of the instances that `run` would launch now. Raises what it would raise; changes nothing."""
         if before := made_before(self._records, _ACTION, request):
-            return self._site.kind(self._again(request, before)[0].type_name)
+            return self._inventory.kind(self._again(request, before)[0].type_name)
         order = self._order(request)
         self._place(request, order.kind)
         return order.kind
 
     def check_room(self, ids: Sequence[str]) -> None:
         """Raises NoCapacity unless all stopped ones of these instances fit on their hosts together; NotFound."""
-        rooms = self._site.rooms(self._records.instances.values())
+        rooms = self._inventory.rooms(self._records.instances.values())
         for instance_id in dict.fromkeys(ids):
             instance = self._records.instance(instance_id)
             if instance.state is InstanceState.STOPPED:
-                kind, wish = self._site.kind(instance.type_name), Wish(host_id=instance.host_id)
-                host = place(kind, rooms, wish=wish, overcommit=self._site.overcommit)
+                kind, wish = self._inventory.kind(instance.type_name), Wish(host_id=instance.host_id)
+                host = place(kind, rooms, wish=wish, overcommit=self._inventory.overcommit)
                 rooms = tuple(_filled(room, host, kind) for room in rooms)
 
     def _again(self, request: LaunchRequest, ids: Sequence[str]) -> tuple[Instance, ...]:
@@ -118,8 +118,8 @@ class Launcher:
             reserved[FLEET_TAG] = request.fleet_id
         data = request.user_data if request.user_data is not None else version.user_data
         return _Order(
-            image_id=self._site.image(image_id).id,
-            kind=self._site.kind(request.type_name or version.type_name or DEFAULT_TYPE),
+            image_id=self._inventory.image(image_id).id,
+            kind=self._inventory.kind(request.type_name or version.type_name or DEFAULT_TYPE),
             user_data=data or b"",
             tags={**tags.merged(version.tags, request.tags), **reserved},
             template_id=template.id if template else None,
@@ -127,13 +127,13 @@ class Launcher:
         )
 
     def _place(self, request: LaunchRequest, kind: InstanceType) -> list[Host]:
-        rooms = list(self._site.rooms(self._records.instances.values()))
+        rooms = list(self._inventory.rooms(self._records.instances.values()))
         wish = Wish(zone=request.zone, host_id=request.host_id)
         peers = self._peers(request)
         hosts: list[Host] = []
         while len(hosts) < request.max_count:
             try:
-                host = place(kind, rooms, wish=wish, peers=peers, overcommit=self._site.overcommit)
+                host = place(kind, rooms, wish=wish, peers=peers, overcommit=self._inventory.overcommit)
             except NoCapacity:
                 if len(hosts) < request.min_count:
                     raise

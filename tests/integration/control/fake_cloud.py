@@ -11,8 +11,8 @@ from pathlib import Path
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.catalogue.types import load_types
 from vmhost.control.cloud import Cloud, CloudSettings
-from vmhost.control.pace import Backoff, Pace
 from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
+from vmhost.control.timeouts import Backoff, Timeouts
 from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
 from vmhost.model.fleet import Fleet
 from vmhost.model.image import Boot, Image
@@ -31,7 +31,7 @@ _IMAGES = (
         boots={"fake": Boot()},
     ),
 )
-QUICK = Pace(
+QUICK = Timeouts(
     measure_s=1.0,
     create_s=1.0,
     start_s=1.0,
@@ -52,16 +52,16 @@ class World:
     """What outlives a control plane: its store's file and the machines."""
 
     path: Path
-    machines: FakeWorld = field(default_factory=FakeWorld)
+    engine: FakeWorld = field(default_factory=FakeWorld)
     settings: FakeSettings = field(default_factory=FakeSettings)
     cloud_settings: CloudSettings = field(default_factory=CloudSettings)
-    pace: Pace = QUICK
+    timeouts: Timeouts = QUICK
     clock: Clock = field(default_factory=SystemClock)
     driver: FakeDriver = field(init=False)
 
     def cloud(self, *, adopt: bool = False) -> Cloud:
         """A new control plane, not open."""
-        self.driver = FakeDriver(self.settings, self.machines)
+        self.driver = FakeDriver(self.settings, self.engine)
         return Cloud(
             driver=self.driver,
             store=Store(self.path),
@@ -69,7 +69,7 @@ class World:
             images=_IMAGES,
             settings=self.cloud_settings,
             clock=self.clock,
-            pace=self.pace,
+            timeouts=self.timeouts,
             adopt=adopt,
         )
 
@@ -85,7 +85,7 @@ class World:
 
     def running(self) -> set[str]:
         """The ids of the machines that run."""
-        return {key for key, guest in self.machines.guests.items() if guest.running}
+        return {key for key, guest in self.engine.guests.items() if guest.running}
 
 
 async def until(holds: Callable[[], bool], *, within_s: float = 3.0) -> None:

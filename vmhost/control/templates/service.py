@@ -6,9 +6,9 @@ from vmhost.base.clock import Clock
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.base.ids import Ids
 from vmhost.control import tags
+from vmhost.control.client_tokens import made_before, token_of
 from vmhost.control.records import Records
 from vmhost.control.requests import TemplateRequest
-from vmhost.control.tokens import made_before, token_of
 from vmhost.model.fleet import LaunchTemplate, LaunchTemplateVersion
 
 _ACTION = "CreateLaunchTemplate"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.control.converge import REST, Act, Step, converge
+from vmhost.control.instances.decide import SETTLED, Decision, DriverCall, decide
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStatus
 from vmhost.model.instance import Instance, InstanceState, Wanted
 from vmhost.model.lifecycle import TABLE, Event, next_state
@@ -41,24 +41,24 @@ def instance(state: InstanceState, shutdown_behavior: str = "stop", *, rebooting
 @pytest.mark.parametrize(
     ("state", "observed", "step"),
     [
-        (InstanceState.PENDING, None, Step(act=Act.CREATE)),
-        (InstanceState.PENDING, MADE, Step(act=Act.START)),
-        (InstanceState.PENDING, DEAD, Step(act=Act.START)),
-        (InstanceState.PENDING, RUNNING, Step(event=Event.STARTED)),
-        (InstanceState.RUNNING, RUNNING, REST),
-        (InstanceState.STOPPING, RUNNING, Step(act=Act.STOP)),
-        (InstanceState.STOPPING, DEAD, Step(event=Event.STOPPED)),
-        (InstanceState.STOPPED, MADE, REST),
-        (InstanceState.STOPPED, None, REST),
-        (InstanceState.STOPPED, RUNNING, Step(act=Act.STOP)),
-        (InstanceState.SHUTTING_DOWN, RUNNING, Step(act=Act.REMOVE)),
-        (InstanceState.SHUTTING_DOWN, None, Step(act=Act.REMOVE)),
-        (InstanceState.TERMINATED, MADE, Step(act=Act.REMOVE)),
-        (InstanceState.TERMINATED, None, REST),
+        (InstanceState.PENDING, None, Decision(act=DriverCall.CREATE)),
+        (InstanceState.PENDING, MADE, Decision(act=DriverCall.START)),
+        (InstanceState.PENDING, DEAD, Decision(act=DriverCall.START)),
+        (InstanceState.PENDING, RUNNING, Decision(event=Event.STARTED)),
+        (InstanceState.RUNNING, RUNNING, SETTLED),
+        (InstanceState.STOPPING, RUNNING, Decision(act=DriverCall.STOP)),
+        (InstanceState.STOPPING, DEAD, Decision(event=Event.STOPPED)),
+        (InstanceState.STOPPED, MADE, SETTLED),
+        (InstanceState.STOPPED, None, SETTLED),
+        (InstanceState.STOPPED, RUNNING, Decision(act=DriverCall.STOP)),
+        (InstanceState.SHUTTING_DOWN, RUNNING, Decision(act=DriverCall.REMOVE)),
+        (InstanceState.SHUTTING_DOWN, None, Decision(act=DriverCall.REMOVE)),
+        (InstanceState.TERMINATED, MADE, Decision(act=DriverCall.REMOVE)),
+        (InstanceState.TERMINATED, None, SETTLED),
     ],
 )
-def test_one_step_towards_what_is_wanted(state: InstanceState, observed: GuestStatus | None, step: Step) -> None:
-    assert converge(instance(state), observed) == step
+def test_one_step_towards_what_is_wanted(state: InstanceState, observed: GuestStatus | None, step: Decision) -> None:
+    assert decide(instance(state), observed) == step
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_one_step_towards_what_is_wanted(state: InstanceState, observed: GuestSt
     ],
 )
 def test_a_machine_that_dies_is_stopped_with_its_reason(observed: GuestStatus | None, code: str, words: str) -> None:
-    step = converge(instance(InstanceState.RUNNING), observed, memory_mib=512)
+    step = decide(instance(InstanceState.RUNNING), observed, memory_mib=512)
     assert step.event is Event.DIED
     assert step.reason is not None
     assert step.reason.code == code
@@ -87,24 +87,28 @@ def test_a_machine_that_dies_is_stopped_with_its_reason(observed: GuestStatus | 
 
 
 def test_an_orderly_end_terminates_where_the_owner_said_so() -> None:
-    assert converge(instance(InstanceState.RUNNING, "terminate"), ENDED).event is Event.TERMINATE
-    assert converge(instance(InstanceState.RUNNING, "terminate"), DEAD).event is Event.DIED
+    assert decide(instance(InstanceState.RUNNING, "terminate"), ENDED).event is Event.TERMINATE
+    assert decide(instance(InstanceState.RUNNING, "terminate"), DEAD).event is Event.DIED
 
 
 @pytest.mark.parametrize("shutdown_behavior", ["stop", "terminate"])
-@pytest.mark.parametrize(("observed", "act"), [(RUNNING, Act.STOP), (ENDED, Act.START), (DEAD, Act.START)])
-def test_the_end_that_a_reboot_brings_is_no_death(observed: GuestStatus, act: Act, shutdown_behavior: str) -> None:
+@pytest.mark.parametrize(
+    ("observed", "act"), [(RUNNING, DriverCall.STOP), (ENDED, DriverCall.START), (DEAD, DriverCall.START)]
+)
+def test_the_end_that_a_reboot_brings_is_no_death(
+    observed: GuestStatus, act: DriverCall, shutdown_behavior: str
+) -> None:
     rebooting = instance(InstanceState.RUNNING, shutdown_behavior, rebooting=True)
-    assert converge(rebooting, observed) == Step(act=act)
+    assert decide(rebooting, observed) == Decision(act=act)
 
 
 def test_a_guest_that_is_gone_amid_a_reboot_has_died() -> None:
-    assert converge(instance(InstanceState.RUNNING, rebooting=True), None).event is Event.DIED
+    assert decide(instance(InstanceState.RUNNING, rebooting=True), None).event is Event.DIED
 
 
 @given(state=st.sampled_from(InstanceState), observed=st.sampled_from(OBSERVED))
 def test_every_event_that_it_finds_is_in_the_table(state: InstanceState, observed: GuestStatus | None) -> None:
-    step = converge(instance(state), observed)
+    step = decide(instance(state), observed)
     assert step.event is None or (state, step.event) in TABLE
 
 
@@ -122,21 +126,21 @@ def test_from_anywhere_it_comes_to_rest_whatever_happens_meanwhile(
         one, _ = _advance(one, seen)
         seen = disturbance
     for _ in range(8):
-        if converge(one, seen) == REST:
+        if decide(one, seen) == SETTLED:
             break
         one, seen = _advance(one, seen)
-    assert converge(one, seen) == REST
+    assert decide(one, seen) == SETTLED
     assert one.state in (InstanceState.RUNNING, InstanceState.STOPPED, InstanceState.TERMINATED)
 
 
 def _advance(one: Instance, seen: GuestStatus | None) -> tuple[Instance, GuestStatus | None]:
     """A driver that does what it is told."""
-    step = converge(one, seen)
+    step = decide(one, seen)
     if step.event is not None:
         return replace(one, state=next_state(one.state, step.event), rebooting=False), seen
-    if step.act is Act.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
+    if step.act is DriverCall.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
         one = replace(one, state=next_state(one.state, Event.REMOVED))
-    if step.act is Act.START:
+    if step.act is DriverCall.START:
         one = replace(one, rebooting=False)
-    after = {Act.CREATE: MADE, Act.START: RUNNING, Act.STOP: ENDED, Act.REMOVE: None}
+    after = {DriverCall.CREATE: MADE, DriverCall.START: RUNNING, DriverCall.STOP: ENDED, DriverCall.REMOVE: None}
     return one, after[step.act] if step.act else seen

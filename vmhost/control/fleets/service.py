@@ -13,15 +13,15 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NoCapacity, U
 from vmhost.base.ids import Ids
 from vmhost.base.logs import get_logger
 from vmhost.control import tags
-from vmhost.control.crew import Crew
-from vmhost.control.fleet_plan import Price, overrides_in_order, plan
-from vmhost.control.launcher import DEFAULT_TYPE, MAX_INSTANCES
-from vmhost.control.pace import Pace
+from vmhost.control.client_tokens import made_before, token_of
+from vmhost.control.fleets.decide import Price, decide, overrides_in_order
+from vmhost.control.instances.launcher import DEFAULT_TYPE, MAX_INSTANCES
+from vmhost.control.inventory import Inventory
 from vmhost.control.records import Records
 from vmhost.control.requests import FleetRequest, LaunchRequest
-from vmhost.control.site import Site
-from vmhost.control.templates import Templates
-from vmhost.control.tokens import made_before, token_of
+from vmhost.control.task_supervisor import TaskSupervisor
+from vmhost.control.templates.service import Templates
+from vmhost.control.timeouts import Timeouts
 from vmhost.model.fleet import Fleet, FleetOverride, FleetState
 from vmhost.model.instance import Instance, InstanceState, Wanted
 from vmhost.model.lifecycle import Event
@@ -42,7 +42,7 @@ class Tell(Protocol):
     def __call__(self, action: str, *, by: str, instances: Sequence[str], error: CloudError | None = None) -> None: ...
 
 
-class Keeper:
+class FleetReconciler:
     """The task of one fleet."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Keeper:
         price: Price,
         ask: Ask,
         tell: Tell,
-        pace: Pace,
+        timeouts: Timeouts,
         clock: Clock,
     ) -> None:
         self.id = fleet_id
@@ -65,7 +65,7 @@ class Keeper:
         self._price = price
         self._ask = ask
         self._tell = tell
-        self._pace = pace
+        self._timeouts = timeouts
         self._clock = clock
         self._wake = asyncio.Event()
         self._refusal_told = ""
@@ -74,7 +74,7 @@ class Keeper:
         self._not_before = 0.0
 
     def wake(self) -> None:
-        """Something changed; the keeper will look."""
+        """Something changed; the task looks again."""
         self._wake.set()
 
     def room_again(self) -> None:
@@ -89,7 +89,7 @@ class Keeper:
         if ended and new.state is InstanceState.SHUTTING_DOWN and new.boots == 0 and new.wanted is Wanted.RUNNING:
             self._failed(new.reason.message if new.reason else "the launch failed")
         elif ended and old and old.state is InstanceState.RUNNING and new.state is InstanceState.STOPPED:
-            if self._clock.now() - old.launched_at < self._pace.early_death_s:
+            if self._clock.now() - old.launched_at < self._timeouts.early_death_s:
                 self._failed(new.reason.message if new.reason else "it died at once")
             else:
                 self._failures, self._not_before = 0, 0.0
@@ -106,7 +106,7 @@ class Keeper:
             except CloudError as error:
                 # Such as a full disk.
                 _log.warning("fleet_not_tended", fleet=self.id, error=error.message)
-                await asyncio.sleep(self._pace.retry.most_s)
+                await asyncio.sleep(self._timeouts.retry.most_s)
             wait = self._next_look_s()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -115,7 +115,7 @@ class Keeper:
     def _next_look_s(self) -> float | None:
         """How long to wait if nothing happens: for the end of the back-off, or for an impaired instance's time."""
         waits = [self._not_before - self._clock.monotonic()]
-        waits += [self._pace.unhealthy_s - impaired_s for impaired_s in self._impaired_s().values()]
+        waits += [self._timeouts.unhealthy_s - impaired_s for impaired_s in self._impaired_s().values()]
         return min((wait for wait in waits if wait > 0), default=None)
 
     def _impaired_s(self) -> dict[str, float]:
@@ -125,8 +125,8 @@ class Keeper:
 
     def _tend(self) -> bool:
         fleet = self._records.fleets[self.id]
-        unhealthy = {key for key, impaired_s in self._impaired_s().items() if impaired_s >= self._pace.unhealthy_s}
-        step = plan(fleet, self._records.of_fleet(self.id), unhealthy=unhealthy)
+        unhealthy = {key for key, impaired_s in self._impaired_s().items() if impaired_s >= self._timeouts.unhealthy_s}
+        step = decide(fleet, self._records.of_fleet(self.id), unhealthy=unhealthy)
         if step.terminate:
             self._ask(step.terminate, Event.TERMINATE)
             self._tell("TerminateInstances", by=self.id, instances=step.terminate)
@@ -183,7 +183,7 @@ class Keeper:
     def _failed(self, why: str) -> None:
         self.trouble = why
         self._failures += 1
-        delay = self._pace.fleet.delay_s(self._failures - 1)
+        delay = self._timeouts.fleet.delay_s(self._failures - 1)
         self._not_before = self._clock.monotonic() + delay
         _log.warning("fleet_launch_failed", fleet=self.id, why=why, again_s=delay)
 
@@ -196,20 +196,20 @@ class Fleets:
         *,
         records: Records,
         templates: Templates,
-        site: Site,
-        crew: Crew,
+        inventory: Inventory,
+        tasks: TaskSupervisor,
         clock: Clock,
         ids: Ids,
-        make: Callable[[str], Keeper],
+        make: Callable[[str], FleetReconciler],
     ) -> None:
         self._records = records
         self._templates = templates
-        self._site = site
-        self._crew = crew
+        self._inventory = inventory
+        self._tasks = tasks
         self._clock = clock
         self._ids = ids
         self._make = make
-        self._keepers: dict[str, Keeper] = {}
+        self._reconcilers: dict[str, FleetReconciler] = {}
         records.listen(self._on_change)
 
     def open(self) -> None:
@@ -244,7 +244,7 @@ class Fleets:
         """What an instance launched this way costs an hour; 0 where its type cannot be found out."""
         try:
             _, version = self._templates.version(fleet.template_id, str(fleet.template_version))
-            return self._site.kind(way.type_name or version.type_name or DEFAULT_TYPE).price_usd_hour
+            return self._inventory.kind(way.type_name or version.type_name or DEFAULT_TYPE).price_usd_hour
         except CloudError:
             return 0.0
 
@@ -257,7 +257,7 @@ class Fleets:
             keep_excess=fleet.keep_excess if keep_excess is None else keep_excess,
         )
         self._records.put(changed)
-        self._keepers[fleet_id].wake()
+        self._reconcilers[fleet_id].wake()
         return changed
 
     def delete(self, ids: Sequence[str], *, terminate_instances: bool) -> tuple[Fleet, ...]:
@@ -267,13 +267,13 @@ class Fleets:
         changed = tuple(replace(fleet, state=state) for fleet in fleets)
         self._records.put_all(changed)
         for fleet in changed:
-            self._keepers[fleet.id].wake()
+            self._reconcilers[fleet.id].wake()
         return changed
 
     def trouble(self, fleet_id: str) -> str:
         """Why the fleet's last launch did not succeed; empty when it did."""
-        keeper = self._keepers.get(fleet_id)
-        return keeper.trouble if keeper else ""
+        reconciler = self._reconcilers.get(fleet_id)
+        return reconciler.trouble if reconciler else ""
 
     def _alive(self, fleet_id: str) -> Fleet:
         fleet = self._records.fleet(fleet_id)
@@ -287,7 +287,7 @@ class Fleets:
         _check_target(request.target)
         template, version = self._templates.version(request.template, request.template_version)
         for override in request.overrides:
-            self._site.kind(override.type_name or version.type_name or DEFAULT_TYPE)
+            self._inventory.kind(override.type_name or version.type_name or DEFAULT_TYPE)
         tags.check(request.tags)
         tags.check(request.instance_tags)
         return Fleet(
@@ -307,20 +307,20 @@ class Fleets:
         )
 
     def _keep(self, fleet_id: str) -> None:
-        keeper = self._keepers[fleet_id] = self._make(fleet_id)
+        reconciler = self._reconcilers[fleet_id] = self._make(fleet_id)
 
         async def live() -> None:
-            await keeper.run()
-            self._keepers.pop(fleet_id, None)
+            await reconciler.run()
+            self._reconcilers.pop(fleet_id, None)
 
-        self._crew.spawn(live, fleet_id)
+        self._tasks.spawn(live, fleet_id)
 
     def _on_change(self, new: Instance, old: Instance | None) -> None:
-        if new.fleet_id in self._keepers:
-            self._keepers[new.fleet_id].saw(new, old)
+        if new.fleet_id in self._reconcilers:
+            self._reconcilers[new.fleet_id].saw(new, old)
         if old is not None and new.state in (InstanceState.TERMINATED, InstanceState.STOPPED):
-            for keeper in self._keepers.values():
-                keeper.room_again()
+            for reconciler in self._reconcilers.values():
+                reconciler.room_again()
 
 
 def _check_target(target: int) -> None:

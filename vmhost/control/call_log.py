@@ -13,14 +13,14 @@ from vmhost.base.errors import CloudError, Internal
 from vmhost.base.ids import Ids
 
 MAX_CALLS = 200
-MAX_INSTANCES_TOLD = 500
+MAX_INSTANCES_LISTED = 500
 _MESSAGE_MAX = 500
 _NOT_UNDERSTOOD = "the request was not understood; its caller was told why"
 _OK = "ok"
 
 
 @dataclass(slots=True, kw_only=True)
-class Account:
+class CallRecord:
     """What is known so far of a call under way; whoever carries it out writes it."""
 
     instances: tuple[str, ...] = ()
@@ -32,10 +32,10 @@ class Account:
     def concerns(self, instances: Iterable[str]) -> None:
         """The request was read, or carried out, and is about these instances too."""
         self.understood = True
-        self.instances = tuple(dict.fromkeys((*self.instances, *instances)))[:MAX_INSTANCES_TOLD]
+        self.instances = tuple(dict.fromkeys((*self.instances, *instances)))[:MAX_INSTANCES_LISTED]
 
 
-class Calls:
+class CallLog:
     """Keeps the last calls and tells of each one once, when it has been answered."""
 
     def __init__(self, *, clock: Clock, ids: Ids, publish: Callable[[CallView], None]) -> None:
@@ -63,17 +63,17 @@ class Calls:
         self._publish(view)
 
     @contextlib.contextmanager
-    def telling(self, action: str, *, by: str) -> Iterator[Account]:
+    def telling(self, action: str, *, by: str) -> Iterator[CallRecord]:
         """Tells of the call that is carried out inside, however it ends. One that is cancelled had no end to tell."""
-        account = Account()
+        record = CallRecord()
         try:
-            yield account
+            yield record
         except CloudError as error:
-            known = error if account.understood else type(error)(_NOT_UNDERSTOOD, code=error.code)
-            self.tell(action, by=by, instances=account.instances, error=known)
+            known = error if record.understood else type(error)(_NOT_UNDERSTOOD, code=error.code)
+            self.tell(action, by=by, instances=record.instances, error=known)
             raise
         except Exception:
             failure = Internal("the call failed here; the log of vmhost says why")
-            self.tell(action, by=by, instances=account.instances, error=failure)
+            self.tell(action, by=by, instances=record.instances, error=failure)
             raise
-        self.tell(action, by=by, instances=account.instances, error=account.refused)
+        self.tell(action, by=by, instances=record.instances, error=record.refused)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.placement import Room
 from vmhost.control.sizing import limits_of, promise, use_of
-from vmhost.control.wire import HostView
+from vmhost.control.view_conversion import HostView
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.image import Image, check_image_id
@@ -27,7 +27,7 @@ def holds(instance: Instance) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Inventory:
     """The ground that instances stand on. Pure lookups and sums."""
 
     driver: str

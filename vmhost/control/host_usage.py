@@ -8,7 +8,7 @@ from collections.abc import Callable
 from vmhost.api.views import HostView
 
 
-class Promises:
+class HostUsagePublisher:
     """Tells of each host whose promises are others than before."""
 
     def __init__(self, read: Callable[[], tuple[HostView, ...]], publish: Callable[[HostView], None]) -> None:

@@ -8,14 +8,14 @@ import time
 from typing import Any
 
 import pytest
-from worlds import IMAGE, World, fleet_runs, launch, make_fleet, until
+from fake_cloud import IMAGE, World, fleet_runs, launch, make_fleet, until
 
 from vmhost.base.errors import NoCapacity
 from vmhost.base.sse import Subscription
 from vmhost.catalogue.types import load_types
 from vmhost.control.cloud import Cloud
 from vmhost.control.requests import LaunchRequest
-from vmhost.control.wire import instance_view
+from vmhost.control.view_conversion import instance_view
 from vmhost.drivers.fake import FakeSettings
 
 

@@ -1,0 +1,1 @@
+"""Fleets: each keeps a number of instances running."""

@@ -1,0 +1,1 @@
+"""Instances: their requests, the decisions about each, and the tasks that carry the decisions out."""
