@@ -1,5 +1,5 @@
-"""The tenant: a sharded web search service. It meets the platform only through the EC2 API and the metadata service.
+"""The tenant: a sharded web search service. It uses the platform only through the EC2 API and the metadata service.
 
-Law: `api` is what clients may import; `leaf` runs inside instances; `frontend` in front of them; `corpus` is what
-they search. Nothing here imports the client, nor any room of the platform but `vmhost.api` and `vmhost.base`.
+Rules: clients may import `api`; `leaf` runs inside instances, `frontend` in front of them; `corpus` makes the documents
+that they search. Nothing here imports the client, or any part of the platform except `vmhost.api` and `vmhost.base`.
 """

@@ -10,7 +10,7 @@ from vmhost.base.options import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one of them and gives its exit code; 130 for Ctrl-C.
+    """Run one of the programs and return its exit code; 130 for Ctrl-C.
 
     Each imports only what it needs, so that a leaf starts quickly."""
     try:
@@ -24,28 +24,28 @@ def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = Parser(prog="python -m server", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="frontend | leaf | index")
-    named = words[0] if words else ""
-    front = commands.add_parser("frontend", help="the one address in front of all shards and replicas")
-    leaf = commands.add_parser("leaf", help="one shard's search; runs inside an instance, which tells it which shard")
-    index = commands.add_parser("index", help="make the index that leaves open")
-    if named == "frontend":
+    name = words[0] if words else ""
+    front = commands.add_parser("frontend", help="the service's single address, in front of all shards and replicas")
+    leaf = commands.add_parser("leaf", help="the search of one shard; runs inside an instance, whose user data names the shard")
+    index = commands.add_parser("index", help="build the index that leaves open")
+    if name == "frontend":
         from server.frontend import main as frontend_main
 
         frontend_main.add_arguments(front)
         _show_examples(front, frontend_main.EXAMPLES)
-    elif named == "leaf":
+    elif name == "leaf":
         from server.leaf import main as leaf_main
 
         leaf_main.add_arguments(leaf)
         _show_examples(leaf, leaf_main.EXAMPLES)
-    elif named == "index":
-        from server.corpus import command
+    elif name == "index":
+        from server.corpus import index_command
 
-        command.add_arguments(index)
-        _show_examples(index, command.EXAMPLES)
+        index_command.add_arguments(index)
+        _show_examples(index, index_command.EXAMPLES)
     args = parser.parse_args(words)
     if args.command == "index":
-        return command.run(args)
+        return index_command.run(args)
     from vmhost.base import logs, web
 
     logs.configure(json=bool(getattr(args, "log_json", False)), level=getattr(args, "log_level", "warning"))

@@ -1,9 +1,9 @@
-"""The language of the search box: words, "phrases", -words to exclude, and OR between two alternatives. Pure.
+"""The query language: words, "phrases", -words to exclude, and OR between two alternatives. Pure.
 
     server "load balancer" -windows        all of: server; the phrase; not windows
     kvm OR xen hypervisor                  (kvm or xen), and hypervisor
 
-`parse` gives a tree or raises InvalidInput with a sentence for people; nothing else ever comes out of it.
+`parse` returns a tree or raises InvalidInput with a message for people, whatever the text is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TERMS_MAX = 32
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word, or several in a row where `phrase`; holds at least one letter or digit."""
+    """A word or a phrase; it holds at least one letter or digit."""
 
     text: str
     phrase: bool = False
@@ -28,16 +28,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to look for: in every group of `wanted` at least one term, and none of `excluded`."""
+    """Matches documents with at least one term of each group in `wanted`, and with no term in `excluded`."""
 
     wanted: tuple[tuple[Term, ...], ...]
     excluded: tuple[Term, ...] = ()
 
     @property
     def text(self) -> str:
-        """A query that parses to this tree, always the same for the same tree."""
-        groups = [" OR ".join(_shown(term) for term in group) for group in self.wanted]
-        return " ".join([*groups, *("-" + _shown(term) for term in self.excluded)])
+        """A query string that parses to this tree; equal trees give equal strings."""
+        groups = [" OR ".join(_term_text(term) for term in group) for group in self.wanted]
+        return " ".join([*groups, *("-" + _term_text(term) for term in self.excluded)])
 
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
@@ -52,38 +52,38 @@ class _Token:
 
 
 def parse(text: str) -> Query:
-    """The query's tree. Raises InvalidInput for what cannot be meant."""
+    """Parse a query. Raises InvalidInput if it is empty, too long or malformed."""
     clean = _cleaned(text)
     return _tree(_tokens(clean))
 
 
 def _cleaned(text: str) -> str:
     if len(text) > CHARS_MAX:
-        raise InvalidInput(f"the query has {len(text)} characters; expected at most {CHARS_MAX}", code="QueryTooLong")
+        raise InvalidInput(f"the query has {len(text)} characters; the maximum is {CHARS_MAX}", code="QueryTooLong")
     if "\0" in text:
-        raise InvalidInput("the query holds a NUL character; expected text", code="QueryNotText")
+        raise InvalidInput("the query contains a NUL character", code="QueryNotText")
     if any("\ud800" <= char <= "\udfff" for char in text):
-        raise InvalidInput("the query holds bytes that are not UTF-8; expected text", code="QueryNotText")
-    shown = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in text.translate(_QUOTES))
-    clean = unicodedata.normalize("NFC", shown).strip()
+        raise InvalidInput("the query contains bytes that are not UTF-8", code="QueryNotText")
+    printable = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in text.translate(_QUOTES))
+    clean = unicodedata.normalize("NFC", printable).strip()
     if not clean:
-        raise InvalidInput("the query is empty; expected at least one word", code="QueryEmpty")
+        raise InvalidInput("the query is empty; enter at least one word", code="QueryEmpty")
     return clean
 
 
 def _tokens(text: str) -> list[_Token]:
     if text.count('"') % 2:
         raise InvalidInput(
-            "a quotation mark is opened and never closed; expected quotation marks in pairs", code="QueryUnbalanced"
+            "a quotation mark is not closed; use quotation marks in pairs", code="QueryUnbalanced"
         )
     tokens = [token for match in _TOKEN.finditer(text) if (token := _token(match)) is not None]
     if len(tokens) > TERMS_MAX:
-        raise InvalidInput(f"the query has {len(tokens)} words; expected at most {TERMS_MAX}", code="QueryTooLong")
+        raise InvalidInput(f"the query has {len(tokens)} words; the maximum is {TERMS_MAX}", code="QueryTooLong")
     return tokens
 
 
 def _token(match: re.Match[str]) -> _Token | None:
-    """The token; None for what holds neither letter nor digit."""
+    """The token, or None if it holds neither a letter nor a digit."""
     phrase, word = match["phrase"], match["word"]
     if word == "OR" and not match["minus"]:
         return _Token(None)
@@ -101,11 +101,11 @@ def _tree(tokens: list[_Token]) -> Query:
         if token.term is None:
             before = tokens[number - 1] if number else None
             if before is None or before.term is None or before.excluded or number + 1 == len(tokens):
-                raise _dangling()
+                raise _lonely_or()
             joining = True
         elif token.excluded:
             if joining:
-                raise _dangling()
+                raise _lonely_or()
             excluded.append(token.term)
         elif joining:
             wanted[-1] = (*wanted[-1], token.term)
@@ -114,15 +114,15 @@ def _tree(tokens: list[_Token]) -> Query:
             wanted.append((token.term,))
     if not wanted:
         raise InvalidInput(
-            "the query names nothing to look for; expected at least one word of letters or digits",
+            "the query has no words to look for; enter at least one word of letters or digits",
             code="QueryWithoutWords",
         )
     return Query(wanted=tuple(wanted), excluded=tuple(excluded))
 
 
-def _dangling() -> InvalidInput:
-    return InvalidInput("OR stands at an edge; expected a word on each side of it", code="QueryUnbalanced")
+def _lonely_or() -> InvalidInput:
+    return InvalidInput("OR needs a word on each side", code="QueryUnbalanced")
 
 
-def _shown(term: Term) -> str:
+def _term_text(term: Term) -> str:
     return f'"{term.text}"' if term.phrase else term.text

@@ -1,1 +1,1 @@
-"""What others may know of the search service: its answers' shapes. Pure: no server, no search library, no I/O."""
+"""The part of the search service that clients may import: its data and formats. It needs no server or search library."""

@@ -1,7 +1,7 @@
-"""What the front end streams at /flow: samples of requests and exact counters.
+"""The records that the front end streams at /flow: samples of requests, and exact counters.
 
 Events: `snapshot` ({"counters", "recent": [records]}), `request` (one sampled record), `counters` (each second).
-Counters only grow, so a reader that missed some loses nothing: rates are differences of two.
+Counters only grow, so a reader that missed some loses nothing: a rate is the difference of two.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowRecord:
-    """One request that really happened."""
+    """One request that the front end answered."""
 
     at: float
-    """When it was answered, seconds since the epoch."""
+    """When it was answered, in seconds since the epoch."""
     query: str
     status: int
     partial: bool
     """Whether a shard is missing from the answer."""
     agent: str
-    """The asker's User-Agent, shortened."""
+    """The client's User-Agent, shortened."""
     trace: RequestTrace
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON data; the trace's fields stand beside the others."""
+        """The record as JSON data, with the trace's fields beside the others."""
         data = asdict(self)
         return {**data.pop("trace"), **data}
 
@@ -42,7 +42,7 @@ class FlowRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceCounters:
-    """What one replica did since the front end met it."""
+    """Counts of one replica since the front end discovered it."""
 
     instance_id: str
     type: str
@@ -55,11 +55,11 @@ class InstanceCounters:
     errors: int
     timeouts: int
     p50_ms: float | None
-    """Of the last seconds; None where there were too few answers."""
+    """Of the last seconds; None if there were too few responses."""
     p95_ms: float | None
     p99_ms: float | None
     aside: bool
-    """Set aside because it failed; it is tried again by itself."""
+    """Whether it is set aside because it failed; it is tried again automatically."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +70,18 @@ class Counters:
     uptime_s: float
     in_flight: int
     requests: int
-    """Searches and documents asked for: answered + failed + rejected + shed + interrupted."""
+    """Requests for searches and documents: answered + failed + rejected + shed + interrupted."""
     answered: int
     partial: int
-    """Of the answered: those from which a shard is missing."""
+    """Answered requests from which a shard is missing."""
     failed: int
-    """Answered with 5xx though there was room for them."""
+    """Answered with 5xx, not counting those shed."""
     rejected: int
     """Answered with 4xx."""
     shed: int
     """Answered with 503 because too many were in flight."""
     interrupted: int = 0
-    """Failed because this computer slept meanwhile; not counted as failed."""
+    """Failed because this computer slept in the meantime; not counted as failed."""
     hedges: int
     hedges_won: int
     retries: int
@@ -119,5 +119,5 @@ def _read(data: Any, reader: Callable[[Mapping[str, Any]], _T]) -> _T:
         return reader(data)
     except (KeyError, TypeError) as error:
         raise ValueError(
-            f"the flow stream carried {str(data)[:80]!r}; expected what this version's to_json writes"
+            f"invalid data in the flow stream: {str(data)[:80]!r}; is the front end of another version?"
         ) from error

@@ -1,4 +1,4 @@
-"""What people ask a corpus: its queries with their popularity and the totals of right answers; drawing them by seed."""
+"""The queries of a corpus, with their popularity and the number of documents that each must find."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class CorpusQuery:
     weight: float
     """Its share among all queries, times a constant: 1 / rank, as Zipf's law has it."""
     total: int
-    """How many documents match, over all shards; the same for any number of shards."""
+    """How many documents match in all shards; it does not depend on the number of shards."""
 
     def fault(self, answer: Mapping[str, Any]) -> str | None:
-        """What is wrong with an answer's JSON, in words; None if it is right and whole."""
+        """What is wrong with an answer's JSON; None if it is correct and complete."""
         if answer.get("partial"):
-            return f"{self.query!r} got a partial answer; expected every shard's"
+            return f"{self.query!r} got a partial answer: a shard is missing"
         if answer.get("total") != self.total:
-            return f"{self.query!r} found {answer.get('total')} documents; expected {self.total}"
+            return f"{self.query!r} found {answer.get('total')} documents instead of {self.total}"
         return None
 
     def to_json(self) -> dict[str, Any]:
@@ -38,14 +38,14 @@ class CorpusQuery:
 
 
 def index_folder() -> Path:
-    """Where `python -m server index` writes, and the programs look, unless told otherwise."""
+    """The default index folder, which `python -m server index` writes and the programs read."""
     return Path(sys.prefix, "share", "glasscloud", "index")
 
 
 def load(path: Path | None = None) -> tuple[CorpusQuery, ...]:
-    """The corpus's queries, most popular first, from its queries.json (default: that of the default index).
+    """Load a corpus's queries, most popular first, from a queries.json (default: that of the default index).
 
-    Raises InvalidInput when the file is not there or not what the index command wrote."""
+    Raises InvalidInput if the file is missing or the index command did not write it."""
     file = path or index_folder() / "queries.json"
     try:
         entries = json.loads(file.read_bytes())["queries"]
@@ -55,16 +55,16 @@ def load(path: Path | None = None) -> tuple[CorpusQuery, ...]:
         )
     except OSError as error:
         raise InvalidInput(
-            f"the corpus's queries {file} cannot be read: {error.strerror}; make them with python -m server index"
+            f"cannot read the corpus's queries {file}: {error.strerror}; create them with python -m server index"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{file} is no list of queries; make it again with python -m server index") from error
+        raise InvalidInput(f"{file} is not a list of queries; create it again with python -m server index") from error
     if not found or any(each.weight <= 0 for each in found):
-        raise InvalidInput(f"{file} holds no queries with weights; make it again with python -m server index")
+        raise InvalidInput(f"{file} has no queries with weights; create it again with python -m server index")
     return found
 
 
 def draw(queries: Sequence[CorpusQuery], *, seed: int, count: int) -> list[CorpusQuery]:
-    """`count` queries by popularity, always the same for the same queries and seed."""
+    """Draw `count` queries by popularity; the same queries and seed give the same draw."""
     cumulative = list(itertools.accumulate(each.weight for each in queries))
     return random.Random(seed).choices(queries, cum_weights=cumulative, k=count)

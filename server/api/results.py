@@ -1,4 +1,4 @@
-"""What a search answers: the JSON of an answer, of a hit and of a document, and where a document lives."""
+"""Search answers, hits and documents, their JSON, and the shard that holds a document."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 SNIPPET_CHARS = 180
-"""About so long is a snippet."""
+"""Approximate length of a snippet."""
 PAGE_SIZE = 10
-"""A page lists so many hits."""
+"""Hits on one page."""
 HITS_MAX = 100
-"""A leaf answers with at most so many hits, so pages end there."""
+"""The most hits that a leaf returns, and so the last that a page can list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One thing that can be found."""
+    """One document of the corpus."""
 
     id: str
-    """ASCII letters, digits, dots, dashes and underscores only; stable as long as its source keeps its name."""
+    """ASCII letters, digits, dots, dashes and underscores only; it changes only if the source is renamed."""
     title: str
     kind: str
     """lesson, module, class, function, method, topic or page."""
     body: str
-    """Plain text: blocks apart by empty lines, headings underlined, "- " before list items, code indented by four."""
+    """Plain text: empty lines between blocks, underlined headings, "- " before list items, code indented by four."""
 
     @property
     def url(self) -> str:
-        """Where the service shows it."""
+        """The path of its page."""
         return url_of(self.id)
 
     def to_json(self) -> dict[str, Any]:
@@ -42,19 +42,19 @@ class Document:
         try:
             return cls(id=data["id"], title=data["title"], kind=str(data.get("kind", "")), body=data["body"])
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{str(data)[:80]!r} is no document; expected id, title, kind and body") from error
+            raise ValueError(f"{str(data)[:80]!r} is not a document; it needs id, title, kind and body") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One document found, as a result list shows it."""
+    """One document found, as a list of results shows it."""
 
     id: str
     title: str
     url: str
     kind: str
     snippet: tuple[tuple[str, bool], ...]
-    """The text around the words sought, in pieces; True marks a piece that was sought."""
+    """The text around the words of the query, in pieces; True marks a piece that matches one."""
     score: float
 
     def to_json(self) -> dict[str, Any]:
@@ -83,11 +83,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchAnswer:
-    """One answer, of a leaf for its shard or of the front end for all of them."""
+    """The answer of a leaf for its shard, or of the front end for all shards."""
 
     query: str
     total: int
-    """How many documents match, not only those listed."""
+    """How many documents match, including those not listed."""
     took_ms: float
     partial: bool
     """Whether a shard is missing."""
@@ -115,14 +115,14 @@ class SearchAnswer:
                 hits=tuple(Hit.from_json(hit) for hit in data["hits"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{str(data)[:80]!r} is no search answer; expected what to_json writes") from error
+            raise ValueError(f"{str(data)[:80]!r} is not a search answer") from error
 
 
 def url_of(document_id: str) -> str:
-    """The path at which the service shows a document."""
+    """The path of a document's page."""
     return f"/doc/{document_id}"
 
 
 def shard_of(document_id: str, shards: int) -> int:
-    """The shard that holds the document: a hash of its id, so every shard gets a fair and random part."""
+    """The shard that holds the document: a hash of its id, so that every shard gets a random part of about equal size."""
     return zlib.crc32(document_id.encode()) % shards

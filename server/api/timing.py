@@ -1,4 +1,4 @@
-"""How an answer tells its own way: the `Server-Timing` header, written by the front end and read by anyone.
+"""The trace of a request in its response: the `Server-Timing` header, written by the front end and read by clients.
 
     total;dur=3.42, fe;dur=0.51, attempt;dur=2.10;desc="instance=i-0… type=t3.nano host=host-a shard=0 start=0.21
     search=1.05 role=first outcome=won", attempt;…
@@ -12,47 +12,48 @@ import re
 from dataclasses import dataclass
 
 ATTEMPTS_MAX = 48
-"""A header names at most so many attempts, so that it stays below the 8 KiB that clients accept."""
+"""The most attempts in one header, so that it stays below the 8 KiB that clients accept."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One request to one replica of one shard. Nobody changes it; freezing would triple the price of making one."""
+    """One request to one replica of one shard. Not changed after it is made; a frozen class would take three times as long
+    to create."""
 
     instance_id: str
     type: str
     host: str
     shard: int
     start_ms: float
-    """From the request's arrival at the front end to this attempt's sending."""
+    """From the request's arrival at the front end to the sending of this attempt."""
     dur_ms: float
-    """From sending to the answer, or to the moment when the front end stopped waiting."""
+    """From sending to the response, or until the front end stopped waiting."""
     search_ms: float | None = None
-    """The leaf's own time; None when it gave no answer."""
+    """The leaf's own time; None if it did not answer."""
     hedge: bool = False
     """Sent because another attempt was slow."""
     retry: bool = False
     """Sent because another attempt had failed."""
     outcome: str = "won"
-    """won: its answer was used. lost: another was faster. error: it failed. timeout: no answer within the deadline.
-    late: the leaf itself gave up because the deadline had passed."""
+    """won: its response was used. lost: another attempt was faster. error: it failed. timeout: no response within the
+    deadline. late: the leaf itself gave up because the deadline had passed."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RequestTrace:
-    """One request's way through the service. Nobody changes it."""
+    """One request's way through the service. Not changed after it is made."""
 
     trace_id: str
-    """32 hexadecimal digits; empty where unknown."""
+    """32 hexadecimal digits; empty if unknown."""
     total_ms: float
-    """From the request's arrival at the front end to its answer."""
+    """From the request's arrival at the front end to its response."""
     frontend_ms: float
-    """The part of `total_ms` in which no leaf was being waited for."""
+    """The part of `total_ms` in which the front end did not wait for a leaf."""
     attempts: tuple[Attempt, ...]
 
 
 def render(trace: RequestTrace) -> str:
-    """The header's value; instance, type and host must be free of spaces, quotes and control characters."""
+    """The header's value; instance, type and host must not contain spaces, quotes or control characters."""
     parts = [f"total;dur={trace.total_ms:.2f}, fe;dur={trace.frontend_ms:.2f}"]
     for attempt in trace.attempts[:ATTEMPTS_MAX]:
         search = "-" if attempt.search_ms is None else f"{attempt.search_ms:.2f}"
@@ -75,7 +76,7 @@ _ATTEMPT = re.compile(
 
 
 def parse(header: str, traceparent: str = "") -> RequestTrace | None:
-    """The trace that `render` wrote, its id from the answer's traceparent; None for anything that is no such header."""
+    """The trace that `render` wrote, with the id of the response's traceparent; None for any other header."""
     totals = _TOTALS.match(header)
     if totals is None:
         return None
@@ -107,7 +108,7 @@ _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16}
 
 
 def parse_traceparent(text: str) -> str | None:
-    """The trace id of a W3C traceparent of any version; None where it is not valid."""
+    """The trace id of a W3C traceparent of any version, or None if it is invalid."""
     match = _TRACEPARENT.fullmatch(text)
     if match is None or (match[1] == "00" and match[3] is not None):
         return None
@@ -115,5 +116,5 @@ def parse_traceparent(text: str) -> str | None:
 
 
 def make_traceparent(trace_id: str, span_id: str, *, sampled: bool = False) -> str:
-    """A traceparent (version 00) of 32 and 16 hexadecimal digits."""
+    """A traceparent (version 00) from ids of 32 and 16 hexadecimal digits."""
     return f"00-{trace_id}-{span_id}-{'01' if sampled else '00'}"

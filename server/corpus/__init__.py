@@ -1,5 +1,5 @@
-"""What can be found: the documentation of the running Python and our lessons, or any folder of texts; and its index.
+"""The corpus: the documentation of the running Python and the lessons, or any folder of texts; and its index.
 
-Law: the same sources give the same documents, the same queries and the same totals. `python`, `builtin`, `topics`,
-`markup` and `queries` turn what they are given into documents or queries and write nothing; `build` alone writes.
+Rules: the same sources give the same documents, queries and totals. Only `build_index` writes; the other modules turn
+sources into documents, and documents into queries.
 """

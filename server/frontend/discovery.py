@@ -1,20 +1,21 @@
-"""Finds the leaves through the platform's API and follows what becomes of them.
+"""Finds the service's leaves through the platform's API and follows their state.
 
-Events tell at once; every few seconds a plain DescribeInstances makes up for any that got lost. An instance counts
-as a replica only once its /healthz has answered for the right shard.
+Events arrive at once; every few seconds a plain DescribeInstances makes up for any that were lost. An instance becomes a
+replica only when its /healthz has answered for the right shard.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from server.frontend.fanout import Fanout
-from server.frontend.membership import SERVICE_TAG, machine_of
-from server.frontend.replicas import Machine
+from server.api.service_tags import SERVICE_TAG, SHARD_TAG
+from server.frontend.replicas import LeafInstance
+from server.frontend.shard_map import ShardMap
 from vmhost.api.views import CloudEvent, InstanceView, Snapshot
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError
@@ -23,18 +24,20 @@ from vmhost.base.logs import get_logger
 from vmhost.base.pool import Pool
 
 POLL_S = 5.0
+PORT_DEFAULT = 8080
 _CALL_TIMEOUT_S = 10.0
 _PROBE_TIMEOUT_S = 1.0
 _PROBE_PAUSE_FIRST_S = 0.02
 _PROBE_PAUSE_MAX_S = 0.5
+_HEADER_WORD = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 _log = get_logger("discovery")
 
 
-class Cloud(Protocol):
-    """The part of the platform's client that finding leaves needs."""
+class InstanceSource(Protocol):
+    """The part of the platform's client that discovery needs."""
 
     async def describe_instances(self, filters: Mapping[str, Sequence[str]] | None = None) -> tuple[InstanceView, ...]:
-        """The instances that pass the filters."""
+        """The instances that match the filters."""
 
     async def impaired_instances(self) -> frozenset[str]:
         """The running instances whose status is impaired."""
@@ -43,34 +46,56 @@ class Cloud(Protocol):
         """Snapshots and changes, without end."""
 
 
+def leaf_of(view: InstanceView, *, service: str, shards: int) -> LeafInstance | None:
+    """The leaf that runs in an instance, or None if it runs none of this service or cannot answer. Pure."""
+    if view.state != "running" or view.impaired or view.tags.get(SERVICE_TAG) != service or not view.address:
+        return None
+    shard = view.tags.get(SHARD_TAG, "")
+    if not shard.isdecimal() or not shard.isascii() or len(shard) > 6 or int(shard) >= shards:
+        return None
+    return LeafInstance(
+        instance_id=_header_word(view.id),
+        type=_header_word(view.type),
+        host=_header_word(view.host),
+        shard=int(shard),
+        address=view.address,
+        port=view.port or PORT_DEFAULT,
+    )
+
+
+def _header_word(text: str) -> str:
+    """The text if it can stand in a header unchanged, else a dash."""
+    return text if _HEADER_WORD.fullmatch(text) else "-"
+
+
 class Discovery:
-    """Keeps the fan-out's replicas equal to the healthy running instances of one service."""
+    """Keeps the shard map's replicas equal to the healthy running instances of one service."""
 
     def __init__(
         self,
-        cloud: Cloud,
-        fanout: Fanout,
+        cloud: InstanceSource,
+        shard_map: ShardMap,
         *,
         service: str,
         clock: Clock,
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         poll_s: float = POLL_S,
     ) -> None:
-        """`changed` is called after each replica that was added or dropped."""
+        """`on_change` is called after each replica that was added or removed."""
         self._cloud = cloud
-        self._fanout = fanout
+        self._shard_map = shard_map
         self._service = service
         self._clock = clock
-        self._changed = changed
+        self._on_change = on_change
         self._poll_s = poll_s
-        self._known: dict[str, Machine] = {}
-        self._heard: set[str] = set()
+        self._known: dict[str, LeafInstance] = {}
+        self._updated: set[str] = set()
 
     @property
-    def probing(self) -> tuple[Machine, ...]:
-        """Machines that run and whose leaf has not answered yet."""
-        members = set(self._fanout.machines())
-        return tuple(machine for machine in self._known.values() if machine not in members)
+    def starting(self) -> tuple[LeafInstance, ...]:
+        """Running instances whose leaf has not answered yet."""
+        replicas = set(self._shard_map.leaves())
+        return tuple(leaf for leaf in self._known.values() if leaf not in replicas)
 
     async def run(self) -> None:
         """Follows the cloud until it is cancelled."""
@@ -83,72 +108,72 @@ class Discovery:
             try:
                 async for event in self._cloud.events(stats=False):
                     if isinstance(event, Snapshot):
-                        self._see_all(event.instances, tasks)
+                        self._apply_all(event.instances, tasks)
                     elif isinstance(event, InstanceView):
-                        self._heard.add(event.id)
-                        self._see(event, tasks)
+                        self._updated.add(event.id)
+                        self._apply(event, tasks)
             except CloudError as error:
                 _log.warning("events_refused", error=error.message)
             await self._clock.sleep(self._poll_s)
 
     async def _poll(self, tasks: asyncio.TaskGroup) -> None:
         while True:
-            self._heard.clear()
+            self._updated.clear()
             try:
                 async with asyncio.timeout(_CALL_TIMEOUT_S):
                     views = await self._cloud.describe_instances({f"tag:{SERVICE_TAG}": [self._service]})
                     impaired = await self._cloud.impaired_instances()
             except (CloudError, TimeoutError) as error:
-                # What answers goes on answering: without the platform nobody can be told from the dead.
-                _log.warning("cloud_does_not_answer", error=str(error))
+                # Replicas that answer stay in use: without the platform, running and dead instances look the same.
+                _log.warning("platform_unreachable", error=str(error))
             else:
-                seen = (replace(view, impaired="impaired") if view.id in impaired else view for view in views)
-                self._see_all(seen, tasks, but=frozenset(self._heard))
+                current = (replace(view, impaired="impaired") if view.id in impaired else view for view in views)
+                self._apply_all(current, tasks, skip=frozenset(self._updated))
             await self._clock.sleep(self._poll_s)
 
-    def _see_all(
-        self, views: Iterable[InstanceView], tasks: asyncio.TaskGroup, *, but: frozenset[str] = frozenset()
+    def _apply_all(
+        self, views: Iterable[InstanceView], tasks: asyncio.TaskGroup, *, skip: frozenset[str] = frozenset()
     ) -> None:
-        """Takes a whole picture; `but` names those of whom something newer is known."""
-        seen = {view.id: view for view in views}
-        for instance_id in [each for each in self._known if each not in seen and each not in but]:
-            self._drop(instance_id, "gone")
-        for instance_id, view in seen.items():
-            if instance_id not in but:
-                self._see(view, tasks)
+        """Applies a complete list of instances; `skip` names those of which an event has brought newer data."""
+        listed = {view.id: view for view in views}
+        for instance_id in [each for each in self._known if each not in listed and each not in skip]:
+            self._remove(instance_id, "gone")
+        for instance_id, view in listed.items():
+            if instance_id not in skip:
+                self._apply(view, tasks)
 
-    def _see(self, view: InstanceView, tasks: asyncio.TaskGroup) -> None:
-        machine = machine_of(view, service=self._service, shards=len(self._fanout.shards))
-        if machine == self._known.get(view.id):
+    def _apply(self, view: InstanceView, tasks: asyncio.TaskGroup) -> None:
+        leaf = leaf_of(view, service=self._service, shards=len(self._shard_map.shards))
+        if leaf == self._known.get(view.id):
             return
-        self._drop(view.id, view.impaired or view.state)
-        if machine is not None:
-            self._known[view.id] = machine
-            tasks.create_task(self._admit(machine))
+        self._remove(view.id, view.impaired or view.state)
+        if leaf is not None:
+            self._known[view.id] = leaf
+            tasks.create_task(self._add_when_healthy(leaf))
 
-    def _drop(self, instance_id: str, why: str) -> None:
+    def _remove(self, instance_id: str, why: str) -> None:
         self._known.pop(instance_id, None)
-        if self._fanout.remove(instance_id):
-            _log.info("replica_dropped", instance=instance_id, why=why)
-            self._changed()
+        if self._shard_map.remove(instance_id):
+            _log.info("replica_removed", instance=instance_id, why=why)
+            self._on_change()
 
-    async def _admit(self, machine: Machine) -> None:
-        """Asks the machine's leaf until it answers well, then lets it take requests."""
+    async def _add_when_healthy(self, leaf: LeafInstance) -> None:
+        """Probes the leaf until it is healthy, then adds it to the shard map."""
         pause_s = _PROBE_PAUSE_FIRST_S
-        while self._known.get(machine.instance_id) is machine:
-            if await healthy(machine):
-                if self._known.get(machine.instance_id) is machine:
-                    self._fanout.add(machine)
-                    _log.info("replica_added", instance=machine.instance_id, shard=machine.shard)
-                    self._changed()
+        while self._known.get(leaf.instance_id) is leaf:
+            if await healthy(leaf):
+                if self._known.get(leaf.instance_id) is leaf:
+                    self._shard_map.add(leaf)
+                    _log.info("replica_added", instance=leaf.instance_id, shard=leaf.shard)
+                    self._on_change()
                 return
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, _PROBE_PAUSE_MAX_S)
 
 
-async def healthy(machine: Machine) -> bool:
-    """Whether the leaf at that address answers /healthz with 200 for the machine's shard."""
-    pool = Pool(machine.address, machine.port, limit=1)
+async def healthy(leaf: LeafInstance) -> bool:
+    """Whether the leaf answers /healthz with 200 for its shard."""
+    pool = Pool(leaf.address, leaf.port, limit=1)
     try:
         response = await pool.request(
             build_request("GET", "/healthz", [("Host", "leaf"), ("Connection", "close")]), timeout_s=_PROBE_TIMEOUT_S
@@ -158,4 +183,4 @@ async def healthy(machine: Machine) -> bool:
         return False
     finally:
         pool.close()
-    return response.status == 200 and isinstance(body, dict) and body.get("shard") == machine.shard
+    return response.status == 200 and isinstance(body, dict) and body.get("shard") == leaf.shard

@@ -1,4 +1,4 @@
-"""The front end as a program: ensures the service's machines, finds their leaves, serves."""
+"""The front end as a program: deploys the service's instances, finds their leaves, serves."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Pages, Settings
-from server.frontend.deploy import Deployment, ensure, live_fleets
+from server.frontend.capacity_check import check_capacity
+from server.frontend.deployment import Deployment, deploy, live_fleets
 from server.frontend.discovery import Discovery
-from server.frontend.fanout import Fanout
-from server.frontend.observe import Observer
-from server.frontend.room import must_fit
+from server.frontend.frontend_app import LINE_BYTES_MAX, FrontEnd, Settings
+from server.frontend.observer import Observer
+from server.frontend.shard_map import ShardMap
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.base import collector
@@ -34,33 +34,33 @@ EXAMPLES = """\
 DEFAULT_IMAGE = "ami-0d0c5ea2c4"
 _SHARDS_MAX = 16
 _REPLICAS_MAX = 64
-_CLOUD_PATIENCE_S = 15.0
-_CLOUD_PAUSE_S = 0.2
-_TROUBLE_POLL_S = 2.0
+_PLATFORM_WAIT_S = 15.0
+_PLATFORM_PAUSE_S = 0.2
+_PROBLEMS_POLL_S = 2.0
 _log = get_logger("frontend")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the front end's options."""
+    """Add the front end's options."""
     parser.add_argument(
-        "--access", type=Path, metavar="FILE", help="the cloud's access file (default: $GLASSCLOUD_ACCESS)"
+        "--access", type=Path, metavar="FILE", help="access file of the cloud (default: $GLASSCLOUD_ACCESS)"
     )
-    parser.add_argument("--endpoint", metavar="URL", help="the cloud's address as reached from here")
+    parser.add_argument("--endpoint", metavar="URL", help="address of the cloud's EC2 API, if it differs from here")
     parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000; 0: any free one)")
-    parser.add_argument("--port-search", action="store_true", help="take the next free port if that one is taken")
+    parser.add_argument("--port-search", action="store_true", help="use the next free port if that one is in use")
     parser.add_argument(
-        "--allowed-host", action="append", default=[], metavar="NAME", help="another name that clients may call it by"
+        "--allowed-host", action="append", default=[], metavar="NAME", help="accept this name in the Host header too"
     )
-    parser.add_argument("--service", default="search", metavar="NAME", help="tag of the service's machines (search)")
-    parser.add_argument("--shards", type=int, default=2, metavar="N", help="parts of the index (2)")
-    parser.add_argument("--replicas", type=int, default=2, metavar="N", help="machines per part (2)")
+    parser.add_argument("--service", default="search", metavar="NAME", help="tag of the service's instances (search)")
+    parser.add_argument("--shards", type=int, default=2, metavar="N", help="number of parts of the index (2)")
+    parser.add_argument("--replicas", type=int, default=2, metavar="N", help="instances per part (2)")
     parser.add_argument("--type", default="t3.nano", dest="type_name", metavar="TYPE", help="instance type (t3.nano)")
     parser.add_argument("--image", default=DEFAULT_IMAGE, metavar="AMI", help=f"image of the leaves ({DEFAULT_IMAGE})")
-    parser.add_argument("--index", metavar="DIR", help="index folder as leaves see it (default: the image's own)")
+    parser.add_argument("--index", metavar="DIR", help="the leaves' index folder (default: the one in their image)")
     parser.add_argument("--deadline-ms", type=float, default=1000.0, metavar="MS", help="time for one request (1000)")
     parser.add_argument(
-        "--hedge-percent", type=float, default=5.0, metavar="P", help="most hedged requests; 0: none (5)"
+        "--hedge-percent", type=float, default=5.0, metavar="P", help="maximum share of hedged requests (5; 0: none)"
     )
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-json", action="store_true", help="log JSON lines")
@@ -68,8 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What `run` was asked for, checked."""
+class FrontEndOptions:
+    """The program's options, checked."""
 
     deployment: Deployment
     settings: Settings
@@ -80,14 +80,14 @@ class Plan:
     ready: Path | None
 
 
-def plan_of(args: argparse.Namespace) -> Plan:
-    """The options as a plan. Raises InvalidInput naming the first that makes no sense."""
-    _within("--shards", args.shards, 1, _SHARDS_MAX)
-    _within("--replicas", args.replicas, 1, _REPLICAS_MAX)
-    _within("--deadline-ms", args.deadline_ms, 10, 60_000)
-    _within("--hedge-percent", args.hedge_percent, 0, 100)
-    _within("--port", args.port, 0, 65535)
-    return Plan(
+def checked_options(args: argparse.Namespace) -> FrontEndOptions:
+    """Check the options. Raises InvalidInput for the first that is out of range."""
+    _check_range("--shards", args.shards, 1, _SHARDS_MAX)
+    _check_range("--replicas", args.replicas, 1, _REPLICAS_MAX)
+    _check_range("--deadline-ms", args.deadline_ms, 10, 60_000)
+    _check_range("--hedge-percent", args.hedge_percent, 0, 100)
+    _check_range("--port", args.port, 0, 65535)
+    return FrontEndOptions(
         deployment=Deployment(
             service=args.service,
             shards=args.shards,
@@ -109,100 +109,100 @@ def plan_of(args: argparse.Namespace) -> Plan:
     )
 
 
-def _within(name: str, value: float, least: float, most: float) -> None:
+def _check_range(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise InvalidInput(f"{name} is {value:g}; expected a number from {least:g} to {most:g}")
+        raise InvalidInput(f"{name} {value:g} is out of range ({least:g} to {most:g})")
 
 
 async def run(args: argparse.Namespace) -> None:
-    """Serves until it is cancelled, then drains. Raises CloudErrors where it cannot begin."""
-    from server.pages import SearchPages
-
-    plan = plan_of(args)
+    """Serve until cancelled, then finish the requests in flight. Raises CloudErrors if it cannot start."""
+    options = checked_options(args)
     access = Access.load(args.access)
     if args.endpoint:
         access = replace(access, endpoint=args.endpoint)
     clock = SystemClock()
     async with CloudClient(access, agent="glasscloud-frontend") as client:
-        await _ensure_patiently(client, plan.deployment, RandomIds(), clock)
+        await _deploy_when_reachable(client, options.deployment, RandomIds(), clock)
         collector.relax()
-        async with serving(client, plan, SearchPages(), clock, random.Random()) as url:
+        async with serving(client, options, clock, random.Random()) as url:
             _log.info("serving", url=url)
             await asyncio.get_running_loop().create_future()
 
 
-async def _ensure_patiently(client: CloudClient, deployment: Deployment, ids: Ids, clock: Clock) -> None:
-    """Makes the instances; a cloud that is still starting is given some time.
+async def _deploy_when_reachable(client: CloudClient, deployment: Deployment, ids: Ids, clock: Clock) -> None:
+    """Deploys the service; waits up to 15 s for a platform that is still starting.
 
-    Raises NoCapacity where they do not fit, InvalidInput for a type that does not exist."""
-    until = clock.monotonic() + _CLOUD_PATIENCE_S
+    Raises NoCapacity if the instances do not fit, InvalidInput for a type that does not exist."""
+    until = clock.monotonic() + _PLATFORM_WAIT_S
     while True:
         try:
-            await must_fit(client, deployment)
-            return await ensure(client, deployment, ids)
+            await check_capacity(client, deployment)
+            return await deploy(client, deployment, ids)
         except Unavailable:
             if clock.monotonic() >= until:
                 raise
-        await clock.sleep(_CLOUD_PAUSE_S)
+        await clock.sleep(_PLATFORM_PAUSE_S)
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    client: CloudClient, plan: Plan, pages: Pages, clock: Clock, rng: random.Random
+    client: CloudClient, options: FrontEndOptions, clock: Clock, rng: random.Random
 ) -> AsyncIterator[str]:
-    """The whole front end while the context lasts; entered as soon as each shard has a replica. Gives its URL."""
-    sock = listen(plan.bind, plan.port, search=plan.port_search)
+    """Run the whole front end inside the context, which is entered once each shard has a replica. Gives its URL."""
+    sock = listen(options.bind, options.port, search=options.port_search)
     async with asyncio.TaskGroup() as tasks:
-        fanout = Fanout(
-            plan.deployment.shards,
+        shard_map = ShardMap(
+            options.deployment.shards,
             rng=rng,
             spawn=tasks.create_task,
             monotonic=time.monotonic,
-            hedge_share=plan.hedge_share,
+            hedge_share=options.hedge_share,
         )
-        observer = Observer(clock, fanout, time.monotonic)
+        observer = Observer(clock, shard_map, time.monotonic)
         changed = asyncio.Event()
-        discovery = Discovery(client, fanout, service=plan.deployment.service, clock=clock, changed=changed.set)
+        service = options.deployment.service
+        discovery = Discovery(client, shard_map, service=service, clock=clock, on_change=changed.set)
         front_end = FrontEnd(
-            fanout=fanout,
+            shard_map=shard_map,
             observer=observer,
-            pages=pages,
-            settings=plan.settings,
+            settings=options.settings,
             rng=rng,
             monotonic=time.monotonic,
-            starting=lambda: discovery.probing,
+            starting=lambda: discovery.starting,
         )
-        background = [tasks.create_task(discovery.run()), tasks.create_task(observer.tell_each_second())]
+        background = [tasks.create_task(discovery.run()), tasks.create_task(observer.publish_each_second())]
         try:
             async with serve(front_end.handle, sock, line_bytes_max=LINE_BYTES_MAX) as url:
                 try:
-                    await _complete(fanout, changed, lambda: _trouble(client, plan.deployment.service))
-                    write_ready(plan.ready, url=url_of(sock))
+                    await _until_complete(shard_map, changed, lambda: _launch_problems(client, service))
+                    write_ready(options.ready, url=url_of(sock))
                     yield url
                 finally:
                     observer.hub.close()
         finally:
             for task in background:
                 task.cancel()
-            fanout.close()
+            shard_map.close()
 
 
-async def _complete(fanout: Fanout, changed: asyncio.Event, trouble: Callable[[], Awaitable[list[str]]]) -> None:
-    """Returns once each shard has a replica; until then logs what the platform says of launches that fail."""
+async def _until_complete(
+    shard_map: ShardMap, changed: asyncio.Event, problems: Callable[[], Awaitable[list[str]]]
+) -> None:
+    """Returns once each shard has a replica; until then it logs why launches fail."""
     logged: list[str] = []
-    while not fanout.complete:
+    while not shard_map.complete:
         changed.clear()
         try:
-            async with asyncio.timeout(_TROUBLE_POLL_S):
+            async with asyncio.timeout(_PROBLEMS_POLL_S):
                 await changed.wait()
         except TimeoutError:
-            if (reasons := await trouble()) and reasons != logged:
+            if (reasons := await problems()) and reasons != logged:
                 logged = reasons
                 _log.warning("instances_cannot_start", reasons=reasons)
 
 
-async def _trouble(client: CloudClient, service: str) -> list[str]:
-    """Why launches of the service's fleets fail; empty where they succeed or the platform does not answer."""
+async def _launch_problems(client: CloudClient, service: str) -> list[str]:
+    """Why launches of the service's fleets fail; empty if they succeed or the platform does not answer."""
     with contextlib.suppress(CloudError):
         return sorted({fleet.trouble for fleet in await live_fleets(client, service) if fleet.trouble})
     return []

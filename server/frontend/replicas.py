@@ -1,8 +1,11 @@
-"""Which replica of a shard gets the next attempt. Pure: time and randomness come from the caller.
+"""Which replica of a shard gets the next attempt, and when a slow attempt is hedged. Pure: the caller passes the time.
 
-Two random choices, the less loaded one wins (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing",
-2001). A replica that fails is set aside for a time that doubles, then one live request tries it again: a canary, whose
-failure costs nothing, because it is sent on to another replica at once.
+Two replicas are drawn at random and the less loaded one is used (Mitzenmacher, "The Power of Two Choices in Randomized
+Load Balancing", 2001). A replica that fails is set aside for a time that doubles with each failure. Then one live request
+tries it again; if that fails too, another replica answers the request, so the test costs nothing.
+
+A hedge is a second copy of a request, sent when the first takes longer than the observed 95th percentile (Dean and
+Barroso, "The Tail at Scale", CACM 2013). That adds about five per cent of load; a budget keeps it there when all is slow.
 """
 
 from __future__ import annotations
@@ -11,10 +14,18 @@ import random
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from server.frontend.latency import LatencyWindow
+from server.frontend.latency_window import LatencyWindow
+from vmhost.base.budget import Budget
 
 ASIDE_FIRST_S = 0.25
 ASIDE_MAX_S = 10.0
+HEDGE_QUANTILE = 0.95
+HEDGE_SHARE = 0.05
+HEDGE_DELAY_UNKNOWN_MS = 50.0
+HEDGE_DELAY_MIN_MS = 1.0
+_HEDGE_BURST = 10.0
+_HEDGE_SAMPLES_MIN = 40
+_HEDGE_RENEW_S = 0.25
 _CLEARLY_SLOWER = 2.0
 _NOISE_MS = 2.0
 _STALE_S = 1.0
@@ -22,8 +33,8 @@ _EWMA_WEIGHT = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """A leaf's instance: who it is, where it answers and which shard it holds."""
+class LeafInstance:
+    """The instance that a leaf runs in, its address, and the shard that it holds."""
 
     instance_id: str
     type: str
@@ -35,9 +46,9 @@ class Machine:
 
 @dataclass(slots=True, eq=False)
 class Replica:
-    """A machine that answers for its shard, and how it has been doing."""
+    """A leaf that answers for its shard, and its recent load, latency and failures."""
 
-    machine: Machine
+    leaf: LeafInstance
     in_flight: int = 0
     latency_ms: float = 0.0
     answered_at: float = float("-inf")
@@ -45,7 +56,7 @@ class Replica:
     """Failures in a row."""
     aside_until: float = float("-inf")
     canary: bool = False
-    """Whether the request that tries it again is under way."""
+    """Whether the request that tries it again is in flight."""
     attempts: int = 0
     won: int = 0
     lost: int = 0
@@ -54,14 +65,14 @@ class Replica:
     window: LatencyWindow = field(default_factory=LatencyWindow)
 
     def sent(self, now: float) -> None:
-        """An attempt left for it."""
+        """Record that an attempt was sent."""
         self.in_flight += 1
         self.attempts += 1
         if self.failures and now >= self.aside_until:
             self.canary = True
 
     def answered(self, latency_ms: float, now: float) -> None:
-        """A good answer came, used or not."""
+        """Record a good response, whether it was used or not."""
         self.in_flight -= 1
         self.failures = 0
         self.canary = False
@@ -73,9 +84,9 @@ class Replica:
         self.window.record(latency_ms, now)
 
     def failed(self, now: float, jitter: float) -> None:
-        """An attempt failed; `jitter` in 0..1 spreads the time until it is tried again over its upper half.
+        """Record a failed attempt and set the replica aside; `jitter` (0 to 1) spreads the time until its next try.
 
-        Failures of attempts that were under way together count as one."""
+        Failures of attempts that were in flight together count once."""
         self.in_flight -= 1
         self.canary = False
         if now < self.aside_until:
@@ -84,21 +95,16 @@ class Replica:
         self.failures += 1
         self.aside_until = now + wait_s * (0.5 + jitter / 2)
 
-    def given_up(self) -> None:
-        """An attempt ended without telling anything about the replica."""
-        self.in_flight -= 1
-        self.canary = False
-
     def ready(self, now: float) -> bool:
-        """Whether it may get a request: it is not set aside, and if it was, no canary is out yet."""
+        """Whether it may get a request: it is not set aside, or its time is over and no other request tries it now."""
         return not self.failures or (now >= self.aside_until and not self.canary)
 
 
 def less_loaded(one: Replica, other: Replica, now: float, rng: random.Random) -> Replica:
-    """The one with fewer requests in flight, else the clearly faster one, else either.
+    """The one with fewer requests in flight, else the clearly faster one, else either at random.
 
-    Only clear differences of latency count: else all of a quiet service's traffic goes to whoever is a hair faster, and
-    the other's figure is never renewed. A figure that is stale counts as unknown."""
+    Small differences in latency are ignored: otherwise a quiet service would send everything to the replica that is
+    slightly faster, and the latency of the other would never be measured again. An old latency counts as unknown."""
     if one.in_flight != other.in_flight:
         return one if one.in_flight < other.in_flight else other
     if now - one.answered_at < _STALE_S and now - other.answered_at < _STALE_S:
@@ -125,19 +131,19 @@ class ReplicaSet:
         return len(self._replicas)
 
     def add(self, replica: Replica) -> None:
-        """One more to choose from."""
+        """Adds a replica to choose from."""
         self._replicas.append(replica)
 
     def remove(self, replica: Replica) -> None:
-        """No longer to be chosen; what is in flight to it may still end."""
+        """Removes a replica; requests in flight to it may still end."""
         self._replicas.remove(replica)
 
     def has_other(self, now: float, tried: Collection[Replica]) -> bool:
-        """Whether there is a replica in good standing that this request has not tried."""
+        """Whether there is a ready replica that this request has not tried."""
         return any(replica not in tried and replica.ready(now) for replica in self._replicas)
 
     def choose(self, now: float, tried: Collection[Replica] = ()) -> Replica | None:
-        """A replica that this request has not tried; those set aside only when there is no other. None: no such one."""
+        """A replica that this request has not tried, or None. One that is set aside is used only if there is no other."""
         replicas = self._replicas
         if tried:
             replicas = [replica for replica in replicas if replica not in tried]
@@ -152,3 +158,39 @@ class ReplicaSet:
 
 def _soonest(replica: Replica) -> tuple[float, int]:
     return replica.aside_until, replica.in_flight
+
+
+class Hedging:
+    """One shard's hedging delay and budget. `now` is monotonic seconds."""
+
+    __slots__ = ("_budget", "_delay_ms", "_renew_at", "_window", "p95_ms", "sent")
+
+    def __init__(self, *, share: float = HEDGE_SHARE) -> None:
+        self._window = LatencyWindow()
+        self._budget = Budget(share=share, burst=_HEDGE_BURST if share else 0.0, start=1.0 if share else 0.0)
+        self._renew_at = float("-inf")
+        self._delay_ms = HEDGE_DELAY_UNKNOWN_MS
+        self.p95_ms: float | None = None
+        self.sent = 0
+        """Hedges sent."""
+
+    def answered(self, latency_ms: float, now: float) -> None:
+        """Record the latency of an attempt that was answered, won or lost."""
+        self._window.record(latency_ms, now)
+
+    def delay_ms(self, now: float) -> float:
+        """How long a first attempt may take before it is hedged; called once for each first attempt, as the budget
+        grows by a share of each."""
+        self._budget.earn()
+        if now >= self._renew_at:
+            self._renew_at = now + _HEDGE_RENEW_S
+            (self.p95_ms,) = self._window.quantiles((HEDGE_QUANTILE,), now, samples_min=_HEDGE_SAMPLES_MIN)
+            self._delay_ms = HEDGE_DELAY_UNKNOWN_MS if self.p95_ms is None else max(self.p95_ms, HEDGE_DELAY_MIN_MS)
+        return self._delay_ms
+
+    def allow(self) -> bool:
+        """Whether a hedge may be sent now; if so, it counts."""
+        if not self._budget.spend():
+            return False
+        self.sent += 1
+        return True

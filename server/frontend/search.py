@@ -1,41 +1,81 @@
-"""The service itself: a search and a document, each one question to the shards and one answer."""
+"""A search or a document: from the request's parameters to the leaves, and from their responses to one answer.
+
+A leaf writes each hit on a line of its own inside an otherwise ordinary JSON body, and repeats the total and the scores
+in a header, `X-Hits: TOTAL SCORE SCORE …`. So the front end merges hits without parsing or writing any of them, which
+would be half of all its work. A response without that header is read as plain JSON.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from operator import itemgetter
+from typing import Any
+from urllib.parse import quote, unquote_plus
 
-from server.api.results import PAGE_SIZE, shard_of
+from server.api.results import HITS_MAX, PAGE_SIZE, shard_of
 from server.api.timing import RequestTrace, make_traceparent, render
-from server.frontend import leafwire
-from server.frontend.asked import Asked
-from server.frontend.exchange import Read
-from server.frontend.fanout import Fanout, Gathered
-from server.frontend.leafwire import Refused
-from server.frontend.merge import merge
-from server.frontend.observe import Observer, Seen
+from server.frontend.fanout import Fanout, Parse, fan_out
+from server.frontend.observer import Observer, RecentRequest
+from server.frontend.shard_map import ShardMap
+from server.query import parse
 from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unavailable
+
+PAGE_MAX = HITS_MAX // PAGE_SIZE
+_FORMATS = {"": None, "json": True, "html": False}
+
+Headers = Mapping[bytes, bytes]
+"""By lower-case name."""
+HitLine = tuple[float, bytes]
+"""A hit's score, and the hit as the leaf wrote it followed by a comma: it passes through the front end unread."""
+_score = itemgetter(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchParams:
+    """The parameters of a search that may be sent to the leaves."""
+
+    query: str
+    page: int
+    json: bool | None
+    """Whether the format parameter asks for JSON; None: the Accept header decides."""
+    request_line: bytes
+    """Of the request to the leaves."""
+
+    @property
+    def offset(self) -> int:
+        """How many hits are on the pages before this one."""
+        return (self.page - 1) * PAGE_SIZE
 
 
 @dataclass(slots=True)
-class Asker:
-    """Who asks, and where the request stands in a larger story. Nobody changes it."""
+class RequestContext:
+    """When a request arrived, from which client, and the trace that it belongs to. Not changed after it is made."""
 
     arrived: float
     """Monotonic seconds."""
     trace_id: str
     span_id: str
-    """Of this request's handling here; leaves hear it as their parent."""
+    """Of the front end's part; the leaves' parent span."""
     agent: str
     person: bool
-    """Whether it came without a trace of its own, as a browser's does."""
+    """Whether it came without a trace of its own, as a browser's requests do."""
+
+
+@dataclass(slots=True)
+class HitList:
+    """The hits of one shard, or the best hits of several. Not changed after it is made."""
+
+    total: int
+    hits: list[HitLine]
+    partial: bool = False
+    """Whether a shard is missing."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """What became of a request: a body of JSON, or else the error. Nobody changes it."""
+    """The result of a request: a JSON body, or an error. Not changed after it is made."""
 
     body: bytes
     error: CloudError | None
@@ -46,78 +86,223 @@ class Answer:
 
 
 class Search:
-    """Asks the shards; every request that gets as far as here is observed once, however it ends."""
+    """Sends requests to the shards and makes the answers. Each request that reaches it is observed exactly once."""
 
     def __init__(
-        self,
-        fanout: Fanout,
-        observer: Observer,
-        *,
-        deadline_s: float,
-        monotonic: Callable[[], float],
-        wall: Callable[[], float],
+        self, shard_map: ShardMap, observer: Observer, *, deadline_s: float, monotonic: Callable[[], float]
     ) -> None:
-        self._fanout = fanout
+        self._shard_map = shard_map
         self._observer = observer
         self._deadline_s = deadline_s
         self._monotonic = monotonic
-        self._wall = wall
 
-    async def search(self, asked: Asked, asker: Asker) -> Answer:
+    async def search(self, params: SearchParams, context: RequestContext) -> Answer:
         """The best hits of all shards that answered in time."""
-        gathered = await self._ask(asked.target, leafwire.read_search, asker)
-        error = _trouble(gathered)
+        fanout = await self._fan_out(params.request_line, parse_hits, context)
+        results = fanout.results()
+        error = _error_of(results)
         if error is not None:
-            return self._answer(asker, gathered, asked.query, b"", error)
-        merged = merge(gathered.answers, count=PAGE_SIZE, offset=asked.offset)
-        body = leafwire.write_search(asked.query, merged, (self._monotonic() - asker.arrived) * 1000)
-        return self._answer(asker, gathered, asked.query, body, None)
+            return self._answer(context, fanout, results, params.query, b"", error)
+        merged = merge(results, count=PAGE_SIZE, offset=params.offset)
+        body = encode_answer(params.query, merged, (self._monotonic() - context.arrived) * 1000)
+        return self._answer(context, fanout, results, params.query, body, None)
 
-    async def document(self, document_id: str, asker: Asker) -> Answer:
+    async def document(self, document_id: str, context: RequestContext) -> Answer:
         """The document, from the shard that holds it."""
-        shard = shard_of(document_id, len(self._fanout.shards))
-        target = f"GET /doc?id={quote(document_id, safe='')} HTTP/1.1".encode("ascii")
-        gathered = await self._ask(target, leafwire.read_document, asker, [shard])
-        (answer,) = gathered.answers
-        if isinstance(answer, dict):
-            return self._answer(asker, gathered, document_id, json.dumps(answer).encode(), None)
-        missing = NotFound(f"there is no document {document_id!r}; expected the address of a search result")
-        return self._answer(asker, gathered, document_id, b"", _trouble(gathered) or missing)
+        shard = shard_of(document_id, len(self._shard_map.shards))
+        line = f"GET /doc?id={quote(document_id, safe='')} HTTP/1.1".encode("ascii")
+        fanout = await self._fan_out(line, parse_document, context, [shard])
+        results = fanout.results()
+        error = _error_of(results)
+        if error is not None:
+            if isinstance(error, NotFound):
+                error = NotFound(f"there is no document {document_id!r}")
+            return self._answer(context, fanout, results, document_id, b"", error)
+        return self._answer(context, fanout, results, document_id, json.dumps(results[0]).encode(), None)
 
-    def _ask(self, target: bytes, read: Read, asker: Asker, shards: Sequence[int] | None = None) -> Awaitable[Gathered]:
-        request = leafwire.request(target, make_traceparent(asker.trace_id, asker.span_id))
-        return self._fanout.ask(request, read, deadline_s=self._deadline_s, arrived=asker.arrived, shards=shards)
-
-    def _answer(self, asker: Asker, gathered: Gathered, query: str, body: bytes, error: CloudError | None) -> Answer:
-        total_ms = (self._monotonic() - asker.arrived) * 1000
-        trace = RequestTrace(
-            trace_id=asker.trace_id,
-            total_ms=total_ms,
-            frontend_ms=max(total_ms - gathered.waited_ms, 0.0),
-            attempts=gathered.attempts,
+    def _fan_out(
+        self, request_line: bytes, parse: Parse, context: RequestContext, shards: Sequence[int] | None = None
+    ) -> Awaitable[Fanout]:
+        known = self._shard_map.shards
+        return fan_out(
+            self._shard_map.timers,
+            known if shards is None else [known[number] for number in shards],
+            leaf_request(request_line, make_traceparent(context.trace_id, context.span_id)),
+            deadline_s=self._deadline_s,
+            parse=parse,
         )
-        answer = Answer(body, error, trace, render(trace), make_traceparent(asker.trace_id, asker.span_id))
-        seen = Seen(
-            self._wall(),
+
+    def _answer(
+        self,
+        context: RequestContext,
+        fanout: Fanout,
+        results: list[Any],
+        query: str,
+        body: bytes,
+        error: CloudError | None,
+    ) -> Answer:
+        attempts = fanout.take_attempts(context.arrived)
+        total_ms = (self._monotonic() - context.arrived) * 1000
+        trace = RequestTrace(
+            trace_id=context.trace_id,
+            total_ms=total_ms,
+            frontend_ms=max(total_ms - fanout.waited_ms, 0.0),
+            attempts=attempts,
+        )
+        answer = Answer(body, error, trace, render(trace), make_traceparent(context.trace_id, context.span_id))
+        request = RecentRequest(
+            self._observer.now(),
             query,
             200 if error is None else error.status,
-            None in gathered.answers,
-            asker.agent,
+            None in results,
+            context.agent,
             answer.server_timing,
             answer.traceparent,
         )
-        self._observer.answer(seen, total_ms, person=asker.person)
+        self._observer.record(request, total_ms, person=context.person)
         return answer
 
 
-def _trouble(gathered: Gathered) -> CloudError | None:
-    """Why there is no answer at all; None where at least one shard gave one."""
+def _error_of(results: list[Any]) -> CloudError | None:
+    """The error of a request; None where at least one shard has a result and none refused it."""
     missing = 0
-    for answer in gathered.answers:
-        if answer is None:
+    for result in results:
+        if result is None:
             missing += 1
-        elif isinstance(answer, Refused):
-            return InvalidInput(answer.message)
-    if missing == len(gathered.answers):
+        elif isinstance(result, CloudError):
+            return result
+    if missing == len(results):
         return Unavailable("no part of the index answered in time; try again")
     return None
+
+
+# the request's parameters
+
+
+def decode_parameters(query_string: str) -> dict[str, str]:
+    """The decoded parameters; of a repeated name the first value counts. Bytes that are not UTF-8 become U+FFFD."""
+    found: dict[str, str] = {}
+    for pair in query_string.split("&"):
+        name, _, value = pair.partition("=")
+        if name not in found:
+            found[name] = unquote_plus(value, errors="replace") if "%" in value or "+" in value else value
+    return found
+
+
+def wants_json(query_string: str) -> bool | None:
+    """`SearchParams.json` of any query string, even an invalid one. Raises InvalidInput for an unknown format."""
+    name = decode_parameters(query_string).get("format", "")
+    if name not in _FORMATS:
+        raise InvalidInput(f"the format {name[:20]!r} is unknown; use json or html")
+    return _FORMATS[name]
+
+
+def parse_params(query_string: str) -> SearchParams:
+    """The parameters in a query string. Raises InvalidInput for a search that cannot be sent to the leaves."""
+    found = decode_parameters(query_string)
+    query = found.get("q", "").strip()
+    parse(query)
+    page = _page(found.get("page", "1"))
+    line = f"GET /search?q={quote(query, safe='')}&n={page * PAGE_SIZE} HTTP/1.1"
+    return SearchParams(query=query, page=page, json=wants_json(query_string), request_line=line.encode("ascii"))
+
+
+def _page(text: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= PAGE_MAX:
+        return int(text)
+    raise InvalidInput(f"the page {text[:20]!r} does not exist; pages are numbered from 1 to {PAGE_MAX}")
+
+
+# to the leaves and back
+
+
+def leaf_request(request_line: bytes, traceparent: str) -> tuple[bytes, bytes]:
+    """A request to a leaf: the part before and the part after the digits of X-Deadline-Ms."""
+    head = b"%b\r\nHost: leaf\r\ntraceparent: %b\r\nX-Deadline-Ms: " % (request_line, traceparent.encode())
+    return head, b"\r\n\r\n"
+
+
+def parse_hits(status: int, headers: Headers, body: bytes) -> HitList | InvalidInput:
+    """A leaf's response to a search; an error if it refuses the query, as every leaf would.
+
+    Raises ValueError for a response that no working leaf sends."""
+    if status == 200:
+        summary = headers.get(b"x-hits")
+        return _parse_lines(summary, body) if summary is not None else _parse_json(body)
+    if status == 400:
+        return InvalidInput(_message(_json_object(body)))
+    raise ValueError("a leaf answers a search with status 200 or 400")
+
+
+def _parse_lines(summary: bytes, body: bytes) -> HitList:
+    total, _, scores = summary.partition(b" ")
+    # A JSON string holds no line break, so each line is one hit, and all but the last end with a comma.
+    first, *lines, last = body.split(b"\n")
+    if not (total.isdigit() and first.endswith(b"[") and last.startswith(b"]")):
+        raise ValueError("a search response has a total, and hits on lines of their own")
+    if lines:
+        lines[-1] += b","
+    return HitList(int(total), list(zip(map(float, scores.split()), lines, strict=True)))
+
+
+def _parse_json(body: bytes) -> HitList:
+    data = _json_object(body)
+    total, found = data.get("total"), data.get("hits")
+    if type(total) is not int or not isinstance(found, list):
+        raise ValueError("a search response has a total and hits")
+    hits: list[HitLine] = []
+    for each in found:
+        if not isinstance(each, dict) or type(each.get("score")) not in (float, int):
+            raise ValueError("a hit has a score")
+        hits.append((each["score"], json.dumps(each, separators=(",", ":")).encode() + b","))
+    return HitList(total, hits)
+
+
+def parse_document(status: int, _headers: Headers, body: bytes) -> dict[str, Any] | CloudError:
+    """A leaf's response to a request for a document; an error if it has none or refuses. Raises ValueError as above."""
+    if status == 404:
+        return NotFound("the shard has no such document")
+    data = _json_object(body)
+    return InvalidInput(_message(data)) if status == 400 else data
+
+
+def merge(results: Sequence[HitList | None], *, count: int, offset: int = 0) -> HitList:
+    """The `count` best hits after the first `offset`, by score; equal scores keep the order of shards and hits.
+
+    Each result holds its shard's best hits, at least `offset + count` of them if there are that many; None stands for
+    a shard that did not answer."""
+    hits: list[HitLine] = []
+    total = 0
+    partial = False
+    for result in results:
+        if result is None:
+            partial = True
+        else:
+            total += result.total
+            hits += result.hits
+    hits.sort(key=_score, reverse=True)
+    return HitList(total, hits[offset : offset + count], partial)
+
+
+def encode_answer(query: str, merged: HitList, took_ms: float) -> bytes:
+    """The answer as JSON, again with each hit on a line of its own."""
+    return b'{"query":%b,"total":%d,"took_ms":%.2f,"partial":%b,"hits":[\n%b\n]}' % (
+        json.dumps(query).encode(),
+        merged.total,
+        took_ms,
+        b"true" if merged.partial else b"false",
+        b"\n".join([line for _, line in merged.hits])[:-1],
+    )
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    data = json.loads(body)
+    if not isinstance(data, dict):
+        raise ValueError("not a JSON object")
+    return data
+
+
+def _message(data: dict[str, Any]) -> str:
+    error = data.get("error")
+    text = error.get("message") if isinstance(error, dict) else error
+    return str(text or "the query is invalid")[:500]

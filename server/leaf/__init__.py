@@ -1,5 +1,5 @@
-"""One shard's search, as a program that runs inside an instance.
+"""The search of one shard, as a program that runs inside an instance.
 
-Law: `index` alone knows the search library; `queue` decides who is served in time; `app` speaks HTTP. A leaf knows its
-own shard only: it never talks to another leaf nor to the front end.
+Rules: only `index` imports the search library; `leaf_app` speaks HTTP and refuses requests that it cannot serve in time.
+A leaf knows only its own shard: it never calls another leaf or the front end.
 """

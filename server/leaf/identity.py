@@ -1,4 +1,4 @@
-"""Which shard this leaf is: told by the user data of the instance that it runs in."""
+"""The shard that this leaf serves, as the user data of its instance says."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from vmhost.api.metadata import GuestMetadata
 from vmhost.base.clock import Clock
 from vmhost.base.errors import InvalidInput, Unavailable
 
-_PATIENCE_S = 20.0
+_WAIT_S = 20.0
 _TRY_S = 1.0
 _PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who this leaf is."""
+    """The instance that this leaf runs in, and the shard that it serves."""
 
     instance_id: str
     shard: int
@@ -27,12 +27,12 @@ class Identity:
     """The index folder."""
 
 
-async def ask_metadata(clock: Clock) -> Identity:
-    """Who the instance says that we are. Its network may still be on its way, so it is asked for 20 s.
+async def read_metadata(clock: Clock) -> Identity:
+    """Read the identity from the instance metadata. Tries for 20 s, because the instance's network may not be up yet.
 
-    Raises Unavailable when nobody answers, InvalidInput when the user data is not for a leaf."""
+    Raises Unavailable if the metadata service does not answer, InvalidInput if the user data is not for a leaf."""
     metadata = GuestMetadata(deadline_s=_TRY_S)
-    give_up = clock.monotonic() + _PATIENCE_S
+    give_up = clock.monotonic() + _WAIT_S
     while True:
         try:
             return identity_of(await metadata.get("instance-id"), await metadata.user_data())
@@ -43,16 +43,16 @@ async def ask_metadata(clock: Clock) -> Identity:
 
 
 def identity_of(instance_id: str, user_data: bytes) -> Identity:
-    """The identity that user data such as {"shard": 0, "shards": 2, "index": "/folder"} gives. Raises InvalidInput."""
+    """The identity in user data such as {"shard": 0, "shards": 2, "index": "/folder"}. Raises InvalidInput."""
     try:
-        told = json.loads(user_data)
-        shard, shards, index = told["shard"], told["shards"], told.get("index")
+        data = json.loads(user_data)
+        shard, shards, index = data["shard"], data["shards"], data.get("index")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
-            f"the user data {user_data[:80]!r} is not for a leaf; expected JSON with shard and shards"
+            f"the user data {user_data[:80]!r} is not for a leaf; it must be JSON with shard and shards"
         ) from error
     if type(shard) is not int or type(shards) is not int or not 0 <= shard < shards:
-        raise InvalidInput(f"shard {shard!r} of {shards!r} is not possible; expected 0 <= shard < shards")
+        raise InvalidInput(f"shard {shard!r} of {shards!r} is invalid; shards are numbered from 0")
     if index is not None and not isinstance(index, str):
-        raise InvalidInput(f"the index {index!r} is not possible; expected the path of a folder")
+        raise InvalidInput(f"the index {index!r} is invalid; it must be the path of a folder")
     return Identity(instance_id=instance_id, shard=shard, shards=shards, index=Path(index) if index else index_folder())

@@ -1,7 +1,7 @@
-"""One shard of the index: made from documents, opened, searched. The only module that knows the search library.
+"""One shard of the index: built from documents, opened, searched. The only module that imports the search library.
 
-Scores are BM25 with the shard's own word statistics. Documents are dealt to shards by a hash, so these statistics are
-nearly the same everywhere and scores of different shards may be compared.
+Scores are BM25 with the shard's own word statistics. Documents are assigned to shards by a hash, so these statistics are
+nearly equal in all shards, and scores of different shards can be compared.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ import tantivy
 from tantivy import Occur
 
 from server.api.results import Document, Hit, url_of
-from server.leaf.passages import Passage, packed, passages_of, snippet, unpacked
+from server.leaf.passages import Passage, pack, passages_of, snippet, unpack
 from server.query import Query, Term
 from vmhost.base.errors import Unavailable
 
 VERSION = f"4 {tantivy.__version__}"  # type: ignore[attr-defined]  # the library's stub forgets it
-"""Changes whenever a shard made before cannot be opened, or would answer differently."""
+"""Changed whenever an older shard could not be opened or would give other answers."""
 
 _TITLE_BOOST = 3.0
 _LESSON_TITLE_SCORE = 12.0
 _WHOLE_TITLE_SCORE = 10.0
 _LESSON_FOR_A_QUESTION_SCORE = 22.0
-"""Whoever asks "what is a …" wants it explained: this lifts a lesson that mentions it above a reference named so."""
-_KEPT_DOCUMENTS = 4096
-"""So many stay unpacked: 2 KiB each where documents are short, 30 KiB where all are long."""
+"""A question such as "what is a …" wants an explanation: this puts a lesson that mentions the subject above a reference
+of that name."""
+_CACHED_DOCUMENTS = 4096
+"""Documents that stay unpacked: 2 KiB each if they are short, 30 KiB if they are long."""
 _HEAP_BYTES = 20_000_000
 _WORD_BYTES_MAX = 40
 _COMMON = frozenset(
@@ -41,13 +42,13 @@ _COMMON = frozenset(
         " when where which who why will with you your",
     )
 )
-"""Words that say so little that a document may lack them; in a title they still count for rank."""
-_ASKING = frozenset(("how", "what", "when", "where", "which", "who", "why"))
+"""Words that say so little that a document need not contain them; in a title they still count for the rank."""
+_QUESTION_WORDS = frozenset(("how", "what", "when", "where", "which", "who", "why"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """What a hit shows of a document, apart from the query."""
+class _StoredHit:
+    """The parts of a hit that do not depend on the query."""
 
     id: str
     title: str
@@ -57,14 +58,14 @@ class _Shown:
 
 
 def cutter() -> Callable[[str], tuple[Passage, ...]]:
-    """Cuts texts into passages at the same words as the index does, the overlong ones included."""
+    """Returns a function that cuts texts into passages at the words of the index, including words too long for it."""
     words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).build()
     stems = _stemming(tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()))
     return lambda body: passages_of(body, words.analyze, stems.analyze)
 
 
 def _analyzer() -> tantivy.TextAnalyzer:
-    """Gives the stems that are kept in the index."""
+    """The analyzer that returns the stems which the index stores."""
     simple = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
     return _stemming(simple.filter(tantivy.Filter.remove_long(_WORD_BYTES_MAX)))
 
@@ -88,19 +89,19 @@ def _schema() -> tantivy.Schema:
 
 
 class Shard:
-    """A shard that can be searched. Its methods take microseconds to a few milliseconds and never wait."""
+    """A shard that can be searched. Its methods take from microseconds to a few milliseconds and never wait."""
 
     def __init__(self, index: tantivy.Index) -> None:
-        """`index` must know the tokenizer "words"."""
+        """The tokenizer "words" must be registered with `index`."""
         self._schema = index.schema
         self._searcher = index.searcher()
         self._words = _analyzer()
-        self._shown = functools.lru_cache(_KEPT_DOCUMENTS)(self._read)
+        self._stored_hit = functools.lru_cache(_CACHED_DOCUMENTS)(self._read)
         self.documents: int = self._searcher.num_docs
 
     @classmethod
     def open(cls, folder: Path) -> Shard:
-        """The shard that `build` wrote there; the folder may be read-only. Raises Unavailable where there is none."""
+        """Open the shard that `build` wrote; the folder may be read-only. Raises Unavailable if there is none."""
         try:
             with _linked(folder) as private:
                 index = tantivy.Index.open(private)
@@ -109,12 +110,12 @@ class Shard:
                 return cls(index)
         except (ValueError, OSError) as error:
             raise Unavailable(
-                f"the index shard {folder} cannot be opened ({error}); expected what python -m server index wrote"
+                f"cannot open the index shard {folder} ({error}); build it again with python -m server index"
             ) from error
 
     @classmethod
     def build(cls, documents: Iterable[Document], folder: Path | None = None) -> Shard:
-        """A shard of these documents, kept in the folder (which must exist and be empty) or in memory."""
+        """Build a shard of the documents, in a folder that exists and is empty, or in memory."""
         index = tantivy.Index(_schema(), path=None if folder is None else str(folder))
         words, cut = _analyzer(), cutter()
         index.register_tokenizer("words", words)
@@ -127,23 +128,23 @@ class Shard:
         return cls(index)
 
     def search(self, query: Query, n: int, offset: int = 0) -> tuple[int, list[Hit]]:
-        """How many documents match, and the `n` best after the first `offset`, best first."""
+        """Return how many documents match, and the `n` best after the first `offset`, best first."""
         matching = self._matching(query)
         found = self._searcher.search(matching, max(n, 1), count=True, offset=offset)
         total = int(found.count)  # type: ignore[attr-defined]  # the library's stub forgets it
         if not n or not found.hits:
             return total, []
-        sought = self._sought(query)
+        stems = self._stems(query)
         return total, [
-            _hit(self._shown(address.segment_ord, address.doc), score, sought) for score, address in found.hits
+            _hit(self._stored_hit(address.segment_ord, address.doc), score, stems) for score, address in found.hits
         ]
 
     def count(self, query: Query) -> int:
-        """How many documents match."""
+        """The number of documents that match."""
         return self.search(query, 0)[0]
 
     def document(self, document_id: str) -> Document | None:
-        """The document of that id; None when this shard has none."""
+        """The document with that id, or None."""
         wanted = tantivy.Query.term_query(self._schema, "id", document_id)
         found = self._searcher.search(wanted, 1, count=False).hits
         if not found:
@@ -151,16 +152,16 @@ class Shard:
         fields = self._searcher.doc(found[0][1]).to_dict()
         return Document(**{name: fields[name][0] for name in ("id", "title", "kind", "body")})
 
-    def _read(self, segment: int, number: int) -> _Shown:
-        """What hits show of the document with that address."""
+    def _read(self, segment: int, number: int) -> _StoredHit:
+        """The stored parts of a hit, by the document's address."""
         stored = self._searcher.doc(tantivy.DocAddress(segment, number))
         found, title, kind = (str(stored.get_first(name)) for name in ("id", "title", "kind"))
-        return _Shown(found, title, url_of(found), kind, unpacked(stored["passages"][0]))
+        return _StoredHit(found, title, url_of(found), kind, unpack(stored["passages"][0]))
 
     def _matching(self, query: Query) -> tantivy.Query:
         common = [len(group) == 1 and group[0].text.lower() in _COMMON for group in query.wanted]
-        asks = not all(common) and any(
-            one and group[0].text.lower() in _ASKING for group, one in zip(query.wanted, common, strict=True)
+        is_question = not all(common) and any(
+            one and group[0].text.lower() in _QUESTION_WORDS for group, one in zip(query.wanted, common, strict=True)
         )
         if all(common):
             common = [False] * len(common)
@@ -173,7 +174,7 @@ class Shard:
         whole = _whole(self._words, " ".join(term.text for group in query.wanted for term in group))
         exactly = tantivy.Query.term_query(self._schema, "whole", whole)
         parts.append((Occur.Should, tantivy.Query.const_score_query(exactly, _WHOLE_TITLE_SCORE)))
-        if asks:
+        if is_question:
             lessons = tantivy.Query.term_query(self._schema, "kind", "lesson")
             parts.append((Occur.Should, tantivy.Query.const_score_query(lessons, _LESSON_FOR_A_QUESTION_SCORE)))
         parts += [(Occur.MustNot, self._anywhere(term)) for term in query.excluded]
@@ -199,20 +200,20 @@ class Shard:
     def _any(self, queries: list[tantivy.Query]) -> tantivy.Query:
         return queries[0] if len(queries) == 1 else tantivy.Query.boolean_query([(Occur.Should, q) for q in queries])
 
-    def _sought(self, query: Query) -> set[str]:
-        """The stems that a snippet should show."""
+    def _stems(self, query: Query) -> set[str]:
+        """The stems that a snippet should mark."""
         terms = [term for group in query.wanted for term in group]
-        telling = [term for term in terms if term.phrase or term.text.lower() not in _COMMON] or terms
-        return {word for term in telling for word in self._words.analyze(term.text)}
+        distinctive = [term for term in terms if term.phrase or term.text.lower() not in _COMMON] or terms
+        return {word for term in distinctive for word in self._words.analyze(term.text)}
 
 
-def _hit(shown: _Shown, score: float, sought: set[str]) -> Hit:
+def _hit(stored: _StoredHit, score: float, stems: set[str]) -> Hit:
     return Hit(
-        id=shown.id,
-        title=shown.title,
-        url=shown.url,
-        kind=shown.kind,
-        snippet=snippet(shown.passages, sought),
+        id=stored.id,
+        title=stored.title,
+        url=stored.url,
+        kind=stored.kind,
+        snippet=snippet(stored.passages, stems),
         score=round(score, 4),
     )
 
@@ -222,21 +223,21 @@ def _stored(document: Document, words: tantivy.TextAnalyzer, passages: tuple[Pas
     fields["whole"] = _whole(words, document.title)
     if document.kind == "lesson":
         fields["lesson"] = document.title
-    return tantivy.Document(**fields, passages=packed(passages))
+    return tantivy.Document(**fields, passages=pack(passages))
 
 
 def _whole(words: tantivy.TextAnalyzer, text: str) -> str:
-    """The text's telling words: "What is a server?" and "servers" are the same to who looks for a title."""
+    """The text's distinctive words, so that "What is a server?" and "servers" count as the same title."""
     found = words.analyze(text)
     return " ".join([word for word in found if word not in _COMMON] or found)
 
 
 @contextlib.contextmanager
 def _linked(folder: Path) -> Iterator[str]:
-    """A folder of our own that leads to the shard's files: opening writes a lock file, and the shard may be read-only.
+    """A temporary folder of links to the shard's files: opening writes a lock file, and the shard may be read-only.
 
-    What is open stays open when the folder goes."""
-    # The library may still be letting go of its lock file while the folder is removed.
+    Files that are open stay open when the folder is removed."""
+    # The library may still be releasing its lock file while the folder is removed.
     with tempfile.TemporaryDirectory(prefix="shard-", ignore_cleanup_errors=True) as private:
         for path in folder.iterdir():
             if not path.name.endswith(".lock"):

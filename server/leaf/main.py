@@ -1,4 +1,4 @@
-"""The leaf as a program: learns who it is, opens its shard, serves."""
+"""The leaf as a program: reads its identity, opens its shard, serves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from server.api.queries import index_folder
-from server.leaf.identity import Identity, ask_metadata
+from server.leaf.identity import Identity, read_metadata
 from vmhost.base import collector
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import InvalidInput
@@ -16,32 +16,32 @@ from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, write_ready
 
 EXAMPLES = """\
-  python -m server leaf                         inside an instance: its metadata says which shard it is
-  PORT=8081 python -m server leaf --shard 0     a shard of the built index, without any instance
+  python -m server leaf                         inside an instance: its user data names the shard
+  PORT=8081 python -m server leaf --shard 0     a shard of the default index, without an instance
 """
 _log = get_logger("leaf")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's flags; inside an instance none is needed."""
-    parser.add_argument("--shard", type=int, metavar="K", help="be this shard, without asking the instance metadata")
-    parser.add_argument("--shards", type=int, default=2, metavar="N", help="of so many (default 2)")
+    """Add the leaf's options; inside an instance none is needed."""
+    parser.add_argument("--shard", type=int, metavar="K", help="serve this shard; do not read the instance metadata")
+    parser.add_argument("--shards", type=int, default=2, metavar="N", help="number of shards (default 2)")
     parser.add_argument("--index", type=Path, default=index_folder(), metavar="DIR", help="the index folder")
-    parser.add_argument("--ready", type=Path, metavar="FILE", help="write this file once it serves")
+    parser.add_argument("--ready", type=Path, metavar="FILE", help="write this file once the leaf serves")
 
 
 async def run(args: argparse.Namespace) -> None:
-    """Serves on HOST and PORT of the environment until it is cancelled, then drains.
+    """Serve on HOST and PORT of the environment until cancelled, then finish the requests in flight.
 
-    Raises CloudErrors where it cannot begin."""
+    Raises CloudErrors if it cannot start."""
     clock = SystemClock()
     identity = await _identity(args, clock)
-    # Loaded only now, since the metadata service may need the same moment to come up.
-    from server.leaf.app import Leaf, Served
-    from server.leaf.opening import open_shard
+    # Imported only now: it takes a moment, in which the metadata service can come up.
+    from server.leaf.leaf_app import Leaf
+    from server.leaf.open_shard import open_shard
 
     shard, digest = open_shard(identity.index, identity.shard, identity.shards)
-    app = Leaf(Served(identity=identity, shard=shard, digest=digest), clock.monotonic).app()
+    app = Leaf(identity, shard, digest, clock.monotonic).app()
     collector.set_aside()
     sock = listen(os.environ.get("HOST", "127.0.0.1"), _port())
     async with serve(app, sock) as url:
@@ -52,14 +52,14 @@ async def run(args: argparse.Namespace) -> None:
 
 async def _identity(args: argparse.Namespace, clock: Clock) -> Identity:
     if args.shard is None:
-        return await ask_metadata(clock)
+        return await read_metadata(clock)
     if not 0 <= args.shard < args.shards:
-        raise InvalidInput(f"--shard {args.shard} is not possible; expected 0 to {args.shards - 1}")
+        raise InvalidInput(f"--shard {args.shard} is out of range (0 to {args.shards - 1})")
     return Identity(instance_id="i-none", shard=args.shard, shards=args.shards, index=args.index)
 
 
 def _port() -> int:
     text = os.environ.get("PORT", "8080")
     if not text.isdecimal() or int(text) > 65535:
-        raise InvalidInput(f"PORT {text!r} is no port; expected a number from 0 to 65535")
+        raise InvalidInput(f"PORT {text!r} is invalid; use a number from 0 to 65535")
     return int(text)

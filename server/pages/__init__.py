@@ -1,9 +1,10 @@
-"""What people see: the search page, its results, a document, a problem; as pure functions from answers to HTML.
+"""The search page, its results, a document and an error page: pure functions from answers to HTML.
 
-Law: nothing here does I/O but `assets`, which reads its own files once; all text goes through `markup.fill`, which
-escapes it; pages need no script and load nothing from elsewhere.
+Rules: only `assets` does I/O, and reads its own files once; all text goes through `markup.fill`, which escapes it; pages
+need no script and load nothing from other sites.
 """
 
-from server.pages.site import SearchPages
+from server.pages.assets import asset
+from server.pages.search_pages import render_document, render_error, render_home, render_results
 
-__all__ = ["SearchPages"]
+__all__ = ["asset", "render_document", "render_error", "render_home", "render_results"]

@@ -14,7 +14,7 @@ _TYPES = {
 
 @functools.cache
 def asset(name: str) -> tuple[bytes, str] | None:
-    """A file's bytes and content type; None for any name but the few that there are."""
+    """A file's bytes and content type, or None for an unknown name."""
     if name not in _TYPES:
         return None
     return resources.files("server.pages").joinpath("static", name).read_bytes(), _TYPES[name]

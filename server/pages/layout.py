@@ -1,4 +1,4 @@
-"""What all pages share: head, brand, box and foot."""
+"""The parts that all pages share: head, brand, search box and footer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAGE = """<!doctype html>
 </head>
 <body class="{kind}">
 {body}
-<footer><span>glasscloud: a small cloud whose every request and instance you can see</span>
+<footer><span>glasscloud: a small cloud that shows every request and every instance</span>
 <span class="keys"><kbd>/</kbd> search <kbd>↓</kbd> <kbd>↑</kbd> results</span></footer>
 </body>
 </html>
@@ -40,12 +40,12 @@ _GLASS = Html(
 
 
 def page(body: Html, *, title: str, kind: str) -> str:
-    """A whole HTML document. `kind` is its class for the style sheet."""
+    """A complete HTML document. `kind` is its class for the style sheet."""
     return fill(_PAGE, title=title, kind=kind, body=body)
 
 
 def brand() -> Html:
-    """The name, leading to the start page."""
+    """The name, as a link to the start page."""
     return fill(_BRAND, cloud=_CLOUD)
 
 
@@ -55,5 +55,5 @@ def box(query: str = "", *, focus: bool = False) -> Html:
 
 
 def top(query: str = "") -> Html:
-    """The bar at the top of all pages but the start page."""
+    """The bar at the top of each page except the start page."""
     return fill("<header>{brand}{box}</header>", brand=brand(), box=box(query))

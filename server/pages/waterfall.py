@@ -1,4 +1,4 @@
-"""One request's way through the service, drawn: who answered, and each attempt's bar on one time line."""
+"""The trace of one request, drawn: which instances answered, and each attempt as a bar on a common time line."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from vmhost.base.markup import Html, fill, join
 
 _SHOWN_MAX = 48
 _WIDTH_MIN_PERCENT = 0.6
-_WORDS = {
+_OUTCOMES = {
     "won": "",
     "lost": "slower, not used",
     "error": "failed",
     "timeout": "no answer in time",
-    "late": "refused: too late",
+    "late": "refused, too late",
 }
 
 _PANEL = """<section class="trace" id="trace" aria-label="How this answer was made">
 <h2>How this answer was made</h2>
 <ul class="who">{who}</ul>
 <div class="fall">{rows}</div>
-<p class="legend"><i class="k-front"></i>front end <i class="k-way"></i>way and waiting <i class="k-search"></i>search
+<p class="legend"><i class="k-front"></i>front end <i class="k-way"></i>network and queue <i class="k-search"></i>search
  in the leaf{hedged}</p>
 <p class="traceid">trace {trace_id}</p>
 </section>"""
 _ROW = """<div class="row {outcome}"><div class="name">{name}<small>{about}</small></div>
-<svg class="bar" height="18" role="img" aria-label="{told}">{rects}</svg><div class="ms">{took}</div></div>"""
+<svg class="bar" height="18" role="img" aria-label="{label}">{rects}</svg><div class="ms">{took}</div></div>"""
 
 
 def panel(trace: RequestTrace) -> Html:
-    """The section that tells the trace."""
+    """The section that shows the trace."""
     attempts = sorted(trace.attempts, key=lambda each: (each.shard, each.start_ms))[:_SHOWN_MAX]
     end_ms = max([trace.total_ms, 0.01, *(each.start_ms + each.dur_ms for each in attempts)])
     shorts = short_ids(each.instance_id for each in attempts)
@@ -42,13 +42,13 @@ def panel(trace: RequestTrace) -> Html:
         rows=join(
             [_front_row(trace, end_ms), *(_attempt_row(each, end_ms, shorts[each.instance_id]) for each in attempts)]
         ),
-        hedged=Html(' <i class="k-hedge"></i>sent again to hedge' if hedged else ""),
+        hedged=Html(' <i class="k-hedge"></i>hedged request' if hedged else ""),
         trace_id=trace.trace_id or "unknown",
     )
 
 
 def summary(trace: RequestTrace) -> Html:
-    """Who answered, in a few words that lead to the panel."""
+    """Which instances answered, as a short link to the panel."""
     winners = [each for each in trace.attempts if each.outcome == "won"]
     if not winners:
         return Html("")
@@ -60,7 +60,7 @@ def summary(trace: RequestTrace) -> Html:
 
 
 def ms(value: float) -> str:
-    """A time for people: two digits that matter."""
+    """A time with two or three significant digits."""
     return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 1 else f"{value:.2f} ms"
 
 
@@ -95,28 +95,28 @@ def _front_row(trace: RequestTrace, end_ms: float) -> Html:
         _ROW,
         outcome="front",
         name="front end",
-        about=f"{ms(trace.frontend_ms)} of its own work",
-        told=f"the front end took {ms(trace.total_ms)} in all",
+        about=f"{ms(trace.frontend_ms)} of its own time",
+        label=f"the front end took {ms(trace.total_ms)} in total",
         rects=join(rects),
         took=ms(trace.total_ms),
     )
 
 
 def _attempt_row(attempt: Attempt, end_ms: float, short: str) -> Html:
-    role = ["hedge"] if attempt.hedge else ["again"] if attempt.retry else []
-    about = [f"shard {attempt.shard}", attempt.host, *role, *filter(None, [_WORDS.get(attempt.outcome, "")])]
+    role = ["hedge"] if attempt.hedge else ["retry"] if attempt.retry else []
+    about = [f"shard {attempt.shard}", attempt.host, *role, *filter(None, [_OUTCOMES.get(attempt.outcome, "")])]
     way = "hedge" if attempt.hedge else "way"
     rects = [_rect(way, attempt.start_ms, attempt.dur_ms, end_ms)]
     if attempt.search_ms is not None and attempt.outcome in ("won", "lost"):
         inside = min(attempt.search_ms, attempt.dur_ms)
-        # Nobody knows how the rest divides into there and back.
+        # The rest is the way there and back; how it divides between them is unknown, so the search is drawn in the middle.
         rects.append(_rect("search", attempt.start_ms + (attempt.dur_ms - inside) / 2, inside, end_ms))
     return fill(
         _ROW,
-        outcome=attempt.outcome if attempt.outcome in _WORDS else "lost",
+        outcome=attempt.outcome if attempt.outcome in _OUTCOMES else "lost",
         name=short,
         about=", ".join(about),
-        told=f"{attempt.instance_id} from {ms(attempt.start_ms)}, for {ms(attempt.dur_ms)}",
+        label=f"{attempt.instance_id} from {ms(attempt.start_ms)}, for {ms(attempt.dur_ms)}",
         rects=join(rects),
         took=ms(attempt.dur_ms),
     )

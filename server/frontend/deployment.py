@@ -1,6 +1,6 @@
-"""Ensures the service's machines: per shard one launch template and one fleet that keeps its replicas alive.
+"""Deploys the service's instances: for each shard a launch template, and a fleet that keeps its replicas running.
 
-Idempotent: what exists is found by its tags and kept; a fleet whose template would now look different is replaced.
+Idempotent: existing fleets are found by their tags and kept; a fleet whose template would now differ is replaced.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from server.frontend.membership import SERVICE_TAG, SHARD_TAG
+from server.api.service_tags import SERVICE_TAG, SHARD_TAG
 from vmhost.api.client import CloudClient
 from vmhost.api.views import FleetView
 from vmhost.base.ids import Ids
@@ -22,7 +22,7 @@ _log = get_logger("deployment")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What should run."""
+    """The service as it should run."""
 
     service: str
     shards: int
@@ -30,19 +30,19 @@ class Deployment:
     image_id: str
     type_name: str
     index: str | None = None
-    """Where a leaf finds its index; None: the one that its image carries."""
+    """The leaves' index folder; None: the one in their image."""
 
     def user_data(self, shard: int) -> bytes:
-        """What a leaf of the shard is told about itself."""
-        told = {"shard": shard, "shards": self.shards} | ({"index": self.index} if self.index else {})
-        return json.dumps(told, sort_keys=True).encode()
+        """The user data of the shard's leaves: which shard they serve."""
+        data = {"shard": shard, "shards": self.shards} | ({"index": self.index} if self.index else {})
+        return json.dumps(data, sort_keys=True).encode()
 
     def tags(self, shard: int) -> dict[str, str]:
-        """By these a leaf, its fleet and its template are found."""
+        """The tags of the shard's instances, fleet and launch template."""
         return {SERVICE_TAG: self.service, SHARD_TAG: str(shard)}
 
     def template_name(self, shard: int) -> str:
-        """A name that changes with all that is in the template."""
+        """A name that changes whenever the template's content does."""
         content = "\n".join([self.image_id, self.type_name, self.user_data(shard).decode()])
         return f"{self.service}-shard-{shard}-of-{self.shards}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
@@ -53,8 +53,8 @@ async def live_fleets(client: CloudClient, service: str) -> list[FleetView]:
     return [each for each in fleets if each.state in _LIVE and each.tags.get(SERVICE_TAG) == service]
 
 
-async def ensure(client: CloudClient, wanted: Deployment, ids: Ids) -> None:
-    """Makes what is missing, adjusts what differs and removes what is not wanted any more. Raises CloudErrors."""
+async def deploy(client: CloudClient, wanted: Deployment, ids: Ids) -> None:
+    """Create what is missing, adjust what differs and remove what is no longer wanted. Raises CloudErrors."""
     fleets = await live_fleets(client, wanted.service)
     keep: dict[int, FleetView] = {}
     for shard in range(wanted.shards):
@@ -67,11 +67,11 @@ async def ensure(client: CloudClient, wanted: Deployment, ids: Ids) -> None:
         _log.info("fleets_replaced", fleets=outdated)
         await client.delete_fleets(outdated)
     for shard in range(wanted.shards):
-        await _ensure_shard(client, wanted, shard, keep.get(shard), ids)
-    await _forget_templates(client, wanted)
+        await _deploy_shard(client, wanted, shard, keep.get(shard), ids)
+    await _delete_unused_templates(client, wanted)
 
 
-async def _ensure_shard(client: CloudClient, wanted: Deployment, shard: int, fleet: FleetView | None, ids: Ids) -> None:
+async def _deploy_shard(client: CloudClient, wanted: Deployment, shard: int, fleet: FleetView | None, ids: Ids) -> None:
     if fleet is not None:
         if fleet.target != wanted.replicas:
             await client.modify_fleet(fleet.id, target=wanted.replicas)
@@ -100,8 +100,8 @@ async def _ensure_shard(client: CloudClient, wanted: Deployment, shard: int, fle
     _log.info("fleet_created", fleet=fleet_id, shard=shard, replicas=wanted.replicas)
 
 
-async def _forget_templates(client: CloudClient, wanted: Deployment) -> None:
-    """Removes the service's templates that no fleet of it uses any more."""
+async def _delete_unused_templates(client: CloudClient, wanted: Deployment) -> None:
+    """Deletes the service's launch templates that none of its fleets uses."""
     names = {wanted.template_name(shard) for shard in range(wanted.shards)}
     for template in await client.describe_launch_templates({f"tag:{SERVICE_TAG}": [wanted.service]}):
         if template.name not in names:

@@ -1,8 +1,8 @@
-"""The index folder: what is where in it, reading it, and replacing it whole.
+"""The index folder: its layout, how it is read, and how it is replaced as a whole.
 
-manifest.json        what it holds and what it was made from
-documents.jsonl.gz   every document, one a line, sorted by id
-queries.json         what people ask this corpus (server.api.queries)
+manifest.json        its content and its sources
+documents.jsonl.gz   all documents, one on each line, sorted by id
+queries.json         queries for this corpus (server.api.queries)
 <S>/shard-<k>/       shard k of S, ready to be opened
 """
 
@@ -27,30 +27,30 @@ _DOCUMENTS = "documents.jsonl.gz"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an index folder holds."""
+    """The content of an index folder."""
 
     documents: int
     digest: str
-    """Of all documents: equal digests, equal answers."""
+    """A hash of all documents: equal hashes mean equal answers."""
     source: str
-    """Of what the documents were made from: while it stays, so do they."""
+    """A hash of the sources: while it is the same, so are the documents."""
     shards: tuple[int, ...]
-    """For these shard counts there are shards ready to be opened."""
+    """The numbers of shards for which shards are ready to be opened."""
     library: str
-    """The version of the search library, and of our use of it, that made them."""
+    """The versions of the search library and of our use of it."""
 
     @classmethod
     def from_json(cls, data: Any) -> Manifest:
-        """The manifest of the file's JSON. Raises ValueError for anything else."""
+        """The manifest in the file's JSON. Raises ValueError for anything else."""
         try:
             return cls(**{**data, "shards": tuple(data["shards"])})
         except (TypeError, KeyError) as error:
-            raise ValueError("no manifest of an index") from error
+            raise ValueError("not the manifest of an index") from error
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFolder:
-    """One index folder, which need not exist yet."""
+    """An index folder, which need not exist yet."""
 
     path: Path
 
@@ -60,27 +60,27 @@ class IndexFolder:
         return self.path / "queries.json"
 
     def shard_path(self, shard: int, shards: int) -> Path:
-        """Where a shard is, or would be."""
+        """The folder of a shard, which need not exist."""
         return self.path / str(shards) / f"shard-{shard}"
 
     def manifest(self) -> Manifest:
-        """What is there. Raises Unavailable when it is no index."""
+        """Read the manifest. Raises Unavailable if this is not an index."""
         try:
             return Manifest.from_json(json.loads((self.path / _MANIFEST).read_bytes()))
         except (OSError, ValueError) as error:
-            raise Unavailable(f"{self.path} holds no index; make one with python -m server index") from error
+            raise Unavailable(f"{self.path} has no index; build one with python -m server index") from error
 
     def documents(self) -> Iterator[Document]:
-        """All documents, in order. Raises Unavailable when they cannot be read."""
+        """Read all documents, in order. Raises Unavailable if they cannot be read."""
         try:
             with gzip.open(self.path / _DOCUMENTS, "rt", encoding="utf-8") as lines:
                 for line in lines:
                     yield Document.from_json(json.loads(line))
         except (OSError, ValueError, EOFError) as error:
-            raise Unavailable(f"the documents in {self.path} cannot be read ({error}); make the index again") from error
+            raise Unavailable(f"cannot read the documents in {self.path} ({error}); build the index again") from error
 
     def write_documents(self, documents: Iterable[Document]) -> None:
-        """Writes them in this order; the same documents make the same bytes."""
+        """Write the documents in this order; the same documents give the same bytes."""
         with (
             (self.path / _DOCUMENTS).open("wb") as raw,
             gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
@@ -89,20 +89,20 @@ class IndexFolder:
                 packed.write(json.dumps(document.to_json(), ensure_ascii=False).encode() + b"\n")
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Says what is here; written last."""
+        """Write the manifest, after everything else."""
         (self.path / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n")
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of `path` when the block ends well; else nothing changes.
+    """An empty folder that replaces `path` when the block succeeds; otherwise nothing changes.
 
-    Only one process at a time; who comes second waits. Raises InvalidInput where one may not write."""
+    One process at a time: a second one waits. Raises InvalidInput if the folder cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = (path.parent / f".{path.name}.lock").open("w")
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}; choose another folder with --out") from error
+        raise InvalidInput(f"cannot write {path}: {error.strerror}; choose another folder with --out") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as private:
@@ -115,11 +115,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raises InvalidInput when the folder holds anything but an index, so that nothing of a user's is replaced."""
+    """Raises InvalidInput if the folder holds anything but an index, so that no user's files are replaced."""
     if path.exists() and not (path.is_dir() and ((path / _MANIFEST).is_file() or not any(path.iterdir()))):
-        raise InvalidInput(f"{path} exists and is no index folder; expected a new or empty folder, or an older index")
+        raise InvalidInput(f"{path} exists and is not an index; choose a new folder, an empty one or an older index")
 
 
 def size_of(path: Path) -> int:
-    """Bytes of all files below the folder."""
+    """The total size of the files in a folder, in bytes."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -1,4 +1,4 @@
-"""Documents from a folder of text, Markdown and HTML: a user's own, or our lessons."""
+"""Documents from a folder of text, Markdown and HTML: a user's folder, or the lessons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from server.api.results import Document
-from server.corpus.markup import from_html, from_markdown, from_text
+from server.corpus.text_formats import from_html, from_markdown, from_text
 from vmhost.base.errors import InvalidInput
 
 FILES_MAX = 50_000
@@ -27,7 +27,7 @@ _READERS: dict[str, Callable[[str], tuple[str, str]]] = {
 
 
 def lesson_documents(folder: Path) -> list[Document]:
-    """The lessons in a folder, one a Markdown file: the first line is its title, the file's name its id."""
+    """The lessons in a folder, one for each Markdown file: its first line is the title, its name gives the id."""
     found: list[Document] = []
     for path in text_files(folder):
         if path.suffix == ".md":
@@ -39,24 +39,24 @@ def lesson_documents(folder: Path) -> list[Document]:
 def folder_documents(folder: Path) -> list[Document]:
     """A document for each text, Markdown and HTML file in the folder and below it, sorted by path.
 
-    Raises InvalidInput when there are none, or they are too many, too large or may not be read."""
+    Raises InvalidInput if there are none, too many, if they are too large, or cannot be read."""
     files = text_files(folder)
     total = sum(_size(path) for path in files)
     if total > TOTAL_BYTES_MAX:
         raise InvalidInput(
-            f"the texts in {folder} have {total >> 20} MiB; expected at most {TOTAL_BYTES_MAX >> 20} MiB in all"
+            f"the texts in {folder} have {total >> 20} MiB; the maximum is {TOTAL_BYTES_MAX >> 20} MiB"
         )
     taken: set[str] = set()
     return [_page(path, folder, taken) for path in files]
 
 
 def text_files(folder: Path) -> list[Path]:
-    """The files that can be read as documents, sorted. Raises InvalidInput when there are none, or too many."""
+    """The files that can be read as documents, sorted. Raises InvalidInput if there are none or too many."""
     if not folder.is_dir():
-        raise InvalidInput(f"corpus folder {folder} does not exist; expected a folder with texts")
+        raise InvalidInput(f"corpus folder {folder} does not exist")
     found = sorted(_walk(folder))
     if not found:
-        raise InvalidInput(f"corpus folder {folder} holds no texts; expected files named {', '.join(sorted(_READERS))}")
+        raise InvalidInput(f"corpus folder {folder} has no texts; files must end with {', '.join(sorted(_READERS))}")
     return found
 
 
@@ -69,7 +69,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             if path.suffix.lower() in _READERS and not name.startswith(".") and path.is_file():
                 count += 1
                 if count > FILES_MAX:
-                    raise InvalidInput(f"corpus folder {folder} holds too many texts; expected at most {FILES_MAX:,}")
+                    raise InvalidInput(f"corpus folder {folder} has too many texts; the maximum is {FILES_MAX:,}")
                 yield path
 
 
@@ -81,8 +81,8 @@ def _size(path: Path) -> int:
     size = path.stat().st_size
     if size > FILE_BYTES_MAX:
         raise InvalidInput(
-            f"{path} has {size / (1 << 20):.1f} MiB; expected at most {FILE_BYTES_MAX >> 20} MiB a file:"
-            " split it or leave it out"
+            f"{path} has {size / (1 << 20):.1f} MiB; the maximum is {FILE_BYTES_MAX >> 20} MiB per file."
+            " Split it or remove it"
         )
     return size
 
@@ -91,7 +91,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace").replace("\0", "").removeprefix("\ufeff")
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}; expected a readable text") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _page(path: Path, folder: Path, taken: set[str]) -> Document:

@@ -1,4 +1,4 @@
-"""A document's plain text (see `Document.body`) as HTML that reads well."""
+"""A document's plain text (see `Document.body`) as HTML. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from vmhost.base.markup import Html, fill, join
 _UNDERLINE = re.compile(r"([=\-~*^])\1{2,}")
 _ITEM = re.compile(r"[-*•] +(?=\S)")
 _ALIGNED = re.compile(r"[^\s.!?:]  \S|\S {3,}\S")
-"""Two spaces after a sentence are only an old habit."""
+"""Columns aligned by spaces. Two spaces after the end of a sentence do not count."""
 
 
-def prose(text: str) -> Html:
-    """Headings, paragraphs, lists and code; what is laid out by hand keeps its lines."""
+def text_to_html(text: str) -> Html:
+    """Convert headings, paragraphs, lists and code; text that is aligned by hand keeps its lines."""
     parts: list[Html] = []
     code: list[str] = []
     for block in re.split(r"\n\s*\n", text.strip("\n")):

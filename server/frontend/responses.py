@@ -1,4 +1,4 @@
-"""Responses with the headers that every answer of the front end carries."""
+"""HTTP responses of the front end, with the headers that each of them carries."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ JSON_HEADERS: Headers = (
 )
 
 
-def lines(headers: Headers) -> str:
-    """The headers as they stand in a message."""
+def header_lines(headers: Headers) -> str:
+    """The headers as text, each on a line of its own."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers])
 
 
-def as_json(data: Any, *, status: int = 200, extra: Headers = ()) -> web.Response:
-    """Data as JSON that no cache keeps."""
-    return as_json_bytes(json.dumps(data, separators=(",", ":")).encode(), status=status, extra=extra)
+def json_response(data: Any, *, status: int = 200, extra: Headers = ()) -> web.Response:
+    """Data as JSON that must not be cached."""
+    return json_bytes_response(json.dumps(data, separators=(",", ":")).encode(), status=status, extra=extra)
 
 
-def as_json_bytes(body: bytes, *, status: int = 200, extra: Headers = ()) -> web.Response:
-    """JSON that no cache keeps."""
+def json_bytes_response(body: bytes, *, status: int = 200, extra: Headers = ()) -> web.Response:
+    """JSON that must not be cached."""
     return web.Response(body=body, status=status, headers=CIMultiDict((*JSON_HEADERS, *extra)))
 
 
-def as_page(html: str, *, status: int = 200, extra: Headers = ()) -> web.Response:
-    """A page that may load nothing from elsewhere, run no inline script and stand in nobody's frame."""
-    return as_file(html.encode("utf-8", "replace"), "text/html; charset=utf-8", status=status, extra=extra)
+def page_response(html: str, *, status: int = 200, extra: Headers = ()) -> web.Response:
+    """A page that may not load from other sites, run inline scripts or be shown in a frame."""
+    return file_response(html.encode("utf-8", "replace"), "text/html; charset=utf-8", status=status, extra=extra)
 
 
-def as_file(
+def file_response(
     body: bytes, content_type: str, *, status: int = 200, cache: str = "no-store", extra: Headers = ()
 ) -> web.Response:
-    """Bytes of a type, under the same policy as pages."""
+    """A file, under the same content security policy as pages."""
     return web.Response(
         body=body,
         status=status,
@@ -63,6 +63,6 @@ def as_file(
     )
 
 
-def problem(error: CloudError) -> dict[str, Any]:
+def error_json(error: CloudError) -> dict[str, Any]:
     """An error as JSON data."""
     return {"error": {"kind": error.kind, "message": error.message}}

@@ -1,4 +1,4 @@
-"""Makes an index folder: reads the sources, shards the documents, counts what the corpus's queries find."""
+"""Builds an index folder: reads the sources, divides the documents into shards, counts the matches of the queries."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.api.results import Document, shard_of
-from server.corpus import stdlib
-from server.corpus.builtin import compiled_modules
-from server.corpus.folder import folder_documents, lesson_documents, text_files
-from server.corpus.queries import corpus_queries
-from server.corpus.store import IndexFolder, Manifest, refuse_foreign, replacing
+from server.corpus import python_docs
+from server.corpus.compiled_modules import compiled_modules
+from server.corpus.text_folder import folder_documents, lesson_documents, text_files
+from server.corpus.query_generator import corpus_queries
+from server.corpus.index_folder import IndexFolder, Manifest, refuse_foreign, replacing
 from server.leaf.index import VERSION, Shard
 from vmhost.base.errors import Unavailable
 
 SHARDS_MAX = 64
 _WORKERS_MAX = 4
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
+"""Shows a step to the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What to index: a folder, or the Python documentation with the lessons of a folder (None: without)."""
+    """The sources of an index: a folder, or the Python documentation with a folder of lessons (None: without lessons)."""
 
     corpus: Path | None = None
     lessons: Path | None = None
 
     def fingerprint(self) -> str:
-        """Equal fingerprints, equal documents. Raises InvalidInput for folders that cannot be indexed."""
-        facts = [VERSION, *_code_facts()]
+        """A hash; equal hashes mean equal documents. Raises InvalidInput for folders that cannot be indexed."""
+        facts = [VERSION, *_code_hashes()]
         if self.corpus is not None:
-            facts += [str(self.corpus.resolve()), *_file_facts(self.corpus)]
+            facts += [str(self.corpus.resolve()), *_file_stats(self.corpus)]
         else:
-            facts += stdlib.fingerprint()
-            facts += _file_facts(self.lessons) if self.lessons else []
+            facts += python_docs.fingerprint()
+            facts += _file_stats(self.lessons) if self.lessons else []
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def documents(self) -> list[Document]:
@@ -51,9 +52,9 @@ class Sources:
         else:
             context = multiprocessing.get_context("spawn")
             count = min(_WORKERS_MAX, os.cpu_count() or 1)
-            with ProcessPoolExecutor(count, mp_context=context, initializer=_leave_interrupts_to_parent) as workers:
+            with ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts) as workers:
                 try:
-                    found = stdlib.stdlib_documents(workers, stdlib.source_files(), compiled_modules())
+                    found = python_docs.python_documents(workers, python_docs.source_files(), compiled_modules())
                 except KeyboardInterrupt:
                     workers.shutdown(wait=False, cancel_futures=True)
                     raise
@@ -61,52 +62,52 @@ class Sources:
         return sorted(found, key=lambda document: document.id)
 
 
-def _leave_interrupts_to_parent() -> None:
-    """Makes a worker ignore Ctrl-C, which the terminal sends to it as well: the parent ends it."""
+def _ignore_interrupts() -> None:
+    """Makes a worker ignore Ctrl-C, which the terminal sends to it as well: the parent process ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _code_facts() -> list[str]:
-    """Other code may make other documents of the same sources."""
+def _code_hashes() -> list[str]:
+    """Hashes of our own code, which may turn the same sources into other documents after a change."""
     here = Path(__file__).parent
     code = [*sorted(here.glob("*.py")), *(here.parent / "leaf" / name for name in ("index.py", "passages.py"))]
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
 
 
-def _file_facts(folder: Path) -> list[str]:
+def _file_stats(folder: Path) -> list[str]:
     stats = [(path, path.stat()) for path in text_files(folder)]
     return [f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats]
 
 
-def build(sources: Sources, *, shards: int, out: Path, say: Say) -> Manifest:
-    """An index of the sources in the folder, replaced whole or not at all; does nothing when it is there already.
+def build(sources: Sources, *, shards: int, out: Path, report: Report) -> Manifest:
+    """Build an index in a folder, which is replaced as a whole or not at all; does nothing if the index is up to date.
 
-    Shard counts that the folder was made for stay. Raises InvalidInput for sources or folders that cannot serve."""
+    The numbers of shards that the folder has are kept. Raises InvalidInput for sources or folders that cannot be used."""
     refuse_foreign(out)
     source = sources.fingerprint()
     counts = {shards}
     try:
-        there = IndexFolder(out).manifest()
+        existing = IndexFolder(out).manifest()
     except Unavailable:
         pass
     else:
-        if there.source == source:
-            if shards in there.shards:
-                return there
-            counts |= set(there.shards)
+        if existing.source == source:
+            if shards in existing.shards:
+                return existing
+            counts |= set(existing.shards)
     with replacing(out) as private:
-        return _write(IndexFolder(private), sources, source, sorted(counts), say)
+        return _write(IndexFolder(private), sources, source, sorted(counts), report)
 
 
-def _write(folder: IndexFolder, sources: Sources, source: str, counts: Sequence[int], say: Say) -> Manifest:
-    say(f"reading {sources.corpus or 'the Python documentation'}")
+def _write(folder: IndexFolder, sources: Sources, source: str, counts: Sequence[int], report: Report) -> Manifest:
+    report(f"reading {sources.corpus or 'the Python documentation'}")
     documents = sources.documents()
-    say(f"indexing {len(documents):,} documents")
+    report(f"indexing {len(documents):,} documents")
     folder.write_documents(documents)
-    made: list[Shard] = []
+    built: list[Shard] = []
     for shards in counts:
-        made = [_write_shard(folder, documents, shard, shards) for shard in range(shards)]
-    queries = corpus_queries(documents, lambda query: sum(shard.count(query) for shard in made))
+        built = [_write_shard(folder, documents, shard, shards) for shard in range(shards)]
+    queries = corpus_queries(documents, lambda query: sum(shard.count(query) for shard in built))
     listed = ",\n".join(json.dumps(each.to_json(), ensure_ascii=False) for each in queries)
     folder.queries_path.write_text(f'{{"queries": [\n{listed}\n]}}\n', encoding="utf-8")
     manifest = Manifest(
@@ -123,7 +124,7 @@ def _write_shard(folder: IndexFolder, documents: Sequence[Document], shard: int,
 
 
 def digest_of(documents: Sequence[Document]) -> str:
-    """A hash of all that the documents say."""
+    """A hash of the documents' content."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(json.dumps(document.to_json(), sort_keys=True).encode())

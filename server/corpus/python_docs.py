@@ -1,4 +1,4 @@
-"""The documentation of the Python that runs this: its modules, what they define, and the language's own topics."""
+"""The documentation of the running Python: its modules, what they define, and the topics of the language."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from server.api.results import Document
-from server.corpus.builtin import builtin_documents
-from server.corpus.python import BODY_CHARS_MAX, Module, module_documents
+from server.corpus.compiled_modules import compiled_documents
+from server.corpus.python_source import BODY_CHARS_MAX, PythonModule, module_documents
 
 _LEFT_OUT = frozenset(
     {"antigravity", "distutils", "encodings", "ensurepip", "idlelib", "lib2to3", "msilib", "ntpath", "nturl2path"}
     | {"pydoc_data", "test", "this", "tkinter", "turtle", "turtledemo"}
 )
-"""Tests, tools with their own parts, codecs by the hundred, and what some systems package apart."""
+"""Tests, tools, hundreds of codecs, and modules that some systems package separately."""
 _EMPHASIS = re.compile(r"(?<![\w*])\*(\w[\w -]*)\*(?![\w*])")
 _BATCHES = 16
 
@@ -26,7 +26,7 @@ SourceFile = tuple[str, Path]
 
 
 def source_files() -> list[SourceFile]:
-    """The standard library's public modules that have source: dotted name and file, sorted by name."""
+    """The standard library's public modules that have source, sorted by name."""
     root = Path(sysconfig.get_path("stdlib"))
     found: list[SourceFile] = []
     for name in sorted(sys.stdlib_module_names - _LEFT_OUT):
@@ -49,14 +49,14 @@ def _package(name: str, folder: Path) -> Iterator[SourceFile]:
             yield from _package(f"{name}.{entry.name}", entry)
 
 
-def stdlib_documents(workers: Executor, files: Sequence[SourceFile], compiled: Sequence[str]) -> list[Document]:
-    """What these modules and the language's topics say, sorted by id; each name once. The workers parse the sources."""
+def python_documents(workers: Executor, files: Sequence[SourceFile], compiled: Sequence[str]) -> list[Document]:
+    """The documents of the modules and of the language's topics, sorted by id, each name once. `workers` parse the sources."""
     parsing = workers.map(_parse, [files[start::_BATCHES] for start in range(_BATCHES)])
-    asked = [*builtin_documents(compiled), *topic_documents()]
+    others = [*compiled_documents(compiled), *topic_documents()]
     parsed = list(parsing)
-    handed_on = {origin: public for _, found in parsed for origin, public in found.items()}
-    documents = [_renamed(document, handed_on) for found, _ in parsed for document in found]
-    documents += asked
+    re_exports = {origin: public for _, found in parsed for origin, public in found.items()}
+    documents = [_renamed(document, re_exports) for found, _ in parsed for document in found]
+    documents += others
     unique: dict[str, Document] = {}
     for document in sorted(documents, key=lambda each: (each.id, -len(each.body), each.body)):
         unique.setdefault(document.id, document)
@@ -65,23 +65,23 @@ def stdlib_documents(workers: Executor, files: Sequence[SourceFile], compiled: S
 
 def _parse(files: Sequence[SourceFile]) -> tuple[list[Document], dict[str, str]]:
     documents: list[Document] = []
-    handed_on: dict[str, str] = {}
+    re_exports: dict[str, str] = {}
     for name, path in files:
-        found, exported = module_documents(Module(name, path.read_bytes()))
+        found, exported = module_documents(PythonModule(name, path.read_bytes()))
         documents += found
-        handed_on |= exported
-    return documents, handed_on
+        re_exports |= exported
+    return documents, re_exports
 
 
-def _renamed(document: Document, handed_on: dict[str, str]) -> Document:
-    """The document under the shortest name by which people import what it is about."""
+def _renamed(document: Document, re_exports: dict[str, str]) -> Document:
+    """The document under the shortest name by which people import its subject."""
     if document.kind == "module":
         return document
     parts = document.title.split(".")
     for end in range(len(parts), 1, -1):
         origin = ".".join(parts[:end])
-        public = handed_on.get(origin)
-        if public is None and (star := handed_on.get(".".join([*parts[: end - 1], "*"]))):
+        public = re_exports.get(origin)
+        if public is None and (star := re_exports.get(".".join([*parts[: end - 1], "*"]))):
             public = star[:-1] + parts[end - 1]
         if public:
             title = ".".join([public, *parts[end:]])
@@ -95,7 +95,7 @@ def _is_public(document: Document) -> bool:
 
 
 def topic_documents() -> Iterator[Document]:
-    """The language reference's topics, as `help()` knows them; none where the system left them out."""
+    """The language reference's topics, as `help()` shows them; none if the system lacks them."""
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -111,6 +111,6 @@ def _heading(line: str) -> str:
 
 
 def fingerprint() -> list[str]:
-    """What the documents depend on; equal fingerprints, equal documents."""
+    """The facts on which the documents depend; equal facts mean equal documents."""
     stats = [(name, path.stat()) for name, path in source_files()]
     return [sys.version, *(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)]

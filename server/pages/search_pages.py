@@ -1,4 +1,4 @@
-"""The pages, each a pure function from what is known to a whole HTML document."""
+"""The pages, each a pure function that returns a complete HTML document."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 from server.api.results import HITS_MAX, PAGE_SIZE, Document, Hit, SearchAnswer
 from server.api.timing import RequestTrace
 from server.pages.layout import box, brand, page, top
-from server.pages.prose import prose
+from server.pages.text_to_html import text_to_html
 from server.pages.waterfall import ms, panel, summary
 from vmhost.base.errors import CloudError
 from vmhost.base.markup import Html, fill, join
@@ -18,17 +18,17 @@ _CONTENT_KINDS = {"lesson": "Lesson", "topic": "Language", "page": "Page"}
 _HOME = """<main><h1>{brand}</h1>
 {box}
 <p class="ideas">{ideas}</p>
-<p class="hint">Every answer shows which instances made it and how long each step took.</p></main>"""
+<p class="hint">Every answer shows which instances produced it and how long each step took.</p></main>"""
 _RESULTS = """{top}<main>
 <p class="stats">{total} {noun} ({took}) <span>{who}</span></p>
 {banner}{hits}{pager}{panel}</main>"""
 _HIT = """<li><a class="hit" href="{url}"><cite>{url}</cite><h2>{title}</h2></a>
 <p><span class="kind">{kind}</span> {snippet}</p></li>"""
 _NONE = """<div class="none"><p>No document matches <b>{query}</b>.</p>
-<ul><li>Look for a mistake in the spelling.</li><li>Try fewer words, or other ones.</li></ul></div>"""
+<ul><li>Check the spelling.</li><li>Try fewer words, or other words.</li></ul></div>"""
 _PARTIAL = Html(
-    '<p class="banner" role="status"><b>A part of the index did not answer in time.</b>'
-    " These results come from the other shards; ask again for all of them.</p>"
+    '<p class="banner" role="status"><b>One part of the index did not answer in time.</b>'
+    " These results come from the other shards. Search again to get all of them.</p>"
 )
 _DOCUMENT = """{top}<main><article class="{kind}"><p class="address"><span class="kind">{shown_kind}</span> {url}</p>
 <h1>{title}</h1>
@@ -36,14 +36,14 @@ _DOCUMENT = """{top}<main><article class="{kind}"><p class="address"><span class
 _PROBLEM = """{top}<main><div class="problem"><p class="code">{status}</p><h1>{headline}</h1>
 <p>{message}.</p>{help}</div></main>"""
 _LANGUAGE = Html(
-    "<p>The box understands words, <code>&quot;phrases in quotation marks&quot;</code>, <code>-word</code> to leave"
-    " something out, and <code>this OR that</code>.</p>"
+    "<p>You can search for words and <code>&quot;phrases in quotation marks&quot;</code>, exclude a <code>-word</code>,"
+    " or look for <code>this OR that</code>.</p>"
 )
 _HEADLINES = {
-    400: "This query cannot be understood",
-    404: "There is nothing here",
+    400: "This query is not valid",
+    404: "Not found",
     503: "No instance can answer right now",
-    504: "That took too long",
+    504: "The search took too long",
 }
 
 
@@ -55,7 +55,7 @@ def render_home() -> str:
 
 
 def render_results(answer: SearchAnswer, trace: RequestTrace, number: int) -> str:
-    """Page `number`, from 1, of an answer's hits, and the way that this very request took."""
+    """One page of an answer's hits, numbered from 1, with the trace of the request."""
     body = fill(
         _RESULTS,
         top=top(answer.query),
@@ -99,10 +99,10 @@ def _pager(answer: SearchAnswer, number: int) -> Html:
         places.append(here if each == number else _step(answer.query, each, str(each), ""))
     if number < pages:
         places.append(_step(answer.query, number + 1, "Next ›", "next"))
-    cut = number == pages and answer.total > HITS_MAX
-    note = fill('<p class="note">Only the first {most} can be listed; more words narrow it down.</p>', most=HITS_MAX)
+    truncated = number == pages and answer.total > HITS_MAX
+    note = fill('<p class="note">Only the first {most} results are listed. Add words to narrow the search.</p>', most=HITS_MAX)
     return fill(
-        '<nav aria-label="Pages">{places}</nav>{note}', places=join(places, "\n"), note=note if cut else Html("")
+        '<nav aria-label="Pages">{places}</nav>{note}', places=join(places, "\n"), note=note if truncated else Html("")
     )
 
 
@@ -117,7 +117,7 @@ def _step(query: str, number: int, text: str, rel: str) -> Html:
 
 
 def render_document(document: Document, trace: RequestTrace) -> str:
-    """One document to read."""
+    """A page with one document."""
     body = fill(
         _DOCUMENT,
         top=top(),
@@ -125,14 +125,14 @@ def render_document(document: Document, trace: RequestTrace) -> str:
         shown_kind=_kind(document.kind),
         url=document.url,
         title=document.title,
-        body=prose(document.body),
+        body=text_to_html(document.body),
         panel=panel(trace),
     )
     return page(body, title=f"{document.title} - glasscloud", kind="document")
 
 
 def render_error(error: CloudError, query: str) -> str:
-    """What went wrong, in plain words, with the box to try again. An empty query is just the start page."""
+    """A page for an error, with the search box to try again. An empty query gets the start page."""
     if error.code == "QueryEmpty" and not query.strip():
         return render_home()
     headline = _HEADLINES.get(error.status, "Something went wrong")
@@ -143,6 +143,6 @@ def render_error(error: CloudError, query: str) -> str:
         status=error.status,
         headline=headline,
         message=message,
-        help=_LANGUAGE if error.status == 400 else Html('<p><a href="/">To the start page</a></p>'),
+        help=_LANGUAGE if error.status == 400 else Html('<p><a href="/">Go to the start page</a></p>'),
     )
     return page(body, title=f"{headline} - glasscloud", kind="error")

@@ -1,4 +1,4 @@
-"""The queries that a corpus can answer, made of its own words. Pure; the index is asked through a function."""
+"""Queries that a corpus can answer, made from its own words. Pure; a function counts the matches in the index."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from server.query import Query, parse
 
 QUERIES = 2000
 _TRIES = 6
-"""So many draws for each query, and for each document, are enough."""
+"""Draws for each query and for each document."""
 _SEED = 20030322
 _WORD = re.compile(r"[^\W\d_]{3,20}")
-_NEAR_CHARS = 300
-"""Words are taken from a document's title and from so much of its beginning."""
-_DULL = frozenset(
+_BEGINNING_CHARS = 300
+"""Words are taken from a document's title and from this much of its beginning."""
+_COMMON_WORDS = frozenset(
     _WORD.findall(
         "about after all also and any are been but can for from had has have how into its may must not none object one"
         " only other self should such than that the their them then there these they this true false use used uses"
@@ -30,9 +30,9 @@ _TITLE_CHARS_MAX = 40
 
 
 def corpus_queries(documents: Sequence[Document], count: Callable[[Query], int]) -> list[CorpusQuery]:
-    """About 2,000 different queries of one to three words that some document answers, the popular ones first.
+    """Make about 2,000 different queries of one to three words that match some document, the most popular first.
 
-    `count` tells how many documents match. Lessons' titles lead. The same documents give the same queries."""
+    `count` returns how many documents match. Titles of lessons come first. The same documents give the same queries."""
     rng = random.Random(_SEED)
     texts = dict.fromkeys(_lesson_queries(documents, rng))
     for _ in range(min(QUERIES * _TRIES, len(documents) * _TRIES)):
@@ -49,19 +49,19 @@ def corpus_queries(documents: Sequence[Document], count: Callable[[Query], int])
 
 
 def _lesson_queries(documents: Sequence[Document], rng: random.Random) -> list[str]:
-    titles = [document.title for document in documents if document.kind == "lesson"]
-    asked = [" ".join(re.findall(r"[a-z0-9]+", title.lower().replace("'s", ""))) for title in titles]
-    short = [re.sub(r"^(what is (an? )?|the |an? )", "", text) for text in asked]
-    texts = [text for text in {*asked, *short} if _WORD.search(text) and len(text) <= _TITLE_CHARS_MAX]
+    lessons = [document.title for document in documents if document.kind == "lesson"]
+    titles_in_words = [" ".join(re.findall(r"[a-z0-9]+", title.lower().replace("'s", ""))) for title in lessons]
+    short = [re.sub(r"^(what is (an? )?|the |an? )", "", text) for text in titles_in_words]
+    texts = [text for text in {*titles_in_words, *short} if _WORD.search(text) and len(text) <= _TITLE_CHARS_MAX]
     texts.sort()
     rng.shuffle(texts)
     return texts
 
 
 def _drawn(document: Document, rng: random.Random) -> str | None:
-    """One to three words that stand in the document one after another, dull ones left out."""
-    near = f"{document.title} {document.body[:_NEAR_CHARS]}".lower()
-    words = [word for word in _WORD.findall(near) if word not in _DULL]
+    """One to three consecutive words of the document, common words left out."""
+    beginning = f"{document.title} {document.body[:_BEGINNING_CHARS]}".lower()
+    words = [word for word in _WORD.findall(beginning) if word not in _COMMON_WORDS]
     length = rng.choice(_LENGTHS)
     if len(words) < length:
         return None

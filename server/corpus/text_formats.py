@@ -1,4 +1,4 @@
-"""Markdown and HTML as titles and plain text; see `Document.body` for what plain text looks like here. Pure."""
+"""Titles and plain text from Markdown and HTML; `Document.body` describes the plain text. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SPACE = re.compile(r"\s+")
 
 
 def from_text(text: str) -> tuple[str, str]:
-    """Title and body of plain text; its first line is the title where it is short and stands alone."""
+    """Title and body of plain text; its first line is the title if it is short and stands alone."""
     first, _, rest = text.strip().partition("\n")
     if len(first) <= 100 and (not rest or rest.startswith(("\n", "==", "--", "**", "~~"))):
         return first.strip(), rest.lstrip("=-*~\n").rstrip()
@@ -21,7 +21,7 @@ def from_text(text: str) -> tuple[str, str]:
 
 
 def from_markdown(text: str) -> tuple[str, str]:
-    """Title (the first heading, empty where there is none) and body."""
+    """Title (the first heading, else empty) and body."""
     title = ""
     lines: list[str] = []
     fenced = False
@@ -42,7 +42,7 @@ def from_markdown(text: str) -> tuple[str, str]:
             lines.append(line.strip())
         else:
             lines.append(_inline(re.sub(r"^(\s*)[*+] ", r"\1- ", line)).removeprefix("> "))
-    return title, _squeezed(_with_tables(lines))
+    return title, _without_blank_runs(_with_tables(lines))
 
 
 def _inline(text: str) -> str:
@@ -73,13 +73,13 @@ def _aligned(rows: list[list[str]]) -> list[str]:
     return ["", *("    " + line.rstrip() for line in shown), ""]
 
 
-def _squeezed(lines: Iterable[str]) -> str:
+def _without_blank_runs(lines: Iterable[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
 
 
 def from_html(text: str) -> tuple[str, str]:
-    """Title (of the head, else the first heading) and body; scripts and styles are left out."""
-    reader = _Reader()
+    """Title (of the head, else the first heading) and body, without scripts and styles."""
+    reader = _TextReader()
     reader.feed(text)
     reader.close()
     reader.end_block()
@@ -90,13 +90,13 @@ def _tags(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-class _Reader(HTMLParser):
+class _TextReader(HTMLParser):
     _BLOCKS = _tags(
         "address article aside blockquote body br dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p"
         " pre section table td th title tr ul"
     )
     _HEADINGS = _tags("h1 h2 h3 h4 h5 h6")
-    _SILENT = _tags("script style template noscript svg math")
+    _SKIPPED = _tags("script style template noscript svg math")
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -104,28 +104,28 @@ class _Reader(HTMLParser):
         self.blocks: list[str] = []
         self._parts: list[str] = []
         self._tag = ""
-        self._silent = 0
+        self._skipped = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._SILENT:
-            self._silent += 1
+        if tag in self._SKIPPED:
+            self._skipped += 1
         elif tag in self._BLOCKS:
             self.end_block()
             self._tag = tag
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._SILENT:
-            self._silent = max(self._silent - 1, 0)
+        if tag in self._SKIPPED:
+            self._skipped = max(self._skipped - 1, 0)
         elif tag in self._BLOCKS:
             self.end_block()
             self._tag = ""
 
     def handle_data(self, data: str) -> None:
-        if not self._silent:
+        if not self._skipped:
             self._parts.append(data)
 
     def end_block(self) -> None:
-        """What was read since the last block becomes one."""
+        """Ends a block: adds the text read since the last one."""
         text = "".join(self._parts)
         self._parts.clear()
         if self._tag == "pre":

@@ -1,8 +1,8 @@
-"""What the front end remembers of its requests: exact counts, the last of them, and a stream of samples.
+"""Exact counts of the front end's requests, the most recent of them, and a stream of samples.
 
-Cheap: a request costs an append and a few additions. What is kept of it is the text of its headers, which tells all;
-records are made of it only for samples and for readers. (Keeping the objects costs a quarter of the speed: their
-memory comes back too late to be still in the processor's cache.)
+A request costs an append and a few additions. Only the text of its headers is kept, which holds its whole trace; records
+are made from it for samples and for readers only. (Keeping the trace's objects instead costs a quarter of the speed,
+because their memory is reused too late to be still in the processor's cache.)
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from server.api.flow import Counters, FlowRecord
 from server.api.timing import parse
-from server.frontend.fanout import Fanout
-from server.frontend.latency import LatencyWindow
+from server.frontend.latency_window import LatencyWindow
+from server.frontend.shard_map import ShardMap
 from vmhost.base.clock import Clock
 from vmhost.base.sse import Hub
 from vmhost.base.standstill import Standstill
@@ -24,13 +24,13 @@ RECENT_MAX = 500
 _SNAPSHOT_MAX = 100
 _RESERVE = 10.0
 _SETTLE_S = 3.0
-"""So long after a sleep requests may still end that were under way before it."""
+"""For this long after a sleep, requests may still end that were in flight before it."""
 _QUERY_CHARS_MAX = 200
 _AGENT_CHARS_MAX = 60
 
 
 class Sampler:
-    """Lets at most `per_s` through; machines' requests never take the last few, which are kept for people's."""
+    """Lets at most `per_s` requests through. The last few are kept for people's requests, not for programs'."""
 
     __slots__ = ("_at", "_per_s", "_tokens")
 
@@ -40,7 +40,7 @@ class Sampler:
         self._at = float("-inf")
 
     def take(self, now: float, *, person: bool) -> bool:
-        """Whether this one is a sample; `now` is monotonic seconds."""
+        """Whether this request becomes a sample; `now` is monotonic seconds."""
         if now > self._at:
             self._tokens = min(self._per_s, self._tokens + (now - self._at) * self._per_s)
             self._at = now
@@ -51,8 +51,8 @@ class Sampler:
 
 
 @dataclass(slots=True)
-class Seen:
-    """One request as it is remembered. Nobody changes it."""
+class RecentRequest:
+    """One request as it is kept. Not changed after it is made."""
 
     at: float
     query: str
@@ -62,8 +62,8 @@ class Seen:
     server_timing: str
     traceparent: str
 
-    def record(self) -> FlowRecord:
-        """What is told of it."""
+    def flow_record(self) -> FlowRecord:
+        """The request as readers of the stream see it."""
         trace = parse(self.server_timing, self.traceparent)
         assert trace is not None
         return FlowRecord(
@@ -77,17 +77,17 @@ class Seen:
 
 
 class Observer:
-    """Counts, remembers and streams; `hub` carries what `server.api.flow` describes."""
+    """Counts requests, keeps the most recent and streams samples; `hub` carries what `server.api.flow` describes."""
 
-    def __init__(self, clock: Clock, fanout: Fanout, monotonic: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock, shard_map: ShardMap, monotonic: Callable[[], float]) -> None:
         self._clock = clock
-        self._fanout = fanout
+        self._shard_map = shard_map
         self._monotonic = monotonic
         self._since = monotonic()
-        self._recent: deque[Seen] = deque(maxlen=RECENT_MAX)
+        self._recent: deque[RecentRequest] = deque(maxlen=RECENT_MAX)
         self._sampler = Sampler(SAMPLES_PER_S)
         self._window = LatencyWindow()
-        self.wall = clock.now
+        self.now = clock.now
         self.hub = Hub()
         self.in_flight = 0
         self.answered = 0
@@ -99,29 +99,29 @@ class Observer:
         self._standstill = Standstill(clock.now())
         self._awake_since = float("-inf")
 
-    def answer(self, seen: Seen, total_ms: float, *, person: bool) -> None:
-        """A request that leaves were asked about has its answer."""
+    def record(self, request: RecentRequest, total_ms: float, *, person: bool) -> None:
+        """Record a request that was sent to leaves and has its answer."""
         now = self._monotonic()
-        self._alive(seen.at)
-        if seen.status < 400:
+        self._detect_sleep(request.at)
+        if request.status < 400:
             self.answered += 1
-            self.partial += seen.partial
+            self.partial += request.partial
             self._window.record(total_ms, now)
-        elif seen.status < 500:
+        elif request.status < 500:
             self.rejected += 1
-        elif seen.at - total_ms / 1000 < self._awake_since:
+        elif request.at - total_ms / 1000 < self._awake_since:
             self.interrupted += 1
         else:
             self.failed += 1
-        self._recent.append(seen)
+        self._recent.append(request)
         if self.hub.readers and self._sampler.take(now, person=person):
-            self.hub.publish("request", seen.record().to_json())
+            self.hub.publish("request", request.flow_record().to_json())
 
     def counters(self) -> Counters:
         """The exact counts now."""
         now = self._monotonic()
         p50_ms, p99_ms = self._window.quantiles((0.5, 0.99), now)
-        shards = self._fanout.shards
+        shards = self._shard_map.shards
         return Counters(
             at=self._clock.now(),
             uptime_s=now - self._since,
@@ -138,26 +138,26 @@ class Observer:
             retries=sum(shard.retries for shard in shards),
             p50_ms=p50_ms,
             p99_ms=p99_ms,
-            instances=self._fanout.instances(now),
+            instances=self._shard_map.counters(now),
         )
 
     def snapshot(self) -> dict[str, object]:
-        """What a new reader of the stream gets first; the newest record stands last."""
+        """The first event for a new reader of the stream; the newest request stands last."""
         recent = list(self._recent)[-_SNAPSHOT_MAX:]
-        return {"counters": self.counters().to_json(), "recent": [seen.record().to_json() for seen in recent]}
+        return {"counters": self.counters().to_json(), "recent": [each.flow_record().to_json() for each in recent]}
 
-    def _alive(self, at: float) -> None:
-        """Leaves out of all percentiles what was under way while this computer slept."""
+    def _detect_sleep(self, at: float) -> None:
+        """Leaves requests that were in flight while this computer slept out of all percentiles."""
         if self._standstill.alive(at):
             self._awake_since = at
         if at - self._awake_since < _SETTLE_S:
             self._window = LatencyWindow()
-            self._fanout.forget_latencies()
+            self._shard_map.forget_latencies()
 
-    async def tell_each_second(self) -> None:
+    async def publish_each_second(self) -> None:
         """Publishes the counters until it is cancelled."""
         while True:
             await self._clock.sleep(1.0)
-            self._alive(self._clock.now())
+            self._detect_sleep(self._clock.now())
             if self.hub.readers:
                 self.hub.publish("counters", self.counters().to_json())

@@ -1,4 +1,4 @@
-"""Documents of the modules that are written in C: these have no source to read, so they are imported and asked."""
+"""Documents of modules that are written in C: they have no source to read, so they are imported and inspected."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 from types import ModuleType
 
 from server.api.results import Document
-from server.corpus.python import known_name, python_document
+from server.corpus.python_source import known_name, python_document
 
 _SKIPPED = ("_test", "_xx", "_ctypes_test", "_tkinter", "_curses", "_dbm", "_gdbm", "readline", "_crypt", "nis")
-"""Made for the interpreter's own tests, or needing libraries that not every machine has."""
+"""Made for the interpreter's own tests, or needing libraries that are not always installed."""
 _SELF = re.compile(r"\(\$(module|self|type)(, /)?(, )?")
 
 
 def compiled_modules() -> list[str]:
-    """The names of the standard library's compiled modules here, sorted."""
-    # The usual finders are not asked: packages may have put finders of their own before them, which import at length.
+    """The names of the standard library's compiled modules on this computer, sorted."""
+    # The import system's finders are not used: packages may have added finders of their own, which are slow.
     folders = [path for path in map(Path, sys.path) if path.name == "lib-dynload" and path.is_dir()]
     files = {file.name.partition(".")[0] for folder in folders for file in folder.iterdir()}
     names = sys.stdlib_module_names & {*sys.builtin_module_names, *files}
     return sorted(name for name in names if not name.startswith(_SKIPPED))
 
 
-def builtin_documents(names: Iterable[str]) -> Iterator[Document]:
-    """What these modules and what they define say of themselves; a module that cannot be imported says nothing."""
+def compiled_documents(names: Iterable[str]) -> Iterator[Document]:
+    """The documents of the modules and of what they define; a module that cannot be imported is left out."""
     for name in names:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -55,7 +55,7 @@ def _module(module: ModuleType, name: str) -> Iterator[Document]:
 
 
 def _public(owner: str, name: str) -> str:
-    """The prefix under which people know it: `_io` is `io` to them, and built-ins need none."""
+    """The prefix that people use: `io` for `_io`, and none for built-ins."""
     shown = owner.removeprefix("_") if owner.removeprefix("_") in sys.stdlib_module_names else name
     return "" if shown == "builtins" else f"{known_name(shown)}."
 

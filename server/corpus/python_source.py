@@ -1,4 +1,4 @@
-"""Documents from Python source: modules, classes, functions and methods that have a docstring. Pure; nothing runs."""
+"""Documents from Python source: modules, classes, functions and methods with a docstring. Pure; no code is run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SIGNATURE_CHARS_MAX = 300
 BODY_CHARS_MAX = 24_000
 _DOC_CHARS_MIN = 20
-"""A shorter text says no more than the name does."""
+"""A shorter text says no more than the name."""
 _KNOWN = {"posix": "os", "posixpath": "os.path", "genericpath": "os.path"}
 _ROLE = re.compile(r":[a-z][a-z:+-]*:`[~!]?([^`<]+?)(?: <[^`>]*>)?`|``([^`\n]+)``")
 _CODE_FOLLOWS = re.compile(r"::$", re.MULTILINE)
@@ -21,8 +21,8 @@ _NOT_ID = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
-    """A module's source under the name by which it is imported."""
+class PythonModule:
+    """A module's name and source."""
 
     name: str
     source: bytes
@@ -40,8 +40,8 @@ def python_document(name: str, kind: str, doc: str, signature: str = "") -> Docu
     return Document(id="python." + _NOT_ID.sub("-", name), title=name, kind=kind, body=body[:BODY_CHARS_MAX])
 
 
-def module_documents(module: Module) -> tuple[list[Document], dict[str, str]]:
-    """The module's documents, and what it re-exports: its own dotted name by the original's ("*" for all of one)."""
+def module_documents(module: PythonModule) -> tuple[list[Document], dict[str, str]]:
+    """The module's documents, and its re-exports: the public name by the original name ("*" for all of a module)."""
     try:
         tree = ast.parse(module.source)
     except (SyntaxError, ValueError):
@@ -85,7 +85,7 @@ def _doc(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDe
 
 
 def _defined(body: list[ast.stmt]) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Public classes and functions, also those that an `if` or `try` at the top defines."""
+    """Public classes and functions, including those inside an `if` or `try` at the top level."""
     for node in body:
         if isinstance(node, (ast.ClassDef, *_FUNCTIONS)):
             if not node.name.startswith("_"):
@@ -95,7 +95,7 @@ def _defined(body: list[ast.stmt]) -> Iterator[ast.ClassDef | ast.FunctionDef | 
 
 
 def _reexports(tree: ast.Module, name: str) -> Iterator[tuple[str, str]]:
-    """What a package hands on from its own parts."""
+    """The names that a package re-exports from its own modules."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (origin := _origin(node, name)):
             for alias in node.names:

@@ -1,4 +1,4 @@
-"""How long answers took lately: a histogram of the last seconds that forgets by itself."""
+"""A histogram of the latencies of the last seconds; older ones drop out by themselves. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def _upper_us(bucket: int) -> int:
 
 
 class LatencyWindow:
-    """Latencies of the last `window_s` to twice that, in buckets 1/16 wide; quantiles are a bucket's upper edge.
+    """Latencies of the last `window_s` to 2 `window_s` seconds, in buckets 1/16 wide; a quantile is a bucket's upper edge.
 
-    Times are milliseconds up to a minute; `now` is monotonic seconds and comes from the caller."""
+    Latencies are milliseconds up to a minute; `now` is monotonic seconds and comes from the caller."""
 
     __slots__ = ("_current", "_previous", "_turn_at", "_window_s")
 
@@ -31,14 +31,14 @@ class LatencyWindow:
         self._previous = [0] * _BUCKETS
 
     def record(self, latency_ms: float, now: float) -> None:
-        """Adds one answer."""
+        """Add the latency of one response."""
         if now >= self._turn_at:
             self._turn(now)
         us = int(latency_ms * 1000)
         self._current[_bucket(us if us < _US_MAX else _US_MAX)] += 1
 
     def quantiles(self, wanted: tuple[float, ...], now: float, *, samples_min: int = 1) -> tuple[float | None, ...]:
-        """The quantiles (rising, each below 1) in ms; None for each while there are fewer samples than asked for."""
+        """The quantiles (in rising order, each below 1) in ms; all None while there are fewer than `samples_min`."""
         if now >= self._turn_at:
             self._turn(now)
         counts = [a + b for a, b in zip(self._current, self._previous, strict=True)]
@@ -54,7 +54,7 @@ class LatencyWindow:
         return tuple(found)
 
     def _turn(self, now: float) -> None:
-        """Forgets what is older than two windows."""
+        """Starts a new window and drops what is older than two windows."""
         late = now - self._turn_at >= self._window_s
         self._previous = [0] * _BUCKETS if late else self._current
         self._current = [0] * _BUCKETS
