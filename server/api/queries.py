@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,6 @@ class CorpusQuery:
     """Its share among all queries, times a constant: 1 / rank, as Zipf's law has it."""
     total: int
     """How many documents match in all shards; it does not depend on the number of shards."""
-
-    def fault(self, answer: Mapping[str, Any]) -> str | None:
-        """What is wrong with an answer's JSON; None if it is correct and complete."""
-        if answer.get("partial"):
-            return f"{self.query!r} got a partial answer: a shard is missing"
-        if answer.get("total") != self.total:
-            return f"{self.query!r} found {answer.get('total')} documents instead of {self.total}"
-        return None
 
     def to_json(self) -> dict[str, Any]:
         """The query as JSON data."""

@@ -1,4 +1,4 @@
-"""What the tests of the front end share."""
+"""Fixtures of the front end's tests."""
 
 from __future__ import annotations
 
@@ -11,61 +11,39 @@ from dataclasses import dataclass
 import aiohttp
 import pytest_asyncio
 
-from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Settings
-from server.frontend.fanout import Fanout
-from server.frontend.observe import Observer
-from server.frontend.search import Answer
+from server.frontend.frontend_app import LINE_BYTES_MAX, FrontEnd, Settings
+from server.frontend.observer import Observer
+from server.frontend.shard_map import ShardMap
 from vmhost.base.clock import SystemClock
-from vmhost.base.errors import CloudError
 from vmhost.base.web import listen, serve
-
-
-class PlainPages:
-    """Pages as bare text, so that tests see what they are made of."""
-
-    def home(self) -> str:
-        return "home"
-
-    def results(self, answer: Answer, page: int) -> str:
-        return f"page {page} of {answer.body.decode()}"
-
-    def document(self, answer: Answer) -> str:
-        return f"document {answer.body.decode()}"
-
-    def problem(self, error: CloudError, query: str) -> str:
-        return f"problem {error.message} {query}"
-
-    def asset(self, name: str) -> tuple[bytes, str] | None:
-        return (b"body{}", "text/css") if name == "page.css" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """A front end that serves, and a client for it."""
+    """A running front end, and an HTTP client for it."""
 
     url: str
-    fanout: Fanout
+    shard_map: ShardMap
     observer: Observer
     client: aiohttp.ClientSession
 
 
 @pytest_asyncio.fixture
-async def fanout() -> AsyncIterator[Fanout]:
-    """A fan-out over two shards, without replicas yet."""
+async def shard_map() -> AsyncIterator[ShardMap]:
+    """Two shards, without replicas yet."""
     async with asyncio.TaskGroup() as tasks:
-        made = Fanout(2, rng=random.Random(1), spawn=tasks.create_task, monotonic=time.monotonic)
+        made = ShardMap(2, rng=random.Random(1), spawn=tasks.create_task, monotonic=time.monotonic)
         yield made
         made.close()
 
 
 @pytest_asyncio.fixture
-async def serving(fanout: Fanout) -> AsyncIterator[Serving]:
-    """A front end over the fan-out, with little room and little patience."""
-    observer = Observer(SystemClock(), fanout, time.monotonic)
+async def serving(shard_map: ShardMap) -> AsyncIterator[Serving]:
+    """A front end that accepts at most 8 requests at once, with a deadline of 1 s."""
+    observer = Observer(SystemClock(), shard_map, time.monotonic)
     front_end = FrontEnd(
-        fanout=fanout,
+        shard_map=shard_map,
         observer=observer,
-        pages=PlainPages(),
         settings=Settings(service="search", deadline_s=1.0, in_flight_max=8),
         rng=random.Random(2),
         monotonic=time.monotonic,
@@ -76,5 +54,5 @@ async def serving(fanout: Fanout) -> AsyncIterator[Serving]:
         serve(front_end.handle, sock, line_bytes_max=LINE_BYTES_MAX) as url,
         aiohttp.ClientSession() as client,
     ):
-        yield Serving(url=url, fanout=fanout, observer=observer, client=client)
+        yield Serving(url=url, shard_map=shard_map, observer=observer, client=client)
         observer.hub.close()

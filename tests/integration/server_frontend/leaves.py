@@ -1,4 +1,4 @@
-"""Leaves for tests: real servers on real sockets that speak the leaf's HTTP and fail in every way wanted."""
+"""Stub leaves: real servers on real sockets that speak the leaf's HTTP and can fail in several ways."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from server.frontend.replicas import Machine
+from server.frontend.replicas import LeafInstance
 
 
 class StubLeaf:
-    """One leaf. Set `delay_s`, `status` or `raw` to misbehave; `kill` ends it as a crash would."""
+    """One leaf. Set `delay_s`, `status` or `raw` to make it fail; `kill` ends it like a crash."""
 
     def __init__(self, shard: int, name: str, hits: list[dict[str, Any]] | None = None) -> None:
         self.shard = shard
@@ -20,12 +20,12 @@ class StubLeaf:
         self.hits = hits if hits is not None else [hit(f"{name}-{i}", 10.0 - i) for i in range(3)]
         self.delay_s = 0.0
         self.gate = asyncio.Event()
-        """While it is clear, answers wait."""
+        """Responses wait while it is not set."""
         self.gate.set()
         self.status = 200
         self.raw: bytes | None = None
         self.plain = False
-        """Whether its search answers are ordinary JSON, without hits on lines of their own."""
+        """Whether its search responses are ordinary JSON, without hits on lines of their own."""
         self.heads: list[str] = []
         self.connections = 0
         self.port = 0
@@ -34,8 +34,8 @@ class StubLeaf:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def machine(self) -> Machine:
-        return Machine(
+    def instance(self) -> LeafInstance:
+        return LeafInstance(
             instance_id=f"i-{self.name}",
             type="t3.nano",
             host="host-a",
@@ -114,23 +114,23 @@ def hit(name: str, score: float) -> dict[str, Any]:
     }
 
 
-async def until(true: Callable[[], object], within_s: float = 3.0) -> None:
-    """Returns once it is so."""
+async def until(condition: Callable[[], object], within_s: float = 3.0) -> None:
+    """Return once the condition is true."""
     async with asyncio.timeout(within_s):
-        while not true():
+        while not condition():
             await asyncio.sleep(0.005)
 
 
-async def until_true(true: Callable[[], Awaitable[bool]], within_s: float = 5.0) -> None:
-    """Returns once it is so."""
+async def until_true(condition: Callable[[], Awaitable[bool]], within_s: float = 5.0) -> None:
+    """Return once the condition is true."""
     async with asyncio.timeout(within_s):
-        while not await true():
+        while not await condition():
             await asyncio.sleep(0.02)
 
 
 @contextlib.asynccontextmanager
 async def leaves(*wanted: tuple[int, str]) -> AsyncIterator[list[StubLeaf]]:
-    """Started leaves for (shard, name)."""
+    """Start a leaf for each (shard, name)."""
     started = [StubLeaf(shard, name) for shard, name in wanted]
     try:
         for leaf in started:

@@ -18,7 +18,7 @@ def test_cores_are_divided_by_weight() -> None:
     assert entitled(1.0, [_guest(0.1), _guest(0.2), _guest(0.2)]) == pytest.approx([0.2, 0.4, 0.4])
 
 
-def test_share_above_a_ceiling_goes_to_the_others() -> None:
+def test_share_above_the_limit_goes_to_others() -> None:
     assert entitled(3.0, [_guest(0.1), _guest(0.1), _guest(0.4, 1.0)]) == pytest.approx([1.0, 1.0, 1.0])
     assert entitled(2.0, [_guest(0.1, 2.0), _guest(0.2, 2.0), _guest(0.9, 0.5)]) == pytest.approx([0.5, 1.0, 0.5])
 
@@ -27,7 +27,7 @@ def test_share_above_a_ceiling_goes_to_the_others() -> None:
     guests=st.lists(st.tuples(st.floats(0.01, 4), st.floats(0.1, 4)), max_size=8),
     cores=st.floats(0.1, 16),
 )
-def test_no_more_is_divided_than_there_is(guests: list[tuple[float, float]], cores: float) -> None:
+def test_shares_never_exceed_the_cores(guests: list[tuple[float, float]], cores: float) -> None:
     made = [_guest(guaranteed, ceiling) for guaranteed, ceiling in guests]
     shares = entitled(cores, made)
     assert sum(shares) == pytest.approx(min(cores, sum(one.ceiling for one in made)))
@@ -43,10 +43,10 @@ def test_no_more_is_divided_than_there_is(guests: list[tuple[float, float]], cor
         ({}, "without"),
     ],
 )
-def test_interpreter_is_named_with_how_it_was_built(config: dict[str, object], built: str) -> None:
+def test_interpreter_is_named_with_its_build(config: dict[str, object], built: str) -> None:
     assert words("CPython", "3.11.7", config) == f"CPython 3.11.7, built {built} profile-guided optimisation"
 
 
-def test_other_implementations_are_named_alone() -> None:
+def test_other_interpreters_are_named_without_build() -> None:
     assert words("PyPy", "3.11.11", {}) == "PyPy 3.11.11"
     assert own()

@@ -1,4 +1,4 @@
-"""An index folder: what it holds, that it is the same each time, and what is refused."""
+"""Building an index folder: its content, that it is reproducible, and what is refused."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from server.api.queries import draw, load
-from server.corpus.build import Sources, build
-from server.corpus.folder import FILE_BYTES_MAX
-from server.corpus.store import IndexFolder
+from server.corpus.build_index import Sources, build
+from server.corpus.text_folder import FILE_BYTES_MAX
+from server.corpus.index_folder import IndexFolder
 from server.leaf.index import Shard
-from server.leaf.opening import open_shard
+from server.leaf.open_shard import open_shard
 from server.query import parse
 from vmhost.base.errors import InvalidInput, Unavailable
 
@@ -46,8 +46,8 @@ def silent(_step: str) -> None:
     pass
 
 
-def made(texts: Path, out: Path, shards: int = 2) -> IndexFolder:
-    build(Sources(corpus=texts), shards=shards, out=out, say=silent)
+def built(texts: Path, out: Path, shards: int = 2) -> IndexFolder:
+    build(Sources(corpus=texts), shards=shards, out=out, report=silent)
     return IndexFolder(out)
 
 
@@ -56,37 +56,37 @@ def total(folder: IndexFolder, query: str, shards: int) -> int:
     return sum(shard.count(parse(query)) for shard in opened)
 
 
-def test_the_same_texts_make_the_same_index(texts: Path, tmp_path: Path) -> None:
-    one, other = made(texts, tmp_path / "a"), made(texts, tmp_path / "b")
+def test_same_texts_give_the_same_index(texts: Path, tmp_path: Path) -> None:
+    one, other = built(texts, tmp_path / "a"), built(texts, tmp_path / "b")
     assert one.manifest() == other.manifest()
     assert one.manifest().documents == 60
     for name in ("documents.jsonl.gz", "queries.json"):
         assert (one.path / name).read_bytes() == (other.path / name).read_bytes()
 
 
-def test_an_index_of_unchanged_texts_is_left_alone_and_of_changed_ones_made_again(texts: Path, tmp_path: Path) -> None:
+def test_index_is_rebuilt_only_after_changes(texts: Path, tmp_path: Path) -> None:
     steps: list[str] = []
     sources = Sources(corpus=texts)
-    first = build(sources, shards=2, out=tmp_path / "out", say=steps.append)
-    told = len(steps)
-    assert build(sources, shards=2, out=tmp_path / "out", say=steps.append) == first
-    assert len(steps) == told > 0
+    first = build(sources, shards=2, out=tmp_path / "out", report=steps.append)
+    before = len(steps)
+    assert build(sources, shards=2, out=tmp_path / "out", report=steps.append) == first
+    assert len(steps) == before > 0
     (texts / "new.txt").write_text("Something entirely new.")
-    assert build(sources, shards=2, out=tmp_path / "out", say=steps.append).documents == 61
+    assert build(sources, shards=2, out=tmp_path / "out", report=steps.append).documents == 61
 
 
-def test_a_further_shard_count_is_added_to_those_there(texts: Path, tmp_path: Path) -> None:
-    folder = made(texts, tmp_path / "out", 2)
-    made(texts, folder.path, 3)
+def test_another_shard_count_is_added(texts: Path, tmp_path: Path) -> None:
+    folder = built(texts, tmp_path / "out", 2)
+    built(texts, folder.path, 3)
     assert folder.manifest().shards == (2, 3)
     assert sorted(path.name for path in (folder.path / "3").iterdir()) == ["shard-0", "shard-1", "shard-2"]
 
 
-def test_totals_do_not_depend_on_the_number_of_shards(texts: Path, tmp_path: Path) -> None:
-    folder = made(texts, tmp_path / "out", 2)
+def test_index_totals_do_not_depend_on_shards(texts: Path, tmp_path: Path) -> None:
+    folder = built(texts, tmp_path / "out", 2)
     queries = load(folder.queries_path)
     assert len(queries) > 30
-    # 2 shards are opened from the folder, the others made in memory.
+    # The 2 shards are opened from the folder, the others are built in memory.
     for shards in (1, 2, 5):
         opened = [open_shard(folder.path, shard, shards)[0] for shard in range(shards)]
         for each in queries[:60]:
@@ -94,22 +94,14 @@ def test_totals_do_not_depend_on_the_number_of_shards(texts: Path, tmp_path: Pat
 
 
 def test_queries_are_drawn_by_popularity_and_seed(texts: Path, tmp_path: Path) -> None:
-    queries = load(made(texts, tmp_path / "out").queries_path)
+    queries = load(built(texts, tmp_path / "out").queries_path)
     drawn = draw(queries, seed=7, count=2000)
     assert drawn == draw(queries, seed=7, count=2000) != draw(queries, seed=8, count=2000)
     assert drawn.count(queries[0]) > drawn.count(queries[9]) > 0
     assert queries[0].weight == 10 * queries[9].weight
 
 
-def test_a_query_knows_a_wrong_answer(texts: Path, tmp_path: Path) -> None:
-    query = load(made(texts, tmp_path / "out").queries_path)[0]
-    assert query.fault({"total": query.total, "partial": False}) is None
-    assert "partial" in str(query.fault({"total": query.total, "partial": True}))
-    assert f"expected {query.total}" in str(query.fault({"total": query.total + 1, "partial": False}))
-    assert query.fault({}) is not None
-
-
-def test_queries_that_are_not_there_or_broken_are_refused(tmp_path: Path) -> None:
+def test_missing_or_broken_queries_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="python -m server index"):
         load(tmp_path / "queries.json")
     for broken in ("", "[]", '{"queries": []}', '{"queries": [{"query": "x"}]}'):
@@ -118,8 +110,8 @@ def test_queries_that_are_not_there_or_broken_are_refused(tmp_path: Path) -> Non
             load(tmp_path / "queries.json")
 
 
-def test_a_folder_that_is_read_only_serves(texts: Path, tmp_path: Path) -> None:
-    folder = made(texts, tmp_path / "out")
+def test_read_only_index_can_be_opened(texts: Path, tmp_path: Path) -> None:
+    folder = built(texts, tmp_path / "out")
     listed = sorted(path.name for path in folder.shard_path(0, 2).iterdir())
     for path in [*folder.path.rglob("*"), folder.path]:
         path.chmod(0o555)
@@ -131,15 +123,15 @@ def test_a_folder_that_is_read_only_serves(texts: Path, tmp_path: Path) -> None:
             path.chmod(0o755)
 
 
-def test_a_damaged_shard_is_made_in_memory(texts: Path, tmp_path: Path) -> None:
-    folder = made(texts, tmp_path / "out")
+def test_damaged_shard_is_built_in_memory(texts: Path, tmp_path: Path) -> None:
+    folder = built(texts, tmp_path / "out")
     before = total(folder, "server", 2)
     (folder.shard_path(0, 2) / "meta.json").write_text("{")
     assert total(folder, "server", 2) == before
 
 
-def test_a_shard_of_an_older_format_is_not_opened_and_the_index_made_again(texts: Path, tmp_path: Path) -> None:
-    folder = made(texts, tmp_path / "out", 1)
+def test_index_of_an_older_format_is_rebuilt(texts: Path, tmp_path: Path) -> None:
+    folder = built(texts, tmp_path / "out", 1)
     current, before = folder.manifest(), total(folder, "server", 1)
     shutil.rmtree(folder.shard_path(0, 1))
     folder.shard_path(0, 1).mkdir()
@@ -147,54 +139,54 @@ def test_a_shard_of_an_older_format_is_not_opened_and_the_index_made_again(texts
     assert total(folder, "server", 1) == 0 < before
     folder.write_manifest(replace(current, library="2 0.1", source="older"))
     assert total(folder, "server", 1) == before
-    assert made(texts, folder.path, 1).manifest() == current
+    assert built(texts, folder.path, 1).manifest() == current
     assert total(folder, "server", 1) == before
 
 
-def test_a_folder_without_index_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_missing_index_error_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="python -m server index"):
         open_shard(tmp_path, 0, 2)
 
 
-def test_what_is_no_index_is_never_replaced(texts: Path, tmp_path: Path) -> None:
+def test_other_folders_are_never_replaced(texts: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(InvalidInput, match="is no index folder"):
-        made(texts, tmp_path / "mine")
+    with pytest.raises(InvalidInput, match="is not an index"):
+        built(texts, tmp_path / "mine")
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
-def test_a_build_that_fails_leaves_the_older_index(texts: Path, tmp_path: Path) -> None:
-    folder = made(texts, tmp_path / "out")
+def test_failed_build_keeps_the_old_index(texts: Path, tmp_path: Path) -> None:
+    folder = built(texts, tmp_path / "out")
     before = folder.manifest()
     (texts / "huge.txt").write_text("x" * (FILE_BYTES_MAX + 1))
     with pytest.raises(InvalidInput, match=r"huge\.txt has 1\.0 MiB"):
-        made(texts, folder.path)
+        built(texts, folder.path)
     assert folder.manifest() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.lock", "out", "texts"]
 
 
-def test_folders_that_cannot_be_a_corpus_are_refused(tmp_path: Path) -> None:
+def test_folders_without_texts_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "picture.png").write_bytes(b"x")
-    for folder, said in ((tmp_path / "none", "does not exist"), (tmp_path / "empty", "holds no texts")):
-        with pytest.raises(InvalidInput, match=said):
-            made(folder, tmp_path / "out")
+    for folder, message in ((tmp_path / "none", "does not exist"), (tmp_path / "empty", "has no texts")):
+        with pytest.raises(InvalidInput, match=message):
+            built(folder, tmp_path / "out")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_a_text_that_may_not_be_read_is_named(texts: Path, tmp_path: Path) -> None:
+def test_unreadable_text_is_named(texts: Path, tmp_path: Path) -> None:
     (texts / "text 1.md").chmod(0)
     with pytest.raises(InvalidInput, match=r"text 1\.md cannot be read"):
-        made(texts, tmp_path / "out")
+        built(texts, tmp_path / "out")
 
 
-def test_odd_bytes_and_names_become_documents(tmp_path: Path) -> None:
+def test_unusual_bytes_and_names_become_documents(tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
     (folder / "a b.txt").write_bytes(b"\xff\xfe\x00 strange bytes")
     (folder / "a+b.txt").write_text("")
     (folder / "ünï.html").write_text("<p>unclosed <b>things")
-    documents = list(made(folder, tmp_path / "out", 1).documents())
+    documents = list(built(folder, tmp_path / "out", 1).documents())
     assert [each.id for each in documents] == ["page.-n-.html", "page.a-b.txt", "page.a-b.txt-2"]
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["documents"] == 3

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from server.api.results import Document
-from server.corpus.builtin import builtin_documents, compiled_modules
-from server.corpus.python import Module, module_documents
-from server.corpus.stdlib import source_files, stdlib_documents
+from server.corpus.compiled_modules import compiled_documents, compiled_modules
+from server.corpus.python_source import PythonModule, module_documents
+from server.corpus.python_docs import python_documents, source_files
 
 SOURCE = b'''"""What the module says of itself."""
 from os import path
@@ -22,7 +22,7 @@ def shout(text, *, loud: bool = True):
     """
 
 def _hidden():
-    """Nobody is to find this one here."""
+    """Private, so it must not be found."""
 
 def terse():
     """Too short."""
@@ -39,12 +39,12 @@ class Box(dict):
 def documents() -> dict[str, Document]:
     files = [file for file in source_files() if file[0].split(".")[0] in {"asyncio", "json", "posixpath"}]
     with ThreadPoolExecutor(1) as worker:
-        found = stdlib_documents(worker, files, ["builtins", "math", "_io", "posix"])
+        found = python_documents(worker, files, ["builtins", "math", "_io", "posix"])
     return {document.id: document for document in found}
 
 
-def test_a_module_gives_documents_for_what_is_public_and_documented() -> None:
-    found, _ = module_documents(Module("pack.mod", SOURCE))
+def test_public_documented_names_become_documents() -> None:
+    found, _ = module_documents(PythonModule("pack.mod", SOURCE))
     assert [(each.id, each.kind) for each in found] == [
         ("python.pack.mod", "module"),
         ("python.pack.mod.shout", "function"),
@@ -59,37 +59,37 @@ def test_a_module_gives_documents_for_what_is_public_and_documented() -> None:
     assert found[2].body.startswith("    pack.mod.Box(dict)\n\nHolds things")
 
 
-def test_source_that_is_no_python_gives_nothing() -> None:
-    assert module_documents(Module("broken", b"def (:")) == ([], {})
+def test_invalid_python_gives_no_documents() -> None:
+    assert module_documents(PythonModule("broken", b"def (:")) == ([], {})
 
 
-def test_what_a_package_hands_on_is_found_under_the_name_that_people_import(documents: dict[str, Document]) -> None:
+def test_reexports_have_their_public_name(documents: dict[str, Document]) -> None:
     assert documents["python.asyncio.create_task"].body.startswith("    asyncio.create_task(coro, *,")
     assert "python.asyncio.tasks.create_task" not in documents
     assert documents["python.json.JSONDecoder.decode"].kind == "method"
     assert "python.os.path.join" in documents
 
 
-def test_modules_written_in_c_are_asked(documents: dict[str, Document]) -> None:
+def test_modules_written_in_c_are_inspected(documents: dict[str, Document]) -> None:
     assert {"python.math.sqrt", "python.len", "python.str.split", "python.io.TextIOWrapper"} <= documents.keys()
     assert "self" not in documents["python.str.split"].body.splitlines()[0]
-    assert list(builtin_documents(["no_such_module"])) == []
+    assert list(compiled_documents(["no_such_module"])) == []
     assert {"builtins", "math"} <= set(compiled_modules())
 
 
-def test_the_languages_topics_are_documents(documents: dict[str, Document]) -> None:
+def test_language_topics_are_documents(documents: dict[str, Document]) -> None:
     topics = [document for document in documents.values() if document.kind == "topic"]
     assert len(topics) > 50
     assert documents["topic.for"].title == "The for statement"
 
 
-def test_ids_fit_in_addresses_and_bodies_are_bounded(documents: dict[str, Document]) -> None:
+def test_document_ids_and_bodies_are_bounded(documents: dict[str, Document]) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,200}", each) for each in documents)
     assert all(0 < len(each.body) <= 24_000 for each in documents.values())
     assert list(documents) == sorted(documents)
 
 
-def test_the_whole_library_is_read_from_some_hundred_files() -> None:
+def test_standard_library_files_are_found() -> None:
     names = [name for name, _ in source_files()]
     assert len(names) > 300
     assert names.count("asyncio.tasks") == 1

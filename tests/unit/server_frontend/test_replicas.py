@@ -1,4 +1,4 @@
-"""Choosing a replica: the less loaded of two, never one already tried, failing ones set aside and tried again."""
+"""Choosing a replica: the less loaded of two, never one already tried; failing ones are set aside and retried."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.frontend.replicas import ASIDE_FIRST_S, ASIDE_MAX_S, Machine, Replica, ReplicaSet
+from server.frontend.replicas import ASIDE_FIRST_S, ASIDE_MAX_S, LeafInstance, Replica, ReplicaSet
 
 
 def replica(name: str) -> Replica:
-    return Replica(Machine(instance_id=name, type="t3.nano", host="host-a", shard=0, address="127.0.0.1", port=8080))
+    return Replica(LeafInstance(instance_id=name, type="t3.nano", host="host-a", shard=0, address="127.0.0.1", port=8080))
 
 
 def replicas(count: int, seed: int = 1) -> tuple[ReplicaSet, list[Replica]]:
@@ -28,23 +28,23 @@ def fail(one: Replica, now: float) -> None:
     one.failed(now, jitter=1.0)
 
 
-def test_nobody_is_chosen_of_none() -> None:
+def test_no_replicas_give_no_choice() -> None:
     assert replicas(0)[0].choose(0.0) is None
 
 
-def test_of_two_the_one_with_fewer_requests_in_flight_is_chosen() -> None:
+def test_replica_with_fewer_requests_is_chosen() -> None:
     made, (one, other) = replicas(2)
     one.sent(0.0)
     assert {made.choose(0.0) for _ in range(20)} == {other}
 
 
-def test_equals_share_the_requests() -> None:
+def test_equal_replicas_share_the_requests() -> None:
     made, each = replicas(4)
     chosen = Counter(made.choose(0.0) for _ in range(1000))
     assert all(150 < chosen[one] < 350 for one in each)
 
 
-def test_a_clearly_slower_one_is_avoided_until_its_figure_is_stale() -> None:
+def test_slower_replica_is_avoided_while_known() -> None:
     made, (slow, fast) = replicas(2)
     for one, latency_ms in ((slow, 50.0), (fast, 2.0)):
         one.sent(0.0)
@@ -53,7 +53,7 @@ def test_a_clearly_slower_one_is_avoided_until_its_figure_is_stale() -> None:
     assert {made.choose(20.0) for _ in range(50)} == {slow, fast}
 
 
-def test_small_differences_of_latency_do_not_count() -> None:
+def test_small_latency_differences_are_ignored() -> None:
     made, (one, other) = replicas(2)
     for each, latency_ms in ((one, 1.0), (other, 2.5)):
         each.sent(0.0)
@@ -62,7 +62,7 @@ def test_small_differences_of_latency_do_not_count() -> None:
 
 
 @given(st.integers(1, 8), st.integers(0, 2**32), st.data())
-def test_one_that_was_tried_is_never_chosen_again(count: int, seed: int, data: st.DataObject) -> None:
+def test_tried_replica_is_not_chosen_again(count: int, seed: int, data: st.DataObject) -> None:
     made, each = replicas(count, seed)
     for one in each:
         if data.draw(st.booleans()):
@@ -74,20 +74,20 @@ def test_one_that_was_tried_is_never_chosen_again(count: int, seed: int, data: s
     assert len(tried) == count
 
 
-def test_one_that_failed_gets_nothing_while_others_are_well() -> None:
+def test_failed_replica_gets_no_requests() -> None:
     made, (bad, good) = replicas(2)
     fail(bad, 0.0)
     assert {made.choose(0.1) for _ in range(20)} == {good}
 
 
-def test_when_all_failed_the_soonest_to_return_is_tried() -> None:
+def test_all_failed_tries_the_first_to_return() -> None:
     made, (first, second) = replicas(2)
     fail(first, 0.0)
     fail(second, 0.1)
     assert made.choose(0.15) is first
 
 
-def test_after_its_time_a_single_canary_is_sent() -> None:
+def test_one_request_retries_a_replica_set_aside() -> None:
     made, (bad, good) = replicas(2)
     fail(bad, 0.0)
     now = ASIDE_FIRST_S + 0.01
@@ -98,7 +98,7 @@ def test_after_its_time_a_single_canary_is_sent() -> None:
     assert {made.choose(now) for _ in range(20)} == {good}
 
 
-def test_a_good_canary_brings_it_back_and_a_bad_one_doubles_the_time() -> None:
+def test_time_aside_doubles_until_an_answer() -> None:
     back = replica("i-0")
     fail(back, 0.0)
     back.sent(1.0)
@@ -114,7 +114,7 @@ def test_a_good_canary_brings_it_back_and_a_bad_one_doubles_the_time() -> None:
     assert waits[-1] == ASIDE_MAX_S
 
 
-def test_failures_of_attempts_under_way_together_count_once() -> None:
+def test_simultaneous_failures_count_once() -> None:
     one = replica("i-0")
     for _ in range(5):
         one.sent(0.0)
@@ -124,7 +124,7 @@ def test_failures_of_attempts_under_way_together_count_once() -> None:
     assert one.in_flight == 0
 
 
-def test_two_choices_keep_the_load_even_when_one_is_slow() -> None:
+def test_two_choices_avoid_a_slow_replica() -> None:
     """A queue model: each replica serves one request per tick, one of them only every tenth tick."""
     made, each = replicas(4, seed=7)
     for tick in range(2000):

@@ -1,4 +1,4 @@
-"""Many timers on one of the loop's: each fires once, in order, unless cancelled."""
+"""Timers: each fires once, in order, unless it is cancelled."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from server.frontend.timers import GRAIN_S, Timers
 
 
 async def fired(*delays_s: float, cancelled: float | None = None) -> list[float]:
-    """The delays of the timers that fire, in that order; all are set at once."""
-    seen: list[float] = []
+    """Set all timers at once; returns the delays of those that fire, in order."""
+    order: list[float] = []
     done = asyncio.Event()
     timers = Timers(asyncio.get_running_loop(), time.monotonic)
     start = time.monotonic()
 
-    def ring(delay_s: float) -> None:
+    def fire(delay_s: float) -> None:
         assert time.monotonic() >= start + delay_s - 2 * GRAIN_S
-        seen.append(delay_s)
+        order.append(delay_s)
 
     for delay_s in delays_s:
-        timer = timers.call_at(start + delay_s, lambda delay_s=delay_s: ring(delay_s))  # type: ignore[misc]
+        timer = timers.call_at(start + delay_s, lambda delay_s=delay_s: fire(delay_s))  # type: ignore[misc]
         if delay_s == cancelled:
             timer.cancel()
     timers.call_at(start + max(delays_s) + 0.01, done.set)
     async with asyncio.timeout(5):
         await done.wait()
-    return seen
+    return order
 
 
-async def test_timers_fire_in_the_order_of_their_times() -> None:
+async def test_timers_fire_in_order() -> None:
     assert await fired(0.03, 0.01, 0.02, -1.0) == [-1.0, 0.01, 0.02, 0.03]
 
 
 @pytest.mark.parametrize("cancelled", [0.01, 0.02])
-async def test_a_cancelled_timer_stays_silent(cancelled: float) -> None:
+async def test_cancelled_timer_does_not_fire(cancelled: float) -> None:
     assert await fired(0.01, 0.02, cancelled=cancelled) == [each for each in (0.01, 0.02) if each != cancelled]
 
 
-async def test_a_callback_that_fails_takes_no_other_with_it() -> None:
+async def test_failing_callback_does_not_stop_others() -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda *_: None)
     timers = Timers(loop, time.monotonic)

@@ -1,4 +1,4 @@
-"""The Server-Timing header: what is written is read back, and garbage is nothing."""
+"""The Server-Timing header: written traces are parsed back, and garbage gives no trace."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def _attempts(draw: st.DrawFn) -> Attempt:
 
 
 @given(_ms, _ms, st.lists(_attempts(), max_size=6))
-def test_what_is_rendered_is_read_back(total: float, frontend: float, attempts: list[Attempt]) -> None:
+def test_rendered_trace_is_parsed_back(total: float, frontend: float, attempts: list[Attempt]) -> None:
     trace = RequestTrace(trace_id=TRACE, total_ms=total, frontend_ms=frontend, attempts=tuple(attempts))
     assert parse(render(trace), PARENT) == trace
 
 
-def test_the_header_has_the_published_form() -> None:
+def test_server_timing_header_format() -> None:
     attempt = Attempt(
         instance_id="i-0a", type="t3.nano", host="host-a", shard=0, start_ms=0.21, dur_ms=2.1, search_ms=1.05
     )
@@ -51,7 +51,7 @@ def test_the_header_has_the_published_form() -> None:
 
 
 @given(st.text(max_size=300))
-def test_garbage_is_no_trace_and_no_error(text: str) -> None:
+def test_garbage_is_not_a_trace(text: str) -> None:
     assert parse(text) is None
     parse("total;dur=1.00, fe;dur=1.00" + text)
     parse_traceparent(text)
@@ -70,13 +70,13 @@ def test_garbage_is_no_trace_and_no_error(text: str) -> None:
         PARENT + "\n",
     ],
 )
-def test_an_invalid_traceparent_is_refused(text: str) -> None:
+def test_invalid_traceparent_is_refused(text: str) -> None:
     assert parse_traceparent(text) is None
 
 
-def test_a_traceparent_of_a_later_version_is_read() -> None:
+def test_later_traceparent_version_is_accepted() -> None:
     assert parse_traceparent("01" + PARENT[2:] + "-more") == TRACE
 
 
-def test_a_made_traceparent_is_valid() -> None:
+def test_new_traceparent_is_valid() -> None:
     assert parse_traceparent(make_traceparent(TRACE, "b7ad6b7169203331", sampled=True)) == TRACE

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from server.api.results import Document, Hit, shard_of
-from server.corpus.folder import lesson_documents
-from server.corpus.stdlib import source_files, stdlib_documents
+from server.corpus.text_folder import lesson_documents
+from server.corpus.python_docs import python_documents, source_files
 from server.leaf.index import Shard, cutter
 from server.leaf.passages import snippet as snippet_of
 from server.query import parse
@@ -31,7 +31,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
     packages = {"asyncio", "http", "socketserver", "wsgiref", "xmlrpc", "json"}
     files = [file for file in source_files() if file[0].split(".")[0] in packages]
     with ThreadPoolExecutor(1) as worker:
-        return stdlib_documents(worker, files, ["builtins"]) + lesson_documents(folder)
+        return python_documents(worker, files, ["builtins"]) + lesson_documents(folder)
 
 
 def sharded(documents: list[Document], shards: int) -> list[Shard]:
@@ -65,14 +65,14 @@ def best(shards: list[Shard], query: str, n: int = 5) -> list[Hit]:
         ("list", "python.list"),
     ],
 )
-def test_what_the_query_is_about_comes_first(shards: list[Shard], query: str, first: str) -> None:
+def test_best_document_comes_first(shards: list[Shard], query: str, first: str) -> None:
     assert best(shards, query)[0].id == first
 
 
 @pytest.mark.parametrize(
     ("query", "lessons"), [("what is a server", 2), ("hypervisor", 2), ("how does a client ask", 1)]
 )
-def test_a_question_brings_the_lessons_that_speak_of_it_before_any_reference(
+def test_questions_put_lessons_first(
     shards: list[Shard], query: str, lessons: int
 ) -> None:
     found = best(shards, query, 5)
@@ -80,7 +80,7 @@ def test_a_question_brings_the_lessons_that_speak_of_it_before_any_reference(
     assert all(hit.kind != "lesson" for hit in found[lessons:])
 
 
-def test_a_question_finds_as_much_as_its_words_and_a_reference_by_its_own_name_stays_first(
+def test_question_matches_like_its_words(
     shards: list[Shard],
 ) -> None:
     for words, question in (("server", "what is a server"), ("json", "what is json")):
@@ -88,7 +88,7 @@ def test_a_question_finds_as_much_as_its_words_and_a_reference_by_its_own_name_s
     assert best(shards, "what is json")[0].id == "python.json"
 
 
-def test_totals_are_the_same_for_any_number_of_shards(documents: list[Document], shards: list[Shard]) -> None:
+def test_totals_are_equal_for_any_shard_count(documents: list[Document], shards: list[Shard]) -> None:
     queries = [parse(text) for text in ("server", "event loop", "return OR raise", '"event loop" -task', "what is a")]
     for count in (1, 3, 8):
         others = sharded(documents, count)
@@ -97,7 +97,7 @@ def test_totals_are_the_same_for_any_number_of_shards(documents: list[Document],
             assert sum(shard.count(query) for shard in others) == expected > 0
 
 
-def test_pages_of_hits_do_not_overlap_and_are_ordered(shards: list[Shard]) -> None:
+def test_pages_are_ordered_and_do_not_overlap(shards: list[Shard]) -> None:
     query = parse("event loop")
     total, whole = shards[0].search(query, 20)
     assert total >= 20
@@ -107,7 +107,7 @@ def test_pages_of_hits_do_not_overlap_and_are_ordered(shards: list[Shard]) -> No
     assert shards[0].search(query, 5, offset=10_000) == (total, [])
 
 
-def test_every_word_is_wanted_but_common_ones(shards: list[Shard]) -> None:
+def test_all_words_must_match_except_common_ones(shards: list[Shard]) -> None:
     one = Shard.build([Document(id="a", title="Alpha", kind="page", body="beta gamma delta")])
     for query, found in {
         "beta gamma": 1,
@@ -125,7 +125,7 @@ def test_every_word_is_wanted_but_common_ones(shards: list[Shard]) -> None:
         assert one.count(parse(query)) == found, query
 
 
-def test_accents_and_inflections_do_not_matter() -> None:
+def test_accents_and_inflections_are_ignored() -> None:
     one = Shard.build([Document(id="a", title="Café", kind="page", body="Servers were naïve")])
     assert [one.count(parse(text)) for text in ("cafe", "CAFÉ", "server", "naive")] == [1, 1, 1, 1]
 
@@ -133,14 +133,14 @@ def test_accents_and_inflections_do_not_matter() -> None:
 def snippet(body: str, query: str, title: str = "T") -> str:
     one = Shard.build([Document(id="a", title=title, kind="page", body=body)])
     _, hits = one.search(parse(query), 1)
-    return "".join(f"[{text}]" if sought else text for text, sought in hits[0].snippet)
+    return "".join(f"[{text}]" if marked else text for text, marked in hits[0].snippet)
 
 
-def test_a_snippet_marks_what_was_sought_in_any_script() -> None:
+def test_snippet_marks_words_in_any_script() -> None:
     assert snippet("Ünïcode ☃ sérvers, and more.", "server") == "Ünïcode ☃ [sérvers], and more."
 
 
-def test_a_snippet_from_within_says_that_text_is_missing() -> None:
+def test_snippet_from_the_middle_has_ellipses() -> None:
     long = "nothing here " * 40 + "\n\nthen the needle lies " + "in straw " * 40
     shown = snippet(long, "needle")
     assert shown.startswith("… ")
@@ -149,26 +149,26 @@ def test_a_snippet_from_within_says_that_text_is_missing() -> None:
     assert len(shown) < 220
 
 
-def test_a_snippet_of_a_hit_by_title_is_the_beginning() -> None:
+def test_snippet_of_a_title_match_is_the_beginning() -> None:
     assert snippet("word " * 100, "needle", title="Needle").startswith("word word")
     assert snippet("", "needle", title="Needle") == ""
 
 
-def test_an_opened_shard_shows_its_documents_as_if_they_were_cut_now(documents: list[Document], tmp_path: Path) -> None:
+def test_stored_passages_equal_fresh_ones(documents: list[Document], tmp_path: Path) -> None:
     Shard.build(documents, tmp_path)
     opened, cut, bodies = Shard.open(tmp_path), cutter(), {document.id: document.body for document in documents}
     shown = set()
     for text in ("server", "return", "value", "raise", "event loop", "self", "list", "string object", "hypervisor"):
-        sought = set(cut(text)[0].stems.split())
+        stems = set(cut(text)[0].stems.split())
         total = opened.count(parse(text))
         for offset in range(0, total, 100):
             for hit in opened.search(parse(text), 100, offset)[1]:
-                assert hit.snippet == snippet_of(cut(bodies[hit.id]), sought)
+                assert hit.snippet == snippet_of(cut(bodies[hit.id]), stems)
                 shown.add(hit.id)
     assert len(shown) > 300
 
 
-def test_a_document_is_found_by_its_whole_id_only(shards: list[Shard], documents: list[Document]) -> None:
+def test_document_is_found_by_its_full_id(shards: list[Shard], documents: list[Document]) -> None:
     known = random.Random(1).sample(documents, 20)
     for document in known:
         own = shards[shard_of(document.id, 2)]
@@ -177,6 +177,6 @@ def test_a_document_is_found_by_its_whole_id_only(shards: list[Shard], documents
     assert shards[0].document("") is None
 
 
-def test_an_empty_shard_answers(tmp_path: Path) -> None:
+def test_empty_shard_answers(tmp_path: Path) -> None:
     Shard.build([], tmp_path)
     assert Shard.open(tmp_path).search(parse("server"), 10) == (0, [])

@@ -1,8 +1,7 @@
-"""The pages: what they show, that nothing gets out of its place, that they load nothing from elsewhere."""
+"""The pages: their content, that all text is escaped, and that they load nothing from other sites."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,8 +12,7 @@ from hypothesis import strategies as st
 
 from server.api.results import Document, Hit, SearchAnswer
 from server.api.timing import Attempt, RequestTrace
-from server.pages import SearchPages
-from server.pages.pages import render_document, render_error, render_home, render_results
+from server.pages import asset, render_document, render_error, render_home, render_results
 from server.query import parse
 from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable
 
@@ -24,7 +22,7 @@ HIT = Hit(
     title="What is a hypervisor?",
     url="/doc/lesson.hypervisor",
     kind="lesson",
-    snippet=(("A ", False), ("hypervisor", True), (" runs machines", False)),
+    snippet=(("A ", False), ("hypervisor", True), (" runs virtual machines", False)),
     score=3.5,
 )
 ANSWER = SearchAnswer(query="hypervisor", total=123, took_ms=3.0, partial=False, hits=(HIT,))
@@ -98,7 +96,7 @@ def shape(page: str) -> list[tuple[str, tuple[str, ...]]]:
     return [(tag, tuple(attributes)) for tag, attributes in Reader(page).tags]
 
 
-def test_text_from_outside_never_becomes_markup() -> None:
+def test_text_is_always_escaped() -> None:
     for plain, evil in zip(every_page(), every_page(EVIL), strict=True):
         assert shape(evil) == shape(plain)
         assert "\x00" not in evil
@@ -106,13 +104,13 @@ def test_text_from_outside_never_becomes_markup() -> None:
 
 
 @given(st.text(max_size=60))
-def test_any_text_leaves_every_page_whole(text: str) -> None:
+def test_any_text_gives_well_formed_pages(text: str) -> None:
     for page in every_page(text):
         Reader(page)
         page.encode()
 
 
-def test_what_a_trace_says_never_becomes_markup() -> None:
+def test_trace_fields_are_always_escaped() -> None:
     evil = RequestTrace(
         trace_id=EVIL,
         total_ms=1.0,
@@ -124,8 +122,7 @@ def test_what_a_trace_says_never_becomes_markup() -> None:
         assert shape(one) == shape(other)
 
 
-def test_pages_load_and_lead_to_nothing_elsewhere_and_hold_no_inline_code() -> None:
-    pages = SearchPages()
+def test_pages_use_only_own_files_and_links() -> None:
     for page in every_page():
         read = Reader(page)
         for tag, attributes in read.tags:
@@ -136,25 +133,25 @@ def test_pages_load_and_lead_to_nothing_elsewhere_and_hold_no_inline_code() -> N
         assert "<style" not in page
         for link in (*read.all("link"), *read.all("script")):
             name = str(link.get("href") or link.get("src")).removeprefix("/static/")
-            assert pages.asset(name) is not None
+            assert asset(name) is not None
 
 
-def test_a_result_shows_title_address_snippet_count_and_time() -> None:
+def test_result_shows_title_address_and_snippet() -> None:
     page = render_results(ANSWER, TRACE, 1)
     assert "123 results (3.4 ms)" in page
     assert '<a class="hit" href="/doc/lesson.hypervisor">' in page
     assert "<cite>/doc/lesson.hypervisor</cite>" in page
-    assert "A <mark>hypervisor</mark> runs machines" in page
+    assert "A <mark>hypervisor</mark> runs virtual machines" in page
     assert 'value="hypervisor"' in page
     assert "1 result (" in render_results(replace(ANSWER, total=1), TRACE, 1)
 
 
-def test_a_hit_leads_only_to_our_own_documents() -> None:
+def test_hits_link_only_to_our_documents() -> None:
     page = render_results(replace(ANSWER, hits=(replace(HIT, url="javascript:alert(1)"),)), TRACE, 1)
     assert "javascript:" not in page
 
 
-def test_each_shard_is_told_with_instance_type_and_host() -> None:
+def test_each_shard_shows_instance_type_and_host() -> None:
     page = render_results(ANSWER, TRACE, 1)
     assert 'shard 0 answered by <b title="i-0a12b34c56d78e9f0">i-0a12</b> (t3.nano, host-a) in 2.0 ms' in page
     assert 'shard 1 answered by <b title="i-1a12b34c56d78e9f0">i-1a12</b> (t3.nano, host-b) in 2.0 ms' in page
@@ -162,7 +159,7 @@ def test_each_shard_is_told_with_instance_type_and_host() -> None:
     assert "ab" * 16 in page
 
 
-def test_hedges_failures_and_missing_shards_are_told() -> None:
+def test_hedges_failures_and_missing_shards_are_shown() -> None:
     trace = replace(
         TRACE,
         attempts=(
@@ -173,15 +170,15 @@ def test_hedges_failures_and_missing_shards_are_told() -> None:
         ),
     )
     page = render_results(replace(ANSWER, partial=True), trace, 1)
-    for told in ("slower, not used", "hedge", "failed", "again, no answer in time", "shard 1 gave no answer in time"):
-        assert told in page
-    assert "A part of the index did not answer in time" in page
-    assert "A part of the index" not in render_results(ANSWER, TRACE, 1)
+    for text in ("slower, not used", "hedge", "failed", "retry, no answer in time", "shard 1 gave no answer in time"):
+        assert text in page
+    assert "One part of the index did not answer in time" in page
+    assert "One part of the index" not in render_results(ANSWER, TRACE, 1)
 
 
-def test_bars_stay_on_the_time_line() -> None:
-    wild = replace(TRACE, total_ms=0.0, frontend_ms=9.0, attempts=(attempt(0, 0, dur_ms=900.0, search_ms=1e6),))
-    for trace in (TRACE, wild, replace(TRACE, attempts=())):
+def test_bars_stay_inside_the_time_line() -> None:
+    odd = replace(TRACE, total_ms=0.0, frontend_ms=9.0, attempts=(attempt(0, 0, dur_ms=900.0, search_ms=1e6),))
+    for trace in (TRACE, odd, replace(TRACE, attempts=())):
         for rect in Reader(render_results(ANSWER, trace, 1)).all("rect"):
             x, width = (float(str(rect[name]).rstrip("%")) for name in ("x", "width"))
             assert 0 <= x <= x + width <= 100.02
@@ -196,25 +193,25 @@ def test_bars_stay_on_the_time_line() -> None:
         (30, 3, ["‹ Previous", "1", "2"]),
     ],
 )
-def test_the_pager_leads_to_the_other_pages(total: int, number: int, shown: list[str]) -> None:
+def test_pager_links_to_other_pages(total: int, number: int, shown: list[str]) -> None:
     page = render_results(replace(ANSWER, query="a b&c", total=total), TRACE, number)
     links = re.findall(r'<a href="/search\?q=a\+b%26c&amp;page=(\d+)"[^>]*>([^<]+)</a>', page)
     assert [text for _, text in links] == shown
 
 
-def test_the_last_page_that_can_be_shown_says_so() -> None:
+def test_last_page_says_that_more_match() -> None:
     many = replace(ANSWER, total=5000)
     assert "Only the first 100" in render_results(many, TRACE, 10)
     assert "Only the first 100" not in render_results(many, TRACE, 9)
     assert "page=11" not in render_results(many, TRACE, 10)
 
 
-def test_a_query_without_hits_gets_advice() -> None:
+def test_no_hits_gives_advice() -> None:
     page = render_results(replace(ANSWER, total=0, hits=()), TRACE, 1)
     assert "No document matches <b>hypervisor</b>" in page
 
 
-def test_a_document_reads_well() -> None:
+def test_document_text_becomes_html() -> None:
     body = (
         "Intro to\nthings.  More.\n\nPart\n----\n\n- one\n  more\n- two\n\n    code()\n\n    more()\n\n"
         ">>> 1 + 1\n2\n\nName   aligned"
@@ -233,49 +230,31 @@ def test_a_document_reads_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "text"),
     [
-        (InvalidInput("OR stands at an edge"), "OR stands at an edge."),
+        (InvalidInput("OR needs a word on each side"), "OR needs a word on each side."),
         (NotFound("there is no document 'x'"), "There is no document &#x27;x&#x27;."),
         (Unavailable("no part of the index answered"), "No instance can answer right now"),
-        (Internal("this is our own fault"), "Something went wrong"),
+        (Internal("internal error"), "Something went wrong"),
     ],
 )
-def test_an_error_says_what_and_keeps_the_query(error: CloudError, told: str) -> None:
+def test_error_page_shows_message_and_query(error: CloudError, text: str) -> None:
     page = render_error(error, "my query")
-    assert told in page
+    assert text in page
     assert f">{error.status}<" in page
     assert 'value="my query"' in page
 
 
-def test_an_empty_query_is_the_start_page() -> None:
+def test_empty_query_shows_the_start_page() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(" ")
     assert render_error(caught.value, "") == render_home()
 
 
-def test_pages_come_from_an_answers_json_and_trace() -> None:
-    class Answer:
-        body = json.dumps(ANSWER.to_json()).encode()
-        trace = TRACE
-
-    class Shown:
-        body = json.dumps(Document(id="page.x", title="T", kind="page", body="B").to_json()).encode()
-        trace = TRACE
-
-    pages = SearchPages()
-    assert pages.results(Answer(), 1) == render_results(ANSWER, TRACE, 1)
-    assert "<h1>T</h1>" in pages.document(Shown())
-    assert pages.home() == render_home()
-    with pytest.raises(ValueError, match="no search answer"):
-        pages.results(Shown(), 1)
-
-
-def test_only_the_pages_own_files_are_given() -> None:
-    pages = SearchPages()
-    style = pages.asset("search.css")
+def test_only_known_assets_are_served() -> None:
+    style = asset("search.css")
     assert style is not None
     assert style[1].startswith("text/css")
     assert b"http" not in style[0]
-    for name in ("", "../site.py", "search.css/", "nothing.css"):
-        assert pages.asset(name) is None
+    for name in ("", "../layout.py", "search.css/", "nothing.css"):
+        assert asset(name) is None

@@ -1,11 +1,11 @@
-"""What is said when the service's instances do not fit."""
+"""The error messages when the service's instances do not fit."""
 
 from __future__ import annotations
 
 import pytest
 
-from server.frontend.deploy import Deployment
-from server.frontend.room import refusal, unknown_type
+from server.frontend.deployment import Deployment
+from server.frontend.capacity_check import shortage, unknown_type
 from vmhost.api.views import HostView, LimitsView, RoomView, Snapshot, TypesView, TypeView
 
 
@@ -46,26 +46,26 @@ def cloud(*, overcommit: float = 1.0) -> Snapshot:
     )  # fmt: skip
 
 
-def test_instances_that_fit_are_not_refused() -> None:
-    assert refusal(deployment(14), NANO, TYPES, cloud()) == ""
+def test_instances_that_fit_are_accepted() -> None:
+    assert shortage(deployment(14), NANO, TYPES, cloud()) == ""
 
 
-def test_the_number_that_fits_and_the_overcommit_are_named() -> None:
-    assert refusal(deployment(30), NANO, TYPES, cloud()) == (
+def test_shortage_names_number_and_overcommit() -> None:
+    assert shortage(deployment(30), NANO, TYPES, cloud()) == (
         "30 t3.nano instances do not fit here; 14 fit. "
-        "To go on: start 14, or use --overcommit 2 for 30 (in compose: GLASSCLOUD_OVERCOMMIT=2)"
+        "To continue: start 14, or use --overcommit 2 for 30 (in compose: GLASSCLOUD_OVERCOMMIT=2)"
     )
-    assert "use --overcommit 3 for 36" in refusal(deployment(36), NANO, TYPES, cloud(overcommit=2))
+    assert "use --overcommit 3 for 36" in shortage(deployment(36), NANO, TYPES, cloud(overcommit=2))
 
 
-def test_the_number_that_fits_divides_among_the_shards() -> None:
-    assert "12 fit. To go on: start 12" in refusal(deployment(30, shards=6), NANO, TYPES, cloud())
+def test_number_that_fits_is_a_multiple_of_shards() -> None:
+    assert "12 fit. To continue: start 12" in shortage(deployment(30, shards=6), NANO, TYPES, cloud())
 
 
-def test_a_type_that_is_too_large_is_refused_with_the_platforms_reason() -> None:
-    assert refusal(deployment(4, type_name="m5.large"), LARGE, TYPES, cloud()) == (
+def test_too_large_type_gives_the_platforms_reason() -> None:
+    assert shortage(deployment(4, type_name="m5.large"), LARGE, TYPES, cloud()) == (
         "4 m5.large instances do not fit here: host-a has 0.75 of 0.75 cores free; m5.large needs 2 cores. "
-        "To go on: take a smaller type, at most t3.small, or use --overcommit 6 for 4 (in compose: "
+        "To continue: choose a smaller type, at most t3.small, or use --overcommit 6 for 4 (in compose: "
         "GLASSCLOUD_OVERCOMMIT=6)"
     )
 
@@ -74,6 +74,6 @@ def test_a_type_that_is_too_large_is_refused_with_the_platforms_reason() -> None
     ("name", "hint"),
     [("t3.nanoo", "did you mean t3.nano?"), ("t3nano", "did you mean t3.nano?"), ("x", "the families here are m5, t3")],
 )
-def test_a_misspelt_type_suggests_the_right_one(name: str, hint: str) -> None:
+def test_misspelt_type_gets_a_suggestion(name: str, hint: str) -> None:
     known = [each.name for each in TYPES.types]
     assert unknown_type(name, known) == f"instance type {name} does not exist; {hint}"

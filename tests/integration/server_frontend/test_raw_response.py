@@ -1,4 +1,4 @@
-"""The answer in one write is the answer that aiohttp would give, and gives wherever one write will not do."""
+"""The response in one write equals that of aiohttp, which is used where one write is not possible."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.integration.server_frontend.leaves import hit, leaves
 SEARCH = "/search?q=a&format=json"
 
 
-async def spoken(serving: Serving, *heads: str) -> list[tuple[str, dict[str, str], bytes]]:
-    """What one connection answers to these requests, sent one behind the other: status lines, headers, bodies."""
+async def exchange(serving: Serving, *heads: str) -> list[tuple[str, dict[str, str], bytes]]:
+    """Status line, headers and body of each response, when all requests are sent on one connection without waiting."""
     url = URL(serving.url)
     reader, writer = await asyncio.open_connection(url.host, url.port)
     answers = []
@@ -41,25 +41,25 @@ async def spoken(serving: Serving, *heads: str) -> list[tuple[str, dict[str, str
         f"GET {SEARCH} HTTP/1.1\r\nHost: localhost\r\nConnection: close",
     ],
 )
-async def test_every_way_of_asking_gets_the_same_headers(serving: Serving, other: str) -> None:
+async def test_raw_response_has_the_same_headers(serving: Serving, other: str) -> None:
     async with leaves((0, "a"), (1, "b")) as (a, b):
         a.hits, b.hits = [hit("x", 9.0)], [hit("é", 5.0)]
-        serving.fanout.add(a.machine)
-        serving.fanout.add(b.machine)
-        swift, slow = await spoken(serving, f"GET {SEARCH} HTTP/1.1\r\nHost: localhost", other)
+        serving.shard_map.add(a.instance)
+        serving.shard_map.add(b.instance)
+        raw, plain = await exchange(serving, f"GET {SEARCH} HTTP/1.1\r\nHost: localhost", other)
     own = {"Connection", "Content-Length", "Date", "Server-Timing", "traceparent"}
-    assert swift[1].keys() - own == slow[1].keys() - own
-    assert all(swift[1][name] == slow[1][name] for name in slow[1].keys() - own)
-    assert {"Date", "Server-Timing", "traceparent"} <= swift[1].keys() & slow[1].keys()
-    assert swift[0] == "HTTP/1.1 200 OK"
-    assert swift[1]["Date"].endswith(" GMT")
+    assert raw[1].keys() - own == plain[1].keys() - own
+    assert all(raw[1][name] == plain[1][name] for name in plain[1].keys() - own)
+    assert {"Date", "Server-Timing", "traceparent"} <= raw[1].keys() & plain[1].keys()
+    assert raw[0] == "HTTP/1.1 200 OK"
+    assert raw[1]["Date"].endswith(" GMT")
 
 
-async def test_requests_sent_one_behind_the_other_are_answered_in_order(serving: Serving) -> None:
+async def test_pipelined_requests_are_answered_in_order(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as (a, b):
-        serving.fanout.add(a.machine)
-        serving.fanout.add(b.machine)
-        answers = await spoken(
+        serving.shard_map.add(a.instance)
+        serving.shard_map.add(b.instance)
+        answers = await exchange(
             serving, *(f"GET /search?q=a{n}&format=json HTTP/1.1\r\nHost: localhost" for n in range(5))
         )
     assert [status for status, _, _ in answers] == ["HTTP/1.1 200 OK"] * 5

@@ -1,4 +1,4 @@
-"""The whole service on a real platform: machines are launched, found, asked, killed under load, replaced."""
+"""The whole service on a real platform: instances are launched, discovered, searched, killed under load, replaced."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import aiohttp
 
 from server.api.results import Document
 from server.api.timing import parse
-from server.corpus.store import IndexFolder, Manifest
-from server.frontend.deploy import ensure
-from server.frontend.main import add_arguments, plan_of, serving
-from server.pages import SearchPages
+from server.corpus.index_folder import IndexFolder, Manifest
+from server.frontend.deployment import deploy
+from server.frontend.main import add_arguments, checked_options, serving
 from tests.integration.server_frontend.leaves import until_true
 from vmhost.api.client import CloudClient
 from vmhost.app import platform
@@ -27,7 +26,7 @@ IMAGES = Path(__file__).parents[3] / "server" / "images.toml"
 
 
 def small_index(path: Path) -> Path:
-    """An index folder of forty documents from which each leaf makes its shard."""
+    """An index folder of forty documents, from which each leaf builds its shard."""
     folder = IndexFolder(path)
     path.mkdir()
     folder.write_documents(
@@ -38,18 +37,18 @@ def small_index(path: Path) -> Path:
     return path
 
 
-async def test_a_machine_killed_under_load_loses_no_request_and_is_replaced(tmp_path: Path) -> None:
+async def test_killed_instance_loses_no_request(tmp_path: Path) -> None:
     parser = ArgumentParser()
     add_arguments(parser)
     ready = tmp_path / "ready.json"
-    plan = plan_of(
+    options = checked_options(
         parser.parse_args(["--port", "0", "--index", str(small_index(tmp_path / "index")), "--ready", str(ready)])
     )
     settings = Settings(driver="process", port=0, state=tmp_path / "state", images=(IMAGES,))
     async with platform(settings) as up, CloudClient(up.access) as cloud:
-        await ensure(cloud, plan.deployment, RandomIds())
+        await deploy(cloud, options.deployment, RandomIds())
         async with (
-            serving(cloud, plan, SearchPages(), SystemClock(), random.Random(1)) as url,
+            serving(cloud, options, SystemClock(), random.Random(1)) as url,
             aiohttp.ClientSession() as session,
         ):
             assert json.loads(ready.read_text())["url"] == url
@@ -72,10 +71,10 @@ async def test_a_machine_killed_under_load_loses_no_request_and_is_replaced(tmp_
 
 
 async def _load_and_kill(cloud: CloudClient, session: aiohttp.ClientSession, url: str, *, victim: str) -> set[str]:
-    """Searches for a second and a half, kills `victim` in the middle, and tells who answered. All must be whole."""
+    """Search for 1.5 s and kill `victim` meanwhile; returns the instances that answered. Every answer must be complete."""
     loop = asyncio.get_running_loop()
     end = loop.time() + 1.5
-    seen: set[str] = set()
+    answered: set[str] = set()
 
     async def user() -> None:
         while loop.time() < end:
@@ -84,7 +83,7 @@ async def _load_and_kill(cloud: CloudClient, session: aiohttp.ClientSession, url
                 trace = parse(response.headers["Server-Timing"])
             assert (response.status, answer["total"], answer["partial"], len(answer["hits"])) == (200, 40, False, 10)
             assert trace is not None
-            seen.update(attempt.instance_id for attempt in trace.attempts if attempt.outcome == "won")
+            answered.update(attempt.instance_id for attempt in trace.attempts if attempt.outcome == "won")
             await asyncio.sleep(0.01)
 
     async with asyncio.TaskGroup() as tasks:
@@ -92,4 +91,4 @@ async def _load_and_kill(cloud: CloudClient, session: aiohttp.ClientSession, url
             tasks.create_task(user())
         await asyncio.sleep(0.5)
         await cloud.kill(victim)
-    return seen
+    return answered

@@ -1,4 +1,4 @@
-"""Ensuring the service's machines on a real platform whose machines are records."""
+"""Deploying the service on a real platform with the fake driver."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from server.frontend.deploy import Deployment, ensure
+from server.frontend.deployment import Deployment, deploy
 from server.frontend.main import DEFAULT_IMAGE
-from server.frontend.room import must_fit
+from server.frontend.capacity_check import check_capacity
 from tests.integration.server_frontend.leaves import until_true
 from vmhost.api.client import CloudClient
 from vmhost.api.views import FleetView
@@ -44,8 +44,8 @@ async def running(client: CloudClient, count: int) -> None:
     await until_true(enough)
 
 
-async def test_each_shard_gets_a_fleet_whose_machines_know_their_shard(client: CloudClient) -> None:
-    await ensure(client, WANTED, IDS)
+async def test_each_shard_gets_a_fleet(client: CloudClient) -> None:
+    await deploy(client, WANTED, IDS)
     assert {shard: fleet.target for shard, fleet in (await fleets(client)).items()} == {"0": 2, "1": 2}
     await running(client, 4)
     tags = [view.tags for view in await client.describe_instances()]
@@ -53,10 +53,10 @@ async def test_each_shard_gets_a_fleet_whose_machines_know_their_shard(client: C
     assert {each["search:service"] for each in tags} == {"search"}
 
 
-async def test_ensuring_again_changes_nothing(client: CloudClient) -> None:
-    await ensure(client, WANTED, IDS)
+async def test_deploying_again_changes_nothing(client: CloudClient) -> None:
+    await deploy(client, WANTED, IDS)
     before = await fleets(client)
-    await ensure(client, WANTED, IDS)
+    await deploy(client, WANTED, IDS)
     assert {shard: fleet.id for shard, fleet in (await fleets(client)).items()} == {
         shard: fleet.id for shard, fleet in before.items()
     }
@@ -64,19 +64,19 @@ async def test_ensuring_again_changes_nothing(client: CloudClient) -> None:
     assert len(await client.describe_launch_templates()) == 2
 
 
-async def test_another_number_of_replicas_adjusts_the_fleets_that_are_there(client: CloudClient) -> None:
-    await ensure(client, WANTED, IDS)
+async def test_other_replica_count_adjusts_fleets(client: CloudClient) -> None:
+    await deploy(client, WANTED, IDS)
     before = await fleets(client)
-    await ensure(client, replace(WANTED, replicas=3), IDS)
+    await deploy(client, replace(WANTED, replicas=3), IDS)
     after = await fleets(client)
     assert {fleet.id for fleet in after.values()} == {fleet.id for fleet in before.values()}
     assert {fleet.target for fleet in after.values()} == {3}
     await running(client, 6)
 
 
-async def test_another_type_or_shard_count_replaces_the_fleets(client: CloudClient) -> None:
-    await ensure(client, WANTED, IDS)
-    await ensure(client, replace(WANTED, type_name="t3.micro", shards=1), IDS)
+async def test_another_type_or_shard_count_replaces_fleets(client: CloudClient) -> None:
+    await deploy(client, WANTED, IDS)
+    await deploy(client, replace(WANTED, type_name="t3.micro", shards=1), IDS)
     assert list(await fleets(client)) == ["0"]
     await running(client, 2)
     alive = await client.describe_instances({"instance-state-name": ["running"]})
@@ -84,22 +84,22 @@ async def test_another_type_or_shard_count_replaces_the_fleets(client: CloudClie
     assert len(await client.describe_launch_templates()) == 1
 
 
-async def test_services_do_not_touch_each_other(client: CloudClient) -> None:
-    await ensure(client, WANTED, IDS)
-    await ensure(client, replace(WANTED, service="other", shards=1), IDS)
-    await ensure(client, WANTED, IDS)
+async def test_services_are_independent(client: CloudClient) -> None:
+    await deploy(client, WANTED, IDS)
+    await deploy(client, replace(WANTED, service="other", shards=1), IDS)
+    await deploy(client, WANTED, IDS)
     await running(client, 6)
 
 
-async def test_what_does_not_fit_is_refused_before_anything_is_made(client: CloudClient) -> None:
-    with pytest.raises(NoCapacity, match=r"fit here; \d+ fit. To go on: start \d+, or use --overcommit"):
-        await must_fit(client, replace(WANTED, replicas=5000))
+async def test_shortage_is_refused_before_launching(client: CloudClient) -> None:
+    with pytest.raises(NoCapacity, match=r"fit here; \d+ fit. To continue: start \d+, or use --overcommit"):
+        await check_capacity(client, replace(WANTED, replicas=5000))
     with pytest.raises(InvalidInput, match=r"t3.nanoo does not exist; did you mean t3.nano\?"):
-        await must_fit(client, replace(WANTED, type_name="t3.nanoo"))
+        await check_capacity(client, replace(WANTED, type_name="t3.nanoo"))
     assert await fleets(client) == {}
-    await must_fit(client, WANTED)
+    await check_capacity(client, WANTED)
 
 
-async def test_a_service_that_has_fleets_is_not_refused(client: CloudClient) -> None:
-    await ensure(client, WANTED, IDS)
-    await must_fit(client, replace(WANTED, replicas=5000))
+async def test_service_with_fleets_is_not_refused(client: CloudClient) -> None:
+    await deploy(client, WANTED, IDS)
+    await check_capacity(client, replace(WANTED, replicas=5000))

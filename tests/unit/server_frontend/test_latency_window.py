@@ -1,15 +1,15 @@
-"""The latency window: quantiles within a bucket, and what is old is forgotten."""
+"""The latency window: quantiles are exact up to a bucket, and old latencies are forgotten."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.frontend.latency import LatencyWindow
+from server.frontend.latency_window import LatencyWindow
 
 
 @given(st.lists(st.floats(0, 60_000), min_size=1, max_size=200), st.floats(0.01, 0.99))
-def test_a_quantile_is_the_exact_one_up_to_a_bucket(latencies: list[float], wanted: float) -> None:
+def test_quantile_is_exact_up_to_a_bucket(latencies: list[float], wanted: float) -> None:
     window = LatencyWindow()
     for latency in latencies:
         window.record(latency, now=0.0)
@@ -19,7 +19,7 @@ def test_a_quantile_is_the_exact_one_up_to_a_bucket(latencies: list[float], want
     assert exact - 0.001 <= found <= exact * (1 + 1 / 16) + 0.0021
 
 
-def test_beyond_a_minute_it_counts_as_a_minute() -> None:
+def test_latency_above_a_minute_counts_as_a_minute() -> None:
     window = LatencyWindow()
     window.record(1e9, now=0.0)
     (found,) = window.quantiles((0.5,), now=0.0)
@@ -27,7 +27,7 @@ def test_beyond_a_minute_it_counts_as_a_minute() -> None:
     assert found > 60_000
 
 
-def test_few_samples_give_no_quantile() -> None:
+def test_too_few_samples_give_no_quantile() -> None:
     window = LatencyWindow()
     for _ in range(9):
         window.record(1.0, now=0.0)
@@ -36,7 +36,7 @@ def test_few_samples_give_no_quantile() -> None:
     assert None not in window.quantiles((0.5, 0.9), now=0.0, samples_min=10)
 
 
-def test_what_is_older_than_two_windows_is_forgotten() -> None:
+def test_old_latencies_are_forgotten() -> None:
     window = LatencyWindow(window_s=5.0)
     window.record(100.0, now=0.0)
     assert window.quantiles((0.5,), now=6.0) != (None,)

@@ -1,4 +1,4 @@
-"""The small decisions: who is a leaf, which requests are samples, what options are possible."""
+"""Pure decisions: which instances are leaves, which requests become samples, which options are valid."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from server.api.flow import Counters, FlowRecord
 from server.api.timing import Attempt, RequestTrace
-from server.frontend.main import add_arguments, plan_of
-from server.frontend.membership import machine_of
-from server.frontend.observe import Sampler
+from server.frontend.main import add_arguments, checked_options
+from server.frontend.discovery import leaf_of
+from server.frontend.observer import Sampler
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import InvalidInput
 
@@ -29,10 +29,10 @@ LEAF = InstanceView(
 )
 
 
-def test_a_running_tagged_instance_is_a_leaf_at_its_images_port() -> None:
-    machine = machine_of(LEAF, service="search", shards=2)
-    assert machine is not None
-    assert (machine.shard, machine.address, machine.port) == (1, "198.18.0.2", 8080)
+def test_running_tagged_instance_is_a_leaf() -> None:
+    leaf = leaf_of(LEAF, service="search", shards=2)
+    assert leaf is not None
+    assert (leaf.shard, leaf.address, leaf.port) == (1, "198.18.0.2", 8080)
 
 
 @pytest.mark.parametrize(
@@ -45,21 +45,21 @@ def test_a_running_tagged_instance_is_a_leaf_at_its_images_port() -> None:
         *[replace(LEAF, tags={"search:service": "search", "search:shard": odd}) for odd in ("2", "", "x", "-1", "²")],
     ],
 )
-def test_anything_else_is_none(other: InstanceView) -> None:
-    assert machine_of(other, service="search", shards=2) is None
+def test_other_instances_are_not_leaves(other: InstanceView) -> None:
+    assert leaf_of(other, service="search", shards=2) is None
 
 
-def test_words_that_could_break_a_header_do_not_reach_it() -> None:
-    machine = machine_of(replace(LEAF, type='t3"\r\n evil'), service="search", shards=2)
-    assert machine is not None
-    assert machine.type == "-"
+def test_unsafe_words_never_reach_a_header() -> None:
+    leaf = leaf_of(replace(LEAF, type='t3"\r\n evil'), service="search", shards=2)
+    assert leaf is not None
+    assert leaf.type == "-"
 
 
-def test_samples_are_bounded_and_people_come_first() -> None:
+def test_sampler_keeps_a_reserve_for_people() -> None:
     sampler = Sampler(50.0)
-    machines = sum(sampler.take(0.0, person=False) for _ in range(200))
+    programs = sum(sampler.take(0.0, person=False) for _ in range(200))
     people = sum(sampler.take(0.0, person=True) for _ in range(200))
-    assert (machines, people) == (40, 10)
+    assert (programs, people) == (40, 10)
     assert sum(sampler.take(1.0 + n / 100, person=False) for n in range(100)) <= 90
 
 
@@ -68,21 +68,21 @@ def test_samples_are_bounded_and_people_come_first() -> None:
     ["--shards 0", "--shards 99", "--replicas 0", "--deadline-ms 1", "--hedge-percent -1", "--port 70000",
      "--deadline-ms nan"],
 )  # fmt: skip
-def test_options_that_make_no_sense_are_refused(words: str) -> None:
+def test_options_out_of_range_are_refused(words: str) -> None:
     parser = ArgumentParser()
     add_arguments(parser)
     with pytest.raises(InvalidInput, match=words.split()[0]):
-        plan_of(parser.parse_args(words.split()))
+        checked_options(parser.parse_args(words.split()))
 
 
-def test_flow_records_and_counters_survive_their_json() -> None:
+def test_flow_records_survive_json() -> None:
     attempt = Attempt(instance_id="i-0", type="t3.nano", host="host-a", shard=0, start_ms=0.1, dur_ms=1.0, hedge=True)
     trace = RequestTrace(trace_id="a" * 32, total_ms=2.0, frontend_ms=1.0, attempts=(attempt,))
     record = FlowRecord(at=1.0, query="q", status=200, partial=False, agent="", trace=trace)
     assert FlowRecord.from_json(record.to_json()) == record
     odd: list[Any] = [None, [], {}, {**record.to_json(), "attempts": [{}]}, {"instances": 1}]
     for garbage in odd:
-        with pytest.raises(ValueError, match="expected"):
+        with pytest.raises(ValueError, match="invalid data"):
             FlowRecord.from_json(garbage)
-        with pytest.raises(ValueError, match="expected"):
+        with pytest.raises(ValueError, match="invalid data"):
             Counters.from_json(garbage)

@@ -23,7 +23,7 @@ JSON = {"Accept": "application/json"}
 
 def add(serving: Serving, *members: StubLeaf) -> None:
     for leaf in members:
-        serving.fanout.add(leaf.machine)
+        serving.shard_map.add(leaf.instance)
 
 
 async def get(serving: Serving, path: str, headers: dict[str, str] | None = None) -> tuple[int, str, Any]:
@@ -31,7 +31,7 @@ async def get(serving: Serving, path: str, headers: dict[str, str] | None = None
         return response.status, await response.text(), response.headers
 
 
-async def test_a_search_merges_the_shards_and_tells_its_way(serving: Serving) -> None:
+async def test_search_merges_shards_and_returns_its_trace(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as (a, b):
         a.hits, b.hits = [hit("x", 9.0), hit("y", 3.0)], [hit("z", 5.0)]
         add(serving, a, b)
@@ -53,7 +53,7 @@ async def test_a_search_merges_the_shards_and_tells_its_way(serving: Serving) ->
 
 
 @pytest.mark.parametrize("plain", [True, False])
-async def test_hits_on_their_own_lines_or_not_give_the_same(serving: Serving, plain: bool) -> None:
+async def test_leaf_format_does_not_change_the_answer(serving: Serving, plain: bool) -> None:
     async with leaves((0, "a"), (1, "b")) as (a, b):
         a.plain = b.plain = plain
         a.hits = [hit("x", 9.0), hit('y"\n\u2028é,', 3.0)]
@@ -63,7 +63,7 @@ async def test_hits_on_their_own_lines_or_not_give_the_same(serving: Serving, pl
     assert json.loads(text)["hits"] == a.hits
 
 
-async def test_pages_show_what_lies_behind_the_first(serving: Serving) -> None:
+async def test_second_page_continues_the_first(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as (a, b):
         a.hits = [hit(f"a{n}", 100.0 - n) for n in range(20)]
         b.hits = []
@@ -73,10 +73,10 @@ async def test_pages_show_what_lies_behind_the_first(serving: Serving) -> None:
         assert "n=20" in a.heads[-1]
 
 
-async def test_a_browser_gets_a_page_under_a_strict_policy(serving: Serving) -> None:
+async def test_pages_have_a_strict_content_policy(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
-        for path in ("/", "/search?q=a", "/doc/none", "/static/page.css"):
+        for path in ("/", "/search?q=a", "/doc/none", "/static/search.css"):
             _, _, headers = await get(serving, path, {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
             assert headers["Content-Type"].startswith("text/")
             assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -104,7 +104,7 @@ async def test_a_browser_gets_a_page_under_a_strict_policy(serving: Serving) -> 
         ("/nowhere", 404),
     ],
 )
-async def test_bad_input_is_refused_clearly_as_page_and_as_json(serving: Serving, path: str, status: int) -> None:
+async def test_bad_input_is_refused_as_page_and_json(serving: Serving, path: str, status: int) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         found, text, _ = await get(serving, path, JSON)
@@ -112,11 +112,11 @@ async def test_bad_input_is_refused_clearly_as_page_and_as_json(serving: Serving
         assert json.loads(text)["error"]["message"]
         found, text, _ = await get(serving, path)
         assert found == status
-        assert text.startswith("problem ")
+        assert f">{status}<" in text
     assert serving.observer.failed == 0
 
 
-async def test_other_methods_than_reading_are_refused_and_head_has_no_body(serving: Serving) -> None:
+async def test_other_methods_are_refused(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
@@ -127,14 +127,14 @@ async def test_other_methods_than_reading_are_refused_and_head_has_no_body(servi
             assert int(response.headers["Content-Length"]) > 10
 
 
-async def test_a_path_in_other_spelling_leads_to_the_same_place(serving: Serving) -> None:
+async def test_percent_encoded_path_is_accepted(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         async with serving.client.get(URL(serving.url + "/%68ealthz", encoded=True)) as response:
             assert response.status == 200
 
 
-async def test_odd_unicode_is_searched_for(serving: Serving) -> None:
+async def test_unusual_unicode_can_be_searched(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         for query in ("%F0%9F%98%80a", "a%ff", "%E2%80%AEabc", "a%0D%0AX-Bad:%201"):
@@ -143,18 +143,18 @@ async def test_odd_unicode_is_searched_for(serving: Serving) -> None:
         assert not any("X-Bad: 1" in head for head in members[0].heads)
 
 
-async def test_what_a_leaf_refuses_is_refused_with_its_words(serving: Serving) -> None:
+async def test_leafs_refusal_reaches_the_client(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
-        body = b'{"error":{"message":"expected something else"}}'
+        body = b'{"error":{"message":"no such field"}}'
         for leaf in members:
             leaf.raw = b"HTTP/1.1 400 X\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         add(serving, *members)
         status, text, _ = await get(serving, "/search?q=a", JSON)
     assert status == 400
-    assert json.loads(text)["error"]["message"] == "expected something else"
+    assert json.loads(text)["error"]["message"] == "no such field"
 
 
-async def test_a_document_comes_from_the_shard_that_holds_it(serving: Serving) -> None:
+async def test_document_comes_from_its_shard(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         for leaf in members:
             leaf.hits = [hit("doc-1", 1.0)]
@@ -167,7 +167,7 @@ async def test_a_document_comes_from_the_shard_that_holds_it(serving: Serving) -
     assert [each.shard for each in trace.attempts] == [shard_of("doc-1", 2)]
 
 
-async def test_a_missing_shard_makes_the_answer_partial(serving: Serving) -> None:
+async def test_missing_shard_makes_the_answer_partial(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as (a, b):
         add(serving, a, b)
         a.delay_s = 30
@@ -180,7 +180,7 @@ async def test_a_missing_shard_makes_the_answer_partial(serving: Serving) -> Non
     assert serving.observer.partial == 1
 
 
-async def test_without_any_shard_the_answer_is_503_and_when_to_come_back(serving: Serving) -> None:
+async def test_no_shard_gives_503_with_retry_after(serving: Serving) -> None:
     status, _, headers = await get(serving, "/search?q=a", JSON)
     assert (status, headers["Retry-After"]) == (503, "1")
 
@@ -194,22 +194,22 @@ async def test_health_needs_a_replica_of_each_shard(serving: Serving) -> None:
         assert (await get(serving, "/healthz"))[0] == 200
 
 
-async def test_beyond_its_room_the_front_end_sheds_load_at_once(serving: Serving) -> None:
+async def test_requests_beyond_the_limit_are_shed(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         for leaf in members:
             leaf.gate.clear()
         add(serving, *members)
-        asking = [asyncio.ensure_future(get(serving, "/search?q=a", JSON)) for _ in range(20)]
+        pending = [asyncio.ensure_future(get(serving, "/search?q=a", JSON)) for _ in range(20)]
         await until(lambda: serving.observer.shed == 12)
         for leaf in members:
             leaf.gate.set()
-        answers = await asyncio.gather(*asking)
+        answers = await asyncio.gather(*pending)
     assert sorted(status for status, _, _ in answers) == [200] * 8 + [503] * 12
     assert all(headers["Retry-After"] == "1" for status, _, headers in answers if status == 503)
     assert serving.observer.in_flight == 0
 
 
-async def test_the_flow_tells_requests_and_exact_counts(serving: Serving) -> None:
+async def test_flow_streams_requests_and_counts(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         await get(serving, "/search?q=before", JSON)
@@ -233,7 +233,7 @@ async def test_the_flow_tells_requests_and_exact_counts(serving: Serving) -> Non
     }
 
 
-async def test_the_flow_is_sampled_and_the_counts_are_not(serving: Serving) -> None:
+async def test_flow_is_sampled_but_counts_are_exact(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         before = serving.observer.hub.last_id
@@ -244,7 +244,7 @@ async def test_the_flow_is_sampled_and_the_counts_are_not(serving: Serving) -> N
     assert 10 < serving.observer.hub.last_id - before < 150
 
 
-async def test_status_tells_each_shards_replicas(serving: Serving) -> None:
+async def test_status_lists_each_shards_replicas(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)
         await get(serving, "/search?q=a", JSON)
@@ -254,33 +254,33 @@ async def test_status_tells_each_shards_replicas(serving: Serving) -> None:
     assert [[each["instance_id"] for each in shard["replicas"]] for shard in status["shards"]] == [["i-a"], ["i-b"]]
 
 
-async def test_a_person_who_leaves_harms_nobody(serving: Serving) -> None:
+async def test_client_that_disconnects_does_no_harm(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         members[0].delay_s = 0.1
         add(serving, *members)
-        asking = asyncio.ensure_future(get(serving, "/search?q=a", JSON))
+        pending = asyncio.ensure_future(get(serving, "/search?q=a", JSON))
         await until(lambda: members[0].heads)
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        pending.cancel()
+        await asyncio.gather(pending, return_exceptions=True)
         await until(lambda: serving.observer.in_flight == 0)
         assert (await get(serving, "/search?q=a", JSON))[0] == 200
 
 
-async def test_a_query_that_is_refused_stays_in_the_box_to_be_mended(serving: Serving) -> None:
+async def test_refused_query_stays_in_the_search_box(serving: Serving) -> None:
     status, text, _ = await get(serving, "/search?q=%22open+quote", {"Accept": "text/html"})
     assert status == 400
-    assert '"open quote' in text
+    assert 'value="&quot;open quote"' in text
 
 
 @pytest.mark.parametrize(
-    ("request_bytes", "said"),
+    ("request_bytes", "message"),
     [
         (b"GET /search?q=" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "a line of this request is too long"),
         (b"what is this\r\n\r\n", "this is not an HTTP request"),
     ],
 )
-async def test_what_is_no_request_is_refused_in_a_sentence_and_not_logged_as_our_fault(
-    serving: Serving, request_bytes: bytes, said: str, caplog: pytest.LogCaptureFixture
+async def test_invalid_http_is_refused_and_not_logged(
+    serving: Serving, request_bytes: bytes, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = URL(serving.url)
     reader, writer = await asyncio.open_connection(url.host, url.port)
@@ -290,13 +290,13 @@ async def test_what_is_no_request_is_refused_in_a_sentence_and_not_logged_as_our
     await writer.wait_closed()
     head, _, body = answer.partition("\r\n\r\n")
     assert head.startswith("HTTP/1.1 400 ") or head.startswith("HTTP/1.0 400 ")
-    assert body.startswith(said)
+    assert body.startswith(message)
     assert body.count("\n") == 1
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("path", ["/", "/search?q=kvm", "/flow", "/status", "/healthz"])
-async def test_a_foreign_host_name_is_refused(serving: Serving, path: str) -> None:
+async def test_foreign_host_name_is_refused(serving: Serving, path: str) -> None:
     async with serving.client.get(f"{serving.url}{path}", headers={"Host": "evil.example"}) as answer:
         assert answer.status == 403
         assert "evil.example" in await answer.text()

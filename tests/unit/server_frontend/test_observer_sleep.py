@@ -1,4 +1,4 @@
-"""What the front end counts over a sleep of its computer."""
+"""The front end's counts when its computer sleeps."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Coroutine
 from typing import Any
 
 from server.api.timing import RequestTrace, make_traceparent, render
-from server.frontend.fanout import Fanout
-from server.frontend.observe import Observer, Seen
+from server.frontend.observer import Observer, RecentRequest
+from server.frontend.shard_map import ShardMap
 from vmhost.base.clock import ManualClock
 
 TRACE = RequestTrace(trace_id="", total_ms=1.0, frontend_ms=0.1, attempts=())
 
 
-def seen(at: float, status: int = 200) -> Seen:
-    return Seen(
+def request(at: float, status: int = 200) -> RecentRequest:
+    return RecentRequest(
         at=at, query="kvm", status=status, partial=False, agent="curl", server_timing=render(TRACE),
         traceparent=make_traceparent("1" * 32, "2" * 16),
     )  # fmt: skip
@@ -26,23 +26,23 @@ def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     return asyncio.get_running_loop().create_task(work)
 
 
-async def test_what_was_under_way_over_a_sleep_is_in_no_percentile_and_no_failure() -> None:
+async def test_requests_across_a_sleep_are_not_counted() -> None:
     clock = ManualClock()
-    began = clock.now()
-    monotonic = began
+    started = clock.now()
+    monotonic = started
     observer = Observer(
-        clock, Fanout(1, rng=random.Random(1), spawn=spawn, monotonic=lambda: monotonic), lambda: monotonic
+        clock, ShardMap(1, rng=random.Random(1), spawn=spawn, monotonic=lambda: monotonic), lambda: monotonic
     )
-    observer.answer(seen(began + 0.5), 3.0, person=True)
+    observer.record(request(started + 0.5), 3.0, person=True)
     assert observer.counters().p99_ms is not None
-    woke = began + 61.0
+    woke = started + 61.0
     monotonic = woke
-    observer.answer(seen(woke), 60_000.0, person=True)
-    observer.answer(seen(woke + 0.1, status=503), 60_050.0, person=True)
-    observer.answer(seen(woke + 0.2, status=503), 20.0, person=True)
+    observer.record(request(woke), 60_000.0, person=True)
+    observer.record(request(woke + 0.1, status=503), 60_050.0, person=True)
+    observer.record(request(woke + 0.2, status=503), 20.0, person=True)
     counters = observer.counters()
     assert (counters.p99_ms, counters.interrupted, counters.failed) == (None, 1, 1)
     assert counters.requests == 4
     monotonic = woke + 4.0
-    observer.answer(seen(woke + 3.5), 4.0, person=True)
+    observer.record(request(woke + 3.5), 4.0, person=True)
     assert (observer.counters().p99_ms or 0) < 10
