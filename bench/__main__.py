@@ -1,4 +1,4 @@
-"""`python -m bench [NAME …]`: runs benchmarks, prints each figure beside its promise; code 1 when one broke."""
+"""`python -m bench [NAME …]`: runs benchmarks and prints each number beside its target; exit code 1 if one is missed."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import interpreter
-from bench.figures import Figure, Missing
-from bench.machines import IMAGE, need_engine
+from bench.measurement import Measurement, MissingPrerequisite
+from bench.platform_setup import IMAGE, require_engine
 
 NAMES = ("frontend", "load", "leaf", "cpu", "isolation", "launching", "idling", "console", "readers")
 
 
 def main() -> int:
-    """Runs what is named, or all."""
+    """Run the named benchmarks, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; default all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"benchmarks to run: {', '.join(NAMES)} (default: all)")
     names = parser.parse_args().names or NAMES
     unknown = [name for name in names if name not in NAMES]
     if unknown:
-        parser.error(f"{unknown[0]!r} is no benchmark; expected one of {', '.join(NAMES)}")
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}, {interpreter.own()}")
+        parser.error(f"unknown benchmark {unknown[0]!r}; choose from {', '.join(NAMES)}")
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {_computer()}, {interpreter.own()}")
     if inside := _in_image():
         print(f"inside {IMAGE}: {inside}")
-    broken = [name for name in names if _measure(name)]
-    return 1 if broken else 0
+    missed = [name for name in names if _measure(name)]
+    return 1 if missed else 0
 
 
 def _measure(name: str) -> bool:
     try:
-        figures: list[Figure] = asyncio.run(importlib.import_module(f"bench.{name}").run())
-    except Missing as missing:
-        print(f"not run {name}: {missing}")
+        measurements: list[Measurement] = asyncio.run(importlib.import_module(f"bench.{name}").run())
+    except MissingPrerequisite as missing:
+        print(f"skipped {name}: {missing}")
         return False
-    for figure in figures:
-        print(figure.line(), flush=True)
-    return any(figure.kept is False for figure in figures)
+    for each in measurements:
+        print(each.line(), flush=True)
+    return any(each.met is False for each in measurements)
 
 
-def _machine() -> str:
+def _computer() -> str:
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text().splitlines() if cpu.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -54,10 +54,10 @@ def _machine() -> str:
 
 
 def _in_image() -> str:
-    """The interpreter of container instances; empty without an engine that has the image."""
+    """The Python of container instances; empty without an engine that has the image."""
     source = Path(interpreter.__file__).read_text()
-    with contextlib.suppress(Missing, subprocess.SubprocessError):
-        need_engine()
+    with contextlib.suppress(MissingPrerequisite, subprocess.SubprocessError):
+        require_engine()
         command = ["docker", "run", "--rm", "--entrypoint", "python", IMAGE, "-c", source]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     return ""

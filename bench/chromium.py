@@ -1,6 +1,6 @@
-"""The system's own Chromium, driven by Playwright: for tests, measurements and pictures of the console.
+"""The system's Chromium, driven by Playwright: for tests, benchmarks and screenshots of the console.
 
-Law: no browser is ever downloaded; what runs is what this machine has.
+A browser is never downloaded; the one that is installed on this computer is used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 VARIABLE = "CHROMIUM"
-"""Environment variable: the program to use, by name or path."""
+"""Environment variable with the name or path of the browser to use."""
 NAMES = (
     "chromium",
     "chromium-browser",
@@ -25,13 +25,13 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 HOW_TO_GET = f"install Chromium (Debian: apt install chromium), or name one in {VARIABLE}"
-# Beside Playwright's own, which already keep it from updating, syncing and asking about itself.
+# In addition to Playwright's own flags, which already turn off updates and first-run pages.
 FLAGS = ("--disable-gpu", "--disable-quic", "--disable-sync", "--no-first-run")
 _START_DEADLINE_MS = 30_000
 
 
 def program(environ: Mapping[str, str] = os.environ, which: Callable[[str], str | None] = shutil.which) -> str | None:
-    """The path of the Chromium to use: the one that is named, else the first that is known; None where none is."""
+    """The path of the Chromium to use: the one in the environment variable, else the first known one, else None."""
     if named := environ.get(VARIABLE):
         return which(named)
     return next((path for name in NAMES if (path := which(name))), None)
@@ -39,9 +39,9 @@ def program(environ: Mapping[str, str] = os.environ, which: Callable[[str], str 
 
 @contextlib.asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser without a window and with nobody's profile; gone with the block. Raises RuntimeError where none is.
+    """Run a browser without a window and with an empty profile. Raises RuntimeError if there is none.
 
-    Its sandbox is left out for the superuser alone, who cannot have it."""
+    It has a sandbox unless this user is root, for whom Chromium has none."""
     from playwright.async_api import async_playwright
 
     if (path := program()) is None:

@@ -1,6 +1,6 @@
-"""The console in Chromium: what its page costs, how it loads, and whether it stays small.
+"""The console in Chromium: the CPU of its page, its first load, and whether its memory stays small.
 
-It shows 60 instances on 2 hosts and 3,000 requests a second of a replayed stream; all else is the real program.
+It shows 60 instances on 2 hosts and 3,000 requests per second of a replayed stream; everything else is the real program.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.chromium import chromium
-from bench.consoles import Readings, console, need_chromium, opened
-from bench.figures import Figure, at_least, at_most, spread
+from bench.console_page import Readings, console, require_chromium, opened
+from bench.measurement import Measurement, at_least, at_most, spread
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -24,7 +24,7 @@ HEAP_GROWTH, HEAP_NOISE_MB = 0.1, 2.0
 LOADS = 5
 _MB, _KB = 1e6, 1e3
 _LATE = 2
-"""A machine that takes so many times as long for the hour is too slow for this figure."""
+"""A computer that takes this many times as long for the hour is too slow for this benchmark."""
 _WHEN_INTERACTIVE = """
 const look = () => {
     if (document.querySelector("#ask") && document.querySelector(".card"))
@@ -35,16 +35,16 @@ requestAnimationFrame(look);
 """
 
 
-async def run() -> list[Figure]:
-    """The page at the speed of life, its first loads, and an hour of it in a minute."""
-    need_chromium()
+async def run() -> list[Measurement]:
+    """The page in real time, its first loads, and an hour of it in a minute."""
+    require_chromium()
     async with chromium() as browser:
         async with console(speed=1) as url:
-            figures = [*await _life(browser, url), *await _loads(browser, url)]
+            figures = [*await _real_time(browser, url), *await _loads(browser, url)]
         return [*figures, *await _hour(browser)]
 
 
-async def _life(browser: Browser, url: str) -> list[Figure]:
+async def _real_time(browser: Browser, url: str) -> list[Measurement]:
     async with opened(browser, url) as page:
         await asyncio.sleep(SETTLE_S)
         await page.collect_frames()
@@ -62,7 +62,7 @@ async def _life(browser: Browser, url: str) -> list[Figure]:
     ]
 
 
-async def _loads(browser: Browser, url: str) -> list[Figure]:
+async def _loads(browser: Browser, url: str) -> list[Measurement]:
     loads = [await _load(browser, url) for _ in range(LOADS)]
     transferred, interactive = zip(*loads, strict=True)
     sizes, times = [each / _KB for each in transferred], [float(each) for each in interactive]
@@ -73,45 +73,45 @@ async def _loads(browser: Browser, url: str) -> list[Figure]:
 
 
 async def _load(browser: Browser, url: str) -> tuple[int, float]:
-    """Bytes on the wire, the stream's first whole included, and ms until a person can begin."""
+    """Bytes transferred, including the stream's first snapshot, and ms until a person can use the page."""
     async with opened(browser, url, script=_WHEN_INTERACTIVE) as page:
         await page.page.wait_for_function("() => window.benchInteractive")
         return page.received, float(await page.page.evaluate("() => benchInteractive"))
 
 
-async def _hour(browser: Browser) -> list[Figure]:
-    """Heap and nodes at the thirds of an hour that passes in a minute."""
+async def _hour(browser: Browser) -> list[Measurement]:
+    """Heap and nodes after each third of an hour that passes in a minute."""
     async with console(speed=HOUR_SPEED) as url, opened(browser, url) as page:
         await asyncio.sleep(SETTLE_S)
-        began = await page.told_s()
+        started = await page.last_second()
         points = [await page.readings(collect=True)]
         for third in range(1, THIRDS + 1):
-            await _until_told(page.told_s, began + third * HOUR_S / THIRDS)
+            await _wait_until(page.last_second, started + third * HOUR_S / THIRDS)
             points.append(await page.readings(collect=True))
-        hour = await page.told_s() - began
-    return [_flat(points), _no_more_nodes(points, hour)]
+        hour = await page.last_second() - started
+    return [_heap_growth(points), _node_growth(points, hour)]
 
 
-async def _until_told(told: Callable[[], Awaitable[float]], moment: float) -> None:
+async def _wait_until(last_second: Callable[[], Awaitable[float]], moment: float) -> None:
     async with asyncio.timeout(_LATE * HOUR_S / HOUR_SPEED):
-        while await told() < moment:
+        while await last_second() < moment:
             await asyncio.sleep(0.2)
 
 
-def _flat(points: Sequence[Readings]) -> Figure:
-    """Whether the heap ends above all its earlier thirds by no more than a tenth, or by so little that it is noise."""
+def _heap_growth(points: Sequence[Readings]) -> Measurement:
+    """The heap at the end above its largest earlier third: at most a tenth, or so little that it is noise."""
     sizes = [point.heap_bytes / _MB for point in points]
     largest = max(sizes[1:-1])
     allowed = max(HEAP_GROWTH * largest, HEAP_NOISE_MB)
-    told = ", ".join(f"{size:.3g}" for size in sizes)
+    values = ", ".join(f"{size:.3g}" for size in sizes)
     name = f"console, an hour at {HOUR_SPEED:.0f} x: the heap after its last third, above all earlier ones"
-    return at_most(name, sizes[-1] - largest, round(allowed, 2), "MB", f"MB at its start and thirds: {told}")
+    return at_most(name, sizes[-1] - largest, round(allowed, 2), "MB", f"MB at its start and thirds: {values}")
 
 
-def _no_more_nodes(points: Sequence[Readings], hour_s: float) -> Figure:
+def _node_growth(points: Sequence[Readings], hour_s: float) -> Measurement:
     counts = [point.nodes for point in points]
-    told = ", ".join(f"{count:.0f}" for count in counts)
+    values = ", ".join(f"{count:.0f}" for count in counts)
     growth = 100 * (counts[-1] / counts[-2] - 1)
     return at_most(
-        "  and its nodes", growth, 100 * HEAP_GROWTH, "%", f"{told}; {hour_s:.0f} s of the stream were shown"
+        "  and its nodes", growth, 100 * HEAP_GROWTH, "%", f"{values}; {hour_s:.0f} s of the stream were shown"
     )

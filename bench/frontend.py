@@ -1,7 +1,7 @@
-"""The front end beside nginx: requests per CPU-second of its own process, the upstream an nginx on the other core.
+"""The front end compared with nginx: requests per CPU-second of its process, with an nginx as upstream on another core.
 
-nginx passes each request to one upstream; the front end asks two shards, merges, and writes the trace. So a fifth of
-nginx is a good figure; half of it would be a miracle.
+nginx passes each request to one upstream; the front end sends it to two shards, merges their responses and writes the
+trace. So a fifth of nginx is a good result, and half of it is out of reach.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.figures import Figure, Missing, at_least, spread
-from bench.machines import cpu_seconds, first_answer
-from bench.nginx import free_ports, need_nginx, nginx_arguments, pinned
+from bench.measurement import Measurement, MissingPrerequisite, at_least, spread
+from bench.platform_setup import cpu_seconds, first_response
+from bench.nginx import free_ports, require_nginx, nginx_arguments, pinned
 
 ROUNDS = 3
 SECONDS = 4
@@ -25,21 +25,21 @@ _HITS = 10
 TARGET = "/search?q=hypervisor&format=json"
 
 
-async def run() -> list[Figure]:
+async def run() -> list[Measurement]:
     """The median ratio of three rounds, nginx and the front end in turn."""
-    nginx, wrk = need_nginx(), shutil.which("wrk")
+    nginx, wrk = require_nginx(), shutil.which("wrk")
     if wrk is None:
-        raise Missing("needs wrk (apt install wrk)")
+        raise MissingPrerequisite("needs wrk (apt install wrk)")
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
         first, second, proxy, ours = free_ports(4)
         async with (
             pinned([nginx, *nginx_arguments(Path(folder), "leaf", leaves(first, second))], core=1) as leaf,
             pinned([nginx, *nginx_arguments(Path(folder), "proxy", _proxy(proxy, first))], core=0) as peer,
             pinned(
-                [sys.executable, "-m", "bench.frontend_child", *map(str, (ours, first, second))], core=0
+                [sys.executable, "-m", "bench.frontend_program", *map(str, (ours, first, second))], core=0
             ) as front_end,
         ):
-            await asyncio.gather(*(first_answer("127.0.0.1", port) for port in (first, proxy, ours)))
+            await asyncio.gather(*(first_response("127.0.0.1", port) for port in (first, proxy, ours)))
             assert leaf.returncode is None
             rounds = [(await _rate(wrk, ours, front_end.pid), await _rate(wrk, proxy, peer.pid)) for _ in range(ROUNDS)]
     ratios = [a / b for a, b in rounds]
@@ -60,13 +60,13 @@ async def _rate(wrk: str, port: int, pid: int) -> float:
         output, _ = await load.communicate()
     text = output.decode()
     if "Non-2xx" in text:
-        raise RuntimeError(f"port {port} gave errors under load:\n{text}")
+        raise RuntimeError(f"port {port} returned errors under load:\n{text}")
     requests = next(int(line.split()[0]) for line in text.splitlines() if " requests in " in line)
     return requests / (cpu_seconds(pid) - before)
 
 
 def leaves(*ports: int) -> str:
-    """An nginx's `http` block: on each port it answers every search as a leaf does, at once and always the same."""
+    """An nginx `http` block that answers every search on each port as a leaf does, at once and always the same."""
     snippet = [["a hypervisor gives each guest virtual processors, ", False], ["memory", True], [" and disks", False]]
     hits = [
         {"id": f"lesson-{n}", "title": f"Lesson {n}", "url": f"/doc/lesson-{n}", "kind": "lesson", "snippet": snippet}

@@ -1,19 +1,19 @@
-"""What the control plane costs while it has eight instances and nothing to do."""
+"""CPU and memory of the control plane while it has eight instances and nothing to do."""
 
 from __future__ import annotations
 
 import asyncio
 
-from bench.figures import Figure, at_most
-from bench.machines import cpu_seconds, need_engine, platform, resident_mib
+from bench.measurement import Measurement, at_most
+from bench.platform_setup import cpu_seconds, require_engine, platform, resident_mib
 
 SECONDS = 20.0
 INSTANCES = 8
 
 
-async def run() -> list[Figure]:
-    """CPU and memory of `vmhost` itself over twenty idle seconds."""
-    need_engine()
+async def run() -> list[Measurement]:
+    """CPU and memory of the `vmhost` process over twenty idle seconds."""
+    require_engine()
     async with platform("container", "--overcommit", "4") as cloud:
         image = next(each.id for each in await cloud.client.describe_images() if each.name == "glasscloud-minimal")
         await cloud.client.run_instances(image_id=image, type_name="t3.nano", count=INSTANCES)

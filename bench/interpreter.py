@@ -1,7 +1,7 @@
-"""Which Python a benchmark runs: implementation, version, and whether it was built with profile-guided optimisation.
+"""The Python that runs a benchmark: implementation, version, and whether it was built with profile-guided optimization.
 
-Debian's own Python, which was, runs the front end some 20 % faster than one built without. This file is also run as it
-is inside our image, so it imports nothing of ours.
+Debian's Python, which was, runs the front end about 20 % faster than one built without. This file is also run inside
+our image as it is, so it imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import sysconfig
 from collections.abc import Mapping
 
 
-def words(implementation: str, version: str, config: Mapping[str, object]) -> str:
-    """The interpreter in words, from its name, version and build variables. Pure."""
+def description(implementation: str, version: str, config: Mapping[str, object]) -> str:
+    """Describe an interpreter by its name, version and build variables. Pure."""
     name = f"{implementation} {version}"
     if implementation != "CPython":
         return name
-    return f"{name}, built {'with' if optimised(config) else 'without'} profile-guided optimisation"
+    return f"{name}, built {'with' if optimized(config) else 'without'} profile-guided optimization"
 
 
-def optimised(config: Mapping[str, object]) -> bool:
-    """Whether CPython was built so: its configuration asked for it, or it was asked of make, as Debian does. Debian
-    empties the flag for compiling by the profile afterwards, which is never empty otherwise."""
-    asked = "--enable-optimizations" in str(config.get("CONFIG_ARGS"))
-    return asked or bool(config.get("PGO_PROF_GEN_FLAG") and not config.get("PGO_PROF_USE_FLAG"))
+def optimized(config: Mapping[str, object]) -> bool:
+    """Whether CPython was built with it: by its configuration, or by an argument of make, as Debian does. Debian empties
+    the flag for compiling with the profile afterwards; it is never empty otherwise."""
+    configured = "--enable-optimizations" in str(config.get("CONFIG_ARGS"))
+    return configured or bool(config.get("PGO_PROF_GEN_FLAG") and not config.get("PGO_PROF_USE_FLAG"))
 
 
 def own() -> str:
-    """This interpreter."""
-    return words(platform.python_implementation(), platform.python_version(), sysconfig.get_config_vars())
+    """Describe the running interpreter."""
+    return description(platform.python_implementation(), platform.python_version(), sysconfig.get_config_vars())
 
 
 if __name__ == "__main__":

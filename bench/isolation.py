@@ -1,6 +1,6 @@
-"""The verdict of the CPU hog experiment, with controls: limits on, limits taken away, and no hog at all.
+"""The verdict of the CPU hog experiment in three cases: with limits, with limits removed, and without a hog.
 
-An inconclusive verdict counts against the promise: on a quiet machine there is nothing else to blame.
+An inconclusive verdict counts as a miss: on a quiet computer nothing else can have caused it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cpu_groups import call
-from bench.figures import Figure, at_least, at_most
-from bench.machines import need_engine
+from bench.cpu_usage import call
+from bench.measurement import Measurement, at_least, at_most
+from bench.platform_setup import require_engine
 from client.local.attach import own_cloud
 from client.local.plan import LocalPlan
 from client.tour.hog import reading
@@ -33,9 +33,9 @@ _WINDOW_S = 3.0
 _DEMO_S_MAX = 30.0
 
 
-async def run() -> list[Figure]:
-    """All figures of this file, on one cloud of four instances."""
-    need_engine()
+async def run() -> list[Measurement]:
+    """All measurements of this file, on one cloud of four instances."""
+    require_engine()
     cloud = f"bench-{uuid.uuid4().hex[:6]}"
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
         plan = LocalPlan(state=folder, cloud=cloud, driver="container", temporary=True, console_port=None)
@@ -47,22 +47,22 @@ async def run() -> list[Figure]:
                 whole = await _whole(session)
                 isolated = [await _hogged(session) for _ in range(ROUNDS)]
                 calm = [found for _ in range(ROUNDS // 2) for found in await _without_a_hog(session)]
-                await _take_limits_away(cloud)
+                await _remove_limits(cloud)
                 leaked = [await _hogged(session) for _ in range(ROUNDS)]
                 await session.stop_load()
     pairs = [pair for found in calm for pair in found.pairs]
     return [
         _of(isolated, Outcome.ISOLATED, "CPU hog, limits on: verdicts that say isolated"),
         _of(leaked, Outcome.LEAKED, "CPU hog, limits taken away: verdicts that say leaked"),
-        at_most("no hog: instances blamed", len(pairs), 0, f"of {len(calm)} windows", _told(calm)),
+        at_most("no hog: instances blamed", len(pairs), 0, f"of {len(calm)} windows", _outcomes(calm)),
         at_most("the experiment as the demo runs it", whole, _DEMO_S_MAX, "s"),
     ]
 
 
 async def _whole(session: Session) -> float:
-    began = time.monotonic()
+    started = time.monotonic()
     await session.experiments.hog(victim_of(session.watch.world, random.Random(1)))
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
 async def _hogged(session: Session) -> Isolation:
@@ -71,7 +71,7 @@ async def _hogged(session: Session) -> Isolation:
 
 
 async def _without_a_hog(session: Session) -> list[Isolation]:
-    """Two windows one after the other on each host, judged as if the second had a hog."""
+    """Two consecutive windows on each host, judged as if there had been a hog in the second."""
     start, first = await reading(session, "first window")
     await asyncio.sleep(_WINDOW_S)
     middle, second = await reading(session, "second window")
@@ -95,21 +95,21 @@ async def _without_a_hog(session: Session) -> list[Isolation]:
     ]
 
 
-async def _take_limits_away(cloud: str) -> None:
-    """Every instance may use all cores, without a quota and with one weight."""
+async def _remove_limits(cloud: str) -> None:
+    """Let every instance use all cores, without a quota and with equal weights."""
     cores = (await call("docker", "info", "--format", "{{.NCPU}}")).strip()
     found = await call("docker", "ps", "-q", "--filter", f"label=glasscloud.cloud={cloud}", "--filter", "name=-i-")
     options = ("--cpu-quota", "-1", "--cpu-shares", "1024", "--cpuset-cpus", f"0-{int(cores) - 1}")
     await call("docker", "update", *options, *found.split())
 
 
-def _of(found: Sequence[Isolation], wanted: Outcome, name: str) -> Figure:
+def _of(found: Sequence[Isolation], wanted: Outcome, name: str) -> Measurement:
     count = sum(1 for each in found if each.outcome is wanted)
-    return at_least(name, count, len(found), f"of {len(found)}", _told(found))
+    return at_least(name, count, len(found), f"of {len(found)}", _outcomes(found))
 
 
-def _told(found: Sequence[Isolation]) -> str:
-    """How often each outcome came, and the first sentence of each."""
+def _outcomes(found: Sequence[Isolation]) -> str:
+    """How often each outcome occurred, and the first sentence of each."""
     counts = Counter(each.outcome.value for each in found)
     first = {each.outcome.value: each.sentence for each in reversed(found)}
     return "; ".join(f"{count} x {first[outcome]}" for outcome, count in counts.items())

@@ -1,6 +1,6 @@
 """Search in a leaf: one container instance of type t3.micro, the whole corpus, 500 checked queries per second.
 
-Each round has a platform and an instance of its own and asks from its first answer on: nothing was searched before.
+Each round starts a platform and an instance, and sends queries from the first response on: nothing is warmed up.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 import server
-from bench.figures import Figure, at_most, spread
-from bench.machines import IMAGE, first_answer, need_engine, platform
+from bench.measurement import Measurement, at_most, spread
+from bench.platform_setup import IMAGE, first_response, require_engine, platform
 from client.load.control import LoadRun
 from client.load.plan.words import constant
 from vmhost.api.client import CloudClient
@@ -25,9 +25,9 @@ ROUNDS = 3
 _IMAGES = str(Path(server.__file__).parent / "images.toml")
 
 
-async def run() -> list[Figure]:
+async def run() -> list[Measurement]:
     """The median of three rounds' p99, counted from each query's scheduled time."""
-    need_engine()
+    require_engine()
     with tempfile.NamedTemporaryFile(suffix=".json") as queries:
         queries.write(await asyncio.to_thread(_queries_in_image))
         queries.flush()
@@ -37,7 +37,7 @@ async def run() -> list[Figure]:
 
 
 def _queries_in_image() -> bytes:
-    """What the image's corpus can be asked; another Python's documentation has other totals than this one's."""
+    """The queries of the image's corpus; the documentation of another Python has other totals than this one's."""
     code = "from server.api.queries import index_folder; print((index_folder() / 'queries.json').read_text())"
     command = ["docker", "run", "--rm", "--entrypoint", "python", IMAGE, "-c", code]
     return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
@@ -50,8 +50,8 @@ async def _round(queries: str) -> float:
         data = json.dumps({"shard": 0, "shards": 1}).encode()
         (instance,) = await cloud.client.run_instances(image_id=image, type_name="t3.micro", user_data=data)
         address = await _address(cloud.client, instance.id)
-        await first_answer(address, 8080, path="/healthz")
-        return await _asked(f"http://{address}:8080", queries)
+        await first_response(address, 8080, path="/healthz")
+        return await _loaded_p99(f"http://{address}:8080", queries)
 
 
 async def _address(client: CloudClient, instance_id: str) -> str:
@@ -63,7 +63,7 @@ async def _address(client: CloudClient, instance_id: str) -> str:
             await asyncio.sleep(0.05)
 
 
-async def _asked(url: str, queries: str) -> float:
+async def _loaded_p99(url: str, queries: str) -> float:
     async with LoadRun() as load:
         await load.start(constant(url, RATE_PER_S, corpus=queries, duration_s=SECONDS))
         report = await load.finished()

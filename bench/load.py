@@ -1,6 +1,6 @@
-"""The load generator beside wrk, hey and Locust, and its own truthfulness: what it tells is what was so.
+"""The load generator compared with wrk, hey and Locust, and the accuracy of its measurements.
 
-An nginx stands on core 1 and answers 1 KB; the generators take turns on core 0.
+An nginx on core 1 responds with 1 KB; the generators take turns on core 0.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure, Missing, at_least, at_most, spread
-from bench.machines import first_answer, until_file
-from bench.nginx import free_ports, need_nginx, nginx_arguments, pinned
+from bench.measurement import Measurement, MissingPrerequisite, at_least, at_most, spread
+from bench.platform_setup import first_response, until_file
+from bench.nginx import free_ports, require_nginx, nginx_arguments, pinned
 
 ROUNDS = 3
 SECONDS = 4
@@ -32,31 +32,31 @@ _LOCUST = """
 from locust import FastHttpUser, task
 class User(FastHttpUser):
     @task
-    def ask(self):
+    def get(self):
         self.client.get("/")
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """What one generator did: requests a second, and for each CPU-second that it took."""
+    """The speed of one generator: requests per second, and per CPU-second."""
 
     per_s: float
     per_cpu_s: float
 
 
-async def run() -> list[Figure]:
-    """Speed, exactness of the schedule, and two tests of truth."""
-    nginx = need_nginx()
+async def run() -> list[Measurement]:
+    """Speed, accuracy of the schedule, and two tests of the measured latencies."""
+    nginx = require_nginx()
     if shutil.which("wrk") is None:
-        raise Missing("needs wrk (apt install wrk)")
+        raise MissingPrerequisite("needs wrk (apt install wrk)")
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as text:
         folder = Path(text)
         (port,) = free_ports(1)
         page = "x" * 1023
         http = f"server {{ listen 127.0.0.1:{port}; default_type text/plain; location / {{ return 200 '{page}\n'; }} }}"
         async with pinned([nginx, *nginx_arguments(folder, "target", http)], core=1) as server:
-            await first_answer("127.0.0.1", port)
+            await first_response("127.0.0.1", port)
             url = f"http://127.0.0.1:{port}/"
             speed, wrk_per_cpu_s = await _speed(url, folder)
             exact = await _exactness(url, wrk_per_cpu_s)
@@ -64,8 +64,8 @@ async def run() -> list[Figure]:
     return [*speed, *exact, *stopped, *await _stalls()]
 
 
-async def _speed(url: str, folder: Path) -> tuple[list[Figure], float]:
-    """Figures of each generator, and wrk's requests for each CPU-second."""
+async def _speed(url: str, folder: Path) -> tuple[list[Measurement], float]:
+    """The speed of each generator, and wrk's requests per CPU-second."""
     rounds: dict[str, list[Speed]] = {}
     peers = [name for name in ("wrk", "glasscloud", "hey", "locust") if name == "glasscloud" or shutil.which(name)]
     for _ in range(ROUNDS):
@@ -83,7 +83,7 @@ async def _speed(url: str, folder: Path) -> tuple[list[Figure], float]:
         if name == "glasscloud":
             figures.append(at_least(title, ratio, 0.95, "x", detail))
         else:
-            figures.append(Figure(name=title, value=f"{ratio:.3g} x", detail=detail))
+            figures.append(Measurement(name=title, value=f"{ratio:.3g} x", detail=detail))
     return figures, statistics.median(each.per_cpu_s for each in wrk)
 
 
@@ -95,7 +95,7 @@ async def _wrk(url: str, _folder: Path) -> Speed:
 
 
 async def _ours(url: str, _folder: Path) -> Speed:
-    """Of the process that sends; starting it and telling of it are not what is compared."""
+    """The speed of the process that sends, without starting it and writing its report."""
     report = await _load(url, "--rate", "max", "-c", str(CONNECTIONS), "--for", f"{SECONDS}s")
     per_s = float(report["completed_per_s"])
     return Speed(per_s=per_s, per_cpu_s=100 * per_s / float(report["generator"]["cpu_percent"]))
@@ -121,8 +121,8 @@ async def _locust(url: str, folder: Path) -> Speed:
 _ONE = {"wrk": _wrk, "glasscloud": _ours, "hey": _hey, "locust": _locust}
 
 
-async def _exactness(url: str, wrk_per_cpu_s: float) -> list[Figure]:
-    """How late arrivals are sent at 10,000 a second, and what that costs beside wrk, which keeps no schedule."""
+async def _exactness(url: str, wrk_per_cpu_s: float) -> list[Measurement]:
+    """How late requests are sent at 10,000 arrivals per second, and the CPU for it beside wrk, which has no schedule."""
     rounds = [await _load(url, "--rate", "10000", "--for", f"{SECONDS}s") for _ in range(ROUNDS)]
     lags = [float(one["send_lag_ms"]["generator"]["p99"]) for one in rounds]
     cpus = [float(one["generator"]["cpu_percent"]) for one in rounds]
@@ -134,41 +134,41 @@ async def _exactness(url: str, wrk_per_cpu_s: float) -> list[Figure]:
     ]
 
 
-async def _stopped(url: str, server_pid: int) -> list[Figure]:
-    """nginx stands still for a second of eight at 1,000 a second: one in a hundred waited almost as long."""
+async def _stopped(url: str, server_pid: int) -> list[Measurement]:
+    """nginx is stopped for one second of eight at 1,000 requests per second, so the p99 is almost the whole second."""
     errors = []
     for _ in range(ROUNDS):
         running = asyncio.ensure_future(_load(url, "--rate", "1000", "--for", "8s"))
         await asyncio.sleep(3)
-        began = time.monotonic()
+        started = time.monotonic()
         os.kill(server_pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(1)
         finally:
             os.kill(server_pid, signal.SIGCONT)
-        stall_ms = 1000 * (time.monotonic() - began)
+        stall_ms = 1000 * (time.monotonic() - started)
         p99 = float((await running)["response_ms"]["p99"])
         errors.append(100 * abs(p99 / (stall_ms - 80) - 1))
     return [at_most("p99 of a 1 s stop of nginx, off by", statistics.median(errors), 2.0, "%", spread(errors))]
 
 
-async def _stalls() -> list[Figure]:
-    """A server that stalls 1 s every 5 s, 21,000 arrivals: the percentiles beside those that its stalls must make."""
+async def _stalls() -> list[Measurement]:
+    """A server that stalls 1 s every 5 s, 21,000 arrivals: measured percentiles compared with those that the stalls cause."""
     rate, seconds = 500, 42
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as text:
-        ready, told = Path(text) / "ready", Path(text) / "stalls.json"
-        command = [sys.executable, "-m", "bench.stalling", str(ready), str(told)]
+        ready, stalls_file = Path(text) / "ready", Path(text) / "stalls.json"
+        command = [sys.executable, "-m", "bench.stalling_server", str(ready), str(stalls_file)]
         async with pinned(command, core=1) as server:
             await until_file(ready, server)
             port = int(ready.read_text())
             report = await _load(f"http://127.0.0.1:{port}/", "--rate", str(rate), "--for", f"{seconds}s", "-c", "200")
-        stalls = json.loads(told.read_text())
+        stalls = json.loads(stalls_file.read_text())
     expected = _waits(stalls, began=float(report["began"]), rate=rate, count=rate * seconds)
     figures = []
     for name, percent in (("p90", 90.0), ("p99", 99.0), ("p999", 99.9)):
-        right, measured = _percentile(expected, percent), float(report["response_ms"][name])
-        off = 100 * abs(measured / right - 1)
-        detail = f"{measured:.0f} ms, by the stalls {right:.0f} ms"
+        caused, measured = _percentile(expected, percent), float(report["response_ms"][name])
+        off = 100 * abs(measured / caused - 1)
+        detail = f"{measured:.0f} ms, by the stalls {caused:.0f} ms"
         figures.append(at_most(f"a server that stalls 1 s in 5 s: {name} off by", off, 2.0, "%", detail))
     median = float(report["response_ms"]["p50"])
     quiet = float(report["service_ms"]["p50"])
@@ -177,7 +177,7 @@ async def _stalls() -> list[Figure]:
 
 
 def _waits(stalls: Sequence[tuple[float, float]], *, began: float, rate: int, count: int) -> list[float]:
-    """How long each arrival has to wait for the end of a stall, in ms, sorted."""
+    """How long each request must wait for the end of a stall, in ms, sorted."""
     waits = []
     for number in range(count):
         due = began + number / rate
@@ -190,7 +190,7 @@ def _percentile(values: Sequence[float], percent: float) -> float:
 
 
 async def _load(url: str, *arguments: str) -> dict[str, Any]:
-    """The command on core 0, its report read."""
+    """Run the load generator on core 0; returns its report."""
     command = [sys.executable, "-m", "client", "load", url, *arguments, "--json"]
     output, _ = await _timed(command)
     report: dict[str, Any] = json.loads(output)
@@ -198,7 +198,7 @@ async def _load(url: str, *arguments: str) -> dict[str, Any]:
 
 
 async def _timed(command: Sequence[str]) -> tuple[str, float]:
-    """A command's output and the CPU-seconds it took, on core 0."""
+    """Run a command on core 0; returns its output and the CPU-seconds that it used."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = await asyncio.create_subprocess_exec(
         "taskset", "-c", "0", *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""An nginx of one's own for a benchmark: one process, in the foreground, everything in a folder of its own."""
+"""An nginx for a benchmark: one process, in the foreground, with all its files in one folder."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from bench.figures import Missing
+from bench.measurement import MissingPrerequisite
 from vmhost.base.web import listen
 
 
-def need_nginx() -> str:
-    """nginx's path. Raises Missing without it, or without two cores to put it apart."""
+def require_nginx() -> str:
+    """The path of nginx. Raises MissingPrerequisite without nginx or without a second core to run it on."""
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(nginx).exists():
-        raise Missing("needs nginx (apt install nginx-light)")
+        raise MissingPrerequisite("needs nginx (apt install nginx-light)")
     if (os.cpu_count() or 1) < 2 or not hasattr(os, "sched_setaffinity"):
-        raise Missing("needs Linux with two cores")
+        raise MissingPrerequisite("needs Linux with two cores")
     return nginx
 
 
 def nginx_arguments(folder: Path, name: str, http: str) -> list[str]:
-    """Arguments for a single-process nginx in the foreground that serves what the `http` block says."""
+    """The arguments for a single-process nginx in the foreground with that `http` block."""
     home = folder / name
     home.mkdir()
     paths = "".join(
@@ -41,7 +41,7 @@ def nginx_arguments(folder: Path, name: str, http: str) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def pinned(command: Sequence[str], *, core: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A program on one core while the context lasts."""
+    """Run a program on one core inside the context."""
     process = await asyncio.create_subprocess_exec("taskset", "-c", str(core), *command)
     try:
         yield process
@@ -53,6 +53,6 @@ async def pinned(command: Sequence[str], *, core: int) -> AsyncIterator[asyncio.
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Ports that are free now."""
     with contextlib.ExitStack() as stack:
         return [stack.enter_context(listen("127.0.0.1", 0)).getsockname()[1] for _ in range(count)]

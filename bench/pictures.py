@@ -1,4 +1,4 @@
-"""Pictures of pages as people meet them, at a projector's width and a phone's."""
+"""Screenshots of pages, at the width of a projector and of a phone."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ SIZES = ((1280, 720), (390, 844))
 """Width and height in CSS pixels."""
 BYTES_MAX = 150_000
 QUALITY = 85
-"""At which text shows no traces of the compression, and half of PNG's bytes are saved."""
+"""At this quality text shows no compression artifacts, and a picture is half the size of a PNG."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One page to take: where it is and what is done there before the picture."""
+    """One screenshot: its page, and what to do there before it is taken."""
 
     name: str
     path: str
-    """Relative to where the visit starts; may be a fragment alone, such as `#/hosts`."""
+    """Relative to the start page; may be only a fragment, such as `#/hosts`."""
     act: Callable[[Page], Awaitable[None]] | None = None
-    """Brings the page to what the picture shall show, and waits until it shows."""
+    """Brings the page to the wanted state and waits for it."""
     scheme: Literal["light", "dark"] = "light"
 
 
 async def take(
     browser: Browser, start: str, shots: Sequence[Shot], folder: Path, *, ready: str = "() => true"
 ) -> AsyncIterator[Path]:
-    """Writes `NAME-WIDTH.webp` for every shot and size, and gives each path when it is there.
+    """Write `NAME-WIDTH.webp` for every shot and size; yields each path once it is written.
 
-    Every picture is a visit of its own that begins at `start`, so that a token in its fragment is traded first;
-    `ready` is a function of the page that is true once it was. Raises
-    ValueError for a picture of more than BYTES_MAX, which would weigh on everyone who clones."""
+    Each screenshot is a separate visit that begins at `start`, so that the token in its fragment is exchanged first;
+    `ready` is a JavaScript function that returns true once that is done. Raises ValueError for a picture larger than
+    BYTES_MAX, which would make every clone of the repository larger."""
     folder.mkdir(parents=True, exist_ok=True)
     for shot in shots:
         for width, height in SIZES:
             path = folder / f"{shot.name}-{width}.webp"
             content = await _picture(browser, start, shot, width, height, ready)
             if len(content) > BYTES_MAX:
-                raise ValueError(f"{path.name} has {len(content)} bytes; expected at most {BYTES_MAX}")
+                raise ValueError(f"{path.name} has {len(content)} bytes; the maximum is {BYTES_MAX}")
             path.write_bytes(content)
             yield path
 

@@ -1,4 +1,4 @@
-"""A platform of its own for a benchmark, started as a user would start it, and the first answer of a guest."""
+"""A platform for a benchmark, started as a user would start it, and the time of a service's first response."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import Missing
+from bench.measurement import MissingPrerequisite
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.base.http1 import HttpFailure, build_request
@@ -27,25 +27,25 @@ IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """A running platform: its client and the pid of its program."""
+    """A running platform: a client for it and the pid of its program."""
 
     client: CloudClient
     pid: int
 
 
-def need_engine() -> None:
-    """Raises Missing without an engine that has our image."""
+def require_engine() -> None:
+    """Raises MissingPrerequisite without an engine that has our image."""
     found = (
         shutil.which("docker")
         and not subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode
     )
     if not found:
-        raise Missing(f"needs a Docker engine with the image {IMAGE} (docker compose build)")
+        raise MissingPrerequisite(f"needs a Docker engine with the image {IMAGE} (docker compose build)")
 
 
 @contextlib.asynccontextmanager
 async def platform(driver: str, *arguments: str) -> AsyncIterator[Platform]:
-    """A platform with that driver while the context lasts; removes everything of it afterwards."""
+    """Run a platform with that driver inside the context, and remove everything of it afterwards."""
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as folder:
         ready = Path(folder) / "ready.json"
         process = await asyncio.create_subprocess_exec(
@@ -64,7 +64,7 @@ async def platform(driver: str, *arguments: str) -> AsyncIterator[Platform]:
 
 
 async def until_file(path: Path, process: asyncio.subprocess.Process, *, timeout_s: float = 60) -> None:
-    """Waits for a program's ready file; raises RuntimeError when the program ends first."""
+    """Wait for a program's ready file; raises RuntimeError if the program ends first."""
     async with asyncio.timeout(timeout_s):
         while not path.exists():
             if process.returncode is not None:
@@ -72,8 +72,8 @@ async def until_file(path: Path, process: asyncio.subprocess.Process, *, timeout
             await asyncio.sleep(0.02)
 
 
-async def first_answer(host: str, port: int, *, path: str = "/", timeout_s: float = 30) -> float:
-    """Asks without pause until somebody there answers 200; the monotonic time of that answer."""
+async def first_response(host: str, port: int, *, path: str = "/", timeout_s: float = 30) -> float:
+    """Send requests without pause until one is answered with 200; returns the monotonic time of that response."""
     raw = build_request("GET", path, [("Host", host)])
     pool = Pool(host, port, limit=1)
     async with asyncio.timeout(timeout_s):
@@ -87,12 +87,12 @@ async def first_answer(host: str, port: int, *, path: str = "/", timeout_s: floa
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of one process so far."""
+    """User and system time that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(pid: int) -> float:
-    """Resident memory of one process."""
+    """Resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024

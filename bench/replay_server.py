@@ -1,7 +1,7 @@
-"""The replayed cloud over HTTP, as a console follows a live one: the platform's events and the front end's flow.
+"""The replayed cloud over HTTP, for a console to follow: the platform's events and the front end's flow.
 
-`python -m bench.replaying READY SPEED`: writes its URL to READY; SPEED seconds of the stream pass in a second.
-It begins when somebody follows its platform. Its first minute passes in three seconds: what is measured has a past.
+`python -m bench.replay_server READY SPEED`: writes its URL to READY; SPEED seconds of the stream pass in one second.
+It starts with the first reader of the events. The first minute passes in three seconds, so that there is a past to show.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bench.replay import SAMPLES_PER_S, Replay, Second
+from bench.replayed_cloud import SAMPLES_PER_S, ReplayedCloud, Second
 from server.api.flow import FlowRecord
 from vmhost.api.views import EVENTS, CloudEvent
 from vmhost.base.sse import Hub, respond
@@ -25,27 +25,27 @@ from vmhost.base.web import listen, run, serve, write_ready
 STEP_S = 1 / SAMPLES_PER_S
 PAST_S, PAST_SPEED = 60, 20.0
 _READER_EVENTS_MAX = 20_000
-"""So patient that nothing is left out for a console that is a little behind."""
-_FOLLOWED_S = 30.0
+"""So large that a console which is a little behind misses nothing."""
+_FIRST_READER_S = 30.0
 _KINDS = {getattr(read, "__self__", None): kind for kind, read in EVENTS.items()}  # each is a class method of its view
 
 
-class Served:
-    """A replay and its readers."""
+class ReplayServer:
+    """Serves a replayed cloud to its readers."""
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: ReplayedCloud) -> None:
         self._replay = replay
         self._recent: deque[FlowRecord] = deque(maxlen=100)
         self._platform, self._flow = Hub(capacity=_READER_EVENTS_MAX), Hub(capacity=_READER_EVENTS_MAX)
 
     def app(self) -> web.Application:
-        """Both streams at the addresses where consoles look for them."""
+        """The aiohttp application with both streams, at the addresses that consoles read."""
 
         async def events(request: web.Request) -> web.StreamResponse:
             return await respond(request, self._platform, lambda: self._replay.snapshot().to_json())
 
         async def flow(request: web.Request) -> web.StreamResponse:
-            return await respond(request, self._flow, self._begin)
+            return await respond(request, self._flow, self._flow_snapshot)
 
         async def end_streams(_: web.Application) -> None:
             self._platform.close()
@@ -58,18 +58,18 @@ class Served:
         return app
 
     async def play(self, speed: float) -> None:
-        """Tells the stream until it is cancelled; a moment that came too late is made up for."""
-        async with asyncio.timeout(_FOLLOWED_S):
+        """Publish the stream until cancelled; delays are made up for."""
+        async with asyncio.timeout(_FIRST_READER_S):
             while not self._platform.readers:
                 await asyncio.sleep(STEP_S)
         due = time.monotonic()
         for second in itertools.count():
-            pace = speed if second >= PAST_S else max(speed, PAST_SPEED)
-            await self._tell(self._replay.advance(), due, pace)
-            due += 1 / pace
+            rate = speed if second >= PAST_S else max(speed, PAST_SPEED)
+            await self._publish(self._replay.advance(), due, rate)
+            due += 1 / rate
 
-    async def _tell(self, second: Second, due: float, speed: float) -> None:
-        # Whoever is late must let the streams be written all the same.
+    async def _publish(self, second: Second, due: float, speed: float) -> None:
+        # Even when this is late, the streams must get time to be written.
         await asyncio.sleep(0)
         for event in second.events:
             self._platform.publish(_kind(event), event.to_json())
@@ -80,7 +80,7 @@ class Served:
             self._flow.publish("request", record.to_json())
         self._flow.publish("counters", second.counters.to_json())
 
-    def _begin(self) -> dict[str, Any]:
+    def _flow_snapshot(self) -> dict[str, Any]:
         recent = [record.to_json() for record in self._recent]
         return {"counters": self._replay.counters().to_json(), "recent": recent}
 
@@ -90,12 +90,12 @@ def _kind(event: CloudEvent) -> str:
 
 
 async def main() -> None:
-    """Serves until it is told to stop."""
+    """Serve until stopped."""
     ready, speed = Path(sys.argv[1]), float(sys.argv[2])
-    served = Served(Replay(time.time()))
-    async with serve(served.app(), listen("127.0.0.1", 0)) as url:
+    server = ReplayServer(ReplayedCloud(time.time()))
+    async with serve(server.app(), listen("127.0.0.1", 0)) as url:
         write_ready(ready, url=url)
-        await served.play(speed)
+        await server.play(speed)
 
 
 if __name__ == "__main__":

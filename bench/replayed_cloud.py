@@ -1,7 +1,7 @@
-"""A stream as a large cloud tells it, made anew from a seed: 60 instances on 2 hosts behind 3,000 requests a second.
+"""A synthetic cloud: 60 instances on 2 hosts that serve 3,000 requests per second. Pure.
 
-Pure. What it makes are the platform's events and the front end's flow, second by second; in the course of a minute
-machines die and are replaced, and one hogs. The same seed makes the same stream.
+It produces the platform's events and the front end's flow, second by second. Within a minute some instances fail and
+are replaced, and one hogs the CPU. The same seed gives the same stream.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from client.tour.world import SHARD_TAG
 from server.api.flow import Counters, FlowRecord, InstanceCounters
+from server.api.service_tags import SHARD_TAG
 from server.api.timing import Attempt, RequestTrace
 from vmhost.api.views import (
     CallView,
@@ -32,8 +32,8 @@ HOSTS = ("host-a", "host-b")
 SHARDS = 4
 REQUESTS_PER_S = 3000
 SAMPLES_PER_S = 50
-"""As many as the front end's sampler lets through."""
-DEATH_EVERY_S, PENDING_AFTER_S, REPLACED_AFTER_S = 15, 1, 2
+"""The rate of the front end's sampler."""
+KILL_EVERY_S, PENDING_AFTER_S, REPLACED_AFTER_S = 15, 1, 2
 HOG_EVERY_S, HOG_S = 45, 10
 _QUERIES = ("hypervisor", "memory", "control group", "asyncio", "page table", "disk image", "scheduler", "socket")
 _AGENTS = ("glasscloud-load/1.0",) * 18 + ("Mozilla/5.0 (X11; Linux x86_64)", "curl/8.5.0")
@@ -50,36 +50,36 @@ _LIMITS = LimitsView(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Second:
-    """What is told in one second: the platform's events, the samples in their order, and the counts at its end."""
+    """One second of the stream: the platform's events, the samples in order, and the counters at its end."""
 
     events: tuple[CloudEvent, ...]
     records: tuple[FlowRecord, ...]
     counters: Counters
 
 
-class Replay:
-    """The stream from `began` (epoch seconds) on; each `advance` is the next second of it."""
+class ReplayedCloud:
+    """The stream from `started` (epoch seconds) on; each `advance` returns the next second."""
 
-    def __init__(self, began: float, *, seed: int = 1) -> None:
+    def __init__(self, started: float, *, seed: int = 1) -> None:
         self._rng = random.Random(seed)
-        self._began = began
+        self._started = started
         self._second = 0
-        self._made = 0
+        self._launched = 0
         self._requests = self._failed = self._hedges = 0
         self._instances: dict[str, InstanceView] = {}
         self._attempts: dict[str, int] = {}
         self._hogging = ""
         self._to_replace: dict[int, InstanceView] = {}
         for _ in range(INSTANCES):
-            self._put(replace(self._new(self._made % SHARDS, HOSTS[self._made % len(HOSTS)]), state="running"))
+            self._put(replace(self._new(self._launched % SHARDS, HOSTS[self._launched % len(HOSTS)]), state="running"))
 
     @property
     def now(self) -> float:
-        """The moment up to which it was told, epoch seconds."""
-        return self._began + self._second
+        """The end of the last second, in epoch seconds."""
+        return self._started + self._second
 
     def snapshot(self) -> Snapshot:
-        """The whole cloud as it is now."""
+        """The complete cloud now."""
         hog = () if not self._hogging else (self._fault("cpu_hog", self._hogging, "begun"),)
         return Snapshot(
             cloud="replay",
@@ -95,14 +95,14 @@ class Replay:
         )
 
     def advance(self) -> Second:
-        """The next second."""
+        """Return the next second."""
         self._second += 1
-        events = (*self._die(), *self._heal(), *self._hog())
+        events = (*self._kill(), *self._replace_killed(), *self._hog())
         records = tuple(self._record(self.now - 1 + (n + 1) / SAMPLES_PER_S) for n in range(SAMPLES_PER_S))
         return Second(events=(*events, self._stats()), records=records, counters=self._count())
 
     def counters(self) -> Counters:
-        """The front end's counts now."""
+        """The front end's counters now."""
         return Counters(
             at=self.now,
             uptime_s=float(self._second),
@@ -123,8 +123,8 @@ class Replay:
 
     # the platform
 
-    def _die(self) -> tuple[CloudEvent, ...]:
-        if self._second % DEATH_EVERY_S:
+    def _kill(self) -> tuple[CloudEvent, ...]:
+        if self._second % KILL_EVERY_S:
             return ()
         victim = self._rng.choice([view for view in self._serving() if view.id != self._hogging])
         code = "Server.InternalError"
@@ -141,13 +141,13 @@ class Replay:
         )
         return (call, self._fault("kill", victim.id, "begun"), gone, self._host(victim.host))
 
-    def _heal(self) -> tuple[CloudEvent, ...]:
+    def _replace_killed(self) -> tuple[CloudEvent, ...]:
         events: list[CloudEvent] = []
-        if (dead := self._to_replace.pop(self._second, None)) is not None:
-            events.append(self._put(self._new(int(dead.tags[SHARD_TAG]), dead.host)))
-        late = self.now - (REPLACED_AFTER_S - PENDING_AFTER_S)
+        if (killed := self._to_replace.pop(self._second, None)) is not None:
+            events.append(self._put(self._new(int(killed.tags[SHARD_TAG]), killed.host)))
+        before = self.now - (REPLACED_AFTER_S - PENDING_AFTER_S)
         for view in tuple(self._instances.values()):
-            if view.state == "pending" and view.launched_at <= late:
+            if view.state == "pending" and view.launched_at <= before:
                 events += [self._put(replace(view, state="running")), self._host(view.host)]
         return tuple(events)
 
@@ -156,8 +156,8 @@ class Replay:
             self._hogging = self._rng.choice(self._serving()).id
             return (self._fault("cpu_hog", self._hogging, "begun"),)
         if self._hogging and self._second % HOG_EVERY_S == HOG_S:
-            over, self._hogging = self._hogging, ""
-            return (self._fault("cpu_hog", over, "ended"),)
+            victim, self._hogging = self._hogging, ""
+            return (self._fault("cpu_hog", victim, "ended"),)
         return ()
 
     def _stats(self) -> StatsView:
@@ -174,7 +174,7 @@ class Replay:
         )
 
     def _new(self, shard: int, host: str) -> InstanceView:
-        self._made += 1
+        self._launched += 1
         return InstanceView(
             id=f"i-{self._rng.getrandbits(68):017x}",
             type="t3.nano",
@@ -183,33 +183,33 @@ class Replay:
             zone=f"us-east-1{host[-1]}",
             image="ami-0123456789abcdef0",
             launched_at=self.now,
-            address=f"10.0.{self._made // 250}.{self._made % 250}",
+            address=f"10.0.{self._launched // 250}.{self._launched % 250}",
             port=8080,
-            tags={SHARD_TAG: str(shard), "Name": f"search-{self._made}"},
+            tags={SHARD_TAG: str(shard), "Name": f"search-{self._launched}"},
             fleet=f"fleet-{shard}",
             generation=0,
             limits=_LIMITS,
         )
 
     def _put(self, view: InstanceView) -> InstanceView:
-        """Another state of an instance, published. Only the last that ended are remembered, as the platform does."""
-        told = replace(view, generation=(view.generation or 0) + 1, changed_at=self.now)
+        """Publish another state of an instance. Like the platform, keeps only the last terminated instances."""
+        published = replace(view, generation=(view.generation or 0) + 1, changed_at=self.now)
         self._instances.pop(view.id, None)
-        self._instances[view.id] = told
+        self._instances[view.id] = published
         ended = [each.id for each in self._instances.values() if each.state == "terminated"]
         for each in ended[:-16]:
             del self._instances[each]
-        return told
+        return published
 
     def _host(self, host: str) -> HostView:
-        held = sum(view.host == host and view.state != "terminated" for view in self._instances.values())
+        count = sum(view.host == host and view.state != "terminated" for view in self._instances.values())
         return HostView(
             id=host,
             zone=f"us-east-1{host[-1]}",
             cpu_cores=4.0,
             memory_mib=20480,
-            cpu_used=round(held * _LIMITS.cpu_guaranteed_cores, 2),
-            memory_used_mib=held * _LIMITS.memory_mib,
+            cpu_used=round(count * _LIMITS.cpu_guaranteed_cores, 2),
+            memory_used_mib=count * _LIMITS.memory_mib,
             enforced=True,
             why="",
         )

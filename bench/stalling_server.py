@@ -1,6 +1,7 @@
-"""A server that answers at once, but for one second in five, in which it does nothing at all; it tells when those were.
+"""A server that responds at once, except for one second in five, in which it does nothing.
 
-`python -m bench.stalling READY TOLD`: writes its port to READY, and its stalls (epoch seconds) to TOLD when it ends.
+`python -m bench.stalling_server READY STALLS`: writes its port to READY, and the times of its stalls (epoch seconds) to
+STALLS when it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PERIOD_S, STALL_S = 5.0, 1.0
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Answering(asyncio.Protocol):
+class RespondAtOnce(asyncio.Protocol):
     """One connection; each read is one request."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,23 +31,23 @@ class Answering(asyncio.Protocol):
         self._transport.write(_ANSWER)
 
 
-async def serve(ready: Path, told: Path) -> None:
-    """Until SIGTERM."""
+async def serve(ready: Path, stalls_file: Path) -> None:
+    """Serve until SIGTERM."""
     loop = asyncio.get_running_loop()
-    over = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, over.set)
-    server = await loop.create_server(Answering, "127.0.0.1", 0)
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    server = await loop.create_server(RespondAtOnce, "127.0.0.1", 0)
     ready.write_text(str(server.sockets[0].getsockname()[1]))
     stalls: list[tuple[float, float]] = []
-    while not over.is_set():
+    while not stop.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), PERIOD_S - STALL_S)
+            await asyncio.wait_for(stop.wait(), PERIOD_S - STALL_S)
             continue
-        began = time.time()
-        # Blocks the whole loop: that is what a stall is.
+        started = time.time()
+        # This blocks the whole event loop, which is the stall.
         time.sleep(STALL_S)  # noqa: ASYNC251
-        stalls.append((began, time.time()))
-    told.write_text(json.dumps(stalls))
+        stalls.append((started, time.time()))
+    stalls_file.write_text(json.dumps(stalls))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The real front end with a fixed list of leaves, for measuring: `python -m bench.frontend_child PORT LEAF_PORT …`."""
+"""The real front end with a fixed list of leaves, for benchmarks: `python -m bench.frontend_program PORT LEAF_PORT …`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import random
 import sys
 import time
 
-from server.frontend.app import LINE_BYTES_MAX, FrontEnd, Settings
-from server.frontend.fanout import Fanout
-from server.frontend.observe import Observer
-from server.frontend.replicas import Machine
-from server.pages import SearchPages
+from server.frontend.frontend_app import LINE_BYTES_MAX, FrontEnd, Settings
+from server.frontend.observer import Observer
+from server.frontend.replicas import LeafInstance
+from server.frontend.shard_map import ShardMap
 from vmhost.base import collector
 from vmhost.base.clock import SystemClock
 from vmhost.base.web import listen, run, serve
 
 
 async def main() -> None:
-    """Serves on the first port; each further port is the only replica of one shard."""
+    """Serve on the first port; each further port is the only replica of one shard."""
     port, *leaves = [int(argument) for argument in sys.argv[1:]]
     async with asyncio.TaskGroup() as tasks:
-        fanout = Fanout(len(leaves), rng=random.Random(1), spawn=tasks.create_task, monotonic=time.monotonic)
+        shard_map = ShardMap(len(leaves), rng=random.Random(1), spawn=tasks.create_task, monotonic=time.monotonic)
         for shard, leaf_port in enumerate(leaves):
-            fanout.add(
-                Machine(
+            shard_map.add(
+                LeafInstance(
                     instance_id=f"i-{shard:017x}",
                     type="t3.micro",
                     host="host-a",
@@ -33,17 +32,16 @@ async def main() -> None:
                     port=leaf_port,
                 )
             )
-        observer = Observer(SystemClock(), fanout, time.monotonic)
+        observer = Observer(SystemClock(), shard_map, time.monotonic)
         front_end = FrontEnd(
-            fanout=fanout,
+            shard_map=shard_map,
             observer=observer,
-            pages=SearchPages(),
             settings=Settings(service="bench"),
             rng=random.Random(1),
             monotonic=time.monotonic,
             starting=tuple,
         )
-        tasks.create_task(observer.tell_each_second())
+        tasks.create_task(observer.publish_each_second())
         collector.relax()
         async with serve(front_end.handle, listen("127.0.0.1", port), line_bytes_max=LINE_BYTES_MAX):
             await asyncio.get_running_loop().create_future()

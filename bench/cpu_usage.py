@@ -1,4 +1,4 @@
-"""Programs inside containers for a benchmark, what their control groups count, and what each is entitled to."""
+"""Programs inside containers for a benchmark, the CPU time of their control groups, and the share each is entitled to."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ end = due + float(sys.argv[1])
 while due < end:
     due += 0.02
     time.sleep(max(0.0, due - time.monotonic()))
-    begun = time.thread_time()
-    while time.thread_time() - begun < 0.001:
+    started = time.thread_time()
+    while time.thread_time() - started < 0.001:
         pass
     took.append((time.monotonic() - due) * 1000)
 print(json.dumps(sorted(took)))
@@ -31,18 +31,18 @@ _BUSY = "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
-    """A running instance as the benchmark needs it."""
+class MeasuredInstance:
+    """A running instance, with its CPU limits and its process."""
 
     container: str
     type_name: str
     host: str
     guaranteed: float
-    ceiling: float
+    limit: float
     pid: int
 
     def cpu_seconds(self) -> float:
-        """CPU time that the instance's own control group has counted."""
+        """CPU time that the instance's control group has counted."""
         lines = Path(f"/proc/{self.pid}/cgroup").read_text().splitlines()
         return _counted(_tree(), lines)
 
@@ -65,59 +65,59 @@ def _counted(tree: Tree, lines: Sequence[str]) -> float:
 
 
 async def call(*command: str) -> str:
-    """What the command prints. Raises RuntimeError when it fails."""
+    """Run a command; returns its output. Raises RuntimeError if it fails."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    said, complaint = await process.communicate()
+    output, errors = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"{json.dumps(command[:4])} ended with {process.returncode}: {complaint.decode().strip()}")
-    return said.decode()
+        raise RuntimeError(f"{json.dumps(command[:4])} exited with code {process.returncode}: {errors.decode().strip()}")
+    return output.decode()
 
 
-async def hungry(guests: Sequence[Guest], seconds: float) -> None:
-    """Eight busy loops begin in each of them, for so many seconds at most."""
+async def start_busy_loops(instances: Sequence[MeasuredInstance], seconds: float) -> None:
+    """Start eight busy loops in each instance, for at most `seconds`."""
     loops = " & ".join([f"timeout -s KILL {seconds:g} sh -c 'while :; do :; done'"] * _LOOPS)
     await asyncio.gather(
-        *(call("docker", "exec", "-d", one.container, "sh", "-c", f"{loops} & wait") for one in guests)
+        *(call("docker", "exec", "-d", one.container, "sh", "-c", f"{loops} & wait") for one in instances)
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """Cores used on average over some seconds: by each instance, and by all other programs of the machine."""
+class UsedCores:
+    """Cores used on average: by each instance, and by all other programs of the computer."""
 
     each: Sequence[float]
     others: float
 
 
-async def received(guests: Sequence[Guest], seconds: float) -> Received:
-    """What each of them gets over so many seconds from now."""
-    before, all_before = [one.cpu_seconds() for one in guests], _machine_seconds()
-    begun = asyncio.get_running_loop().time()
+async def used_cores(instances: Sequence[MeasuredInstance], seconds: float) -> UsedCores:
+    """Measure the cores that each instance uses during the next `seconds`."""
+    before, all_before = [one.cpu_seconds() for one in instances], _total_cpu_seconds()
+    started = asyncio.get_running_loop().time()
     await asyncio.sleep(seconds)
-    took, all_after = asyncio.get_running_loop().time() - begun, _machine_seconds()
-    each = [(one.cpu_seconds() - earlier) / took for one, earlier in zip(guests, before, strict=True)]
-    return Received(each=each, others=max(0.0, (all_after - all_before) / took - sum(each)))
+    took, all_after = asyncio.get_running_loop().time() - started, _total_cpu_seconds()
+    each = [(one.cpu_seconds() - earlier) / took for one, earlier in zip(instances, before, strict=True)]
+    return UsedCores(each=each, others=max(0.0, (all_after - all_before) / took - sum(each)))
 
 
-def _machine_seconds() -> float:
-    """CPU time that the whole machine has used so far."""
+def _total_cpu_seconds() -> float:
+    """CPU time that the whole computer has used so far."""
     user, nice, system, _idle, _waiting, irq, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
     return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
 
 
-async def light_service_ms(guest: Guest, seconds: float) -> list[float]:
-    """Works for 1 ms, 50 times a second: milliseconds from when each was due to when it was done, sorted."""
+async def light_service_ms(instance: MeasuredInstance, seconds: float) -> list[float]:
+    """Run a job of 1 ms 50 times per second; returns the ms from when each was due until it was done, sorted."""
     found: list[float] = json.loads(
-        await call("docker", "exec", guest.container, "python", "-c", _LIGHT, f"{seconds:g}")
+        await call("docker", "exec", instance.container, "python", "-c", _LIGHT, f"{seconds:g}")
     )
     return found
 
 
 @contextlib.asynccontextmanager
 async def busy_programs(count: int, *, seconds_max: float) -> AsyncIterator[None]:
-    """As many programs that never wait, where platform, front end and generator run: beside this one."""
+    """Run `count` programs that never wait, outside the instances, where platform, front end and load generator run."""
     command = [sys.executable, "-S", "-c", _BUSY.format(seconds_max)]
     running = [await asyncio.create_subprocess_exec(*command) for _ in range(count)]
     try:
@@ -129,15 +129,15 @@ async def busy_programs(count: int, *, seconds_max: float) -> AsyncIterator[None
             await one.wait()
 
 
-def entitled(cores: float, guests: Sequence[Guest]) -> list[float]:
-    """How so many cores are divided when all want more: by weight, and nobody above its ceiling. Pure."""
-    shares = [0.0] * len(guests)
-    open_, left = set(range(len(guests))), cores
+def entitled(cores: float, instances: Sequence[MeasuredInstance]) -> list[float]:
+    """Divide the cores among instances that all want more: by weight, but none above its limit. Pure."""
+    shares = [0.0] * len(instances)
+    open_, left = set(range(len(instances))), cores
     while open_:
-        weights = sum(guests[each].guaranteed for each in open_)
-        full = {each for each in open_ if left * guests[each].guaranteed / weights >= guests[each].ceiling}
+        weights = sum(instances[each].guaranteed for each in open_)
+        full = {each for each in open_ if left * instances[each].guaranteed / weights >= instances[each].limit}
         for each in full or open_:
-            shares[each] = guests[each].ceiling if full else left * guests[each].guaranteed / weights
+            shares[each] = instances[each].limit if full else left * instances[each].guaranteed / weights
         left -= sum(shares[each] for each in full)
         open_ = open_ - full if full else set()
     return shares

@@ -1,4 +1,4 @@
-"""The real console program on a replayed cloud, and pages of it in Chromium whose cost is read."""
+"""The real console program on a replayed cloud, and its pages in Chromium with their measurements."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import chromium
-from bench.figures import Missing
-from bench.machines import until_file
+from bench.measurement import MissingPrerequisite
+from bench.platform_setup import until_file
 from vmhost.api.access import Access
 from vmhost.base.web import LIFELINE
 
@@ -33,21 +33,21 @@ _COLLECT_FRAMES = """() => {
 }"""
 
 
-def need_chromium() -> None:
-    """Raises Missing without a Chromium."""
+def require_chromium() -> None:
+    """Raises MissingPrerequisite without a Chromium."""
     if chromium.program() is None:
-        raise Missing(f"needs a browser: {chromium.HOW_TO_GET}")
+        raise MissingPrerequisite(f"needs a browser: {chromium.HOW_TO_GET}")
 
 
 @contextlib.asynccontextmanager
 async def console(*, speed: float, front_end: str = "") -> AsyncIterator[str]:
-    """The URL of `glasscloud console` on a replay of that speed, while the context lasts.
+    """Run `glasscloud console` on a replay of that speed inside the context, and give its URL.
 
-    Its search service is the `front_end`; the replay's where none is named."""
+    Its search service is `front_end`, by default that of the replay."""
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glasscloud-bench-")))
         replay = await stack.enter_async_context(
-            _program(folder / "replay.json", ["-m", "bench.replaying", str(folder / "replay.json"), str(speed)])
+            _program(folder / "replay.json", ["-m", "bench.replay_server", str(folder / "replay.json"), str(speed)])
         )
         access = folder / "access.json"
         access.write_text(json.dumps(asdict(Access.fresh(replay))))
@@ -58,7 +58,7 @@ async def console(*, speed: float, front_end: str = "") -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def _program(ready: Path, arguments: list[str]) -> AsyncIterator[str]:
-    """The URL that a Python program told when it was ready. It ends with us, however we end."""
+    """Start a Python program and give its URL once it is ready. It ends with this process, however that ends."""
     theirs, ours = os.pipe()
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, pass_fds=(theirs,), env=os.environ | {LIFELINE: str(theirs)}
@@ -77,7 +77,7 @@ async def _program(ready: Path, arguments: list[str]) -> AsyncIterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """What a page has used so far, by Chromium's own account."""
+    """What a page has used so far, as Chromium reports it."""
 
     at: float
     """Monotonic seconds."""
@@ -87,46 +87,46 @@ class Readings:
     nodes: float
 
 
-class Opened:
-    """One page of the console in a browsing context of its own: no cookies, no cache."""
+class OpenedPage:
+    """One page of the console in its own browser context, without cookies or cache."""
 
     def __init__(self, page: Page, devtools: CDPSession) -> None:
         self.page = page
         self.devtools = devtools
         self._received: dict[str, int] = {}
-        self._broken: asyncio.Future[None]
+        self._aborted: asyncio.Future[None]
 
     async def go(self, url: str) -> None:
-        """Opens the overview and waits for its first card.
+        """Open the overview and wait for its first card.
 
-        A browser breaks off what it loads when an interface of the machine comes or goes, as with every container that
-        others start here: that is no load, and is tried again."""
+        A browser aborts a load when a network interface of the computer appears or disappears, as happens with every
+        container that others start here; such a load is tried again."""
         for _ in range(_TRIES):
             self._received.clear()
-            self._broken = asyncio.get_running_loop().create_future()
+            self._aborted = asyncio.get_running_loop().create_future()
             await self.page.goto(url)
             card = asyncio.ensure_future(self.page.wait_for_selector(".card"))
-            await asyncio.wait((card, self._broken), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((card, self._aborted), return_when=asyncio.FIRST_COMPLETED)
             if card.done():
                 await card
                 return
             card.cancel()
             await asyncio.wait((card,))
-        raise RuntimeError(f"the network of this machine changed during each of {_TRIES} loads; expected a calmer one")
+        raise RuntimeError(f"the network interfaces of this computer changed during each of {_TRIES} loads")
 
     async def listen(self) -> None:
-        """Has its use counted from now on."""
+        """Start counting what the page uses."""
         self.devtools.on("Network.responseReceived", self._answered)
         self.devtools.on("Network.dataReceived", self._read)
         self.devtools.on("Network.loadingFinished", self._loaded)
         self.devtools.on("Network.loadingFailed", self._failed)
-        # In this domain a task's time is the CPU's, not that of the clock on the wall.
+        # In this time domain, a task's time is CPU time, not elapsed time.
         await self.devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
         await self.devtools.send("Network.enable")
 
     @property
     def received(self) -> int:
-        """Bytes that came over the wire, headers too; of a stream that goes on, those so far."""
+        """Bytes received, including headers; for an open stream, those received so far."""
         return sum(self._received.values())
 
     def _answered(self, event: dict[str, Any]) -> None:
@@ -137,48 +137,48 @@ class Opened:
             self._received[event["requestId"]] += event["encodedDataLength"]
 
     def _failed(self, event: dict[str, Any]) -> None:
-        if event["errorText"] == "net::ERR_NETWORK_CHANGED" and not self._broken.done():
-            self._broken.set_result(None)
+        if event["errorText"] == "net::ERR_NETWORK_CHANGED" and not self._aborted.done():
+            self._aborted.set_result(None)
 
     def _loaded(self, event: dict[str, Any]) -> None:
         self._received[event["requestId"]] = event["encodedDataLength"]
 
     async def readings(self, *, collect: bool = False) -> Readings:
-        """What it has used; with `collect` after all that nobody holds any more was thrown away."""
+        """What the page has used; with `collect`, after a garbage collection."""
         if collect:
             await self.devtools.send("HeapProfiler.collectGarbage")
-        told = {each["name"]: each["value"] for each in (await self.devtools.send("Performance.getMetrics"))["metrics"]}
+        metrics = {each["name"]: each["value"] for each in (await self.devtools.send("Performance.getMetrics"))["metrics"]}
         return Readings(
             at=time.monotonic(),
-            main_thread_s=told["TaskDuration"],
-            heap_bytes=told["JSHeapUsedSize"],
-            nodes=told["Nodes"],
+            main_thread_s=metrics["TaskDuration"],
+            heap_bytes=metrics["JSHeapUsedSize"],
+            nodes=metrics["Nodes"],
         )
 
     async def collect_frames(self) -> None:
-        """Notes from now on when each frame begins."""
+        """Start recording when each frame begins."""
         await self.page.evaluate(_COLLECT_FRAMES)
 
     async def frames_ms(self) -> list[float]:
-        """How long each frame stood."""
+        """The duration of each frame."""
         times: list[float] = await self.page.evaluate("() => benchFrames")
         return [later - earlier for earlier, later in itertools.pairwise(times)]
 
-    async def told_s(self) -> float:
-        """The last second of the service that the page knows of, epoch seconds."""
+    async def last_second(self) -> float:
+        """The last second of the service that the page has received, in epoch seconds."""
         code = 'async () => [...(await import("/assets/lib/store.js")).current().seconds.keys()].at(-1)'
         return float(await self.page.evaluate(code))
 
 
 @contextlib.asynccontextmanager
-async def opened(browser: Browser, url: str, *, script: str = "") -> AsyncIterator[Opened]:
-    """The overview with its first cards drawn; `script` runs in it before anything of its own does."""
+async def opened(browser: Browser, url: str, *, script: str = "") -> AsyncIterator[OpenedPage]:
+    """Open the overview and wait for its first cards; `script` runs in the page before its own scripts."""
     async with await browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}) as context:
         page = await context.new_page()
         if script:
             await page.add_init_script(script)
         devtools = await context.new_cdp_session(page)
-        one = Opened(page, devtools)
-        await one.listen()
-        await one.go(url)
-        yield one
+        opened_page = OpenedPage(page, devtools)
+        await opened_page.listen()
+        await opened_page.go(url)
+        yield opened_page
