@@ -1,4 +1,4 @@
-"""`python -m bench [NAME …]`: runs benchmarks and prints each number beside its target; exit code 1 if one is missed."""
+"""`python -m bench [NAME …]`: runs benchmarks, prints each number beside its target; code 1 if one is missed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ NAMES = ("frontend", "load", "leaf", "cpu", "isolation", "launching", "idling", 
 def main() -> int:
     """Run the named benchmarks, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"benchmarks to run: {', '.join(NAMES)} (default: all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"benchmarks to run: {', '.join(NAMES)} (default: all)"
+    )
     names = parser.parse_args().names or NAMES
     unknown = [name for name in names if name not in NAMES]
     if unknown:

@@ -1,6 +1,7 @@
 """The console in Chromium: the CPU of its page, its first load, and whether its memory stays small.
 
-It shows 60 instances on 2 hosts and 3,000 requests per second of a replayed stream; everything else is the real program.
+It shows 60 instances on 2 hosts and 3,000 requests per second of a replayed stream; everything else is the real
+program.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.chromium import chromium
-from bench.console_page import Readings, console, require_chromium, opened
+from bench.console_page import Readings, console, opened, require_chromium
 from bench.measurement import Measurement, at_least, at_most, spread
 
 if TYPE_CHECKING:

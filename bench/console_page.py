@@ -147,7 +147,9 @@ class OpenedPage:
         """What the page has used; with `collect`, after a garbage collection."""
         if collect:
             await self.devtools.send("HeapProfiler.collectGarbage")
-        metrics = {each["name"]: each["value"] for each in (await self.devtools.send("Performance.getMetrics"))["metrics"]}
+        metrics = {
+            each["name"]: each["value"] for each in (await self.devtools.send("Performance.getMetrics"))["metrics"]
+        }
         return Readings(
             at=time.monotonic(),
             main_thread_s=metrics["TaskDuration"],

@@ -22,7 +22,7 @@ from bench.cpu_usage import (
     used_cores,
 )
 from bench.measurement import Measurement, MissingPrerequisite, at_least, at_most, spread
-from bench.platform_setup import Platform, require_engine, platform
+from bench.platform_setup import Platform, platform, require_engine
 from vmhost.api.views import HostView, InstanceView
 
 SECONDS = 6.0
@@ -42,7 +42,9 @@ async def run() -> list[Measurement]:
         snapshot = await cloud.client.status()
         cores = next((each for each in snapshot.capabilities if each.name == "cores"), None)
         if cores is None or not cores.enforced:
-            raise MissingPrerequisite(f"needs hosts with their own CPUs ({cores.why if cores else 'this platform has no such hosts'})")
+            raise MissingPrerequisite(
+                f"needs hosts with their own CPUs ({cores.why if cores else 'this platform has no such hosts'})"
+            )
         await asyncio.gather(*(_fill(cloud, host) for host in snapshot.hosts))
         instances = await _instances(cloud)
         figures = [*await _mixed(instances, snapshot.hosts), *await _alone(instances)]
@@ -76,11 +78,15 @@ async def _mixed(instances: Sequence[MeasuredInstance], hosts: Sequence[HostView
     return [*_shares(instances, hosts, quiet, ""), *_shares(instances, hosts, busy, ", platform's programs busy")]
 
 
-def _shares(instances: Sequence[MeasuredInstance], hosts: Sequence[HostView], got: UsedCores, when: str) -> list[Measurement]:
+def _shares(
+    instances: Sequence[MeasuredInstance], hosts: Sequence[HostView], got: UsedCores, when: str
+) -> list[Measurement]:
     """The worst instance by its guarantee and by its weight, and the cores of every instance."""
     kept, off, details = [], [], []
     for host in hosts:
-        here = [(instance, cores) for instance, cores in zip(instances, got.each, strict=True) if instance.host == host.id]
+        here = [
+            (instance, cores) for instance, cores in zip(instances, got.each, strict=True) if instance.host == host.id
+        ]
         due = entitled(sum(cores for _, cores in here), [instance for instance, _ in here])
         kept += [cores / instance.guaranteed for instance, cores in here]
         off += [abs(cores / share - 1) for (_, cores), share in zip(here, due, strict=True)]
@@ -90,7 +96,9 @@ def _shares(instances: Sequence[MeasuredInstance], hosts: Sequence[HostView], go
         ]
     details.append(f"programs outside instances {got.others:.2f}")
     return [
-        at_least(f"CPU-bound instances{when}: worst, of its guaranteed cores", 100 * min(kept), 95, "%", "; ".join(details)),
+        at_least(
+            f"CPU-bound instances{when}: worst, of its guaranteed cores", 100 * min(kept), 95, "%", "; ".join(details)
+        ),
         at_most(f"  worst, off its share by weight{when}", 100 * max(off), 10, "%"),
     ]
 
@@ -110,7 +118,7 @@ async def _alone(instances: Sequence[MeasuredInstance]) -> list[Measurement]:
 
 
 async def _light(cloud: Platform, hosts: Sequence[HostView]) -> list[Measurement]:
-    """A light service and three CPU hogs of its type on the first host; busy instances fill the other hosts when busy."""
+    """A light service and three CPU hogs of its type on the first host; when busy, the other hosts are full."""
     first = hosts[0]
     image = await _image(cloud)
     for host in hosts:

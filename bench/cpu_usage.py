@@ -1,4 +1,4 @@
-"""Programs inside containers for a benchmark, the CPU time of their control groups, and the share each is entitled to."""
+"""Programs inside containers for a benchmark, their CPU time, and the share each is entitled to."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ async def call(*command: str) -> str:
     )
     output, errors = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"{json.dumps(command[:4])} exited with code {process.returncode}: {errors.decode().strip()}")
+        raise RuntimeError(
+            f"{json.dumps(command[:4])} exited with code {process.returncode}: {errors.decode().strip()}"
+        )
     return output.decode()
 
 

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from bench.measurement import Measurement, MissingPrerequisite, at_least, spread
+from bench.nginx import free_ports, nginx_arguments, pinned, require_nginx
 from bench.platform_setup import cpu_seconds, first_response
-from bench.nginx import free_ports, require_nginx, nginx_arguments, pinned
 
 ROUNDS = 3
 SECONDS = 4

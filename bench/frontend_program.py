@@ -1,4 +1,4 @@
-"""The real front end with a fixed list of leaves, for benchmarks: `python -m bench.frontend_program PORT LEAF_PORT …`."""
+"""The front end with a fixed list of leaves, for benchmarks: `python -m bench.frontend_program PORT LEAF_PORT …`."""
 
 from __future__ import annotations
 

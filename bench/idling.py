@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bench.measurement import Measurement, at_most
-from bench.platform_setup import cpu_seconds, require_engine, platform, resident_mib
+from bench.platform_setup import cpu_seconds, platform, require_engine, resident_mib
 
 SECONDS = 20.0
 INSTANCES = 8

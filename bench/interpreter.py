@@ -20,8 +20,8 @@ def description(implementation: str, version: str, config: Mapping[str, object])
 
 
 def optimized(config: Mapping[str, object]) -> bool:
-    """Whether CPython was built with it: by its configuration, or by an argument of make, as Debian does. Debian empties
-    the flag for compiling with the profile afterwards; it is never empty otherwise."""
+    """Whether CPython was built with it: by its configuration, or by an argument of make, as Debian does. Debian
+    empties the flag for compiling with the profile afterwards; it is never empty otherwise."""
     configured = "--enable-optimizations" in str(config.get("CONFIG_ARGS"))
     return configured or bool(config.get("PGO_PROF_GEN_FLAG") and not config.get("PGO_PROF_USE_FLAG"))
 

@@ -10,7 +10,7 @@ import time
 import uuid
 
 from bench.measurement import Measurement, at_least, at_most, spread
-from bench.platform_setup import IMAGE, Platform, first_response, require_engine, platform
+from bench.platform_setup import IMAGE, Platform, first_response, platform, require_engine
 from vmhost.api.views import InstanceView
 
 ROUNDS = 7

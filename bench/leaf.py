@@ -14,7 +14,7 @@ from pathlib import Path
 
 import server
 from bench.measurement import Measurement, at_most, spread
-from bench.platform_setup import IMAGE, first_response, require_engine, platform
+from bench.platform_setup import IMAGE, first_response, platform, require_engine
 from client.load.control import LoadRun
 from client.load.plan.words import constant
 from vmhost.api.client import CloudClient

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.measurement import Measurement, MissingPrerequisite, at_least, at_most, spread
+from bench.nginx import free_ports, nginx_arguments, pinned, require_nginx
 from bench.platform_setup import first_response, until_file
-from bench.nginx import free_ports, require_nginx, nginx_arguments, pinned
 
 ROUNDS = 3
 SECONDS = 4
@@ -153,7 +153,7 @@ async def _stopped(url: str, server_pid: int) -> list[Measurement]:
 
 
 async def _stalls() -> list[Measurement]:
-    """A server that stalls 1 s every 5 s, 21,000 arrivals: measured percentiles compared with those that the stalls cause."""
+    """A server that stalls 1 s every 5 s, 21,000 arrivals: percentiles compared with those that the stalls cause."""
     rate, seconds = 500, 42
     with tempfile.TemporaryDirectory(prefix="glasscloud-bench-") as text:
         ready, stalls_file = Path(text) / "ready", Path(text) / "stalls.json"

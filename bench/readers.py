@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.chromium import chromium
-from bench.console_page import console, require_chromium, opened
-from bench.measurement import Measurement, MissingPrerequisite, at_most, spread
+from bench.console_page import console, opened, require_chromium
 from bench.frontend import TARGET, leaves
+from bench.measurement import Measurement, MissingPrerequisite, at_most, spread
+from bench.nginx import free_ports, nginx_arguments, pinned, require_nginx
 from bench.platform_setup import cpu_seconds, first_response
-from bench.nginx import free_ports, require_nginx, nginx_arguments, pinned
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -71,7 +71,12 @@ async def run() -> list[Measurement]:
     detail = f"{rate:,.0f} requests/s; {spread(alone)} us per request without a reader"
     return [
         _cost("front end at half load: a console that reads its flow costs it", alone, read, detail),
-        _cost("  a console and Chromium on the same two cores", alone, opened_page, f"{spread(opened_page)} us per request"),
+        _cost(
+            "  a console and Chromium on the same two cores",
+            alone,
+            opened_page,
+            f"{spread(opened_page)} us per request",
+        ),
     ]
 
 

@@ -1,7 +1,8 @@
 """The replayed cloud over HTTP, for a console to follow: the platform's events and the front end's flow.
 
 `python -m bench.replay_server READY SPEED`: writes its URL to READY; SPEED seconds of the stream pass in one second.
-It starts with the first reader of the events. The first minute passes in three seconds, so that there is a past to show.
+It starts with the first reader of the events. The first minute passes in three seconds, so that there is a past to
+show.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="frontend | leaf | index")
     name = words[0] if words else ""
     front = commands.add_parser("frontend", help="the service's single address, in front of all shards and replicas")
-    leaf = commands.add_parser("leaf", help="the search of one shard; runs inside an instance, whose user data names the shard")
+    leaf = commands.add_parser(
+        "leaf", help="the search of one shard; runs inside an instance, whose user data names the shard"
+    )
     index = commands.add_parser("index", help="build the index that leaves open")
     if name == "frontend":
         from server.frontend import main as frontend_main

@@ -73,9 +73,7 @@ def _cleaned(text: str) -> str:
 
 def _tokens(text: str) -> list[_Token]:
     if text.count('"') % 2:
-        raise InvalidInput(
-            "a quotation mark is not closed; use quotation marks in pairs", code="QueryUnbalanced"
-        )
+        raise InvalidInput("a quotation mark is not closed; use quotation marks in pairs", code="QueryUnbalanced")
     tokens = [token for match in _TOKEN.finditer(text) if (token := _token(match)) is not None]
     if len(tokens) > TERMS_MAX:
         raise InvalidInput(f"the query has {len(tokens)} words; the maximum is {TERMS_MAX}", code="QueryTooLong")

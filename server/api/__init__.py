@@ -1,1 +1,1 @@
-"""The part of the search service that clients may import: its data and formats. It needs no server or search library."""
+"""The part of the search service that clients may import: its data and formats. It needs no search library."""

@@ -124,5 +124,5 @@ def url_of(document_id: str) -> str:
 
 
 def shard_of(document_id: str, shards: int) -> int:
-    """The shard that holds the document: a hash of its id, so that every shard gets a random part of about equal size."""
+    """The shard that holds the document: a hash of its id, so that all shards get random parts of about equal size."""
     return zlib.crc32(document_id.encode()) % shards

@@ -17,8 +17,8 @@ ATTEMPTS_MAX = 48
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One request to one replica of one shard. Not changed after it is made; a frozen class would take three times as long
-    to create."""
+    """One request to one replica of one shard. Not changed after it is made; a frozen class would take three times as
+    long to create."""
 
     instance_id: str
     type: str

@@ -15,9 +15,9 @@ from pathlib import Path
 from server.api.results import Document, shard_of
 from server.corpus import python_docs
 from server.corpus.compiled_modules import compiled_modules
-from server.corpus.text_folder import folder_documents, lesson_documents, text_files
-from server.corpus.query_generator import corpus_queries
 from server.corpus.index_folder import IndexFolder, Manifest, refuse_foreign, replacing
+from server.corpus.query_generator import corpus_queries
+from server.corpus.text_folder import folder_documents, lesson_documents, text_files
 from server.leaf.index import VERSION, Shard
 from vmhost.base.errors import Unavailable
 
@@ -30,7 +30,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """The sources of an index: a folder, or the Python documentation with a folder of lessons (None: without lessons)."""
+    """The sources of an index: a folder, or the Python documentation with a folder of lessons (None: without)."""
 
     corpus: Path | None = None
     lessons: Path | None = None
@@ -82,7 +82,7 @@ def _file_stats(folder: Path) -> list[str]:
 def build(sources: Sources, *, shards: int, out: Path, report: Report) -> Manifest:
     """Build an index in a folder, which is replaced as a whole or not at all; does nothing if the index is up to date.
 
-    The numbers of shards that the folder has are kept. Raises InvalidInput for sources or folders that cannot be used."""
+    The numbers of shards that the folder has are kept. Raises InvalidInput for unusable sources or folders."""
     refuse_foreign(out)
     source = sources.fingerprint()
     counts = {shards}

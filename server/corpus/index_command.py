@@ -21,7 +21,13 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="index this folder of text, Markdown and HTML")
-    parser.add_argument("--lessons", type=Path, metavar="DIR", default=default_lessons(), help="folder of lessons to index (default: ours)")
+    parser.add_argument(
+        "--lessons",
+        type=Path,
+        metavar="DIR",
+        default=default_lessons(),
+        help="folder of lessons to index (default: ours)",
+    )
     parser.add_argument("--shards", type=int, default=2, metavar="N", help="number of parts of the index (default 2)")
     parser.add_argument("--out", type=Path, default=index_folder(), metavar="DIR", help="folder to write the index to")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -49,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"search index: {step}", file=sys.stderr if args.json else sys.stdout, flush=True)
 
     try:
-        manifest = build(Sources(corpus=args.corpus, lessons=args.lessons), shards=args.shards, out=args.out, report=report)
+        manifest = build(
+            Sources(corpus=args.corpus, lessons=args.lessons), shards=args.shards, out=args.out, report=report
+        )
     except CloudError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -50,7 +50,7 @@ def _package(name: str, folder: Path) -> Iterator[SourceFile]:
 
 
 def python_documents(workers: Executor, files: Sequence[SourceFile], compiled: Sequence[str]) -> list[Document]:
-    """The documents of the modules and of the language's topics, sorted by id, each name once. `workers` parse the sources."""
+    """The documents of the modules and of the language's topics, sorted by id, each name once. `workers` parse."""
     parsing = workers.map(_parse, [files[start::_BATCHES] for start in range(_BATCHES)])
     others = [*compiled_documents(compiled), *topic_documents()]
     parsed = list(parsing)

@@ -43,9 +43,7 @@ def folder_documents(folder: Path) -> list[Document]:
     files = text_files(folder)
     total = sum(_size(path) for path in files)
     if total > TOTAL_BYTES_MAX:
-        raise InvalidInput(
-            f"the texts in {folder} have {total >> 20} MiB; the maximum is {TOTAL_BYTES_MAX >> 20} MiB"
-        )
+        raise InvalidInput(f"the texts in {folder} have {total >> 20} MiB; the maximum is {TOTAL_BYTES_MAX >> 20} MiB")
     taken: set[str] = set()
     return [_page(path, folder, taken) for path in files]
 

@@ -1,7 +1,7 @@
 """Finds the service's leaves through the platform's API and follows their state.
 
-Events arrive at once; every few seconds a plain DescribeInstances makes up for any that were lost. An instance becomes a
-replica only when its /healthz has answered for the right shard.
+Events arrive at once; every few seconds a plain DescribeInstances makes up for any that were lost. An instance becomes
+a replica only when its /healthz has answered for the right shard.
 """
 
 from __future__ import annotations

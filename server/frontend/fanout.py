@@ -1,8 +1,8 @@
 """One request to one or more shards: its attempts, hedges and retries, and the result of each.
 
-For each shard there is a `ShardRequest`. It is settled by the first good response; without one, by the deadline, or when
-all of its shard's replicas have failed and the time for retries is over. The work is done in callbacks of connections
-and of one timer, so that an attempt needs no task.
+For each shard there is a `ShardRequest`. It is settled by the first good response; without one, by the deadline, or
+when all of its shard's replicas have failed and the time for retries is over. The work is done in callbacks of
+connections and of one timer, so that an attempt needs no task.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vmhost.base.budget import Budget
 from vmhost.base.http1 import Failure, Response
 
 Parse = Callable[[int, Mapping[bytes, bytes], bytes], Any]
-"""Returns the result in a response's status (200, 400 or 404), headers and body; raises ValueError for anything else."""
+"""Returns the result in a response's status (200, 400 or 404), headers and body; else raises ValueError."""
 
 PRESUMED_LOST_SHARE = 0.5
 """An attempt without a response after this share of the deadline is presumed lost, and another replica is tried."""

@@ -18,7 +18,7 @@ def _upper_us(bucket: int) -> int:
 
 
 class LatencyWindow:
-    """Latencies of the last `window_s` to 2 `window_s` seconds, in buckets 1/16 wide; a quantile is a bucket's upper edge.
+    """Latencies of the last `window_s` to 2 `window_s` seconds, in buckets 1/16 wide; quantiles are upper edges.
 
     Latencies are milliseconds up to a minute; `now` is monotonic seconds and comes from the caller."""
 

@@ -1,8 +1,8 @@
 """Exact counts of the front end's requests, the most recent of them, and a stream of samples.
 
-A request costs an append and a few additions. Only the text of its headers is kept, which holds its whole trace; records
-are made from it for samples and for readers only. (Keeping the trace's objects instead costs a quarter of the speed,
-because their memory is reused too late to be still in the processor's cache.)
+A request costs an append and a few additions. Only the text of its headers is kept, which holds its whole trace;
+records are made from it for samples and for readers only. (Keeping the trace's objects instead costs a quarter of the
+speed, because their memory is reused too late to be still in the processor's cache.)
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """Which replica of a shard gets the next attempt, and when a slow attempt is hedged. Pure: the caller passes the time.
 
 Two replicas are drawn at random and the less loaded one is used (Mitzenmacher, "The Power of Two Choices in Randomized
-Load Balancing", 2001). A replica that fails is set aside for a time that doubles with each failure. Then one live request
-tries it again; if that fails too, another replica answers the request, so the test costs nothing.
+Load Balancing", 2001). A replica that fails is set aside for a time that doubles with each failure. Then one live
+request tries it again; if that fails too, another replica answers the request, so the test costs nothing.
 
 A hedge is a second copy of a request, sent when the first takes longer than the observed 95th percentile (Dean and
-Barroso, "The Tail at Scale", CACM 2013). That adds about five per cent of load; a budget keeps it there when all is slow.
+Barroso, "The Tail at Scale", CACM 2013). That adds about five per cent of load; a budget keeps it there when all is
+slow.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class ReplicaSet:
         return any(replica not in tried and replica.ready(now) for replica in self._replicas)
 
     def choose(self, now: float, tried: Collection[Replica] = ()) -> Replica | None:
-        """A replica that this request has not tried, or None. One that is set aside is used only if there is no other."""
+        """A replica that this request has not tried, or None. One that is set aside comes last."""
         replicas = self._replicas
         if tried:
             replicas = [replica for replica in replicas if replica not in tried]

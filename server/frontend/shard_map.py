@@ -68,7 +68,7 @@ class ShardMap:
         shard.replicas.add(replica)
 
     def remove(self, instance_id: str) -> bool:
-        """Removes a replica; its requests in flight are retried on other replicas at once. Returns whether it was known."""
+        """Removes a replica; its requests in flight are retried elsewhere at once. Returns whether it was known."""
         replica = self._replicas.pop(instance_id, None)
         if replica is None:
             return False

@@ -1,7 +1,7 @@
 """One shard of the index: built from documents, opened, searched. The only module that imports the search library.
 
-Scores are BM25 with the shard's own word statistics. Documents are assigned to shards by a hash, so these statistics are
-nearly equal in all shards, and scores of different shards can be compared.
+Scores are BM25 with the shard's own word statistics. Documents are assigned to shards by a hash, so these statistics
+are nearly equal in all shards, and scores of different shards can be compared.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The leaf over HTTP: /search, /doc and /healthz, all JSON.
 
-Request header: `X-Deadline-Ms`, the time left for the whole request. Response headers: `Server-Timing: search;dur=…`, the
-leaf's own time without waiting; `X-Instance`; `X-Hits: TOTAL SCORE SCORE …`, so that the front end can merge responses
-without parsing them: each hit stands on a line of its own in the body.
+Request header: `X-Deadline-Ms`, the time left for the whole request. Response headers: `Server-Timing: search;dur=…`,
+the leaf's own time without waiting; `X-Instance`; `X-Hits: TOTAL SCORE SCORE …`, so that the front end can merge
+responses without parsing them: each hit stands on a line of its own in the body.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class AdmissionQueue:
     """Runs one job at a time, first come, first served, and refuses jobs that cannot run before their deadline.
 
-    A search keeps one core busy and never waits, so two at once would only slow each other down. A job that would be too
-    late is refused at once, while the front end can still try another replica. `monotonic` gives seconds, on the same
-    clock as the deadlines."""
+    A search keeps one core busy and never waits, so two at once would only slow each other down. A job that would be
+    too late is refused at once, while the front end can still try another replica. `monotonic` gives seconds, on the
+    same clock as the deadlines."""
 
     def __init__(self, monotonic: Callable[[], float], *, waiting_max: int = WAITING_MAX) -> None:
         self._now = monotonic
@@ -62,7 +62,7 @@ class AdmissionQueue:
         self.waiting += 1
         try:
             async with self._turn:
-                # Without this pause, requests that arrive together would run one by one before any is counted as waiting.
+                # Without this pause, requests that arrive together would run before any is counted as waiting.
                 await asyncio.sleep(0)
                 started = self._now()
                 if started >= deadline:

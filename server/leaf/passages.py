@@ -1,7 +1,7 @@
 """A document's text in passages, each about as long as a snippet, with the stems of their words. Pure.
 
-Cutting a text costs as much as several searches, while choosing and marking a passage costs almost nothing. So texts are
-cut when the index is built, and the index stores the passages, packed.
+Cutting a text costs as much as several searches, while choosing and marking a passage costs almost nothing. So texts
+are cut when the index is built, and the index stores the passages, packed.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _BETWEEN_LINES = "\n"
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A few consecutive words and the text between them; kept as two strings, as thousands are kept and few are read."""
+    """A few consecutive words and the text between them; two strings, as thousands are kept and few are read."""
 
     text: str
-    """The text before the first word, that word, the text before the next, and so on, separated by tabs. The last part is
-    the punctuation after the last word, or an ellipsis if more text follows."""
+    """The text before the first word, that word, the text before the next, and so on, separated by tabs. The last part
+    is the punctuation after the last word, or an ellipsis if more text follows."""
     stems: str
     """The stem of each word, which is compared with the query's; a tab before and after each."""
     first: bool

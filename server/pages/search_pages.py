@@ -100,7 +100,9 @@ def _pager(answer: SearchAnswer, number: int) -> Html:
     if number < pages:
         places.append(_step(answer.query, number + 1, "Next ›", "next"))
     truncated = number == pages and answer.total > HITS_MAX
-    note = fill('<p class="note">Only the first {most} results are listed. Add words to narrow the search.</p>', most=HITS_MAX)
+    note = fill(
+        '<p class="note">Only the first {most} results are listed. Add words to narrow the search.</p>', most=HITS_MAX
+    )
     return fill(
         '<nav aria-label="Pages">{places}</nav>{note}', places=join(places, "\n"), note=note if truncated else Html("")
     )

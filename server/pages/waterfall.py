@@ -109,7 +109,7 @@ def _attempt_row(attempt: Attempt, end_ms: float, short: str) -> Html:
     rects = [_rect(way, attempt.start_ms, attempt.dur_ms, end_ms)]
     if attempt.search_ms is not None and attempt.outcome in ("won", "lost"):
         inside = min(attempt.search_ms, attempt.dur_ms)
-        # The rest is the way there and back; how it divides between them is unknown, so the search is drawn in the middle.
+        # How the rest divides into the way there and back is unknown, so the search is drawn in the middle.
         rects.append(_rect("search", attempt.start_ms + (attempt.dur_ms - inside) / 2, inside, end_ms))
     return fill(
         _ROW,

@@ -152,9 +152,7 @@ async def test_leaf_with_a_new_address_is_used_there(cloud: ScriptedCloud, shard
         await until(lambda: [leaf.port for leaf in shard_map.leaves()] == [b.port])
 
 
-async def test_impaired_leaf_is_removed_until_it_recovers(
-    cloud: ScriptedCloud, shard_map: ShardMap
-) -> None:
+async def test_impaired_leaf_is_removed_until_it_recovers(cloud: ScriptedCloud, shard_map: ShardMap) -> None:
     async with leaves((0, "a")) as (a,):
         cloud.publish(view(a))
         await until(lambda: members(shard_map))
@@ -171,9 +169,7 @@ async def test_impaired_leaf_is_removed_until_it_recovers(
         await until(lambda: members(shard_map) == {"i-a"})
 
 
-async def test_poll_finds_an_impaired_leaf(
-    cloud: ScriptedCloud, shard_map: ShardMap
-) -> None:
+async def test_poll_finds_an_impaired_leaf(cloud: ScriptedCloud, shard_map: ShardMap) -> None:
     async with leaves((0, "a")) as (a,):
         cloud.publish(view(a))
         await until(lambda: members(shard_map))

@@ -71,7 +71,7 @@ async def test_killed_instance_loses_no_request(tmp_path: Path) -> None:
 
 
 async def _load_and_kill(cloud: CloudClient, session: aiohttp.ClientSession, url: str, *, victim: str) -> set[str]:
-    """Search for 1.5 s and kill `victim` meanwhile; returns the instances that answered. Every answer must be complete."""
+    """Search for 1.5 s and kill `victim` meanwhile; returns who answered. All answers must be complete."""
     loop = asyncio.get_running_loop()
     end = loop.time() + 1.5
     answered: set[str] = set()

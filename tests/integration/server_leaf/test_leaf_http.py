@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 
 from server.api.results import Document, SearchAnswer
-from server.leaf.leaf_app import WAITING_MAX, Leaf
 from server.leaf.identity import Identity
 from server.leaf.index import Shard
+from server.leaf.leaf_app import WAITING_MAX, Leaf
 from server.query import Query
 from vmhost.base.web import listen, serve
 

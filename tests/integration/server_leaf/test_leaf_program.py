@@ -66,9 +66,7 @@ async def ready(path: Path, process: asyncio.subprocess.Process) -> str:
     return url
 
 
-async def test_leaf_serves_the_shard_of_its_user_data(
-    metadata: str, tmp_path: Path
-) -> None:
+async def test_leaf_serves_the_shard_of_its_user_data(metadata: str, tmp_path: Path) -> None:
     process = await start("--ready", str(tmp_path / "ready"), **{ENDPOINT_VARIABLE: metadata, "HOST": "127.0.0.1"})
     try:
         url = await ready(tmp_path / "ready", process)

@@ -20,7 +20,9 @@ def test_cores_are_divided_by_weight() -> None:
 
 def test_share_above_the_limit_goes_to_others() -> None:
     assert entitled(3.0, [_instance(0.1), _instance(0.1), _instance(0.4, 1.0)]) == pytest.approx([1.0, 1.0, 1.0])
-    assert entitled(2.0, [_instance(0.1, 2.0), _instance(0.2, 2.0), _instance(0.9, 0.5)]) == pytest.approx([0.5, 1.0, 0.5])
+    assert entitled(2.0, [_instance(0.1, 2.0), _instance(0.2, 2.0), _instance(0.9, 0.5)]) == pytest.approx(
+        [0.5, 1.0, 0.5]
+    )
 
 
 @given(

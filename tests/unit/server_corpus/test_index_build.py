@@ -13,8 +13,8 @@ import pytest
 
 from server.api.queries import draw, load
 from server.corpus.build_index import Sources, build
-from server.corpus.text_folder import FILE_BYTES_MAX
 from server.corpus.index_folder import IndexFolder
+from server.corpus.text_folder import FILE_BYTES_MAX
 from server.leaf.index import Shard
 from server.leaf.open_shard import open_shard
 from server.query import parse

@@ -10,8 +10,8 @@ import pytest
 
 from server.api.flow import Counters, FlowRecord
 from server.api.timing import Attempt, RequestTrace
-from server.frontend.main import add_arguments, checked_options
 from server.frontend.discovery import leaf_of
+from server.frontend.main import add_arguments, checked_options
 from server.frontend.observer import Sampler
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import InvalidInput

@@ -12,7 +12,9 @@ from server.frontend.replicas import ASIDE_FIRST_S, ASIDE_MAX_S, LeafInstance, R
 
 
 def replica(name: str) -> Replica:
-    return Replica(LeafInstance(instance_id=name, type="t3.nano", host="host-a", shard=0, address="127.0.0.1", port=8080))
+    return Replica(
+        LeafInstance(instance_id=name, type="t3.nano", host="host-a", shard=0, address="127.0.0.1", port=8080)
+    )
 
 
 def replicas(count: int, seed: int = 1) -> tuple[ReplicaSet, list[Replica]]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from server.api.results import Document, Hit, shard_of
-from server.corpus.text_folder import lesson_documents
 from server.corpus.python_docs import python_documents, source_files
+from server.corpus.text_folder import lesson_documents
 from server.leaf.index import Shard, cutter
 from server.leaf.passages import snippet as snippet_of
 from server.query import parse
@@ -72,9 +72,7 @@ def test_best_document_comes_first(shards: list[Shard], query: str, first: str) 
 @pytest.mark.parametrize(
     ("query", "lessons"), [("what is a server", 2), ("hypervisor", 2), ("how does a client ask", 1)]
 )
-def test_questions_put_lessons_first(
-    shards: list[Shard], query: str, lessons: int
-) -> None:
+def test_questions_put_lessons_first(shards: list[Shard], query: str, lessons: int) -> None:
     found = best(shards, query, 5)
     assert [hit.kind for hit in found[:lessons]] == ["lesson"] * lessons
     assert all(hit.kind != "lesson" for hit in found[lessons:])
