@@ -31,7 +31,7 @@ _START_DEADLINE_MS = 30_000
 
 
 def program(environ: Mapping[str, str] = os.environ, which: Callable[[str], str | None] = shutil.which) -> str | None:
-    """The path of the Chromium to use: the one in the environment variable, else the first known one, else None."""
+    """The path of the Chromium to use: the one in the environment variable, else the first known one, or None."""
     if named := environ.get(VARIABLE):
         return which(named)
     return next((path for name in NAMES if (path := which(name))), None)
@@ -39,7 +39,7 @@ def program(environ: Mapping[str, str] = os.environ, which: Callable[[str], str 
 
 @contextlib.asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Run a browser without a window and with an empty profile. Raises RuntimeError if there is none.
+    """Run a browser without a window and with an empty profile. Raises RuntimeError without a Chromium.
 
     It has a sandbox unless this user is root, for whom Chromium has none."""
     from playwright.async_api import async_playwright

@@ -1,4 +1,4 @@
-"""The CPU that instances really get: guarantees, shares by weight, limits, and a light service beside CPU hogs.
+"""The CPU that instances really get: guarantees, shares by weight, ceilings, and a light service beside CPU hogs.
 
 The cores of each instance are read from its control group. "Busy" means that three programs that never wait run outside
 the instances, where platform, front end and load generator run, and that busy instances fill every host.
@@ -112,9 +112,9 @@ async def _alone(instances: Sequence[MeasuredInstance]) -> list[Measurement]:
         got = await used_cores([instance], SECONDS / 2)
         (cores,) = got.each
         await asyncio.sleep(2 * _SETTLE_S)
-        off.append(abs(cores / instance.limit - 1))
-        details.append(f"{instance.type_name} {cores:.3f} of {instance.limit:g} beside others' {got.others:.2f}")
-    return [at_most("CPU-bound instance alone: off its limit", 100 * max(off), 5, "%", "; ".join(details))]
+        off.append(abs(cores / instance.ceiling - 1))
+        details.append(f"{instance.type_name} {cores:.3f} of {instance.ceiling:g} beside others' {got.others:.2f}")
+    return [at_most("CPU-bound instance alone: off its ceiling", 100 * max(off), 5, "%", "; ".join(details))]
 
 
 async def _light(cloud: Platform, hosts: Sequence[HostView]) -> list[Measurement]:
@@ -176,7 +176,7 @@ async def _measured(cloud: str, view: InstanceView) -> MeasuredInstance:
         type_name=view.type,
         host=view.host,
         guaranteed=view.limits.cpu_guaranteed_cores,
-        limit=view.limits.cpu_quota_cores,
+        ceiling=view.limits.cpu_quota_cores,
         pid=int(found["State"]["Pid"]),
     )
 

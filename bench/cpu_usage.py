@@ -38,7 +38,7 @@ class MeasuredInstance:
     type_name: str
     host: str
     guaranteed: float
-    limit: float
+    ceiling: float
     pid: int
 
     def cpu_seconds(self) -> float:
@@ -132,14 +132,14 @@ async def busy_programs(count: int, *, seconds_max: float) -> AsyncIterator[None
 
 
 def entitled(cores: float, instances: Sequence[MeasuredInstance]) -> list[float]:
-    """Divide the cores among instances that all want more: by weight, but none above its limit. Pure."""
+    """Divide the cores among instances that all want more: by weight, but none above its ceiling. Pure."""
     shares = [0.0] * len(instances)
     open_, left = set(range(len(instances))), cores
     while open_:
         weights = sum(instances[each].guaranteed for each in open_)
-        full = {each for each in open_ if left * instances[each].guaranteed / weights >= instances[each].limit}
+        full = {each for each in open_ if left * instances[each].guaranteed / weights >= instances[each].ceiling}
         for each in full or open_:
-            shares[each] = instances[each].limit if full else left * instances[each].guaranteed / weights
+            shares[each] = instances[each].ceiling if full else left * instances[each].guaranteed / weights
         left -= sum(shares[each] for each in full)
         open_ = open_ - full if full else set()
     return shares

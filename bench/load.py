@@ -122,7 +122,7 @@ _ONE = {"wrk": _wrk, "glasscloud": _ours, "hey": _hey, "locust": _locust}
 
 
 async def _exactness(url: str, wrk_per_cpu_s: float) -> list[Measurement]:
-    """How late requests are sent at 10,000 arrivals per second, and the CPU for it beside wrk, which has no schedule."""
+    """How late requests are sent at 10,000 arrivals per second, and the CPU for it beside wrk."""
     rounds = [await _load(url, "--rate", "10000", "--for", f"{SECONDS}s") for _ in range(ROUNDS)]
     lags = [float(one["send_lag_ms"]["generator"]["p99"]) for one in rounds]
     cpus = [float(one["generator"]["cpu_percent"]) for one in rounds]

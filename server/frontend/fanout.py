@@ -85,7 +85,7 @@ class PendingAttempt(LeafRequest):
         self.search_ms: float | None = None
 
     def on_done(self, response: Response | None, failure: Failure | None) -> None:
-        """Called with the response, or with the reason why there is none."""
+        """Called with the response, or with the failure."""
         self.fanout.on_attempt_done(self, response, failure)
 
 

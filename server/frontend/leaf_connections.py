@@ -28,7 +28,7 @@ class LeafRequest:
         self._connection: Connection | None = None
 
     def on_done(self, response: Response | None, failure: Failure | None) -> None:
-        """Called with the response, or with the reason why there is none."""
+        """Called with the response, or with the failure."""
         raise NotImplementedError
 
     def wait_for(self, connections: LeafConnections) -> None:

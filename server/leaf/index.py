@@ -101,7 +101,7 @@ class Shard:
 
     @classmethod
     def open(cls, folder: Path) -> Shard:
-        """Open the shard that `build` wrote; the folder may be read-only. Raises Unavailable if there is none."""
+        """Open the shard that `build` wrote; the folder may be read-only. Raises Unavailable if it cannot be opened."""
         try:
             with _linked(folder) as private:
                 index = tantivy.Index.open(private)

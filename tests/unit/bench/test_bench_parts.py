@@ -10,15 +10,15 @@ from bench.cpu_usage import MeasuredInstance, entitled
 from bench.interpreter import description, own
 
 
-def _instance(guaranteed: float, limit: float = 1.0) -> MeasuredInstance:
-    return MeasuredInstance(container="c", type_name="t", host="host-a", guaranteed=guaranteed, limit=limit, pid=1)
+def _instance(guaranteed: float, ceiling: float = 1.0) -> MeasuredInstance:
+    return MeasuredInstance(container="c", type_name="t", host="host-a", guaranteed=guaranteed, ceiling=ceiling, pid=1)
 
 
 def test_cores_are_divided_by_weight() -> None:
     assert entitled(1.0, [_instance(0.1), _instance(0.2), _instance(0.2)]) == pytest.approx([0.2, 0.4, 0.4])
 
 
-def test_share_above_the_limit_goes_to_others() -> None:
+def test_share_above_the_ceiling_goes_to_others() -> None:
     assert entitled(3.0, [_instance(0.1), _instance(0.1), _instance(0.4, 1.0)]) == pytest.approx([1.0, 1.0, 1.0])
     assert entitled(2.0, [_instance(0.1, 2.0), _instance(0.2, 2.0), _instance(0.9, 0.5)]) == pytest.approx(
         [0.5, 1.0, 0.5]
@@ -30,10 +30,10 @@ def test_share_above_the_limit_goes_to_others() -> None:
     cores=st.floats(0.1, 16),
 )
 def test_shares_never_exceed_the_cores(guests: list[tuple[float, float]], cores: float) -> None:
-    made = [_instance(guaranteed, limit) for guaranteed, limit in guests]
+    made = [_instance(guaranteed, ceiling) for guaranteed, ceiling in guests]
     shares = entitled(cores, made)
-    assert sum(shares) == pytest.approx(min(cores, sum(one.limit for one in made)))
-    assert all(share <= one.limit + 1e-9 for share, one in zip(shares, made, strict=True))
+    assert sum(shares) == pytest.approx(min(cores, sum(one.ceiling for one in made)))
+    assert all(share <= one.ceiling + 1e-9 for share, one in zip(shares, made, strict=True))
 
 
 @pytest.mark.parametrize(
