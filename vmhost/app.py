@@ -22,6 +22,7 @@ from vmhost.catalogue.types import load_types
 from vmhost.choose import CONTAINER, PROCESS, Choice, choose
 from vmhost.control.cloud import Cloud
 from vmhost.control.deadline import deadline
+from vmhost.control.instances.record import INSTANCES, InstanceState
 from vmhost.control.sizing import REGION
 from vmhost.drivers.base import Driver, DriverContext, Remains
 from vmhost.drivers.container.labels import removal
@@ -32,7 +33,6 @@ from vmhost.ec2.auth import Auth
 from vmhost.metadata.facts import InstanceFacts
 from vmhost.metadata.server import InstanceMetadata
 from vmhost.model.image import Image
-from vmhost.model.instance import InstanceState
 from vmhost.settings import AUTO, Settings
 from vmhost.store.store import Store
 
@@ -95,7 +95,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         metadata = InstanceMetadata(lambda instance_id: _facts(cloud, instance_id))
         stack.push_async_callback(metadata.close)
         store = stack.enter_context(Store(settings.state / STORE))
-        known = frozenset(one.id for one in store.load().instances)
+        known = frozenset(instance_id for instance_id, _ in store.rows(INSTANCES.table))
         driver = make_driver(choice.driver, _context(settings, metadata, known=known, remains=settings.remains))
         cloud = Cloud(
             driver=driver,
@@ -255,7 +255,7 @@ def _is_guest(cloud: Cloud, network: str | None, peer: str) -> bool:
         return True
     return any(
         one.address == peer and one.port is None and not ip_address(peer).is_loopback
-        for one in cloud.instances()
+        for one in cloud.instances.all()
         if one.state is not InstanceState.TERMINATED
     )
 
@@ -263,11 +263,10 @@ def _is_guest(cloud: Cloud, network: str | None, peer: str) -> bool:
 def _facts(cloud: Cloud, instance_id: str) -> InstanceFacts | None:
     """What an instance may know of itself; None once it is gone."""
     try:
-        instance = cloud.instance(instance_id)
+        instance = cloud.instances.get(instance_id)
     except NotFound:
         return None
-    images = {image.id: image for image in cloud.images()}
-    image = images.get(instance.image_id)
+    image = cloud.images.get(instance.image_id)
     return InstanceFacts(
         instance_id=instance.id,
         instance_type=instance.type_name,

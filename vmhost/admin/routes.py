@@ -23,20 +23,20 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
         return web.json_response(snapshot(cloud).to_json())
 
     async def types(_: web.Request) -> web.Response:
-        return web.json_response(cloud.offers().to_json())
+        return web.json_response(cloud.hosts.types(cloud.types).to_json())
 
     async def cpu(_: web.Request) -> web.Response:
-        return web.json_response((await cloud.cpu()).to_json())
+        return web.json_response((await cloud.usage.cpu()).to_json())
 
     async def events(request: web.Request) -> web.StreamResponse:
         return await respond(request, cloud.hub, lambda: snapshot(cloud).to_json())
 
     async def faults(request: web.Request) -> web.Response:
         order = parse_order(request[BODY])
-        with cloud.telling(type(order).__name__, by=who_asks(request.headers.get("User-Agent", ""))) as account:
-            account.concerns((order.instance_id,) if order.instance_id else ())
+        with cloud.calls.recording(type(order).__name__, by=who_asks(request.headers.get("User-Agent", ""))) as call:
+            call.add_instances((order.instance_id,) if order.instance_id else ())
             fault = await _carry_out(cloud, order)
-            account.concerns((fault.instance_id,))
+            call.add_instances((fault.instance_id,))
         return web.json_response(fault.to_json())
 
     async def end_streams(_: web.Application) -> None:
@@ -54,9 +54,9 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
 async def _carry_out(cloud: Cloud, order: Order) -> FaultView:
     match order:
         case Kill():
-            return await cloud.kill(order.instance_id)
+            return await cloud.faults.kill(order.instance_id)
         case HogCpu():
             seconds, workers = order.seconds, order.workers_per_vcpu
-            return await cloud.hog_cpu(order.instance_id, seconds=seconds, workers_per_vcpu=workers)
+            return await cloud.faults.hog_cpu(order.instance_id, seconds=seconds, workers_per_vcpu=workers)
         case EndFault():
-            return await cloud.end_fault(fault_id=order.fault_id, instance_id=order.instance_id)
+            return await cloud.faults.end(fault_id=order.fault_id, instance_id=order.instance_id)

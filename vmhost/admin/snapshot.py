@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from vmhost.api.views import CapabilityView, Snapshot
 from vmhost.control.cloud import Cloud
-from vmhost.control.view_conversion import host_view, instance_view
-from vmhost.model.instance import InstanceState
-from vmhost.model.lifecycle import ASKED, Event, states_for
+from vmhost.control.instances.lifecycle import REQUESTS, Event, states_for
+from vmhost.control.instances.record import InstanceState
+from vmhost.control.instances.view import instance_view
 
 _FAULTS = ("kill", "hog")
 ALLOWED = {
-    **{event.value: tuple(state.value for state in states_for(event)) for event in Event if event in ASKED},
+    **{event.value: tuple(state.value for state in states_for(event)) for event in Event if event in REQUESTS},
     **dict.fromkeys(_FAULTS, (InstanceState.RUNNING.value,)),
 }
 """The states in which each request has an effect, from the table of the life of an instance."""
@@ -28,10 +28,12 @@ def snapshot(cloud: Cloud) -> Snapshot:
         capabilities=tuple(
             CapabilityView(name=item.name, enforced=item.enforced, why=item.why) for item in capabilities.items
         ),
-        overcommit=cloud.overcommit,
-        hosts=tuple(host_view(view) for view in cloud.hosts()),
-        instances=tuple(instance_view(instance, cloud.limits(instance)) for instance in cloud.instances()),
-        faults=cloud.faults(),
-        calls=cloud.calls(),
+        overcommit=cloud.settings.overcommit,
+        hosts=cloud.hosts.hosts(),
+        instances=tuple(
+            instance_view(instance, cloud.instances.limits(instance)) for instance in cloud.instances.all()
+        ),
+        faults=cloud.faults.running(),
+        calls=cloud.calls.last(),
         allowed=ALLOWED,
     )

@@ -1,5 +1,5 @@
-"""The platform's mind: what is wanted, what is so, and who makes the two agree. `cloud.Cloud` is its one door.
+"""The control plane: what users want, what was observed, and the tasks that make the two agree. See `cloud.Cloud`.
 
-Pure decisions (`placement`, `sizing`, `decide`, `fleet_plan`, `reasons`) stand apart from the tasks that act on
-them. Only an instance's `InstanceReconciler` writes its state; everyone else asks it, or reads the frozen record.
+One folder for each kind of resource: its record, the pure decisions about it, and the service with the requests that
+users can make. Only an instance's reconciler and its requests change the instance's state; all others read the record.
 """

@@ -1,4 +1,4 @@
-"""The journal of calls: every change that someone asked for, with who asked and how it ended. Bounded, in memory."""
+"""The log of calls: every request that changes something, who sent it and how it ended. Bounded, in memory."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from vmhost.base.ids import Ids
 MAX_CALLS = 200
 MAX_INSTANCES_LISTED = 500
 _MESSAGE_MAX = 500
-_NOT_UNDERSTOOD = "the request was not understood; its caller was told why"
+_UNREADABLE = "the request could not be read; only its sender got the details"
 _OK = "ok"
 
 
 @dataclass(slots=True, kw_only=True)
-class CallRecord:
-    """What is known so far of a call under way; whoever carries it out writes it."""
+class OpenCall:
+    """What is known so far of a call that is being carried out."""
 
     instances: tuple[str, ...] = ()
-    understood: bool = False
-    """Whether the request was read. Until then its errors may quote anything, so that their words are not told on."""
-    refused: CloudError | None = None
-    """An error that stands in an answer which is none as a whole."""
+    is_read: bool = False
+    """Whether the request was read. Until then, error messages may quote secrets of it and are not published."""
+    refusal: CloudError | None = None
+    """An error about a part of the request, inside a successful response."""
 
-    def concerns(self, instances: Iterable[str]) -> None:
-        """The request was read, or carried out, and is about these instances too."""
-        self.understood = True
+    def add_instances(self, instances: Iterable[str]) -> None:
+        """Note that the request was read, or carried out, and is about these instances too."""
+        self.is_read = True
         self.instances = tuple(dict.fromkeys((*self.instances, *instances)))[:MAX_INSTANCES_LISTED]
 
 
 class CallLog:
-    """Keeps the last calls and tells of each one once, when it has been answered."""
+    """Keeps the last calls and publishes each one when it has been answered."""
 
     def __init__(self, *, clock: Clock, ids: Ids, publish: Callable[[CallView], None]) -> None:
         self._clock = clock
@@ -45,11 +45,11 @@ class CallLog:
         self._last: deque[CallView] = deque(maxlen=MAX_CALLS)
 
     def last(self) -> tuple[CallView, ...]:
-        """The last ones, oldest first."""
+        """Return the last calls, oldest first."""
         return tuple(self._last)
 
-    def tell(self, action: str, *, by: str, instances: Iterable[str], error: CloudError | None = None) -> None:
-        """A call is over: well, or with the error."""
+    def record(self, action: str, *, by: str, instances: Iterable[str], error: CloudError | None = None) -> None:
+        """Record a call that has ended, successfully or with the error."""
         view = CallView(
             id=self._ids.new("call"),
             at=self._clock.now(),
@@ -63,17 +63,17 @@ class CallLog:
         self._publish(view)
 
     @contextlib.contextmanager
-    def telling(self, action: str, *, by: str) -> Iterator[CallRecord]:
-        """Tells of the call that is carried out inside, however it ends. One that is cancelled had no end to tell."""
-        record = CallRecord()
+    def recording(self, action: str, *, by: str) -> Iterator[OpenCall]:
+        """Record the call that is carried out inside when it ends. A cancelled call is not recorded."""
+        call = OpenCall()
         try:
-            yield record
+            yield call
         except CloudError as error:
-            known = error if record.understood else type(error)(_NOT_UNDERSTOOD, code=error.code)
-            self.tell(action, by=by, instances=record.instances, error=known)
+            published = error if call.is_read else type(error)(_UNREADABLE, code=error.code)
+            self.record(action, by=by, instances=call.instances, error=published)
             raise
         except Exception:
-            failure = Internal("the call failed here; the log of vmhost says why")
-            self.tell(action, by=by, instances=record.instances, error=failure)
+            failure = Internal("internal error; see the log of the platform")
+            self.record(action, by=by, instances=call.instances, error=failure)
             raise
-        self.tell(action, by=by, instances=record.instances, error=record.refused)
+        self.record(action, by=by, instances=call.instances, error=call.refusal)

@@ -14,10 +14,11 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.ids import Ids
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
-from vmhost.control.records import Records
+from vmhost.control.instances.record import Instance, InstanceState
+from vmhost.control.inventory import Inventory
+from vmhost.control.resources import Table
 from vmhost.control.task_supervisor import TaskSupervisor
 from vmhost.drivers.base import Driver
-from vmhost.model.instance import Instance, InstanceState
 
 MAX_HOG_S = 60.0
 MAX_WORKERS_PER_VCPU = 64
@@ -74,26 +75,26 @@ class Faults:
     def __init__(
         self,
         *,
-        records: Records,
+        instances: Table[Instance],
+        inventory: Inventory,
         driver: Driver,
         tasks: TaskSupervisor,
         clock: Clock,
         ids: Ids,
-        vcpus: Callable[[Instance], int],
         publish: Callable[[FaultView], None],
     ) -> None:
-        self._records = records
+        self._instances = instances
+        self._inventory = inventory
         self._driver = driver
         self._tasks = tasks
         self._clock = clock
         self._ids = ids
-        self._vcpus = vcpus
         self._publish = publish
         self._hogs: dict[str, _Hog] = {}
         self._begun: dict[str, FaultView] = {}
         self._ended: deque[FaultView] = deque(maxlen=_ENDED_KEPT)
 
-    def under_way(self) -> tuple[FaultView, ...]:
+    def running(self) -> tuple[FaultView, ...]:
         """Those that have begun and not ended, oldest first."""
         return tuple(self._begun.values())
 
@@ -110,12 +111,12 @@ class Faults:
             self._end(begun)
         return begun
 
-    async def hog_cpu(self, instance_id: str, *, seconds: float, workers_per_vcpu: int) -> FaultView:
+    async def hog_cpu(self, instance_id: str, *, seconds: float = 10.0, workers_per_vcpu: int = 8) -> FaultView:
         """Begins to burn CPU inside the instance, under its limits, for so long; returns at once.
 
         Raises NotFound, InvalidInput, and Conflict for an instance that does not run or is hogged already."""
         instance = self._running(instance_id, "cpu_hog")
-        workers = _workers(seconds, workers_per_vcpu, self._vcpus(instance))
+        workers = _workers(seconds, workers_per_vcpu, self._inventory.type_named(instance.type_name).vcpus)
         if instance_id in self._hogs:
             other = self._hogs[instance_id].begun.fault_id
             raise Conflict(f"instance {instance_id} is hogged already by {other}; wait for its end, or end it")
@@ -139,7 +140,7 @@ class Faults:
             return await asyncio.shield(hog.over)
 
     def _hog_of(self, instance_id: str) -> _Hog:
-        self._records.instance(instance_id)
+        self._instances.get(instance_id)
         if instance_id not in self._hogs:
             raise Conflict(f"instance {instance_id} is not hogged; expected one inside which a hog runs")
         return self._hogs[instance_id]
@@ -172,7 +173,7 @@ class Faults:
             hog.over.set_result(self._end(hog.begun))
 
     def _running(self, instance_id: str, fault: str) -> Instance:
-        instance = self._records.instance(instance_id)
+        instance = self._instances.get(instance_id)
         if instance.state is not InstanceState.RUNNING:
             raise Conflict(f"instance {instance_id} is {instance.state}; {fault} needs running")
         return instance

@@ -1,32 +1,102 @@
-"""What the hosts have promised, told when it changes, so that nobody has to ask again or to add it up himself."""
+"""How much of each host is allocated, and which instance types still fit."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict, replace
 
-from vmhost.api.views import HostView
+from vmhost.api.views import HostView, LimitsView, RoomView, TypesView, TypeView
+from vmhost.control.instances.record import Instance
+from vmhost.control.inventory import Inventory, is_allocated
+from vmhost.control.placement import HostRoom
+from vmhost.control.resources import Table
+from vmhost.control.sizing import limits_of
+from vmhost.model.guest import Capability
+from vmhost.model.instance_type import InstanceType, TypeCatalogue
+from vmhost.model.limits import Limits
 
 
-class HostUsagePublisher:
-    """Tells of each host whose promises are others than before."""
+class HostUsage:
+    """The allocation of the hosts. Publishes each host whose allocation changed."""
 
-    def __init__(self, read: Callable[[], tuple[HostView, ...]], publish: Callable[[HostView], None]) -> None:
-        self._read = read
+    def __init__(
+        self,
+        inventory: Inventory,
+        instances: Table[Instance],
+        *,
+        isolation: Capability,
+        publish: Callable[[HostView], None],
+    ) -> None:
+        """`isolation`: whether the driver confines instances to their host."""
+        self._inventory = inventory
+        self._instances = instances
+        self._isolation = isolation
         self._publish = publish
-        self._told = frozenset(read())
-        self._due = False
+        self._published = frozenset(self.hosts())
+        self._check_is_due = False
+        instances.listen(self._on_change)
 
-    def look(self) -> None:
-        """Something changed that may have changed them. Many changes in one go are looked at once, after the last."""
-        if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self._look)
+    def rooms(self) -> tuple[HostRoom, ...]:
+        """Return the capacity of each host and what is allocated of it."""
+        return self._inventory.rooms(self._instances)
 
-    def _look(self) -> None:
-        self._due = False
-        now = self._read()
-        for view in now:
-            if view not in self._told:
-                self._publish(view)
-        self._told = frozenset(now)
+    def hosts(self) -> tuple[HostView, ...]:
+        """Return the hosts as clients see them: capacity (overcommit included) and allocation."""
+        return tuple(_host_view(room, self._isolation) for room in self.rooms())
+
+    def types(self, catalogue: TypeCatalogue) -> TypesView:
+        """Return each instance type with its limits here and how many more of it every host has room for."""
+        rooms, images = self.rooms(), self._inventory.images.values()
+        disk_gib = min((image.root_gib for image in images if self._inventory.driver in image.boots), default=1)
+        # All hosts have the same size, so the limits are the same on each, except for which CPUs they are.
+        host = self._inventory.hosts[0]
+        return TypesView(
+            as_of=catalogue.as_of,
+            region=catalogue.region,
+            types=tuple(
+                _type_view(itype, replace(limits_of(itype, host, disk_gib=disk_gib), cpus=()), rooms)
+                for itype in catalogue.types
+            ),
+        )
+
+    def _on_change(self, changed: Instance, former: Instance | None) -> None:
+        """Check once after all changes of this turn of the event loop."""
+        if (former is None or is_allocated(former) is not is_allocated(changed)) and not self._check_is_due:
+            self._check_is_due = True
+            asyncio.get_running_loop().call_soon(self._publish_changes)
+
+    def _publish_changes(self) -> None:
+        self._check_is_due = False
+        hosts = self.hosts()
+        for host in hosts:
+            if host not in self._published:
+                self._publish(host)
+        self._published = frozenset(hosts)
+
+
+def _host_view(room: HostRoom, isolation: Capability) -> HostView:
+    return HostView(
+        id=room.host.id,
+        zone=room.host.zone,
+        cpu_cores=room.host.cpu_cores,
+        memory_mib=room.host.memory_mib,
+        cpu_used=room.use.cpu_cores,
+        memory_used_mib=room.use.memory_mib,
+        enforced=isolation.enforced,
+        why=isolation.why,
+        cpus=room.host.cpus,
+        shared=room.host.shared,
+    )
+
+
+def _type_view(itype: InstanceType, limits: Limits, rooms: tuple[HostRoom, ...]) -> TypeView:
+    return TypeView(
+        name=itype.name,
+        vcpus=itype.vcpus,
+        memory_mib=itype.memory_mib,
+        price_usd_hour=itype.price_usd_hour,
+        baseline_percent=itype.baseline_percent,
+        limits=LimitsView(**asdict(limits)),
+        rooms=tuple(RoomView(host=room.host.id, fits=room.how_many(itype), why=room.shortage(itype)) for room in rooms),
+    )

@@ -1,4 +1,4 @@
-"""Which host an instance goes to, or why to none. Pure."""
+"""Choose the host of a new instance, or explain why no host has room. Pure."""
 
 from __future__ import annotations
 
@@ -14,53 +14,54 @@ _CPU_SLACK = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """A host's promise (overcommit already in it) and what of it is given away."""
+class HostRoom:
+    """A host's capacity (overcommit included) and what is allocated of it."""
 
     host: Host
     use: HostUse
 
     @property
     def free_cores(self) -> float:
-        """Cores that may still be promised."""
+        """Return the cores that are not allocated."""
         return max(0.0, round(self.host.cpu_cores - self.use.cpu_cores, 4))
 
     @property
     def free_mib(self) -> int:
-        """Memory that may still be promised."""
+        """Return the memory that is not allocated."""
         return max(0, self.host.memory_mib - self.use.memory_mib)
 
-    def fits(self, kind: InstanceType) -> bool:
-        """Whether one more of this type keeps every promise."""
-        return self.how_many(kind) > 0
+    def fits(self, itype: InstanceType) -> bool:
+        """Return whether one more instance of this type fits."""
+        return self.how_many(itype) > 0
 
-    def how_many(self, kind: InstanceType) -> int:
-        """How many more of this type keep every promise."""
-        return min(self._by_cores(kind), self._by_memory(kind))
+    def how_many(self, itype: InstanceType) -> int:
+        """Return how many more instances of this type fit."""
+        return min(self._by_cores(itype), self._by_memory(itype))
 
-    def lacks(self, kind: InstanceType) -> str:
-        """What the host is short of for one more of this type; empty where it fits."""
+    def shortage(self, itype: InstanceType) -> str:
+        """Return what the host has too little of for one more instance of this type; empty if it fits."""
         short = []
-        if not self._by_cores(kind):
-            short.append((f"{self.free_cores:g} of {self.host.cpu_cores:g} cores", f"{guaranteed_cores(kind):g} cores"))
-        if not self._by_memory(kind):
-            short.append((f"{self.free_mib} of {self.host.memory_mib} MiB", f"{kind.memory_mib} MiB"))
+        if not self._by_cores(itype):
+            free = f"{self.free_cores:g} of {self.host.cpu_cores:g} cores"
+            short.append((free, f"{guaranteed_cores(itype):g} cores"))
+        if not self._by_memory(itype):
+            short.append((f"{self.free_mib} of {self.host.memory_mib} MiB", f"{itype.memory_mib} MiB"))
         if not short:
             return ""
-        free, needed = (" and ".join(words) for words in zip(*short, strict=True))
-        return f"{self.host.id} has {free} free; {kind.name} needs {needed}"
+        free, needed = (" and ".join(parts) for parts in zip(*short, strict=True))
+        return f"{self.host.id} has {free} free; {itype.name} needs {needed}"
 
-    def _by_cores(self, kind: InstanceType) -> int:
-        return int((self.free_cores + _CPU_SLACK) / guaranteed_cores(kind))
+    def _by_cores(self, itype: InstanceType) -> int:
+        return int((self.free_cores + _CPU_SLACK) / guaranteed_cores(itype))
 
-    def _by_memory(self, kind: InstanceType) -> int:
-        return self.free_mib // kind.memory_mib
+    def _by_memory(self, itype: InstanceType) -> int:
+        return self.free_mib // itype.memory_mib
 
-    def with_one(self, kind: InstanceType) -> Room:
-        """The host with one more of this type."""
+    def with_one(self, itype: InstanceType) -> HostRoom:
+        """Return the host with one more instance of this type."""
         use = HostUse(
-            cpu_cores=self.use.cpu_cores + guaranteed_cores(kind),
-            memory_mib=self.use.memory_mib + kind.memory_mib,
+            cpu_cores=self.use.cpu_cores + guaranteed_cores(itype),
+            memory_mib=self.use.memory_mib + itype.memory_mib,
             pids=self.use.pids,
             instances=self.use.instances + 1,
         )
@@ -68,57 +69,57 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """Where the instance must go, if the caller cares."""
+class PlacementConstraint:
+    """Zone or host that the caller requires; None: any."""
 
     zone: str | None = None
     host_id: str | None = None
 
     def allows(self, host: Host) -> bool:
-        """Whether the host is one of those wished for."""
+        """Return whether the instance may go to the host."""
         return self.zone in (None, host.zone) and self.host_id in (None, host.id)
 
 
 def place(
-    kind: InstanceType,
-    rooms: Sequence[Room],
+    itype: InstanceType,
+    rooms: Sequence[HostRoom],
     *,
-    wish: Wish | None = None,
+    constraint: PlacementConstraint | None = None,
     peers: Mapping[str, int] | None = None,
     overcommit: float = 1.0,
 ) -> Host:
-    """The host for one more instance: the one with the fewest `peers` (instances per host that it should keep away
-    from), then the emptiest, then by id.
+    """Return the host for one more instance: the one with the fewest `peers` (instances to keep away from, per host),
+    then the emptiest, then the first by id.
 
-    Raises NoCapacity that says what is needed, free, and what to do; NotFound for a zone or host that is not here."""
-    wish, peers = wish or Wish(), peers or {}
-    allowed = [room for room in rooms if wish.allows(room.host)]
+    Raises NoCapacity, naming what is needed, what is free and what to do; NotFound for an unknown zone or host."""
+    constraint, peers = constraint or PlacementConstraint(), peers or {}
+    allowed = [room for room in rooms if constraint.allows(room.host)]
     if not allowed:
-        raise NotFound(_unknown(wish, rooms), code="InvalidParameterValue")
-    fitting = [room for room in allowed if room.fits(kind)]
+        raise NotFound(_unknown(constraint, rooms), code="InvalidParameterValue")
+    fitting = [room for room in allowed if room.fits(itype)]
     if not fitting:
-        raise NoCapacity(refusal(kind, allowed, overcommit))
-    best = min(fitting, key=lambda room: (peers.get(room.host.id, 0), _fullness(room.with_one(kind)), room.host.id))
+        raise NoCapacity(refusal(itype, allowed, overcommit))
+    best = min(fitting, key=lambda room: (peers.get(room.host.id, 0), _fullness(room.with_one(itype)), room.host.id))
     return best.host
 
 
-def refusal(kind: InstanceType, rooms: Sequence[Room], overcommit: float) -> str:
-    """What is needed, what is free on each host, and the flag that promises more."""
+def refusal(itype: InstanceType, rooms: Sequence[HostRoom], overcommit: float) -> str:
+    """Return what is needed, what is free on each host, and the option that allocates more."""
     free = "; ".join(f"{room.host.id} has {room.free_cores:g} cores and {room.free_mib} MiB" for room in rooms)
     factor = f"--overcommit N (now {overcommit:g})"
     return (
-        f"{kind.name} needs {guaranteed_cores(kind):g} cores and {kind.memory_mib} MiB; free: {free}. "
-        f"Terminate something, take a smaller type, or promise more than there is with {factor}"
+        f"{itype.name} needs {guaranteed_cores(itype):g} cores and {itype.memory_mib} MiB; free: {free}. "
+        f"Terminate an instance, choose a smaller type, or allocate more than the hosts have with {factor}"
     )
 
 
-def _fullness(room: Room) -> float:
+def _fullness(room: HostRoom) -> float:
     cores = room.use.cpu_cores / room.host.cpu_cores if room.host.cpu_cores else 1.0
     memory = room.use.memory_mib / room.host.memory_mib if room.host.memory_mib else 1.0
     return round(max(cores, memory), 6)
 
 
-def _unknown(wish: Wish, rooms: Sequence[Room]) -> str:
-    asked = " in ".join(part for part in (wish.host_id or "host", wish.zone) if part)
+def _unknown(constraint: PlacementConstraint, rooms: Sequence[HostRoom]) -> str:
+    required = " in ".join(part for part in (constraint.host_id or "host", constraint.zone) if part)
     known = ", ".join(f"{room.host.id} in {room.host.zone}" for room in rooms)
-    return f"there is no {asked} here; there are {known}"
+    return f"there is no {required} here; there are {known}"

@@ -1,4 +1,4 @@
-"""From a machine to hosts, and from an instance type to limits. Pure arithmetic."""
+"""Divide a computer into hosts, and turn an instance type into limits. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ _MIN_QUOTA_CORES = 0.01
 
 
 def split(capacity: Capacity, hosts: int) -> tuple[Host, ...]:
-    """The machine as equal logical hosts, one zone each, after what the platform and the rest of it keep.
+    """Divide the computer into equal logical hosts, one zone each, without what the platform itself needs.
 
-    Each host is a set of CPUs; with more hosts than CPUs, a share of all. Kept: what busy programs of the platform may
-    take (`kept_cores`), and the larger of 1 GiB and a quarter of the memory. Raises InvalidInput for a wrong number."""
+    Each host is a set of CPUs; if there are more hosts than CPUs, a share of all. Not divided: what busy programs of
+    the platform may take (`kept_cores`), and the larger of 1 GiB and a quarter of the memory.
+    Raises InvalidInput for a wrong number of hosts."""
     if not 1 <= hosts <= MAX_HOSTS:
-        raise InvalidInput(f"{hosts} hosts are not possible; expected 1 to {MAX_HOSTS}")
+        raise InvalidInput(f"the number of hosts, {hosts}, is out of range (1 to {MAX_HOSTS})")
     memory = max(0, capacity.memory_mib - max(_KEPT_MIB, int(capacity.memory_mib * _KEPT_SHARE)))
     known = tuple(sorted(cpu for core in capacity.cores for cpu in core))
     sets = equal_sets(capacity.cores, hosts)
@@ -49,46 +50,46 @@ def split(capacity: Capacity, hosts: int) -> tuple[Host, ...]:
     )
 
 
-def promise(host: Host, overcommit: float) -> Host:
-    """What the host may give away: its size times the overcommit factor."""
+def overcommitted(host: Host, overcommit: float) -> Host:
+    """Return the host with the capacity that may be allocated: its size times the overcommit factor."""
     return replace(host, cpu_cores=round(host.cpu_cores * overcommit, 3), memory_mib=int(host.memory_mib * overcommit))
 
 
-def limits_of(kind: InstanceType, host: Host, *, disk_gib: int) -> Limits:
-    """What an instance of this type gets on this host.
+def limits_of(itype: InstanceType, host: Host, *, disk_gib: int) -> Limits:
+    """Return the limits of an instance of this type on this host.
 
-    The guarantee is the published baseline of every vCPU (a whole one where there is none); the ceiling is the vCPU
-    count or, where that is less, the host's cores; the network ceiling is the published burst."""
-    guaranteed = guaranteed_cores(kind)
-    ceiling = min(float(kind.vcpus), host.ceiling_cores)
+    Guaranteed CPU: the published baseline of every vCPU (a whole vCPU if none is published). Maximum CPU: the number of
+    vCPUs, but not more than the host's cores. Network: the published burst bandwidth."""
+    guaranteed = guaranteed_cores(itype)
+    ceiling = min(float(itype.vcpus), host.ceiling_cores)
     return Limits(
         cpu_guaranteed_cores=guaranteed,
         cpu_quota_cores=round(max(_MIN_QUOTA_CORES, ceiling), 3),
         cpu_weight=min(10_000, max(1, round(guaranteed * _WEIGHT_PER_CORE))),
-        memory_mib=kind.memory_mib,
-        pids=min(_pids(kind), host.pids) if host.pids > 0 else _pids(kind),
+        memory_mib=itype.memory_mib,
+        pids=min(_pids(itype), host.pids) if host.pids > 0 else _pids(itype),
         disk_gib=disk_gib,
-        network_mbps=kind.network_burst_mbps,
+        network_mbps=itype.network_burst_mbps,
         cpus=host.cpus,
     )
 
 
-def _pids(kind: InstanceType) -> int:
-    """Processes and threads of an instance; fewer for small types, whose memory would not do for more either."""
-    return min(_PIDS_PER_VCPU * kind.vcpus, kind.memory_mib // _MIB_PER_PID)
+def _pids(itype: InstanceType) -> int:
+    """Return the maximum number of processes and threads; small types have less memory and get fewer."""
+    return min(_PIDS_PER_VCPU * itype.vcpus, itype.memory_mib // _MIB_PER_PID)
 
 
-def guaranteed_cores(kind: InstanceType) -> float:
-    """Cores that an instance of this type gets when all want theirs."""
-    share = 100.0 if kind.baseline_percent is None else kind.baseline_percent
-    return round(kind.vcpus * share / 100, 4)
+def guaranteed_cores(itype: InstanceType) -> float:
+    """Return the cores that an instance of this type gets even if all instances are busy."""
+    share = 100.0 if itype.baseline_percent is None else itype.baseline_percent
+    return round(itype.vcpus * share / 100, 4)
 
 
-def use_of(kinds: Sequence[InstanceType]) -> HostUse:
-    """What instances of these types are promised together."""
+def use_of(itypes: Sequence[InstanceType]) -> HostUse:
+    """Return what instances of these types take together."""
     return HostUse(
-        cpu_cores=round(sum(guaranteed_cores(kind) for kind in kinds), 4),
-        memory_mib=sum(kind.memory_mib for kind in kinds),
-        pids=sum(_pids(kind) for kind in kinds),
-        instances=len(kinds),
+        cpu_cores=round(sum(guaranteed_cores(itype) for itype in itypes), 4),
+        memory_mib=sum(itype.memory_mib for itype in itypes),
+        pids=sum(_pids(itype) for itype in itypes),
+        instances=len(itypes),
     )

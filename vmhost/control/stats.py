@@ -1,15 +1,18 @@
-"""What the running instances use, measured only when a reader asks for it."""
+"""The resource usage of running instances, measured only on request."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from vmhost.api.views import CpuView, GuestCpuView, StatsView, UseView
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError
+from vmhost.control.deadline import deadline
+from vmhost.control.instances.record import Instance, InstanceState
+from vmhost.control.resources import Table
 from vmhost.drivers.base import Driver
 from vmhost.model.guest import GuestCpu, GuestStats
 
@@ -20,45 +23,52 @@ _MIN_BETWEEN_S = 0.05
 
 
 class UsageMeter:
-    """Reads the driver's counters and turns two readings into rates."""
+    """Reads the driver's counters and computes rates from two readings."""
 
-    def __init__(self, driver: Driver, clock: Clock, *, timeout_s: float) -> None:
+    def __init__(self, driver: Driver, instances: Table[Instance], clock: Clock, *, timeout_s: float) -> None:
         self._driver = driver
+        self._instances = instances
         self._clock = clock
         self._timeout_s = timeout_s
         self._before: dict[str, tuple[float, GuestStats]] = {}
 
-    async def read(self, ids: Sequence[str]) -> StatsView:
-        """The use of these instances; one that does not answer in time or does not run is left out."""
-        found = await self._each(ids, self._driver.stats)
+    async def read(self) -> StatsView:
+        """Return the usage of the running instances, without those that do not answer in time."""
+        ids = tuple(self._running())
+        found = await self._measure(ids, self._driver.stats)
         uses = {instance_id: self._rates(at, stats) for instance_id, (at, stats) in found.items()}
         self._before = {key: value for key, value in self._before.items() if key in uses}
         return StatsView(at=self._clock.now(), instances=tuple(uses[key] for key in ids if key in uses))
 
-    async def cpu(self, hosts: Mapping[str, str]) -> CpuView:
-        """The CPU counters of these instances, by id with their hosts, and of the cores. Leftovers out as in `read`."""
+    async def cpu(self) -> CpuView:
+        """Return the CPU counters of the running instances and of the cores, without those that do not answer."""
+        hosts = self._running()
         at = self._clock.monotonic()
-        async with asyncio.timeout(self._timeout_s):
+        async with deadline(self._timeout_s, "reading the counters of the cores"):
             cores = await self._driver.core_seconds()
-        found = await self._each(tuple(hosts), self._driver.cpu)
+        found = await self._measure(tuple(hosts), self._driver.cpu)
         return CpuView(
             at=at,
             cores={str(core): seconds for core, seconds in cores.items()},
             instances=tuple(_cpu_view(each, hosts[each], *found[each]) for each in hosts if each in found),
         )
 
-    async def _each(
-        self, ids: Sequence[str], measure: Callable[[str], Awaitable[T | None]]
+    def _running(self) -> dict[str, str]:
+        """Return the running instances with their hosts."""
+        return {each.id: each.host_id for each in self._instances if each.state is InstanceState.RUNNING}
+
+    async def _measure(
+        self, ids: Sequence[str], read: Callable[[str], Awaitable[T | None]]
     ) -> dict[str, tuple[float, T]]:
-        """What could be measured of each, and when (monotonic)."""
+        """Return what could be measured of each instance, and when (monotonic)."""
         limit = asyncio.Semaphore(_AT_ONCE)
         found: dict[str, tuple[float, T]] = {}
 
         async def one(instance_id: str) -> None:
             async with limit:
-                with contextlib.suppress(CloudError, TimeoutError):
-                    async with asyncio.timeout(self._timeout_s):
-                        measured = await measure(instance_id)
+                with contextlib.suppress(CloudError):
+                    async with deadline(self._timeout_s, f"measuring {instance_id}"):
+                        measured = await read(instance_id)
                     if measured is not None:
                         found[instance_id] = (self._clock.monotonic(), measured)
 
@@ -79,9 +89,9 @@ def _cpu_view(instance_id: str, host: str, at: float, cpu: GuestCpu) -> GuestCpu
 
 
 def use(now: GuestStats, before: GuestStats | None, seconds: float) -> UseView:
-    """Rates from two readings so many seconds apart; None where there is no earlier one. Pure.
+    """Return rates from two readings that are `seconds` apart; None without an earlier reading. Pure.
 
-    A counter that went back belongs to a new life of the guest and gives no rate."""
+    A counter that went back belongs to a restarted guest and gives no rate."""
     cores = throttled = None
     if before is not None and seconds >= _MIN_BETWEEN_S and now.cpu_seconds >= before.cpu_seconds:
         cores = round((now.cpu_seconds - before.cpu_seconds) / seconds, 4)

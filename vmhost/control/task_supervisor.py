@@ -1,4 +1,4 @@
-"""The tasks that run beside the callers, in one TaskGroup of their own, none of which dies silently."""
+"""Background tasks in one TaskGroup; an unexpected error is logged and the task restarted."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ _log = get_logger("control")
 
 
 class TaskSupervisor:
-    """A TaskGroup that may be opened in one task and closed in another."""
+    """A TaskGroup that can be opened in one task and closed in another."""
 
     def __init__(self, *, restart_after_s: float = 1.0) -> None:
         self._restart_after_s = restart_after_s
         self._group: asyncio.TaskGroup | None = None
-        self._home: asyncio.Task[None] | None = None
+        self._group_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """From here on `spawn` works."""
+        """Open the group; `spawn` works from now on."""
         ready = asyncio.Event()
-        self._home = asyncio.create_task(self._live(ready), name="tasks")
+        self._group_task = asyncio.create_task(self._hold_group(ready), name="task-supervisor")
         await ready.wait()
 
     def spawn(self, work: Callable[[], Awaitable[None]], name: str, *, restart: bool = True) -> None:
-        """Runs the work until it returns. An unforeseen error is logged, and the work begins `again` after a while."""
+        """Run the work until it returns. An unexpected error is logged; with `restart` the work then starts again."""
         if self._group is not None:
             task = self._group.create_task(self._guarded(work, name, restart), name=name)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Cancels everything and waits for its end."""
+        """Cancel all tasks and wait for their end."""
         self._group = None
         for task in tuple(self._tasks):
             task.cancel()
-        if self._home is not None:
-            self._home.cancel()
-            await asyncio.wait([self._home])
+        if self._group_task is not None:
+            self._group_task.cancel()
+            await asyncio.wait([self._group_task])
 
-    async def _live(self, ready: asyncio.Event) -> None:
+    async def _hold_group(self, ready: asyncio.Event) -> None:
         try:
             async with asyncio.TaskGroup() as self._group:
                 ready.set()

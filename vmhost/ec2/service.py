@@ -9,7 +9,7 @@ from typing import Any
 
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.logs import get_logger
-from vmhost.control.call_log import CallRecord
+from vmhost.control.call_log import OpenCall
 from vmhost.ec2 import told
 from vmhost.ec2.actions.base import Action, Context
 from vmhost.ec2.actions.table import ACTIONS, find
@@ -45,22 +45,22 @@ class Ec2Service:
             raise InvalidInput("the request must contain the parameter Action", code="MissingAction")
         action = find(name, self._modelled)
         _log.debug("action", name=name, request_id=request_id)
-        with _telling(context, action, form) as account:
+        with _telling(context, action, form) as call:
             _check_version(_take(form, "Version"))
             wire = self._wires[name]
             params = wire.decode(form)
-            account.concerns(told.named(params))
+            call.add_instances(told.named(params))
             answer = await action.call(context, params)
-            account.concerns(told.made(answer))
-            account.refused = told.refused(answer)
+            call.add_instances(told.made(answer))
+            call.refusal = told.refused(answer)
             return wire.encode(answer, request_id)
 
 
-def _telling(context: Context, action: Action[Any], form: Tree) -> AbstractContextManager[CallRecord]:
+def _telling(context: Context, action: Action[Any], form: Tree) -> AbstractContextManager[OpenCall]:
     """Calls that change something are told to everyone; dry runs and those that read are nobody's news."""
     if action.reads or str(form.get("DryRun")).lower() == "true":
-        return nullcontext(CallRecord())
-    return context.cloud.telling(action.name, by=context.by)
+        return nullcontext(OpenCall())
+    return context.cloud.calls.recording(action.name, by=context.by)
 
 
 def _wire(operation: Operation, namespace: str) -> _Wire:

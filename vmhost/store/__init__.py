@@ -1,1 +1,1 @@
-"""What the cloud remembers across restarts: one SQLite file, one transaction a change, a schema version."""
+"""What the cloud keeps across restarts: one SQLite file, one transaction for each change, migrations by version."""

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON and back, by their type hints. Handles what the model uses and nothing else."""
+"""Convert frozen dataclasses to JSON and back, by their type hints. Supports only the types that records use."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 def dump(value: Any) -> str:
-    """The dataclass as JSON text."""
+    """Return the dataclass as JSON text."""
     return json.dumps(_plain(value), separators=(",", ":"), sort_keys=True)
 
 
 def load(kind: type[T], text: str) -> T:
-    """The dataclass from its JSON text. Unknown fields are dropped; a missing one takes its default.
+    """Return the dataclass from its JSON text. Unknown fields are dropped; a missing field takes its default.
 
-    Raises ValueError or TypeError for text that is no such thing."""
+    Raises ValueError or TypeError for text that does not describe one."""
     value: T = _typed(kind, json.loads(text))
     return value
 

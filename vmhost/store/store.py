@@ -1,8 +1,8 @@
-"""The store: everything is read once at the start; after that each change is one short transaction.
+"""The store: tables of rows (id, body). Everything is read once at the start; each change is one short transaction.
 
-Calls block for about 0.1 ms (WAL, synchronous=NORMAL: no wait for the disk at a commit), so they run on the event
-loop, and a change is on record before anyone can see it. A crash of the program loses nothing; a power cut may lose
-the last changes, never the file.
+Calls block for about 0.1 ms (WAL, synchronous=NORMAL: a commit does not wait for the disk), so they run on the event
+loop, and a change is stored before anyone can see it. A crash of the program loses nothing; a power failure may lose
+the last changes but never damages the file.
 """
 
 from __future__ import annotations
@@ -11,134 +11,98 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import NamedTuple, Self
 
-from vmhost.base.errors import Internal, InvalidInput, Unavailable
-from vmhost.model.fleet import Fleet, LaunchTemplate
-from vmhost.model.instance import Instance
-from vmhost.store.codec import dump, load
-from vmhost.store.schema import MIGRATIONS, migrate
+from vmhost.base.errors import InvalidInput, Unavailable
+from vmhost.store.schema import MIGRATIONS, Migration, migrate
 
 _BUSY_S = 2.0
 _ROOM_BYTES = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A client token that was used: with what request, and what it made."""
+class Key(NamedTuple):
+    """Where a row is stored."""
 
+    table: str
     id: str
-    """Action and token, such as "RunInstances/my-token"."""
-    digest: str
-    """Of the request's parameters."""
-    made: tuple[str, ...]
-    """Ids of the instances, or of the fleet."""
-    at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleOutput:
-    """What a removed instance's program printed last."""
+class Row(NamedTuple):
+    """A record as stored."""
 
+    table: str
     id: str
-    """The instance's."""
-    text: str
-
-
-Record = Instance | LaunchTemplate | Fleet | Token | ConsoleOutput
-_TABLES: dict[type[Any], str] = {
-    Instance: "instance",
-    LaunchTemplate: "template",
-    Fleet: "fleet",
-    Token: "token",
-    ConsoleOutput: "console",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """All that the store holds."""
-
-    instances: tuple[Instance, ...]
-    templates: tuple[LaunchTemplate, ...]
-    fleets: tuple[Fleet, ...]
-    tokens: tuple[Token, ...]
+    body: str
 
 
 class Store:
     """One SQLite file with one writer. Not for use by several threads."""
 
-    def __init__(self, path: Path | str, *, migrations: Sequence[str] = MIGRATIONS) -> None:
-        """Opens or makes the file (":memory:" for none) and brings it to the present version.
+    def __init__(self, path: Path | str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> None:
+        """Open or create the file (":memory:" for none) and bring it to the newest version.
 
-        Raises InvalidInput for a file that is not ours, newer than us, damaged, or in a place we may not write."""
-        self._path = str(path)
+        Raises InvalidInput for a file of another program or a newer version, a damaged one, or one that cannot be
+        written."""
+        self.path = str(path)
         try:
-            if self._path != ":memory:":
-                _for_owner_only(Path(self._path))
-            self._connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
+            if self.path != ":memory:":
+                _restrict_to_owner(Path(self.path))
+            self._connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = NORMAL")
-                migrate(self._connection, self._path, migrations)
+                migrate(self._connection, self.path, migrations)
             except BaseException:
                 self._connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise InvalidInput(_in_words(self._path, error)) from error
+            raise InvalidInput(_explain(self.path, error)) from error
 
-    def load(self) -> Saved:
-        """Everything, in the order of ids. Raises InvalidInput for a damaged file, Internal for a record that is not
-        understood."""
-        return Saved(
-            instances=tuple(self._all(Instance)),
-            templates=tuple(self._all(LaunchTemplate)),
-            fleets=tuple(self._all(Fleet)),
-            tokens=tuple(self._all(Token)),
-        )
+    def rows(self, table: str) -> tuple[tuple[str, str], ...]:
+        """Return ids and bodies of all rows, ordered by id. Raises InvalidInput for a damaged file."""
+        return tuple((row[0], row[1]) for row in self._read(f"SELECT id, body FROM {table} ORDER BY id"))
 
-    def consoles(self) -> tuple[str, ...]:
-        """The instances whose console output is kept, oldest first."""
-        return tuple(row[0] for row in self._read("SELECT id FROM console ORDER BY rowid"))
+    def body(self, key: Key) -> str | None:
+        """Return the body of one row; None if it does not exist."""
+        rows = self._read(f"SELECT body FROM {key.table} WHERE id = ?", key.id)
+        return rows[0][0] if rows else None
 
-    def console(self, instance_id: str) -> str | None:
-        """A removed instance's console output; None when none is kept."""
-        for (body,) in self._read("SELECT body FROM console WHERE id = ?", instance_id):
-            return load(ConsoleOutput, body).text
-        return None
+    def ids_by_age(self, table: str) -> tuple[str, ...]:
+        """Return the ids of a table with a rowid, oldest first."""
+        return tuple(row[0] for row in self._read(f"SELECT id FROM {table} ORDER BY rowid"))
 
-    def write(self, put: Iterable[Record] = (), forget: Iterable[Record] = ()) -> None:
-        """Puts and removes records in one transaction: all or nothing. Raises Unavailable when the disk fails."""
+    def write(self, put: Iterable[Row] = (), forget: Iterable[Key] = ()) -> None:
+        """Put and remove rows in one transaction: all or nothing. Raises Unavailable when the disk fails."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                for record in put:
-                    sql = f"INSERT OR REPLACE INTO {_TABLES[type(record)]} (id, body) VALUES (?, ?)"
-                    self._connection.execute(sql, (record.id, dump(record)))
-                for record in forget:
-                    self._connection.execute(f"DELETE FROM {_TABLES[type(record)]} WHERE id = ?", (record.id,))
+                for row in put:
+                    sql = f"INSERT OR REPLACE INTO {row.table} (id, body) VALUES (?, ?)"
+                    self._connection.execute(sql, (row.id, row.body))
+                for key in forget:
+                    self._connection.execute(f"DELETE FROM {key.table} WHERE id = ?", (key.id,))
                 self._connection.execute("COMMIT")
             except BaseException:
-                # SQLite has ended the transaction by itself when the disk is full.
+                # When the disk is full, SQLite has already ended the transaction.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise Unavailable(_in_words(self._path, error)) from error
+            raise Unavailable(_explain(self.path, error)) from error
 
     def clear(self) -> None:
-        """Forgets everything."""
-        script = "".join(f"DELETE FROM {table};" for table in _TABLES.values())
+        """Remove all rows of all tables."""
+        tables = [row[0] for row in self._read("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        script = "".join(f"DELETE FROM {table};" for table in tables)
         try:
             self._connection.executescript(f"BEGIN IMMEDIATE; {script} COMMIT;")
         except sqlite3.Error as error:
-            raise Unavailable(_in_words(self._path, error)) from error
+            raise Unavailable(_explain(self.path, error)) from error
 
     def close(self) -> None:
-        """Lets go of the file; closing twice is fine."""
+        """Close the file; closing twice is fine."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -147,32 +111,25 @@ class Store:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _all(self, kind: type[Any]) -> Iterable[Any]:
-        for key, body in self._read(f"SELECT id, body FROM {_TABLES[kind]} ORDER BY id"):
-            try:
-                yield load(kind, body)
-            except (TypeError, ValueError, KeyError, AttributeError) as error:
-                raise Internal(f"{self._path}: the record of {key} is not understood: {error}") from error
-
     def _read(self, sql: str, *values: str) -> list[tuple[str, ...]]:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise InvalidInput(_in_words(self._path, error)) from error
+            raise InvalidInput(_explain(self.path, error)) from error
 
 
-def _has_no_room(path: str) -> bool:
-    """Whether the file's disk is full, which SQLite may tell as an error of input and output."""
+def _disk_is_full(path: str) -> bool:
+    """Return whether the file's disk is full, which SQLite may report as an input/output error."""
     try:
         return shutil.disk_usage(Path(path).parent).free < _ROOM_BYTES
     except OSError:
         return False
 
 
-def _in_words(path: str, error: sqlite3.Error | OSError) -> str:
-    """What is wrong with the file and what to do about it."""
+def _explain(path: str, error: sqlite3.Error | OSError) -> str:
+    """Return what is wrong with the file and what to do about it."""
     text = str(error)
-    if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC) or _has_no_room(path):
+    if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC) or _disk_is_full(path):
         return f"the disk that holds {path} is full; make room on it and try again"
     if "malformed" in text or "not a database" in text:
         return (
@@ -182,7 +139,7 @@ def _in_words(path: str, error: sqlite3.Error | OSError) -> str:
     return f"{path} cannot be used ({text}); check its folder, or choose another one with --state"
 
 
-def _for_owner_only(path: Path) -> None:
-    """User data may hold secrets and the folder may be anyone's to read. SQLite gives its own files the same rights."""
+def _restrict_to_owner(path: Path) -> None:
+    """Let only the owner read the file: user data may hold secrets. SQLite gives its other files the same mode."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)

@@ -15,8 +15,8 @@ from vmhost.app import platform
 from vmhost.base.cpus import parse_cpus
 from vmhost.base.errors import Unsupported
 from vmhost.control.cloud import CloudSettings
+from vmhost.control.instances.record import InstanceState
 from vmhost.drivers.cgroups import GroupLimits, Groups
-from vmhost.model.instance import InstanceState
 from vmhost.settings import IMAGE_VARIABLE, Settings
 
 pytestmark = pytest.mark.engine

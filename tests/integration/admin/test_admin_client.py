@@ -206,7 +206,7 @@ async def test_templates_and_fleets_are_made_changed_and_ended(client: CloudClie
     found = await alive(2)
     assert {instance.fleet for instance in found} == {fleet_id}
     assert {instance.host for instance in found} == {"host-a", "host-b"}
-    assert {instance.user_data for instance in cloud.cloud.instances()} == {b'{"shard": 0}'}
+    assert {instance.user_data for instance in cloud.cloud.instances.all()} == {b'{"shard": 0}'}
     assert set(await client.fleet_instances(fleet_id)) == {instance.id for instance in found}
     (fleet,) = await client.describe_fleets([fleet_id])
     assert (fleet.state, fleet.target, fleet.fulfilled, fleet.tags) == ("active", 2, 2.0, {"service": "search"})

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.console.asked_console import Console
 from tests.integration.ec2.served import IMAGE
 from vmhost.api.client import CloudClient
-from vmhost.control.requests import LaunchRequest
+from vmhost.control.instances.launcher import LaunchRequest
 
 WISH = {"image_id": IMAGE, "type": "t3.nano"}
 NOBODY = "i-00000000000000000"
@@ -142,7 +142,7 @@ async def test_what_an_instance_keeps_is_read_and_that_of_nobody_is_not_found(co
 
 async def test_a_hog_shows_its_end_and_is_ended_from_here(console: Console) -> None:
     instance_id = await launched(console)
-    fault = await console.served.cloud.hog_cpu(instance_id, seconds=40.0)
+    fault = await console.served.cloud.faults.hog_cpu(instance_id, seconds=40.0)
 
     def row(board: dict[str, Any]) -> dict[str, Any]:
         return next(each for each in board["instances"] if each["id"] == instance_id)
@@ -224,7 +224,7 @@ async def test_what_others_asked_of_the_platform_stands_in_the_log_under_their_n
 async def test_without_the_key_nothing_is_done_and_nothing_that_may_be_secret_is_read(
     locked: Console, method: str, path: str
 ) -> None:
-    (made,) = await locked.served.cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano"))
+    (made,) = locked.served.cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano"))
     before = await locked.until_state(made.id, "running")
     answer = await locked.ask(method, path.format(id=made.id), WISH)
     assert answer.status == 401

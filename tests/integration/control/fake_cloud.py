@@ -11,12 +11,14 @@ from pathlib import Path
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.catalogue.types import load_types
 from vmhost.control.cloud import Cloud, CloudSettings
-from vmhost.control.requests import FleetRequest, LaunchRequest, TemplateRequest
+from vmhost.control.fleets.record import Fleet
+from vmhost.control.fleets.service import FleetRequest
+from vmhost.control.instances.launcher import LaunchRequest
+from vmhost.control.instances.record import Instance, InstanceState
+from vmhost.control.templates.service import TemplateRequest
 from vmhost.control.timeouts import Backoff, Timeouts
 from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
-from vmhost.model.fleet import Fleet
 from vmhost.model.image import Boot, Image
-from vmhost.model.instance import Instance, InstanceState
 from vmhost.store.store import Store
 
 IMAGE = "ami-0fa4e0000"
@@ -97,30 +99,30 @@ async def until(holds: Callable[[], bool], *, within_s: float = 3.0) -> None:
 
 def states(cloud: Cloud) -> list[str]:
     """The states of all instances, sorted."""
-    return sorted(one.state.value for one in cloud.instances())
+    return sorted(one.state.value for one in cloud.instances.all())
 
 
 def in_state(cloud: Cloud, instance_id: str, state: InstanceState) -> Callable[[], bool]:
     """Whether the instance is in the state, as a condition to wait for."""
-    return lambda: cloud.instance(instance_id).state is state
+    return lambda: cloud.instances.get(instance_id).state is state
 
 
 async def launch(cloud: Cloud, **wishes: object) -> Instance:
     """One running t3.nano."""
-    (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", **wishes))  # type: ignore[arg-type]
+    (one,) = cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", **wishes))  # type: ignore[arg-type]
     await until(in_state(cloud, one.id, InstanceState.RUNNING))
-    return cloud.instance(one.id)
+    return cloud.instances.get(one.id)
 
 
 async def make_fleet(cloud: Cloud, target: int, **wishes: object) -> Fleet:
     """A fleet of t3.nano, not yet complete."""
-    if not cloud.templates():
-        await cloud.create_launch_template(
+    if not cloud.templates.all():
+        cloud.templates.create(
             TemplateRequest(name="nano", image_id=IMAGE, type_name="t3.nano", instance_tags={"role": "leaf"})
         )
-    return await cloud.create_fleet(FleetRequest(template="nano", target=target, **wishes))  # type: ignore[arg-type]
+    return cloud.fleets.create(FleetRequest(template="nano", target=target, **wishes))  # type: ignore[arg-type]
 
 
 def fleet_runs(cloud: Cloud, fleet: Fleet, count: int) -> Callable[[], bool]:
     """Whether the fleet has just so many instances and all run, as a condition to wait for."""
-    return lambda: [one.state for one in cloud.fleet_instances(fleet.id)] == [InstanceState.RUNNING] * count
+    return lambda: [one.state for one in cloud.fleets.members(fleet.id)] == [InstanceState.RUNNING] * count

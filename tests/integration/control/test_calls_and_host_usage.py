@@ -14,8 +14,8 @@ from vmhost.base.errors import NoCapacity
 from vmhost.base.sse import Subscription
 from vmhost.catalogue.types import load_types
 from vmhost.control.cloud import Cloud
-from vmhost.control.requests import LaunchRequest
-from vmhost.control.view_conversion import instance_view
+from vmhost.control.instances.launcher import LaunchRequest
+from vmhost.control.instances.view import instance_view
 from vmhost.drivers.fake import FakeSettings
 
 
@@ -31,16 +31,16 @@ async def told(reader: Subscription, kind: str, count: int) -> list[dict[str, An
 
 
 def promised(cloud: Cloud) -> dict[str, tuple[float, int]]:
-    return {view.host.id: (view.used.cpu_cores, view.used.memory_mib) for view in cloud.hosts()}
+    return {host.id: (host.cpu_used, host.memory_used_mib) for host in cloud.hosts.hosts()}
 
 
-async def test_hosts_tell_what_they_promise_once_for_all_that_changed_in_one_go(world: World) -> None:
+async def test_host_usage_is_published_once_per_turn(world: World) -> None:
     async with world.up() as cloud:
         with cloud.hub.subscribe(without=frozenset({"stats"})) as reader:
-            made = await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=6))
+            made = cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=6))
             grown = await told(reader, "host", 2)
             assert {view["id"]: (view["cpu_used"], view["memory_used_mib"]) for view in grown} == promised(cloud)
-            await cloud.terminate([one.id for one in made])
+            cloud.instances.terminate([one.id for one in made])
             await until(lambda: set(promised(cloud).values()) == {(0, 0)})
             shrunk: list[dict[str, Any]] = []
             while {view["id"] for view in shrunk if view["memory_used_mib"] == 0} != {"host-a", "host-b"}:
@@ -48,85 +48,85 @@ async def test_hosts_tell_what_they_promise_once_for_all_that_changed_in_one_go(
         assert len(shrunk) <= len(made)
 
 
-async def test_a_change_that_leaves_the_promises_as_they_were_tells_of_no_host(world: World) -> None:
+async def test_unchanged_host_usage_is_not_published(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe(without=frozenset({"stats"})) as reader:
-            await cloud.create_tags([one.id], {"Name": "x"})
+            cloud.tags.add([one.id], {"Name": "x"})
             await asyncio.sleep(0)
-            await cloud.create_tags([one.id], {"Name": "y"})
+            cloud.tags.add([one.id], {"Name": "y"})
             await asyncio.sleep(0)
-            await cloud.stop([one.id])
+            cloud.instances.stop([one.id])
             seen = [await anext(reader) for _ in range(3)]
         assert [event.kind for event in seen] == ["instance"] * 3
 
 
-async def test_what_a_fleet_does_by_itself_is_told_under_its_own_name(world: World) -> None:
+async def test_calls_of_a_fleet_carry_its_id(world: World) -> None:
     async with world.up() as cloud:
         fleet = await make_fleet(cloud, 2)
         await until(fleet_runs(cloud, fleet, 2))
-        born = {one.id for one in cloud.fleet_instances(fleet.id)}
-        await cloud.modify_fleet(fleet.id, target=0)
-        await until(lambda: not cloud.fleet_instances(fleet.id))
-        launched, ended = cloud.calls()
+        born = {one.id for one in cloud.fleets.members(fleet.id)}
+        cloud.fleets.modify(fleet.id, target=0)
+        await until(lambda: not cloud.fleets.members(fleet.id))
+        launched, ended = cloud.calls.last()
         assert (launched.action, ended.action) == ("RunInstances", "TerminateInstances")
         assert {launched.by, ended.by} == {fleet.id}
         assert set(launched.instances) == set(ended.instances) == born
         assert (launched.outcome, launched.message) == ("ok", "")
 
 
-async def test_a_fleet_that_finds_no_room_says_so_once_and_not_at_each_try(world: World) -> None:
+async def test_repeated_refusal_of_a_fleet_is_recorded_once(world: World) -> None:
     world.settings = FakeSettings(cpu_cores=2, memory_mib=3584)
     async with world.up() as cloud:
         fleet = await make_fleet(cloud, 6)
         await until(fleet_runs(cloud, fleet, 4))
-        await until(lambda: bool(cloud.fleet_trouble(fleet.id)))
-        gone = cloud.fleet_instances(fleet.id)[0].id
-        await cloud.terminate([gone])
-        await until(lambda: gone not in {one.id for one in cloud.fleet_instances(fleet.id)})
+        await until(lambda: bool(cloud.fleets.trouble(fleet.id)))
+        gone = cloud.fleets.members(fleet.id)[0].id
+        cloud.instances.terminate([gone])
+        await until(lambda: gone not in {one.id for one in cloud.fleets.members(fleet.id)})
         await until(fleet_runs(cloud, fleet, 4))
-        first, refused, again = cloud.calls()
+        first, refused, again = cloud.calls.last()
         assert (len(first.instances), len(again.instances)) == (4, 1)
         assert (refused.action, refused.by, refused.instances) == ("RunInstances", fleet.id, ())
         assert refused.outcome == "InsufficientInstanceCapacity"
         assert "t3.nano needs" in refused.message
 
 
-async def test_what_there_is_room_for_is_what_a_launch_finds_room_for(world: World) -> None:
+async def test_offered_room_is_what_a_launch_finds(world: World) -> None:
     world.settings = FakeSettings(cpu_cores=2, memory_mib=3584)
     async with world.up() as cloud:
         for _ in range(3):
-            offers = {kind.name: kind for kind in cloud.offers().types}
+            offers = {kind.name: kind for kind in cloud.hosts.types(cloud.types).types}
             fits = sum(room.fits for room in offers["t3.nano"].rooms)
             with pytest.raises(NoCapacity):
-                await cloud.run_instances(
+                cloud.instances.run(
                     LaunchRequest(image_id=IMAGE, type_name="t3.nano", min_count=fits + 1, max_count=fits + 1)
                 )
-            await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=(fits + 1) // 2))
+            cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=(fits + 1) // 2))
         full = [room.why for room in offers["t3.large"].rooms]
         assert [why.partition(" has ")[0] for why in full] == ["host-a", "host-b"]
         assert all("MiB free; t3.large needs" in why and why.endswith("8192 MiB") for why in full)
 
 
-async def test_offers_tell_price_date_and_the_limits_that_an_instance_really_gets(world: World) -> None:
+async def test_types_show_price_date_and_real_limits(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        offers = cloud.offers()
+        offers = cloud.hosts.types(cloud.types)
         catalogue = load_types()
         assert (offers.as_of, offers.region) == (catalogue.as_of, catalogue.region)
         assert [kind.name for kind in offers.types] == [kind.name for kind in catalogue.types]
         nano = next(kind for kind in offers.types if kind.name == one.type_name)
-        assert nano.limits == instance_view(one, cloud.limits(one)).limits
+        assert nano.limits == instance_view(one, cloud.instances.limits(one)).limits
         assert (nano.vcpus, nano.memory_mib, nano.baseline_percent) == (2, 512, 5.0)
         assert nano.price_usd_hour == next(kind.price_usd_hour for kind in catalogue.types if kind.name == nano.name)
 
 
-async def test_offers_of_a_cloud_of_sixty_instances_are_made_in_less_than_twenty_milliseconds(world: World) -> None:
+async def test_types_are_computed_within_20_ms(world: World) -> None:
     async with world.up() as cloud:
-        await cloud.run_instances(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=60))
+        cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=60))
         took = []
         for _ in range(10):
             begun = time.perf_counter()
-            json.dumps(cloud.offers().to_json())
+            json.dumps(cloud.hosts.types(cloud.types).to_json())
             took.append(time.perf_counter() - begun)
         assert min(took) < 0.02

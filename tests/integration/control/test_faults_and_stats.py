@@ -12,9 +12,9 @@ from fake_cloud import World, launch, until
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
 from vmhost.base.sse import Subscription
 from vmhost.control.faults import HOG_SCRIPT
+from vmhost.control.instances.record import InstanceState
 from vmhost.drivers.fake import FakeSettings
 from vmhost.model.guest import Death
-from vmhost.model.instance import InstanceState
 
 
 async def faults(reader: Subscription, count: int) -> list[dict[str, Any]]:
@@ -27,102 +27,102 @@ async def faults(reader: Subscription, count: int) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_kill_is_told_and_seen_only_through_the_driver(world: World) -> None:
+async def test_kill_is_seen_only_through_the_driver(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            fault = await cloud.kill(one.id)
+            fault = await cloud.faults.kill(one.id)
             begun, ended = await faults(reader, 2)
         assert begun == fault.to_json()
         assert (begun["fault"], begun["phase"], ended["phase"]) == ("kill", "begun", "ended")
-        await until(lambda: cloud.instance(one.id).state is InstanceState.STOPPED, within_s=0.9)
+        await until(lambda: cloud.instances.get(one.id).state is InstanceState.STOPPED, within_s=0.9)
         with pytest.raises(Conflict, match="is stopped; kill needs running"):
-            await cloud.kill(one.id)
+            await cloud.faults.kill(one.id)
         with pytest.raises(NotFound):
-            await cloud.kill("i-0ffffffffffffffff")
+            await cloud.faults.kill("i-0ffffffffffffffff")
 
 
-async def test_a_hog_runs_workers_for_each_vcpu_once_at_a_time_and_is_told(world: World) -> None:
+async def test_hog_runs_workers_per_vcpu_one_at_a_time(world: World) -> None:
     world.settings = FakeSettings(execute_s=0.1)
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            fault = await cloud.hog_cpu(one.id, seconds=2.5, workers_per_vcpu=8)
+            fault = await cloud.faults.hog_cpu(one.id, seconds=2.5, workers_per_vcpu=8)
             with pytest.raises(Conflict, match="hogged already"):
-                await cloud.hog_cpu(one.id, seconds=1)
+                await cloud.faults.hog_cpu(one.id, seconds=1)
             begun, ended = await faults(reader, 2)
         assert (begun["fault"], begun["phase"], ended["phase"]) == ("cpu_hog", "begun", "ended")
         assert begun["fault_id"] == ended["fault_id"] == fault.fault_id
         (command,) = world.engine.guests[one.id].commands
         assert command == ("sh", "-c", HOG_SCRIPT, "hog", "2.5", "3", "16")
-        await cloud.hog_cpu(one.id, seconds=1)
+        await cloud.faults.hog_cpu(one.id, seconds=1)
 
 
-async def test_a_hog_ends_with_its_instance(world: World) -> None:
+async def test_hog_ends_with_its_instance(world: World) -> None:
     world.settings = FakeSettings(execute_s=20)
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            await cloud.hog_cpu(one.id, seconds=20)
+            await cloud.faults.hog_cpu(one.id, seconds=20)
             await until(lambda: bool(world.engine.guests[one.id].commands))
             world.driver.die(one.id, Death(exit_code=137))
             assert (await faults(reader, 2))[1]["phase"] == "ended"
 
 
-async def test_a_hog_is_ended_early_by_its_id_or_by_its_instance_and_then_the_next_may_begin(world: World) -> None:
+async def test_hog_can_be_ended_early(world: World) -> None:
     world.settings = FakeSettings(execute_s=60)
     async with world.up() as cloud:
         one = await launch(cloud)
         for by_instance in (True, False):
-            begun = await cloud.hog_cpu(one.id, seconds=60)
+            begun = await cloud.faults.hog_cpu(one.id, seconds=60)
             assert begun.until == begun.at + 60
-            assert cloud.faults() == (begun,)
+            assert cloud.faults.running() == (begun,)
             await until(lambda: world.engine.guests[one.id].inside == 1)
             name = {"instance_id": one.id} if by_instance else {"fault_id": begun.fault_id}
-            first, second = await asyncio.gather(cloud.end_fault(**name), cloud.end_fault(**name))
+            first, second = await asyncio.gather(cloud.faults.end(**name), cloud.faults.end(**name))
             assert first == second
             assert (first.fault_id, first.phase, first.until) == (begun.fault_id, "ended", None)
             assert first.at - begun.at < 1
             assert world.engine.guests[one.id].inside == 0
-            assert cloud.faults() == ()
-            assert await cloud.end_fault(fault_id=begun.fault_id) == first
+            assert cloud.faults.running() == ()
+            assert await cloud.faults.end(fault_id=begun.fault_id) == first
 
 
-async def test_a_hog_that_is_ended_before_it_began_never_begins(world: World) -> None:
+async def test_hog_ended_before_its_start_never_starts(world: World) -> None:
     world.settings = FakeSettings(execute_s=60)
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            await cloud.hog_cpu(one.id, seconds=60)
-            await cloud.end_fault(instance_id=one.id)
+            await cloud.faults.hog_cpu(one.id, seconds=60)
+            await cloud.faults.end(instance_id=one.id)
             assert [fault["phase"] for fault in await faults(reader, 2)] == ["begun", "ended"]
         assert world.engine.guests[one.id].commands == []
 
 
-async def test_what_cannot_be_ended_is_refused_in_words(world: World) -> None:
+async def test_ending_an_unknown_fault_is_refused(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with pytest.raises(Conflict, match=f"{one.id} is not hogged"):
-            await cloud.end_fault(instance_id=one.id)
+            await cloud.faults.end(instance_id=one.id)
         with pytest.raises(NotFound, match="i-0ffffffffffffffff"):
-            await cloud.end_fault(instance_id="i-0ffffffffffffffff")
+            await cloud.faults.end(instance_id="i-0ffffffffffffffff")
         with pytest.raises(NotFound, match="no hog 'fault-0'"):
-            await cloud.end_fault(fault_id="fault-0")
+            await cloud.faults.end(fault_id="fault-0")
         with pytest.raises(InvalidInput, match="just one"):
-            await cloud.end_fault()
-        killed = await cloud.kill(one.id)
-        assert (await cloud.end_fault(fault_id=killed.fault_id)).phase == "ended"
+            await cloud.faults.end()
+        killed = await cloud.faults.kill(one.id)
+        assert (await cloud.faults.end(fault_id=killed.fault_id)).phase == "ended"
 
 
 @pytest.mark.parametrize(("seconds", "workers"), [(0, 8), (-1, 8), (61, 8), (float("nan"), 8), (10, 0), (10, 65)])
-async def test_hogs_without_bounds_are_refused(world: World, seconds: float, workers: int) -> None:
+async def test_unbounded_hogs_are_refused(world: World, seconds: float, workers: int) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with pytest.raises(InvalidInput):
-            await cloud.hog_cpu(one.id, seconds=seconds, workers_per_vcpu=workers)
+            await cloud.faults.hog_cpu(one.id, seconds=seconds, workers_per_vcpu=workers)
 
 
-async def test_the_hogs_script_burns_and_ends_by_itself() -> None:
+async def test_hog_script_burns_cpu_and_ends() -> None:
     sh = shutil.which("sh")
     assert sh is not None
     before, begun = os.times(), time.monotonic()
@@ -133,7 +133,7 @@ async def test_the_hogs_script_burns_and_ends_by_itself() -> None:
     assert after.children_user + after.children_system - before.children_user - before.children_system > 0.02
 
 
-async def test_the_hogs_script_ends_its_workers_when_it_is_ended() -> None:
+async def test_hog_script_ends_its_workers() -> None:
     process = await asyncio.create_subprocess_exec(
         "sh", "-c", HOG_SCRIPT, "hog", "20", "20", "2", stdout=asyncio.subprocess.PIPE
     )
@@ -145,7 +145,7 @@ async def test_the_hogs_script_ends_its_workers_when_it_is_ended() -> None:
     assert process.returncode == 0
 
 
-async def test_stats_are_measured_only_while_someone_reads(world: World) -> None:
+async def test_stats_are_measured_only_for_readers(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         measured = cloud.hub.last_id
@@ -156,4 +156,4 @@ async def test_stats_are_measured_only_while_someone_reads(world: World) -> None
                 event = await anext(reader)
         assert event.kind == "stats"
         assert [use["id"] for use in event.data["instances"]] == [one.id]
-        assert (await cloud.stats()).instances[0].memory_mib == 1.0
+        assert (await cloud.usage.read()).instances[0].memory_mib == 1.0

@@ -12,11 +12,11 @@ from fake_cloud import IMAGE, World, fleet_runs, in_state, launch, make_fleet, s
 
 from vmhost.base.errors import CloudError, Conflict, Unavailable
 from vmhost.control.cloud import Cloud
-from vmhost.control.requests import LaunchRequest
+from vmhost.control.instances.launcher import LaunchRequest
+from vmhost.control.instances.record import INSTANCES, InstanceState
 from vmhost.drivers.fake import FakeDriver, FakeSettings
 from vmhost.model.guest import Booted
-from vmhost.model.instance import InstanceState
-from vmhost.store.store import Record, Store
+from vmhost.store.store import Key, Row, Store
 
 
 async def crash(cloud: Cloud) -> None:
@@ -25,36 +25,34 @@ async def crash(cloud: Cloud) -> None:
     cloud._store.close()
 
 
-async def test_what_ran_is_adopted_and_keeps_running(world: World) -> None:
+async def test_running_instances_are_adopted_and_keep_running(world: World) -> None:
     async with world.up(remove=False) as cloud:
         one = await launch(cloud)
         boots = world.engine.guests[one.id].boots
     async with world.up() as cloud:
-        assert cloud.instance(one.id) == one
+        assert cloud.instances.get(one.id) == one
         await asyncio.sleep(0.02)
         assert world.engine.guests[one.id].boots == boots
 
 
 @pytest.mark.parametrize("cores", [4.5, 1.5])
-async def test_what_is_adopted_has_the_limits_that_are_told_of_it_on_a_host_of_another_size(
-    world: World, cores: float
-) -> None:
+async def test_adopted_instances_get_limits_of_resized_hosts(world: World, cores: float) -> None:
     world.settings = FakeSettings(cpu_cores=2.5)
     async with world.up(remove=False) as cloud:
         one = await launch(cloud)
-        await cloud.stop([one.id])
+        cloud.instances.stop([one.id])
         await until(in_state(cloud, one.id, InstanceState.STOPPED))
         two = await launch(cloud)
-        before = cloud.limits(one)
+        before = cloud.instances.limits(one)
         assert world.engine.guests[one.id].spec.limits == before
     world.settings = FakeSettings(cpu_cores=cores)
     async with world.up() as cloud:
         for each in (one, two):
-            assert cloud.limits(each) != before
-            assert world.engine.guests[each.id].spec.limits == cloud.limits(each)
+            assert cloud.instances.limits(each) != before
+            assert world.engine.guests[each.id].spec.limits == cloud.instances.limits(each)
 
 
-async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_fleet(world: World) -> None:
+async def test_instances_that_died_meanwhile_are_replaced(world: World) -> None:
     async with world.up(remove=False) as cloud:
         fleet = await make_fleet(cloud, 2)
         await until(fleet_runs(cloud, fleet, 2))
@@ -62,24 +60,22 @@ async def test_what_died_meanwhile_is_stopped_with_a_reason_and_replaced_by_its_
     world.engine.guests.clear()
     async with world.up() as cloud:
         await until(in_state(cloud, loner.id, InstanceState.STOPPED))
-        assert "gone" in str(cloud.instance(loner.id).reason)
+        assert "gone" in str(cloud.instances.get(loner.id).reason)
         await until(lambda: len(world.running()) == 2)
         await until(fleet_runs(cloud, fleet, 2))
 
 
-async def test_a_guest_that_the_store_does_not_know_is_removed_at_the_start(world: World) -> None:
+async def test_guest_without_record_is_removed_at_start(world: World) -> None:
     async with world.up(remove=False) as cloud:
         known, forgotten = await launch(cloud), await launch(cloud)
     with Store(world.path) as store:
-        store.write(forget=[forgotten])
+        store.write(forget=[Key(INSTANCES.table, forgotten.id)])
     async with world.up() as cloud:
         await until(lambda: set(world.engine.guests) == {known.id})
-        assert [one.id for one in cloud.instances()] == [known.id]
+        assert [one.id for one in cloud.instances.all()] == [known.id]
 
 
-async def test_an_emptied_store_that_finds_guests_refuses_to_start_and_leaves_them_alone(
-    world: World, tmp_path: Path
-) -> None:
+async def test_emptied_store_with_guests_refuses_to_start(world: World, tmp_path: Path) -> None:
     async with world.up(remove=False) as cloud:
         await launch(cloud)
         await launch(cloud)
@@ -91,29 +87,27 @@ async def test_an_emptied_store_that_finds_guests_refuses_to_start_and_leaves_th
     assert world.running() == running
 
 
-async def test_an_emptied_store_takes_over_what_it_finds_when_it_may(world: World, tmp_path: Path) -> None:
+async def test_emptied_store_adopts_guests_on_request(world: World, tmp_path: Path) -> None:
     async with world.up(remove=False) as cloud:
         await make_fleet(cloud, 1)
         tagged = await launch(cloud, tags={"team": "red"}, user_data=b"shard 3")
         stopped = await launch(cloud)
-        await cloud.stop([stopped.id])
+        cloud.instances.stop([stopped.id])
         await until(in_state(cloud, stopped.id, InstanceState.STOPPED))
         await until(lambda: states(cloud) == ["running", "running", "stopped"])
-        before = {one.id: one for one in cloud.instances()}
+        before = {one.id: one for one in cloud.instances.all()}
     boots = {key: guest.boots for key, guest in world.engine.guests.items()}
     world.path = tmp_path / "another.sqlite"
     async with world.up(adopt=True) as cloud:
-        assert {one.id: (one.state, one.address, one.tags) for one in cloud.instances()} == {
+        assert {one.id: (one.state, one.address, one.tags) for one in cloud.instances.all()} == {
             key: (one.state, one.address, one.tags) for key, one in before.items()
         }
-        assert cloud.instance(tagged.id).user_data == b"shard 3"
-        assert {one.fleet_id for one in cloud.instances()} == {None}
+        assert cloud.instances.get(tagged.id).user_data == b"shard 3"
+        assert {one.fleet_id for one in cloud.instances.all()} == {None}
         assert {key: guest.boots for key, guest in world.engine.guests.items()} == boots
 
 
-async def test_a_guest_without_a_record_of_its_launch_is_not_adopted_and_not_touched(
-    world: World, tmp_path: Path
-) -> None:
+async def test_guest_without_launch_record_is_left_alone(world: World, tmp_path: Path) -> None:
     async with world.up(remove=False) as cloud:
         one = await launch(cloud)
     guest = world.engine.guests[one.id]
@@ -125,7 +119,7 @@ async def test_a_guest_without_a_record_of_its_launch_is_not_adopted_and_not_tou
     assert world.running() == {one.id}
 
 
-async def test_close_with_remove_leaves_nothing_in_the_driver_or_the_store(world: World) -> None:
+async def test_close_with_remove_leaves_nothing(world: World) -> None:
     world.settings = FakeSettings(create_s=0.05, boot_s=0.05)
     async with world.up() as cloud:
         await make_fleet(cloud, 20)
@@ -134,10 +128,10 @@ async def test_close_with_remove_leaves_nothing_in_the_driver_or_the_store(world
     assert time.monotonic() - begun < 5
     assert world.engine.guests == {}
     async with world.up() as cloud:
-        assert (cloud.instances(), cloud.fleets(), cloud.templates()) == ((), (), ())
+        assert (cloud.instances.all(), cloud.fleets.all(), cloud.templates.all()) == ((), (), ())
 
 
-async def test_what_close_could_not_remove_the_next_start_removes(world: World) -> None:
+async def test_next_start_removes_leftovers_of_close(world: World) -> None:
     async with world.up() as cloud:
         await make_fleet(cloud, 3)
         await until(lambda: len(world.running()) == 3)
@@ -149,7 +143,7 @@ async def test_what_close_could_not_remove_the_next_start_removes(world: World) 
         await until(lambda: states(cloud) == ["terminated"] * 3)
 
 
-async def test_a_driver_that_does_not_answer_stops_the_start_with_its_message(world: World) -> None:
+async def test_unanswering_driver_stops_the_start(world: World) -> None:
     world.engine.down = True
     cloud = world.cloud()
     with pytest.raises(Unavailable, match="engine is down"):
@@ -159,71 +153,69 @@ async def test_a_driver_that_does_not_answer_stops_the_start_with_its_message(wo
 
 async def _act_at_random(cloud: Cloud, dice: random.Random) -> None:
     """One thing that an owner might ask; refusals are fine."""
-    ids = [one.id for one in cloud.instances()] or ["i-0ffffffffffffffff"]
+    ids = [one.id for one in cloud.instances.all()] or ["i-0ffffffffffffffff"]
     target = [dice.choice(ids)]
     try:
         match dice.randrange(7):
             case 0 | 1:
-                await cloud.run_instances(LaunchRequest(image_id=IMAGE, max_count=dice.randint(1, 2)))
+                cloud.instances.run(LaunchRequest(image_id=IMAGE, max_count=dice.randint(1, 2)))
             case 2:
-                await cloud.stop(target, force=dice.random() < 0.5)
+                cloud.instances.stop(target, force=dice.random() < 0.5)
             case 3:
-                await cloud.start(target)
+                cloud.instances.start(target)
             case 4:
-                await cloud.terminate(target)
+                cloud.instances.terminate(target)
             case 5:
-                await cloud.reboot(target)
+                cloud.instances.reboot(target)
             case 6:
-                fleets = cloud.fleets()
-                await cloud.modify_fleet(fleets[0].id, target=dice.randint(0, 3))
+                fleets = cloud.fleets.all()
+                cloud.fleets.modify(fleets[0].id, target=dice.randint(0, 3))
     except CloudError:
         pass
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_however_often_the_control_plane_is_killed_no_instance_is_lost_and_none_is_orphaned(
-    world: World, seed: int
-) -> None:
+async def test_random_crashes_lose_and_orphan_nothing(world: World, seed: int) -> None:
     dice = random.Random(seed)
     world.settings = FakeSettings(create_s=0.002, boot_s=0.003, stop_s=0.002, remove_s=0.002)
     launched: set[str] = set()
     for life in range(4):
         cloud = world.cloud()
         await cloud.open()
-        assert launched <= {one.id for one in cloud.instances()}
+        assert launched <= {one.id for one in cloud.instances.all()}
         if life == 0:
             await make_fleet(cloud, 2)
         for _ in range(dice.randint(1, 8)):
             await _act_at_random(cloud, dice)
             await asyncio.sleep(dice.random() * 0.008)
-        launched |= {one.id for one in cloud.instances()}
+        launched |= {one.id for one in cloud.instances.all()}
         await crash(cloud)
         for guest in world.engine.guests.values():
             if dice.random() < 0.2:
                 guest.running = False
     async with world.up() as cloud:
         await until(lambda: _settled(world, cloud))
-        assert launched <= {one.id for one in cloud.instances()}
+        assert launched <= {one.id for one in cloud.instances.all()}
 
 
 def _settled(world: World, cloud: Cloud) -> bool:
     """Every record at rest and true of the machines, and every fleet at its target."""
-    running = {one.id for one in cloud.instances() if one.state is InstanceState.RUNNING}
-    stopped = {one.id for one in cloud.instances() if one.state is InstanceState.STOPPED}
-    gone = {one.id for one in cloud.instances() if one.state is InstanceState.TERMINATED}
+    running = {one.id for one in cloud.instances.all() if one.state is InstanceState.RUNNING}
+    stopped = {one.id for one in cloud.instances.all() if one.state is InstanceState.STOPPED}
+    gone = {one.id for one in cloud.instances.all() if one.state is InstanceState.TERMINATED}
     return (
-        len(running) + len(stopped) + len(gone) == len(cloud.instances())
+        len(running) + len(stopped) + len(gone) == len(cloud.instances.all())
         and world.running() == running
         and set(world.engine.guests) <= running | stopped
-        and all(len(cloud.fleet_instances(fleet.id)) == fleet.target for fleet in cloud.fleets())
+        and all(len(cloud.fleets.members(fleet.id)) == fleet.target for fleet in cloud.fleets.all())
     )
 
 
-async def test_a_crash_between_record_and_machine_loses_neither(world: World) -> None:
+async def test_crash_between_record_and_guest_loses_neither(world: World) -> None:
     world.settings = FakeSettings(create_s=10)
     cloud = world.cloud()
     await cloud.open()
-    (one,) = await cloud.run_instances(LaunchRequest(image_id=IMAGE))
+    (one,) = cloud.instances.run(LaunchRequest(image_id=IMAGE))
     await asyncio.sleep(0.01)
     await crash(cloud)
     world.settings = replace(world.settings, create_s=0)
@@ -231,41 +223,41 @@ async def test_a_crash_between_record_and_machine_loses_neither(world: World) ->
         await until(in_state(cloud, one.id, InstanceState.RUNNING))
 
 
-async def test_a_reboot_cut_off_by_a_crash_is_finished_by_the_next_control_plane(world: World) -> None:
+async def test_reboot_interrupted_by_a_crash_is_finished(world: World) -> None:
     async with world.up(remove=False) as cloud:
         one = await launch(cloud)
     world.settings = FakeSettings(boot_s=10)
     cloud = world.cloud()
     await cloud.open()
-    await cloud.reboot([one.id])
+    cloud.instances.reboot([one.id])
     await until(lambda: world.engine.starts == 2)
     await crash(cloud)
     assert world.running() == set()
     world.settings = FakeSettings()
     async with world.up() as cloud:
         await until(lambda: world.running() == {one.id})
-        await until(lambda: not cloud.instance(one.id).rebooting)
-        assert cloud.instance(one.id).state is InstanceState.RUNNING
+        await until(lambda: not cloud.instances.get(one.id).rebooting)
+        assert cloud.instances.get(one.id).state is InstanceState.RUNNING
         assert world.engine.guests[one.id].boots == 2
 
 
-async def test_a_start_while_the_engine_is_down_fails_in_words_and_keeps_what_is_recorded(world: World) -> None:
+async def test_start_without_engine_keeps_records(world: World) -> None:
     async with world.up(remove=False) as cloud:
         fleet = await make_fleet(cloud, 2)
         await until(fleet_runs(cloud, fleet, 2))
-        before = {one.id for one in cloud.instances()}
+        before = {one.id for one in cloud.instances.all()}
     world.engine.down = True
     with pytest.raises(Unavailable, match="engine is down"):
         async with world.up(remove=True):
             pass
     world.engine.down = False
     async with world.up() as cloud:
-        assert {one.id for one in cloud.instances() if one.state is InstanceState.RUNNING} == before
-        assert [one.id for one in cloud.fleets()] == [fleet.id]
+        assert {one.id for one in cloud.instances.all() if one.state is InstanceState.RUNNING} == before
+        assert [one.id for one in cloud.fleets.all()] == [fleet.id]
         assert world.running() == before
 
 
-async def test_a_crash_after_a_reboots_start_is_not_followed_by_a_second_reboot(world: World) -> None:
+async def test_crash_after_reboot_causes_no_second_reboot(world: World) -> None:
     class NeverReturns(FakeDriver):
         async def start(self, instance_id: str) -> Booted:
             await super().start(instance_id)
@@ -277,11 +269,11 @@ async def test_a_crash_after_a_reboots_start_is_not_followed_by_a_second_reboot(
     cloud = world.cloud()
     await cloud.open()
     world.driver.__class__ = NeverReturns
-    await cloud.reboot([one.id])
+    cloud.instances.reboot([one.id])
     await until(lambda: world.engine.guests[one.id].boots == 2)
     await crash(cloud)
     async with world.up() as cloud:
-        await until(lambda: not cloud.instance(one.id).rebooting)
+        await until(lambda: not cloud.instances.get(one.id).rebooting)
         assert world.engine.guests[one.id].boots == 2
         assert world.running() == {one.id}
 
@@ -292,11 +284,11 @@ async def test_fleets_are_deleted_in_one_transaction(world: World) -> None:
         writes: list[int] = []
         write = cloud._store.write
 
-        def counting(put: Iterable[Record] = (), forget: Iterable[Record] = ()) -> None:
+        def counting(put: Iterable[Row] = (), forget: Iterable[Key] = ()) -> None:
             put = tuple(put)
             writes.append(len(put))
             write(put, forget)
 
         cloud._store.write = counting  # type: ignore[method-assign]
-        await cloud.delete_fleets([one.id for one in fleets], terminate_instances=False)
+        cloud.fleets.delete([one.id for one in fleets], terminate_instances=False)
         assert writes == [2]

@@ -29,9 +29,9 @@ async def test_the_first_page_of_every_ec2_tutorial(cloud: Served, tmp_path: Pat
     )
     ids = [instance["InstanceId"] for instance in answer["Instances"]]
     async with asyncio.timeout(5):
-        while {instance.state.value for instance in cloud.cloud.instances()} != {"running"}:
+        while {instance.state.value for instance in cloud.cloud.instances.all()} != {"running"}:
             await asyncio.sleep(0.01)
-    assert {instance.user_data for instance in cloud.cloud.instances()} == {b'{"shard": 0}'}
+    assert {instance.user_data for instance in cloud.cloud.instances.all()} == {b'{"shard": 0}'}
     query = "Reservations[].Instances[].[InstanceId,State.Name,Placement.AvailabilityZone,Tags[?Key=='Name']|[0].Value]"
     rows, _ = await asyncio.gather(
         aws(cloud, "describe-instances", "--filters", "Name=tag:Name,Values=web", "--query", query),

@@ -97,7 +97,7 @@ async def test_filters_and_pages_choose_instances(ec2: Ec2) -> None:
 async def test_a_death_is_told_with_its_reason(ec2: Ec2, cloud: Served) -> None:
     (instance_id,) = await launch(ec2)
     await ec2.wait("instance_running", [instance_id])
-    await cloud.cloud.kill(instance_id)
+    await cloud.cloud.faults.kill(instance_id)
     await ec2.wait("instance_stopped", [instance_id])
     dead = (await describe(ec2, InstanceIds=[instance_id]))[0]
     assert dead["StateReason"]["Code"].startswith("Server.")
@@ -211,7 +211,7 @@ async def test_a_fleet_of_a_template_keeps_its_size(ec2: Ec2, cloud: Served) -> 
     async with asyncio.timeout(10):
         while len(before := await members()) < 2:
             await asyncio.sleep(0.02)
-        await cloud.cloud.kill(before[0]["InstanceId"])
+        await cloud.cloud.faults.kill(before[0]["InstanceId"])
         while len(after := await members()) < 2 or before[0]["InstanceId"] in [one["InstanceId"] for one in after]:
             await asyncio.sleep(0.02)
     fleet = (await ec2.describe_fleets(FleetIds=[fleet_id]))["Fleets"][0]

@@ -33,7 +33,7 @@ async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
 
 
 def told(cloud: Served) -> list[tuple[str, tuple[str, ...], str]]:
-    return [(call.action, call.instances, call.outcome) for call in cloud.cloud.calls()]
+    return [(call.action, call.instances, call.outcome) for call in cloud.cloud.calls.last()]
 
 
 async def test_each_change_is_told_once_with_whom_it_concerned(cloud: Served, ec2: Ec2) -> None:
@@ -56,8 +56,8 @@ async def test_each_change_is_told_once_with_whom_it_concerned(cloud: Served, ec
         ("StartInstances", ids[:1], "ok"),
         ("TerminateInstances", ids, "ok"),
     ]
-    assert {call.by for call in cloud.cloud.calls()} == {"boto3"}
-    assert len({call.id for call in cloud.cloud.calls()}) == 7
+    assert {call.by for call in cloud.cloud.calls.last()} == {"boto3"}
+    assert len({call.id for call in cloud.cloud.calls.last()}) == 7
 
 
 async def test_refusals_are_told_and_dry_runs_and_readers_are_not(cloud: Served, ec2: Ec2) -> None:
@@ -71,7 +71,7 @@ async def test_refusals_are_told_and_dry_runs_and_readers_are_not(cloud: Served,
         ("TerminateInstances", (UNKNOWN,), "InvalidInstanceID.NotFound"),
         ("RunInstances", (), "InvalidParameterValue"),
     ]
-    assert cloud.cloud.calls()[0].message == f"The instance ID '{UNKNOWN}' does not exist"
+    assert cloud.cloud.calls.last()[0].message == f"The instance ID '{UNKNOWN}' does not exist"
 
 
 async def test_fleets_and_templates_are_told_and_a_refusal_inside_an_answer_is_one(cloud: Served, ec2: Ec2) -> None:
@@ -85,11 +85,11 @@ async def test_fleets_and_templates_are_told_and_a_refusal_inside_an_answer_is_o
     fleet = answer["FleetId"]
     await ec2.modify_fleet(FleetId=fleet, TargetCapacitySpecification={"TotalTargetCapacity": 1})
     async with asyncio.timeout(5):
-        while fleet not in {call.by for call in cloud.cloud.calls()}:
+        while fleet not in {call.by for call in cloud.cloud.calls.last()}:
             await asyncio.sleep(0.01)
     await ec2.delete_fleets(FleetIds=["fleet-0123456789abcdef0"], TerminateInstances=True)
     await ec2.delete_launch_template(LaunchTemplateName="leaf")
-    assert [(call.action, call.outcome) for call in cloud.cloud.calls() if call.by == "boto3"] == [
+    assert [(call.action, call.outcome) for call in cloud.cloud.calls.last() if call.by == "boto3"] == [
         ("CreateLaunchTemplate", "ok"),
         ("CreateFleet", "ok"),
         ("ModifyFleet", "ok"),
@@ -106,9 +106,9 @@ async def test_no_secret_is_told(cloud: Served, ec2: Ec2) -> None:
                 await client._transport.action("RunInstances", {"MinCount": 1, "MaxCount": 1, **params})
         with pytest.raises(CloudError):
             await client._transport.action("CreateLaunchTemplate", {"LaunchTemplateData": SECRET})
-    assert len(cloud.cloud.calls()) == 5
+    assert len(cloud.cloud.calls.last()) == 5
     for secret in (SECRET, base64.b64decode(SECRET).decode(), cloud.access.secret_access_key):
-        assert secret not in str(cloud.cloud.calls())
+        assert secret not in str(cloud.cloud.calls.last())
 
 
 async def test_who_asks_is_told_by_name(cloud: Served, ec2: Ec2) -> None:
@@ -119,7 +119,7 @@ async def test_who_asks_is_told_by_name(cloud: Served, ec2: Ec2) -> None:
             await client.reboot_instances([one])
     async with CloudClient(cloud.access) as client:
         await client.stop_instances([one])
-    assert [call.by for call in cloud.cloud.calls()] == [
+    assert [call.by for call in cloud.cloud.calls.last()] == [
         *("boto3", "AWS CLI", "glasscloud", "glasscloud-console", "glasscloud"),
     ]
 
@@ -136,7 +136,7 @@ async def test_faults_are_calls_too(cloud: Served, ec2: Ec2) -> None:
             await client.end_fault(fault_id="fault-0")
         await client.kill(one)
         calls: tuple[CallView, ...] = (await client.status()).calls
-    assert calls == cloud.cloud.calls()
+    assert calls == cloud.cloud.calls.last()
     assert told(cloud)[1:] == [
         ("HogCpu", (one,), "ok"),
         ("EndFault", (one,), "ok"),

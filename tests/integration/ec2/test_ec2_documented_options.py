@@ -108,8 +108,8 @@ async def test_any_other_value_is_refused_by_name(ec2: Ec2, cloud: Served) -> No
         data = {"ImageId": IMAGE, "InstanceType": "t3.nano", **params}
         error = await ec2.error("create_launch_template", LaunchTemplateName="odd", LaunchTemplateData=data)
         assert (error["Code"], name in error["Message"]) == ("UnsupportedOperation", True), (name, error)
-    assert cloud.cloud.instances() == ()
-    assert cloud.cloud.templates() == ()
+    assert cloud.cloud.instances.all() == ()
+    assert cloud.cloud.templates.all() == ()
 
 
 async def test_options_of_the_type_are_judged_by_the_type(ec2: Ec2) -> None:

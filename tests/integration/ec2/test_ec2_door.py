@@ -142,7 +142,7 @@ async def test_a_guest_gets_no_answer_at_all(tmp_path: Path) -> None:
                 await send(cloud, path=path)
         with pytest.raises(aiohttp.ClientError):
             await send(cloud, RUN)
-        assert cloud.cloud.instances() == ()
+        assert cloud.cloud.instances.all() == ()
 
 
 async def test_a_caller_who_hangs_up_in_the_middle_changes_nothing(
@@ -157,7 +157,7 @@ async def test_a_caller_who_hangs_up_in_the_middle_changes_nothing(
         writer.close()
         await writer.wait_closed()
         assert (await send(cloud))[0] == 200
-        assert cloud.cloud.instances() == ()
+        assert cloud.cloud.instances.all() == ()
     assert "request_failed" not in "".join(capsys.readouterr())
 
 

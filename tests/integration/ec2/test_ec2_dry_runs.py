@@ -124,7 +124,7 @@ def filled(value: Any, names: dict[str, str]) -> Any:
 
 def snapshot(cloud: Served) -> tuple[Any, ...]:
     inside = cloud.cloud
-    return inside.instances(), inside.templates(), inside.fleets()
+    return inside.instances.all(), inside.templates.all(), inside.fleets.all()
 
 
 async def test_each_failure_is_found_without_carrying_it_out(cloud: Served, ec2: Ec2, names: dict[str, str]) -> None:

@@ -21,8 +21,9 @@ from vmhost.api.views import InstanceView
 from vmhost.app import platform, sweep
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unavailable
 from vmhost.base.web import LIFELINE, listen
-from vmhost.model.instance import Wanted
+from vmhost.control.instances.record import INSTANCES, Instance, Wanted
 from vmhost.settings import Settings
+from vmhost.store.codec import load
 from vmhost.store.store import Store
 
 MINIMAL = "ami-0617a55c10d000001"
@@ -62,7 +63,7 @@ async def program(
         await process.wait()
 
 
-async def test_keys_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
+async def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
     path = tmp_path / "vmhost" / "access.json"
     async with platform(settings(tmp_path)) as up:
         first = Access.load(path, environ={})
@@ -74,7 +75,7 @@ async def test_keys_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> 
     assert (second.access_key_id, second.secret_access_key) == (first.access_key_id, first.secret_access_key)
 
 
-async def test_the_door_opens_to_the_key_and_an_instance_can_be_launched(tmp_path: Path) -> None:
+async def test_key_allows_launching_an_instance(tmp_path: Path) -> None:
     async with platform(settings(tmp_path)) as up, CloudClient(up.access) as client:
         (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
         status = await client.status()
@@ -82,7 +83,7 @@ async def test_the_door_opens_to_the_key_and_an_instance_can_be_launched(tmp_pat
         assert (status.driver, status.cloud, len(status.hosts)) == ("fake", "glasscloud", 2)
 
 
-async def test_instances_are_kept_only_when_asked_for(tmp_path: Path) -> None:
+async def test_instances_are_kept_only_with_keep(tmp_path: Path) -> None:
     for keep in (True, False):
         async with platform(settings(tmp_path, keep=keep)) as up, CloudClient(up.access) as client:
             await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
@@ -100,7 +101,7 @@ async def test_two_platforms_never_share_a_folder(tmp_path: Path) -> None:
             await sweep(settings(tmp_path))
 
 
-async def test_a_taken_port_is_named_or_gives_way(tmp_path: Path) -> None:
+async def test_port_in_use_is_named_or_replaced(tmp_path: Path) -> None:
     sock = listen("127.0.0.1", 0)
     port = sock.getsockname()[1]
     try:
@@ -114,40 +115,36 @@ async def test_a_taken_port_is_named_or_gives_way(tmp_path: Path) -> None:
         sock.close()
 
 
-async def test_sweep_forgets_what_was_recorded(tmp_path: Path) -> None:
+async def test_sweep_forgets_all_records(tmp_path: Path) -> None:
     async with platform(settings(tmp_path, keep=True)) as up, CloudClient(up.access) as client:
         await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
     await sweep(settings(tmp_path))
     async with platform(settings(tmp_path)) as up:
-        assert up.cloud.instances() == ()
+        assert up.cloud.instances.all() == ()
 
 
-async def test_a_start_while_no_engine_answers_keeps_what_is_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_start_without_engine_keeps_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with platform(settings(tmp_path, keep=True)) as up, CloudClient(up.access) as client:
         (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
     with pytest.raises(Unavailable):
         async with platform(settings(tmp_path, driver="container")):
             pass
-    with Store(tmp_path / "vmhost" / "cloud.sqlite") as store:
-        assert [(kept.id, kept.wanted) for kept in store.load().instances] == [(one.id, Wanted.RUNNING)]
+    assert recorded(tmp_path) == [(one.id, Wanted.RUNNING)]
 
 
-async def test_a_start_that_fails_late_keeps_what_is_recorded(tmp_path: Path) -> None:
+async def test_start_that_fails_late_keeps_records(tmp_path: Path) -> None:
     async with platform(settings(tmp_path, keep=True)) as up, CloudClient(up.access) as client:
         (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
     nowhere = AccessCopy(path=tmp_path / "no" / "folder" / "access.json")
     with pytest.raises((CloudError, OSError)):
         async with platform(settings(tmp_path, access_copy=nowhere)):
             pass
-    with Store(tmp_path / "vmhost" / "cloud.sqlite") as store:
-        assert [(kept.id, kept.wanted) for kept in store.load().instances] == [(one.id, Wanted.RUNNING)]
+    assert recorded(tmp_path) == [(one.id, Wanted.RUNNING)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_program_ends_in_order_when_told(tmp_path: Path, number: signal.Signals) -> None:
+async def test_program_ends_cleanly_on_signals(tmp_path: Path, number: signal.Signals) -> None:
     async with program(tmp_path) as (process, facts):
         assert (facts["driver"], facts["pid"]) == ("fake", process.pid)
         assert facts["url"].endswith(f":{facts['port']}")
@@ -156,7 +153,7 @@ async def test_the_program_ends_in_order_when_told(tmp_path: Path, number: signa
             assert await process.wait() == 0
 
 
-async def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
+async def test_program_ends_with_its_parent(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     try:
         async with program(tmp_path, lifeline=reading) as (process, _):
@@ -167,7 +164,7 @@ async def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
         os.close(reading)
 
 
-async def test_a_fleet_is_whole_again_after_the_platform_was_killed(tmp_path: Path) -> None:
+async def test_fleet_is_restored_after_platform_kill(tmp_path: Path) -> None:
     """The process driver's guests die with the platform; the next one says so and replaces them."""
     async with program(tmp_path, driver="process") as (process, facts):
         async with CloudClient(Access.load(Path(facts["access"]), environ={})) as client:
@@ -189,6 +186,12 @@ async def test_a_fleet_is_whole_again_after_the_platform_was_killed(tmp_path: Pa
             assert await process.wait() == 0
 
 
+def recorded(state: Path) -> list[tuple[str, Wanted]]:
+    """Return the instances on record, with what their owner wants."""
+    with Store(state / "vmhost" / "cloud.sqlite") as store:
+        return [(key, load(Instance, body).wanted) for key, body in store.rows(INSTANCES.table)]
+
+
 async def running(client: CloudClient) -> tuple[InstanceView, ...]:
     """What runs, as soon as something does."""
     async with asyncio.timeout(10):
@@ -197,7 +200,7 @@ async def running(client: CloudClient) -> tuple[InstanceView, ...]:
     return found
 
 
-async def test_a_start_with_a_full_disk_is_one_line_with_a_remedy_and_code_1(tmp_path: Path) -> None:
+async def test_full_disk_at_start_exits_with_code_1(tmp_path: Path) -> None:
     # No file may grow, which to a program is like a disk without room.
     arguments = f"-m vmhost --driver fake --port 0 --state {tmp_path / 'vmhost'}"
     process = await asyncio.create_subprocess_exec(
@@ -211,7 +214,7 @@ async def test_a_start_with_a_full_disk_is_one_line_with_a_remedy_and_code_1(tmp
     assert "--state" in line
 
 
-async def test_a_start_that_cannot_be_is_one_line_and_code_1(tmp_path: Path) -> None:
+async def test_failed_start_exits_with_code_1(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "vmhost", "--driver", "fake", "--state", str(tmp_path), "--images", "none.toml", "--port", "0"),

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.control.fleets.decide import FleetDecision, decide, overrides_in_order
+from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
+from vmhost.control.instances.record import Instance, InstanceState, Wanted
 from vmhost.control.timeouts import Backoff
-from vmhost.model.fleet import Fleet, FleetOverride, FleetState
-from vmhost.model.instance import Instance, InstanceState, Wanted
 
 FLEET = Fleet(
     id="fleet-01",
@@ -40,21 +40,21 @@ def member(number: int, state: InstanceState = InstanceState.RUNNING, host: str 
     )
 
 
-def test_what_is_missing_is_launched_counting_pending_ones() -> None:
+def test_missing_instances_are_launched() -> None:
     assert decide(FLEET, [member(1), member(2, InstanceState.PENDING)]) == FleetDecision(launch=2)
 
 
-def test_a_dead_one_is_terminated_and_replaced_in_one_step() -> None:
+def test_stopped_member_is_terminated_and_replaced() -> None:
     members = [member(1), member(2), member(3), member(4, InstanceState.STOPPED)]
     assert decide(FLEET, members) == FleetDecision(launch=1, terminate=("i-04",))
 
 
-def test_one_on_its_way_out_is_replaced_and_let_go() -> None:
+def test_terminating_member_is_replaced() -> None:
     members = [member(1), member(2), member(3), member(4, InstanceState.SHUTTING_DOWN)]
     assert decide(FLEET, members) == FleetDecision(launch=1)
 
 
-def test_an_unhealthy_one_is_replaced_where_the_fleet_has_health_checks() -> None:
+def test_unhealthy_member_is_replaced_with_health_checks() -> None:
     members = [member(1), member(2), member(3), member(4)]
     assert decide(replace(FLEET, replace_unhealthy=True), members, unhealthy={"i-02"}) == FleetDecision(
         launch=1, terminate=("i-02",)
@@ -62,17 +62,17 @@ def test_an_unhealthy_one_is_replaced_where_the_fleet_has_health_checks() -> Non
     assert decide(replace(FLEET, replace_unhealthy=False), members, unhealthy={"i-02"}) == FleetDecision()
 
 
-def test_too_many_are_taken_from_the_fullest_host_newest_first() -> None:
+def test_excess_goes_from_fullest_host_newest_first() -> None:
     members = [member(1), member(2), member(3), member(4, host="host-b")]
     assert decide(replace(FLEET, target=2), members) == FleetDecision(terminate=("i-03", "i-02"))
 
 
-def test_excess_may_be_kept() -> None:
+def test_excess_can_be_kept() -> None:
     assert decide(replace(FLEET, target=1, keep_excess=True), [member(1), member(2)]) == FleetDecision()
 
 
 @pytest.mark.parametrize("state", [FleetState.DELETED_TERMINATING, FleetState.DELETED_RUNNING])
-def test_a_deleted_fleet_launches_nothing_and_is_over_with_its_last_instance(state: FleetState) -> None:
+def test_deleted_fleet_is_over_without_instances(state: FleetState) -> None:
     fleet = replace(FLEET, state=state)
     expected = ("i-01",) if state is FleetState.DELETED_TERMINATING else ()
     assert decide(fleet, [member(1), member(2, InstanceState.SHUTTING_DOWN)]) == FleetDecision(terminate=expected)
@@ -89,9 +89,7 @@ def test_a_deleted_fleet_launches_nothing_and_is_over_with_its_last_instance(sta
         max_size=12,
     ),
 )
-def test_after_its_step_a_fleet_has_its_target_and_asks_for_nothing_more(
-    target: int, members: list[tuple[InstanceState, str]]
-) -> None:
+def test_one_decision_reaches_the_target(target: int, members: list[tuple[InstanceState, str]]) -> None:
     fleet = replace(FLEET, target=target)
     before = [member(number, state, host) for number, (state, host) in enumerate(members)]
     step = decide(fleet, before)
@@ -104,7 +102,7 @@ def test_after_its_step_a_fleet_has_its_target_and_asks_for_nothing_more(
 
 
 @given(hosts=st.lists(st.sampled_from(["host-a", "host-b"]), min_size=2, max_size=10), target=st.integers(0, 9))
-def test_scaling_in_never_makes_hosts_more_unequal(hosts: list[str], target: int) -> None:
+def test_scaling_in_keeps_hosts_balanced(hosts: list[str], target: int) -> None:
     before = [member(number, host=host) for number, host in enumerate(hosts)]
     step = decide(replace(FLEET, target=target), before)
     counts = Counter({"host-a": 0, "host-b": 0})
@@ -114,14 +112,14 @@ def test_scaling_in_never_makes_hosts_more_unequal(hosts: list[str], target: int
     assert abs(counts["host-a"] - counts["host-b"]) <= max(gap, 1)
 
 
-def test_the_least_used_way_to_launch_comes_first() -> None:
+def test_least_used_override_comes_first() -> None:
     ways = (FleetOverride(zone="us-east-1a"), FleetOverride(zone="us-east-1b"))
     fleet = replace(FLEET, overrides=ways)
     assert overrides_in_order(fleet, [member(1)], lambda _, __: 1.0) == (ways[1], ways[0])
     assert overrides_in_order(FLEET, [member(1)], lambda _, __: 1.0) == (FleetOverride(),)
 
 
-def test_the_lowest_price_comes_first() -> None:
+def test_lowest_price_comes_first() -> None:
     ways = (FleetOverride(type_name="dear"), FleetOverride(type_name="cheap"))
     prices = {"dear": 2.0, "cheap": 1.0}
     fleet = replace(FLEET, overrides=ways)
@@ -129,7 +127,7 @@ def test_the_lowest_price_comes_first() -> None:
     assert ordered == (ways[1], ways[0])
 
 
-def test_backing_off_doubles_up_to_its_most() -> None:
+def test_backoff_doubles_up_to_its_maximum() -> None:
     backoff = Backoff(first_s=0.5, most_s=3)
     assert [backoff.delay_s(failures) for failures in range(6)] == [0, 0.5, 1, 2, 3, 3]
     assert backoff.delay_s(10**6) == 3

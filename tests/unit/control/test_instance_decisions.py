@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.control.instances.decide import SETTLED, Decision, DriverCall, decide
+from vmhost.control.instances.lifecycle import TABLE, Event, next_state
+from vmhost.control.instances.record import Instance, InstanceState, Wanted
 from vmhost.model.guest import Booted, Death, GuestPhase, GuestStatus
-from vmhost.model.instance import Instance, InstanceState, Wanted
-from vmhost.model.lifecycle import TABLE, Event, next_state
 
 I = "i-01"  # noqa: E741
 RUNNING = GuestStatus(instance_id=I, phase=GuestPhase.RUNNING, booted=Booted(address="198.18.0.2"))
@@ -41,23 +41,23 @@ def instance(state: InstanceState, shutdown_behavior: str = "stop", *, rebooting
 @pytest.mark.parametrize(
     ("state", "observed", "step"),
     [
-        (InstanceState.PENDING, None, Decision(act=DriverCall.CREATE)),
-        (InstanceState.PENDING, MADE, Decision(act=DriverCall.START)),
-        (InstanceState.PENDING, DEAD, Decision(act=DriverCall.START)),
+        (InstanceState.PENDING, None, Decision(call=DriverCall.CREATE)),
+        (InstanceState.PENDING, MADE, Decision(call=DriverCall.START)),
+        (InstanceState.PENDING, DEAD, Decision(call=DriverCall.START)),
         (InstanceState.PENDING, RUNNING, Decision(event=Event.STARTED)),
         (InstanceState.RUNNING, RUNNING, SETTLED),
-        (InstanceState.STOPPING, RUNNING, Decision(act=DriverCall.STOP)),
+        (InstanceState.STOPPING, RUNNING, Decision(call=DriverCall.STOP)),
         (InstanceState.STOPPING, DEAD, Decision(event=Event.STOPPED)),
         (InstanceState.STOPPED, MADE, SETTLED),
         (InstanceState.STOPPED, None, SETTLED),
-        (InstanceState.STOPPED, RUNNING, Decision(act=DriverCall.STOP)),
-        (InstanceState.SHUTTING_DOWN, RUNNING, Decision(act=DriverCall.REMOVE)),
-        (InstanceState.SHUTTING_DOWN, None, Decision(act=DriverCall.REMOVE)),
-        (InstanceState.TERMINATED, MADE, Decision(act=DriverCall.REMOVE)),
+        (InstanceState.STOPPED, RUNNING, Decision(call=DriverCall.STOP)),
+        (InstanceState.SHUTTING_DOWN, RUNNING, Decision(call=DriverCall.REMOVE)),
+        (InstanceState.SHUTTING_DOWN, None, Decision(call=DriverCall.REMOVE)),
+        (InstanceState.TERMINATED, MADE, Decision(call=DriverCall.REMOVE)),
         (InstanceState.TERMINATED, None, SETTLED),
     ],
 )
-def test_one_step_towards_what_is_wanted(state: InstanceState, observed: GuestStatus | None, step: Decision) -> None:
+def test_next_step_toward_the_wanted_state(state: InstanceState, observed: GuestStatus | None, step: Decision) -> None:
     assert decide(instance(state), observed) == step
 
 
@@ -77,7 +77,7 @@ def test_one_step_towards_what_is_wanted(state: InstanceState, observed: GuestSt
         (replace(DEAD, death=Death(exit_code=128 + 99)), "Server.InternalError", "signal 99"),
     ],
 )
-def test_a_machine_that_dies_is_stopped_with_its_reason(observed: GuestStatus | None, code: str, words: str) -> None:
+def test_unexpected_exit_stops_with_a_reason(observed: GuestStatus | None, code: str, words: str) -> None:
     step = decide(instance(InstanceState.RUNNING), observed, memory_mib=512)
     assert step.event is Event.DIED
     assert step.reason is not None
@@ -86,7 +86,7 @@ def test_a_machine_that_dies_is_stopped_with_its_reason(observed: GuestStatus | 
     assert words in step.reason.message
 
 
-def test_an_orderly_end_terminates_where_the_owner_said_so() -> None:
+def test_exit_code_0_can_terminate() -> None:
     assert decide(instance(InstanceState.RUNNING, "terminate"), ENDED).event is Event.TERMINATE
     assert decide(instance(InstanceState.RUNNING, "terminate"), DEAD).event is Event.DIED
 
@@ -95,19 +95,17 @@ def test_an_orderly_end_terminates_where_the_owner_said_so() -> None:
 @pytest.mark.parametrize(
     ("observed", "act"), [(RUNNING, DriverCall.STOP), (ENDED, DriverCall.START), (DEAD, DriverCall.START)]
 )
-def test_the_end_that_a_reboot_brings_is_no_death(
-    observed: GuestStatus, act: DriverCall, shutdown_behavior: str
-) -> None:
+def test_stop_of_a_reboot_is_no_failure(observed: GuestStatus, act: DriverCall, shutdown_behavior: str) -> None:
     rebooting = instance(InstanceState.RUNNING, shutdown_behavior, rebooting=True)
-    assert decide(rebooting, observed) == Decision(act=act)
+    assert decide(rebooting, observed) == Decision(call=act)
 
 
-def test_a_guest_that_is_gone_amid_a_reboot_has_died() -> None:
+def test_guest_gone_during_reboot_has_died() -> None:
     assert decide(instance(InstanceState.RUNNING, rebooting=True), None).event is Event.DIED
 
 
 @given(state=st.sampled_from(InstanceState), observed=st.sampled_from(OBSERVED))
-def test_every_event_that_it_finds_is_in_the_table(state: InstanceState, observed: GuestStatus | None) -> None:
+def test_every_decided_event_is_in_the_table(state: InstanceState, observed: GuestStatus | None) -> None:
     step = decide(instance(state), observed)
     assert step.event is None or (state, step.event) in TABLE
 
@@ -118,7 +116,7 @@ def test_every_event_that_it_finds_is_in_the_table(state: InstanceState, observe
     observed=st.sampled_from(OBSERVED),
     disturbances=st.lists(st.sampled_from(OBSERVED), max_size=6),
 )
-def test_from_anywhere_it_comes_to_rest_whatever_happens_meanwhile(
+def test_decisions_settle_from_any_state(
     state: InstanceState, rebooting: bool, observed: GuestStatus | None, disturbances: list[GuestStatus | None]
 ) -> None:
     one, seen = instance(state, rebooting=rebooting), observed
@@ -138,9 +136,9 @@ def _advance(one: Instance, seen: GuestStatus | None) -> tuple[Instance, GuestSt
     step = decide(one, seen)
     if step.event is not None:
         return replace(one, state=next_state(one.state, step.event), rebooting=False), seen
-    if step.act is DriverCall.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
+    if step.call is DriverCall.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
         one = replace(one, state=next_state(one.state, Event.REMOVED))
-    if step.act is DriverCall.START:
+    if step.call is DriverCall.START:
         one = replace(one, rebooting=False)
     after = {DriverCall.CREATE: MADE, DriverCall.START: RUNNING, DriverCall.STOP: ENDED, DriverCall.REMOVE: None}
-    return one, after[step.act] if step.act else seen
+    return one, after[step.call] if step.call else seen

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vmhost.base.errors import NoCapacity, NotFound
 from vmhost.catalogue.types import load_types
-from vmhost.control.placement import Room, Wish, place
+from vmhost.control.placement import HostRoom, PlacementConstraint, place
 from vmhost.control.sizing import guaranteed_cores
 from vmhost.model.host import Host, HostUse
 
@@ -17,8 +17,8 @@ TYPES = {kind.name: kind for kind in load_types().types}
 NANO = TYPES["t3.nano"]
 
 
-def room(letter: str, cores: float = 2.0, memory: int = 4096, used_cores: float = 0.0, used_mib: int = 0) -> Room:
-    return Room(
+def room(letter: str, cores: float = 2.0, memory: int = 4096, used_cores: float = 0.0, used_mib: int = 0) -> HostRoom:
+    return HostRoom(
         host=Host(id=f"host-{letter}", zone=f"us-east-1{letter}", cpu_cores=cores, memory_mib=memory, pids=1000),
         use=HostUse(cpu_cores=used_cores, memory_mib=used_mib),
     )
@@ -30,7 +30,7 @@ rooms_strategy = st.lists(
 
 
 @given(rooms=rooms_strategy, kind=st.sampled_from(list(TYPES.values())))
-def test_a_placed_instance_fits_and_a_refused_one_fits_nowhere(rooms: list[Room], kind: object) -> None:
+def test_placed_instance_fits_and_refused_fits_nowhere(rooms: list[HostRoom], kind: object) -> None:
     assert kind in TYPES.values()
     chosen = next(one for one in TYPES.values() if one == kind)
     try:
@@ -46,10 +46,10 @@ def test_a_placed_instance_fits_and_a_refused_one_fits_nowhere(rooms: list[Room]
 
 
 @given(rooms=rooms_strategy, name=st.sampled_from(sorted(TYPES)))
-def test_as_many_fit_as_are_placed_one_after_the_other(rooms: list[Room], name: str) -> None:
+def test_how_many_agrees_with_placement(rooms: list[HostRoom], name: str) -> None:
     for one in rooms:
         told, placed, filled = one.how_many(TYPES[name]), 0, one
-        assert bool(one.lacks(TYPES[name])) is (told == 0)
+        assert bool(one.shortage(TYPES[name])) is (told == 0)
         with contextlib.suppress(NoCapacity):
             while placed <= told:
                 place(TYPES[name], [filled])
@@ -69,8 +69,8 @@ def test_as_many_fit_as_are_placed_one_after_the_other(rooms: list[Room], name: 
         (room("a", 0.75, 8192), ""),
     ],
 )
-def test_what_a_host_lacks_is_said_in_what_it_has_and_what_is_needed(one: Room, words: str) -> None:
-    assert one.lacks(TYPES["t3.large"]) == words
+def test_shortage_names_free_and_needed(one: HostRoom, words: str) -> None:
+    assert one.shortage(TYPES["t3.large"]) == words
 
 
 @given(count=st.integers(1, 12), hosts=st.integers(1, 4))
@@ -82,7 +82,7 @@ def test_instances_with_the_same_key_are_spread_evenly(count: int, hosts: int) -
     assert max(peers.values()) - min(peers[one.host.id] for one in rooms) <= 1
 
 
-def test_two_fleets_do_not_meet_on_one_host() -> None:
+def test_two_fleets_do_not_share_a_host() -> None:
     rooms = [room("a"), room("b")]
     for fleet in ("one", "two"):
         peers: Counter[str] = Counter()
@@ -93,25 +93,25 @@ def test_two_fleets_do_not_meet_on_one_host() -> None:
         assert peers == {"host-a": 1, "host-b": 1}, fleet
 
 
-def test_keeping_apart_gives_way_to_having_room() -> None:
+def test_room_matters_more_than_spreading() -> None:
     assert place(NANO, [room("a"), room("b", memory=100)], peers={"host-a": 5}).id == "host-a"
 
 
-def test_the_emptier_host_is_taken() -> None:
+def test_emptier_host_is_chosen() -> None:
     assert place(NANO, [room("a", used_mib=1024), room("b")]).id == "host-b"
 
 
-def test_a_wish_is_kept_or_refused_by_name() -> None:
+def test_constraint_is_met_or_refused_by_name() -> None:
     rooms = [room("a"), room("b", used_mib=1024)]
-    assert place(NANO, rooms, wish=Wish(zone="us-east-1b")).id == "host-b"
-    assert place(NANO, rooms, wish=Wish(host_id="host-b")).id == "host-b"
+    assert place(NANO, rooms, constraint=PlacementConstraint(zone="us-east-1b")).id == "host-b"
+    assert place(NANO, rooms, constraint=PlacementConstraint(host_id="host-b")).id == "host-b"
     with pytest.raises(NotFound, match="no host in us-east-1q here; there are host-a in us-east-1a, host-b"):
-        place(NANO, rooms, wish=Wish(zone="us-east-1q"))
+        place(NANO, rooms, constraint=PlacementConstraint(zone="us-east-1q"))
     with pytest.raises(NotFound):
-        place(NANO, rooms, wish=Wish(zone="us-east-1a", host_id="host-b"))
+        place(NANO, rooms, constraint=PlacementConstraint(zone="us-east-1a", host_id="host-b"))
 
 
-def test_a_refusal_says_what_is_needed_what_is_free_and_which_flag_promises_more() -> None:
+def test_refusal_names_needed_free_and_overcommit() -> None:
     with pytest.raises(NoCapacity) as refused:
         place(TYPES["m5.large"], [room("a", 0.75, 1280, 0.2, 1024), room("b", 0.75, 1280)], overcommit=1.5)
     assert refused.value.code == "InsufficientInstanceCapacity"
@@ -122,7 +122,7 @@ def test_a_refusal_says_what_is_needed_what_is_free_and_which_flag_promises_more
     assert "--overcommit N (now 1.5)" in message
 
 
-def test_cpu_is_placed_by_guaranteed_share_and_not_by_vcpus() -> None:
+def test_placement_counts_guaranteed_cpu() -> None:
     rooms = [room("a", cores=0.5, memory=65536)]
     for _ in range(5):
         rooms = [rooms[0].with_one(NANO)]

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from vmhost.base.errors import InvalidInput
 from vmhost.catalogue.types import load_types
-from vmhost.control.placement import Room, place
-from vmhost.control.sizing import limits_of, promise, split
+from vmhost.control.placement import HostRoom, place
+from vmhost.control.sizing import limits_of, overcommitted, split
 from vmhost.drivers.base import Capacity
 from vmhost.model.cpu_share import equal_sets, guests_weight, kept_cores
 from vmhost.model.host import Host, HostUse
@@ -23,8 +23,8 @@ def capacity(cpus: int, memory_mib: int, *, threads: int = 1, secured: bool = Tr
     )
 
 
-def test_the_default_fleet_fits_a_small_engine_with_two_on_each_host() -> None:
-    rooms = [Room(host=host, use=HostUse()) for host in split(capacity(2, 3584), 2)]
+def test_default_fleet_fits_a_small_engine() -> None:
+    rooms = [HostRoom(host=host, use=HostUse()) for host in split(capacity(2, 3584), 2)]
     placed = []
     for _ in range(4):
         host = place(TYPES["t3.nano"], rooms)
@@ -33,7 +33,7 @@ def test_the_default_fleet_fits_a_small_engine_with_two_on_each_host() -> None:
     assert sorted(placed) == ["host-a", "host-a", "host-b", "host-b"]
 
 
-def test_a_quarter_of_a_large_memory_and_half_a_core_are_kept() -> None:
+def test_quarter_of_memory_and_half_core_are_kept() -> None:
     hosts = split(capacity(8, 16 * 1024), 2)
     assert [(host.id, host.zone) for host in hosts] == [("host-a", "us-east-1a"), ("host-b", "us-east-1b")]
     assert [host.memory_mib for host in hosts] == [6 * 1024] * 2
@@ -81,7 +81,7 @@ def test_cores_of_each_kind_are_divided_equally() -> None:
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 4, 8, 16, 64])
-def test_guests_receive_what_is_guaranteed_beside_three_busy_programs(cpus: int) -> None:
+def test_guarantee_holds_beside_three_busy_programs(cpus: int) -> None:
     """Each program on a CPU of its own, or all on as few as there are, by the scheduler's own arithmetic."""
     each = guests_weight(cpus) / cpus / 100
     spread = min(3, cpus)
@@ -89,7 +89,7 @@ def test_guests_receive_what_is_guaranteed_beside_three_busy_programs(cpus: int)
     assert cpus - taken >= cpus - kept_cores(cpus, leftover=0, secured=True)
 
 
-def test_kept_cloud_of_another_machine_has_its_limits_anew() -> None:
+def test_limits_are_recomputed_on_another_computer() -> None:
     small, large = split(capacity(2, 4096), 2)[0], split(capacity(8, 16384), 2)[0]
     before, after = (limits_of(TYPES["t3.nano"], host, disk_gib=1) for host in (small, large))
     assert (before.cpus, before.cpu_quota_cores) == ((0,), 1)
@@ -106,7 +106,7 @@ def test_a_gibibyte_of_a_small_memory_is_kept() -> None:
     memory=st.integers(128, 2**20),
     hosts=st.integers(1, 6),
 )
-def test_hosts_are_never_larger_together_than_the_machine(cores: int, secured: bool, memory: int, hosts: int) -> None:
+def test_hosts_never_exceed_the_computer(cores: int, secured: bool, memory: int, hosts: int) -> None:
     parts = split(capacity(cores, memory, secured=secured), hosts)
     assert sum(part.memory_mib for part in parts) <= max(0, memory - 1024)
     leftover = cores % hosts if cores >= hosts else 0
@@ -116,12 +116,12 @@ def test_hosts_are_never_larger_together_than_the_machine(cores: int, secured: b
 
 
 @pytest.mark.parametrize("hosts", [0, -1, 7])
-def test_a_wrong_number_of_hosts_is_refused(hosts: int) -> None:
-    with pytest.raises(InvalidInput, match="expected 1 to 6"):
+def test_wrong_number_of_hosts_is_refused(hosts: int) -> None:
+    with pytest.raises(InvalidInput, match=r"out of range \(1 to 6\)"):
         split(capacity(4, 8192), hosts)
 
 
-def test_guarantee_is_the_baseline_and_ceiling_the_vcpus_or_the_host() -> None:
+def test_guarantee_is_baseline_and_ceiling_vcpus_or_host() -> None:
     nano = limits_of(TYPES["t3.nano"], HOST, disk_gib=1)
     assert nano.cpu_guaranteed_cores == 0.1
     assert nano.cpu_quota_cores == 1, "its host's only CPU"
@@ -131,7 +131,7 @@ def test_guarantee_is_the_baseline_and_ceiling_the_vcpus_or_the_host() -> None:
     assert (nano.memory_mib, nano.network_mbps, nano.disk_gib) == (512, 5000, 1)
 
 
-def test_weights_are_proportional_to_guarantees_and_within_the_kernels_scale() -> None:
+def test_weights_are_proportional_to_guarantees() -> None:
     host = Host(id="host-a", zone="us-east-1a", cpu_cores=64, memory_mib=2**20, pids=10_000)
     weights = {name: limits_of(kind, host, disk_gib=1) for name, kind in TYPES.items()}
     assert all(1 <= limits.cpu_weight <= 10_000 for limits in weights.values())
@@ -139,7 +139,7 @@ def test_weights_are_proportional_to_guarantees_and_within_the_kernels_scale() -
     assert ratios == {500}
 
 
-def test_overcommit_scales_what_a_host_promises_and_not_what_it_is() -> None:
-    scaled = promise(HOST, 2)
+def test_overcommit_scales_allocatable_capacity_only() -> None:
+    scaled = overcommitted(HOST, 2)
     assert (scaled.cpu_cores, scaled.memory_mib) == (1.5, 2560)
     assert limits_of(TYPES["m5.large"], HOST, disk_gib=1).cpu_quota_cores == 1

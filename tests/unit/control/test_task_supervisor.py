@@ -9,7 +9,7 @@ from vmhost.control.deadline import deadline
 from vmhost.control.task_supervisor import TaskSupervisor
 
 
-async def test_work_that_fails_unforeseen_begins_again_and_harms_nobody() -> None:
+async def test_failed_task_restarts_without_affecting_others() -> None:
     tasks = TaskSupervisor(restart_after_s=0.001)
     await tasks.open()
     tries, done, waited = 0, asyncio.Event(), asyncio.Event()
@@ -33,7 +33,7 @@ async def test_work_that_fails_unforeseen_begins_again_and_harms_nobody() -> Non
     await tasks.close()
 
 
-async def test_work_that_must_not_begin_again_does_not() -> None:
+async def test_task_without_restart_fails_once() -> None:
     tasks = TaskSupervisor(restart_after_s=0.0)
     await tasks.open()
     tries = 0
@@ -50,7 +50,7 @@ async def test_work_that_must_not_begin_again_does_not() -> None:
     await tasks.close()
 
 
-async def test_close_cancels_and_waits_and_later_work_is_not_begun() -> None:
+async def test_close_cancels_tasks_and_refuses_new_ones() -> None:
     tasks = TaskSupervisor()
     await tasks.open()
     ended = asyncio.Event()
@@ -69,13 +69,13 @@ async def test_close_cancels_and_waits_and_later_work_is_not_begun() -> None:
     await tasks.close()
 
 
-async def test_a_deadline_that_passes_names_what_it_was_for() -> None:
+async def test_expired_deadline_names_its_subject() -> None:
     with pytest.raises(DeadlineExceeded, match=r"baking did not end within 0.01 s"):
         async with deadline(0.01, "baking"):
             await asyncio.Event().wait()
 
 
-async def test_a_timeout_from_inside_is_not_taken_for_the_deadline() -> None:
+async def test_inner_timeout_is_not_the_deadline() -> None:
     with pytest.raises(TimeoutError, match="inner"):
         async with deadline(5, "baking"):
             raise TimeoutError("inner")

@@ -21,7 +21,7 @@ def image(container: str | None) -> Image:
     )
 
 
-async def test_a_chosen_driver_is_taken_without_asking_anyone() -> None:
+async def test_chosen_driver_is_used_without_probing() -> None:
     async def lacks(reference: str) -> MissingPrerequisite | None:
         raise AssertionError(reference)
 
@@ -29,7 +29,7 @@ async def test_a_chosen_driver_is_taken_without_asking_anyone() -> None:
     assert (choice.driver, choice.why) == ("process", "")
 
 
-async def test_auto_takes_containers_only_when_every_image_is_there_and_says_what_is_missing() -> None:
+async def test_auto_needs_every_image_for_containers() -> None:
     asked: list[str] = []
 
     async def lacks(reference: str) -> MissingPrerequisite | None:
@@ -69,13 +69,13 @@ def test_arguments_become_settings(tmp_path: Path) -> None:
         {"network": "10.0.0.0/30"},
     ],
 )
-def test_settings_that_make_no_sense_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="expected"):
         Settings(state=tmp_path, **wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("arguments", [["--cloud", "No Name"], ["--overcommit", "0"], ["--overcommit", "nan"]])
-def test_wrong_arguments_end_with_one_line_and_code_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_wrong_arguments_exit_with_code_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main([*arguments, "--driver", "fake"]) == 2
     assert capsys.readouterr().err.startswith("error: ")
 
@@ -87,6 +87,6 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "examples:" in capsys.readouterr().out
 
 
-def test_the_state_folder_follows_the_custom_of_the_system() -> None:
+def test_state_folder_follows_xdg() -> None:
     assert default_state("c", {"XDG_STATE_HOME": "/var/tmp/s"}) == Path("/var/tmp/s/glasscloud/c/vmhost")
     assert default_state("c", {}) == Path.home() / ".local/state/glasscloud/c/vmhost"

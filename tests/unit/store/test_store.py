@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.base.errors import Internal, InvalidInput, Unavailable
-from vmhost.model.fleet import Fleet, FleetOverride, FleetState, LaunchTemplate, LaunchTemplateVersion
-from vmhost.model.instance import Instance, InstanceState, Reason, Wanted
+from vmhost.base.errors import InvalidInput, Unavailable
+from vmhost.control.client_tokens import ClientToken
+from vmhost.control.cloud import KINDS
+from vmhost.control.fleets.record import FleetOverride
+from vmhost.control.instances.record import Instance, InstanceState, Reason, Wanted
 from vmhost.store.codec import dump, load
-from vmhost.store.schema import MIGRATIONS
-from vmhost.store.store import Store, Token
+from vmhost.store.schema import MIGRATIONS, Migration
+from vmhost.store.store import Key, Row, Store
 
 INSTANCE = Instance(
     id="i-01",
@@ -32,95 +34,87 @@ INSTANCE = Instance(
     user_data=b"\x00\xff{}",
     tags={"a": "ä", "": ""},
 )
-VERSION = LaunchTemplateVersion(number=1, created_at=1.0, user_data=b"", tags={"k": "v"})
-TEMPLATE = LaunchTemplate(id="lt-01", name="web", created_at=1.0, versions=(VERSION,))
-FLEET = Fleet(
-    id="fleet-01",
-    type="maintain",
-    state=FleetState.ACTIVE,
-    template_id="lt-01",
-    template_version=1,
-    target=2,
-    created_at=1.0,
-    overrides=(FleetOverride(zone="us-east-1a"), FleetOverride(type_name="t3.micro")),
-)
-TOKEN = Token(id="RunInstances/t", digest="d", made=("i-01",), at=3.0)
+TOKEN = ClientToken(id="RunInstances/t", digest="d", made=("i-01",), at=3.0)
 
 
-def test_everything_written_is_there_after_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "cloud.sqlite"
-    with Store(path) as store:
-        store.write((INSTANCE, TEMPLATE, FLEET, TOKEN))
-    with Store(path) as store:
-        saved = store.load()
-    assert (saved.instances, saved.templates, saved.fleets, saved.tokens) == (
-        (INSTANCE,),
-        (TEMPLATE,),
-        (FLEET,),
-        (TOKEN,),
-    )
+ROW = Row("instance", INSTANCE.id, dump(INSTANCE))
 
 
-def test_a_record_is_replaced_and_forgotten(tmp_path: Path) -> None:
-    store = Store(tmp_path / "cloud.sqlite")
-    store.write((INSTANCE,))
-    changed = replace(INSTANCE, state=InstanceState.RUNNING, reason=None)
-    store.write((changed,))
-    assert store.load().instances == (changed,)
-    store.write(forget=(changed,))
-    assert store.load().instances == ()
-    store.close()
+def instances(store: Store) -> tuple[Instance, ...]:
+    return tuple(load(Instance, body) for _, body in store.rows("instance"))
 
 
-def test_a_change_is_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_rows_survive_a_restart(tmp_path: Path) -> None:
+    rows = [ROW, Row("fleet", "fleet-02", "b"), Row("fleet", "fleet-01", "a")]
     with Store(tmp_path / "cloud.sqlite") as store:
-        with pytest.raises(KeyError):
-            store.write((INSTANCE, "no record"))  # type: ignore[arg-type]
-        assert store.load().instances == ()
-        store.write((INSTANCE,))
-        assert store.load().instances == (INSTANCE,)
+        store.write(rows)
+    with Store(tmp_path / "cloud.sqlite") as store:
+        assert instances(store) == (INSTANCE,)
+        assert store.rows("fleet") == (("fleet-01", "a"), ("fleet-02", "b"))
+        assert store.body(Key("fleet", "fleet-02")) == "b"
+        assert store.body(Key("fleet", "fleet-03")) is None
 
 
-def test_what_was_committed_survives_a_process_that_never_closed(tmp_path: Path) -> None:
+def test_row_is_replaced_and_forgotten(tmp_path: Path) -> None:
+    with Store(tmp_path / "cloud.sqlite") as store:
+        store.write([ROW])
+        store.write([ROW._replace(body="other")])
+        assert store.rows("instance") == ((INSTANCE.id, "other"),)
+        store.write(forget=[Key("instance", INSTANCE.id)])
+        assert store.rows("instance") == ()
+
+
+def test_write_is_atomic(tmp_path: Path) -> None:
+    with Store(tmp_path / "cloud.sqlite") as store:
+        with pytest.raises(Unavailable):
+            store.write([ROW, Row("no_such_table", "1", "")])
+        assert store.rows("instance") == ()
+        store.write([ROW])
+        assert instances(store) == (INSTANCE,)
+
+
+def test_commit_survives_a_process_that_never_closed(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
     first = Store(path)
-    first.write((INSTANCE,))
+    first.write([ROW])
     with Store(path) as second:
-        assert second.load().instances == (INSTANCE,)
+        assert instances(second) == (INSTANCE,)
     first.close()
 
 
-def test_clear_forgets_everything(tmp_path: Path) -> None:
+def test_clear_removes_everything(tmp_path: Path) -> None:
     with Store(tmp_path / "cloud.sqlite") as store:
-        store.write((INSTANCE, TEMPLATE, FLEET, TOKEN))
+        store.write([ROW, *(Row(kind.table, "1", "{}") for kind in KINDS), Row("console", "1", "{}")])
         store.clear()
-        saved = store.load()
-        assert (*saved.instances, *saved.templates, *saved.fleets, *saved.tokens) == ()
+        assert [store.rows(table) for table in (*(kind.table for kind in KINDS), "console")] == [()] * (len(KINDS) + 1)
 
 
-def test_an_older_file_is_migrated_and_keeps_its_records(tmp_path: Path) -> None:
+def test_older_file_is_migrated_and_keeps_rows(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
+    with Store(path, migrations={1: MIGRATIONS[1]}) as store:
+        store.write([ROW])
     with Store(path) as store:
-        store.write((INSTANCE,))
-    later = (*MIGRATIONS, "CREATE TABLE volume (id TEXT PRIMARY KEY)")
-    with Store(path, migrations=later) as store:
-        assert store.load().instances == (INSTANCE,)
-    assert _version(path) == len(later)
+        assert instances(store) == (INSTANCE,)
+    assert _version(path) == max(MIGRATIONS)
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+def test_failed_migration_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
     Store(path).close()
+    newest = max(MIGRATIONS)
+    failing: Migration = ("CREATE TABLE volume (id TEXT)", "THIS IS NO SQL")
     with pytest.raises(InvalidInput):
-        Store(path, migrations=(*MIGRATIONS, "CREATE TABLE volume (id TEXT); THIS IS NO SQL"))
-    assert _version(path) == len(MIGRATIONS)
-    Store(path).close()
+        Store(path, migrations={**MIGRATIONS, newest + 1: failing})
+    assert _version(path) == newest
+    with Store(path, migrations={**MIGRATIONS, newest + 1: failing[:1]}) as store:
+        assert store.ids_by_age("volume") == ()
 
 
-def test_a_newer_file_stops_with_a_clear_message(tmp_path: Path) -> None:
+def test_newer_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
-    Store(path, migrations=(*MIGRATIONS, "CREATE TABLE volume (id TEXT)")).close()
-    with pytest.raises(InvalidInput, match=r"newer glasscloud \(schema 3, this one knows 2\); .* --state"):
+    newest = max(MIGRATIONS)
+    Store(path, migrations={**MIGRATIONS, newest + 1: ("CREATE TABLE volume (id TEXT)",)}).close()
+    with pytest.raises(InvalidInput, match=rf"newer glasscloud \(schema {newest + 1}; .* up to {newest}\); .* --state"):
         Store(path)
 
 
@@ -134,17 +128,17 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
         Store(path)
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
     path.write_bytes(b"this is no database, and it is longer than a page header would be" * 20)
     with pytest.raises(InvalidInput, match=r"is damaged or not a database .*--adopt"):
         Store(path)
 
 
-def test_a_damaged_page_is_told_with_its_remedy(tmp_path: Path) -> None:
+def test_damaged_page_names_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "cloud.sqlite"
     with Store(path) as store:
-        store.write([replace(INSTANCE, id=f"i-{number:04}") for number in range(200)])
+        store.write(_many())
     size, page = path.stat().st_size, 4096
     with path.open("r+b") as file:
         for offset in range(page, size, page):
@@ -152,37 +146,28 @@ def test_a_damaged_page_is_told_with_its_remedy(tmp_path: Path) -> None:
             file.write(b"\xa5" * page)
     refused = pytest.raises(InvalidInput, match=r"is damaged or not a database .* with --adopt .* --sweep")
     with refused, Store(path) as store:
-        store.load()
+        store.rows("instance")
 
 
-def test_a_full_disk_is_told_in_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_changes_nothing(tmp_path: Path) -> None:
     with Store(tmp_path / "cloud.sqlite") as store:
-        store.write([INSTANCE])
+        store.write([ROW])
         (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
         store._connection.execute(f"PRAGMA max_page_count = {pages}")
-        large = [replace(INSTANCE, id=f"i-{number:04}") for number in range(200)]
         with pytest.raises(Unavailable, match=r"^the disk that holds .*cloud.sqlite is full; make room on it"):
-            store.write(large)
-        assert store.load().instances == (INSTANCE,)
+            store.write(_many())
+        assert instances(store) == (INSTANCE,)
         store._connection.execute("PRAGMA max_page_count = 1000000")
-        store.write(large)
+        store.write(_many())
 
 
-def test_a_record_that_is_not_understood_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "cloud.sqlite"
-    with Store(path) as store:
-        store.write((INSTANCE,))
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE instance SET body = '{}'")
-    connection.commit()
-    connection.close()
-    with Store(path) as store, pytest.raises(Internal, match="i-01"):
-        store.load()
+def _many() -> list[Row]:
+    return [ROW._replace(id=f"i-{number:04}") for number in range(200)]
 
 
-def test_fields_of_other_versions_are_dropped_or_take_their_default() -> None:
+def test_unknown_fields_dropped_missing_take_default() -> None:
     text = dump(TOKEN).replace('"at":3.0', '"at":3,"new":[1]')
-    assert load(Token, text) == TOKEN
+    assert load(ClientToken, text) == TOKEN
     assert load(FleetOverride, "{}") == FleetOverride()
 
 
@@ -192,7 +177,7 @@ def test_fields_of_other_versions_are_dropped_or_take_their_default() -> None:
     state=st.sampled_from(InstanceState),
     port=st.none() | st.integers(1, 65535),
 )
-def test_any_instance_reads_back_as_it_was(
+def test_any_instance_reads_back_unchanged(
     user_data: bytes, tags: dict[str, str], state: InstanceState, port: int | None
 ) -> None:
     one = replace(INSTANCE, user_data=user_data, tags=tags, state=state, port=port)
@@ -207,9 +192,9 @@ def _version(path: Path) -> int:
         connection.close()
 
 
-def test_nobody_else_may_read_the_file_whatever_the_folder_allows(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with Store(tmp_path / "cloud.sqlite") as store:
-        store.write([INSTANCE])
+        store.write([ROW])
         rights = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert set(rights.values()) == {0o600}, rights

@@ -1,17 +1,17 @@
-"""What a fleet should do next. Pure."""
+"""Decide the next step for each fleet from its record and its instances. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from vmhost.model.fleet import Fleet, FleetOverride, FleetState
-from vmhost.model.instance import Instance, InstanceState
+from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
+from vmhost.control.instances.record import Instance, InstanceState
 
 Price: TypeAlias = Callable[[Fleet, FleetOverride], float]
-"""What an instance of the fleet costs an hour, launched this way."""
+"""Price per hour of an instance of the fleet, launched this override."""
 
 _COUNTED = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 _WORKING = frozenset({FleetState.SUBMITTED, FleetState.ACTIVE, FleetState.MODIFYING})
@@ -19,44 +19,50 @@ _WORKING = frozenset({FleetState.SUBMITTED, FleetState.ACTIVE, FleetState.MODIFY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetDecision:
-    """How many to launch, whom to terminate, and whether the fleet has come to its end."""
+    """How many instances to launch, which to terminate, and whether a deleted fleet is finished."""
 
     launch: int = 0
     terminate: tuple[str, ...] = ()
     over: bool = False
 
 
-def decide(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection[str] = ()) -> FleetDecision:
-    """The next step towards the target. `instances` are the fleet's own that are not terminated; `unhealthy` are those
-    that have been impaired for too long, which a fleet with health checks (ReplaceUnhealthyInstances) replaces.
+def members(instances: Iterable[Instance], fleet_id: str) -> tuple[Instance, ...]:
+    """Return the fleet's instances that are not terminated, oldest first."""
+    own = (each for each in instances if each.fleet_id == fleet_id and each.state is not InstanceState.TERMINATED)
+    return tuple(sorted(own, key=lambda each: (each.launched_at, each.id)))
 
-    Pending and running ones count. A stopped one is terminated and replaced, whoever stopped it: a fleet keeps
-    machines that run (as EC2's groups treat an instance that is not running)."""
-    ends = tuple(one.id for one in instances if one.state is not InstanceState.SHUTTING_DOWN)
+
+def decide(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection[str] = ()) -> FleetDecision:
+    """Return the next step toward the target. `instances` are the fleet's members; `unhealthy` are those that have
+    been impaired for too long, which a fleet with health checks (ReplaceUnhealthyInstances) replaces.
+
+    Pending and running members count. A stopped one is terminated and replaced, even if a user stopped it, as EC2's
+    groups do with an instance that does not run."""
+    ending = tuple(each.id for each in instances if each.state is not InstanceState.SHUTTING_DOWN)
     if fleet.state is FleetState.DELETED_TERMINATING:
-        return FleetDecision(terminate=ends, over=not instances)
+        return FleetDecision(terminate=ending, over=not instances)
     if fleet.state not in _WORKING:
         return FleetDecision(over=not instances)
-    ill = frozenset(unhealthy) if fleet.replace_unhealthy else frozenset()
-    live = [one for one in instances if one.state in _COUNTED and one.id not in ill]
+    to_replace = frozenset(unhealthy) if fleet.replace_unhealthy else frozenset()
+    live = [each for each in instances if each.state in _COUNTED and each.id not in to_replace]
     stopped = tuple(
-        one.id
-        for one in instances
-        if one.state is InstanceState.STOPPED or (one.state is InstanceState.RUNNING and one.id in ill)
+        each.id
+        for each in instances
+        if each.state is InstanceState.STOPPED or (each.state is InstanceState.RUNNING and each.id in to_replace)
     )
     excess = 0 if fleet.keep_excess else max(0, len(live) - fleet.target)
     return FleetDecision(launch=max(0, fleet.target - len(live)), terminate=stopped + surplus(live, excess))
 
 
 def surplus(live: Sequence[Instance], count: int) -> tuple[str, ...]:
-    """Whom to end when there are `count` too many: on the fullest host first, pending before running, newest first."""
+    """Return `count` instances to terminate: on the host with the most first, pending before running, newest first."""
     rest = list(live)
     chosen: list[str] = []
     for _ in range(count):
-        per_host = Counter(one.host_id for one in rest)
+        per_host = Counter(each.host_id for each in rest)
         victim = max(
             rest,
-            key=lambda one: (per_host[one.host_id], one.state is InstanceState.PENDING, one.launched_at, one.id),
+            key=lambda each: (per_host[each.host_id], each.state is InstanceState.PENDING, each.launched_at, each.id),
         )
         rest.remove(victim)
         chosen.append(victim.id)
@@ -64,15 +70,16 @@ def surplus(live: Sequence[Instance], count: int) -> tuple[str, ...]:
 
 
 def overrides_in_order(fleet: Fleet, live: Sequence[Instance], price: Price) -> tuple[FleetOverride, ...]:
-    """The ways to launch: the lowest price first, then the one with the fewest live instances; without overrides, the
-    template's own. EC2's default for on-demand capacity ("lowest-price")."""
-    ways = fleet.overrides or (FleetOverride(),)
+    """Return the overrides by price, then by the number of live instances; without overrides, the template as it is.
 
-    def used(way: FleetOverride) -> int:
+    This is EC2's default for on-demand capacity ("lowest-price")."""
+    overrides = fleet.overrides or (FleetOverride(),)
+
+    def used(override: FleetOverride) -> int:
         return sum(
-            way.type_name in (None, one.type_name) and way.zone in (None, one.zone)
-            for one in live
-            if one.state in _COUNTED
+            override.type_name in (None, each.type_name) and override.zone in (None, each.zone)
+            for each in live
+            if each.state in _COUNTED
         )
 
-    return tuple(sorted(ways, key=lambda way: (price(fleet, way), used(way))))
+    return tuple(sorted(overrides, key=lambda override: (price(fleet, override), used(override))))

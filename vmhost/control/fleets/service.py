@@ -1,297 +1,179 @@
-"""Fleets: one task for each, which keeps as many machines running as its owner wants."""
+"""The requests about fleets."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from vmhost.base.clock import Clock
-from vmhost.base.errors import CloudError, Conflict, InvalidInput, NoCapacity, Unsupported
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unsupported
 from vmhost.base.ids import Ids
-from vmhost.base.logs import get_logger
 from vmhost.control import tags
-from vmhost.control.client_tokens import made_before, token_of
-from vmhost.control.fleets.decide import Price, decide, overrides_in_order
-from vmhost.control.instances.launcher import DEFAULT_TYPE, MAX_INSTANCES
+from vmhost.control.call_log import CallLog
+from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
+from vmhost.control.fleets.decide import members
+from vmhost.control.fleets.reconciler import FleetReconciler
+from vmhost.control.fleets.record import FLEETS, Fleet, FleetOverride, FleetState
+from vmhost.control.instances.controller import InstanceController
+from vmhost.control.instances.launcher import DEFAULT_TYPE, MAX_INSTANCES, Launcher
+from vmhost.control.instances.record import INSTANCES, Instance, InstanceState
 from vmhost.control.inventory import Inventory
-from vmhost.control.records import Records
-from vmhost.control.requests import FleetRequest, LaunchRequest
+from vmhost.control.resources import Resources
 from vmhost.control.task_supervisor import TaskSupervisor
-from vmhost.control.templates.service import Templates
+from vmhost.control.templates.service import TemplateService
 from vmhost.control.timeouts import Timeouts
-from vmhost.model.fleet import Fleet, FleetOverride, FleetState
-from vmhost.model.instance import Instance, InstanceState, Wanted
-from vmhost.model.lifecycle import Event
 
 _ACTION = "CreateFleet"
-_AT_ONCE = 16
-"""Launches before others get their turn."""
-_GONE = frozenset({FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING})
-_log = get_logger("fleets")
-
-Launch = Callable[[LaunchRequest], tuple[Instance, ...]]
-Ask = Callable[[Sequence[str], Event], object]
+_DELETED = frozenset({FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING})
 
 
-class Tell(Protocol):
-    """The journal of calls: what a fleet does by itself stands there too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetRequest:
+    """CreateFleet: keep `target` instances of a template running."""
 
-    def __call__(self, action: str, *, by: str, instances: Sequence[str], error: CloudError | None = None) -> None: ...
+    template: str
+    """Id or name of a template."""
+    template_version: str | None = None
+    target: int
+    type: str = "maintain"
+    overrides: tuple[FleetOverride, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the fleet itself."""
+    instance_tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the instances that it launches, in addition to those of the template."""
+    keep_excess: bool = False
+    """After the target was reduced: False terminates the excess, True lets it run."""
+    replace_unhealthy: bool = False
+    """Whether running instances that fail their status checks are replaced."""
+    client_token: str | None = None
 
 
-class FleetReconciler:
-    """The task of one fleet."""
+class FleetService:
+    """The fleets of one cloud and their tasks."""
 
     def __init__(
         self,
-        fleet_id: str,
         *,
-        records: Records,
-        launch: Launch,
-        price: Price,
-        ask: Ask,
-        tell: Tell,
+        resources: Resources,
+        templates: TemplateService,
+        inventory: Inventory,
+        launcher: Launcher,
+        controller: InstanceController,
+        calls: CallLog,
+        tasks: TaskSupervisor,
         timeouts: Timeouts,
         clock: Clock,
-    ) -> None:
-        self.id = fleet_id
-        self.trouble = ""
-        """Why the last launch did not succeed; empty when it did."""
-        self._records = records
-        self._launch = launch
-        self._price = price
-        self._ask = ask
-        self._tell = tell
-        self._timeouts = timeouts
-        self._clock = clock
-        self._wake = asyncio.Event()
-        self._refusal_told = ""
-        self._failures = 0
-        self._no_room = False
-        self._not_before = 0.0
-
-    def wake(self) -> None:
-        """Something changed; the task looks again."""
-        self._wake.set()
-
-    def room_again(self) -> None:
-        """Some instance gave its place back: a launch that found no room is worth another try at once."""
-        if self._no_room:
-            self._not_before = 0.0
-            self._wake.set()
-
-    def saw(self, new: Instance, old: Instance | None) -> None:
-        """Learns from a change of one of its instances whether launches go well, and looks."""
-        ended = old is not None and old.state is not new.state
-        if ended and new.state is InstanceState.SHUTTING_DOWN and new.boots == 0 and new.wanted is Wanted.RUNNING:
-            self._failed(new.reason.message if new.reason else "the launch failed")
-        elif ended and old and old.state is InstanceState.RUNNING and new.state is InstanceState.STOPPED:
-            if self._clock.now() - old.launched_at < self._timeouts.early_death_s:
-                self._failed(new.reason.message if new.reason else "it died at once")
-            else:
-                self._failures, self._not_before = 0, 0.0
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Works until the fleet is deleted and its instances are gone."""
-        while True:
-            await asyncio.sleep(0)
-            self._wake.clear()
-            try:
-                if self._tend():
-                    return
-            except CloudError as error:
-                # Such as a full disk.
-                _log.warning("fleet_not_tended", fleet=self.id, error=error.message)
-                await asyncio.sleep(self._timeouts.retry.most_s)
-            wait = self._next_look_s()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
-
-    def _next_look_s(self) -> float | None:
-        """How long to wait if nothing happens: for the end of the back-off, or for an impaired instance's time."""
-        waits = [self._not_before - self._clock.monotonic()]
-        waits += [self._timeouts.unhealthy_s - impaired_s for impaired_s in self._impaired_s().values()]
-        return min((wait for wait in waits if wait > 0), default=None)
-
-    def _impaired_s(self) -> dict[str, float]:
-        """For how long the fleet's impaired instances have been so."""
-        now = self._clock.now()
-        return {one.id: now - one.impaired_at for one in self._records.of_fleet(self.id) if one.impaired_at is not None}
-
-    def _tend(self) -> bool:
-        fleet = self._records.fleets[self.id]
-        unhealthy = {key for key, impaired_s in self._impaired_s().items() if impaired_s >= self._timeouts.unhealthy_s}
-        step = decide(fleet, self._records.of_fleet(self.id), unhealthy=unhealthy)
-        if step.terminate:
-            self._ask(step.terminate, Event.TERMINATE)
-            self._tell("TerminateInstances", by=self.id, instances=step.terminate)
-        if step.over:
-            self._records.put(replace(fleet, state=FleetState.DELETED))
-            return True
-        if step.launch and self._clock.monotonic() >= self._not_before:
-            self._launch_missing(fleet, step.launch)
-        return False
-
-    def _launch_missing(self, fleet: Fleet, count: int) -> None:
-        made: list[str] = []
-        refused: CloudError | None = None
-        try:
-            for _ in range(min(count, _AT_ONCE)):
-                made.extend(one.id for one in self._launch_one(fleet))
-            self.trouble, self._no_room = "", False
-        except CloudError as error:
-            refused = error
-            self._failed(error.message)
-            self._no_room = isinstance(error, NoCapacity)
-        self._tell_launch(made, refused)
-        # There may be more to launch; and the first failure is tried again at once.
-        self._wake.set()
-
-    def _tell_launch(self, made: Sequence[str], refused: CloudError | None) -> None:
-        if made:
-            self._tell("RunInstances", by=self.id, instances=made)
-        # It is tried again and again; the same refusal is told once.
-        if refused is not None and refused.message != self._refusal_told:
-            self._tell("RunInstances", by=self.id, instances=(), error=refused)
-        self._refusal_told = refused.message if refused else ""
-
-    def _launch_one(self, fleet: Fleet) -> Sequence[Instance]:
-        last: NoCapacity | None = None
-        for way in overrides_in_order(fleet, self._records.of_fleet(fleet.id), self._price):
-            try:
-                return self._launch(
-                    LaunchRequest(
-                        type_name=way.type_name,
-                        zone=way.zone,
-                        fleet_id=fleet.id,
-                        template=fleet.template_id,
-                        template_version=str(fleet.template_version),
-                        tags=fleet.instance_tags,
-                    )
-                )
-            except NoCapacity as error:
-                last = error
-        if last is not None:
-            raise last
-        return ()
-
-    def _failed(self, why: str) -> None:
-        self.trouble = why
-        self._failures += 1
-        delay = self._timeouts.fleet.delay_s(self._failures - 1)
-        self._not_before = self._clock.monotonic() + delay
-        _log.warning("fleet_launch_failed", fleet=self.id, why=why, again_s=delay)
-
-
-class Fleets:
-    """The fleets of one cloud."""
-
-    def __init__(
-        self,
-        *,
-        records: Records,
-        templates: Templates,
-        inventory: Inventory,
-        tasks: TaskSupervisor,
-        clock: Clock,
         ids: Ids,
-        make: Callable[[str], FleetReconciler],
     ) -> None:
-        self._records = records
+        self._resources = resources
+        self._table = resources.table(FLEETS)
+        self._instances = resources.table(INSTANCES)
+        self._tokens = resources.table(CLIENT_TOKENS)
         self._templates = templates
         self._inventory = inventory
+        self._launcher = launcher
+        self._controller = controller
+        self._calls = calls
         self._tasks = tasks
+        self._timeouts = timeouts
         self._clock = clock
         self._ids = ids
-        self._make = make
         self._reconcilers: dict[str, FleetReconciler] = {}
-        records.listen(self._on_change)
+        self._instances.listen(self._on_change)
 
     def open(self) -> None:
-        """Starts the task of every fleet that is not deleted."""
-        for fleet in self._records.fleets.values():
+        """Start the task of every fleet that is not deleted."""
+        for fleet in self._table:
             if fleet.state is not FleetState.DELETED:
-                self._keep(fleet.id)
+                self._start_task(fleet.id)
+
+    def all(self) -> tuple[Fleet, ...]:
+        """Return every fleet, including those deleted recently."""
+        return self._table.all()
+
+    def get(self, fleet_id: str) -> Fleet:
+        """Return one fleet. Raises NotFound."""
+        return self._table.get(fleet_id)
+
+    def members(self, fleet_id: str) -> tuple[Instance, ...]:
+        """Return the fleet's instances that are not terminated, oldest first. Raises NotFound."""
+        return members(self._instances, self._table.get(fleet_id).id)
+
+    def trouble(self, fleet_id: str) -> str:
+        """Return why the fleet's last launch failed; empty if it succeeded."""
+        reconciler = self._reconcilers.get(fleet_id)
+        return reconciler.trouble if reconciler else ""
 
     def create(self, request: FleetRequest) -> Fleet:
-        """A fleet whose task has begun. Raises InvalidInput, NotFound, Unsupported."""
-        made = made_before(self._records, _ACTION, request)
-        if made and made[0] in self._records.fleets:
-            return self._records.fleets[made[0]]
+        """Create a fleet and start its task. Raises InvalidInput, NotFound or Unsupported."""
+        if earlier := self._earlier(request):
+            return earlier
         fleet = self._fleet(request)
-        self._records.put(fleet, *token_of(_ACTION, request, [fleet.id], fleet.created_at))
-        self._keep(fleet.id)
+        self._resources.commit((fleet, *token_of(_ACTION, request, [fleet.id], fleet.created_at)))
+        self._start_task(fleet.id)
         return fleet
 
-    def check(self, request: FleetRequest) -> None:
-        """Raises what `create` would raise now; changes nothing."""
-        made = made_before(self._records, _ACTION, request)
-        if not made or made[0] not in self._records.fleets:
+    def check_create(self, request: FleetRequest) -> None:
+        """Raise what `create` would raise now; change nothing."""
+        if not self._earlier(request):
             self._fleet(request)
 
-    def check_change(self, fleet_id: str, target: int | None) -> Fleet:
-        """The fleet. Raises what `modify` would raise now; changes nothing."""
-        fleet = self._alive(fleet_id)
-        _check_target(fleet.target if target is None else target)
-        return fleet
-
-    def price(self, fleet: Fleet, way: FleetOverride) -> float:
-        """What an instance launched this way costs an hour; 0 where its type cannot be found out."""
-        try:
-            _, version = self._templates.version(fleet.template_id, str(fleet.template_version))
-            return self._inventory.kind(way.type_name or version.type_name or DEFAULT_TYPE).price_usd_hour
-        except CloudError:
-            return 0.0
-
-    def modify(self, fleet_id: str, *, target: int | None, keep_excess: bool | None) -> Fleet:
-        """Another target. Raises NotFound, InvalidInput, Conflict for a fleet that is being deleted."""
-        fleet = self.check_change(fleet_id, target)
+    def modify(self, fleet_id: str, *, target: int | None = None, keep_excess: bool | None = None) -> Fleet:
+        """Change the target. Raises NotFound, InvalidInput, or Conflict for a deleted fleet."""
+        fleet = self.check_modify(fleet_id, target)
         changed = replace(
             fleet,
             target=fleet.target if target is None else target,
             keep_excess=fleet.keep_excess if keep_excess is None else keep_excess,
         )
-        self._records.put(changed)
+        self._resources.commit([changed])
         self._reconcilers[fleet_id].wake()
         return changed
 
+    def check_modify(self, fleet_id: str, target: int | None) -> Fleet:
+        """Return the fleet. Raises what `modify` would raise now; changes nothing."""
+        fleet = self._active(fleet_id)
+        _check_target(fleet.target if target is None else target)
+        return fleet
+
     def delete(self, ids: Sequence[str], *, terminate_instances: bool) -> tuple[Fleet, ...]:
-        """Ends the fleets: no more launches; with `terminate_instances` their machines go too. All or none."""
-        fleets = [self._alive(fleet_id) for fleet_id in dict.fromkeys(ids)]
+        """Delete all of the fleets, with or without their instances. Raises NotFound or Conflict; then none."""
+        fleets = [self._active(fleet_id) for fleet_id in dict.fromkeys(ids)]
         state = FleetState.DELETED_TERMINATING if terminate_instances else FleetState.DELETED_RUNNING
         changed = tuple(replace(fleet, state=state) for fleet in fleets)
-        self._records.put_all(changed)
+        self._resources.commit(changed)
         for fleet in changed:
             self._reconcilers[fleet.id].wake()
         return changed
 
-    def trouble(self, fleet_id: str) -> str:
-        """Why the fleet's last launch did not succeed; empty when it did."""
-        reconciler = self._reconcilers.get(fleet_id)
-        return reconciler.trouble if reconciler else ""
+    def forget_deleted(self) -> None:
+        """Forget deleted fleets of which no instance is on record any more."""
+        in_use = {instance.fleet_id for instance in self._instances}
+        self._resources.commit(
+            forget=[each for each in self._table if each.state is FleetState.DELETED and each.id not in in_use]
+        )
 
-    def _alive(self, fleet_id: str) -> Fleet:
-        fleet = self._records.fleet(fleet_id)
-        if fleet.state in _GONE:
-            raise Conflict(f"fleet {fleet_id} is {fleet.state}; expected an active one")
+    def _active(self, fleet_id: str) -> Fleet:
+        fleet = self._table.get(fleet_id)
+        if fleet.state in _DELETED:
+            raise Conflict(f"fleet {fleet_id} is {fleet.state}; it cannot be changed any more")
         return fleet
+
+    def _earlier(self, request: FleetRequest) -> Fleet | None:
+        created = created_before(self._tokens, _ACTION, request)
+        return self._table.find(created[0]) if created else None
 
     def _fleet(self, request: FleetRequest) -> Fleet:
         if request.type != "maintain":
-            raise Unsupported(f"fleets of type {request.type!r} are not provided here; use maintain")
+            raise Unsupported(f"fleets of type {request.type!r} are not supported here; use maintain")
         _check_target(request.target)
         template, version = self._templates.version(request.template, request.template_version)
         for override in request.overrides:
-            self._inventory.kind(override.type_name or version.type_name or DEFAULT_TYPE)
+            self._inventory.type_named(override.type_name or version.type_name or DEFAULT_TYPE)
         tags.check(request.tags)
         tags.check(request.instance_tags)
         return Fleet(
-            id=self._ids.new("fleet"),
+            id=self._ids.new(FLEETS.prefix),
             type=request.type,
             state=FleetState.ACTIVE,
             template_id=template.id,
@@ -306,23 +188,41 @@ class Fleets:
             replace_unhealthy=request.replace_unhealthy,
         )
 
-    def _keep(self, fleet_id: str) -> None:
-        reconciler = self._reconcilers[fleet_id] = self._make(fleet_id)
+    def _price(self, fleet: Fleet, override: FleetOverride) -> float:
+        """Return the price per hour of an instance launched this way; 0 if its type cannot be found."""
+        try:
+            _, version = self._templates.version(fleet.template_id, str(fleet.template_version))
+            name = override.type_name or version.type_name or DEFAULT_TYPE
+            return self._inventory.type_named(name).price_usd_hour
+        except CloudError:
+            return 0.0
 
-        async def live() -> None:
+    def _start_task(self, fleet_id: str) -> None:
+        reconciler = self._reconcilers[fleet_id] = FleetReconciler(
+            fleet_id,
+            resources=self._resources,
+            launcher=self._launcher,
+            price=self._price,
+            controller=self._controller,
+            calls=self._calls,
+            timeouts=self._timeouts,
+            clock=self._clock,
+        )
+
+        async def run() -> None:
             await reconciler.run()
             self._reconcilers.pop(fleet_id, None)
 
-        self._tasks.spawn(live, fleet_id)
+        self._tasks.spawn(run, fleet_id)
 
-    def _on_change(self, new: Instance, old: Instance | None) -> None:
-        if new.fleet_id in self._reconcilers:
-            self._reconcilers[new.fleet_id].saw(new, old)
-        if old is not None and new.state in (InstanceState.TERMINATED, InstanceState.STOPPED):
+    def _on_change(self, changed: Instance, former: Instance | None) -> None:
+        if changed.fleet_id in self._reconcilers:
+            self._reconcilers[changed.fleet_id].on_change(changed, former)
+        if former is not None and changed.state in (InstanceState.TERMINATED, InstanceState.STOPPED):
             for reconciler in self._reconcilers.values():
-                reconciler.room_again()
+                reconciler.on_room()
 
 
 def _check_target(target: int) -> None:
     if not 0 <= target <= MAX_INSTANCES:
-        raise InvalidInput(f"a target of {target} instances is not possible; expected 0 to {MAX_INSTANCES}")
+        raise InvalidInput(f"a target of {target} instances is out of range (0 to {MAX_INSTANCES})")

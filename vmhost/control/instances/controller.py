@@ -1,60 +1,76 @@
-"""All machines: a task for each, the driver's events to the one they are about, and a slow look at everything."""
+"""Runs one task for each instance, passes the driver's events to it, and compares records and guests regularly."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
+from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
+from vmhost.control.instances.console import ConsoleArchive
+from vmhost.control.instances.lifecycle import Event
 from vmhost.control.instances.reconciler import InstanceReconciler, admitted
-from vmhost.control.records import Records
+from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, StateChange
+from vmhost.control.inventory import Inventory
+from vmhost.control.resources import Resources
 from vmhost.control.task_supervisor import TaskSupervisor
 from vmhost.control.timeouts import Timeouts
 from vmhost.drivers.base import Driver
 from vmhost.model.guest import GuestPhase, GuestStatus
-from vmhost.model.instance import Instance, InstanceState, StateChange
-from vmhost.model.lifecycle import Event
 
 _AT_ONCE = 16
-_SETTLED = {InstanceState.RUNNING: GuestPhase.RUNNING, InstanceState.STOPPED: GuestPhase.STOPPED}
+_SETTLED_PHASES = {InstanceState.RUNNING: GuestPhase.RUNNING, InstanceState.STOPPED: GuestPhase.STOPPED}
 _log = get_logger("instances")
 
 
 class InstanceController:
-    """The set of machines of one cloud."""
+    """The tasks of all instances of one cloud."""
 
     def __init__(
         self,
         *,
-        records: Records,
+        resources: Resources,
+        console: ConsoleArchive,
+        inventory: Inventory,
         driver: Driver,
         tasks: TaskSupervisor,
         timeouts: Timeouts,
-        make: Callable[[str], InstanceReconciler],
+        clock: Clock,
     ) -> None:
-        self._records = records
+        self._resources = resources
+        self._instances = resources.table(INSTANCES)
+        self._console = console
+        self._inventory = inventory
         self._driver = driver
         self._tasks = tasks
         self._timeouts = timeouts
-        self._make = make
+        self._clock = clock
         self._reconcilers: dict[str, InstanceReconciler] = {}
 
     async def open(self) -> None:
-        """Adopts what the store and the driver know: every instance gets its task, every stray guest goes."""
+        """Start the task of every recorded instance and remove guests without a record."""
         self._tasks.spawn(self._follow_events, "events")
-        # Events first, then the look at what is: nothing can happen unseen in between.
+        # Follow the events before listing the guests, so that nothing is missed in between.
         await asyncio.sleep(0)
-        for instance in self._records.instances.values():
+        for instance in self._instances:
             if instance.state is not InstanceState.TERMINATED:
                 self.add(instance.id)
-        await self._look_at_all(first=True)
+        await self._compare_all(first=True)
         self._tasks.spawn(self._resync, "resync")
 
     def add(self, instance_id: str) -> None:
-        """Starts the task of a recorded instance."""
-        reconciler = self._reconcilers[instance_id] = self._make(instance_id)
+        """Start the task of a recorded instance."""
+        reconciler = self._reconcilers[instance_id] = InstanceReconciler(
+            instance_id,
+            resources=self._resources,
+            console=self._console,
+            driver=self._driver,
+            inventory=self._inventory,
+            timeouts=self._timeouts,
+            clock=self._clock,
+        )
 
         async def live() -> None:
             await reconciler.run()
@@ -62,17 +78,17 @@ class InstanceController:
 
         self._tasks.spawn(live, instance_id)
 
-    def ask(self, ids: Sequence[str], event: Event, *, force: bool = False) -> tuple[StateChange, ...]:
-        """Asks all of them in one transaction, or none. Raises NotFound or Conflict."""
-        before = [self._records.instance(instance_id) for instance_id in dict.fromkeys(ids)]
+    def request(self, ids: Sequence[str], event: Event, *, force: bool = False) -> tuple[StateChange, ...]:
+        """Record the request for all of the instances in one transaction, or for none. Raises NotFound or Conflict."""
+        before = [self._instances.get(instance_id) for instance_id in dict.fromkeys(ids)]
         changes = {one.id: admitted(one, event) for one in before}
-        self._records.change_all({key: fields for key, fields in changes.items() if fields})
+        self._resources.commit(self._instances.changed(key, **fields) for key, fields in changes.items() if fields)
         return tuple(self._asked(one, event, force) for one in before)
 
     def check(self, ids: Sequence[str], event: Event) -> None:
-        """Raises what `ask` would raise now; changes nothing."""
+        """Raise what `request` would raise now; change nothing."""
         for instance_id in ids:
-            admitted(self._records.instance(instance_id), event)
+            admitted(self._instances.get(instance_id), event)
 
     def _asked(self, before: Instance, event: Event, force: bool) -> StateChange:
         reconciler = self._reconcilers.get(before.id)
@@ -81,38 +97,39 @@ class InstanceController:
         return StateChange(instance_id=before.id, previous=before.state, current=before.state)
 
     async def _follow_events(self) -> None:
-        """Wakes the reconciler that an event is about; after a gap in the events, all of them."""
+        """Wake the task of the instance that an event is about; after a gap in the events, compare all of them."""
         failures = 0
         while True:
             try:
                 async for event in self._driver.events():
                     failures = 0
                     if not event.instance_id:
-                        await self._look_at_all()
+                        await self._compare_all()
                     elif event.instance_id in self._reconcilers:
                         self._reconcilers[event.instance_id].notice(event.death)
             except CloudError as error:
                 _log.warning("driver_events_failed", error=error.message)
             failures += 1
             await asyncio.sleep(self._timeouts.retry.delay_s(failures))
-            await self._look_at_all()
+            await self._compare_all()
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._timeouts.resync_s)
-            await self._look_at_all()
-            self._records.save()
-            try:
-                self._records.forget_old(
-                    keep_terminated_s=self._timeouts.keep_terminated_s, keep_tokens_s=self._timeouts.keep_tokens_s
-                )
-            except CloudError as error:
-                _log.warning("old_records_stay", error=error.message)
+            await self._compare_all()
 
-    async def _look_at_all(self, *, first: bool = False) -> None:
-        """Wakes every reconciler whose guest is not as its state says and removes the guests that are nobody's.
+    def forget_terminated(self) -> None:
+        """Forget instances whose time after their termination is over."""
+        oldest = self._clock.now() - self._timeouts.keep_terminated_s
+        old = [each for each in self._instances if each.state is InstanceState.TERMINATED and each.changed_at < oldest]
+        if old:
+            self._resources.commit(forget=old)
+            self._console.forget(each.id for each in old)
 
-        A driver that does not answer is an error only the first time."""
+    async def _compare_all(self, *, first: bool = False) -> None:
+        """Wake every task whose guest does not match its record, and remove guests without a record.
+
+        An error of the driver is raised only the first time."""
         try:
             async with deadline(self._timeouts.measure_s, "listing all guests"):
                 guests = {guest.instance_id: guest for guest in await self._driver.list_guests()}
@@ -122,7 +139,7 @@ class InstanceController:
             _log.warning("driver_list_failed", error=error.message)
             return
         for instance_id, reconciler in self._reconcilers.items():
-            if not _as_recorded(reconciler.instance, guests.get(instance_id)):
+            if not _matches(reconciler.instance, guests.get(instance_id)):
                 reconciler.notice()
         await self._remove_strays(set(guests) - set(self._reconcilers))
 
@@ -138,14 +155,14 @@ class InstanceController:
                         await self._driver.remove(instance_id)
                     _log.info("stray_guest_removed", id=instance_id)
                 except CloudError as error:
-                    _log.warning("stray_guest_stays", id=instance_id, error=error.message)
+                    _log.warning("stray_guest_not_removed", id=instance_id, error=error.message)
 
         async with asyncio.TaskGroup() as group:
             for instance_id in ids:
                 group.create_task(remove(instance_id))
 
 
-def _as_recorded(instance: Instance, guest: GuestStatus | None) -> bool:
-    if guest is None or instance.state not in _SETTLED or guest.phase is not _SETTLED[instance.state]:
+def _matches(instance: Instance, guest: GuestStatus | None) -> bool:
+    if guest is None or instance.state not in _SETTLED_PHASES or guest.phase is not _SETTLED_PHASES[instance.state]:
         return False
     return guest.phase is GuestPhase.STOPPED or (guest.impaired == instance.impaired and guest.booted is not None)

@@ -1,4 +1,4 @@
-"""What to do next about one instance, from its state and what was just measured. Pure."""
+"""Decide the next step for one instance from its record and what was just measured. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from vmhost.control.instances import reasons
+from vmhost.control.instances.lifecycle import Event
+from vmhost.control.instances.record import Instance, InstanceState, Reason
 from vmhost.model.guest import GuestPhase, GuestStatus
-from vmhost.model.instance import Instance, InstanceState, Reason
-from vmhost.model.lifecycle import Event
 
 
 class DriverCall(Enum):
-    """One call to the driver."""
+    """A call to the driver."""
 
     CREATE = auto()
     START = auto()
@@ -22,9 +22,9 @@ class DriverCall(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A call to make, or an event that already happened, or (neither) nothing to do."""
+    """A call to make, or an event that has happened, or (neither) nothing to do."""
 
-    act: DriverCall | None = None
+    call: DriverCall | None = None
     event: Event | None = None
     reason: Reason | None = None
 
@@ -33,38 +33,38 @@ SETTLED = Decision()
 
 
 def decide(instance: Instance, observed: GuestStatus | None, *, memory_mib: int | None = None) -> Decision:
-    """The one next step towards the state that was asked for; `SETTLED` when it is reached."""
+    """Return the next step towards the wanted state; `SETTLED` when it is reached."""
     running = observed is not None and observed.phase is GuestPhase.RUNNING
     match instance.state:
         case InstanceState.PENDING:
-            return _towards_running(observed)
+            return _toward_running(observed)
         case InstanceState.RUNNING:
             if instance.rebooting and observed is not None and not (running and instance.reboot_stopped):
-                return Decision(act=DriverCall.STOP if running else DriverCall.START)
+                return Decision(call=DriverCall.STOP if running else DriverCall.START)
             if observed is not None and running and observed.booted is None:
-                # It lost its network, and a start finishes what is missing of a boot.
-                return Decision(act=DriverCall.START)
-            return SETTLED if running else _dead(instance, observed, memory_mib)
+                # It lost its network; another start attaches it again.
+                return Decision(call=DriverCall.START)
+            return SETTLED if running else _after_exit(instance, observed, memory_mib)
         case InstanceState.STOPPING:
-            return Decision(act=DriverCall.STOP) if running else Decision(event=Event.STOPPED)
+            return Decision(call=DriverCall.STOP) if running else Decision(event=Event.STOPPED)
         case InstanceState.STOPPED:
-            return Decision(act=DriverCall.STOP) if running else SETTLED
+            return Decision(call=DriverCall.STOP) if running else SETTLED
         case InstanceState.SHUTTING_DOWN:
-            # Also when there is no guest: a half-made one may have left something behind.
-            return Decision(act=DriverCall.REMOVE)
+            # Even without a guest: one that was only partly created may have left something behind.
+            return Decision(call=DriverCall.REMOVE)
         case InstanceState.TERMINATED:
-            return Decision(act=DriverCall.REMOVE) if observed is not None else SETTLED
+            return Decision(call=DriverCall.REMOVE) if observed is not None else SETTLED
 
 
-def _towards_running(observed: GuestStatus | None) -> Decision:
+def _toward_running(observed: GuestStatus | None) -> Decision:
     if observed is None:
-        return Decision(act=DriverCall.CREATE)
+        return Decision(call=DriverCall.CREATE)
     if observed.phase is GuestPhase.RUNNING and observed.booted is not None:
         return Decision(event=Event.STARTED)
-    return Decision(act=DriverCall.START)
+    return Decision(call=DriverCall.START)
 
 
-def _dead(instance: Instance, observed: GuestStatus | None, memory_mib: int | None) -> Decision:
+def _after_exit(instance: Instance, observed: GuestStatus | None, memory_mib: int | None) -> Decision:
     death = observed.death if observed else None
     reason = reasons.of_death(death, memory_mib=memory_mib)
     if instance.shutdown_behavior == "terminate" and reasons.ended_itself(death):

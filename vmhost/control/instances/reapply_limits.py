@@ -1,38 +1,36 @@
-"""Guests of an earlier run, fitted into hosts that may have another size now."""
+"""Give the guests of an earlier run the limits of today's hosts, which may have another size."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
+from vmhost.control.instances.record import Instance
 from vmhost.control.inventory import Inventory
 from vmhost.drivers.base import Driver
-from vmhost.model.instance import Instance
 from vmhost.model.limits import Limits
 
 _log = get_logger("cloud")
 
 
 async def reapply_limits(
-    driver: Driver, inventory: Inventory, instances: Mapping[str, Instance], *, deadline_s: float
+    driver: Driver, inventory: Inventory, instances: Iterable[Instance], *, timeout_s: float
 ) -> None:
-    """Gives every known guest the limits that it has now. Raises when the guests cannot be listed; one that cannot be
-    resized is logged."""
-    async with deadline(deadline_s, "listing all guests"):
-        guests = await driver.list_guests()
+    """Resize every known guest. Raises when the guests cannot be listed; a guest that cannot be resized is logged."""
+    async with deadline(timeout_s, "listing all guests"):
+        existing = {guest.instance_id for guest in await driver.list_guests()}
     async with asyncio.TaskGroup() as group:
-        for guest in guests:
-            instance = instances.get(guest.instance_id)
-            if instance is not None and (limits := inventory.limits(instance)) is not None:
-                group.create_task(_resize(driver, instance.id, limits, deadline_s))
+        for instance in instances:
+            if instance.id in existing and (limits := inventory.limits(instance)) is not None:
+                group.create_task(_resize(driver, instance.id, limits, timeout_s))
 
 
-async def _resize(driver: Driver, instance_id: str, limits: Limits, deadline_s: float) -> None:
+async def _resize(driver: Driver, instance_id: str, limits: Limits, timeout_s: float) -> None:
     try:
-        async with deadline(deadline_s, f"resizing {instance_id}"):
+        async with deadline(timeout_s, f"resizing {instance_id}"):
             await driver.resize(instance_id, limits)
     except CloudError as error:
         _log.warning("guest_not_resized", id=instance_id, error=error.message)

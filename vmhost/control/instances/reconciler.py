@@ -1,7 +1,7 @@
 """One instance's task: it measures, takes one step, and measures again, until the wanted state is reached.
 
-Requests are admitted by the lifecycle table and recorded (`admitted`, `InstanceController.ask`) before this task acts
-on them; a driver call for the former state is then interrupted. Every other change of state is written here.
+Requests are admitted by the lifecycle table and recorded (`admitted`, `InstanceController.request`) before this task
+acts on them; a driver call for the former state is then interrupted. Every other change of state is written here.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
 from vmhost.control.instances import reasons
+from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.decide import Decision, DriverCall, decide
-from vmhost.control.records import Records
+from vmhost.control.instances.lifecycle import Event, next_state
+from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Reason, StateChange, Wanted
+from vmhost.control.inventory import Inventory
+from vmhost.control.resources import Resources
 from vmhost.control.timeouts import Timeouts
 from vmhost.drivers.base import Driver
-from vmhost.model.guest import Booted, Death, GuestPhase, GuestSpec, GuestStatus
-from vmhost.model.instance import Instance, InstanceState, Reason, StateChange, Wanted
-from vmhost.model.lifecycle import Event, next_state
-from vmhost.model.limits import Limits
+from vmhost.model.guest import Booted, Death, GuestPhase, GuestStatus
 
 PORT_TAG = "glasscloud:port"
 """Tag of an instance that has a port in place of an address of its own."""
@@ -35,16 +36,6 @@ _AFRESH: Mapping[str, Any] = {"rebooting": False, "reboot_stopped": False, "impa
 """What a new state begins with."""
 _TRANSIENT = (Unavailable, DeadlineExceeded)
 _log = get_logger("machine")
-
-
-class Blueprints(Protocol):
-    """From a record to what a driver needs."""
-
-    def spec(self, instance: Instance) -> GuestSpec:
-        """How to make the guest. Raises NotFound when its image, type or host is no longer there."""
-
-    def limits(self, instance: Instance) -> Limits | None:
-        """What it gets; None when its type or host is no longer there."""
 
 
 class _BrokenOff(Exception):
@@ -58,16 +49,19 @@ class InstanceReconciler:
         self,
         instance_id: str,
         *,
-        records: Records,
+        resources: Resources,
+        console: ConsoleArchive,
         driver: Driver,
-        blueprints: Blueprints,
+        inventory: Inventory,
         timeouts: Timeouts,
         clock: Clock,
     ) -> None:
         self.id = instance_id
-        self._records = records
+        self._resources = resources
+        self._instances = resources.table(INSTANCES)
+        self._console = console
         self._driver = driver
-        self._blueprints = blueprints
+        self._inventory = inventory
         self._timeouts = timeouts
         self._clock = clock
         self._wake = asyncio.Event()
@@ -81,10 +75,15 @@ class InstanceReconciler:
         self._failures = 0
         self._told: Death | None = None
 
+    def _observe(self, **fields: Any) -> Instance:
+        after = self._instances.changed(self.id, **fields)
+        self._resources.observe(after)
+        return after
+
     @property
     def instance(self) -> Instance:
         """The record as it is now."""
-        return self._records.instance(self.id)
+        return self._instances.get(self.id)
 
     def asked(self, event: Event, before: Instance, *, force: bool = False) -> StateChange:
         """Acts on what an owner asked for, which is admitted and recorded already; `before` is the record until then.
@@ -135,15 +134,15 @@ class InstanceReconciler:
     def _next_step(self, observed: GuestStatus | None) -> Decision:
         if observed and observed.phase is GuestPhase.STOPPED and observed.death is None:
             observed = replace(observed, death=self._told)
-        limits = self._blueprints.limits(self.instance)
+        limits = self._inventory.limits(self.instance)
         return decide(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
 
     def _check_progress(self, step: Decision, observed: GuestStatus | None) -> None:
         """Raises Unavailable when the call that is next has just succeeded and changed nothing that can be seen."""
         done, self._done = self._done, None
-        if step.act is not None and done == (step.act, observed):
-            raise Unavailable(f"{step.act.name.lower()} changed nothing: {_in_words(observed)}")
-        if step.act is None or done is not None:
+        if step.call is not None and done == (step.call, observed):
+            raise Unavailable(f"{step.call.name.lower()} changed nothing: {_in_words(observed)}")
+        if step.call is None or done is not None:
             self._failures = 0
 
     def _note_health(self, observed: GuestStatus | None) -> None:
@@ -152,13 +151,13 @@ class InstanceReconciler:
             return
         why = "" if before.rebooting else observed.impaired
         if why != before.impaired:
-            self._records.observe(self.id, impaired=why, impaired_at=self._clock.now() if why else None)
+            self._observe(impaired=why, impaired_at=self._clock.now() if why else None)
             _log.info("instance_status_changed", id=self.id, status="impaired" if why else "ok", reason=why)
 
     async def _take(self, step: Decision, observed: GuestStatus | None) -> None:
-        if step.act is not None:
-            await self._carry_out(step.act)
-            self._done = (step.act, observed)
+        if step.call is not None:
+            await self._carry_out(step.call)
+            self._done = (step.call, observed)
         elif step.event is Event.STARTED:
             self._started(observed)
         elif step.event is not None:
@@ -183,7 +182,7 @@ class InstanceReconciler:
             self._act = None
 
     async def _create(self) -> None:
-        spec = self._blueprints.spec(self.instance)
+        spec = self._inventory.spec(self.instance)
         async with self._deadline("create", self._timeouts.create_s):
             await self._driver.create(spec)
 
@@ -191,14 +190,14 @@ class InstanceReconciler:
         self._told = None
         if self.instance.rebooting and not self.instance.reboot_stopped:
             # Recorded, so that a crash after the start is not followed by a second reboot.
-            self._records.observe(self.id, reboot_stopped=True)
+            self._observe(reboot_stopped=True)
         async with self._deadline("start", self._timeouts.start_s):
             await self._driver.start(self.id)
         self._reboot_over()
 
     def _reboot_over(self) -> None:
         if self.instance.rebooting:
-            self._records.observe(self.id, rebooting=False, reboot_stopped=False)
+            self._observe(rebooting=False, reboot_stopped=False)
 
     async def _stop(self) -> None:
         grace = 0.0 if self._forced else self._timeouts.stop_grace_s
@@ -219,7 +218,7 @@ class InstanceReconciler:
         # The guest goes also where its console cannot be read.
         with contextlib.suppress(CloudError):
             async with deadline(self._timeouts.console_s, f"reading the console of {self.id}"):
-                self._records.keep_console(self.id, await self._driver.console(self.id))
+                self._console.keep(self.id, await self._driver.console(self.id))
 
     def _down(self, event: Event, reason: Reason | None) -> None:
         wanted = _WANTED.get(event, self.instance.wanted)
@@ -235,12 +234,12 @@ class InstanceReconciler:
         if self.instance.state is InstanceState.RUNNING and observed and observed.booted:
             where = _whereabouts(self.instance, observed.booted)
             if where["address"] != self.instance.address or where["port"] != self.instance.port:
-                self._records.observe(self.id, **where)
+                self._observe(**where)
 
     def _move(self, event: Event, **fields: Any) -> None:
         before = self.instance
         state = next_state(before.state, event, subject=f"instance {self.id}")
-        _log_change(before, self._records.observe(self.id, state=state, **_AFRESH, **fields))
+        _log_change(before, self._observe(state=state, **_AFRESH, **fields))
 
     async def _after_failure(self, error: CloudError) -> None:
         self._failures += 1

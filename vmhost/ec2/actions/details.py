@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from vmhost.base.errors import InvalidInput, Unsupported
+from vmhost.control.instances.record import Instance
 from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, moment
 from vmhost.ec2.actions.fixed_options import CPU_CREDITS, OPTIONS
 from vmhost.ec2.actions.instances import InstanceQuery, check_id, named, parse_query
 from vmhost.ec2.filters import parse_filters
 from vmhost.ec2.pages import paginate
-from vmhost.model.instance import Instance
 
 _MAX_IDS = 1000
 
@@ -34,10 +34,10 @@ def _known_id(context: Context, params: Params) -> str:
 
 
 async def _console(context: Context, instance_id: str) -> Answer:
-    printed = await context.cloud.console(instance_id)
+    printed = await context.cloud.instances.console(instance_id)
     return {
         "InstanceId": instance_id,
-        "Timestamp": moment(context.cloud.now()),
+        "Timestamp": moment(context.cloud.clock.now()),
         "Output": base64.b64encode(printed.encode()).decode(),
     }
 
@@ -77,7 +77,7 @@ def _check_attribute(context: Context, params: Params) -> AttributeQuery:
 
 def _attribute(context: Context, query: AttributeQuery) -> Answer:
     member, truth = _ATTRIBUTES[query.attribute]
-    return {"InstanceId": query.instance_id, member: truth(context.cloud.instance(query.instance_id))}
+    return {"InstanceId": query.instance_id, member: truth(context.cloud.instances.get(query.instance_id))}
 
 
 def _check_credits(context: Context, params: Params) -> InstanceQuery:
@@ -90,7 +90,7 @@ def _check_credits(context: Context, params: Params) -> InstanceQuery:
 
 
 def _burstable(context: Context, instance: Instance) -> bool:
-    return any(itype.name == instance.type_name and itype.burstable for itype in context.cloud.types())
+    return any(itype.name == instance.type_name and itype.burstable for itype in context.cloud.types.types)
 
 
 def _credits(context: Context, query: InstanceQuery) -> Answer:

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unsupported
-from vmhost.control.requests import FleetRequest
+from vmhost.base.errors import CloudError, InvalidInput, Unsupported
+from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
+from vmhost.control.fleets.service import FleetRequest
+from vmhost.control.instances.record import InstanceState
 from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, moment, only, tag_list, tags_by_resource
 from vmhost.ec2.actions.launch import template_of
 from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
-from vmhost.model.fleet import Fleet, FleetOverride, FleetState
-from vmhost.model.instance import InstanceState
 
 _ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
 _EXCESS = {"termination": False, "no-termination": True}
@@ -100,18 +100,15 @@ def _keep_excess(params: Params) -> bool | None:
     return None if policy is None else _EXCESS[policy]
 
 
-async def _create(context: Context, request: FleetRequest) -> Answer:
-    fleet = await context.cloud.create_fleet(request)
+def _create(context: Context, request: FleetRequest) -> Answer:
+    fleet = context.cloud.fleets.create(request)
     return {"FleetId": fleet.id, "Errors": [], "Instances": []}
 
 
 def _known(context: Context, fleet_id: str) -> Fleet:
     if not _ID.fullmatch(fleet_id):
         raise InvalidInput(f'Invalid id: "{fleet_id[:60]}"', code="InvalidFleetId.Malformed")
-    for fleet in context.cloud.fleets():
-        if fleet.id == fleet_id:
-            return fleet
-    raise NotFound(f"The fleet ID '{fleet_id}' does not exist", code="InvalidFleetId.NotFound")
+    return context.cloud.fleets.get(fleet_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +129,14 @@ def _check_describe(context: Context, params: Params) -> FleetQuery:
 
 
 def _describe(context: Context, query: FleetQuery) -> Answer:
-    chosen = (_answer(context, f) for f in context.cloud.fleets() if not query.ids or f.id in query.ids)
+    chosen = (_answer(context, f) for f in context.cloud.fleets.all() if not query.ids or f.id in query.ids)
     page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["FleetId"])
     return {"Fleets": list(page.items), "NextToken": page.next_token}
 
 
 def _answer(context: Context, fleet: Fleet) -> Answer:
-    fulfilled = float(len([i for i in context.cloud.fleet_instances(fleet.id) if i.state in _HEALTHY]))
-    trouble = context.cloud.fleet_trouble(fleet.id)
+    fulfilled = float(len([i for i in context.cloud.fleets.members(fleet.id) if i.state in _HEALTHY]))
+    trouble = context.cloud.fleets.trouble(fleet.id)
     specification = {"LaunchTemplateId": fleet.template_id, "Version": str(fleet.template_version)}
     overrides = [{"InstanceType": o.type_name, "AvailabilityZone": o.zone} for o in fleet.overrides]
     return {
@@ -198,7 +195,7 @@ def _check_members(context: Context, params: Params) -> MemberQuery:
 def _members(context: Context, query: MemberQuery) -> Answer:
     active = (
         {"InstanceId": instance.id, "InstanceType": instance.type_name, "InstanceHealth": "healthy"}
-        for instance in context.cloud.fleet_instances(query.fleet.id)
+        for instance in context.cloud.fleets.members(query.fleet.id)
         if instance.state in _HEALTHY
     )
     page = paginate(filter(query.keep, active), query.page, lambda shown: shown["InstanceId"])
@@ -227,8 +224,8 @@ def _check_modify(context: Context, params: Params) -> FleetChange:
     )
 
 
-async def _modify(context: Context, change: FleetChange) -> Answer:
-    await context.cloud.modify_fleet(change.fleet_id, target=change.target, keep_excess=change.keep_excess)
+def _modify(context: Context, change: FleetChange) -> Answer:
+    context.cloud.fleets.modify(change.fleet_id, target=change.target, keep_excess=change.keep_excess)
     return {"Return": True}
 
 
@@ -248,13 +245,13 @@ def _check_delete(_: Context, params: Params) -> FleetEnd:
     return FleetEnd(ids=ids, terminate_instances=params["TerminateInstances"])
 
 
-async def _delete(context: Context, end: FleetEnd) -> Answer:
+def _delete(context: Context, end: FleetEnd) -> Answer:
     done: list[Answer] = []
     refused: list[Answer] = []
     for fleet_id in end.ids:
         try:
             before = _known(context, fleet_id).state
-            await context.cloud.delete_fleets((fleet_id,), terminate_instances=end.terminate_instances)
+            context.cloud.fleets.delete((fleet_id,), terminate_instances=end.terminate_instances)
         except CloudError as error:
             refused.append({"FleetId": fleet_id, "Error": {"Code": _deletion_code(error), "Message": error.message}})
             continue
@@ -276,7 +273,7 @@ ACTIONS = (
         | {"ReplaceUnhealthyInstances", "TagSpecifications", "TargetCapacitySpecification", "Type"},
         fixed={"OnDemandOptions": _ON_DEMAND, "SpotOptions": _SPOT, "TerminateInstancesWithExpiration": False},
         check=_check_create,
-        dry=lambda context, request: context.cloud.checks.fleet(request),
+        dry=lambda context, request: context.cloud.fleets.check_create(request),
         act=_create,
     ),
     Action(
@@ -295,7 +292,7 @@ ACTIONS = (
         name="ModifyFleet",
         takes=frozenset({"ExcessCapacityTerminationPolicy", "FleetId", "TargetCapacitySpecification"}),
         check=_check_modify,
-        dry=lambda context, change: context.cloud.checks.fleet_change(change.fleet_id, change.target),
+        dry=lambda context, change: context.cloud.fleets.check_modify(change.fleet_id, change.target),
         act=_modify,
     ),
     Action(

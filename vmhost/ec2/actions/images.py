@@ -42,7 +42,7 @@ class ImageQuery:
 
 def _check(context: Context, params: Params) -> ImageQuery:
     ids = tuple(params.get("ImageIds", ()))
-    known = {image.id for image in context.cloud.images()}
+    known = context.cloud.images
     for image_id in ids:
         check_image_id(image_id)
         if image_id not in known:
@@ -57,7 +57,7 @@ def _check(context: Context, params: Params) -> ImageQuery:
 
 
 def _act(context: Context, query: ImageQuery) -> Answer:
-    images = context.cloud.images() if query.ours else ()
+    images = tuple(context.cloud.images.values()) if query.ours else ()
     chosen = (_answer(image) for image in images if not query.ids or image.id in query.ids)
     page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["ImageId"])
     return {"Images": list(page.items), "NextToken": page.next_token}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.control.cloud import Cloud
+from vmhost.control.instances.record import Instance, Reason
 from vmhost.ec2.actions import fixed_options
 from vmhost.ec2.actions.base import Answer, moment, tag_list
 from vmhost.model.image import Image
-from vmhost.model.instance import Instance, Reason
 from vmhost.model.instance_type import InstanceType
 
 PLATFORM = "Linux/UNIX"
@@ -25,7 +25,7 @@ class Catalogue:
     @classmethod
     def of(cls, cloud: Cloud) -> Catalogue:
         """The cloud's types by name and images by id."""
-        return cls(types={t.name: t for t in cloud.types()}, images={image.id: image for image in cloud.images()})
+        return cls(types={t.name: t for t in cloud.types.types}, images=cloud.images)
 
 
 def instance_answer(instance: Instance, catalogue: Catalogue) -> Answer:

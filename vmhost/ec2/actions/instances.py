@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
+from vmhost.control.instances.lifecycle import Event
+from vmhost.control.instances.record import Instance, StateChange
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, at_most
 from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
 from vmhost.ec2.filters import Field, Keep, parse_filters, shown_tags
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
-from vmhost.model.instance import Instance, StateChange
-from vmhost.model.lifecycle import Event
 
 _MAX_CHANGED = 1000
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", re.ASCII)
@@ -85,7 +85,7 @@ def check_id(instance_id: str) -> None:
 
 def named(cloud: Cloud, ids: Sequence[str]) -> tuple[Instance, ...]:
     """The instances of these ids, or all. Raises NotFound naming those that do not exist."""
-    known = {instance.id: instance for instance in cloud.instances()}
+    known = {instance.id: instance for instance in cloud.instances.all()}
     missing = [instance_id for instance_id in ids if instance_id not in known]
     if missing:
         words = f"ID '{missing[0]}' does" if len(missing) == 1 else f"IDs '{', '.join(missing[:20])}' do"
@@ -154,20 +154,20 @@ def _check_order(context: Context, params: Params) -> Order:
     return Order(ids=ids, force=params.get("Force", False))
 
 
-async def _start(context: Context, order: Order) -> Answer:
-    return {"StartingInstances": _changes(await context.cloud.start(order.ids))}
+def _start(context: Context, order: Order) -> Answer:
+    return {"StartingInstances": _changes(context.cloud.instances.start(order.ids))}
 
 
-async def _stop(context: Context, order: Order) -> Answer:
-    return {"StoppingInstances": _changes(await context.cloud.stop(order.ids, force=order.force))}
+def _stop(context: Context, order: Order) -> Answer:
+    return {"StoppingInstances": _changes(context.cloud.instances.stop(order.ids, force=order.force))}
 
 
-async def _terminate(context: Context, order: Order) -> Answer:
-    return {"TerminatingInstances": _changes(await context.cloud.terminate(order.ids))}
+def _terminate(context: Context, order: Order) -> Answer:
+    return {"TerminatingInstances": _changes(context.cloud.instances.terminate(order.ids))}
 
 
-async def _reboot(context: Context, order: Order) -> Answer:
-    await context.cloud.reboot(order.ids)
+def _reboot(context: Context, order: Order) -> Answer:
+    context.cloud.instances.reboot(order.ids)
     return {}
 
 
@@ -186,7 +186,7 @@ _IDS = frozenset({"InstanceIds"})
 
 
 def _dry(event: Event) -> Callable[[Context, Order], None]:
-    return lambda context, order: context.cloud.checks.change(order.ids, event)
+    return lambda context, order: context.cloud.instances.check_request(order.ids, event)
 
 
 ACTIONS = (

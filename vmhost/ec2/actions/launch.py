@@ -6,8 +6,7 @@ import base64
 import re
 
 from vmhost.base.errors import InvalidInput
-from vmhost.control.instances.launcher import MAX_USER_DATA_BYTES
-from vmhost.control.requests import LaunchRequest
+from vmhost.control.instances.launcher import MAX_USER_DATA_BYTES, LaunchRequest
 from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, only, specified_tags
 from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of
 from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
@@ -57,7 +56,7 @@ def _check(context: Context, params: Params) -> LaunchRequest:
         shutdown_behavior=params.get("InstanceInitiatedShutdownBehavior", "stop"),
     )
     if stated := {name: params[name] for name in _BY_TYPE if name in params}:
-        itype = context.cloud.checks.launch(request)
+        itype = context.cloud.instances.check_run(request)
         only(f"RunInstances of a {itype.name}", stated, frozenset(), options_of(itype))
     return request
 
@@ -96,8 +95,8 @@ def user_data(params: Params) -> bytes | None:
     return data
 
 
-async def _act(context: Context, request: LaunchRequest) -> Answer:
-    launched = await context.cloud.run_instances(request)
+def _act(context: Context, request: LaunchRequest) -> Answer:
+    launched = context.cloud.instances.run(request)
     catalogue = Catalogue.of(context.cloud)
     return {
         "ReservationId": launched[0].reservation_id,
@@ -113,7 +112,7 @@ ACTIONS = (
         takes=_TAKES | _BY_TYPE,
         fixed=_FIXED,
         check=_check,
-        dry=lambda context, request: context.cloud.checks.launch(request),
+        dry=lambda context, request: context.cloud.instances.check_run(request),
         act=_act,
     ),
 )

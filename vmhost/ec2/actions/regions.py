@@ -49,7 +49,7 @@ def _zones(context: Context) -> list[Answer]:
             "ZoneType": "availability-zone",
             "State": "available",
         }
-        for name in sorted({view.host.zone for view in context.cloud.hosts()})
+        for name in sorted({host.zone for host in context.cloud.hosts.hosts()})
     ]
 
 

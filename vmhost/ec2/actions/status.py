@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from vmhost.control.instances.record import Instance, InstanceState
 from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, moment
 from vmhost.ec2.actions.instance_answer import orderly, state, zone_id
 from vmhost.ec2.actions.instances import InstanceQuery, named, parse_query
 from vmhost.ec2.filters import Field, parse_filters
 from vmhost.ec2.pages import paginate
-from vmhost.model.instance import Instance, InstanceState
 
 _FIELDS: Mapping[str, Field] = {
     "availability-zone": "AvailabilityZone",

@@ -36,8 +36,8 @@ def _resources(params: Params) -> tuple[str, ...]:
     return ids
 
 
-async def _create(context: Context, change: TagChange) -> Answer:
-    await context.cloud.create_tags(change.ids, change.tags)
+def _create(context: Context, change: TagChange) -> Answer:
+    context.cloud.tags.add(change.ids, change.tags)
     return {}
 
 
@@ -57,8 +57,8 @@ def _check_delete(_: Context, params: Params) -> TagRemoval:
     )
 
 
-async def _delete(context: Context, removal: TagRemoval) -> Answer:
-    await context.cloud.delete_tags(removal.ids, removal.tags)
+def _delete(context: Context, removal: TagRemoval) -> Answer:
+    context.cloud.tags.remove(removal.ids, removal.tags)
     return {}
 
 
@@ -90,11 +90,7 @@ def _describe(context: Context, query: TagQuery) -> Answer:
 
 
 def _all(context: Context) -> Iterator[Answer]:
-    cloud = context.cloud
-    owners = [(i.id, "instance", i.tags) for i in cloud.instances()]
-    owners += [(t.id, "launch-template", t.tags) for t in cloud.templates()]
-    owners += [(f.id, "fleet", f.tags) for f in cloud.fleets()]
-    for resource_id, kind, tags in owners:
+    for kind, resource_id, tags in context.cloud.tags.all():
         for key, value in tags.items():
             yield {"Key": key, "ResourceId": resource_id, "ResourceType": kind, "Value": value}
 
@@ -104,14 +100,14 @@ ACTIONS = (
         name="CreateTags",
         takes=frozenset({"Resources", "Tags"}),
         check=_check_create,
-        dry=lambda context, change: context.cloud.checks.tags_with(change.ids, change.tags),
+        dry=lambda context, change: context.cloud.tags.check_add(change.ids, change.tags),
         act=_create,
     ),
     Action(
         name="DeleteTags",
         takes=frozenset({"Resources", "Tags"}),
         check=_check_delete,
-        dry=lambda context, removal: context.cloud.checks.tags_without(removal.ids, removal.tags),
+        dry=lambda context, removal: context.cloud.tags.check_remove(removal.ids, removal.tags),
         act=_delete,
     ),
     Action(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.launcher import DEFAULT_TYPE
-from vmhost.control.requests import TemplateRequest
+from vmhost.control.templates.record import LaunchTemplate, LaunchTemplateVersion
+from vmhost.control.templates.service import TemplateRequest
 from vmhost.ec2.actions.base import (
     ACCOUNT,
     Action,
@@ -27,7 +28,6 @@ from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of
 from vmhost.ec2.actions.launch import NOT_MADE, check_template_id, template_of, user_data
 from vmhost.ec2.filters import Field, Keep, parse_filters, shown_tags
 from vmhost.ec2.pages import PageRequest, paginate, parse_page
-from vmhost.model.fleet import LaunchTemplate, LaunchTemplateVersion
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
 _DATA = frozenset({"ImageId", "InstanceType", "TagSpecifications", "UserData"})
@@ -70,22 +70,22 @@ def _check_create(context: Context, params: Params) -> TemplateRequest:
 
 def _fixed(cloud: Cloud, type_name: str | None) -> Params:
     """What the data of a template may state of its instances."""
-    itype = next((itype for itype in cloud.types() if itype.name == (type_name or DEFAULT_TYPE)), None)
+    itype = next((itype for itype in cloud.types.types if itype.name == (type_name or DEFAULT_TYPE)), None)
     options = options_of(itype) if itype else OPTIONS
     return {**options, "InstanceInitiatedShutdownBehavior": "stop", "Placement": PLACEMENT}
 
 
-async def _create(context: Context, request: TemplateRequest) -> Answer:
-    return {"LaunchTemplate": _answer(await context.cloud.create_launch_template(request))}
+def _create(context: Context, request: TemplateRequest) -> Answer:
+    return {"LaunchTemplate": _answer(context.cloud.templates.create(request))}
 
 
 def _check_one(context: Context, params: Params) -> LaunchTemplate:
     template, _ = template_of(params)
-    return _find(context.cloud, template)
+    return context.cloud.templates.get(template)
 
 
-async def _delete(context: Context, template: LaunchTemplate) -> Answer:
-    return {"LaunchTemplate": _answer(await context.cloud.delete_launch_template(template.id))}
+def _delete(context: Context, template: LaunchTemplate) -> Answer:
+    return {"LaunchTemplate": _answer(context.cloud.templates.delete(template.id))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +104,14 @@ def _check_describe(context: Context, params: Params) -> TemplateQuery:
     asked = [*ids, *params.get("LaunchTemplateNames", ())]
     at_most(_MAX_NAMED, "launch templates", asked)
     return TemplateQuery(
-        wanted=frozenset(_find(context.cloud, template).id for template in asked),
+        wanted=frozenset(context.cloud.templates.get(template).id for template in asked),
         keep=parse_filters(params, _FIELDS, shown_tags),
         page=parse_page(params, low=1, high=200),
     )
 
 
 def _describe(context: Context, query: TemplateQuery) -> Answer:
-    chosen = (_answer(t) for t in context.cloud.templates() if not query.wanted or t.id in query.wanted)
+    chosen = (_answer(t) for t in context.cloud.templates.all() if not query.wanted or t.id in query.wanted)
     page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["LaunchTemplateId"])
     return {"LaunchTemplates": list(page.items), "NextToken": page.next_token}
 
@@ -130,7 +130,7 @@ def _check_versions(context: Context, params: Params) -> VersionQuery:
     if "LaunchTemplateId" in params or "LaunchTemplateName" in params:
         templates: tuple[LaunchTemplate, ...] = (_check_one(context, params),)
     elif texts and set(texts) <= {_DEFAULT, _LATEST}:
-        templates = context.cloud.templates()
+        templates = context.cloud.templates.all()
     else:
         raise InvalidInput(
             "name a launch template, or ask for the versions $Latest and $Default alone, of all templates",
@@ -176,17 +176,6 @@ def _describe_versions(_: Context, query: VersionQuery) -> Answer:
     return {"LaunchTemplateVersions": list(page.items), "NextToken": page.next_token}
 
 
-def _find(cloud: Cloud, id_or_name: str) -> LaunchTemplate:
-    for template in cloud.templates():
-        if id_or_name in (template.id, template.name):
-            return template
-    if id_or_name.startswith("lt-"):
-        words = f"The specified launch template, with template ID {id_or_name[:60]}, does not exist."
-        raise NotFound(words, code="InvalidLaunchTemplateId.NotFound")
-    words = f"The specified launch template, with template name {id_or_name[:130]}, does not exist."
-    raise NotFound(words, code="InvalidLaunchTemplateName.NotFoundException")
-
-
 def _answer(template: LaunchTemplate) -> Answer:
     return {
         "LaunchTemplateId": template.id,
@@ -227,7 +216,7 @@ ACTIONS = (
         takes=frozenset({"ClientToken", "LaunchTemplateData", "LaunchTemplateName"})
         | {"TagSpecifications", "VersionDescription"},
         check=_check_create,
-        dry=lambda context, request: context.cloud.checks.template(request),
+        dry=lambda context, request: context.cloud.templates.check_create(request),
         act=_create,
     ),
     Action(

@@ -51,7 +51,7 @@ class TypeQuery:
 
 def _check(context: Context, params: Params) -> TypeQuery:
     names = tuple(params.get("InstanceTypes", ()))
-    known = {itype.name for itype in context.cloud.types()}
+    known = {itype.name for itype in context.cloud.types.types}
     if missing := [name[:40] for name in names if name not in known]:
         words = f"The instance types [{', '.join(missing[:20])}] are not in the catalogue here"
         raise InvalidInput(words, code="InvalidInstanceType")
@@ -59,7 +59,7 @@ def _check(context: Context, params: Params) -> TypeQuery:
 
 
 def _act(context: Context, query: TypeQuery) -> Answer:
-    chosen = (_answer(t) for t in context.cloud.types() if not query.names or t.name in query.names)
+    chosen = (_answer(t) for t in context.cloud.types.types if not query.names or t.name in query.names)
     page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["InstanceType"])
     return {"InstanceTypes": list(page.items), "NextToken": page.next_token}
 

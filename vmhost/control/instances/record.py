@@ -1,14 +1,16 @@
-"""An instance: what is wanted of it, what is observed of it, and what EC2 calls both."""
+"""The record of an instance: what its owner wants and what was observed, in EC2's terms. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from vmhost.control.kind import Kind
 
 
 class InstanceState(StrEnum):
-    """EC2's six states; `code` is the number that the API sends beside the name."""
+    """EC2's six states."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -19,7 +21,7 @@ class InstanceState(StrEnum):
 
     @property
     def code(self) -> int:
-        """The state's number in the API (InstanceState.Code)."""
+        """Return the state's number in the API (InstanceState.Code)."""
         return _CODES[self]
 
 
@@ -34,7 +36,7 @@ _CODES: Mapping[InstanceState, int] = {
 
 
 class Wanted(StrEnum):
-    """What the owner last asked for; the instance's task works until the observed state agrees."""
+    """The state that the owner last requested; the instance's task works until the observed state agrees."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -43,7 +45,7 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why an instance is in its state, in EC2's shape (StateReason): `Client.…` or `Server.…` code and a sentence."""
+    """Why an instance is in its state (EC2's StateReason): a `Client.…` or `Server.…` code and a sentence."""
 
     code: str
     message: str
@@ -51,7 +53,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance as the store holds it. Changed only with `replace()`, and only by the instance's own task."""
+    """One instance."""
 
     id: str
     reservation_id: str
@@ -70,9 +72,9 @@ class Instance:
     """Epoch seconds of the last change of state."""
     reason: Reason | None = None
     address: str | None = None
-    """Where the guest answers, as measured from the driver; None while there is none."""
+    """Address of the guest as the driver measured it; None while it has none."""
     port: int | None = None
-    """Set only where the guest could not have an address of its own and got a port instead."""
+    """Set only if the guest could not have an address of its own and got a port instead."""
     user_data: bytes = b""
     tags: Mapping[str, str] = field(default_factory=dict)
     client_token: str | None = None
@@ -81,22 +83,39 @@ class Instance:
     template_id: str | None = None
     template_version: int | None = None
     spread_key: str | None = None
-    """Instances with the same key go to different hosts where there is room."""
+    """Instances with the same key are placed on different hosts if there is room."""
     boots: int = 0
-    """How often it came up; 0 while its launch may still fail."""
+    """Number of successful starts; 0 while the launch may still fail."""
     rebooting: bool = False
-    """Whether a reboot was asked for that is not over; only while running."""
+    """Whether a reboot was requested that has not finished; only while running."""
     impaired: str = ""
-    """Why it cannot answer though it runs; empty when it can, and in every other state."""
+    """Why a running instance cannot answer; empty if it can, and in every other state."""
     impaired_at: float | None = None
-    """Epoch seconds since when."""
+    """Since when, in epoch seconds."""
     reboot_stopped: bool = False
-    """Whether that reboot has ended the program already, so that one that runs is the new one."""
+    """Whether that reboot has already stopped the program, so that a running one is the new one."""
+
+
+def _stamp(former: Instance, changed: Instance, now: float) -> Instance:
+    changed_at = former.changed_at if changed.state is former.state else now
+    return replace(changed, generation=former.generation + 1, changed_at=changed_at)
+
+
+INSTANCES = Kind(
+    name="instance",
+    record=Instance,
+    table="instance",
+    prefix="i",
+    noun="instance ID",
+    not_found="InvalidInstanceID.NotFound",
+    taggable=True,
+    stamp=_stamp,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChange:
-    """What Start/Stop/TerminateInstances answers per instance."""
+    """What Start-, Stop- and TerminateInstances answer for each instance."""
 
     instance_id: str
     previous: InstanceState

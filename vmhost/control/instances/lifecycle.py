@@ -1,4 +1,4 @@
-"""The life of an instance as one table: (state, event) -> state. The diagram in docs/lifecycle.md is made from it.
+"""The life of an instance as one table: (state, event) -> state. docs/lifecycle.md is generated from it. Pure.
 
 Source of the states: EC2 User Guide, "Amazon EC2 instance state changes".
 """
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from vmhost.base.errors import Conflict
-from vmhost.model.instance import InstanceState as State
+from vmhost.control.instances.record import InstanceState as State
 
 
 class Event(StrEnum):
-    """What can happen to an instance: what its owner asks (first four), and what its driver was seen to do."""
+    """What can happen to an instance: requests of its owner (the first four), and what was observed of its guest."""
 
     START = "start"
     STOP = "stop"
@@ -27,7 +27,7 @@ class Event(StrEnum):
     START_FAILED = "start failed"
 
 
-ASKED = frozenset({Event.START, Event.STOP, Event.REBOOT, Event.TERMINATE})
+REQUESTS = frozenset({Event.START, Event.STOP, Event.REBOOT, Event.TERMINATE})
 
 TABLE: Mapping[tuple[State, Event], State] = {
     (State.PENDING, Event.START): State.PENDING,
@@ -50,11 +50,11 @@ TABLE: Mapping[tuple[State, Event], State] = {
     (State.SHUTTING_DOWN, Event.REMOVED): State.TERMINATED,
     (State.TERMINATED, Event.TERMINATE): State.TERMINATED,
 }
-"""Every pair that means something. A failed launch is shutting-down until nothing of it is left, then terminated."""
+"""Every allowed pair. A failed launch is shutting-down until nothing of it is left, then terminated."""
 
 
 def next_state(state: State, event: Event, *, subject: str = "the instance") -> State:
-    """Where the event leads. Raises Conflict, which changes nothing, for a pair that the table lacks."""
+    """Return the state after the event. Raises Conflict for a pair that is not in the table."""
     try:
         return TABLE[state, event]
     except KeyError:
@@ -63,7 +63,7 @@ def next_state(state: State, event: Event, *, subject: str = "the instance") -> 
 
 
 def states_for(event: Event) -> tuple[State, ...]:
-    """Return the states in which that request of an owner has an effect: a new state, or a reboot."""
+    """Return the states in which the request has an effect: a new state, or a reboot."""
     return tuple(
         origin
         for (origin, known), target in TABLE.items()
@@ -72,7 +72,7 @@ def states_for(event: Event) -> tuple[State, ...]:
 
 
 def mermaid() -> str:
-    """The table as a Mermaid state diagram; pairs that change nothing are left out."""
+    """Return the table as a Mermaid state diagram, without the pairs that change nothing."""
     lines = ["stateDiagram-v2", "    [*] --> pending: run"]
     for (origin, event), target in TABLE.items():
         if origin is not target:
@@ -86,16 +86,18 @@ def _name(state: State) -> str:
 
 
 def document() -> str:
-    """The text of docs/lifecycle.md; a test holds the file to it."""
+    """Return the text of docs/lifecycle.md; a test compares the file with it."""
     rows = [f"| {origin} | {event} | {target} |" for (origin, event), target in TABLE.items()]
-    asked = ", ".join(event.value for event in Event if event in ASKED)
+    requests = ", ".join(event.value for event in Event if event in REQUESTS)
     return "\n".join(
         [
             "# The life of an instance",
             "",
-            "Made from the table in `vmhost/model/lifecycle.py` by `python -m vmhost.model.lifecycle`.",
-            f"Owners ask for {asked}; everything else is something that the driver was seen to do. A pair that is not",
-            "in the table is refused with `IncorrectInstanceState` and changes nothing.",
+            "Generated from the table in `vmhost/control/instances/lifecycle.py` by",
+            "`python -m vmhost.control.instances.lifecycle`.",
+            "",
+            f"Owners request {requests}; all other events are observed. A request that is not in the",
+            "table is refused with `IncorrectInstanceState` and changes nothing.",
             "",
             "```mermaid",
             mermaid(),
@@ -105,14 +107,14 @@ def document() -> str:
             "|---|---|---|",
             *rows,
             "",
-            "- A program that ends by itself leaves its instance `stopped` with a `StateReason`:",
+            "- If the program ends by itself, its instance is `stopped` with a `StateReason`:",
             "  `Client.InstanceInitiatedShutdown` for exit code 0, else `Server.InternalError` with the exit code, the",
-            "  signal or the memory limit in words.",
+            "  signal or the memory limit.",
             "- A launch that fails is `shutting-down` until nothing of it is left, then `terminated`, with its",
             "  `StateReason`.",
-            "- A reboot is recorded until the guest is up again: one that a crash of the platform cuts off is finished",
-            "  at its next start, and the instance is `running` all the while. One that fails leaves it `stopped`.",
-            "- A terminated instance stays visible for one hour, with what it printed last.",
+            "- A reboot is recorded until the guest is up again: if the platform crashes meanwhile, its next start",
+            "  finishes the reboot. The instance is `running` all the while, and `stopped` if the reboot fails.",
+            "- A terminated instance stays visible for one hour, with its last console output.",
             "",
         ]
     )

@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import Conflict
-from vmhost.model.instance import InstanceState
-from vmhost.model.lifecycle import ASKED, TABLE, Event, document, mermaid, next_state, states_for
+from vmhost.control.instances.lifecycle import REQUESTS, TABLE, Event, document, mermaid, next_state, states_for
+from vmhost.control.instances.record import InstanceState
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "lifecycle.md"
 
 
-def test_the_document_is_made_from_the_table() -> None:
-    assert DOCUMENT.read_text() == document(), "run: python -m vmhost.model.lifecycle > docs/lifecycle.md"
+def test_document_is_generated_from_the_table() -> None:
+    assert DOCUMENT.read_text() == document(), "run: python -m vmhost.control.instances.lifecycle > docs/lifecycle.md"
 
 
 @given(state=st.sampled_from(InstanceState), event=st.sampled_from(Event))
-def test_a_pair_leads_where_the_table_says_or_is_refused_in_words(state: InstanceState, event: Event) -> None:
+def test_pair_follows_the_table_or_is_refused(state: InstanceState, event: Event) -> None:
     if (state, event) in TABLE:
         assert next_state(state, event) is TABLE[state, event]
         return
@@ -29,7 +29,7 @@ def test_a_pair_leads_where_the_table_says_or_is_refused_in_words(state: Instanc
 
 
 @given(events=st.lists(st.sampled_from(Event), max_size=40))
-def test_terminated_is_final_and_only_reached_through_shutting_down(events: list[Event]) -> None:
+def test_terminated_is_final_and_follows_shutting_down(events: list[Event]) -> None:
     state = InstanceState.PENDING
     for event in events:
         after = TABLE.get((state, event), state)
@@ -45,8 +45,8 @@ def test_every_state_admits_terminate() -> None:
     assert set(goals.values()) == {InstanceState.SHUTTING_DOWN}
 
 
-def test_a_request_is_offered_where_it_has_an_effect() -> None:
-    assert {event.value: set(states_for(event)) for event in Event if event in ASKED} == {
+def test_requests_are_offered_where_they_have_effect() -> None:
+    assert {event.value: set(states_for(event)) for event in Event if event in REQUESTS} == {
         "start": {"stopped"},
         "stop": {"running"},
         "reboot": {"running"},
