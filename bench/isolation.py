@@ -17,14 +17,14 @@ from pathlib import Path
 from bench.cpu_usage import call
 from bench.measurement import Measurement, at_least, at_most
 from bench.platform_setup import require_engine
-from client.local.attach import own_cloud
-from client.local.plan import LocalPlan
-from client.tour.hog import reading
-from client.tour.isolation import Isolation, Outcome, judge_isolation, window_of
-from client.tour.kill import victim_of
-from client.tour.measuring import measured
-from client.tour.results import HogPlan
-from client.tour.session import Session, open_session
+from client.experiments.cpu_isolation import Isolation, Outcome, judge_isolation, window_of
+from client.experiments.kill import choose_victim
+from client.experiments.measure import measure_window
+from client.experiments.noisy_neighbor import reading
+from client.experiments.results import HogPlan
+from client.local.local_plan import LocalPlan
+from client.local.supervised_cloud import own_cloud
+from client.session import Session, open_session
 from vmhost.api.access import Access
 
 ROUNDS = 20
@@ -61,12 +61,12 @@ async def run() -> list[Measurement]:
 
 async def _whole(session: Session) -> float:
     started = time.monotonic()
-    await session.experiments.hog(victim_of(session.watch.world, random.Random(1)))
+    await session.experiments.hog(choose_victim(session.watcher.state, random.Random(1)))
     return time.monotonic() - started
 
 
 async def _hogged(session: Session) -> Isolation:
-    victim = victim_of(session.watch.world, random.Random())
+    victim = choose_victim(session.watcher.state, random.Random())
     return (await session.experiments.hog(victim, PLAN)).isolation
 
 
@@ -77,21 +77,21 @@ async def _without_a_hog(session: Session) -> list[Isolation]:
     middle, second = await reading(session, "second window")
     await asyncio.sleep(_WINDOW_S)
     end, third = await reading(session, "end")
-    before = await measured(session.load, start.at, middle.at)
-    after = await measured(session.load, middle.at, end.at)
-    world = session.watch.world
-    assert world.snapshot is not None
+    before = await measure_window(session.load, start.at, middle.at)
+    after = await measure_window(session.load, middle.at, end.at)
+    cloud_state = session.watcher.state
+    assert cloud_state.snapshot is not None
     return [
         judge_isolation(
             hog=None,
             requested_cores=0,
-            instances=world.running,
+            instances=cloud_state.running,
             host=host,
             enforced=True,
             control=window_of(first, second, before, host),
             beside=window_of(second, third, after, host),
         )
-        for host in world.snapshot.hosts
+        for host in cloud_state.snapshot.hosts
     ]
 
 

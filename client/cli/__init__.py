@@ -1,8 +1,8 @@
-"""The command line: `glasscloud COMMAND …`. Each command is a module of this package, imported when it is called.
+"""The command line: `glasscloud COMMAND …`. Each command is a module of this package, imported when it is used.
 
 A command's module has NAME, HELP, EXAMPLES, `add_arguments(parser)` and `run(args) -> exit code`. A command that is a
-package may have SUBCOMMANDS, names of modules in it that are commands too. Exit codes: 0 done, 1 failed, 2 used
-wrongly. Errors are one sentence on standard error.
+package may have SUBCOMMANDS, the names of its modules that are commands too. Exit codes: 0 success, 1 failure, 2 usage
+error. Errors are one sentence on standard error.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from client.called import called, examples
+from client.program_name import examples, program_name
 
 GROUPS = {
-    "See it": {
-        "demo": "a small cloud with a search service, live on this terminal",
-        "console": "serve the page that shows a running cloud",
-        "share": "let the phones of an audience search and watch",
-        "flow": "follow requests as they are answered, one line each",
-        "watch": "wait for a cloud, then print what happens in it",
+    "Watch": {
+        "demo": "run a small cloud with a search service, live in this terminal",
+        "console": "serve the web page that shows a running cloud",
+        "share": "let an audience search and watch on their phones",
+        "flow": "print each request as it is answered",
+        "watch": "wait for a cloud, then print its events",
     },
-    "Keep it": {
+    "Run a cloud": {
         "up": "start a cloud that keeps running",
-        "down": "stop it and remove everything",
-        "ps": "list its instances",
-        "status": "its addresses, hosts, and which limits are enforced",
-        "env": "shell exports for the AWS CLI and SDKs",
+        "down": "stop the cloud and remove everything",
+        "ps": "list the instances",
+        "status": "show addresses, hosts, and which limits are enforced",
+        "env": "print shell exports for the AWS CLI and SDKs",
     },
     "Measure": {
-        "load": "send requests on a schedule or as users, and report what they saw",
+        "load": "send requests at a rate or as concurrent users, and report latencies",
     },
     "Check and prepare": {
-        "doctor": "what this computer lacks, and the command that fixes it",
-        "ready": "fetch, build and try everything, to work without a network",
+        "doctor": "check this computer and print the commands that fix problems",
+        "ready": "download, build and test everything, to work offline later",
     },
-    "Single programs": {
-        "host": "the platform: the EC2 API and its instances",
-        "serve": "the search service: serve frontend, serve leaf",
+    "Run single programs": {
+        "host": "run the platform: the EC2 API and its instances",
+        "serve": "run one program of the search service: frontend or leaf",
         "index": "build the search index from a folder of documents",
     },
 }
 ALONE = frozenset({"load"})
-"""Commands that work where only they were installed."""
+"""Commands that work in an installation without the cloud's packages."""
 LOG_VARIABLE = "GLASSCLOUD_LOG_LEVEL"
-"""Environment variable: how much is logged on standard error, beside what is printed."""
+"""Environment variable: the log level on standard error."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _CLOUDS_LIBRARIES = ("botocore", "docker", "tantivy")
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 
 def overview(program: str) -> str:
-    """The help of the command as a whole."""
+    """Return the help text for `glasscloud --help`."""
     lines = [
         "glasscloud: a small cloud on your laptop, with every request in sight",
         "",
@@ -71,7 +71,7 @@ def overview(program: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; the exit code. 130 for Ctrl-C, also while a command is still being loaded."""
+    """Run a command and return its exit code: 130 after Ctrl-C, also while a command is still being loaded."""
     try:
         return _main(argv)
     except KeyboardInterrupt:
@@ -81,10 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
-    # Programs that we start must not import from the folder in which we were called: it may hold a server.py.
+    # Programs that we start must not import from the current folder: it may contain a server.py.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     if not args or args[0] in ("-h", "--help") or args == ["help"]:
-        print(overview(called()))
+        print(overview(program_name()))
         return 0
     if args[0] == "--version":
         print(f"glasscloud {_version()}")
@@ -109,19 +109,19 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _unknown(word: str) -> str:
     if word.startswith("-"):
-        return f"option {word} comes after a command; {called()} --help lists the commands"
+        return f"option {word} comes after a command; {program_name()} --help lists the commands"
     near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"{called()} --help lists them"
+    hint = f"did you mean {near[0]}?" if near else f"{program_name()} --help lists them"
     return f"{word!r} is not a command; {hint}"
 
 
 def _missing() -> list[str]:
-    """The libraries that the cloud's commands need and an installation of the load generator alone lacks."""
+    """Return missing libraries that the cloud commands need; an installation of the load generator alone lacks them."""
     return [name for name in _CLOUDS_LIBRARIES if importlib.util.find_spec(name) is None]
 
 
 def _log_level() -> str:
-    """The level that the environment sets. Raises InvalidInput for one that does not exist."""
+    """Return the log level from the environment. Raises InvalidInput for an unknown one."""
     from vmhost.base.errors import InvalidInput
 
     level = os.environ.get(LOG_VARIABLE) or "warning"
@@ -140,7 +140,7 @@ def _run(command: ModuleType, args: Sequence[str]) -> int:
     from vmhost.base.options import Parser
 
     parser = Parser(
-        prog=f"{called()} {command.NAME}",
+        prog=f"{program_name()} {command.NAME}",
         description=command.HELP,
         epilog=f"examples:\n{examples(command.EXAMPLES)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -154,7 +154,7 @@ def _run(command: ModuleType, args: Sequence[str]) -> int:
             return _guarded(command, known)
         return _guarded(command, parser.parse_args(args))
     except SystemExit as end:
-        # argparse has said what is wrong, or shown the help.
+        # argparse has printed the error or the help.
         return end.code if isinstance(end.code, int) else 2
 
 
@@ -164,7 +164,7 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
     from vmhost.base.logs import configure
 
     try:
-        # Results are printed; log lines appear only at the level that the user chose.
+        # Results are printed; log lines appear only at the chosen level.
         configure(level=_log_level())
         code = int(command.run(args))
         sys.stdout.flush()
@@ -176,17 +176,17 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
         print(f"glasscloud {command.NAME}: {clean(error.message)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader of our output has closed it, as `| head` does; nothing can be written any more.
-        _say_no_more()
+        # The reader closed our output, as `| head` does.
+        _discard_output()
         return 0
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _say_no_more()
-        print(f"glasscloud {command.NAME}: the output could not be written: {error.strerror}", file=sys.stderr)
+        _discard_output()
+        print(f"glasscloud {command.NAME}: cannot write the output: {error.strerror}", file=sys.stderr)
         return 1
 
 
-def _say_no_more() -> None:
-    """What is still to be printed goes nowhere, or the interpreter's own end would stumble over it."""
+def _discard_output() -> None:
+    """Discard further output; flushing a closed pipe at exit would fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`glasscloud console`: the page that shows a running cloud."""
+"""`glasscloud console`: serve the web page that shows a running cloud."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from client.called import called
+from client.program_name import program_name
 
 NAME = "console"
-HELP = "serve the page that shows every request and instance of a running cloud (`up` and `demo` serve it already)"
+HELP = "serve the web page that shows every request and instance of a cloud (`up` and `demo` already serve it)"
 PORT = 8080
 _NO_SEARCH = (
-    "this cloud has no search front end that is known here: the console shows its instances, but no searches "
-    "(name a front end with --frontend URL)"
+    "the search front end of this cloud is not known here: the console shows instances, but no searches "
+    "(set it with --frontend URL)"
 )
 _EVERYWHERE = ("", "0.0.0.0", "::")
 EXAMPLES = """\
@@ -26,39 +26,41 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("--access", type=Path, metavar="FILE", help="the cloud's access file ($GLASSCLOUD_ACCESS)")
-    parser.add_argument("--frontend", metavar="URL", help="the search service ($GLASSCLOUD_FRONTEND)")
-    parser.add_argument("--queries", type=Path, metavar="FILE", help="queries for the load (those of the built index)")
-    parser.add_argument("--bind", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"port to listen on ({PORT})")
-    parser.add_argument("--port-search", action="store_true", help="take the next free port if that one is in use")
+    """Add the command's arguments."""
     parser.add_argument(
-        "--key-file", type=Path, metavar="FILE", help="file that keeps its token (default: a new token each time)"
+        "--access", type=Path, metavar="FILE", help="the cloud's access file (default: $GLASSCLOUD_ACCESS)"
+    )
+    parser.add_argument("--frontend", metavar="URL", help="URL of the search service (default: $GLASSCLOUD_FRONTEND)")
+    parser.add_argument(
+        "--queries", type=Path, metavar="FILE", help="queries for the load (default: those of the index)"
+    )
+    parser.add_argument("--bind", default="127.0.0.1", metavar="HOST", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"port to listen on (default {PORT})")
+    parser.add_argument("--port-search", action="store_true", help="use the next free port if that one is in use")
+    parser.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="file that stores the token (default: a new token each time)"
     )
     parser.add_argument("--why", default="", help=argparse.SUPPRESS)
     parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--ready", type=Path, metavar="FILE", help="write its address and process id to FILE when it is ready"
-    )
+    parser.add_argument("--ready", type=Path, metavar="FILE", help="write address and process id to FILE when ready")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until it is stopped."""
-    from client.cli.running import run_until_told
+    """Serve until stopped."""
+    from client.cli.run_async import run_until_stopped
     from vmhost.base.errors import InvalidInput
 
     if args.bind in _EVERYWHERE:
         raise InvalidInput(
             f"--bind {args.bind} means every address of this computer; choose one, such as 127.0.0.1 "
-            f"(to let an audience in, use `{called()} share`)"
+            f"(to let an audience in, use `{program_name()} share`)"
         )
-    return run_until_told(lambda: _serve(args))
+    return run_until_stopped(lambda: _serve(args))
 
 
 @contextlib.asynccontextmanager
 async def _reserved_port() -> AsyncIterator[str]:
-    """A URL at which nothing answers while the block lasts: in place of a front end, where there is none."""
+    """Yield a URL that refuses connections, to use if there is no front end."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
@@ -70,11 +72,11 @@ async def _serve(args: argparse.Namespace) -> int:
     from client.console.keys import Key
     from client.console.rows import CONSOLE_AGENT
     from client.console.serving import Setting, serve_console
-    from client.local.meant import find_access, find_queries, meant_cloud, search_of
-    from client.tour.session import open_session
+    from client.local.target_cloud import find_access, find_queries, search_url, target_cloud
+    from client.session import open_session
     from vmhost.base.web import write_ready
 
-    access, url = find_access(args.access), search_of(meant_cloud(args.access), args.frontend)
+    access, url = find_access(args.access), search_url(target_cloud(args.access), args.frontend)
     key = Key.fresh() if args.key_file is None else Key.kept(args.key_file)
     setting = Setting(
         key=key,

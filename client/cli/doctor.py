@@ -1,4 +1,4 @@
-"""`glasscloud doctor`: what this computer lacks."""
+"""`glasscloud doctor`: check what this computer lacks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 
 NAME = "doctor"
-HELP = "check what glasscloud needs on this computer, and print the command that fixes what is missing; changes nothing"
+HELP = "check this computer for what glasscloud needs, and print the commands that fix problems; changes nothing"
 EXAMPLES = """\
   glasscloud doctor
   glasscloud doctor --json
@@ -16,16 +16,16 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+    """Add the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the findings; 0 if the demo works here, else 1."""
+    """Print the findings; return 0 if the demo works here, else 1."""
+    from client.doctor.computer_probe import inspect_computer
     from client.doctor.findings import findings_of, healthy, lines_of
-    from client.doctor.probes import look
 
-    findings = findings_of(asyncio.run(look()))
+    findings = findings_of(asyncio.run(inspect_computer()))
     if args.json:
         print(json.dumps({"healthy": healthy(findings), "findings": [asdict(each) for each in findings]}, indent=2))
     else:

@@ -1,4 +1,4 @@
-"""`glasscloud down`: ends the cloud and removes everything of it."""
+"""`glasscloud down`: stop the cloud and remove everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
-from client.called import CLOUD_VARIABLE, DEFAULT_CLOUD
-from client.local.places import cloud_name, forget, make_folder, read_facts, running_demos, state_folder
+from client.local.state_dir import cloud_name, forget, make_folder, read_facts, running_demos, state_folder
+from client.program_name import CLOUD_VARIABLE, DEFAULT_CLOUD
 from vmhost.base.errors import Conflict
 
 NAME = "down"
-HELP = "stop the cloud and remove everything of it, also what a killed one left behind"
+HELP = "stop the cloud and remove everything that belongs to it, also what a killed cloud left behind"
 EXAMPLES = """\
   glasscloud down
-  glasscloud down --cloud mine        the cloud named mine, or what a killed compose left of it
+  glasscloud down --cloud mine        the cloud named mine, also what a killed compose left of it
 """
 _DRAIN_DEADLINE_S = 30.0
 _NOUNS = {"container": "instance"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """What was done. `removed` and `left` name objects of the engine: "container glasscloud-i-0a12…"."""
+class DownResult:
+    """What was done. `removed` and `left` name objects of the engine, such as "container glasscloud-i-0a12…"."""
 
     cloud: str
     was_up: bool
     clean: bool
-    """It ended by itself, or was not up."""
+    """Whether it stopped by itself, or was not up."""
     killed: bool = False
-    """It was not up, but what it had written down was still there."""
+    """Whether it was not up, but its facts were still stored."""
     removed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     demos_removed: int = 0
@@ -40,15 +40,18 @@ class Done:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
+    """Add the command's arguments."""
     parser.add_argument(
-        "--cloud", default=cloud_name(), metavar="NAME", help=f"the cloud's name (${CLOUD_VARIABLE}, else glasscloud)"
+        "--cloud",
+        default=cloud_name(),
+        metavar="NAME",
+        help=f"the cloud's name (default: ${CLOUD_VARIABLE}, else glasscloud)",
     )
-    parser.add_argument("--json", action="store_true", help="what was done, as JSON")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Stops the cloud and removes it; 1 if anything of it is still there."""
+    """Stop and remove the cloud; return 1 if something is left."""
     demos = tuple(each.cloud for each in running_demos())
     if args.cloud in demos:
         raise Conflict(f"{args.cloud} is a demo that is running; end it with q in its terminal")
@@ -60,24 +63,24 @@ def run(args: argparse.Namespace) -> int:
     return 1 if done.left else 0
 
 
-async def _down(cloud: str) -> Done:
-    from client.doctor.engine import labelled_objects
-    from client.local.attach import find, sweep_abandoned_demos, take_down, until_free
-    from client.local.cloud import sweep
+async def _down(cloud: str) -> DownResult:
+    from client.doctor.engine_probe import labelled_objects
+    from client.local.local_cloud import sweep
+    from client.local.supervised_cloud import find_running, sweep_abandoned_demos, take_down, wait_until_free
 
     state = state_folder(cloud)
-    facts = find(state)
+    facts = find_running(state)
     killed = facts is None and read_facts(state) is not None
     clean = facts is None or await take_down(state, facts)
     make_folder(state)
-    # Programs of a killed supervisor drain for a moment; what they leave is swept.
-    await until_free(state, deadline_s=_DRAIN_DEADLINE_S)
+    # Programs of a killed supervisor drain for a moment; what they leave is removed below.
+    await wait_until_free(state, deadline_s=_DRAIN_DEADLINE_S)
     before = await labelled_objects(cloud)
     if facts is None or not clean:
         await sweep(cloud=cloud, driver="auto", state=state)
     forget(state, temporary=False)
     left = await labelled_objects(cloud)
-    return Done(
+    return DownResult(
         cloud=cloud,
         was_up=facts is not None,
         clean=clean,
@@ -88,11 +91,11 @@ async def _down(cloud: str) -> Done:
     )
 
 
-def lines_of(done: Done) -> list[str]:
-    """What was done, in words."""
+def lines_of(done: DownResult) -> list[str]:
+    """Return what was done as text lines."""
     lines, name = [], "glasscloud" if done.cloud == DEFAULT_CLOUD else f"the cloud {done.cloud}"
     if done.was_up and not done.clean:
-        lines.append(f"{name} did not end in time and was killed; what it left is removed")
+        lines.append(f"{name} did not stop in time and was killed; everything it left is removed")
     elif done.was_up and not done.left:
         lines.append(f"{name} is down; nothing is left")
     if done.removed or done.killed:
@@ -113,7 +116,7 @@ def lines_of(done: Done) -> list[str]:
 
 
 def counted(objects: Iterable[str]) -> str:
-    """The engine's objects by kind: "4 instances, 1 network"."""
+    """Count the engine's objects by kind: "4 instances, 1 network"."""
     kinds = [_NOUNS.get(kind := each.partition(" ")[0], kind) for each in objects]
     return ", ".join(
         f"{count} {kind}{'' if count == 1 else 's'}" for kind in dict.fromkeys(kinds) if (count := kinds.count(kind))

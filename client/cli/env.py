@@ -1,4 +1,4 @@
-"""`glasscloud env`: variables that point the AWS CLI and SDKs to this cloud."""
+"""`glasscloud env`: print variables that point the AWS CLI and SDKs to this cloud."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    """Add the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the variables."""
+    """Print the variables."""
     from client.cli.status import SHOWN_API_VARIABLE
-    from client.local.meant import find_access
+    from client.local.target_cloud import find_access
 
     access = find_access()
     variables = replace(access, endpoint=os.environ.get(SHOWN_API_VARIABLE) or access.endpoint).environment()

@@ -1,4 +1,4 @@
-"""`glasscloud flow`: requests, as they are answered."""
+"""`glasscloud flow`: print requests as they are answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.api.flow import FlowRecord
 from vmhost.base.ids import short_ids
 
 NAME = "flow"
-HELP = "follow requests as the front end answers them, one line each with its hops (a sample at high rates)"
+HELP = "print each request as the front end answers it, with the instances that it reached (a sample at high rates)"
 EXAMPLES = """\
   glasscloud flow
   glasscloud flow http://127.0.0.1:8000 --count 10
@@ -24,18 +24,18 @@ _REMEMBERED_MAX = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("url", nargs="?", help="the search service (default: that of the running cloud)")
+    """Add the command's arguments."""
+    parser.add_argument("url", nargs="?", help="URL of the search service (default: the running cloud's)")
     parser.add_argument("--count", "-n", type=int, metavar="N", help="stop after N requests")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints until it is interrupted."""
-    from client.local.meant import find_search
+    """Print until interrupted."""
+    from client.local.target_cloud import find_search_url
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_follow(find_search(args.url), count=args.count, as_json=args.json))
+        asyncio.run(_follow(find_search_url(args.url), count=args.count, as_json=args.json))
     return 0
 
 
@@ -63,22 +63,22 @@ async def _follow(url: str, *, count: int | None, as_json: bool) -> None:
                     if left == 0:
                         return
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
-        raise Unavailable(f"no front end answers at {url}") from None
+        raise Unavailable(f"no front end responds at {url}") from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise Unavailable(f"the front end at {url} sends no flow ({error}); is it up?") from None
+        raise Unavailable(f"the front end at {url} sends no flow ({error}); is it running?") from None
     raise Unavailable(f"the front end at {url} closed the connection")
 
 
 def _remember(seen: tuple[str, ...], record: FlowRecord) -> tuple[str, ...]:
-    """The instances met so far, those of this request last."""
+    """Return the instances seen so far, those of this request last."""
     ids = [attempt.instance_id for attempt in record.trace.attempts]
     return tuple(dict.fromkeys([*(each for each in seen if each not in ids), *ids]))[-_REMEMBERED_MAX:]
 
 
 def line_of(record: FlowRecord, shorts: Mapping[str, str]) -> str:
-    """A request and its hops, instances named by their short ids."""
+    """Return the line for a request and its attempts, with short instance ids."""
     from client.terminal.text import clean
-    from client.view.screen import clock
+    from client.view.demo_screen import clock
 
     trace = record.trace
     hops = []

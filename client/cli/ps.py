@@ -1,4 +1,4 @@
-"""`glasscloud ps`: the instances."""
+"""`glasscloud ps`: list the instances."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import asyncio
 import json
 import time
 
-from client.called import DEFAULT_CLOUD, called
+from client.program_name import DEFAULT_CLOUD, program_name
 from vmhost.api.views import InstanceView, Snapshot
 
 NAME = "ps"
 HELP = "list the cloud's instances"
 EXAMPLES = """\
   glasscloud ps
-  glasscloud ps --all      also terminated instances
+  glasscloud ps --all      includes terminated instances
   glasscloud ps --json
 """
 _DEADLINE_S = 10.0
-_CORES = "CORES: guaranteed, and at most (its type's vCPUs, or its host's cores where those are fewer)"
+_CORES = "CORES: guaranteed to maximum (the type's vCPUs, or the host's cores if those are fewer)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("--all", "-a", action="store_true", help="also terminated instances")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    """Add the command's arguments."""
+    parser.add_argument("--all", "-a", action="store_true", help="include terminated instances")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the table."""
+    """Print the table."""
     snapshot = asyncio.run(_status())
     views = [view for view in snapshot.instances if args.all or view.state != "terminated"]
     if args.json:
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _status() -> Snapshot:
-    from client.local.meant import find_access
+    from client.local.target_cloud import find_access
     from vmhost.api.client import CloudClient
 
     async with CloudClient(find_access(), timeout_s=_DEADLINE_S) as cloud:
@@ -48,7 +48,7 @@ async def _status() -> Snapshot:
 
 
 def table(views: list[InstanceView], now: float, *, cpu_limited: bool, cloud: str = DEFAULT_CLOUD) -> list[str]:
-    """One line for each instance, and the meaning of CORES."""
+    """Return the lines of the table and the legend for CORES."""
     from client.terminal.text import columns_of
 
     if not views:
@@ -66,7 +66,7 @@ def table(views: list[InstanceView], now: float, *, cpu_limited: bool, cloud: st
         )  # fmt: skip
     return [
         *columns_of(rows),
-        _CORES if cpu_limited else f"{_CORES}; {called(cloud)} status says why it is not enforced here",
+        _CORES if cpu_limited else f"{_CORES}; {program_name(cloud)} status says why it is not enforced here",
     ]
 
 
@@ -76,7 +76,7 @@ def _cores(view: InstanceView) -> str:
 
 
 def since(seconds: float) -> str:
-    """A duration in its largest unit."""
+    """Return a duration in its largest unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"

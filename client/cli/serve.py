@@ -1,29 +1,29 @@
-"""`glasscloud serve`: one program of the search service alone."""
+"""`glasscloud serve`: run one program of the search service alone."""
 
 from __future__ import annotations
 
 import argparse
 
-from client.cli.programs import become
+from client.cli.exec_program import exec_program
 from vmhost.base.errors import InvalidInput
 
 NAME = "serve"
-HELP = "run one program of the search service alone; other options go to python -m server"
+HELP = "run one program of the search service alone; other options are passed to python -m server"
 EXAMPLES = """\
   glasscloud serve frontend --access state/access.json --port 8000
-  glasscloud serve leaf            inside an instance: the metadata service names its shard
+  glasscloud serve leaf            inside an instance; it gets its shard from the metadata service
   glasscloud serve frontend --help
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("program", nargs="?", choices=("frontend", "leaf"), help="which one")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="its options")
+    """Add the command's arguments."""
+    parser.add_argument("program", nargs="?", choices=("frontend", "leaf"), help="the program to run")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="options of that program")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Becomes that program."""
+    """Replace this process by that program."""
     if args.program is None:
         raise InvalidInput("name the program: serve frontend, or serve leaf")
-    return become("server", [args.program, *args.rest])
+    return exec_program("server", [args.program, *args.rest])

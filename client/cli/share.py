@@ -1,4 +1,4 @@
-"""`glasscloud share`: a search page and a read-only view for the phones of an audience."""
+"""`glasscloud share`: serve a search page and a view-only page for an audience's phones."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from client.called import DEFAULT_CLOUD, called
-from client.local.places import DEMO_PREFIX
+from client.local.state_dir import DEMO_PREFIX
+from client.program_name import DEFAULT_CLOUD, program_name
 
 if TYPE_CHECKING:
     from client.console.share.order import Console
 
 NAME = "share"
 HELP = (
-    "let the phones of an audience search and watch, over a network that you choose; "
-    "asks for your consent first, and nothing else of the cloud can be reached there"
+    "let an audience search and watch on their phones, over a network that you choose; asks for your consent first; "
+    "nothing else of the cloud can be reached there"
 )
 EXAMPLES = """\
   glasscloud share
@@ -33,40 +33,40 @@ _POLL_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("--address", metavar="ADDR", help="serve on this address of this computer (default: asks)")
+    """Add the command's arguments."""
+    parser.add_argument("--address", metavar="ADDR", help="address of this computer to serve on (default: ask)")
     parser.add_argument(
-        "--port", type=int, default=PORT, metavar="N", help=f"serve on this port or the next free one ({PORT})"
+        "--port", type=int, default=PORT, metavar="N", help=f"port to serve on, or the next free one (default {PORT})"
     )
-    parser.add_argument("--name", default="", metavar="HOST", help="a host name by which phones reach that address")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--name", default="", metavar="HOST", help="host name by which phones reach that address")
+    parser.add_argument("--yes", action="store_true", help="do not ask for consent")
     parser.add_argument(
-        "--wait", type=float, default=_WAIT_S, metavar="S", help="wait up to S seconds for the first phone (20)"
+        "--wait", type=float, default=_WAIT_S, metavar="S", help="wait up to S seconds for the first phone (default 20)"
     )
     parser.add_argument("--stop", action="store_true", help="stop sharing")
-    parser.add_argument("--json", action="store_true", help="the state as JSON; needs --yes")
+    parser.add_argument("--json", action="store_true", help="print the state as JSON; needs --yes")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Starts or stops sharing, and prints the state."""
+    """Start or stop sharing, and print the state."""
     from vmhost.base.errors import InvalidInput
 
-    # Written so that "not a number", which compares with nothing, is refused too.
+    # Written so that NaN is refused too.
     if not 0 <= args.wait <= _WAIT_S_MAX:
         raise InvalidInput(f"--wait must be from 0 to {_WAIT_S_MAX:g} seconds")
-    must_be_answered(yes=args.yes or args.stop, as_json=args.json)
+    check_consent(yes=args.yes or args.stop, as_json=args.json)
     return asyncio.run(_run(args))
 
 
 def share_now(*, yes: bool) -> int:
-    """Shares as `up --share` does once the cloud is up."""
+    """Share the cloud, for `up --share`."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     return run(parser.parse_args(["--yes"] if yes else []))
 
 
-def must_be_answered(*, yes: bool, as_json: bool = False) -> None:
-    """Raises InvalidInput where consent is needed and there is no terminal to give it."""
+def check_consent(*, yes: bool, as_json: bool = False) -> None:
+    """Raise InvalidInput if consent is needed and there is no terminal to ask on."""
     from vmhost.base.errors import InvalidInput
 
     if not yes and (as_json or not sys.stdin.isatty()):
@@ -76,57 +76,57 @@ def must_be_answered(*, yes: bool, as_json: bool = False) -> None:
 async def _run(args: argparse.Namespace) -> int:
     from client.console.share.order import console_at
 
-    url, key, cloud = meant_console()
-    program = called(cloud)
+    url, key, cloud = target_console()
+    program = program_name(cloud)
     async with console_at(url, key) as console:
-        told = await console.share()
+        state = await console.share()
         if args.stop:
             await console.share("DELETE")
-            _print(args, None, ["sharing has stopped" if told["share"] else "nothing was shared"])
+            _print(args, None, ["sharing has stopped" if state["share"] else "sharing was not on"])
             return 0
-        if told["share"] is not None:
-            must_be_meant(args, told["share"]["url"], program)
+        if state["share"] is not None:
+            check_same_address(args, state["share"]["url"], program)
         else:
-            order = choose(args, told["offered"], told["why"])
+            order = choose(args, state["offered"], state["why"])
             if order is None:
-                print("nothing is shared")
+                print("not shared")
                 return 1
-            told = await console.share("POST", order)
+            state = await console.share("POST", order)
         if args.json:
-            print(json.dumps(told["share"], indent=2))
+            print(json.dumps(state["share"], indent=2))
             return 0
-        print("\n".join(address_lines(told["share"]["url"], colours=sys.stdout.isatty())), flush=True)
+        print("\n".join(address_lines(state["share"]["url"], colours=sys.stdout.isatty())), flush=True)
         if args.wait > 0:
             print("\n".join(await _outcome(console, args.wait, program, demo=cloud.startswith(DEMO_PREFIX))))
     return 0
 
 
-def meant_console() -> tuple[str, Any, str]:
-    """The URL and the key of the console of the cloud that is meant, and the cloud's name. Raises NotFound."""
+def target_console() -> tuple[str, Any, str]:
+    """Return the URL and the key of the target cloud's console, and the cloud's name. Raises NotFound."""
     from client.console.keys import Key
-    from client.local.meant import console_address, meant_cloud, not_up
+    from client.local.target_cloud import console_address, not_running, target_cloud
     from vmhost.base.errors import NotFound
 
-    facts = meant_cloud()
+    facts = target_cloud()
     url, _, token = console_address(facts).partition("/#token=")
     if not url:
-        raise NotFound(not_up() if facts is None else f"the cloud {facts.cloud} has no console; restart it")
+        raise NotFound(not_running() if facts is None else f"the cloud {facts.cloud} has no console; restart it")
     return url, Key(token=token), DEFAULT_CLOUD if facts is None else facts.cloud
 
 
-def must_be_meant(args: argparse.Namespace, url: str, program: str) -> None:
-    """Raises Conflict where it is shared already at another address than the one that is wanted."""
+def check_same_address(args: argparse.Namespace, url: str, program: str) -> None:
+    """Raise Conflict if it is already shared at another address than the requested one."""
     from vmhost.base.errors import Conflict
 
-    asked = args.name or args.address or ""
-    if asked and urlsplit(url).hostname != asked.lower().rstrip("."):
-        raise Conflict(f"already shared at {url}; to share at {asked}, stop that first: {program} share --stop")
+    wanted = args.name or args.address or ""
+    if wanted and urlsplit(url).hostname != wanted.lower().rstrip("."):
+        raise Conflict(f"already shared at {url}; to share at {wanted}, stop that first: {program} share --stop")
 
 
 def choose(args: argparse.Namespace, offered: list[dict[str, Any]], why: str = "") -> dict[str, Any] | None:
-    """The order for the console; None if the person says no.
+    """Return the request for the console; None if the user says no.
 
-    `why` is the reason why no address can be offered. Raises InvalidInput where there is none to choose."""
+    `why` is the reason why no address can be offered. Raises InvalidInput if there is none to choose."""
     from vmhost.base.errors import InvalidInput
 
     if why:
@@ -135,11 +135,11 @@ def choose(args: argparse.Namespace, offered: list[dict[str, Any]], why: str = "
         found = [each for each in offered if each["address"] == args.address]
         one = found[0] if found else {"address": args.address, "label": "this computer", "public": False}
     elif not offered:
-        raise InvalidInput("this computer is on no network; join one, or open a hotspot on it, and try again")
+        raise InvalidInput("this computer is not on a network; join one, or open a hotspot on it, and try again")
     elif args.yes and offered[0]["public"]:
         raise InvalidInput(
             f"{offered[0]['address']} is a public address that can be reached from outside this room; "
-            f"to share there all the same, add --address {offered[0]['address']}"
+            f"to share there anyway, add --address {offered[0]['address']}"
         )
     else:
         one = offered[0] if args.yes or len(offered) == 1 else _chosen(offered)
@@ -163,7 +163,7 @@ def _chosen(offered: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def question(one: dict[str, Any], host: str, port: int) -> str:
-    """The question before anything is shared."""
+    """Return the question to ask before sharing."""
     warning = "This address is public: it can be reached from outside this room.\n" if one["public"] else ""
     return (
         f"{warning}Serve the search page and a view-only page to everyone on {one['label']} "
@@ -172,14 +172,14 @@ def question(one: dict[str, Any], host: str, port: int) -> str:
 
 
 def address_lines(url: str, *, colours: bool) -> list[str]:
-    """The address as text and as a QR code."""
+    """Return the address as text and as a QR code."""
     from client.console.share.qr import blocks
 
     return ["", *blocks(f"{url}/", colours=colours), "", f"  {url}", ""]
 
 
 async def _outcome(console: Console, wait_s: float, program: str, *, demo: bool) -> list[str]:
-    """Waits for the first phone for a while; whether one has come."""
+    """Wait for the first phone; return lines that say whether one came."""
     began = time.monotonic()
     share: dict[str, Any] | None = None
     while True:
@@ -190,19 +190,19 @@ async def _outcome(console: Console, wait_s: float, program: str, *, demo: bool)
 
 
 def outcome_lines(share: dict[str, Any] | None, wait_s: float, program: str, *, demo: bool = False) -> list[str]:
-    """Whether a phone has come, and what to do if none has."""
+    """Return whether a phone has opened the page, and what to do if none has."""
     if share is None:
-        return ["sharing was stopped meanwhile"]
+        return ["sharing was stopped in the meantime"]
     until = f"To stop: {program} share --stop   (or {'end the demo' if demo else f'{program} down'})"
     if share["reached"]:
         from client.console.share.sharing import phones
 
-        return [f"{phones(share['reached'])} reached it.", until]
+        return [f"{phones(share['reached'])} opened it.", until]
     port = share["url"].rpartition(":")[2]
     return [
         f"No phone has opened it within {wait_s:.0f} s. If a phone cannot open it:",
         "  It must be on the same network as this computer, not on mobile data.",
-        "  Guest and office Wi-Fi often keeps devices from reaching each other: open a hotspot on your phone",
+        "  Guest and office Wi-Fi often isolates devices from each other: open a hotspot on your phone",
         f"  or laptop, join it with this computer, then: {program} share --stop && {program} share",
         f"  A firewall on this computer may block it: allow incoming connections to port {port}.",
         until,

@@ -1,4 +1,4 @@
-"""`glasscloud up`: a cloud that keeps running."""
+"""`glasscloud up`: start a cloud that keeps running."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from client.called import DEFAULT_CLOUD, called
-from client.cli.options import INTERRUPTED, add_cloud_options, must_be_free, plan_of, say
-from client.cli.share import must_be_answered, share_now
-from client.local.meant import console_address
-from client.local.places import LocalFacts, cloud_name, installation, state_folder
-from client.local.plan import LocalPlan
+from client.cli.cloud_options import INTERRUPTED, add_cloud_options, check_ports_free, plan_from_args, print_progress
+from client.cli.share import check_consent, share_now
+from client.local.local_plan import LocalPlan
+from client.local.state_dir import LocalFacts, cloud_name, installation, state_folder
+from client.local.target_cloud import console_address
+from client.program_name import DEFAULT_CLOUD, program_name
 from vmhost.base.errors import InvalidInput
 
 NAME = "up"
@@ -28,41 +28,43 @@ _DRAIN_DEADLINE_S = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
+    """Add the command's arguments."""
     add_cloud_options(parser)
     lost = parser.add_mutually_exclusive_group()
     lost.add_argument(
-        "--adopt", action="store_true", help="take over instances of this cloud that its lost state does not know"
+        "--adopt", action="store_true", help="keep instances of this cloud that its lost state does not list"
     )
     lost.add_argument(
-        "--sweep", action="store_true", help="first remove everything of this cloud that an ended platform left"
+        "--sweep",
+        action="store_true",
+        help="first remove everything that an earlier platform of this cloud left behind",
     )
     parser.add_argument(
         "--share", action="store_true", help="then share a view-only page with phones nearby; asks for your consent"
     )
-    parser.add_argument("--yes", action="store_true", help="with --share: do not ask")
-    parser.add_argument("--json", action="store_true", help="the addresses as JSON")
+    parser.add_argument("--yes", action="store_true", help="with --share: do not ask for consent")
+    parser.add_argument("--json", action="store_true", help="print the addresses as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Starts the cloud unless it is up, and prints where it is; 1 where it is up with other options than these."""
-    from client.cli.running import run_until_told
+    """Start the cloud unless it is up, and print its addresses; return 1 if it is up with other options."""
+    from client.cli.run_async import run_until_stopped
 
     if args.share:
         if args.json:
-            raise InvalidInput("--share does not go with --json; use `up --json`, then `share --yes --json`")
-        # Before anything is started: the wait for a cloud would be in vain.
-        must_be_answered(yes=args.yes)
+            raise InvalidInput("--share and --json cannot be combined; use `up --json`, then `share --yes --json`")
+        # Check before anything is started.
+        check_consent(yes=args.yes)
     cloud = cloud_name()
-    plan = plan_of(args, NAME, state=state_folder(cloud), cloud=cloud)
+    plan = plan_from_args(args, NAME, state=state_folder(cloud), cloud=cloud)
     plan = replace(plan, adopt=args.adopt)
     started: list[tuple[LocalFacts, bool]] = []
 
     async def start() -> int:
-        started.append(await _up(plan, lambda: must_be_free(args), sweep_first=args.sweep))
+        started.append(await _up(plan, lambda: check_ports_free(args), sweep_first=args.sweep))
         return 0
 
-    run_until_told(start)
+    run_until_stopped(start)
     if not started:
         return INTERRUPTED
     facts, already = started[0]
@@ -70,34 +72,34 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({**asdict(facts), "already_up": already, "other_options": differs}, indent=2))
     else:
-        print("\n".join(block(facts, already=already, differs=differs, program=called(facts.cloud))))
+        print("\n".join(block(facts, already=already, differs=differs, program=program_name(facts.cloud))))
     if args.share and (code := share_now(yes=args.yes)):
         return code
     return 1 if differs else 0
 
 
 async def _up(plan: LocalPlan, check: Callable[[], None], *, sweep_first: bool) -> tuple[LocalFacts, bool]:
-    from client.local.attach import find, leave_running, sweep_abandoned_demos, until_free
-    from client.local.cloud import sweep
+    from client.local.local_cloud import sweep
+    from client.local.supervised_cloud import find_running, start_detached, sweep_abandoned_demos, wait_until_free
 
-    if (facts := find(plan.folder)) is not None:
+    if (facts := find_running(plan.folder)) is not None:
         return facts, True
     check()
     await sweep_abandoned_demos()
-    # A killed supervisor's programs drain for a moment.
-    await until_free(plan.folder, deadline_s=_DRAIN_DEADLINE_S)
+    # Programs of a killed supervisor drain for a moment.
+    await wait_until_free(plan.folder, deadline_s=_DRAIN_DEADLINE_S)
     if sweep_first:
         await sweep(cloud=plan.cloud, driver=plan.driver, state=plan.folder)
-    return await leave_running(plan, say), False
+    return await start_detached(plan, print_progress), False
 
 
 def _differs(plan: LocalPlan, facts: LocalFacts) -> bool:
     wanted = (plan.instances, plan.shards, plan.type, plan.driver)
-    return wanted != (facts.instances, facts.shards, facts.type, facts.asked)
+    return wanted != (facts.instances, facts.shards, facts.type, facts.driver_option)
 
 
 def block(facts: LocalFacts, *, already: bool, differs: bool, program: str) -> list[str]:
-    """The addresses of the cloud, and the commands to use it."""
+    """Return the cloud's addresses, and the commands to use it, as text lines."""
     name = "glasscloud" if facts.cloud == DEFAULT_CLOUD else f"the cloud {facts.cloud}"
     lines = [
         f"{name} is {'already up' if already else 'up'}: {facts.instances} instances ({facts.type}), "
@@ -105,7 +107,7 @@ def block(facts: LocalFacts, *, already: bool, differs: bool, program: str) -> l
         *([f"  console  {console}"] if (console := console_address(facts)) else []),
         f"  search   {facts.search}/search?q=hypervisor",
         f'  EC2 API  {facts.endpoint}   eval "$({program} env)"',
-        f"  look     {program} status   (also: ps, flow, watch --load 20)",
+        f"  watch    {program} status   (also: ps, flow, watch --load 20)",
         f"  stop     {program} down",
     ]
     if differs:

@@ -1,4 +1,4 @@
-"""`glasscloud watch`: a cloud's story, line by line."""
+"""`glasscloud watch`: print a cloud's events, line by line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 NAME = "watch"
 HELP = (
     "wait until a cloud and its search service are healthy, print their addresses, then a line for each event; "
-    "with --load also send searches and print their response times every ten seconds"
+    "with --load also send searches and print their latencies every ten seconds"
 )
 EXAMPLES = """\
   glasscloud watch
@@ -19,37 +19,47 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("--access", type=Path, metavar="FILE", help="the cloud's access file ($GLASSCLOUD_ACCESS)")
-    parser.add_argument("--frontend", metavar="URL", help="the search service ($GLASSCLOUD_FRONTEND)")
-    parser.add_argument("--load", type=float, default=0.0, metavar="RATE", help="searches a second to send (0)")
-    parser.add_argument("--queries", type=Path, metavar="FILE", help="queries to send (those of the built index)")
-    parser.add_argument("--show-search", metavar="URL", help="the search page's address as people reach it")
-    parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address as people reach it")
-    parser.add_argument("--console", metavar="HOST:PORT", help="serve the console at this address, on the same load")
+    """Add the command's arguments."""
     parser.add_argument(
-        "--console-key", type=Path, metavar="FILE", help="file that keeps its token (default: a new token)"
+        "--access", type=Path, metavar="FILE", help="the cloud's access file (default: $GLASSCLOUD_ACCESS)"
     )
-    parser.add_argument("--show-console", metavar="URL", help="the console's address as people reach it")
+    parser.add_argument("--frontend", metavar="URL", help="URL of the search service (default: $GLASSCLOUD_FRONTEND)")
     parser.add_argument(
-        "--workers", metavar="HOST:PORT", help="listen here for `glasscloud load worker`s, which send the load"
+        "--load", type=float, default=0.0, metavar="RATE", help="searches to send per second (default 0)"
     )
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="their token ($GLASSCLOUD_LOAD_TOKEN)")
+    parser.add_argument("--queries", type=Path, metavar="FILE", help="queries to send (default: those of the index)")
+    parser.add_argument("--show-search", metavar="URL", help="the search page's address to print")
+    parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address to print")
+    parser.add_argument("--console", metavar="HOST:PORT", help="also serve the console at this address")
     parser.add_argument(
-        "--wait", type=float, default=120.0, metavar="S", help="seconds to wait for a healthy cloud (120)"
+        "--console-key", type=Path, metavar="FILE", help="file that stores the console's token (default: a new token)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line: addresses, events, figures")
+    parser.add_argument("--show-console", metavar="URL", help="the console's address to print")
+    parser.add_argument(
+        "--workers",
+        metavar="HOST:PORT",
+        help="accept `glasscloud load worker` processes here, which then send the load",
+    )
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="the workers' token (default: $GLASSCLOUD_LOAD_TOKEN)"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=120.0, metavar="S", help="seconds to wait for a healthy cloud (default 120)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object per line: addresses, events, figures"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Watches until it is stopped."""
-    from client.cli.running import run_until_told
+    """Watch until stopped."""
+    from client.cli.run_async import run_until_stopped
     from client.load.joining.address import parse_address
     from client.load.joining.token import token_of
     from client.load.plan.check import check_rate
-    from client.view.watching import Watching, watch
+    from client.view.watch_cloud import WatchOptions, watch
 
-    watching = Watching(
+    options = WatchOptions(
         access=args.access,
         frontend=args.frontend,
         rate_per_s=check_rate(args.load),
@@ -64,4 +74,4 @@ def run(args: argparse.Namespace) -> int:
         token=None if args.workers is None else token_of(args.token_file),
         as_json=args.json,
     )
-    return run_until_told(lambda: watch(watching))
+    return run_until_stopped(lambda: watch(options))

@@ -7,14 +7,14 @@ import random
 from collections.abc import Coroutine
 from typing import Any
 
+from client.cloud_state import CloudState
 from client.console.actions import BY_NAME, hindrance
 from client.console.asking import Asker
 from client.console.feed import Feed
 from client.console.starting_over import Defaults, own, start_over
-from client.tour.kill import victim_of
-from client.tour.results import HogPlan
-from client.tour.session import Session
-from client.tour.world import World
+from client.experiments.kill import choose_victim
+from client.experiments.results import HogPlan
+from client.session import Session
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict, NotFound
@@ -52,9 +52,9 @@ class Desk:
         return self._session.cloud
 
     @property
-    def world(self) -> World:
+    def world(self) -> CloudState:
         """The cloud as it is known now."""
-        return self._session.watch.world
+        return self._session.watcher.state
 
     async def act(self, name: str, instance_id: str, plan: HogPlan | None = None) -> None:
         """Does the named action to the instance; a hog goes by the plan.
@@ -80,7 +80,7 @@ class Desk:
         Raises Conflict while one is measured or none can be its victim, NotFound for an instance nobody knows."""
         session = self._session
         session.experiments.must_be_idle()
-        victim = victim_of(self.world, self._rng) if instance_id is None else self._instance(instance_id)
+        victim = choose_victim(self.world, self._rng) if instance_id is None else self._instance(instance_id)
         if kind == "kill":
             self._begin(session.experiments.kill(victim, by=THE_CONSOLE))
         elif kind == "hog":

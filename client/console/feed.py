@@ -8,13 +8,13 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from client.cloud_state import CloudState, fold
 from client.console.board import Board, Rows, Tail, Value
 from client.console.log import Entry, change_entry
 from client.console.remembered import Remembered
 from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json, step_json
 from client.console.tasks import Tasks
-from client.tour.results import HogProgress, KillProgress, Step
-from client.tour.world import World, fold
+from client.experiments.results import HogProgress, KillProgress, Step
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.sse import Hub
@@ -34,7 +34,7 @@ _READER_BATCHES_MAX = 150
 class Feed:
     """What the page shows, kept true by whoever hears something; `run` tells it until cancelled."""
 
-    def __init__(self, world: World, *, links: dict[str, str], why: str) -> None:
+    def __init__(self, world: CloudState, *, links: dict[str, str], why: str) -> None:
         self.hub = Hub(capacity=_READER_BATCHES_MAX, history=2 * _READER_BATCHES_MAX)
         self.world = world
         self.counters: Counters | None = None

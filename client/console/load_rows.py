@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from client.cloud_state import CloudState
 from client.load.histogram import merged
 from client.load.live.live_json import COUNTED_AFTER_S, Bands, bands_of, live_json
 from client.load.live.live_state import lag_p99_ms, limit_warning, rates_now
@@ -18,7 +19,6 @@ from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Column, Latency, Mark, Snapshot, latency_of
 from client.load.verdict import broken_so_far
 from client.terminal.numbers import milliseconds
-from client.tour.world import World
 
 WINDOW_S = 10
 """A percentile of the course is that of the requests due in so many seconds until then: one second holds too few."""
@@ -51,7 +51,7 @@ def running_json(snapshot: Snapshot, plan: Plan, *, number: int, sent: str) -> d
     }
 
 
-def aim_json(urls: Sequence[str], service_url: str, world: World) -> dict[str, Any]:
+def aim_json(urls: Sequence[str], service_url: str, world: CloudState) -> dict[str, Any]:
     """Whether the load goes to the search service, and to which instances it goes directly."""
     targets = [urlsplit(url) for url in urls]
     service = urlsplit(service_url).netloc

@@ -10,13 +10,13 @@ from typing import Any
 from client.console.feed import Feed
 from client.console.load_rows import Course, aim_json, course_now, course_past, idle_json, running_json
 from client.console.log import change_entry
+from client.experiments.results import KillProgress, Step
 from client.load.live.live_state import next_rate
 from client.load.plan.words import Plan
 from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Snapshot
+from client.session import DEFAULT_RATE, Session
 from client.terminal.numbers import short_rate
-from client.tour.results import KillProgress, Step
-from client.tour.session import DEFAULT_RATE, Session
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.errors import CloudError, Conflict, NotFound
 from vmhost.base.ids import short_ids
@@ -42,7 +42,7 @@ class Loading:
         self._session = session
         self._load = session.load
         self._feed = feed
-        self._world = session.watch.world
+        self._world = session.watcher.state
         self._number = self._load.number if self._load.running else 0
         self._ours = ""
         self._marks: asyncio.Queue[str] = asyncio.Queue(MARKS_WAITING_MAX)
@@ -52,11 +52,11 @@ class Loading:
 
     async def run(self) -> None:
         """Tells the feed how the load goes and marks what happens on it, until cancelled."""
-        self._world = self._session.watch.world
+        self._world = self._session.watcher.state
         self._number = self._load.number if self._load.running else 0
         heard: list[tuple[list[Any], Any]] = [
             (self._load.listeners, self._on_change),
-            (self._session.watch.listeners, self._on_cloud),
+            (self._session.watcher.listeners, self._on_cloud),
             (self._session.experiments.listeners, self._on_step),
         ]
         for listeners, listener in heard:
@@ -78,7 +78,7 @@ class Loading:
             else:
                 self._now = (snapshot, plan, number)
                 told = running_json(snapshot, plan, number=number, sent=self._load.sent)
-                aim = aim_json(plan.urls, self._session.service.url, self._session.watch.world)
+                aim = aim_json(plan.urls, self._session.service.url, self._session.watcher.state)
                 self._feed.load.set({**told, "aim": aim})
             self._feed.told()
 
@@ -98,7 +98,7 @@ class Loading:
         self._number = number
 
     def _on_cloud(self, event: CloudEvent) -> None:
-        before, self._world = self._world, self._session.watch.world
+        before, self._world = self._world, self._session.watcher.state
         if not isinstance(event, InstanceView) or not self._load.running:
             return
         short = short_ids(self._world.instances).get(event.id, event.id)

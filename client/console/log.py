@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from client.tour.world import shard_of
+from client.cloud_state import shard_of
 from vmhost.api.views import InstanceView, ReasonView
 
 _OWNER_ENDED = "Client.UserInitiatedShutdown"

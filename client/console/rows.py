@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from client.cloud_state import CloudState, shard_of
 from client.console.actions import ACTIONS, hindrance
-from client.tour.results import Failure, HogResult, KillProgress, KillResult, Step, verdict_json
-from client.tour.world import World, shard_of
+from client.experiments.results import Failure, HogResult, KillProgress, KillResult, Step, verdict_json
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import InstanceView, UseView
 from vmhost.base.ids import short_ids
@@ -19,7 +19,7 @@ _SPAN_S_MAX = 5.0
 AUDIENCE_AGENT = "glasscloud-audience"
 
 
-def cloud_json(world: World, why: str) -> dict[str, Any] | None:
+def cloud_json(world: CloudState, why: str) -> dict[str, Any] | None:
     """What the cloud is as a whole, and why it is of this kind."""
     told = world.snapshot
     if told is None:
@@ -36,19 +36,19 @@ def cloud_json(world: World, why: str) -> dict[str, Any] | None:
     }
 
 
-def hosts_json(world: World) -> list[dict[str, Any]]:
+def hosts_json(world: CloudState) -> list[dict[str, Any]]:
     """The hosts with their capacity and what is promised of it."""
     return [] if world.snapshot is None else [asdict(host) for host in world.snapshot.hosts]
 
 
-def instance_rows(world: World, busy: str) -> Iterator[dict[str, Any]]:
+def instance_rows(world: CloudState, busy: str) -> Iterator[dict[str, Any]]:
     """Every known instance with its short id, its shard and what can be done to it."""
     shorts = short_ids(world.instances)
     for view in world.instances.values():
         yield _instance(view, shorts[view.id], world, busy)
 
 
-def _instance(view: InstanceView, short: str, world: World, busy: str) -> dict[str, Any]:
+def _instance(view: InstanceView, short: str, world: CloudState, busy: str) -> dict[str, Any]:
     hog, death = world.hogs.get(view.id), world.deaths.get(view.id)
     hogging = hog is not None
     allowed = {} if world.snapshot is None else world.snapshot.allowed
@@ -68,7 +68,7 @@ def _instance(view: InstanceView, short: str, world: World, busy: str) -> dict[s
     }
 
 
-def step_json(step: Step, world: World) -> dict[str, Any]:
+def step_json(step: Step, world: CloudState) -> dict[str, Any]:
     """A step of an experiment: its progress, its verdict or why it has none."""
     shorts, what = short_ids(world.instances), step.what
     told: dict[str, Any]

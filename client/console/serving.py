@@ -20,7 +20,7 @@ from client.console.loading import Loading
 from client.console.log import Entry
 from client.console.share.interfaces import hidden
 from client.console.share.sharing import Sharing
-from client.tour.session import Session
+from client.session import Session
 from vmhost.base.host_header import LOOPBACK
 from vmhost.base.web import listen, serve
 
@@ -51,13 +51,13 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     Raises InvalidInput where it cannot listen."""
     sock = listen(setting.bind, setting.port, search=setting.port_search)
     links = {"search": setting.shown_search, "api": setting.shown_api}
-    feed = Feed(session.watch.world, links=links, why=setting.why)
+    feed = Feed(session.watcher.state, links=links, why=setting.why)
     if setting.again:
         text, at = "the console restarted: past runs and sharing are gone", time.time()
         feed.enter(Entry(id=f"began-{at:.3f}", at=at, text=text, tone="care"))
     asker = Asker(session.service.url)
-    session.watch.listeners.append(feed.on_cloud)
-    session.watch.answering.append(lambda answers: feed.on_answering("platform", answers))
+    session.watcher.listeners.append(feed.on_cloud)
+    session.watcher.answering.append(lambda answers: feed.on_answering("platform", answers))
     session.experiments.listeners.append(feed.on_step)
     desk, loading = Desk(session, feed, asker), Loading(session, feed)
     # One on loopback is its machine's own, be that machine a container; one that a port is published of is not.

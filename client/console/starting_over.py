@@ -8,8 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from client.tour.session import DEFAULT_RATE, Session
-from client.tour.world import SHARD_TAG, World, shard_of
+from client.cloud_state import CloudState, shard_of
+from client.session import DEFAULT_RATE, Session
+from server.api.service_tags import SHARD_TAG
 from vmhost.api.client import CloudClient
 from vmhost.api.views import FleetView, InstanceView
 from vmhost.base.errors import Conflict, NotFound
@@ -42,7 +43,7 @@ class Defaults:
         return sum(self.targets.values())
 
 
-def surplus(world: World, defaults: Defaults) -> tuple[str, ...]:
+def surplus(world: CloudState, defaults: Defaults) -> tuple[str, ...]:
     """The instances that were not there in the beginning: of no default fleet, or of one and not at work. Pure."""
     return tuple(
         view.id
@@ -52,7 +53,7 @@ def surplus(world: World, defaults: Defaults) -> tuple[str, ...]:
     )
 
 
-def own(world: World, defaults: Defaults) -> tuple[InstanceView, ...]:
+def own(world: CloudState, defaults: Defaults) -> tuple[InstanceView, ...]:
     """The instances that belong to no default fleet: people made them, and starting over deletes them. Pure."""
     return tuple(view for view in world.present if view.state != "shutting-down" and view.fleet not in defaults.targets)
 
@@ -64,19 +65,19 @@ async def start_over(session: Session, defaults: Defaults, *, seed: int) -> floa
     await session.experiments.close()
     stopping = asyncio.create_task(session.load.stop())
     try:
-        for instance_id in session.watch.world.hogging:
+        for instance_id in session.watcher.state.hogging:
             with contextlib.suppress(Conflict, NotFound):
                 await cloud.end_fault(instance_id=instance_id)
         fleets = await cloud.describe_fleets()
         defaults = defaults.among(fleets)
         await _put_fleets_back(cloud, fleets, defaults)
-        if gone := surplus(session.watch.world, defaults):
+        if gone := surplus(session.watcher.state, defaults):
             await cloud.terminate_instances(gone)
-        await session.watch.until(
+        await session.watcher.until(
             lambda world: _complete(world, defaults), deadline_s=DEADLINE_S, what="every instance's return"
         )
-        serving = frozenset(view.id for view in session.watch.world.running if shard_of(view) is not None)
-        await session.service.until_in_rotation(lambda ids: serving <= ids, deadline_s=DEADLINE_S)
+        serving = frozenset(view.id for view in session.watcher.state.running if shard_of(view) is not None)
+        await session.service.wait_for_rotation(lambda ids: serving <= ids, deadline_s=DEADLINE_S)
     finally:
         await stopping
     await session.start_load(DEFAULT_RATE, seed=seed)
@@ -92,7 +93,7 @@ async def _put_fleets_back(cloud: CloudClient, fleets: Sequence[FleetView], defa
             await cloud.modify_fleet(fleet.id, target=target)
 
 
-def _complete(world: World, defaults: Defaults) -> bool:
+def _complete(world: CloudState, defaults: Defaults) -> bool:
     """Whether as many run as in the beginning, and no others are there but those that are going."""
     running = [view for view in world.running if view.fleet in defaults.targets]
     others = [view for view in world.present if view.fleet not in defaults.targets and view.state == "running"]

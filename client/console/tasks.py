@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
+from client.cloud_state import CloudState
 from client.console.log import Entry, why
 from client.console.rows import CONSOLE_AGENT
-from client.tour.world import World
 from vmhost.api.views import CallView, CloudEvent, FaultView, InstanceView, Snapshot
 
 _CALLS_KNOWN = 500
@@ -95,7 +95,7 @@ class Tasks:
         self._known: OrderedDict[str, None] = OrderedDict()
         self._open: OrderedDict[str, _Task] = OrderedDict()
 
-    def hear(self, event: CloudEvent, world: World) -> list[Entry]:
+    def hear(self, event: CloudEvent, world: CloudState) -> list[Entry]:
         """The lines that are new or went on, by an event and the world after it."""
         match event:
             case Snapshot():
@@ -115,7 +115,7 @@ class Tasks:
             case _:
                 return []
 
-    def _called(self, calls: tuple[CallView, ...], world: World, *, live: bool) -> list[Entry]:
+    def _called(self, calls: tuple[CallView, ...], world: CloudState, *, live: bool) -> list[Entry]:
         entries = []
         for call in calls:
             if call.id in self._known:
@@ -131,7 +131,7 @@ class Tasks:
             entries.append(task.entry())
         return entries
 
-    def _caught_up(self, world: World) -> list[Entry]:
+    def _caught_up(self, world: CloudState) -> list[Entry]:
         """After a gap: what ended meanwhile, at a time that nobody saw."""
         tasks = dict(self._open)
         for key, task in self._open.items():
@@ -151,7 +151,7 @@ class Tasks:
         return [task.entry() for task in moved.values()]
 
 
-def _begun(call: CallView, world: World, *, live: bool) -> _Task:
+def _begun(call: CallView, world: CloudState, *, live: bool) -> _Task:
     """The task of a call. Of one from before our time (not `live`) nobody knows any more how its instances began."""
     task = _Task(call=call)
     if call.outcome != "ok":
@@ -165,7 +165,7 @@ def _begun(call: CallView, world: World, *, live: bool) -> _Task:
     return replace(task, waits=frozenset(waits), generations=waits)
 
 
-def _goes_on(action: str, view: InstanceView, world: World, *, live: bool) -> bool:
+def _goes_on(action: str, view: InstanceView, world: CloudState, *, live: bool) -> bool:
     if action == _HOG:
         return view.id in world.hogs
     if action == _REBOOT and not live:

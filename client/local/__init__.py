@@ -1,5 +1,6 @@
-"""One local cloud as child programs: a supervisor runs the platform and the search service and takes them down again.
+"""Run a local cloud as child programs: a supervisor starts the platform and the search service and stops them.
 
-Law: whoever starts a program holds its lifeline, a pipe whose end is the program's end; so no way of dying, not even
-SIGKILL, leaves anything running. Nothing here imports the platform or the service: they are executed.
+Rule: a parent holds a pipe (the lifeline) for each program that it starts, and the program ends when the pipe closes.
+So nothing keeps running after any kind of death of the parent, SIGKILL included. Nothing here imports the platform or
+the service; they are executed.
 """

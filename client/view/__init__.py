@@ -1,4 +1,4 @@
-"""The live view: what is told of a cloud, folded into a state, drawn as lines of text; and the same as plain lines.
+"""The demo's screen and the plain output: events folded into a view state, drawn as lines of text.
 
-Law: `model`, `screen` and `words` are pure; `live` and `plain` touch the world.
+Rule: `view_state`, `demo_screen` and `screen_texts` are pure; the other modules do input and output.
 """

@@ -1,4 +1,4 @@
-"""Opening a page in the person's own browser, where there is one with a window."""
+"""Open a page in the user's browser, if there is a graphical one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 def browser_command(
     environ: Mapping[str, str] = os.environ, platform: str = sys.platform, which: object = None
 ) -> str | None:
-    """The program that opens an address in a window; None where there is none.
+    """Return the program that opens an address in a window; None if there is none.
 
-    Text browsers are left out: they would take the terminal from the view."""
+    Text browsers are ignored: they would need the terminal."""
     find = which if callable(which) else shutil.which
     if platform == "darwin":
         return "open"
@@ -25,7 +25,7 @@ def browser_command(
 
 
 def open_browser(url: str) -> bool:
-    """Opens the address; whether there was a browser to try."""
+    """Open the address; return whether a browser could be started."""
     command = browser_command()
     if command is None:
         return False

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Takes part in one run after another until no coordinator comes or it is stopped. Raises InvalidInput."""
-    from client.cli.running import run_until_told
+    from client.cli.run_async import run_until_stopped
     from client.load.environment import usable_cores
     from client.load.joining.address import parse_address
     from client.load.joining.keeping import joining_of, keep
@@ -62,4 +62,4 @@ def run(args: argparse.Namespace) -> int:
         wait_s=None if args.keep else parse_duration(args.wait),
     )
     processes = processes_of(args.processes, usable_cores())
-    return run_until_told(lambda: keep(joining, processes))
+    return run_until_stopped(lambda: keep(joining, processes))

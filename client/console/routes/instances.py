@@ -10,7 +10,7 @@ from client.console.desk import Desk
 from client.console.guard import Door
 from client.console.launching import Launch
 from client.console.routes.body import body_of
-from client.tour.results import HogPlan
+from client.experiments.results import HogPlan
 from vmhost.base.errors import InvalidInput
 
 HOG_S_MAX = 60.0

@@ -22,10 +22,10 @@ from console_page import OpenPage, watched
 from console_served import Served
 
 from bench.chromium import chromium
-from client.local.attach import own_cloud
-from client.local.meant import console_address
-from client.local.places import LocalFacts
-from client.local.plan import LocalPlan
+from client.local.local_plan import LocalPlan
+from client.local.state_dir import LocalFacts
+from client.local.supervised_cloud import own_cloud
+from client.local.target_cloud import console_address
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

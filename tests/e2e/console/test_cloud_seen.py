@@ -23,7 +23,7 @@ from console_walk import (
 )
 from playwright.async_api import Page, expect
 
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [
     pytest.mark.browser,

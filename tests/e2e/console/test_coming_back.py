@@ -11,7 +11,7 @@ from console_page import OpenPage
 from console_walk import call, follows, go, opened, second_page, served
 from playwright.async_api import expect
 
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

@@ -9,7 +9,7 @@ from console_page import OpenPage, axe, watched
 from console_served import LOOSE, PAGE, Served
 from playwright.async_api import Browser
 
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

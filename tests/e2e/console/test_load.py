@@ -6,7 +6,7 @@ import pytest
 from console_page import OpenPage, axe
 from playwright.async_api import Locator, Page, expect
 
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

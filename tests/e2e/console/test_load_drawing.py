@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from console_page import OpenPage
 
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

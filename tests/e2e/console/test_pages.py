@@ -13,7 +13,7 @@ from console_page import OpenPage, axe, watched
 from console_walk import WIDTHS, call, go, opened, served, shared, sideways
 from playwright.async_api import Browser, Page, expect
 
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

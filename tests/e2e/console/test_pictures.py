@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page
 
 from bench import pictures
 from bench.pictures import Shot, take
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

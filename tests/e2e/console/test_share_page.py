@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from client.console.keys import Key
 from client.console.share.order import console_at
-from client.local.places import LocalFacts
+from client.local.state_dir import LocalFacts
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

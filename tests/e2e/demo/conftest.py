@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from client.tour.session import Session, open_session
+from client.session import Session, open_session
 from vmhost.api.access import Access
 
 UP_TIMEOUT_S = 90
@@ -20,7 +20,7 @@ UP_TIMEOUT_S = 90
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What the cloud tells of itself; it goes down with the module."""
+    """The facts of a cloud that is stopped after the module."""
     state = tmp_path_factory.mktemp("state")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GLASSCLOUD_")}
     environment = {**kept, "XDG_STATE_HOME": str(state)}

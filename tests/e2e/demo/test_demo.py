@@ -1,4 +1,4 @@
-"""The demo and the command line with real programs: processes as machines, as a newcomer without an engine has them."""
+"""The demo and the command line with real programs and processes as instances, as on a computer without an engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from client.tour.leftovers import Program, programs, programs_below, still_there
+from client.process_tree import ProcessInfo, process_tree, running_processes, still_running
 
 CLIENT = [sys.executable, "-P", "-m", "client"]
 ANY_PORT = ["--driver", "process", "--port", "0", "--api-port", "0"]
@@ -45,7 +45,7 @@ def run(environment: dict[str, str], *words: str, timeout_s: float = 90) -> subp
 def until(holds: Any, *, timeout_s: float = 15) -> None:
     end = time.monotonic() + timeout_s
     while not holds():
-        assert time.monotonic() < end, "it did not come to be in time"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.05)
 
 
@@ -54,7 +54,7 @@ def demos(environment: dict[str, str]) -> list[Path]:
 
 
 @contextlib.contextmanager
-def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], dict[int, Program]]]:
+def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], dict[int, ProcessInfo]]]:
     """A demo without a terminal that is up, and its programs."""
     demo = subprocess.Popen(
         [*CLIENT, "demo", *ANY_PORT], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
@@ -63,15 +63,15 @@ def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[s
     try:
         assert "4 instances answer one search box" in demo.stdout.readline()
         assert re.match(r"  search  http://127\.0\.0\.1:\d+/search\?q=hypervisor$", demo.stdout.readline().rstrip())
-        until(lambda: sum("client.load.worker" in each.command for each in programs_below(demo.pid).values()))
-        yield demo, programs_below(demo.pid)
+        until(lambda: sum("client.load.worker" in each.command for each in process_tree(demo.pid).values()))
+        yield demo, process_tree(demo.pid)
     finally:
         demo.kill()
         demo.wait(timeout=10)
         demo.stdout.close()
 
 
-def test_the_tour_loses_nothing_and_leaves_nothing_and_says_so_in_json(environment: dict[str, str]) -> None:
+def test_tour_passes_and_leaves_nothing(environment: dict[str, str]) -> None:
     done = run(environment, "demo", "--once", "--json", "--seconds", "1", "--rate", "30", *ANY_PORT)
     report = json.loads(done.stdout)
     assert report["left_behind"] == []
@@ -87,56 +87,54 @@ def test_the_tour_loses_nothing_and_leaves_nothing_and_says_so_in_json(environme
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_without_a_terminal_it_tells_its_story_and_a_signal_ends_it_in_order(
-    environment: dict[str, str], number: signal.Signals
-) -> None:
+def test_signal_ends_plain_demo_in_order(environment: dict[str, str], number: signal.Signals) -> None:
     with plain_demo(environment) as (demo, below):
         demo.send_signal(number)
         assert demo.wait(timeout=20) == 0
-        assert still_there(below) == ()
+        assert still_running(below) == ()
         assert demos(environment) == []
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])
-def test_an_interrupted_start_leaves_nothing(environment: dict[str, str], command: str) -> None:
+def test_interrupted_start_leaves_nothing(environment: dict[str, str], command: str) -> None:
     starting = subprocess.Popen(
         [*CLIENT, command, *ANY_PORT], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     assert starting.stderr is not None
     with starting.stderr:
         assert "starting the platform" in starting.stderr.readline()
-        below = programs_below(starting.pid)
+        below = process_tree(starting.pid)
         starting.send_signal(signal.SIGINT)
         assert starting.wait(timeout=30) == 130
         assert starting.stderr.read().splitlines()[-1] == "interrupted before the cloud was up; nothing is left"
-    assert still_there(below) == ()
+    assert still_running(below) == ()
     assert demos(environment) == []
 
 
-def test_status_finds_the_console_of_a_demo_that_runs(environment: dict[str, str]) -> None:
+def test_status_finds_the_console_of_a_demo(environment: dict[str, str]) -> None:
     with plain_demo(environment) as (demo, _):
         said = run(environment, "status")
         assert said.returncode == 0, said.stderr
         address = re.search(r"  console  (http://127\.0\.0\.1:\d+)/#token=(\S+)", said.stdout)
         assert address is not None, said.stdout
         token = json.dumps({"token": address[2]}).encode()
-        asked = urllib.request.Request(
+        request = urllib.request.Request(
             f"{address[1]}/api/session", data=token, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:
             assert json.load(answer) == {"may_act": True}
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(timeout=20) == 0
 
 
-def test_a_killed_demo_leaves_nothing_behind(environment: dict[str, str]) -> None:
+def test_killed_demo_leaves_nothing(environment: dict[str, str]) -> None:
     with plain_demo(environment) as (demo, below):
         demo.kill()
         demo.wait(timeout=10)
-        until(lambda: still_there(below) == () and demos(environment) == [])
+        until(lambda: still_running(below) == () and demos(environment) == [])
 
 
-def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: dict[str, str]) -> None:
+def test_keys_work_and_terminal_is_restored(environment: dict[str, str]) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     before = termios.tcgetattr(theirs)
@@ -148,9 +146,9 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
     try:
         assert "\x1b[?1049h" not in screen.until("starting the platform")
         screen.until("k kill")
-        below = programs_below(demo.pid)
+        below = process_tree(demo.pid)
         screen.press("k", until=r"you killed i-0\w+: noticed .*, replaced .* lost")
-        screen.press("?", until=r"hedge .*any key goes back")
+        screen.press("?", until=r"hedge .*press any key to go back")
         screen.press("x", until=r"k kill")
         screen.press('s"unclosed\r', until="a quotation mark is opened and never closed")
         assert "'kind'" not in screen.text
@@ -161,7 +159,7 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
         assert demo.wait(timeout=20) == 0
         assert screen.text.rfind("\x1b[?1049l") > screen.text.rfind("\x1b[?1049h")
         assert termios.tcgetattr(theirs) == before
-        assert still_there(below) == ()
+        assert still_running(below) == ()
     finally:
         demo.kill()
         demo.wait(timeout=10)
@@ -169,7 +167,7 @@ def test_with_a_terminal_keys_work_and_the_terminal_is_given_back(environment: d
         os.close(theirs)
 
 
-def test_ctrl_c_under_make_is_a_good_end(environment: dict[str, str], tmp_path: Path) -> None:
+def test_ctrl_c_under_make_exits_with_0(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text(f"demo:\n\t@{' '.join([*CLIENT, 'demo', *ANY_PORT])}\n")
     # The terminal's own: only then does its Ctrl-C reach make too.
     owned = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -183,13 +181,13 @@ def test_ctrl_c_under_make_is_a_good_end(environment: dict[str, str], tmp_path: 
     screen = Screen(ours)
     try:
         screen.until("k kill")
-        below = programs_below(make.pid)
+        below = process_tree(make.pid)
         screen.press("s", until="search for: ")
         os.write(ours, b"\x03")
         screen.until("nothing is left")
         assert make.wait(timeout=20) == 0
         assert termios.tcgetattr(theirs) == before
-        assert still_there(below) == ()
+        assert still_running(below) == ()
         assert demos(environment) == []
     finally:
         make.kill()
@@ -199,7 +197,7 @@ def test_ctrl_c_under_make_is_a_good_end(environment: dict[str, str], tmp_path: 
 
 
 class Screen:
-    """What a terminal was told."""
+    """The output to a terminal."""
 
     def __init__(self, fd: int) -> None:
         self.text = ""
@@ -226,8 +224,8 @@ def facts(environment: dict[str, str]) -> dict[str, Any]:
     return result
 
 
-def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
-    below: dict[int, Program] = {}
+def test_up_restarts_programs_and_down_removes_all(environment: dict[str, str]) -> None:
+    below: dict[int, ProcessInfo] = {}
     try:
         first = run(environment, "up", *ANY_PORT)
         assert first.returncode == 0, first.stderr
@@ -237,10 +235,10 @@ def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
         assert "started with other options" not in again.stdout
         other = run(environment, "up", "--type", "t3.micro", *ANY_PORT)
         assert (other.returncode, "started with other options" in other.stdout) == (1, True)
-        below = programs_below(facts(environment)["supervisor"])
+        below = process_tree(facts(environment)["supervisor"])
 
-        machines = json.loads(run(environment, "ps", "--json").stdout)
-        assert [each["state"] for each in machines] == ["running"] * 4
+        instances = json.loads(run(environment, "ps", "--json").stdout)
+        assert [each["state"] for each in instances] == ["running"] * 4
         assert "4 running" in run(environment, "status").stdout
         assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in run(environment, "env").stdout
         watched = subprocess.Popen(
@@ -258,7 +256,7 @@ def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
 
         down = run(environment, "down")
         assert down.stdout == "glasscloud is down; nothing is left\n"
-        assert still_there(below) == ()
+        assert still_running(below) == ()
         assert run(environment, "down").stdout.startswith("no cloud was up")
     finally:
         stop(below)
@@ -271,21 +269,19 @@ def test_up_stays_heals_and_goes(environment: dict[str, str]) -> None:
         (["--type", "t3.nanoo"], r"instance type t3\.nanoo does not exist; did you mean t3\.nano\?"),
     ],
 )
-def test_instances_that_cannot_start_are_refused_at_once(
-    environment: dict[str, str], options: list[str], reason: str
-) -> None:
+def test_impossible_instances_are_refused(environment: dict[str, str], options: list[str], reason: str) -> None:
     refused = run(environment, "up", *options, *ANY_PORT, timeout_s=40)
     assert refused.returncode == 1
     assert re.match(f"glasscloud up: not all instances could start: {reason}", refused.stderr.splitlines()[-1])
     assert run(environment, "down").stdout == "no cloud was up\n"
 
 
-def test_after_everything_was_killed_down_removes_what_is_left(environment: dict[str, str]) -> None:
-    below: dict[int, Program] = {}
+def test_down_after_everything_was_killed(environment: dict[str, str]) -> None:
+    below: dict[int, ProcessInfo] = {}
     try:
         assert run(environment, "up", *ANY_PORT).returncode == 0
         supervisor = facts(environment)["supervisor"]
-        below = programs_below(supervisor)
+        below = process_tree(supervisor)
         for pid in (supervisor, *facts(environment)["pids"]):
             os.kill(pid, signal.SIGKILL)
         assert run(environment, "ps").stderr.startswith("glasscloud ps: no cloud is up here")
@@ -293,14 +289,14 @@ def test_after_everything_was_killed_down_removes_what_is_left(environment: dict
         assert down.returncode == 0, down.stderr
         assert down.stdout == "removed what a killed platform had left\n"
         assert run(environment, "down").stdout == "no cloud was up\n"
-        assert still_there(below) == ()
+        assert still_running(below) == ()
     finally:
         stop(below)
 
 
-def stop(below: dict[int, Program]) -> None:
+def stop(below: dict[int, ProcessInfo]) -> None:
     """After a failed test: ends what it left running."""
     for pid, program in below.items():
-        if still_there({pid: program}) and pid in programs():
+        if still_running({pid: program}) and pid in running_processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

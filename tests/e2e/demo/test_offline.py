@@ -1,4 +1,4 @@
-"""Once set up, everything works without a network: in a network namespace that has nothing but its loopback."""
+"""After set-up everything works offline: in a network namespace with only a loopback interface."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parents[3]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Raises the loopback interface of the new namespace (SIOCSIFFLAGS: up, loopback, running), then becomes the command.
+# Raises the loopback interface of the new namespace (SIOCSIFFLAGS: up, loopback, running), then executes the command.
 _BEHIND_LOOPBACK = """
 import fcntl, os, socket, struct, sys
 with socket.socket() as sock:
@@ -25,7 +25,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 
 def offline(*command: str, home: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
-    """What the command does where there is no network but its own loopback, and no engine."""
+    """Run the command without network and without an engine."""
     return subprocess.run(
         ["unshare", "--net", sys.executable, "-c", _BEHIND_LOOPBACK, *command],
         cwd=ROOT,
@@ -37,16 +37,16 @@ def offline(*command: str, home: Path, timeout_s: float) -> subprocess.Completed
     )
 
 
-def test_the_tour_needs_no_network(tmp_path: Path) -> None:
+def test_tour_works_offline(tmp_path: Path) -> None:
     words = ("-P", "-m", "client", "demo", "--once", "--json", "--driver", "process", "--port", "0", "--api-port", "0")
     done = offline(sys.executable, *words, "--seconds", "2", "--rate", "40", home=tmp_path, timeout_s=90)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout)
 
 
-def test_what_was_made_ready_once_needs_no_network_to_be_made_ready_again(tmp_path: Path) -> None:
+def test_ready_works_offline_the_second_time(tmp_path: Path) -> None:
     command = "make setup && .venv/bin/glasscloud ready --seconds 1"
     done = offline("sh", "-c", command, home=tmp_path, timeout_s=120)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert "installing" not in done.stdout
-    assert done.stdout.endswith("\nReady. You can switch the network off.\n")
+    assert done.stdout.endswith("\nReady. You can work offline now.\n")

@@ -1,4 +1,4 @@
-"""A session with a real cloud: loads that come and go, a kill with and without one, and one experiment at a time."""
+"""A session with a real cloud: loads, kills with and without a load, and one experiment at a time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 
-from client.tour.kill import victim_of
-from client.tour.results import Failure, HogPlan, HogProgress, HogResult, KillProgress, KillResult, Step, verdict_json
-from client.tour.session import Session
+from client.experiments.kill import choose_victim
+from client.experiments.results import (
+    Failure,
+    HogPlan,
+    HogProgress,
+    HogResult,
+    KillProgress,
+    KillResult,
+    Step,
+    verdict_json,
+)
+from client.session import Session
 from vmhost.base.errors import Conflict, InvalidInput
 
 LIMIT_S = 90
@@ -19,10 +28,10 @@ PLAN = HogPlan(rate_per_s=100, before_s=1.5, hog_s=1.5, after_s=1.0, workers_per
 
 
 def victim(session: Session) -> Any:
-    return victim_of(session.watch.world, random.Random(1))
+    return choose_victim(session.watcher.state, random.Random(1))
 
 
-async def test_a_kill_without_a_load_is_timed_and_nothing_is_said_of_losses(session: Session) -> None:
+async def test_kill_without_a_load_reports_times_only(session: Session) -> None:
     async with asyncio.timeout(LIMIT_S):
         steps: list[Step] = []
         session.experiments.listeners.append(steps.append)
@@ -36,7 +45,7 @@ async def test_a_kill_without_a_load_is_timed_and_nothing_is_said_of_losses(sess
         assert session.experiments.ended == (steps[-1],)
 
 
-async def test_a_kill_under_load_is_accounted_and_meanwhile_nothing_else_may_change(session: Session) -> None:
+async def test_kill_under_load_blocks_other_changes(session: Session) -> None:
     async with asyncio.timeout(LIMIT_S):
         plan = await session.plan_of({"rate_per_s": 100})
         assert plan.targets[0].corpus is not None
@@ -66,7 +75,7 @@ async def test_a_kill_under_load_is_accounted_and_meanwhile_nothing_else_may_cha
         assert await session.stop_load() is not None
 
 
-async def test_a_hog_brings_its_own_load_and_takes_it_away_and_outlives_who_asked(session: Session) -> None:
+async def test_cpu_hog_runs_its_own_load(session: Session) -> None:
     async with asyncio.timeout(LIMIT_S):
         steps: list[Step] = []
         session.experiments.listeners.append(steps.append)
@@ -84,7 +93,7 @@ async def test_a_hog_brings_its_own_load_and_takes_it_away_and_outlives_who_aske
         assert not session.load.running
 
 
-async def test_a_hog_puts_the_load_back_even_when_the_session_ends(session: Session) -> None:
+async def test_cpu_hog_restores_the_load_when_cancelled(session: Session) -> None:
     async with asyncio.timeout(LIMIT_S):
         steps: list[Step] = []
         session.experiments.listeners.append(steps.append)

@@ -1,4 +1,4 @@
-"""Setting up the environment: interrupted at any step, or found broken, the next run completes it."""
+"""Set-up completes in the next run after an interrupt at any step, or with a broken environment."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ def test_setup_replaces_an_environment_without_pip(project: Path) -> None:
     assert "the environment in .venv is unfinished or broken; making it again" in done.stdout
 
 
-def test_setup_does_nothing_twice(project: Path) -> None:
+def test_setup_repeats_nothing(project: Path) -> None:
     assert "installing 1 packages" in set_up(project).stdout
     assert set_up(project).stdout == "search index: there\n"

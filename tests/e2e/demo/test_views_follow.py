@@ -1,4 +1,4 @@
-"""Both views of a real cloud follow a load and experiments that somebody else starts, changes and stops."""
+"""Both views of a real cloud show a load and experiments that others start, change and stop."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from client.experiments.kill import choose_victim
+from client.session import Session
 from client.terminal.text import Line, plain
-from client.tour.kill import victim_of
-from client.tour.session import Session
-from client.view.live import LiveView
-from client.view.model import ViewState
-from client.view.plain import PlainView
+from client.view.live_view import LiveView
+from client.view.plain_view import PlainView
+from client.view.view_state import ViewState
 
 LIMIT_S = 60
 
@@ -35,7 +35,7 @@ class Paper:
         self.text = "\n".join(plain(each) for each in lines)
 
 
-async def no_stories() -> AsyncIterator[str]:
+async def no_messages() -> AsyncIterator[str]:
     await asyncio.get_running_loop().create_future()
     yield ""
 
@@ -47,15 +47,15 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def kill_by_the_console(session: Session) -> None:
-    await session.experiments.kill(victim_of(session.watch.world, random.Random(1)), by="the console")
+    await session.experiments.kill(choose_victim(session.watcher.state, random.Random(1)), by="the console")
 
 
-async def test_the_screen_follows_what_others_do(session: Session) -> None:
+async def test_live_view_shows_changes_by_others(session: Session) -> None:
     async with asyncio.timeout(LIMIT_S):
-        view = LiveView(session, ViewState(search_url="", world=session.watch.world), rng=random.Random(1))
+        view = LiveView(session, ViewState(search_url="", cloud_state=session.watcher.state), rng=random.Random(1))
         view.listen()
         paper = Paper()
-        running = asyncio.create_task(view.run(paper, no_stories()))  # type: ignore[arg-type]
+        running = asyncio.create_task(view.run(paper, no_messages()))  # type: ignore[arg-type]
         await until(lambda: " no load; + starts it" in paper.text)
         await session.start_load(50)
         await until(lambda: " 50 req/s " in paper.text)
@@ -77,13 +77,13 @@ async def test_the_screen_follows_what_others_do(session: Session) -> None:
         await running
 
 
-async def test_the_plain_view_follows_what_others_do(session: Session) -> None:
+async def test_plain_view_shows_changes_by_others(session: Session) -> None:
     lines: list[str] = []
     async with asyncio.timeout(LIMIT_S):
-        state = ViewState(search_url="", world=session.watch.world)
+        state = ViewState(search_url="", cloud_state=session.watcher.state)
         view = PlainView(session, state, lines.append, every_s=0.6)
         view.listen()
-        running = asyncio.create_task(view.run(no_stories(), kill_after_s=None, rng=random.Random(1)))
+        running = asyncio.create_task(view.run(no_messages(), kill_after_s=None, rng=random.Random(1)))
         for rate in (20, 40):
             lines.clear()
             await session.start_load(rate)

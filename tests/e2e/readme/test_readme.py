@@ -1,4 +1,4 @@
-"""README's commands, verbatim, on a minimal Debian: as root and as an ordinary user, with and without a terminal."""
+"""The commands of README on a minimal Debian: as root and as another user, with and without a terminal."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ MEASURE = """
 cd; export PATH=$HOME/.local/bin:$PATH
 python3 -m http.server --bind 127.0.0.1 8123 >/dev/null 2>&1 & server=$!
 trap 'kill $server' EXIT
-asks='import urllib.request as u; u.urlopen("http://127.0.0.1:8123/")'
-until python3 -c "$asks" 2>/dev/null; do sleep 0.1; done
+fetch='import urllib.request as u; u.urlopen("http://127.0.0.1:8123/")'
+until python3 -c "$fetch" 2>/dev/null; do sleep 0.1; done
 glasscloud load http://127.0.0.1:8123/ --rate 20 --for 2s || test $? = 3
 glasscloud demo 2>&1 || true
 """
@@ -42,7 +42,7 @@ TRY_IT = re.search(r"## Try it.*?```sh\n(.*?)```", README, re.DOTALL)
 
 @pytest.fixture(scope="module")
 def newcomer() -> Iterator[str]:
-    """A running minimal Debian with what README names installed by README's own command, and a clone to clone from."""
+    """A running minimal Debian with the packages installed by README's command, and a repository to clone."""
     assert NEEDS is not None
     if subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode:
         if os.environ.get("GLASSCLOUD_TESTS") == "all":
@@ -86,7 +86,7 @@ def programs_left(name: str) -> list[str]:
 
 
 class Session:
-    """One `docker exec` of README's commands, with or without a terminal, read as it prints."""
+    """One `docker exec` of README's commands, with or without a terminal."""
 
     def __init__(self, name: str, *, user: str, terminal: bool) -> None:
         assert CLONE is not None
@@ -107,7 +107,7 @@ class Session:
         os.close(theirs)
 
     def wait_for(self, pattern: str, *, timeout_s: float) -> None:
-        """Reads until the pattern stands in what was printed, terminal codes left out."""
+        """Read until the output, without terminal codes, contains the pattern."""
         end = time.monotonic() + timeout_s
         while not re.search(pattern, ESCAPES.sub("", self._text), re.DOTALL):
             left = end - time.monotonic()
@@ -128,7 +128,7 @@ class Session:
         return code
 
     def stop(self) -> None:
-        """Ends whatever a failed test has left running."""
+        """End what a failed test left running."""
         if self.process.poll() is None:
             inside(self._name, INTERRUPT, user="root")
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -138,7 +138,7 @@ class Session:
 
 
 @pytest.mark.parametrize("user", ["root", "ada"])
-def test_a_newcomer_with_a_terminal_kills_a_machine_and_quits(newcomer: str, user: str) -> None:
+def test_demo_with_a_terminal(newcomer: str, user: str) -> None:
     session = Session(newcomer, user=user, terminal=True)
     try:
         session.wait_for(r"k kill", timeout_s=120)
@@ -152,7 +152,7 @@ def test_a_newcomer_with_a_terminal_kills_a_machine_and_quits(newcomer: str, use
 
 
 @pytest.mark.parametrize("user", ["root", "ada"])
-def test_a_newcomer_without_a_terminal_reads_a_verdict_and_stops_it(newcomer: str, user: str) -> None:
+def test_demo_without_a_terminal(newcomer: str, user: str) -> None:
     session = Session(newcomer, user=user, terminal=False)
     try:
         session.wait_for(r"search +http://", timeout_s=120)
@@ -164,16 +164,16 @@ def test_a_newcomer_without_a_terminal_reads_a_verdict_and_stops_it(newcomer: st
     assert programs_left(newcomer) == []
 
 
-def test_the_load_generator_is_installed_alone_and_measures(newcomer: str) -> None:
+def test_load_generator_alone(newcomer: str) -> None:
     assert LOAD_ALONE is not None
     inside(newcomer, "apt-get install -qq -y pipx", user="root", timeout_s=240)
-    # pipx takes addresses with a host only, so the clone is served as a repository on the net would be.
+    # pipx takes only addresses with a host, so the repository is served over the network.
     serve = "git daemon --base-path=/ --export-all --detach --listen=127.0.0.1 --pid-file=/tmp/git-daemon.pid"
     inside(newcomer, serve, user="root")
     inside(newcomer, f"{LOAD_ALONE[1]}git://127.0.0.1/repository", user="ada", timeout_s=240)
-    told = inside(newcomer, MEASURE, user="ada", timeout_s=120)
-    assert re.search(r"(VALID|INVALID): ", told)
-    assert "(40 good)" in told
-    assert "glasscloud: demo needs" in told
+    output = inside(newcomer, MEASURE, user="ada", timeout_s=120)
+    assert re.search(r"(VALID|INVALID): ", output)
+    assert "(40 good)" in output
+    assert "glasscloud: demo needs" in output
     found = inside(newcomer, "ls ~/.local/*/venvs/glasscloud/lib/python3*/site-packages", user="ada")
     assert not {"docker", "botocore", "tantivy"} & set(found.split())

@@ -12,7 +12,7 @@ from vmhost.app import platform
 from vmhost.settings import Settings
 
 
-async def test_a_console_without_a_front_end_says_so_and_takes_no_other(tmp_path: Path) -> None:
+async def test_console_without_a_front_end(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GLASSCLOUD_")}
     async with platform(Settings(driver="fake", port=0, state=tmp_path)):
         console = await asyncio.create_subprocess_exec(
@@ -24,6 +24,6 @@ async def test_a_console_without_a_front_end_says_so_and_takes_no_other(tmp_path
         assert console.stderr is not None
         async with asyncio.timeout(60):
             assert (await console.stdout.readline()).startswith(b"console: http://127.0.0.1:")
-            assert b"this cloud has no search front end that is known here" in await console.stderr.readline()
+            assert b"the search front end of this cloud is not known here" in await console.stderr.readline()
             console.send_signal(signal.SIGINT)
             assert await console.wait() == 0

@@ -12,7 +12,7 @@ import pytest_asyncio
 from client.console.keys import Key
 from client.console.rows import CONSOLE_AGENT
 from client.console.serving import Setting, serve_console
-from client.tour.session import open_session
+from client.session import open_session
 from tests.integration.console.asked_console import Console
 from tests.integration.ec2.served import served
 from vmhost.base.web import listen

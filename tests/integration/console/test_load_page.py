@@ -15,7 +15,7 @@ from aiohttp import web
 from client.console.keys import Key
 from client.console.serving import Setting, serve_console
 from client.load.report.page.page import page_policy
-from client.tour.session import open_session
+from client.session import open_session
 from vmhost.api.access import Access
 from vmhost.api.views import InstanceView, ReasonView, Snapshot
 from vmhost.base.sse import Hub, read_events, respond

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from client.cloud_state import CloudState
 from client.console.app import application
 from client.console.asking import Asker
 from client.console.desk import Desk
@@ -23,8 +24,7 @@ from client.console.keys import Key
 from client.console.loading import Loading
 from client.console.share.order import Console, console_at
 from client.console.share.sharing import Sharing
-from client.tour.session import open_session
-from client.tour.world import World
+from client.session import open_session
 from server.api.timing import Attempt, RequestTrace, make_traceparent, render
 from tests.integration.ec2.served import served
 from vmhost.base.host_header import LOOPBACK
@@ -106,7 +106,7 @@ async def stand(*, why: str = "") -> AsyncIterator[Stand]:
 
     `why`: why no phone could come."""
     front_end, key = FrontEnd(), Key.fresh()
-    feed = Feed(World(), links={}, why="")
+    feed = Feed(CloudState(), links={}, why="")
     async with contextlib.AsyncExitStack() as stack:
         search = await stack.enter_async_context(serve(front_end.answer, listen("127.0.0.1", 0)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -16,7 +16,7 @@ from share_console import JSON, LAN, Stand, stand, until
 from client.cli import main
 from client.console.share.cast import Cast
 from client.console.share.guests import Guests
-from client.tour.session import SearchService
+from client.session import SearchService
 from tests.unit.client.client_builders import IDS, cloud, instance
 from vmhost.base.errors import InvalidInput
 from vmhost.base.sse import read_events
@@ -203,7 +203,7 @@ async def test_the_command_tells_an_end_from_nothing_to_end(
     capsys.readouterr()
     assert await share("--stop") == 0
     assert await share("--stop") == 0
-    assert capsys.readouterr().out.splitlines() == ["sharing has stopped", "nothing was shared"]
+    assert capsys.readouterr().out.splitlines() == ["sharing has stopped", "sharing was not on"]
 
 
 async def test_our_own_searches_say_who_they_are(console: Stand) -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from client.load.generator import Generator
 from client.load.plan.words import ClosedLoop, Plan, Target, constant
 from client.load.summary import Snapshot
-from client.tour.leftovers import programs_below
+from client.process_tree import process_tree
 from vmhost.base.errors import Conflict, InvalidInput, Unavailable
 
 LIMIT_S = 30
@@ -50,7 +50,7 @@ async def service() -> AsyncIterator[Service]:
 
 def sending() -> set[int]:
     """The generator's processes below us that still run."""
-    return {pid for pid, each in programs_below(os.getpid()).items() if "client.load.worker" in each.command}
+    return {pid for pid, each in process_tree(os.getpid()).items() if "client.load.worker" in each.command}
 
 
 async def until_over(load: Generator) -> None:

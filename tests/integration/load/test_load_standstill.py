@@ -21,7 +21,7 @@ from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from client.load.report.json_report import report_json
 from client.load.report.report import Report
 from client.load.verdict import OTHERS
-from client.tour.leftovers import programs_below
+from client.process_tree import process_tree
 
 ROOT = Path(__file__).parents[3]
 STOPPED_S = 2.5
@@ -110,7 +110,7 @@ async def test_the_command_and_its_process_stand_still_together(service: Service
             stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT,
         )  # fmt: skip
         await service.busy.wait()
-        pids = [command.pid, *programs_below(command.pid)]
+        pids = [command.pid, *process_tree(command.pid)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:

@@ -1,14 +1,14 @@
-"""What the client's tests build their worlds from."""
+"""Builders of instances, clouds and loads for the client's tests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from client.cloud_state import CloudState, fold
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
 from client.load.summary import Fault, Snapshot, Summary, TracedRequest
 from client.load.tally import GOOD, Tally
-from client.tour.world import World, fold
 from server.api.timing import Attempt, RequestTrace, render
 from vmhost.api import views
 
@@ -61,8 +61,8 @@ def cloud(*instances: views.InstanceView, driver: str = "process") -> views.Snap
     )
 
 
-def world(*instances: views.InstanceView) -> World:
-    return fold(World(), cloud(*instances))
+def cloud_state(*instances: views.InstanceView) -> CloudState:
+    return fold(CloudState(), cloud(*instances))
 
 
 def trace(left: int = 0, right: int = 3) -> RequestTrace:
@@ -77,7 +77,7 @@ def trace(left: int = 0, right: int = 3) -> RequestTrace:
 
 
 def summary(*, requests: int = 200, lost: int = 0, ms: Mapping[int, float] | None = None, seconds: int = 10) -> Summary:
-    """So many requests, each asking replicas of both shards in turn; `ms` by the number of the instance."""
+    """A load of `requests`, each sent to a replica of both shards; `ms` are latencies by instance number."""
     tally = Tally(0, NS_PER_S)
     took = {0: 2.1, 1: 2.2, 2: 2.0, 3: 2.1, **(ms or {})}
     for number in range(requests):

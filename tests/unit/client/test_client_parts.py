@@ -9,10 +9,10 @@ from client_builders import instance
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.cloud_state import is_replacement
+from client.process_tree import process_tree, running_processes, still_running
 from client.terminal.text import cells, clean, columns_of, cut, spread, wrap
 from client.terminal.tty import keys_of, wants_colour
-from client.tour.leftovers import programs, programs_below, still_there
-from client.tour.world import is_replacement
 from client.view.browser import browser_command
 from vmhost.base.ids import short_ids
 
@@ -33,21 +33,21 @@ from vmhost.base.ids import short_ids
         (b"\xff", []),
     ],
 )
-def test_keys_are_told_apart_and_cursor_keys_are_none(data: bytes, keys: list[str]) -> None:
+def test_keys_of_terminal_input(data: bytes, keys: list[str]) -> None:
     assert keys_of(data) == keys
 
 
 @given(st.text(), st.integers(0, 40))
-def test_cut_text_never_takes_more_room(text: str, columns: int) -> None:
+def test_cut_text_fits(text: str, columns: int) -> None:
     assert cells(cut(clean(text), columns)) <= columns
 
 
-def test_wide_characters_count_twice_and_combining_ones_not_at_all() -> None:
+def test_wide_and_combining_characters() -> None:
     assert cells("a漢e\u0301") == 4
     assert cut("漢字漢字", 5) == "漢字…"
 
 
-def test_what_does_not_fit_at_the_right_is_left_out() -> None:
+def test_right_part_is_dropped_if_it_does_not_fit() -> None:
     from client.terminal.text import line, plain
 
     assert plain(spread(line("left"), line("right"), 12)) == "left   right"
@@ -59,7 +59,7 @@ def test_wrapped_text_is_indented_below() -> None:
     assert columns_of([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
 
 
-def test_no_color_of_any_value_means_no_colour() -> None:
+def test_no_color_with_any_value() -> None:
     assert wants_colour({})
     assert not wants_colour({"NO_COLOR": "0"})
     assert wants_colour({"NO_COLOR": ""})
@@ -75,13 +75,13 @@ def test_no_color_of_any_value_means_no_colour() -> None:
         ("linux", {}, ("wslview",), "wslview"),
     ],
 )
-def test_only_browsers_with_a_window_are_opened(
+def test_only_graphical_browsers_are_opened(
     platform: str, environ: dict[str, str], there: tuple[str, ...], command: str | None
 ) -> None:
     assert browser_command(environ, platform, lambda name: name if name in there else None) == command
 
 
-def test_a_replacement_is_new_and_of_the_same_fleet_and_shard() -> None:
+def test_replacement_is_new_with_same_fleet_and_shard() -> None:
     dead = instance(0)
     before = frozenset({dead.id})
     assert is_replacement(instance(0, own_id="i-0new"), dead, before)
@@ -98,7 +98,7 @@ def test_short_ids_are_unique_prefixes(tails: set[str]) -> None:
     assert len({len(short) for short in shorts.values()}) <= 1
 
 
-def test_short_ids_have_four_digits_unless_that_is_too_few() -> None:
+def test_short_ids_grow_beyond_four_digits_if_needed() -> None:
     one, other, twin = "i-0a12b34c56d78e9f0", "i-0c77b34c56d78e9f0", "i-0a1ab34c56d78e9f0"
     assert list(short_ids((one, other, one)).values()) == ["i-0a12", "i-0c77"]
     near = "i-0a12c34c56d78e9f0"
@@ -106,11 +106,11 @@ def test_short_ids_have_four_digits_unless_that_is_too_few() -> None:
     assert short_ids(()) == {}
 
 
-def test_we_are_among_the_programs_and_below_our_parent() -> None:
-    assert os.getpid() in programs()
-    below = programs_below(os.getpid())
+def test_process_tree_contains_this_process() -> None:
+    assert os.getpid() in running_processes()
+    below = process_tree(os.getpid())
     assert os.getpid() in below
-    assert still_there({os.getpid(): below[os.getpid()]})
-    assert not still_there(
+    assert still_running({os.getpid(): below[os.getpid()]})
+    assert not still_running(
         {os.getpid(): below[os.getpid()].__class__(pid=os.getpid(), parent=1, started="?", command="")}
     )

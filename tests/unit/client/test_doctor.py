@@ -1,4 +1,4 @@
-"""What the doctor says of machines that lack something, and the command it names."""
+"""The findings for computers that lack something, and the command that fixes each."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from client.called import called
-from client.doctor.findings import Level, Machine, findings_of, healthy, lines_of
-from client.doctor.probes import bridges_filtered
-from client.doctor.reports import EngineReport
+from client.doctor.computer_probe import bridges_filtered
+from client.doctor.engine_report import EngineReport
+from client.doctor.findings import ComputerFacts, Level, findings_of, healthy, lines_of
+from client.program_name import program_name
 
 ENGINE = EngineReport(
     source="Docker", url="unix:///var/run/docker.sock", version="27.0", architecture="x86_64", cores=4, memory_mib=8000,
     cgroup_version="2", has_image=True,
 )  # fmt: skip
-WELL = Machine(
+WELL = ComputerFacts(
     system="Linux",
     python=(3, 12, 1),
     in_venv=True,
@@ -39,7 +39,7 @@ WELL = Machine(
 )
 
 
-def test_a_machine_that_has_all_is_well() -> None:
+def test_complete_computer_has_no_findings() -> None:
     findings = findings_of(WELL)
     assert {finding.level for finding in findings} == {Level.OK}
     assert healthy(findings)
@@ -47,12 +47,12 @@ def test_a_machine_that_has_all_is_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "level", "mend"),
+    ("facts", "level", "fix"),
     [
         (replace(WELL, python=(3, 10, 0)), Level.PROBLEM, "sudo apt install python3"),
         (replace(WELL, missing_packages=("tantivy",)), Level.PROBLEM, "make clean setup"),
         (replace(WELL, in_venv=False), Level.NOTE, "make setup"),
-        (replace(WELL, index=False), Level.PROBLEM, f"{called()} index"),
+        (replace(WELL, index=False), Level.PROBLEM, f"{program_name()} index"),
         (replace(WELL, architecture="riscv64"), Level.PROBLEM, ""),
         (replace(WELL, memory_free_mib=500), Level.PROBLEM, "--instances 2"),
         (replace(WELL, disk_free_mib=10), Level.PROBLEM, "docker system prune"),
@@ -81,15 +81,15 @@ def test_a_machine_that_has_all_is_well() -> None:
         (replace(WELL, cgroups_writable=False), Level.NOTE, "use containers"),
     ],
 )
-def test_what_is_missing_is_named_with_the_command_that_mends_it(machine: Machine, level: Level, mend: str) -> None:
-    findings = [finding for finding in findings_of(machine) if finding.level is not Level.OK]
+def test_finding_names_the_fix(facts: ComputerFacts, level: Level, fix: str) -> None:
+    findings = [finding for finding in findings_of(facts) if finding.level is not Level.OK]
     assert [finding.level for finding in findings] == [level]
-    assert mend in findings[0].mend
+    assert fix in findings[0].fix
     assert healthy(tuple(findings)) == (level is Level.NOTE)
     assert findings[0].name in "\n".join(lines_of(tuple(findings)))
 
 
-def test_filtered_bridges_need_an_engine_to_matter() -> None:
+def test_filtered_bridges_matter_only_with_an_engine() -> None:
     names = [finding.name for finding in findings_of(replace(WELL, bridges_filtered=True, engines=()))]
     assert "bridges" not in names
 
@@ -102,7 +102,7 @@ def test_bridges_filtered_reads_the_kernel_setting(tmp_path: Path, setting: str 
     assert bridges_filtered(tmp_path) is filtered
 
 
-def test_the_engine_that_answers_counts_whichever_place_it_has() -> None:
+def test_any_responding_engine_counts() -> None:
     silent = EngineReport(source="Podman", url="u", error="no such socket")
     assert healthy(findings_of(replace(WELL, engines=(silent, ENGINE))))
     assert all(finding.level is Level.OK for finding in findings_of(replace(WELL, engines=(silent, ENGINE))))

@@ -1,4 +1,4 @@
-"""What a local cloud shall be, and the places it keeps things in."""
+"""The plan of a local cloud, and its state folder."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from client.local import places
-from client.local.plan import LocalPlan, frontend_command, moved, platform_command, replicas_of, switch
+from client.local import state_dir
+from client.local.local_plan import (
+    LocalPlan,
+    frontend_command,
+    other_driver_hint,
+    platform_command,
+    port_moved_note,
+    replicas_of,
+)
 from vmhost.base.errors import Conflict, InvalidInput
 
 
@@ -17,18 +24,18 @@ def test_instances_divide_among_shards(instances: int, shards: int, replicas: in
 
 
 @pytest.mark.parametrize(("instances", "shards"), [(5, 2), (1, 2), (0, 1), (65, 1), (4, 0)])
-def test_instances_that_do_not_are_refused_with_what_would(instances: int, shards: int) -> None:
+def test_uneven_instances_are_refused(instances: int, shards: int) -> None:
     with pytest.raises(InvalidInput, match=r"--shards|--instances"):
         replicas_of(instances, shards)
 
 
-def test_programs_never_import_from_the_folder_they_are_called_in(tmp_path: Path) -> None:
+def test_programs_do_not_import_from_the_current_folder(tmp_path: Path) -> None:
     plan = LocalPlan(state=str(tmp_path))
     assert "-P" in platform_command(plan, ready=tmp_path / "r")[:3]
     assert "-P" in frontend_command(plan, ready=tmp_path / "r")[:3]
 
 
-def test_a_corpus_of_ones_own_is_handed_to_the_front_end(tmp_path: Path) -> None:
+def test_own_corpus_is_passed_to_the_front_end(tmp_path: Path) -> None:
     plan = LocalPlan(state=str(tmp_path), corpus="/docs")
     command = frontend_command(plan, ready=tmp_path / "r")
     assert command[command.index("--index") + 1] == str(tmp_path / "index")
@@ -44,57 +51,57 @@ def test_a_corpus_of_ones_own_is_handed_to_the_front_end(tmp_path: Path) -> None
         ("process", "networks", "Containers: .venv/bin/glasscloud demo --driver container"),
     ],
 )
-def test_how_to_switch_can_be_typed_and_fits_a_terminal(driver: str, missing: str, line: str) -> None:
-    assert switch(driver, missing, ".venv/bin/glasscloud demo") == line
+def test_driver_hint_fits_80_columns(driver: str, missing: str, line: str) -> None:
+    assert other_driver_hint(driver, missing, ".venv/bin/glasscloud demo") == line
     assert len(f"  {line}") <= 80
 
 
-def test_a_taken_port_is_said_aloud() -> None:
-    assert moved(8000, "http://127.0.0.1:8001") == "port 8000 is in use; using 8001"
-    assert moved(8000, "http://127.0.0.1:8000") is None
-    assert moved(0, "http://127.0.0.1:40000") is None
+def test_port_in_use_is_noted() -> None:
+    assert port_moved_note(8000, "http://127.0.0.1:8001") == "port 8000 is in use; using 8001"
+    assert port_moved_note(8000, "http://127.0.0.1:8000") is None
+    assert port_moved_note(0, "http://127.0.0.1:40000") is None
 
 
-def test_a_folder_has_one_holder_until_its_last_descriptor_is_closed(tmp_path: Path) -> None:
-    assert not places.is_held(tmp_path)
-    with places.hold(tmp_path):
-        assert places.is_held(tmp_path)
-        with pytest.raises(Conflict, match="already running"), places.hold(tmp_path):
+def test_folder_is_locked_until_released(tmp_path: Path) -> None:
+    assert not state_dir.is_held(tmp_path)
+    with state_dir.hold(tmp_path):
+        assert state_dir.is_held(tmp_path)
+        with pytest.raises(Conflict, match="already running"), state_dir.hold(tmp_path):
             pass
-    assert not places.is_held(tmp_path)
+    assert not state_dir.is_held(tmp_path)
 
 
-def test_the_cloud_that_is_meant_is_named_as_for_compose() -> None:
-    assert places.cloud_name({}) == "glasscloud"
-    assert places.cloud_name({"GLASSCLOUD_CLOUD": "mine"}) == "mine"
+def test_cloud_name_from_the_environment() -> None:
+    assert state_dir.cloud_name({}) == "glasscloud"
+    assert state_dir.cloud_name({"GLASSCLOUD_CLOUD": "mine"}) == "mine"
 
 
-def test_the_state_folder_follows_the_xdg_convention() -> None:
-    folder = places.state_folder("c", environ={"XDG_STATE_HOME": "/state"})
+def test_state_folder_follows_xdg() -> None:
+    folder = state_dir.state_folder("c", environ={"XDG_STATE_HOME": "/state"})
     assert folder == Path("/state/glasscloud/c")
     # Relative paths in these variables are to be ignored (XDG Base Directory Specification).
-    assert places.state_folder("c", environ={"XDG_STATE_HOME": "state"}) == (Path.home() / ".local/state/glasscloud/c")
+    assert state_dir.state_folder("c", environ={"XDG_STATE_HOME": "state"}) == (
+        Path.home() / ".local/state/glasscloud/c"
+    )
 
 
-def test_a_demo_that_nobody_holds_is_found_and_a_held_one_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_abandoned_demos_are_those_without_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    killed, living, young = places.demo_folder(), places.demo_folder(), places.demo_folder()
-    with places.hold(killed):
+    killed, living, young = state_dir.demo_folder(), state_dir.demo_folder(), state_dir.demo_folder()
+    with state_dir.hold(killed):
         pass
-    with places.hold(living):
-        assert list(places.abandoned_demos()) == [killed]
+    with state_dir.hold(living):
+        assert list(state_dir.abandoned_demos()) == [killed]
     assert young.stat().st_mode & 0o077 == 0
 
 
-def test_facts_are_read_as_written_and_rubbish_is_none(tmp_path: Path) -> None:
-    assert places.read_facts(tmp_path) is None
-    facts = places.LocalFacts(
-        cloud="c", asked="auto", driver="process", why="w", supervisor=1, endpoint="e", search="s", access="a",
+def test_facts_are_read_as_written(tmp_path: Path) -> None:
+    assert state_dir.read_facts(tmp_path) is None
+    facts = state_dir.LocalFacts(
+        cloud="c", driver_option="auto", driver="process", why="w", supervisor=1, endpoint="e", search="s", access="a",
         queries="q", instances=4, shards=2, type="t", since=1.0, pids=(2, 3),
     )  # fmt: skip
-    places.write_facts(tmp_path, facts)
-    assert places.read_facts(tmp_path) == facts
+    state_dir.write_facts(tmp_path, facts)
+    assert state_dir.read_facts(tmp_path) == facts
     (tmp_path / "local.json").write_text("{")
-    assert places.read_facts(tmp_path) is None
+    assert state_dir.read_facts(tmp_path) is None

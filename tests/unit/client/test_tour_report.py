@@ -1,16 +1,16 @@
-"""The tour's table for people and its document for programs."""
+"""The tour's report as text and as JSON."""
 
 from __future__ import annotations
 
 from client_builders import IDS, summary
 
+from client.experiments import cpu_isolation
+from client.experiments.results import HogResult, KillResult
 from client.load.environment import Environment
 from client.load.plan.words import constant
 from client.load.report.report import make_report
 from client.load.summary import Outcome, Process
-from client.tour import isolation
-from client.tour.report import TourPlan, TourReport, report_json, report_lines
-from client.tour.results import HogResult, KillResult
+from client.tour.tour_report import TourPlan, TourReport, report_json, report_lines
 from client.verdicts import judge_kill
 
 HERE = Environment(
@@ -20,7 +20,7 @@ HERE = Environment(
 
 
 def report(requests: int) -> TourReport:
-    """A tour whose every machine was asked `requests / 2` times in each phase, 2.0 to 2.2 ms each."""
+    """A tour in which each instance got `requests / 2` in each phase, with 2.0 to 2.2 ms each."""
     figures = summary(requests=requests)
     outcome = Outcome(
         total=figures, elapsed_s=10.0, missed=0, stopped=False, marks=(), timeline=(),
@@ -37,15 +37,15 @@ def report(requests: int) -> TourReport:
         ),
         hog=HogResult(
             instance_id=IDS[2], before=figures, during=figures, after=figures,
-            isolation=isolation.Isolation(
-                outcome=isolation.Outcome.ISOLATED, sentence="isolated: its neighbor got its CPU", hog=None
+            isolation=cpu_isolation.Isolation(
+                outcome=cpu_isolation.Outcome.ISOLATED, sentence="isolated: its neighbor got its CPU", hog=None
             ),
         ),
         load=make_report(constant("http://127.0.0.1:8000/", 20, duration_s=10), outcome, HERE),
     )  # fmt: skip
 
 
-def test_each_row_shows_the_highest_percentile_that_its_samples_carry_and_a_line_explains_it() -> None:
+def test_rows_show_the_highest_supported_percentile() -> None:
     for requests, tail in ((2000, "p99 2.1"), (400, "p90 2.1"), (100, "max 2.1")):
         lines = report_lines(report(requests))
         assert [text.split("  ")[0] for text in lines[1:3]] == ["PHASE", "quiet"]
@@ -54,17 +54,17 @@ def test_each_row_shows_the_highest_percentile_that_its_samples_carry_and_a_line
         assert "SLOWER: an error, or a tail 5 ms above" in lines[10]
 
 
-def test_machines_have_the_same_short_names_everywhere() -> None:
+def test_short_ids_everywhere() -> None:
     text = "\n".join(report_lines(report(2000)))
     assert "i-00a1 killed: noticed after 0.08 s" in text
     assert "CPU hog in i-00c7: isolated: its neighbor got its CPU; clients of the other instances" in text
     assert not any(each in text for each in IDS)
 
 
-def test_the_document_has_whole_ids_and_tells_the_isolation() -> None:
-    told = report_json(report(400))
-    assert told["hog"]["isolation"]["outcome"] == "isolated"
-    assert (told["hog"]["instance_id"], told["kill"]["instance_id"]) == (IDS[2], IDS[0])
-    row = told["phases"][0]["instances"][0]
+def test_json_has_whole_ids_and_the_isolation() -> None:
+    document = report_json(report(400))
+    assert document["hog"]["isolation"]["outcome"] == "isolated"
+    assert (document["hog"]["instance_id"], document["kill"]["instance_id"]) == (IDS[2], IDS[0])
+    row = document["phases"][0]["instances"][0]
     assert (row["p99_ms"], row["tail"], row["tail_ms"]) == (None, "p90", row["tail_ms"])
     assert row["tail_ms"] > 2

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 
+from client.cloud_state import CloudState
 from client.console.feed import SILENT_S_MAX, Feed
 from client.console.remembered import REQUESTS_KEPT, Remembered
 from client.console.rows import CONSOLE_AGENT, LOAD_AGENT
-from client.tour.results import Failure, KillProgress, Step
-from client.tour.world import World
+from client.experiments.results import Failure, KillProgress, Step
 from server.api.flow import FlowRecord
 from server.api.timing import RequestTrace
 from tests.unit.client.client_builders import instance
@@ -22,7 +22,7 @@ def record(number: int, agent: str) -> FlowRecord:
 
 
 def feed() -> Feed:
-    return Feed(World(), links={}, why="")
+    return Feed(CloudState(), links={}, why="")
 
 
 def test_load_pushes_out_no_request_that_somebody_sent() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from client.console.launching import USER_DATA_BYTES_MAX, Launch, types_json
 from client.console.routes.instances import hog_plan
-from client.tour.results import HogPlan
+from client.experiments.results import HogPlan
 from vmhost.api.views import LimitsView, RoomView, TypesView, TypeView
 from vmhost.base.errors import InvalidInput
 

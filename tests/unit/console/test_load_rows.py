@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from client.cloud_state import CloudState
 from client.console.load_rows import Course, Seen, aim_json, course_json, is_minor
 from client.console.loading import death_of
 from client.load.histogram import Histogram
 from client.load.summary import Column, Mark
-from client.tour.world import World
 from vmhost.api.views import InstanceView, ReasonView
 
 BEGAN = 1_700_000_000.0
@@ -160,11 +160,11 @@ def test_a_load_says_whether_it_goes_to_the_service_or_to_instances(
     url: str, service: bool, instances: list[str]
 ) -> None:
     own = replace(VIEW, address="198.18.0.5")
-    aim = aim_json([url], "http://127.0.0.1:8000", World(instances={own.id: own}))
+    aim = aim_json([url], "http://127.0.0.1:8000", CloudState(instances={own.id: own}))
     assert aim == {"service": service, "instances": instances}
 
 
 def test_a_process_is_told_by_its_port() -> None:
     one, other = replace(VIEW, address="127.0.0.1", port=9001), replace(VIEW, id="i-2", address="127.0.0.1", port=9002)
-    world = World(instances={each.id: each for each in (one, other)})
+    world = CloudState(instances={each.id: each for each in (one, other)})
     assert aim_json(["http://127.0.0.1:9002/"], "http://127.0.0.1:8000", world)["instances"] == ["i-2"]

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from client.cloud_state import CloudState, fold
 from client.console.rows import instance_rows, request_json, second_json, source_of
-from client.tour.world import World, fold
 from server.api.flow import Counters, FlowRecord, InstanceCounters
 from server.api.timing import RequestTrace
 from tests.unit.client.client_builders import cloud
@@ -69,8 +69,8 @@ def test_an_instance_is_told_with_its_shard_and_why_what_cannot_be_done() -> Non
         id="i-00a1", type="t3.nano", state="stopped", host="host-a", zone="us-east-1a", image="ami-1", launched_at=0.0,
         tags={"search:shard": "1"},
     )  # fmt: skip
-    world = fold(World(), replace(cloud(view), allowed=ALLOWED))
-    (row,) = instance_rows(world, "")
+    cloud_state = fold(CloudState(), replace(cloud(view), allowed=ALLOWED))
+    (row,) = instance_rows(cloud_state, "")
     assert (row["short"], row["shard"], row["hogging"]) == ("i-00a1", 1, False)
     assert "start" not in row["cannot"]
     assert row["death"] is None

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from client.cli import main, share
-from client.cli.share import choose, must_be_answered, outcome_lines, question
+from client.cli.share import check_consent, choose, outcome_lines, question
 from client.console.share.qr import blocks, svg
 from client.console.share.sharing import check_address, check_name
 from vmhost.base.errors import InvalidInput
@@ -83,7 +83,7 @@ def test_a_public_address_is_shared_only_when_it_is_named_or_asked_for(monkeypat
 
 
 def test_without_a_network_there_is_nothing_to_choose() -> None:
-    with pytest.raises(InvalidInput, match="on no network; join one, or open a hotspot"):
+    with pytest.raises(InvalidInput, match="is not on a network; join one, or open a hotspot"):
         choose(args("--yes"), [])
 
 
@@ -98,7 +98,7 @@ def test_nobody_is_asked_where_nobody_can_answer(
 
 def test_a_yes_beforehand_needs_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, "")
-    must_be_answered(yes=True, as_json=True)
+    check_consent(yes=True, as_json=True)
 
 
 def test_a_cloud_that_is_not_up_has_nothing_to_share(
@@ -123,9 +123,9 @@ def test_nobody_who_came_is_told_with_the_way_out() -> None:
 
 def test_whoever_came_is_counted() -> None:
     state: dict[str, Any] = {"url": "http://192.168.1.7:8081", "reached": 1}
-    assert outcome_lines(state, 20, "glasscloud")[0] == "1 phone reached it."
-    assert outcome_lines({**state, "reached": 7}, 20, "glasscloud")[0] == "7 phones reached it."
-    assert outcome_lines(None, 20, "glasscloud") == ["sharing was stopped meanwhile"]
+    assert outcome_lines(state, 20, "glasscloud")[0] == "1 phone opened it."
+    assert outcome_lines({**state, "reached": 7}, 20, "glasscloud")[0] == "7 phones opened it."
+    assert outcome_lines(None, 20, "glasscloud") == ["sharing was stopped in the meantime"]
 
 
 def test_the_code_is_a_picture_without_style_or_script() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from client.cloud_state import CloudState
 from client.console.starting_over import Defaults, own, surplus
-from client.tour.world import World
 from vmhost.api.views import FleetView, InstanceView
 
 
@@ -30,7 +30,7 @@ def test_only_what_the_default_fleets_have_at_work_stays() -> None:
         view("i-going", "shutting-down", None),
         view("i-gone", "terminated", None),
     ]
-    world = World(instances={each.id: each for each in views})
+    world = CloudState(instances={each.id: each for each in views})
     assert surplus(world, Defaults(targets={"fleet-1": 2})) == ("i-stopped", "i-own", "i-other")
     # A stopped one of the service is no loss to the people who made the others.
     assert [each.id for each in own(world, Defaults(targets={"fleet-1": 2}))] == ["i-own", "i-other"]

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from client.cloud_state import CloudState, fold
 from client.console.log import Entry
 from client.console.tasks import Tasks
-from client.tour.world import World, fold
 from tests.unit.client.client_builders import IDS, cloud, instance
 from vmhost.api.views import CallView, CloudEvent, FaultView, ReasonView
 
@@ -21,10 +21,10 @@ def call(action: str, *numbers: int, by: str = "boto3", outcome: str = "ok", mes
     return CallView(id="call-1", at=100.0, action=action, by=by, instances=ids, outcome=outcome, message=message)
 
 
-def told(*events: CloudEvent, world: World | None = None) -> list[Entry]:
+def told(*events: CloudEvent, cloud_state: CloudState | None = None) -> list[Entry]:
     """What a reader who was there from the beginning is told."""
     tasks, entries = Tasks(), []
-    now = world or World()
+    now = cloud_state or CloudState()
     for event in events:
         now = fold(now, event)
         entries += tasks.hear(event, now)

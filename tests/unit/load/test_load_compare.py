@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from load_runs import run
 
-from client.called import called
 from client.cli import main
 from client.load.plan.words import ClosedLoop, Plan, constant
 from client.load.repeat import Repeats, repeat_json
@@ -17,6 +16,7 @@ from client.load.report.compare import ComparedFigure, Comparison, Significance,
 from client.load.report.json_report import report_json
 from client.load.report.recorded_run import read_run
 from client.load.report.report import Report
+from client.program_name import program_name
 from vmhost.base.errors import InvalidInput
 
 NOISY = (2000, 2300, 1900, 2500, 2100, 2200, 2600, 1800, 2400, 2000)
@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_read_is_named(
 @pytest.mark.parametrize("asked", [["load", "compare", "--help"], ["help", "load", "compare"]])
 def test_a_command_below_a_command_has_its_own_help(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(asked) == 0
-    assert f"usage: {called()} load compare" in capsys.readouterr().out
+    assert f"usage: {program_name()} load compare" in capsys.readouterr().out
 
 
 def test_a_word_that_is_no_subcommand_stays_a_url(capsys: pytest.CaptureFixture[str]) -> None:

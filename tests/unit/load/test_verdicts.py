@@ -6,12 +6,12 @@ import json
 
 import pytest
 
+from client.experiments.cpu_isolation import Isolation, NeighborRow, Outcome
+from client.experiments.results import HogResult, KillResult, verdict_json
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
 from client.load.summary import Fault, Summary
 from client.load.tally import GOOD, Tally
-from client.tour.isolation import Isolation, NeighborRow, Outcome
-from client.tour.results import HogResult, KillResult, verdict_json
 from client.verdicts import WorstVictim, judge_kill, phase_table, worst_victim
 from server.api.timing import Attempt
 

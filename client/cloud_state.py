@@ -1,0 +1,149 @@
+"""The state of a cloud, folded from its events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from server.api.service_tags import SHARD_TAG
+from vmhost.api.views import (
+    CallView,
+    CloudEvent,
+    FaultView,
+    HostView,
+    InstanceView,
+    Snapshot,
+    StatsView,
+    UseView,
+)
+
+_GONE = frozenset({"terminated"})
+_ENDED_KEPT = 16
+_CALLS_KEPT = 200
+_HOG = "cpu_hog"
+_KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """An instance's program ended without a request. `how`: killed, crashed or ended (exit code 0)."""
+
+    at: float
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudState:
+    """The last known state. `instances` includes the last terminated ones, in the order of their first event."""
+
+    snapshot: Snapshot | None = None
+    instances: Mapping[str, InstanceView] = field(default_factory=dict)
+    uses: Mapping[str, UseView] = field(default_factory=dict)
+    hogs: Mapping[str, FaultView] = field(default_factory=dict)
+    """The running CPU hogs, by instance id."""
+    deaths: Mapping[str, Death] = field(default_factory=dict)
+    """The last death of each instance that has not run since."""
+    calls: tuple[CallView, ...] = ()
+    """The last API calls that changed something or tried to, oldest first."""
+
+    @property
+    def hogging(self) -> frozenset[str]:
+        """Ids of the instances in which a CPU hog runs."""
+        return frozenset(self.hogs)
+
+    @property
+    def running(self) -> tuple[InstanceView, ...]:
+        """The running instances."""
+        return tuple(view for view in self.instances.values() if view.state == "running")
+
+    @property
+    def present(self) -> tuple[InstanceView, ...]:
+        """All instances except the terminated ones."""
+        return tuple(view for view in self.instances.values() if view.state not in _GONE)
+
+    def enforces(self, limit: str) -> bool:
+        """Return whether the platform enforces the limit of that name, such as "cpu"."""
+        capabilities = self.snapshot.capabilities if self.snapshot else ()
+        return any(each.enforced for each in capabilities if each.name == limit)
+
+
+def fold(state: CloudState, event: CloudEvent) -> CloudState:
+    """Return the state after the event."""
+    if isinstance(event, Snapshot):
+        return _from_snapshot(event)
+    if isinstance(event, InstanceView):
+        known = state.instances.get(event.id)
+        if known is not None and (known.generation or 0) > (event.generation or 0):
+            return state
+        instances = _without_oldest({**state.instances, event.id: event})
+        return replace(state, instances=instances, deaths=_deaths(state, instances, known, event))
+    if isinstance(event, StatsView):
+        return replace(state, uses={use.id: use for use in event.instances})
+    if isinstance(event, FaultView):
+        if event.fault == _KILL and event.phase == "begun":
+            return replace(state, deaths={**state.deaths, event.instance_id: Death(at=event.at, how="killed")})
+        return replace(state, hogs=_with_fault(state.hogs, event))
+    if isinstance(event, CallView):
+        return replace(state, calls=_with_call(state.calls, event))
+    return replace(state, snapshot=_with_host(state.snapshot, event))
+
+
+def _from_snapshot(snapshot: Snapshot) -> CloudState:
+    return CloudState(
+        snapshot=snapshot,
+        instances={view.id: view for view in snapshot.instances},
+        hogs={fault.instance_id: fault for fault in snapshot.faults if fault.fault == _HOG},
+        calls=snapshot.calls[-_CALLS_KEPT:],
+    )
+
+
+def _with_fault(now: Mapping[str, FaultView], event: FaultView) -> Mapping[str, FaultView]:
+    if event.fault != _HOG:
+        return now
+    others = {each: fault for each, fault in now.items() if each != event.instance_id}
+    return {**others, event.instance_id: event} if event.phase == "begun" else others
+
+
+def _deaths(
+    state: CloudState, instances: Mapping[str, InstanceView], before: InstanceView | None, now: InstanceView
+) -> Mapping[str, Death]:
+    """Return the deaths after a change of an instance; one that runs again has none."""
+    deaths = {each: death for each, death in state.deaths.items() if each in instances}
+    if now.state == "running" and before is not None and before.state != "running":
+        deaths.pop(now.id, None)
+    # Only a program that ended by itself goes from running to stopped without stopping in between.
+    elif now.state == "stopped" and before is not None and before.state == "running" and now.id not in deaths:
+        ended = now.reason is not None and now.reason.code.startswith("Client.")
+        deaths[now.id] = Death(at=now.changed_at or 0.0, how="ended" if ended else "crashed")
+    return deaths
+
+
+def _with_call(calls: tuple[CallView, ...], event: CallView) -> tuple[CallView, ...]:
+    """Return the calls with this one, unless a snapshot contained it already."""
+    known = any(call.id == event.id for call in calls)
+    return calls if known else (*calls, event)[-_CALLS_KEPT:]
+
+
+def _with_host(snapshot: Snapshot | None, event: HostView) -> Snapshot | None:
+    """Return the snapshot with the host's present allocation."""
+    if snapshot is None:
+        return None
+    return replace(snapshot, hosts=tuple(event if host.id == event.id else host for host in snapshot.hosts))
+
+
+def _without_oldest(instances: Mapping[str, InstanceView]) -> Mapping[str, InstanceView]:
+    """Return the instances without the oldest terminated ones beyond the limit."""
+    ended = [view.id for view in instances.values() if view.state in _GONE]
+    surplus = frozenset(ended[: max(0, len(ended) - _ENDED_KEPT)])
+    return {each: view for each, view in instances.items() if each not in surplus}
+
+
+def shard_of(view: InstanceView) -> int | None:
+    """Return the shard that the instance serves; None if it serves none."""
+    text = view.tags.get(SHARD_TAG, "")
+    return int(text) if text.isdecimal() else None
+
+
+def is_replacement(view: InstanceView, dead: InstanceView, before: frozenset[str]) -> bool:
+    """Return whether the instance replaces the dead one: new since `before`, with the same fleet and shard."""
+    return view.id not in before and view.fleet == dead.fleet and shard_of(view) == shard_of(dead)

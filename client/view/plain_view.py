@@ -1,0 +1,199 @@
+"""The view without a terminal: lines of plain text or JSON, for logs, pipes and compose."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+
+from client.experiments.kill import choose_victim
+from client.experiments.results import Step
+from client.load.summary import Snapshot as LoadSnapshot
+from client.local.state_dir import LocalFacts
+from client.session import Session
+from client.terminal.text import clean
+from client.view.demo_screen import clock
+from client.view.served_session import ViewOptions, show_session
+from client.view.view_state import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
+from vmhost.api.views import CloudEvent
+from vmhost.base.errors import CloudError
+
+EVERY_S = 10.0
+KILL_AFTER_S = 15.0
+
+Print = Callable[[str], None]
+
+
+def note_line(note: Note) -> str:
+    """Return a note as a text line."""
+    return f"{clock(note.at)}  {clean(note.text)}"
+
+
+def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
+    """Return a line such as "14:02:10  20 req/s  failed 0  last minute: p50 2.1 ms, p99 6.0 ms  4 running".
+
+    The rate covers ten seconds, the percentiles the last minute, the failures the whole run."""
+    recent = load.recent
+    rate = recent.offered / recent.seconds if recent.seconds else 0.0
+    name, tail = load.minute.tail
+    p50 = "-" if load.minute.p50 is None else f"{load.minute.p50:.1f}"
+    slow = "-" if tail is None else f"{tail:.1f}"
+    return (
+        f"{clock(at)}  {rate:.0f} req/s  failed {load.total.failed}  last minute: p50 {p50} ms, {name} {slow} ms  "
+        f"{running} running"
+    )
+
+
+def note_json(note: Note) -> str:
+    """Return a note as a JSON line."""
+    return json.dumps({"at": round(note.at, 3), "event": note.text})
+
+
+def figures_json(at: float, load: LoadSnapshot, running: int) -> str:
+    """Return the figures as a JSON line, over the same windows as the text line; null for too few samples."""
+    recent = load.recent
+    return json.dumps(
+        {
+            "at": round(at, 3),
+            "requests_per_s": round(recent.offered / recent.seconds, 1) if recent.seconds else 0.0,
+            "failed": load.total.failed,
+            "p50_ms": load.minute.p50,
+            "p90_ms": load.minute.p90,
+            "p99_ms": load.minute.p99,
+            "running": running,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFormat:
+    """How notes and figures become lines."""
+
+    note: Callable[[Note], str]
+    figures: Callable[[float, LoadSnapshot, int], str]
+
+
+TEXT = OutputFormat(note=note_line, figures=figures_line)
+JSON_LINES = OutputFormat(note=note_json, figures=figures_json)
+
+
+class PlainView:
+    """Prints each event, and a line of figures every ten seconds."""
+
+    def __init__(
+        self,
+        session: Session,
+        state: ViewState,
+        printer: Print,
+        *,
+        output: OutputFormat = TEXT,
+        every_s: float = EVERY_S,
+    ) -> None:
+        self.state = state
+        self._session = session
+        self._print = printer
+        self._output = output
+        self._every_s = every_s
+
+    def listen(self) -> None:
+        """Subscribe to the session's events."""
+        self._session.watcher.listeners.append(self.on_cloud)
+        self._session.watcher.answering.append(self.on_answering)
+        self._session.experiments.listeners.append(self.on_step)
+
+    def on_cloud(self, event: CloudEvent) -> None:
+        """Print an event of the platform."""
+        self._show(on_cloud(self.state, event, time.time()))
+
+    def on_answering(self, answers: bool) -> None:
+        """Print that the platform stopped responding, or responds again."""
+        self._show(on_answering(self.state, answers, time.time()))
+
+    def on_step(self, step: Step) -> None:
+        """Print a step of an experiment."""
+        self._show(on_step(self.state, step, time.time()))
+
+    def say(self, text: str) -> None:
+        """Print a note with the current time."""
+        self._print(self._output.note(Note(at=time.time(), text=text)))
+
+    async def run(self, messages: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random) -> None:
+        """Print until cancelled or until `messages` end; kill one instance after `kill_after_s`."""
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [tasks.create_task(self._figures())]
+            if kill_after_s is not None:
+                helpers.append(tasks.create_task(self._kill(kill_after_s, rng)))
+            async for text in messages:
+                self.say(text)
+            for task in helpers:
+                task.cancel()
+
+    def _show(self, state: ViewState) -> None:
+        """Print notes that are new and complete; those of an experiment in progress end in an ellipsis."""
+        before = set(self.state.notes)
+        self.state = state
+        for note in state.notes:
+            if note not in before and not note.text.endswith("…"):
+                # Print the current time: a completed note keeps the time of its start.
+                self._print(self._output.note(replace(note, at=time.time())))
+
+    async def _figures(self) -> None:
+        """Print a line of figures every ten seconds while a load runs, and a note at its end."""
+        run, last_s = 0, 0.0
+        async for snapshot in self._session.load.snapshots():
+            self.state = on_load(self.state, snapshot)
+            if snapshot is None:
+                self._say_ended(run)
+                continue
+            if run != self._session.load.number:
+                run, last_s = self._session.load.number, 0.0
+            if snapshot.elapsed_s - last_s >= self._every_s - 0.1:
+                last_s = snapshot.elapsed_s
+                self._print(self._output.figures(snapshot.at, snapshot, len(self.state.cloud_state.running)))
+
+    def _say_ended(self, run: int) -> None:
+        """Print that the load has ended, and the error that ended it, if any."""
+        past = self._session.load.past
+        if run and past:
+            why = f": {past[0].error}" if past[0].error else ""
+            self.say(f"the load has ended{why}")
+
+    async def _kill(self, after_s: float, rng: random.Random) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            victim = choose_victim(self._session.watcher.state, rng)
+            self._session.experiments.must_be_idle()
+        except CloudError as error:
+            self._show(noted(self.state, Note(at=time.time(), text=error.message)))
+            return
+        # Its steps report everything from here on, a failure too.
+        with contextlib.suppress(CloudError):
+            result = await self._session.experiments.kill(victim, by="the demo")
+            if result.judgement.held is not None:
+                verdict = "no request was lost" if result.judgement.held else "clients noticed the failure"
+                self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
+
+
+async def show_plain(facts: LocalFacts, messages: AsyncIterator[str], options: ViewOptions) -> None:
+    """Print a local cloud's events line by line until cancelled; kill one instance on the way."""
+    _print(f"glasscloud: {facts.instances} instances answer one search box; Ctrl-C removes everything")
+    _print(f"  search  {facts.search}/search?q=hypervisor")
+    async with show_session(facts, options) as (session, console):
+        for text in (f"console {console.address}", *console.notes) if console.address else console.notes:
+            _print(f"  {text}")
+        _print(
+            f"  traffic {options.rate_per_s:g} requests per second; one instance is killed after {KILL_AFTER_S:.0f} s"
+        )
+        state = ViewState(search_url=facts.search, why=facts.why, cloud_state=session.watcher.state)
+        view = PlainView(session, state, _print)
+        view.listen()
+        await session.start_load(options.rate_per_s)
+        await view.run(messages, kill_after_s=KILL_AFTER_S, rng=random.Random(options.seed))
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,89 @@
+"""Texts of the screen: keys, the glossary, and which limits are enforced here. Pure."""
+
+from __future__ import annotations
+
+from client.terminal.text import cells, clean, cut, wrap
+from vmhost.api.views import CapabilityView, Snapshot
+
+KEYS = (
+    ("k", "kill"),
+    ("h", "CPU hog"),
+    ("+ -", "load"),
+    ("s", "search"),
+    ("?", "glossary"),
+    ("q", "quit"),
+)
+
+GLOSSARY = (
+    "instance               behaves like a computer of its own (w: its isolation)",
+    "host                   the big computer that instances share; here your",
+    "                       computer is split in two to play two hosts",
+    "shard                  a part of all documents; a search goes to every shard",
+    "replica                an instance with the same shard: if one fails, another",
+    "                       answers",
+    "front end              sends a search to one replica of each shard",
+    "fleet                  an order to keep N instances; replaces those that fail",
+    "kill                   the program ends without warning",
+    "CPU hog                uses all the CPU it gets; isolation protects the others",
+    "hedge                  the same search sent to another replica, as one is slow",
+    "half within 2 ms       the usual wait (p50)",
+    "99 of 100 within 6 ms  only 1 in 100 waits longer (p99)",
+)
+
+_NAMES = {"cpu": "CPU", "crash": "crashes", "pids": "number of processes"}
+_FIRST = ("crash", "cpu", "memory")
+_CRASH = CapabilityView(name="crash", enforced=True, why="a failed instance takes no other with it")
+
+
+def _capabilities(snapshot: Snapshot) -> dict[str, CapabilityView]:
+    """Return the capabilities by name, crashes first: every kind of instance fails alone."""
+    known = {each.name: each for each in snapshot.capabilities}
+    return {"crash": known.get("crash", _CRASH), **known}
+
+
+def _name(capability: CapabilityView) -> str:
+    return _NAMES.get(capability.name, capability.name)
+
+
+def isolation_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
+    """Return what the instances are and what is isolated, as much as fits."""
+    known = _capabilities(snapshot)
+    first = [known[name] for name in _FIRST if name in known]
+    what = why.partition(". ")[0] or f"instances are {snapshot.stands_for}"
+    kind = what.partition(":")[0]
+    variants = [
+        f"{_capital(kinds)}. {_isolated(some)}{hint}"
+        for kinds in (what, what.removeprefix("instances are "), kind, kind.removeprefix("instances are "))
+        for some in (first, first[:2])
+        for hint in ("  (w: details)", " (w: why)")
+    ]
+    variants.append(f"{_isolated(first)} (w: why)")
+    return cut(clean(next((text for text in variants if cells(text) <= columns), variants[-1])), columns)
+
+
+def _isolated(capabilities: list[CapabilityView]) -> str:
+    yes = [_name(each) for each in capabilities if each.enforced]
+    no = [_name(each) for each in capabilities if not each.enforced]
+    return f"Isolated: {', '.join(yes)}" + (f", not {', '.join(no)}" if no else "")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def isolation_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:
+    """Return how to get instances of another kind, then the enforced and the missing limits, each with its reason."""
+    lines = wrap(clean(f"Instances are {snapshot.stands_for}."), columns, indent="  ")
+    if other := why.partition(". ")[2]:
+        lines += wrap(clean(other), columns, indent="  ")
+    known = _capabilities(snapshot).values()
+    for title, enforced in (("Enforced", True), ("Not enforced", False)):
+        if some := [each for each in known if each.enforced is enforced]:
+            lines.append(f"{title}:")
+        for each in some:
+            lines += wrap(clean(f"  {_name(each)}" + (f": {each.why}" if each.why else "")), columns, indent=" " * 4)
+    if snapshot.overcommit != 1:
+        lines.append(
+            f"Overcommit {snapshot.overcommit:g}: {snapshot.overcommit:g} times the real capacity can be reserved."
+        )
+    return lines

@@ -1,0 +1,64 @@
+"""A session with a local cloud for a view, with a console that controls the same load and experiments."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from client.console.keys import Key
+from client.console.serving import Setting, serve_console
+from client.local.local_plan import port_moved_note
+from client.local.state_dir import LocalFacts, console_key, write_facts
+from client.session import Session, open_session
+from vmhost.api.access import Access
+from vmhost.base.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewOptions:
+    """How to show a cloud: the load's rate, the seed for choosing victims, the console's port (0: any).
+
+    `folder` is the cloud's state folder, where the console's address and key are stored. If the port is in use, the
+    next free one is used unless `fixed_port`."""
+
+    folder: Path
+    rate_per_s: float
+    seed: int | None
+    console_port: int
+    fixed_port: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedConsole:
+    """The console's address with its token; empty if it could not be served. `notes` say what differed."""
+
+    address: str
+    notes: tuple[str, ...] = ()
+
+
+@contextlib.asynccontextmanager
+async def show_session(facts: LocalFacts, options: ViewOptions) -> AsyncIterator[tuple[Session, ServedConsole]]:
+    """Open a session with the cloud and serve its console, which `status` finds too. Raises as `open_session`."""
+    access = Access.load(Path(facts.access), environ={})
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session(access, facts.search, queries=Path(facts.queries)))
+        file, wanted = console_key(options.folder), options.console_port
+        key = Key.kept(file)
+        setting = Setting(
+            key=key,
+            port=wanted,
+            port_search=not options.fixed_port,
+            shown_search=facts.search,
+            shown_api=facts.endpoint,
+            why=facts.why,
+        )
+        try:
+            url = await stack.enter_async_context(serve_console(session, setting))
+        except InvalidInput as error:
+            yield session, ServedConsole(address="", notes=(f"no console: {error.message}",))
+            return
+        write_facts(options.folder, replace(facts, console=url, console_key=str(file)))
+        note = port_moved_note(wanted, url)
+        yield session, ServedConsole(address=key.address(url), notes=() if note is None else (note,))
