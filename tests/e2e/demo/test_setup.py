@@ -71,7 +71,7 @@ def test_setup_completes_after_an_interrupt(project: Path, step: str) -> None:
     assert "failed" not in output
     again = set_up(project)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "making .venv with Python 3.13.0" in again.stdout
+    assert "creating .venv with Python 3.13.0" in again.stdout
     assert "search index: there" in again.stdout
 
 
@@ -79,7 +79,7 @@ def test_setup_replaces_an_environment_without_pip(project: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")], check=True, timeout=60)
     done = set_up(project)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "the environment in .venv is unfinished or broken; making it again" in done.stdout
+    assert "the environment in .venv is unfinished or broken; creating it again" in done.stdout
 
 
 def test_setup_repeats_nothing(project: Path) -> None:
