@@ -79,7 +79,8 @@ def _page(*, title: str, heading: str, content: Html) -> str:
 
 @cache
 def _script() -> str:
-    return f"{_text(_UPLOT + 'uPlot.esm.js')}\n{_text(_HERE + 'charts.js')}"
+    # Braces, because the library's own names are names of the whole script.
+    return f"{_text(_UPLOT + 'uPlot.esm.js')}\n{{\n{_text(_HERE + 'charts.js')}}}\n"
 
 
 @cache
