@@ -1,7 +1,7 @@
 /* global uPlot */
 // Draws the charts of a report with uPlot. Each chart is a figure: its data is in the table below it, the rest in
-// `data-options`: `end` and `warmUp` in seconds, `marks` as [place on the x axis, label]. The page contains this file and
-// the library as one script.
+// `data-options`: `end` and `warmUp` in seconds, `marks` as [place on the x axis, label]. The page contains this file
+// and the library as one script.
 
 /** Colour, width and dash of each line, by the heading of its column. Other columns are not drawn. */
 const LINES = {
@@ -13,7 +13,7 @@ const LINES = {
 const SHADES = 7;
 const PRINT_WIDTH = 1000;
 const PHONE_WIDTH = 500;
-const RIGHT = 12;
+const RIGHT = 24;
 /** Where percentile charts show the maximum, in nines behind their last percentile. */
 const MAX_AT = 0.6;
 const NAMED_PERCENTILES = ["0", "50", "90", "99", "99.9", "99.99", "99.999", "99.9999"];
@@ -36,20 +36,29 @@ function columnsOf(table) {
   return head.map((name, at) => ({ name, cells: rows.map((row) => row[at]) }));
 }
 
+/** The columns that are lines and have any value. */
+const linesOf = (columns) =>
+  columns.filter(({ name, cells }) => name in LINES && cells.some((text) => number(text) !== null));
+
 /** Values of a line; on a logarithmic scale zero is a microsecond. */
-const valuesOf = (column, log) => column.cells.map((text) => number(text)).map((value) => (log && value === 0 ? 0.001 : value));
+const valuesOf = (column, log) =>
+  column.cells.map((text) => number(text)).map((value) => (log && value === 0 ? 0.001 : value));
 
 const axis = (more) => ({
   stroke: () => colour("--soft"), font: "13px system-ui, sans-serif", ticks: { show: false },
   grid: { stroke: () => colour("--line"), width: 1 }, ...more,
 });
-const msAxis = () => axis({ size: 78, values: (_, splits) => splits.map((ms) => (ms === null ? "" : `${short(ms)} ms`)) });
+const labels = (unit) => (_, splits) => splits.map((value) => (value === null ? "" : `${short(value)}${unit}`));
+const msAxis = () => axis({ size: 78, values: labels(" ms") });
+
+/** A value in the legend; nothing while the pointer is elsewhere. */
+const shown = (text) => (_, value, at, index) => (index === null ? "" : text(value, index));
 
 function series(column, log, more) {
   const [name, width, dash] = LINES[column.name];
   return {
-    label: column.name, stroke: () => colour(name), width, dash, points: { show: false },
-    value: (_, value) => (value === null ? "–" : short(value) + (log ? " ms" : "/s")), ...more,
+    label: column.name, stroke: () => colour(name), width, dash, points: { show: false }, alpha: width > 3 ? 0.5 : 1,
+    value: shown((value) => (value === null ? "–" : short(value) + (log ? " ms" : "/s"))), ...more,
   };
 }
 
@@ -83,14 +92,19 @@ function markLines(u, marks) {
 
 /** A chart over time: lines that are level over each column. */
 function overTime(columns, { end, warmUp, marks }, log) {
-  const lines = columns.filter(({ name }) => name in LINES);
+  const lines = linesOf(columns);
   const starts = columns[0].cells.map(Number);
   const twice = (values) => values.flatMap((value) => [value, value]);
+  const edges = starts.flatMap((start, at) => [start, starts[at + 1] ?? end]);
+  const timeLabels = (_, splits, at, space, step) => splits.map((each) => time(each, step));
   return {
-    data: [starts.flatMap((start, at) => [start, starts[at + 1] ?? end]), ...lines.map((line) => twice(valuesOf(line, log)))],
-    scales: { x: { time: false, range: [0, end] }, y: log ? { distr: 3 } : { range: (_, low, high) => [0, high * 1.08 || 1] } },
-    axes: [axis({ incrs: TIME_STEPS, space: 60, values: (_, splits, at, space, step) => splits.map((each) => time(each, step)) }), log ? msAxis() : axis({ size: 78 })],
-    series: [{ label: "from", value: (_, seconds) => (seconds === null ? "–" : `${short(seconds)} s`) },
+    data: [edges, ...lines.map((line) => twice(valuesOf(line, log)))],
+    scales: {
+      x: { time: false, range: [0, end] },
+      y: log ? { distr: 3 } : { range: (_, low, high) => [0, high * 1.08 || 1] },
+    },
+    axes: [axis({ incrs: TIME_STEPS, space: 60, values: timeLabels }), log ? msAxis() : axis({ size: 78 })],
+    series: [{ label: "from", value: shown((seconds) => `${short(seconds)} s`) },
       ...lines.map((line) => series(line, log))],
     hooks: { drawClear: [(u) => ground(u, 0, Math.min(warmUp, end))], draw: [(u) => markLines(u, marks)] },
   };
@@ -105,18 +119,21 @@ function percentiles([names, ...lines]) {
   const dots = (u) => values.forEach((line, at) => {
     u.ctx.fillStyle = colour(LINES[lines[at].name][0]);
     u.ctx.beginPath();
-    u.ctx.arc(u.valToPos(last + MAX_AT, "x", true), u.valToPos(line.at(-1), "y", true), (7 - 2 * at) * devicePixelRatio, 0, 7);
+    const [x, y] = [u.valToPos(last + MAX_AT, "x", true), u.valToPos(line.at(-1), "y", true)];
+    u.ctx.arc(x, y, (7 - 2 * at) * devicePixelRatio, 0, 7);
     u.ctx.fill();
   });
   const all = values.flat().filter((value) => value !== null);
+  const msRange = () => uPlot.rangeLog(Math.min(...all), Math.max(...all), 10, false);
+  const label = (percent) => (innerWidth < PHONE_WIDTH && percent === "0" ? "" : `p${percent}`);
   return {
     data: [places, ...values.map((line) => line.slice(0, -1))],
-    scales: { x: { time: false, range: [0, last + 1] }, y: { distr: 3, range: () => uPlot.rangeLog(Math.min(...all), Math.max(...all), 10, false) } },
+    scales: { x: { time: false, range: [0, last + 1] }, y: { distr: 3, range: msRange } },
     axes: [axis({
       splits: () => [...named.map((percent) => nines(Number(percent))), last + MAX_AT],
-      values: () => [...named.map((percent) => (innerWidth < PHONE_WIDTH && percent === "0" ? "" : `p${percent}`)), "max"],
+      values: () => [...named.map(label), "max"],
     }), msAxis()],
-    series: [{ label: "percentile", value: (_, x, at, index) => (index === null ? "–" : names.cells[index]) },
+    series: [{ label: "percentile", value: shown((_, index) => names.cells[index]) },
       ...lines.map((line) => series(line, true))],
     hooks: { draw: [dots] },
   };
@@ -124,19 +141,22 @@ function percentiles([names, ...lines]) {
 
 /** Latency by rate, both on logarithmic scales. */
 function sweep(columns, { marks }) {
-  const lines = columns.filter(({ name }) => name in LINES);
+  const lines = linesOf(columns);
   return {
     data: [valuesOf(columns[0]), ...lines.map((line) => valuesOf(line, true))],
-    scales: { x: { time: false, distr: 3 }, y: { distr: 3 } },
-    axes: [axis({ values: (_, splits) => splits.map((rate) => (rate === null ? "" : `${short(rate)}/s`)) }), msAxis()],
-    series: [{ label: "offered", value: (_, rate) => (rate === null ? "–" : `${short(rate)}/s`) },
+    scales: { x: { time: false, distr: 3, range: (_, low, high) => [low / 1.1, high * 1.1] }, y: { distr: 3 } },
+    axes: [axis({ values: labels("/s") }), msAxis()],
+    series: [{ label: "offered", value: shown((rate) => `${short(rate)}/s`) },
       ...lines.map((line) => series(line, true, { points: { show: true, size: 6 } }))],
     hooks: { draw: [(u) => markLines(u, marks)] },
   };
 }
 
 /** The shade of a cell: 1 for a single request to `SHADES` for the most in any cell. */
-const shade = (count, most) => (most <= 1 ? SHADES : Math.min(SHADES, 1 + Math.floor((SHADES * Math.log(count)) / Math.log(most) - 1e-9)));
+function shade(count, most) {
+  const share = Math.log(count) / Math.log(most);
+  return most <= 1 ? SHADES : Math.min(SHADES, 1 + Math.trunc(SHADES * share - 1e-9));
+}
 
 function heat([starts, ...bands], { end, warmUp, marks, perDecade, most }) {
   const from = starts.cells.map(Number);
@@ -158,27 +178,33 @@ function heat([starts, ...bands], { end, warmUp, marks, perDecade, most }) {
   return {
     ...chart, data: [chart.data[0], none], legend: { show: false }, cursor: { show: false },
     series: [{}, {}],
-    scales: { x: { time: false, range: [0, end] }, y: { distr: 3, range: [edge(Math.min(...band)), edge(Math.max(...band) + 1)] } },
+    scales: { ...chart.scales, y: { distr: 3, range: [edge(Math.min(...band)), edge(Math.max(...band) + 1)] } },
     axes: chart.axes.map((each) => ({ ...each, grid: { show: false } })),
     hooks: { ...chart.hooks, drawClear: [cells] },
   };
 }
 
-const KINDS = { rates: (columns, options) => overTime(columns, options, false), times: (columns, options) => overTime(columns, options, true), percentiles, heat, sweep };
+const rates = (columns, options) => overTime(columns, options, false);
+const times = (columns, options) => overTime(columns, options, true);
+const KINDS = { rates, times, percentiles, heat, sweep };
 
 /** Draws the figure; the function that is returned draws it again, in this width or that of its place. */
 function draw(figure) {
   const place = figure.querySelector(".plot");
-  const { data, ...options } = KINDS[figure.dataset.chart](columnsOf(figure.querySelector("table")), JSON.parse(figure.dataset.options));
+  const columns = columnsOf(figure.querySelector("table"));
+  const { data, ...options } = KINDS[figure.dataset.chart](columns, JSON.parse(figure.dataset.options));
   place.textContent = "";
+  const stroke = (u, at) => `var(${LINES[u.series[at].label]?.[0]})`;
   const dashes = (u, at) => (u.series[at].dash ? (u.series[at].dash[0] < 5 ? "dotted" : "dashed") : "solid");
   const size = (width) => ({ width: width ?? place.clientWidth, height: innerWidth < PHONE_WIDTH ? 240 : 340 });
   const chart = new uPlot({
-    padding: [22, RIGHT, 0, 0], legend: { markers: { width: 3, dash: dashes } },
+    padding: [22, RIGHT, 0, 0], legend: { markers: { width: 3, stroke, dash: dashes } },
     cursor: { y: false, drag: { x: false, y: false } }, ...options, ...size(),
   }, data, place);
   const redraw = (width) => chart.setSize(size(width));
-  new ResizeObserver(() => place.clientWidth !== chart.width && !document.documentElement.matches(".print") && redraw()).observe(place);
+  new ResizeObserver(() => {
+    if (place.clientWidth !== chart.width && !document.documentElement.matches(".print")) redraw();
+  }).observe(place);
   return redraw;
 }
 

@@ -229,10 +229,8 @@ def heat_map(timeline: Timeline) -> Html:
         [f"{column.began:g}", *(f"{found[band]:,}" if band in found else "" for band in used)]
         for column, found in zip(timeline.columns, counts, strict=True)
     )
-    head = ("from s", *(f"{begins_ms(band, per_decade):.3g} ms" for band in used))
+    head = ("from s", *(f"{ms(begins_ms(band, per_decade))} ms" for band in used))
     numbers = table("Requests by time and response time; each column is named by its lower limit", head, rows)
-    text = (
-        f"A column is {timeline.columns[0].seconds:g} s of the run, a row a range of response times. A cell with more"
-    )
-    text += f" requests has a stronger color: from 1 to {most:,}, on a logarithmic scale."
+    text = f"Color: from 1 request (left) to {most:,} in a cell, on a logarithmic scale. A column is"
+    text += f" {timeline.columns[0].seconds:g} s of the run, a row a range of response times."
     return section(title, timeline.chart("heat", title, text, numbers, perDecade=per_decade, most=most))

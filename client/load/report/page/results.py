@@ -195,9 +195,9 @@ def send_lag(report: Report) -> Html:
     if not lag.generator.count:
         return section(title, paragraph("Nothing was sent."))
     bound = connections_bind(report.plan, report.outcome)
-    why = "the generator had too few connections; the service was fast enough" if bound else "the service was slow"
-    text = f"Waiting for a connection took {_tail(lag.connection)}: {why}. The generator itself was late by"
-    text += f" {_tail(lag.generator)}; more than {LAG_MAX_MS:g} ms would make the run INVALID."
+    why = "because the generator had too few of them" if bound else "which is due to the service"
+    text = f"Waiting for a connection took {_tail(lag.connection)}, {why}. The generator itself was late by"
+    text += f" {_tail(lag.generator)}; more than {LAG_MAX_MS:g} ms makes a run INVALID."
     if not report.outcome.precise_timer:
         text += " This system has no precise timer, so requests may be sent some milliseconds late."
     connections = report.outcome.own.connections
