@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmhost.drivers.cgroups import Tree, find_tree
+from vmhost.drivers.cgroups import CgroupMounts, find_mounts
 
 _LOOPS = 8
 _LIGHT = """
@@ -47,19 +47,19 @@ class MeasuredInstance:
         return _counted(_tree(), lines)
 
 
-def _tree() -> Tree:
-    found = find_tree(Path("/proc/self/mountinfo").read_text())
+def _tree() -> CgroupMounts:
+    found = find_mounts(Path("/proc/self/mountinfo").read_text())
     assert found is not None
     return found
 
 
-def _counted(tree: Tree, lines: Sequence[str]) -> float:
+def _counted(mounts: CgroupMounts, lines: Sequence[str]) -> float:
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if tree.version == 1 and "cpuacct" in controllers.split(","):
-            return int((tree.roots["cpuacct"] / path.strip("/") / "cpuacct.usage").read_text()) / 1e9
-        if tree.version == 2 and not controllers:
-            rows = (tree.roots["cpu"] / path.strip("/") / "cpu.stat").read_text().splitlines()
+        if mounts.version == 1 and "cpuacct" in controllers.split(","):
+            return int((mounts.roots["cpuacct"] / path.strip("/") / "cpuacct.usage").read_text()) / 1e9
+        if mounts.version == 2 and not controllers:
+            rows = (mounts.roots["cpu"] / path.strip("/") / "cpu.stat").read_text().splitlines()
             return next(int(row.split()[1]) for row in rows if row.startswith("usage_usec")) / 1e6
     raise RuntimeError("no control group counts the CPU time of the instance")
 

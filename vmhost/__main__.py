@@ -15,7 +15,7 @@ from vmhost.base.logs import configure
 from vmhost.base.options import Parser
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
-from vmhost.drivers.base import Remains
+from vmhost.drivers.base import LeftoverPolicy
 from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE, Settings, default_state
 
 EXAMPLES = """\
@@ -76,17 +76,17 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
         network=arguments.network,
         open=arguments.open,
         keep=arguments.keep,
-        remains=_remains(arguments),
+        leftovers=_leftovers(arguments),
         ready=arguments.ready,
         access_copy=parse_access_copy(arguments.hand_access) if arguments.hand_access else None,
         allowed_hosts=frozenset(name.lower() for name in arguments.allowed_host),
     )
 
 
-def _remains(arguments: argparse.Namespace) -> Remains:
+def _leftovers(arguments: argparse.Namespace) -> LeftoverPolicy:
     if arguments.adopt:
-        return Remains.ADOPT
-    return Remains.THROWAWAY if arguments.throwaway and not arguments.keep else Remains.ASK
+        return LeftoverPolicy.ADOPT
+    return LeftoverPolicy.THROWAWAY if arguments.throwaway and not arguments.keep else LeftoverPolicy.REFUSE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

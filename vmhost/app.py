@@ -19,12 +19,12 @@ from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, url_of, write_ready
 from vmhost.catalogue.images import DEFAULT_CATALOGUE, Placeholders, load_images
 from vmhost.catalogue.types import load_types
-from vmhost.choose import CONTAINER, PROCESS, Choice, choose
 from vmhost.control.cloud import Cloud
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.record import INSTANCES, InstanceState
 from vmhost.control.sizing import REGION
-from vmhost.drivers.base import Driver, DriverContext, Remains
+from vmhost.driver_choice import CONTAINER, PROCESS, Choice, choose
+from vmhost.drivers.base import Driver, DriverContext, LeftoverPolicy
 from vmhost.drivers.container.labels import removal
 from vmhost.drivers.registry import make_driver
 from vmhost.ec2.actions.base import ACCOUNT
@@ -96,14 +96,14 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         stack.push_async_callback(metadata.close)
         store = stack.enter_context(Store(settings.state / STORE))
         known = frozenset(instance_id for instance_id, _ in store.rows(INSTANCES.table))
-        driver = make_driver(choice.driver, _context(settings, metadata, known=known, remains=settings.remains))
+        driver = make_driver(choice.driver, _context(settings, metadata, known=known, leftovers=settings.leftovers))
         cloud = Cloud(
             driver=driver,
             store=store,
             types=load_types(),
             images=images,
             settings=settings.cloud,
-            adopt=settings.remains is Remains.ADOPT,
+            adopt=settings.leftovers is LeftoverPolicy.ADOPT,
         )
         access = _access(settings.state / ACCESS, url_of(sock))
         ending = _Ending()
@@ -131,7 +131,7 @@ async def sweep(settings: Settings) -> None:
         metadata = InstanceMetadata(lambda _: None)
         for name in names:
             try:
-                await _sweep_one(make_driver(name, _context(settings, metadata, remains=Remains.SWEEP)))
+                await _sweep_one(make_driver(name, _context(settings, metadata, leftovers=LeftoverPolicy.SWEEP)))
             except CloudError as error:
                 if settings.driver != AUTO:
                     raise
@@ -177,7 +177,7 @@ def _is_arm() -> bool:
 
 
 def _context(
-    settings: Settings, metadata: InstanceMetadata, *, remains: Remains, known: frozenset[str] = frozenset()
+    settings: Settings, metadata: InstanceMetadata, *, leftovers: LeftoverPolicy, known: frozenset[str] = frozenset()
 ) -> DriverContext:
     return DriverContext(
         cloud=settings.cloud.name,
@@ -185,7 +185,7 @@ def _context(
         metadata=metadata,
         network_cidr=settings.network,
         known=known,
-        remains=remains,
+        leftovers=leftovers,
     )
 
 
@@ -221,12 +221,12 @@ async def _close(cloud: Cloud, driver: Driver, settings: Settings, ending: _Endi
     left = await cloud.close(remove=ending.remove)
     if left is not None:
         _log.warning(
-            "cloud_not_wholly_removed", why=left.why, instances=list(left.instances), mend=_mend(driver.name, settings)
+            "cleanup_incomplete", why=left.why, instances=list(left.instances), fix=_fix(driver.name, settings)
         )
 
 
-def _mend(driver: str, settings: Settings) -> str:
-    """The command that removes what a platform left behind."""
+def _fix(driver: str, settings: Settings) -> str:
+    """Return the command that removes what a platform left behind."""
     if driver == CONTAINER:
         return removal(settings.cloud.name)
     return f"python -m vmhost --sweep --driver {driver} --cloud {settings.cloud.name} --state {settings.state}"

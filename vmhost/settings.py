@@ -12,7 +12,7 @@ from pathlib import Path
 from vmhost.access_copy import AccessCopy
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
-from vmhost.drivers.base import Remains
+from vmhost.drivers.base import LeftoverPolicy
 from vmhost.drivers.registry import FACTORIES
 
 AUTO = "auto"
@@ -45,7 +45,7 @@ class Settings:
     """Any signature will do, from this machine only."""
     keep: bool = False
     """Whether instances outlive the program, where the driver can keep them."""
-    remains: Remains = Remains.ASK
+    leftovers: LeftoverPolicy = LeftoverPolicy.REFUSE
     """What to do with guests of this cloud that are not on record."""
     ready: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()

@@ -30,13 +30,13 @@ async def phase(driver: Driver, instance_id: str) -> GuestPhase | None:
     return status.phase if status else None
 
 
-async def test_a_guest_is_made_started_stopped_started_again_and_removed(under_test: Harness, driver: Driver) -> None:
+async def test_guest_lifecycle(under_test: Harness, driver: Driver) -> None:
     await driver.create(under_test.spec(ONE))
     assert await phase(driver, ONE) is GuestPhase.STOPPED
-    booted = await driver.start(ONE)
+    endpoint = await driver.start(ONE)
     status = await driver.inspect(ONE)
     assert status is not None
-    assert (status.phase, status.booted) == (GuestPhase.RUNNING, booted)
+    assert (status.phase, status.endpoint) == (GuestPhase.RUNNING, endpoint)
     await driver.stop(ONE, grace_s=1)
     assert await phase(driver, ONE) is GuestPhase.STOPPED
     await driver.start(ONE)
@@ -45,7 +45,7 @@ async def test_a_guest_is_made_started_stopped_started_again_and_removed(under_t
     assert await driver.inspect(ONE) is None
 
 
-async def test_every_verb_may_be_repeated(under_test: Harness, driver: Driver) -> None:
+async def test_every_call_may_be_repeated(under_test: Harness, driver: Driver) -> None:
     for _ in range(2):
         await driver.create(under_test.spec(ONE))
     assert await driver.start(ONE) == await driver.start(ONE)
@@ -57,7 +57,7 @@ async def test_every_verb_may_be_repeated(under_test: Harness, driver: Driver) -
     assert await driver.list_guests() == ()
 
 
-async def test_guests_that_were_never_made_are_unknown(driver: Driver) -> None:
+async def test_unknown_guests_raise_not_found(driver: Driver) -> None:
     await driver.stop(UNKNOWN, grace_s=0)
     await driver.kill(UNKNOWN)
     await driver.remove(UNKNOWN)
@@ -67,7 +67,7 @@ async def test_guests_that_were_never_made_are_unknown(driver: Driver) -> None:
         await driver.start(UNKNOWN)
 
 
-async def test_what_cannot_boot_is_refused_and_leaves_nothing(under_test: Harness, driver: Driver) -> None:
+async def test_unbootable_image_is_refused(under_test: Harness, driver: Driver) -> None:
     async def launch() -> None:
         await driver.create(under_test.spec(ONE, Boot(command=("/no/such/program",), image="no-such-image:none")))
         await driver.start(ONE)
@@ -78,7 +78,7 @@ async def test_what_cannot_boot_is_refused_and_leaves_nothing(under_test: Harnes
     assert await driver.list_guests() == ()
 
 
-async def test_starts_and_kills_are_told_within_a_second(
+async def test_starts_and_kills_published_within_a_second(
     under_test: Harness, driver: Driver, listener: Listener
 ) -> None:
     await driver.create(under_test.spec(ONE))
@@ -93,7 +93,7 @@ async def test_starts_and_kills_are_told_within_a_second(
     assert status.death.exit_code == 137
 
 
-async def test_a_program_that_ends_by_itself_is_told_with_its_exit_code(
+async def test_exit_of_a_program_published_with_its_code(
     under_test: Harness, driver: Driver, listener: Listener
 ) -> None:
     await driver.create(under_test.spec(ONE, under_test.failing_boot))
@@ -106,7 +106,7 @@ async def test_a_program_that_ends_by_itself_is_told_with_its_exit_code(
     assert status.death.exit_code == 3
 
 
-async def test_the_death_of_one_does_not_touch_its_neighbour(under_test: Harness, driver: Driver) -> None:
+async def test_death_does_not_affect_the_neighbor(under_test: Harness, driver: Driver) -> None:
     for instance_id in (ONE, TWO):
         await driver.create(under_test.spec(instance_id))
     first, second = await asyncio.gather(driver.start(ONE), driver.start(TWO))
@@ -116,7 +116,7 @@ async def test_the_death_of_one_does_not_touch_its_neighbour(under_test: Harness
     assert await phase(driver, TWO) is GuestPhase.RUNNING
 
 
-async def test_a_new_driver_finds_the_guests_of_an_earlier_run(under_test: Harness) -> None:
+async def test_new_driver_finds_guests_of_earlier_run(under_test: Harness) -> None:
     earlier = under_test.make()
     await earlier.open()
     for instance_id in (ONE, TWO):
@@ -140,9 +140,9 @@ async def test_close_with_remove_leaves_nothing(under_test: Harness) -> None:
     for instance_id in (ONE, TWO):
         await driver.create(under_test.spec(instance_id))
         await driver.start(instance_id)
-    begun = time.monotonic()
+    started = time.monotonic()
     await driver.close(remove=True)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
     later = under_test.make()
     await later.open()
     try:
@@ -162,7 +162,7 @@ async def test_events_end_when_the_driver_closes(under_test: Harness) -> None:
     await listener.close()
 
 
-async def test_programs_run_inside_the_guest_and_tell_their_exit_code(under_test: Harness, driver: Driver) -> None:
+async def test_commands_run_inside_the_guest(under_test: Harness, driver: Driver) -> None:
     await driver.create(under_test.spec(ONE))
     with pytest.raises(Conflict):
         await driver.execute(ONE, ["sh", "-c", "exit 7"], timeout_s=5)
@@ -171,17 +171,15 @@ async def test_programs_run_inside_the_guest_and_tell_their_exit_code(under_test
     assert await driver.execute(ONE, ["sh", "-c", "true"], timeout_s=5) == 0
 
 
-async def test_a_program_inside_the_guest_is_ended_at_its_deadline(under_test: Harness, driver: Driver) -> None:
+async def test_command_killed_at_its_timeout(under_test: Harness, driver: Driver) -> None:
     await driver.create(under_test.spec(ONE))
     await driver.start(ONE)
-    begun = time.monotonic()
+    started = time.monotonic()
     assert await driver.execute(ONE, ["sh", "-c", "sleep 30"], timeout_s=0.3) != 0
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
 
 
-async def test_a_program_inside_the_guest_ends_whole_within_a_second_when_its_caller_is_cancelled(
-    under_test: Harness, driver: Driver
-) -> None:
+async def test_cancelled_command_is_killed_with_its_children(under_test: Harness, driver: Driver) -> None:
     await driver.create(under_test.spec(ONE))
     await driver.start(ONE)
 
@@ -204,15 +202,15 @@ async def test_a_program_inside_the_guest_ends_whole_within_a_second_when_its_ca
     task = asyncio.create_task(driver.execute(ONE, ["sh", "-c", script], timeout_s=30))
     await eventually(burns, within_s=10)
     task.cancel()
-    begun = time.monotonic()
+    started = time.monotonic()
     await asyncio.wait([task])
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - started < 1
     assert task.cancelled()
     await eventually(rests, within_s=10)
     assert await phase(driver, ONE) is GuestPhase.RUNNING
 
 
-async def test_a_running_guest_tells_what_it_uses(under_test: Harness, driver: Driver) -> None:
+async def test_running_guest_has_stats(under_test: Harness, driver: Driver) -> None:
     await driver.create(under_test.spec(ONE))
     assert await driver.stats(ONE) is None
     await driver.start(ONE)
@@ -254,7 +252,7 @@ async def test_limits_change_running_and_stopped(under_test: Harness, driver: Dr
     assert await phase(driver, ONE) is GuestPhase.RUNNING
 
 
-async def test_capacity_and_capabilities_are_told_in_words(driver: Driver) -> None:
+async def test_capacity_and_capabilities_are_complete(driver: Driver) -> None:
     capacity = await driver.capacity()
     assert capacity.cpu_cores > 0
     assert capacity.memory_mib > 0
@@ -276,7 +274,7 @@ async def test_hosts_may_be_prepared_again(under_test: Harness, driver: Driver) 
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1])
-async def test_what_a_cancelled_launch_leaves_is_removed(under_test: Harness, driver: Driver, after_s: float) -> None:
+async def test_leftovers_of_a_cancelled_launch_are_removed(under_test: Harness, driver: Driver, after_s: float) -> None:
     async def launch() -> None:
         await driver.create(under_test.spec(ONE))
         await driver.start(ONE)

@@ -8,7 +8,7 @@ from string import ascii_lowercase
 
 from vmhost.base.errors import InvalidInput
 from vmhost.drivers.base import Capacity
-from vmhost.model.cpu_share import equal_sets, kept_cores
+from vmhost.model.cpu_share import equal_sets, reserved_cores
 from vmhost.model.host import Host, HostUse
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
@@ -27,7 +27,7 @@ def split(capacity: Capacity, hosts: int) -> tuple[Host, ...]:
     """Divide the computer into equal logical hosts, one zone each, without what the platform itself needs.
 
     Each host is a set of CPUs; if there are more hosts than CPUs, a share of all. Not divided: what busy programs of
-    the platform may take (`kept_cores`), and the larger of 1 GiB and a quarter of the memory.
+    the platform may take (`reserved_cores`), and the larger of 1 GiB and a quarter of the memory.
     Raises InvalidInput for a wrong number of hosts."""
     if not 1 <= hosts <= MAX_HOSTS:
         raise InvalidInput(f"the number of hosts, {hosts}, is out of range (1 to {MAX_HOSTS})")
@@ -35,7 +35,7 @@ def split(capacity: Capacity, hosts: int) -> tuple[Host, ...]:
     known = tuple(sorted(cpu for core in capacity.cores for cpu in core))
     sets = equal_sets(capacity.cores, hosts)
     own = float(len(sets[0]) * hosts) if sets else capacity.cpu_cores
-    kept = kept_cores(own, leftover=len(known) - int(own) if sets else 0, secured=capacity.secures_guests)
+    kept = reserved_cores(own, leftover=len(known) - int(own) if sets else 0, secured=capacity.weights_guests)
     return tuple(
         Host(
             id=f"host-{letter}",

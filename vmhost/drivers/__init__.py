@@ -1,1 +1,1 @@
-"""Hypervisors: each driver makes, limits, watches and removes machines of one kind behind one protocol (`base`)."""
+"""Drivers: each makes, limits, monitors and removes guests of one kind, behind one protocol (`base`)."""

@@ -1,8 +1,8 @@
-"""The driver protocol: about ten verbs behind which every kind of machine looks the same.
+"""The driver protocol, the same for every kind of guest.
 
-Each verb is idempotent and safe to repeat after a crash at any point: a driver keeps no state of its own that it
-could lose; what exists is found again by label (this cloud's only). A driver never writes an instance's state; it
-acts, measures, and tells what it saw. Vendor exceptions are translated inside the driver.
+Each call is idempotent and safe to repeat after a crash at any point. A driver keeps no state that it could lose: it
+finds this cloud's guests by label. It never writes an instance's state; it acts, measures and reports. It translates
+exceptions of its libraries.
 """
 
 from __future__ import annotations
@@ -14,132 +14,132 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from vmhost.model.guest import Booted, Capabilities, GuestCpu, GuestEvent, GuestSpec, GuestStats, GuestStatus
+from vmhost.model.guest import Capabilities, Endpoint, GuestCpu, GuestEvent, GuestSpec, GuestStats, GuestStatus
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
 
 
 class MetadataServer(Protocol):
-    """Answers a guest's questions about itself; the listening socket says who asks."""
+    """Serves guests' metadata. Each guest has a listening socket of its own, by which it is identified."""
 
     async def attach(self, instance_id: str, sock: socket.socket) -> None:
-        """Serves this instance's metadata on the listening socket, which it owns from now on."""
+        """Serve this instance's metadata on the listening socket, which the server owns from now on."""
 
     async def detach(self, instance_id: str) -> None:
-        """Stops serving the instance and closes its socket; unknown ids are fine."""
+        """Stop serving the instance and close its socket. Does nothing for an unknown id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What the machine under a driver has, before it is divided into hosts."""
+    """The size of the computer under a driver, before it is divided into hosts."""
 
     cpu_cores: float
     memory_mib: int
     pids: int
     architecture: str
     cores: tuple[tuple[int, ...], ...] = ()
-    """The CPUs that guests may run on, those of one physical core together; empty where they are not known."""
-    secures_guests: bool = False
-    """Whether all guests together get a weight of their own against the machine's other programs."""
+    """The CPUs that guests may run on, grouped by physical core; empty where they are not known."""
+    weights_guests: bool = False
+    """Whether all guests together have a CPU weight against the computer's other programs."""
 
 
-class Remains(Enum):
-    """What to do with guests of this cloud that are not on record: a lost state folder's, or another platform's."""
+class LeftoverPolicy(Enum):
+    """What to do with guests of this cloud that the store does not have: its file was lost, or another platform made
+    them."""
 
-    ASK = "ask"
+    REFUSE = "refuse"
     """Refuse to start, and name the choices."""
     ADOPT = "adopt"
     """Record them as they are."""
     SWEEP = "sweep"
     """Remove them."""
     THROWAWAY = "throwaway"
-    """Remove them if the platform that made them is proved to be gone; else refuse."""
+    """Remove them if the platform that made them is known to be gone; else refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverContext:
-    """What a driver is made with. A factory takes this alone: `factory(context) -> Driver`."""
+    """What a driver is made with: `factory(context) -> Driver`."""
 
     cloud: str
     state_dir: Path
     metadata: MetadataServer
     network_cidr: str | None = None
-    """Wanted instance network; None: the first free default."""
+    """The range of the instance network; None for the first free default."""
     known: frozenset[str] = frozenset()
-    """The instances on record."""
-    remains: Remains = Remains.ASK
+    """The instances in the store."""
+    leftovers: LeftoverPolicy = LeftoverPolicy.REFUSE
 
 
 class Driver(Protocol):
-    """One kind of machine. Raises only `CloudError`s; cancelling leaves something that `remove` removes."""
+    """Makes and runs guests of one kind. Raises only `CloudError`s. What a cancelled call leaves, `remove` removes."""
 
     name: str
 
     async def open(self) -> None:
-        """Connects to what makes the guests and prepares what all of them share.
+        """Connect to what makes the guests, and prepare what all of them share.
 
-        Raises Unavailable, naming what does not answer and what to do, and Conflict, having touched nothing, where
-        another platform's guests are in the way."""
+        Raises Unavailable, naming what does not answer and what to do, and Conflict, with nothing changed, if another
+        platform's guests are in the way."""
 
     async def close(self, *, remove: bool) -> None:
-        """Lets go; with `remove`, first removes every guest, network and volume of this cloud."""
+        """Close the driver; with `remove`, first remove every guest, network and volume of this cloud."""
 
     def capabilities(self) -> Capabilities:
-        """What holds on this machine and why the rest does not; fixed after `prepare_hosts`."""
+        """Return what is isolated on this computer, and why the rest is not. Does not change after `prepare_hosts`."""
 
     async def capacity(self) -> Capacity:
-        """The machine's size as the engine or the OS tells it."""
+        """Return the computer's size."""
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
-        """Gives each logical host its share where the driver can (capabilities "host" and "cores"); idempotent.
+        """Set the limits of the logical hosts where the driver can (capabilities "host" and "cores").
 
-        Guests of an earlier run with a ceiling above their host's quota are cut to it, running or stopped."""
+        The CPU ceiling of guests of an earlier run is reduced to their host's quota, running or stopped."""
 
     async def create(self, spec: GuestSpec) -> None:
-        """Makes the guest, stopped, with every limit on it. Already made: nothing happens.
+        """Make the guest, stopped, with all its limits. Does nothing if it exists.
 
         Raises InvalidInput for an image that this driver cannot boot, Unavailable for a failing engine."""
 
-    async def start(self, instance_id: str) -> Booted:
-        """Boots a made guest: rules and metadata stand before its network does. Running: tells where it is.
+    async def start(self, instance_id: str) -> Endpoint:
+        """Boot the guest, with rules and metadata before its network, and return its endpoint, also if it runs already.
 
-        Raises NotFound for a guest that was never made."""
+        Raises NotFound for a guest that does not exist."""
 
     async def stop(self, instance_id: str, *, grace_s: float) -> None:
-        """Asks the guest to end, and ends it after `grace_s`; its disk stays. Not running: nothing happens."""
+        """Send the guest's program SIGTERM and kill it after `grace_s`; its disk stays. Does nothing if not running."""
 
     async def kill(self, instance_id: str) -> None:
-        """Ends the guest's program at once, as a crash would. Not running: nothing happens."""
+        """Kill the guest's program, as a crash would. Does nothing if it is not running."""
 
     async def remove(self, instance_id: str) -> None:
-        """Leaves nothing of the guest, running or not. Unknown: nothing happens."""
+        """Remove the guest completely, running or not. Does nothing if it does not exist."""
 
     async def inspect(self, instance_id: str) -> GuestStatus | None:
-        """The guest as it is now; None when there is none."""
+        """Return the guest's status; None if it does not exist."""
 
     async def list_guests(self) -> tuple[GuestStatus, ...]:
-        """Every guest of this cloud that exists, found by label, also those of an earlier run."""
+        """Return every guest of this cloud, also of an earlier run."""
 
     def events(self) -> AsyncIterator[GuestEvent]:
-        """Starts and deaths from now on, within a second of their happening. Ends when the driver closes;
-        survives a restart of the engine (the caller lists the guests again after a gap, told by an event
-        with an empty instance id)."""
+        """Iterate over starts and deaths from now on, each within a second, until the driver is closed. Goes on after a
+        restart of the engine; an event with an empty instance id means a gap, after which the caller lists again."""
 
     async def resize(self, instance_id: str, limits: Limits) -> None:
-        """Changes the limits of a made guest for real, running or stopped."""
+        """Change the limits of a guest, running or stopped."""
 
     async def stats(self, instance_id: str) -> GuestStats | None:
-        """What the guest uses now; None when it does not run."""
+        """Return what the guest uses now; None if it is not running."""
 
     async def cpu(self, instance_id: str) -> GuestCpu | None:
-        """What the guest has had of the CPU; None when it does not run."""
+        """Return the guest's CPU figures; None if it is not running."""
 
     async def core_seconds(self) -> Mapping[int, float]:
-        """How long each core under the hosts was busy since its boot, guests or not; empty where nothing tells."""
+        """Return how long each CPU was busy since boot, with guests or other programs; empty where it is not known."""
 
     async def console(self, instance_id: str) -> str:
-        """The last 64 KiB that the guest's program printed."""
+        """Return the last 64 KiB that the guest's program printed."""
 
     async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
-        """Runs a program inside the running guest, under the guest's limits, and gives its exit code; ends it after
-        `timeout_s` or when cancelled. Raises Conflict when the guest does not run."""
+        """Run a program inside the running guest, under the guest's limits, and return its exit code. It is killed
+        after `timeout_s` or when cancelled. Raises Conflict if the guest is not running."""

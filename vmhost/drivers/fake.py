@@ -1,6 +1,6 @@
-"""A driver whose guests are records: with settings for delay and failure, for tests and for runs with many machines.
+"""A driver whose guests are records, with settings for delays and failures: for tests and for large numbers of guests.
 
-A `FakeWorld` outlives the driver, as an engine outlives the control plane.
+A `FakeWorld` outlives the driver, as an engine outlives the platform.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from vmhost.base.errors import Conflict, NotFound, Unavailable
 from vmhost.drivers.base import Capacity, DriverContext
 from vmhost.model.guest import (
-    Booted,
     Capabilities,
     Capability,
     Death,
+    Endpoint,
     GuestCpu,
     GuestEvent,
     GuestPhase,
@@ -33,7 +33,7 @@ _KILLED = Death(exit_code=137)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeSettings:
-    """How this make-believe machine behaves; times in seconds."""
+    """How the driver behaves; times in seconds."""
 
     cpu_cores: float = 64.5
     memory_mib: int = 256 * 1024
@@ -43,16 +43,16 @@ class FakeSettings:
     remove_s: float = 0.0
     execute_s: float = 0.0
     fail_creates: frozenset[int] = frozenset()
-    """Which calls of create fail with Unavailable; the first is 1."""
+    """The numbers of the calls of create that fail with Unavailable, counted from 1."""
     fail_starts: frozenset[int] = frozenset()
     dies_after_s: float | None = None
-    """Every guest ends by itself so long after its boot, with `death`."""
+    """Every guest ends by itself this long after its boot, with `death`."""
     death: Death = field(default=Death(exit_code=1))
 
 
 @dataclass(slots=True)
 class FakeGuest:
-    """One make-believe guest."""
+    """A fake guest."""
 
     spec: GuestSpec
     number: int
@@ -64,32 +64,32 @@ class FakeGuest:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     commands: list[tuple[str, ...]] = field(default_factory=list)
     inside: int = 0
-    """How many of the commands still run."""
+    """The number of commands that still run."""
     cpu: GuestCpu = field(default_factory=lambda: GuestCpu(used=0.0, throttled=0.0))
-    """What it has had of the CPU, as a test sets it."""
+    """Its CPU figures, set by a test."""
 
     @property
     def address(self) -> str:
-        """An address of a network reserved for tests (RFC 2544)."""
+        """Its address, in a network reserved for tests (RFC 2544)."""
         return f"198.18.{self.number // 254}.{self.number % 254 + 1}"
 
 
 @dataclass(slots=True)
 class FakeWorld:
-    """What exists outside the control plane."""
+    """What exists outside the platform."""
 
     guests: dict[str, FakeGuest] = field(default_factory=dict)
     creates: int = 0
     starts: int = 0
     made: int = 0
     core_seconds: Mapping[int, float] = field(default_factory=dict)
-    """How long each core was busy, as a test sets it."""
+    """How long each CPU was busy, set by a test."""
     down: bool = False
-    """While true, every call is Unavailable."""
+    """While true, every call raises Unavailable."""
 
 
 class FakeDriver:
-    """Guests without machines. Obeys the driver protocol to the letter."""
+    """Implements the whole driver protocol without running anything."""
 
     name = "fake"
 
@@ -112,7 +112,7 @@ class FakeDriver:
             _offer(reader, None)
 
     def capabilities(self) -> Capabilities:
-        why = "the fake driver makes records, not machines"
+        why = "the fake driver runs nothing"
         names = ("crash", "cpu", "memory", "pids", "disk", "network", "host", "cores")
         return Capabilities(
             driver=self.name,
@@ -128,7 +128,7 @@ class FakeDriver:
             memory_mib=settings.memory_mib,
             pids=4_194_304,
             architecture="x86_64",
-            secures_guests=True,
+            weights_guests=True,
         )
 
     async def prepare_hosts(self, hosts: Sequence[Host]) -> None:
@@ -142,20 +142,20 @@ class FakeDriver:
         number = self.world.creates
         await asyncio.sleep(self.settings.create_s)
         if number in self.settings.fail_creates:
-            raise Unavailable(f"create number {number} fails, as its settings say; expected nothing else")
+            raise Unavailable(f"create number {number} failed (fake driver's settings)")
         self.world.made += 1
         self.world.guests[spec.instance_id] = FakeGuest(spec=spec, number=self.world.made)
 
-    async def start(self, instance_id: str) -> Booted:
+    async def start(self, instance_id: str) -> Endpoint:
         guest = self._guest(instance_id)
         if guest.running:
             guest.attached = True
-            return Booted(address=guest.address)
+            return Endpoint(address=guest.address)
         self.world.starts += 1
         number = self.world.starts
         await asyncio.sleep(self.settings.boot_s)
         if number in self.settings.fail_starts:
-            raise Unavailable(f"start number {number} fails, as its settings say; expected nothing else")
+            raise Unavailable(f"start number {number} failed (fake driver's settings)")
         guest = self._guest(instance_id)
         guest.running, guest.death, guest.impaired, guest.attached = True, None, "", True
         guest.ended = asyncio.Event()
@@ -163,7 +163,7 @@ class FakeDriver:
         self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
         if self.settings.dies_after_s is not None:
             self._later(self.settings.dies_after_s, instance_id, guest.boots)
-        return Booted(address=guest.address)
+        return Endpoint(address=guest.address)
 
     async def stop(self, instance_id: str, *, grace_s: float) -> None:
         self._check_up()
@@ -223,7 +223,7 @@ class FakeDriver:
     async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
         guest = self._guest(instance_id)
         if not guest.running:
-            raise Conflict(f"guest {instance_id} is stopped; execute needs running")
+            raise Conflict(f"instance {instance_id} is not running; start it to run a command in it")
         guest.commands.append(tuple(command))
         guest.inside += 1
         try:
@@ -235,10 +235,10 @@ class FakeDriver:
         finally:
             guest.inside -= 1
 
-    # What the world does to guests without anybody asking
+    # Events that the platform did not request
 
     def die(self, instance_id: str, death: Death) -> None:
-        """The guest's program ends."""
+        """End the guest's program."""
         guest = self.world.guests.get(instance_id)
         if guest is not None and guest.running:
             guest.running, guest.death = False, death
@@ -246,22 +246,22 @@ class FakeDriver:
             self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.STOPPED, death=death))
 
     def impair(self, instance_id: str, why: str) -> None:
-        """The guest cannot answer from now on; with an empty reason it can again."""
+        """Make the guest unable to respond; with an empty reason, able again."""
         self.world.guests[instance_id].impaired = why
         self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
 
     def detach(self, instance_id: str) -> None:
-        """The guest loses its network."""
+        """Disconnect the guest from its network."""
         self.world.guests[instance_id].attached = False
         self._tell(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
 
     def vanish(self, instance_id: str) -> None:
-        """The guest is no more."""
+        """Remove the guest."""
         self.die(instance_id, _KILLED)
         self.world.guests.pop(instance_id, None)
 
     def gap(self) -> None:
-        """Events were lost."""
+        """Publish that events were lost."""
         self._tell(GuestEvent(instance_id="", phase=GuestPhase.STOPPED))
 
     def _later(self, seconds: float, instance_id: str, boot: int) -> None:
@@ -278,11 +278,11 @@ class FakeDriver:
         try:
             return self.world.guests[instance_id]
         except KeyError:
-            raise NotFound(f"guest {instance_id} was never made; expected one that create made") from None
+            raise NotFound(f"guest {instance_id} does not exist") from None
 
     def _check_up(self) -> None:
         if self.world.down:
-            raise Unavailable("the fake engine is down, as its settings say; expected it up")
+            raise Unavailable("the fake engine is down")
 
     def _tell(self, event: GuestEvent) -> None:
         for reader in self._readers:
@@ -299,12 +299,12 @@ class FakeDriver:
 
 
 def make_driver(context: DriverContext) -> FakeDriver:
-    """A fake driver with a world of its own."""
+    """Return a fake driver with a world of its own."""
     return FakeDriver()
 
 
 def _offer(queue: asyncio.Queue[GuestEvent | None], event: GuestEvent | None) -> None:
-    """Queues the event; a reader that is too slow gets a gap in place of what it missed."""
+    """Queue the event; a full queue is replaced by a gap."""
     if queue.full():
         while not queue.empty():
             queue.get_nowait()
@@ -320,7 +320,7 @@ def _status(guest: FakeGuest) -> GuestStatus:
     return GuestStatus(
         instance_id=guest.spec.instance_id,
         phase=GuestPhase.RUNNING if guest.running else GuestPhase.STOPPED,
-        booted=Booted(address=guest.address) if guest.running and guest.attached else None,
+        endpoint=Endpoint(address=guest.address) if guest.running and guest.attached else None,
         impaired=_impaired(guest) if guest.running else "",
         death=guest.death,
         record=guest.spec.record,

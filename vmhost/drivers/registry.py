@@ -1,6 +1,6 @@
-"""Every driver by its name, imported only when it is used: `--driver fake` needs no Docker library.
+"""The drivers by name. A driver is imported only when it is used: `--driver fake` needs no Docker library.
 
-To add a driver: a package here that obeys `base.Driver`, a line in FACTORIES, a fixture for the contract tests.
+To add a driver: a package that implements `base.Driver`, a line in FACTORIES, and a fixture for the contract tests.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ FACTORIES: Mapping[str, str] = {
     "fake": "vmhost.drivers.fake:make_driver",
     "process": "vmhost.drivers.process.driver:ProcessDriver",
 }
-"""Module and callable, which takes a DriverContext alone."""
+"""Module and callable, which takes a DriverContext."""
 
 
 def make_driver(name: str, context: DriverContext) -> Driver:
-    """The named driver, not yet open. Raises InvalidInput for a name that is not here."""
+    """Return the named driver, not yet open. Raises InvalidInput for an unknown name."""
     if name not in FACTORIES:
-        raise InvalidInput(f"driver {name!r} is not known; expected one of {', '.join(FACTORIES)}")
+        raise InvalidInput(f"driver {name!r} does not exist; choose one of {', '.join(FACTORIES)}")
     module, _, attribute = FACTORIES[name].partition(":")
     factory = cast(Callable[[DriverContext], Driver], getattr(importlib.import_module(module), attribute))
     return factory(context)

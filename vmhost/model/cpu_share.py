@@ -26,7 +26,7 @@ def guests_weight(cpus: int) -> int:
     return max(1, min(_WEIGHT_MAX, _WEIGHT_EACH * cpus))
 
 
-def kept_cores(cpus: float, *, leftover: int, secured: bool) -> float:
+def reserved_cores(cpus: float, *, leftover: int, secured: bool) -> float:
     """Cores of the hosts' CPUs that are not guaranteed to guests, because busy programs of the platform may take them.
 
     `secured`: the guests together have `guests_weight`; the scheduler then moves busy programs to the `leftover` CPUs,

@@ -24,7 +24,7 @@ class GuestSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Booted:
+class Endpoint:
     """Where a started guest can be reached."""
 
     address: str
@@ -57,7 +57,7 @@ class GuestStatus:
 
     instance_id: str
     phase: GuestPhase
-    booted: Booted | None = None
+    endpoint: Endpoint | None = None
     impaired: str = ""
     """Why a running guest cannot answer, such as "its container is paused"; empty when it can."""
     death: Death | None = None

@@ -10,26 +10,26 @@ from harness import Harness
 
 from vmhost.base.errors import InvalidInput
 from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
-from vmhost.model.guest import Booted, Death, GuestSpec
+from vmhost.model.guest import Death, Endpoint, GuestSpec
 from vmhost.model.image import Boot
 
 _FAILS = ("fails",)
 
 
 class _FailingDriver(FakeDriver):
-    """Runs no programs, so those that the suite asks for are known by their names."""
+    """Runs no programs, so it recognizes those of the suite by their names."""
 
     async def create(self, spec: GuestSpec) -> None:
         if spec.boot.image is not None:
-            raise InvalidInput(f"image {spec.boot.image} does not exist; expected none")
+            raise InvalidInput(f"image {spec.boot.image} does not exist")
         await super().create(spec)
 
-    async def start(self, instance_id: str) -> Booted:
-        booted = await super().start(instance_id)
+    async def start(self, instance_id: str) -> Endpoint:
+        endpoint = await super().start(instance_id)
         guest = self.world.guests[instance_id]
         if guest.spec.boot.command == _FAILS:
             self.die(instance_id, Death(exit_code=3))
-        return booted
+        return endpoint
 
     async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
         script = command[-1]

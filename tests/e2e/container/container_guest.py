@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from engine_world import LIMITS, SLEEPER, World, spec
 
 from vmhost.drivers.container.driver import ContainerDriver
-from vmhost.model.guest import Booted
+from vmhost.model.guest import Endpoint
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
 
@@ -33,7 +33,7 @@ class Guest:
     id: str
     boot: Boot = SLEEPER
     limits: Limits = LIMITS
-    booted: Booted = field(default=Booted(address=""))
+    endpoint: Endpoint = field(default=Endpoint(address=""))
 
     @property
     def container(self) -> str:
@@ -41,7 +41,7 @@ class Guest:
 
     async def __aenter__(self) -> Guest:
         await self.driver.create(spec(self.id, boot=self.boot, limits=self.limits))
-        self.booted = await self.driver.start(self.id)
+        self.endpoint = await self.driver.start(self.id)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -27,7 +27,7 @@ def _host(cpus: tuple[int, ...], *, shared: bool) -> Host:
 
 
 @asynccontextmanager
-async def _hungry(driver: ContainerDriver, host: Host, wanted: Sequence[Limits]) -> AsyncIterator[list[float]]:
+async def _busy(driver: ContainerDriver, host: Host, wanted: Sequence[Limits]) -> AsyncIterator[list[float]]:
     """Cores that guests with these limits get when all burn all that they can."""
     await driver.prepare_hosts([host])
     ids = [f"i-x{number}" for number in range(len(wanted))]
@@ -37,9 +37,9 @@ async def _hungry(driver: ContainerDriver, host: Host, wanted: Sequence[Limits])
             await driver.start(instance_id)
         hogs = [asyncio.create_task(driver.execute(each, _BURN, timeout_s=_SETTLE_S + _MEASURE_S + 1)) for each in ids]
         await asyncio.sleep(_SETTLE_S)
-        before, begun = [await _used(driver, each) for each in ids], asyncio.get_running_loop().time()
+        before, started = [await _used(driver, each) for each in ids], asyncio.get_running_loop().time()
         await asyncio.sleep(_MEASURE_S)
-        after, took = [await _used(driver, each) for each in ids], asyncio.get_running_loop().time() - begun
+        after, took = [await _used(driver, each) for each in ids], asyncio.get_running_loop().time() - started
         await asyncio.wait(hogs)
         yield [(late - early) / took for early, late in zip(before, after, strict=True)]
     finally:
@@ -53,29 +53,29 @@ async def _used(driver: ContainerDriver, instance_id: str) -> float:
     return stats.cpu_seconds
 
 
-async def test_hungry_guests_share_a_host_by_their_weights(driver: ContainerDriver) -> None:
+async def test_busy_guests_share_a_host_by_weight(driver: ContainerDriver) -> None:
     """However busy the machine is: what their host gets is divided 1 to 2 to 4."""
     if not driver.capabilities().of("cores").enforced:
         pytest.skip("guests are not pinned to CPUs here")
     cpu = (await driver.capacity()).cores[0][0]
     wanted = [replace(LIMITS, cpu_weight=weight, cpu_quota_cores=1.0, cpus=(cpu,)) for weight in (50, 100, 200)]
-    async with _hungry(driver, _host((cpu,), shared=False), wanted) as cores:
+    async with _busy(driver, _host((cpu,), shared=False), wanted) as cores:
         assert [each / sum(cores) for each in cores] == pytest.approx([1 / 7, 2 / 7, 4 / 7], rel=0.15)
 
 
-async def test_no_hungry_guest_starves_under_a_hosts_quota(driver: ContainerDriver) -> None:
+async def test_busy_guests_do_not_starve_under_a_host_quota(driver: ContainerDriver) -> None:
     """Where hosts share CPUs: counted every 10 ms, the quota left one of four with 0.005 cores."""
-    wall = driver.capabilities().of("host")
-    if not wall.enforced:
-        pytest.skip(f"hosts have no quota here: {wall.why}")
+    isolation = driver.capabilities().of("host")
+    if not isolation.enforced:
+        pytest.skip(f"hosts have no quota here: {isolation.why}")
     cpus = tuple(cpu for core in (await driver.capacity()).cores for cpu in core)
     wanted = [replace(LIMITS, cpu_quota_cores=0.75, cpus=cpus)] * 4
-    async with _hungry(driver, _host(cpus, shared=True), wanted) as cores:
+    async with _busy(driver, _host(cpus, shared=True), wanted) as cores:
         assert min(cores) > sum(cores) / 4 / 2
         assert sum(cores) < 0.75 * 1.1
 
 
-async def test_guest_runs_on_the_cpus_of_its_host_and_is_moved_with_it(cloud: World, driver: ContainerDriver) -> None:
+async def test_guest_runs_on_the_cpus_of_its_host(cloud: World, driver: ContainerDriver) -> None:
     cpus = [cpu for core in (await driver.capacity()).cores for cpu in core]
     await driver.prepare_hosts([_host((cpus[-1],), shared=False)])
     await driver.create(spec("i-moved", host_id="host-x", limits=replace(LIMITS, cpus=(cpus[-1],))))

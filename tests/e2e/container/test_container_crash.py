@@ -16,7 +16,7 @@ from vmhost.model.guest import GuestPhase
 
 pytestmark = pytest.mark.engine
 
-_DOOMED = """
+_KILLED_PROGRAM = """
 import asyncio, os, signal, sys
 from dataclasses import replace
 from pathlib import Path
@@ -55,10 +55,10 @@ async def test_closing_amid_launches_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["as_it_is", "helper"])
-async def test_guests_outlive_a_killed_control_plane_and_are_adopted(tmp_path: Path, how: str) -> None:
+async def test_guests_survive_a_killed_platform_and_are_adopted(tmp_path: Path, how: str) -> None:
     async with world(f"crash-{how}", tmp_path, helper=True if how == "helper" else None) as one:
         tests = Path(__file__).parents[2]
-        command = [sys.executable, "-c", _DOOMED, str(tests), str(tests.parent), one.cloud, str(tmp_path), how]
+        command = [sys.executable, "-c", _KILLED_PROGRAM, str(tests), str(tests.parent), one.cloud, str(tmp_path), how]
         killed = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
         assert killed.returncode == -9, killed.stderr
         driver = one.driver()
@@ -67,10 +67,10 @@ async def test_guests_outlive_a_killed_control_plane_and_are_adopted(tmp_path: P
             found = {status.instance_id: status for status in await driver.list_guests()}
             assert set(found) == {"i-run", "i-made"}
             assert found["i-made"].phase is GuestPhase.STOPPED
-            booted = found["i-run"].booted
-            assert booted is not None
-            assert booted.address == killed.stdout.strip()
-            assert await driver.start("i-run") == booted
+            endpoint = found["i-run"].endpoint
+            assert endpoint is not None
+            assert endpoint.address == killed.stdout.strip()
+            assert await driver.start("i-run") == endpoint
             guest = Guest(cloud=one, driver=driver, id="i-run")
             assert await guest.reaches("169.254.169.254", 80)
             assert not await guest.reaches("169.254.1.1", 80)
@@ -88,7 +88,7 @@ while not os.path.exists("/tmp/let-go"):
 
 
 @pytest.mark.parametrize("last", [61681, 61744])
-async def test_a_guest_that_took_its_metadata_ports_is_adopted(tmp_path: Path, last: int) -> None:
+async def test_guest_using_metadata_ports_is_adopted(tmp_path: Path, last: int) -> None:
     """At the next port that is free; where it took all of them, as soon as it lets go."""
     async with world(f"squat-{last}", tmp_path) as one:
         first = one.driver()
@@ -131,7 +131,7 @@ except OSError as error:
 """
 
 
-async def test_a_guest_whose_boot_was_cut_short_gets_its_network_at_the_next_start(tmp_path: Path) -> None:
+async def test_interrupted_boot_is_finished_by_next_start(tmp_path: Path) -> None:
     async with world("cut", tmp_path) as one:
         first = one.driver()
         await first.open()
@@ -142,6 +142,6 @@ async def test_a_guest_whose_boot_was_cut_short_gets_its_network_at_the_next_sta
         second = one.driver()
         await second.open()
         try:
-            assert await second.start("i-cut") == guest.booted
+            assert await second.start("i-cut") == guest.endpoint
         finally:
             await second.close(remove=True)

@@ -104,7 +104,7 @@ async def test_a_guest_answers_the_host_but_opens_nothing(cloud: World, make_gue
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
                 sock.bind((gateway, 0))
                 sock.settimeout(0.2)
-                assert await asyncio.to_thread(_ask, sock, guest.booted.address) == b"fine"
+                assert await asyncio.to_thread(_ask, sock, guest.endpoint.address) == b"fine"
             assert "not permitted" in await asked
         assert heard() == []
 
@@ -112,7 +112,7 @@ async def test_a_guest_answers_the_host_but_opens_nothing(cloud: World, make_gue
 async def test_scattered_datagrams_leave_few_neighbor_entries(make_guest: Callable[..., Guest]) -> None:
     """The kernel has one neighbor table for all network namespaces, of 1024 entries."""
     async with make_guest() as guest:
-        sent, neighbors = map(int, (await guest.python(_SCATTER, guest.booted.address, "400")).split())
+        sent, neighbors = map(int, (await guest.python(_SCATTER, guest.endpoint.address, "400")).split())
         assert sent == _DESTINATIONS_MAX
         assert neighbors <= _DESTINATIONS_MAX
 
@@ -121,7 +121,7 @@ async def test_a_flood_of_new_flows_is_bounded(make_guest: Callable[..., Guest])
     """Where bridged packets pass the host's own filters, each flow of a guest takes a place in the host's table."""
     async with make_guest() as guest, make_guest() as neighbor:
         before = _tracked()
-        sent = int(await guest.python(_FLOWS, neighbor.booted.address, "20000"))
+        sent = int(await guest.python(_FLOWS, neighbor.endpoint.address, "20000"))
         assert 1000 < sent <= _FLOWS_MAX
         assert _tracked() - before <= _FLOWS_MAX
 
@@ -130,9 +130,9 @@ async def test_usual_connections_between_guests_are_unaffected(make_guest: Calla
     async with make_guest() as guest, make_guest() as neighbor:
         serving = asyncio.create_task(neighbor.driver.execute(neighbor.id, ["python", "-c", _ACCEPT], timeout_s=30))
         async with asyncio.timeout(5):
-            while not await guest.reaches(neighbor.booted.address, 8080):
+            while not await guest.reaches(neighbor.endpoint.address, 8080):
                 await asyncio.sleep(0.05)
-        assert await guest.python(_CONNECTIONS, neighbor.booted.address, "1000") == "1000"
+        assert await guest.python(_CONNECTIONS, neighbor.endpoint.address, "1000") == "1000"
         serving.cancel()
         await asyncio.wait([serving])
 

@@ -22,8 +22,8 @@ _WITHIN_S = 5.0
 
 
 @asynccontextmanager
-async def told(driver: ContainerDriver, instance_id: str) -> AsyncIterator[asyncio.Event]:
-    """An event that is set once the driver tells something of the guest."""
+async def published(driver: ContainerDriver, instance_id: str) -> AsyncIterator[asyncio.Event]:
+    """An event that is set once the driver publishes something about the guest."""
     seen = asyncio.Event()
 
     async def listen(events: AsyncIterator[GuestEvent]) -> None:
@@ -40,8 +40,8 @@ async def told(driver: ContainerDriver, instance_id: str) -> AsyncIterator[async
 
 
 async def becomes(driver: ContainerDriver, instance_id: str, change: Callable[[], object], impaired: str) -> None:
-    """What is done to the guest is told within five seconds, and seen by inspect and in the list."""
-    async with told(driver, instance_id) as seen:
+    """A change of the guest is published within five seconds, and is visible in inspect and in the list."""
+    async with published(driver, instance_id) as seen:
         await asyncio.to_thread(change)
         async with asyncio.timeout(_WITHIN_S):
             while True:
@@ -55,9 +55,7 @@ async def becomes(driver: ContainerDriver, instance_id: str, change: Callable[[]
     assert listed.impaired == status.impaired
 
 
-async def test_a_paused_guest_is_impaired_until_it_goes_on(
-    driver: ContainerDriver, make_guest: Callable[..., Guest]
-) -> None:
+async def test_paused_guest_is_impaired(driver: ContainerDriver, make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
         await becomes(driver, guest.id, lambda: docker("pause", guest.container), "paused")
         await becomes(driver, guest.id, lambda: docker("unpause", guest.container), "")
@@ -77,9 +75,7 @@ async def test_a_paused_guest_can_be_stopped_and_removed(
         docker("pause", guest.container)
 
 
-async def test_a_program_that_a_signal_has_stopped_is_seen(
-    driver: ContainerDriver, make_guest: Callable[..., Guest]
-) -> None:
+async def test_signal_stopped_program_is_reported(driver: ContainerDriver, make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
         rows = docker("top", guest.container, "-eo", "pid,args").splitlines()
         (program,) = [int(row.split()[0]) for row in rows if row.split()[1:2] == ["sleep"]]
@@ -87,7 +83,7 @@ async def test_a_program_that_a_signal_has_stopped_is_seen(
         await becomes(driver, guest.id, lambda: os.kill(program, signal.SIGCONT), "")
 
 
-async def test_a_lost_network_is_told_and_a_start_attaches_it_again_with_its_rules(
+async def test_start_reconnects_a_disconnected_guest_with_rules(
     driver: ContainerDriver, make_guest: Callable[..., Guest]
 ) -> None:
     async with make_guest() as guest:
@@ -95,7 +91,7 @@ async def test_a_lost_network_is_told_and_a_start_attaches_it_again_with_its_rul
         await becomes(
             driver, guest.id, lambda: docker("network", "disconnect", "-f", network, guest.container), "not connected"
         )
-        assert await driver.start(guest.id) == guest.booted
+        assert await driver.start(guest.id) == guest.endpoint
         status = await driver.inspect(guest.id)
         assert status is not None
         assert status.impaired == ""

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
 HELPER = True
 
 
-async def test_rules_metadata_and_hard_ends_are_the_same(make_guest: Callable[..., Guest]) -> None:
+async def test_helper_does_the_same_work(make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
         assert await guest.reaches("169.254.169.254", 80)
         assert not await guest.reaches("169.254.1.1", 80)
@@ -23,16 +23,16 @@ async def test_rules_metadata_and_hard_ends_are_the_same(make_guest: Callable[..
         assert stats.pids == 2
 
 
-async def test_the_helper_has_few_rights_and_no_engine_socket(cloud: World, make_guest: Callable[..., Guest]) -> None:
+async def test_helper_has_few_capabilities_and_no_engine_socket(cloud: World, make_guest: Callable[..., Guest]) -> None:
     shown = docker("inspect", f"{cloud.cloud}-helper", "-f", "{{json .HostConfig.CapAdd}} {{json .Mounts}}")
     assert "docker.sock" not in shown
     for right in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "KILL"):
         assert right in shown
 
 
-async def test_a_helper_that_died_is_started_again(cloud: World, make_guest: Callable[..., Guest]) -> None:
+async def test_dead_helper_is_started_again(cloud: World, make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
         docker("kill", f"{cloud.cloud}-helper")
         await guest.driver.kill(guest.id)
-        assert await guest.driver.start(guest.id) == guest.booted
+        assert await guest.driver.start(guest.id) == guest.endpoint
         assert await guest.reaches("169.254.169.254", 80)

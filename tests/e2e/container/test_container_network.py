@@ -16,32 +16,32 @@ from vmhost.model.host import Host
 pytestmark = pytest.mark.engine
 
 
-async def test_a_wanted_range_is_used_and_may_change_while_there_are_no_guests(tmp_path: Path) -> None:
+async def test_wanted_range_can_change_without_guests(tmp_path: Path) -> None:
     async with world("range", tmp_path) as one:
         for wanted in ("10.199.0.0/24", "10.199.1.0/24"):
             driver = ContainerDriver(replace(one.context, network_cidr=wanted))
             await driver.open()
             async with Guest(cloud=one, driver=driver, id="i-01") as guest:
-                assert guest.booted.address == wanted.replace(".0/24", ".4")
+                assert guest.endpoint.address == wanted.replace(".0/24", ".4")
             await driver.close(remove=False)
         driver = ContainerDriver(replace(one.context, network_cidr="10.199.1.0/24"))
         await driver.open()
         await Guest(cloud=one, driver=driver, id="i-02").__aenter__()
         await driver.close(remove=False)
         other = ContainerDriver(replace(one.context, network_cidr="10.199.2.0/24"))
-        with pytest.raises(Conflict, match="has guests"):
+        with pytest.raises(Conflict, match="end its instances first"):
             await other.open()
         await one.driver().close(remove=True)
 
 
-async def test_a_range_in_use_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+async def test_range_in_use_is_refused(tmp_path: Path) -> None:
     async with world("overlap", tmp_path) as one:
         taken = docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}")
         with pytest.raises(InvalidInput, match="overlaps"):
             await ContainerDriver(replace(one.context, network_cidr=taken)).open()
 
 
-async def test_a_network_of_the_same_name_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+async def test_foreign_network_of_same_name_not_touched(tmp_path: Path) -> None:
     async with world("foreign", tmp_path) as one:
         docker("network", "create", "--internal", one.cloud)
         try:
@@ -54,7 +54,7 @@ async def test_a_network_of_the_same_name_that_is_not_ours_is_left_alone(tmp_pat
             docker("network", "rm", one.cloud)
 
 
-async def test_a_cloud_can_be_swept_by_a_driver_that_never_opened(tmp_path: Path) -> None:
+async def test_unopened_driver_can_sweep(tmp_path: Path) -> None:
     async with world("sweep", tmp_path) as one:
         driver = one.driver()
         await driver.open()
@@ -66,7 +66,7 @@ async def test_a_cloud_can_be_swept_by_a_driver_that_never_opened(tmp_path: Path
         assert left_of(one.cloud) == []
 
 
-async def test_nobody_takes_over_a_cloud_whose_platform_runs_in_a_container(tmp_path: Path) -> None:
+async def test_cloud_of_a_running_platform_container_is_refused(tmp_path: Path) -> None:
     async with world("taken", tmp_path) as one:
         driver = one.driver()
         await driver.open()
@@ -85,9 +85,7 @@ async def test_nobody_takes_over_a_cloud_whose_platform_runs_in_a_container(tmp_
             await driver.close(remove=True)
 
 
-async def test_a_boot_that_failed_before_the_rate_was_laid_lays_it_when_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_retried_boot_sets_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world("rate", tmp_path) as one:
         driver = one.driver()
         await driver.open()
@@ -100,7 +98,7 @@ async def test_a_boot_that_failed_before_the_rate_was_laid_lays_it_when_tried_ag
                 if len(laid) == 1:
                     raise Unavailable("no tc for once")
 
-            monkeypatch.setattr(driver._site.namespaces, "shape", shape)
+            monkeypatch.setattr(driver._session.namespaces, "shape", shape)
             with pytest.raises(Unavailable):
                 await driver.start("i-01")
             await driver.start("i-01")
@@ -109,7 +107,7 @@ async def test_a_boot_that_failed_before_the_rate_was_laid_lays_it_when_tried_ag
             await driver.close(remove=True)
 
 
-async def test_an_address_that_the_engine_refuses_is_told_and_not_reported(tmp_path: Path) -> None:
+async def test_refused_address_is_an_error(tmp_path: Path) -> None:
     async with world("refused", tmp_path) as one:
         driver = one.driver()
         await driver.open()
@@ -124,7 +122,7 @@ async def test_an_address_that_the_engine_refuses_is_told_and_not_reported(tmp_p
                 await driver.start("i-01")
             status = await driver.inspect("i-01")
             assert status is not None
-            assert status.booted is None
+            assert status.endpoint is None
             docker("rm", "-f", taker)
             assert (await driver.start("i-01")).address == wanted
         finally:

@@ -25,13 +25,13 @@ async def test_a_flood_of_short_lines_is_bounded(make_guest: Callable[..., Guest
     """What reads it outside works by the line: 1000 of them a second after the first ones."""
     async with make_guest(boot=replace(SLEEPER, command=("python", "-c", _FLOOD))) as guest:
         await asyncio.sleep(1)
-        before, begun = _lines(guest), time.monotonic()
+        before, started = _lines(guest), time.monotonic()
         await asyncio.sleep(2)
-        assert (_lines(guest) - before) / (time.monotonic() - begun) < 1500
+        assert (_lines(guest) - before) / (time.monotonic() - started) < 1500
         assert "bytes of output left out" in await guest.driver.console(guest.id)
 
 
-async def test_the_last_words_and_the_exit_code_remain(make_guest: Callable[..., Guest]) -> None:
+async def test_last_output_and_exit_code_remain(make_guest: Callable[..., Guest]) -> None:
     guest = make_guest(boot=replace(SLEEPER, command=("sh", "-c", f'sleep 1; exec python -c "{_LAST}"')))
     async with guest:
         async with asyncio.timeout(20):
@@ -59,10 +59,10 @@ async def test_an_images_own_program_runs_as_it_would(cloud: World, make_guest: 
             async with asyncio.timeout(5):
                 while "mine" not in await guest.driver.console(guest.id):
                     await asyncio.sleep(0.05)
-            begun = time.monotonic()
+            started = time.monotonic()
             await guest.driver.stop(guest.id, grace_s=5)
             # sh ends at SIGTERM, which our first process passes on.
-            assert time.monotonic() - begun < 4
+            assert time.monotonic() - started < 4
     finally:
         docker("rm", "-f", name)
         docker("rmi", name, check=False)

@@ -101,7 +101,7 @@ def started_at(cloud: str, instance_id: str) -> str:
     return docker("inspect", f"{cloud}-{instance_id}", "-f", "{{.State.Running}} {{.State.StartedAt}}")
 
 
-async def test_a_second_platform_of_the_same_name_is_refused_and_the_first_ones_instances_go_on(
+async def test_second_platform_refused_while_first_keeps_running(
     platforms: tuple[Platform, Platform],
 ) -> None:
     one, two = platforms
@@ -117,7 +117,7 @@ async def test_a_second_platform_of_the_same_name_is_refused_and_the_first_ones_
         assert before.startswith("true")
 
 
-async def test_a_second_platform_is_refused_also_while_the_first_has_no_instances(
+async def test_second_platform_refused_even_without_instances(
     platforms: tuple[Platform, Platform],
 ) -> None:
     one, two = platforms
@@ -128,7 +128,7 @@ async def test_a_second_platform_is_refused_also_while_the_first_has_no_instance
     assert "--adopt" in await two.refusal()
 
 
-async def test_what_a_killed_platform_left_is_taken_over_on_request(platforms: tuple[Platform, Platform]) -> None:
+async def test_leftovers_of_a_killed_platform_can_be_adopted(platforms: tuple[Platform, Platform]) -> None:
     one, two = platforms
     async with one.up() as client:
         found = await launch(client)
@@ -145,7 +145,7 @@ async def test_what_a_killed_platform_left_is_taken_over_on_request(platforms: t
         assert await running(client, found[0]) == found
 
 
-async def test_what_a_killed_platform_left_is_removed_on_request(platforms: tuple[Platform, Platform]) -> None:
+async def test_leftovers_of_a_killed_platform_can_be_removed(platforms: tuple[Platform, Platform]) -> None:
     one, two = platforms
     async with one.up() as client:
         await launch(client)
@@ -164,7 +164,7 @@ async def test_a_throwaway_cloud_removes_what_its_killed_platform_left(platforms
         await launch(client)
 
 
-async def test_a_lost_database_does_not_cost_the_instances(platforms: tuple[Platform, Platform]) -> None:
+async def test_instances_survive_a_lost_store(platforms: tuple[Platform, Platform]) -> None:
     one, _ = platforms
     async with one.up() as client:
         found = await launch(client)

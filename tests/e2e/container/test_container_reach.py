@@ -37,7 +37,7 @@ async def test_a_guest_reaches_no_address_of_the_host(
             assert not await guest.reaches(address, host_service), address
 
 
-async def test_a_guest_reaches_its_metadata_and_no_other_link_local_address(make_guest: Callable[..., Guest]) -> None:
+async def test_guest_reaches_only_the_metadata_link_local_address(make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
         assert await guest.reaches(METADATA, 80)
         assert not await guest.reaches(METADATA, 22)
@@ -61,31 +61,31 @@ for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
 """
 _RESOLVE = """
 import socket, sys, time
-begun = time.monotonic()
+started = time.monotonic()
 try:
     print(socket.gethostbyname(sys.argv[1]))
 except OSError:
-    print("unknown", time.monotonic() - begun < 2)
+    print("unknown", time.monotonic() - started < 2)
 """
 
 
-async def test_a_guest_has_no_name_service_and_is_told_so_at_once(make_guest: Callable[..., Guest]) -> None:
+async def test_name_lookups_in_guests_fail_at_once(make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest, make_guest() as neighbour:
         for name in (neighbour.container, "example.com"):
             assert await guest.python(_ASK_NAME_SERVER, name) == "refused\nrefused", name
             assert await guest.python(_RESOLVE, name) == "unknown True", name
-        assert await guest.python(_RESOLVE, guest.id) == guest.booted.address
+        assert await guest.python(_RESOLVE, guest.id) == guest.endpoint.address
 
 
 async def test_the_host_and_neighbours_reach_a_guest(make_guest: Callable[..., Guest]) -> None:
     async with make_guest(boot=SERVER) as server, make_guest() as neighbour:
-        with socket.create_connection((server.booted.address, 8080), timeout=2):
+        with socket.create_connection((server.endpoint.address, 8080), timeout=2):
             pass
-        assert await neighbour.reaches(server.booted.address, 8080)
-        assert not await neighbour.reaches(server.booted.address, 61680)
+        assert await neighbour.reaches(server.endpoint.address, 8080)
+        assert not await neighbour.reaches(server.endpoint.address, 61680)
 
 
-async def test_a_guests_own_server_may_have_port_80(make_guest: Callable[..., Guest]) -> None:
+async def test_guest_may_use_port_80(make_guest: Callable[..., Guest]) -> None:
     boot = Boot(image=IMAGE, command=("python", "-m", "http.server", "80", "--directory", "/tmp"))
     async with make_guest(boot=boot) as guest:
         assert await guest.reaches("127.0.0.1", 80)
@@ -94,7 +94,7 @@ async def test_a_guests_own_server_may_have_port_80(make_guest: Callable[..., Gu
 
 
 @pytest.mark.parametrize("again", ["kill", "stop", "outside"])
-async def test_rules_stand_at_every_boot_and_the_address_stays(make_guest: Callable[..., Guest], again: str) -> None:
+async def test_rules_set_and_address_kept_at_every_boot(make_guest: Callable[..., Guest], again: str) -> None:
     async with make_guest() as guest:
         if again == "stop":
             await guest.driver.stop(guest.id, grace_s=0)
@@ -102,7 +102,7 @@ async def test_rules_stand_at_every_boot_and_the_address_stays(make_guest: Calla
             await guest.driver.kill(guest.id)
         if again == "outside":
             docker("start", guest.container)
-        assert await guest.driver.start(guest.id) == guest.booted
+        assert await guest.driver.start(guest.id) == guest.endpoint
         assert await guest.reaches(METADATA, 80)
         assert not await guest.reaches("169.254.1.1", 80)
 
@@ -116,15 +116,13 @@ async def test_a_guest_cannot_undo_its_rules(make_guest: Callable[..., Guest]) -
         assert "Read-only file system" in await guest.says("sh", "-c", "echo x > /opt/x || true")
 
 
-async def test_who_asks_by_label_joins_whenever_it_starts_and_nothing_else_is_done_to_it(
-    cloud: World, make_guest: Callable[..., Guest]
-) -> None:
+async def test_labelled_containers_join_the_network(cloud: World, make_guest: Callable[..., Guest]) -> None:
     name = f"{cloud.cloud}-joiner"
     docker("create", "--name", name, "--label", f"glasscloud.join={cloud.cloud}", "--entrypoint", "sleep", IMAGE, "60")
     try:
         async with make_guest(boot=SERVER) as guest:
             docker("start", name)
-            connect = f"import socket; socket.create_connection(('{guest.booted.address}', 8080), timeout=2)"
+            connect = f"import socket; socket.create_connection(('{guest.endpoint.address}', 8080), timeout=2)"
             async with asyncio.timeout(2):
                 while cloud.cloud not in docker("inspect", name, "-f", "{{json .NetworkSettings.Networks}}"):
                     await asyncio.sleep(0.02)
@@ -133,13 +131,13 @@ async def test_who_asks_by_label_joins_whenever_it_starts_and_nothing_else_is_do
         docker("rm", "-f", name)
 
 
-async def test_a_guest_is_held_to_its_network_rate(make_guest: Callable[..., Guest]) -> None:
+async def test_network_rate_holds(make_guest: Callable[..., Guest]) -> None:
     limits = make_guest().limits
     slow = type(limits)(**{name: getattr(limits, name) for name in limits.__slots__} | {"network_mbps": 8})
     receive = (
-        "import socket, time; s = socket.create_server(('0.0.0.0', 8080)); c, _ = s.accept(); begun = time.time()\n"
+        "import socket, time; s = socket.create_server(('0.0.0.0', 8080)); c, _ = s.accept(); started = time.time()\n"
         "while c.recv(65536): pass\n"
-        "print('took', time.time() - begun, flush=True); time.sleep(60)"
+        "print('took', time.time() - started, flush=True); time.sleep(60)"
     )
     send = (
         "import socket, sys; c = socket.create_connection((sys.argv[1], 8080), timeout=5); "
@@ -148,7 +146,7 @@ async def test_a_guest_is_held_to_its_network_rate(make_guest: Callable[..., Gue
     boot = Boot(image=IMAGE, command=("python", "-c", receive))
     async with make_guest(boot=boot) as receiver, make_guest(limits=slow) as sender:
         for _ in range(50):
-            if "Connection refused" not in await sender.python(send, receiver.booted.address):
+            if "Connection refused" not in await sender.python(send, receiver.endpoint.address):
                 break
         took = float((await receiver.driver.console(receiver.id)).split()[-1])
         # 0.75 MB are 6 Mbit; the bucket lets the first Mbit through at once.

@@ -32,10 +32,10 @@ def _run(init: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([init, *command], capture_output=True, text=True, timeout=20, check=False)
 
 
-def test_the_built_ones_are_of_this_source() -> None:
+def test_built_init_programs_match_the_source() -> None:
     for line in (FOLDER / "SHA256SUMS").read_text().splitlines():
-        told, name = line.split()
-        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == told, f"{name}: run make guest-init"
+        expected, name = line.split()
+        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == expected, f"{name}: run make guest-init"
 
 
 @needs_linux
@@ -59,7 +59,7 @@ def test_a_program_that_cannot_start_is_named(init: Path, program: str, code: in
 
 
 @needs_linux
-def test_the_newest_output_is_kept_and_the_gap_noted(init: Path) -> None:
+def test_newest_output_kept_and_gap_noted(init: Path) -> None:
     done = _run(init, sys.executable, "-c", "for n in range(300_000): print('line', n)")
     lines = done.stdout.splitlines()
     assert (lines[0], lines[-1]) == ("line 0", "line 299999")
@@ -79,7 +79,7 @@ def test_signals_reach_the_program(init: Path) -> None:
 
 
 @needs_linux
-def test_a_program_is_not_held_up_by_a_reader_that_stopped(init: Path) -> None:
+def test_program_not_blocked_by_a_stalled_reader(init: Path) -> None:
     """Such as an engine that hangs."""
     code = "import sys\nfor n in range(100_000): print('line', n)\nopen(sys.argv[1], 'w').close()"
     done = init.parent / "done"

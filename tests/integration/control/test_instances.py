@@ -14,7 +14,7 @@ from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.control.instances.record import InstanceState, Wanted
 from vmhost.control.templates.service import TemplateRequest
 from vmhost.drivers.fake import FakeDriver, FakeSettings
-from vmhost.model.guest import Booted, Death, GuestSpec, GuestStatus
+from vmhost.model.guest import Death, Endpoint, GuestSpec, GuestStatus
 from vmhost.store.store import Key, Row
 
 
@@ -434,13 +434,13 @@ class _NoAddress(FakeDriver):
 
     starts = 0
 
-    async def start(self, instance_id: str) -> Booted:
+    async def start(self, instance_id: str) -> Endpoint:
         type(self).starts += 1
         return await super().start(instance_id)
 
     async def inspect(self, instance_id: str) -> GuestStatus | None:
         found = await super().inspect(instance_id)
-        return replace(found, booted=None) if found else None
+        return replace(found, endpoint=None) if found else None
 
 
 async def test_start_without_effect_fails_after_a_few_tries(world: World) -> None:

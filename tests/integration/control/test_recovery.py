@@ -15,7 +15,7 @@ from vmhost.control.cloud import Cloud
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.control.instances.record import INSTANCES, InstanceState
 from vmhost.drivers.fake import FakeDriver, FakeSettings
-from vmhost.model.guest import Booted
+from vmhost.model.guest import Endpoint
 from vmhost.store.store import Key, Row, Store
 
 
@@ -259,7 +259,7 @@ async def test_start_without_engine_keeps_records(world: World) -> None:
 
 async def test_crash_after_reboot_causes_no_second_reboot(world: World) -> None:
     class NeverReturns(FakeDriver):
-        async def start(self, instance_id: str) -> Booted:
+        async def start(self, instance_id: str) -> Endpoint:
             await super().start(instance_id)
             await asyncio.Event().wait()
             raise AssertionError

@@ -10,11 +10,11 @@ from process_guests import Sockets
 
 from vmhost.base.errors import Unsupported
 from vmhost.drivers.base import DriverContext
-from vmhost.drivers.cgroups import Groups
+from vmhost.drivers.cgroups import ControlGroups
+from vmhost.drivers.process.cgroup_isolation import CgroupIsolation
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.drivers.process.group_wall import GroupWall
-from vmhost.drivers.process.walls import Wall
-from vmhost.drivers.process.watch_wall import WatchWall
+from vmhost.drivers.process.isolation import Isolation
+from vmhost.drivers.process.polled_isolation import PolledIsolation
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,9 +31,9 @@ def context(tmp_path: Path) -> DriverContext:
     return DriverContext(cloud="test", state_dir=tmp_path, metadata=Sockets())
 
 
-def _groups(tmp_path: Path) -> Wall:
+def _groups(tmp_path: Path) -> Isolation:
     try:
-        return GroupWall(Groups.detect(), cloud_group=f"glasscloud-test-{abs(hash(str(tmp_path)))}")
+        return CgroupIsolation(ControlGroups.detect(), cloud_group=f"glasscloud-test-{abs(hash(str(tmp_path)))}")
     except Unsupported as why:
         pytest.skip(why.message)
 
@@ -41,7 +41,7 @@ def _groups(tmp_path: Path) -> Wall:
 @pytest.fixture
 async def walled(context: DriverContext, tmp_path: Path) -> AsyncIterator[ProcessDriver]:
     """A driver with control groups."""
-    driver = ProcessDriver(context, wall=_groups(tmp_path))
+    driver = ProcessDriver(context, isolation=_groups(tmp_path))
     await driver.open()
     yield driver
     await driver.close(remove=True)
@@ -50,7 +50,7 @@ async def walled(context: DriverContext, tmp_path: Path) -> AsyncIterator[Proces
 @pytest.fixture
 async def watched(context: DriverContext) -> AsyncIterator[ProcessDriver]:
     """A driver with nothing but its eyes, whose guests share an address."""
-    driver = ProcessDriver(context, wall=WatchWall("a test wants it so"), own_addresses=False)
+    driver = ProcessDriver(context, isolation=PolledIsolation("a test wants it so"), own_addresses=False)
     await driver.open()
     yield driver
     await driver.close(remove=True)
@@ -65,11 +65,11 @@ async def driver(context: DriverContext) -> AsyncIterator[ProcessDriver]:
     await driver.close(remove=True)
 
 
-@pytest.fixture(params=["best", "watched"])
+@pytest.fixture(params=["best", "polled"])
 async def each(context: DriverContext, request: pytest.FixtureRequest) -> AsyncIterator[ProcessDriver]:
     """A driver as it is here, and one with nothing but its eyes."""
-    wall = WatchWall("a test wants it so") if request.param == "watched" else None
-    driver = ProcessDriver(context, wall=wall)
+    isolation = PolledIsolation("a test wants it so") if request.param == "polled" else None
+    driver = ProcessDriver(context, isolation=isolation)
     await driver.open()
     yield driver
     await driver.close(remove=True)

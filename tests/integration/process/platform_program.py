@@ -11,7 +11,7 @@ from process_guests import Sockets, python
 
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.drivers.process.watch_wall import WatchWall
+from vmhost.drivers.process.polled_isolation import PolledIsolation
 
 FAMILY = """
 import os, subprocess, time
@@ -21,9 +21,9 @@ time.sleep(60)
 """
 
 
-async def main(folder: Path, wall: str) -> None:
+async def main(folder: Path, isolation: str) -> None:
     context = DriverContext(cloud="test", state_dir=folder, metadata=Sockets())
-    driver = ProcessDriver(context, wall=WatchWall("a test wants it so") if wall == "watched" else None)
+    driver = ProcessDriver(context, isolation=PolledIsolation("a test wants it so") if isolation == "polled" else None)
     await driver.open()
     await driver.create(python("i-1", FAMILY))
     await driver.start("i-1")

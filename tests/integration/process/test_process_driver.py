@@ -18,15 +18,15 @@ from process_guests import DEADLINE_S, WEB, limits, python, until
 
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
 from vmhost.drivers.base import DriverContext
-from vmhost.drivers.process import launch, table
+from vmhost.drivers.process import guest_launcher, process_table
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.model.guest import Booted, Death, GuestEvent, GuestPhase
+from vmhost.model.guest import Death, Endpoint, GuestEvent, GuestPhase
 from vmhost.model.image import Boot
 
 SLEEP = "import time; time.sleep(60)"
 
 
-async def answers(place: Booted) -> int:
+async def answers(place: Endpoint) -> int:
     """The status of the guest's first answer."""
     url = f"http://{place.address}:{place.port or 8080}/"
     async with aiohttp.ClientSession() as session, asyncio.timeout(DEADLINE_S):
@@ -48,10 +48,10 @@ async def next_death(events: AsyncIterator[GuestEvent]) -> Death:
 
 def alive(pid: int) -> bool:
     """Whether the process runs (one that waits to be reaped does not)."""
-    return launch.started(pid) is not None
+    return guest_launcher.started(pid) is not None
 
 
-async def test_a_guest_boots_answers_and_goes(each: ProcessDriver) -> None:
+async def test_guest_boots_serves_and_is_removed(each: ProcessDriver) -> None:
     await each.create(python("i-1", WEB))
     status = await each.inspect("i-1")
     assert status is not None
@@ -68,7 +68,7 @@ async def test_a_guest_boots_answers_and_goes(each: ProcessDriver) -> None:
     assert await each.list_guests() == ()
 
 
-async def test_two_guests_answer_side_by_side_on_the_same_port(walled: ProcessDriver) -> None:
+async def test_two_guests_serve_on_the_same_port(walled: ProcessDriver) -> None:
     places = []
     for name in ("i-1", "i-2"):
         await walled.create(python(name, WEB))
@@ -86,7 +86,7 @@ async def test_guests_without_addresses_of_their_own_get_ports(watched: ProcessD
     assert [await answers(place) for place in places] == [200, 200]
 
 
-async def test_a_guest_keeps_its_address_and_its_disk_over_a_stop(driver: ProcessDriver) -> None:
+async def test_guest_keeps_address_and_disk_when_stopped(driver: ProcessDriver) -> None:
     await driver.create(python("i-1", "open('seen', 'a').write('x'); print(len(open('seen').read()))\n" + SLEEP))
     place = await driver.start("i-1")
     await _printed(driver, "i-1", "1")
@@ -107,16 +107,16 @@ async def test_the_environment_is_clean(driver: ProcessDriver, monkeypatch: pyte
     tell = "import json, os; print(json.dumps(dict(os.environ), indent=0))\nprint('=end=')\n" + SLEEP
     await driver.create(python("i-1", tell, environment={"COLOUR": "blue"}))
     place = await driver.start("i-1")
-    told = json.loads((await _printed(driver, "i-1", "=end=")).partition("=end=")[0])
-    assert told["HOST"] == place.address
-    assert told["PORT"] == str(place.port or 8080)
-    assert told["COLOUR"] == "blue"
-    assert told["AWS_EC2_METADATA_SERVICE_ENDPOINT"].startswith("http://127.0.0.1:")
-    assert "AWS_SECRET_ACCESS_KEY" not in told
+    environment = json.loads((await _printed(driver, "i-1", "=end=")).partition("=end=")[0])
+    assert environment["HOST"] == place.address
+    assert environment["PORT"] == str(place.port or 8080)
+    assert environment["COLOUR"] == "blue"
+    assert environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert "AWS_SECRET_ACCESS_KEY" not in environment
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_a_guest_gains_no_rights_and_no_open_files(driver: ProcessDriver) -> None:
+async def test_guest_gets_no_privileges_and_no_open_files(driver: ProcessDriver) -> None:
     tell = (
         """
 import os
@@ -140,17 +140,17 @@ async def test_a_kill_is_an_event_with_its_signal(driver: ProcessDriver) -> None
     assert await next_death(events) == Death(exit_code=137, detail="killed by SIGKILL")
     status = await driver.inspect("i-1")
     assert status is not None
-    assert (status.phase, status.booted) == (GuestPhase.STOPPED, None)
+    assert (status.phase, status.endpoint) == (GuestPhase.STOPPED, None)
 
 
-async def test_a_crash_is_noticed_with_its_code(driver: ProcessDriver) -> None:
+async def test_crash_published_with_its_code(driver: ProcessDriver) -> None:
     await driver.create(python("i-1", "raise SystemExit(7)"))
     events = driver.events()
     await driver.start("i-1")
     assert (await next_death(events)).exit_code == 7
 
 
-async def test_a_program_whose_address_is_in_use_is_told_to_use_host_and_port(driver: ProcessDriver) -> None:
+async def test_address_in_use_explained_with_host_and_port(driver: ProcessDriver) -> None:
     bind = """
 import socket
 with socket.create_server(("127.0.0.1", 0)) as other:
@@ -164,7 +164,7 @@ with socket.create_server(("127.0.0.1", 0)) as other:
     assert "its address was in use: an instance that is a process must listen on $HOST:$PORT, here 127." in death.detail
 
 
-async def test_stop_asks_first_and_then_insists(driver: ProcessDriver) -> None:
+async def test_stop_sends_sigterm_then_kills(driver: ProcessDriver) -> None:
     polite = "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); print('up')\n" + SLEEP
     stubborn = "import signal; signal.signal(15, signal.SIG_IGN); print('up')\n" + SLEEP
     for name, program, code in (("i-1", polite, 0), ("i-2", stubborn, 137)):
@@ -187,7 +187,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("ending", ["kill", "crash", "stop"])
-async def test_what_a_guest_started_ends_with_it(each: ProcessDriver, ending: str) -> None:
+async def test_children_of_a_guest_end_with_it(each: ProcessDriver, ending: str) -> None:
     await each.create(python("i-1", FAMILY))
     await each.start("i-1")
     child, guest = (int(text) for text in (await _printed(each, "i-1", "end")).split()[1:3])
@@ -201,7 +201,7 @@ async def test_what_a_guest_started_ends_with_it(each: ProcessDriver, ending: st
     await until(lambda: not alive(child), "the child ended")
 
 
-async def test_the_console_keeps_the_last_64_kib_of_a_flood(driver: ProcessDriver, tmp_path: Path) -> None:
+async def test_console_keeps_the_last_64_kib(driver: ProcessDriver, tmp_path: Path) -> None:
     flood = "import sys\nfor i in range(12000): print('line', i)\nprint('done', file=sys.stderr)\n" + SLEEP
     await driver.create(python("i-1", flood))
     await driver.start("i-1")
@@ -211,9 +211,9 @@ async def test_the_console_keeps_the_last_64_kib_of_a_flood(driver: ProcessDrive
     assert sum(path.stat().st_size for path in tmp_path.rglob("console*")) <= 256 * 1024
 
 
-async def test_a_command_runs_in_the_guest_and_tells_its_code(driver: ProcessDriver) -> None:
+async def test_command_runs_in_the_guest(driver: ProcessDriver) -> None:
     await driver.create(python("i-1", SLEEP))
-    with pytest.raises(Conflict, match="does not run"):
+    with pytest.raises(Conflict, match="not running"):
         await driver.execute("i-1", ["true"], timeout_s=1)
     await driver.start("i-1")
     assert await driver.execute("i-1", ["sh", "-c", "echo in $PORT; exit 3"], timeout_s=5) == 3
@@ -225,7 +225,7 @@ async def test_a_command_runs_in_the_guest_and_tells_its_code(driver: ProcessDri
 COMMAND = "sleep 50 & echo started $!; wait"
 
 
-async def test_a_command_ends_at_its_time_with_all_it_started(each: ProcessDriver) -> None:
+async def test_command_killed_at_timeout_with_children(each: ProcessDriver) -> None:
     await each.create(python("i-1", SLEEP))
     await each.start("i-1")
     assert await each.execute("i-1", ["sh", "-c", COMMAND], timeout_s=0.3) == 137
@@ -236,7 +236,7 @@ async def test_a_command_ends_at_its_time_with_all_it_started(each: ProcessDrive
     assert status.phase is GuestPhase.RUNNING
 
 
-async def test_a_command_ends_when_it_is_cancelled_or_its_guest_dies(each: ProcessDriver) -> None:
+async def test_command_ends_when_cancelled_or_guest_dies(each: ProcessDriver) -> None:
     await each.create(python("i-1", SLEEP))
     await each.start("i-1")
     first = asyncio.create_task(each.execute("i-1", ["sh", "-c", COMMAND], timeout_s=60))
@@ -251,12 +251,12 @@ async def test_a_command_ends_when_it_is_cancelled_or_its_guest_dies(each: Proce
     assert await second == 137
 
 
-async def test_what_cannot_boot_is_refused_in_words(driver: ProcessDriver) -> None:
+async def test_unbootable_image_refused_with_reason(driver: ProcessDriver) -> None:
     spec = python("i-1", SLEEP)
     for boot, words in (
-        (Boot(), "names no command"),
-        (Boot(command=("no-such-program",)), "no program of this machine"),
-        (Boot(command=(sys.executable,), user="nobody"), "asks for user nobody"),
+        (Boot(), "has no command"),
+        (Boot(command=("no-such-program",)), "not installed on this computer"),
+        (Boot(command=(sys.executable,), user="daemon"), "sets user daemon"),
     ):
         with pytest.raises(InvalidInput, match=words):
             await driver.create(replace(spec, boot=boot))
@@ -264,14 +264,14 @@ async def test_what_cannot_boot_is_refused_in_words(driver: ProcessDriver) -> No
         await driver.start("i-9")
 
 
-async def test_verbs_for_guests_that_are_not_there_do_nothing(driver: ProcessDriver) -> None:
+async def test_calls_for_unknown_guests_do_nothing(driver: ProcessDriver) -> None:
     await driver.stop("i-9", grace_s=1)
     await driver.kill("i-9")
     await driver.remove("i-9")
     assert await driver.stats("i-9") is None
 
 
-async def test_a_cancelled_start_leaves_nothing_that_remove_does_not_remove(driver: ProcessDriver) -> None:
+async def test_remove_cleans_up_a_cancelled_start(driver: ProcessDriver) -> None:
     await driver.create(python("i-1", SLEEP))
     start = asyncio.create_task(driver.start("i-1"))
     await asyncio.sleep(0.005)
@@ -282,7 +282,7 @@ async def test_a_cancelled_start_leaves_nothing_that_remove_does_not_remove(driv
     assert await driver.list_guests() == ()
 
 
-async def test_guests_are_found_again_stopped_by_a_later_run(context: DriverContext) -> None:
+async def test_later_run_finds_guests_stopped(context: DriverContext) -> None:
     before = ProcessDriver(context)
     await before.open()
     await before.create(python("i-1", SLEEP))
@@ -298,7 +298,7 @@ async def test_guests_are_found_again_stopped_by_a_later_run(context: DriverCont
     assert not (context.state_dir / "process").exists()
 
 
-async def test_a_program_that_a_signal_has_stopped_is_impaired_until_it_goes_on(driver: ProcessDriver) -> None:
+async def test_guest_stopped_by_signal_is_impaired(driver: ProcessDriver) -> None:
     await driver.create(python("i-1", WEB))
     await driver.start("i-1")
     process = driver._guests["i-1"].process
@@ -316,17 +316,15 @@ async def test_a_program_that_a_signal_has_stopped_is_impaired_until_it_goes_on(
     await driver.remove("i-1")
 
 
-async def test_the_table_of_processes_is_not_read_on_the_event_loop(
-    driver: ProcessDriver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_process_table_not_read_on_the_event_loop(driver: ProcessDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
-    read = table.read_all
+    read = process_table.read_all
 
-    def watched() -> dict[int, table.Row]:
+    def counted() -> dict[int, process_table.ProcessRow]:
         threads.append(threading.current_thread())
         return read()
 
-    monkeypatch.setattr(table, "read_all", watched)
+    monkeypatch.setattr(process_table, "read_all", counted)
     await driver.create(python("i-1", WEB))
     await driver.start("i-1")
     assert await driver.execute("i-1", ["sleep", "60"], timeout_s=0.1) == 137

@@ -16,7 +16,7 @@ import pytest
 from process_guests import DEADLINE_S, python, until
 
 from vmhost.drivers.base import DriverContext
-from vmhost.drivers.process import launch, orphans
+from vmhost.drivers.process import guest_launcher, orphans
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.model.guest import GuestPhase
 
@@ -25,19 +25,19 @@ PROGRAM = Path(__file__).with_name("platform_program.py")
 
 def alive(pid: int) -> bool:
     """Whether the process runs."""
-    return launch.started(pid) is not None
+    return guest_launcher.started(pid) is not None
 
 
-@pytest.mark.parametrize(("wall", "loop"), [("best", "uvloop"), ("watched", "uvloop"), ("watched", "asyncio")])
-async def test_a_killed_platform_takes_its_guests_along(context: DriverContext, wall: str, loop: str) -> None:
+@pytest.mark.parametrize(("isolation", "loop"), [("best", "uvloop"), ("polled", "uvloop"), ("polled", "asyncio")])
+async def test_guests_end_with_a_killed_platform(context: DriverContext, isolation: str, loop: str) -> None:
     platform = await asyncio.create_subprocess_exec(
-        sys.executable, str(PROGRAM), str(context.state_dir), wall, loop, stdout=PIPE
+        sys.executable, str(PROGRAM), str(context.state_dir), isolation, loop, stdout=PIPE
     )
     assert platform.stdout is not None
     try:
         async with asyncio.timeout(DEADLINE_S):
-            told = (await platform.stdout.readline()).split()
-        guest, child = int(told[1]), int(told[2])
+            words = (await platform.stdout.readline()).split()
+        guest, child = int(words[1]), int(words[2])
         assert alive(guest)
         assert alive(child)
     finally:
@@ -60,7 +60,7 @@ async def _nothing_runs_for_the_next(context: DriverContext) -> None:
 
 @pytest.fixture
 def stray() -> Iterator[subprocess.Popen[bytes]]:
-    """A program that outlived whoever started it."""
+    """A program that outlived its parent."""
     stray = subprocess.Popen(["sleep", "60"], start_new_session=True)
     yield stray
     stray.kill()
@@ -74,10 +74,10 @@ def _write_record(folder: Path, pid: int, started: str | None, boot: str) -> Pat
     return path
 
 
-async def test_a_survivor_of_an_earlier_run_is_ended_at_the_next(
-    context: DriverContext, stray: subprocess.Popen[bytes]
-) -> None:
-    record = _write_record(context.state_dir / "process" / "alive", stray.pid, launch.started(stray.pid), launch.boot())
+async def test_survivors_of_an_earlier_run_are_killed(context: DriverContext, stray: subprocess.Popen[bytes]) -> None:
+    record = _write_record(
+        context.state_dir / "process" / "alive", stray.pid, guest_launcher.started(stray.pid), guest_launcher.boot()
+    )
     driver = ProcessDriver(context)
     await driver.open()
     assert stray.wait(timeout=DEADLINE_S) == -signal.SIGKILL
@@ -86,25 +86,37 @@ async def test_a_survivor_of_an_earlier_run_is_ended_at_the_next(
 
 
 @pytest.mark.parametrize("lie", ["another start", "another boot"])
-def test_a_recycled_process_id_is_nobody_of_ours(tmp_path: Path, stray: subprocess.Popen[bytes], lie: str) -> None:
-    started = "12345" if lie == "another start" else launch.started(stray.pid)
-    boot = "an earlier life" if lie == "another boot" else launch.boot()
+def test_recycled_process_id_is_not_ours(tmp_path: Path, stray: subprocess.Popen[bytes], lie: str) -> None:
+    started = "12345" if lie == "another start" else guest_launcher.started(stray.pid)
+    boot = "an earlier life" if lie == "another boot" else guest_launcher.boot()
     _write_record(tmp_path, stray.pid, started, boot)
-    assert orphans.end_all(tmp_path) == 1
+    assert orphans.kill_recorded(tmp_path) == 1
     assert stray.poll() is None
 
 
-def test_records_that_are_not_whole_are_forgotten(tmp_path: Path) -> None:
+def test_incomplete_records_are_forgotten(tmp_path: Path) -> None:
     (tmp_path / "i-1.77").write_text("77\n12")
     (tmp_path / "i-1.78.new").write_text("{}")
-    assert orphans.end_all(tmp_path) == 1
+    assert orphans.kill_recorded(tmp_path) == 1
     assert list(tmp_path.iterdir()) == [tmp_path / "i-1.78.new"]
 
 
-def test_a_guest_whose_platform_is_gone_before_it_begins_does_not_begin(tmp_path: Path) -> None:
+def test_guest_does_not_start_without_its_platform(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     late = subprocess.Popen(
-        [sys.executable, "-I", "-S", launch.__file__, "1", str(tmp_path / "i-1"), str(writing), "", "0", "sleep", "60"],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            guest_launcher.__file__,
+            "1",
+            str(tmp_path / "i-1"),
+            str(writing),
+            "",
+            "0",
+            "sleep",
+            "60",
+        ],
         pass_fds=(writing,),
     )
     os.close(writing)

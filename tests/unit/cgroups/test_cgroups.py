@@ -13,14 +13,14 @@ import pytest
 from vmhost.base.errors import Unavailable, Unsupported
 from vmhost.drivers.cgroups import (
     LONG_PERIOD_US,
+    CgroupMounts,
+    ControlGroups,
+    FileValue,
     GroupLimits,
-    Groups,
-    Setting,
-    Tree,
-    find_tree,
+    file_values,
+    find_mounts,
     own_group,
     own_memory_limit,
-    settings,
     usage_at,
 )
 
@@ -36,29 +36,29 @@ LIMITS = GroupLimits(cpu_cores=0.5, cpu_weight=50, memory_mib=64, pids=32)
 
 
 def test_version_one_is_found_where_the_memory_controller_is() -> None:
-    tree = find_tree(V1.format(root="/cg"))
-    assert tree is not None
-    assert tree.version == 1
-    assert tree.roots["cpu"] == tree.roots["cpuacct"] == Path("/cg/cpu,cpuacct")
-    assert not tree.counts_cpu_apart
-    assert tree.everywhere == tuple(Path("/cg") / name for name in ("cpu,cpuacct", "memory", "pids", "unified"))
+    mounts = find_mounts(V1.format(root="/cg"))
+    assert mounts is not None
+    assert mounts.version == 1
+    assert mounts.roots["cpu"] == mounts.roots["cpuacct"] == Path("/cg/cpu,cpuacct")
+    assert not mounts.counts_cpu_apart
+    assert mounts.everywhere == tuple(Path("/cg") / name for name in ("cpu,cpuacct", "memory", "pids", "unified"))
 
 
 def test_version_two_is_found_where_nothing_else_is() -> None:
-    tree = find_tree(V2.format(root="/cg"))
-    assert tree == Tree(version=2, roots={name: Path("/cg") for name in ("cpu", "memory", "pids")})
-    assert find_tree("24 1 0:22 / /proc rw - proc proc rw\n") is None
-    assert find_tree("nonsense\n\n - \n") is None
+    mounts = find_mounts(V2.format(root="/cg"))
+    assert mounts == CgroupMounts(version=2, roots={name: Path("/cg") for name in ("cpu", "memory", "pids")})
+    assert find_mounts("24 1 0:22 / /proc rw - proc proc rw\n") is None
+    assert find_mounts("nonsense\n\n - \n") is None
 
 
-def test_a_read_only_mount_is_told() -> None:
-    tree = find_tree(V2.format(root="/cg").replace("rw,nosuid", "ro,nosuid"))
-    assert tree is not None
-    assert tree.read_only
+def test_read_only_mount_is_reported() -> None:
+    mounts = find_mounts(V2.format(root="/cg").replace("rw,nosuid", "ro,nosuid"))
+    assert mounts is not None
+    assert mounts.read_only
 
 
 def _written(version: int, limits: GroupLimits) -> list[tuple[str, str]]:
-    return [(setting.file, setting.value) for setting in settings(version, limits)]
+    return [(one.file, one.value) for one in file_values(version, limits)]
 
 
 def test_limits_in_version_two() -> None:
@@ -71,7 +71,7 @@ def test_limits_in_version_two() -> None:
     ]
 
 
-def test_limits_in_version_one_are_legal_from_any_earlier_ones() -> None:
+def test_version_one_limits_are_legal_after_any_others() -> None:
     assert _written(1, LIMITS) == [
         ("cpu.shares", "512"),
         ("cpu.cfs_quota_us", "-1"),
@@ -89,7 +89,7 @@ def test_extremes_stay_within_what_the_kernel_takes() -> None:
     huge = GroupLimits(cpu_weight=1_000_000)
     assert _written(2, tiny) == [("cpu.weight", "1"), ("cpu.max", "1000 100000")]
     assert _written(1, huge) == [("cpu.shares", "262144")]
-    assert settings(2, GroupLimits()) == ()
+    assert file_values(2, GroupLimits()) == ()
 
 
 def test_hosts_quota_has_a_longer_period() -> None:
@@ -105,13 +105,13 @@ def test_infinite_ceiling_lifts_a_former_one() -> None:
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Groups:
+def two(tmp_path: Path) -> ControlGroups:
     """A folder like version 2's."""
     (tmp_path / "cgroup.subtree_control").write_text("cpu")
-    return Groups(Tree(version=2, roots=dict.fromkeys(("cpu", "memory", "pids"), tmp_path)))
+    return ControlGroups(CgroupMounts(version=2, roots=dict.fromkeys(("cpu", "memory", "pids"), tmp_path)))
 
 
-def test_a_group_enables_for_its_children_only_what_they_need(two: Groups, tmp_path: Path) -> None:
+def test_group_enables_only_needed_controllers(two: ControlGroups, tmp_path: Path) -> None:
     for name in ("cloud", "cloud/host-a"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "cgroup.subtree_control").write_text("")
@@ -120,10 +120,10 @@ def test_a_group_enables_for_its_children_only_what_they_need(two: Groups, tmp_p
     assert (tmp_path / "cloud/host-a/cgroup.subtree_control").read_text() == "+memory +pids"
     group = tmp_path / "cloud/host-a/i-1"
     assert {path.name: path.read_text() for path in group.iterdir()} == {"memory.max": "1048576", "pids.max": "2"}
-    assert two.doors("cloud/host-a/i-1") == (group / "cgroup.procs",)
+    assert two.procs_files("cloud/host-a/i-1") == (group / "cgroup.procs",)
 
 
-def test_usage_in_version_two(two: Groups, tmp_path: Path) -> None:
+def test_usage_in_version_two(two: ControlGroups, tmp_path: Path) -> None:
     group = tmp_path / "g"
     group.mkdir()
     for file, text in (
@@ -143,26 +143,26 @@ def test_usage_in_version_two(two: Groups, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Groups:
+def one(tmp_path: Path) -> ControlGroups:
     """Folders like version 1's, with CPU time counted apart."""
     roots = {name: tmp_path / name for name in ("cpu", "cpuacct", "memory", "pids")}
     for root in roots.values():
         root.mkdir()
-    return Groups(Tree(version=1, roots=roots))
+    return ControlGroups(CgroupMounts(version=1, roots=roots))
 
 
-def test_a_group_of_version_one_stands_in_each_hierarchy_asked_for(one: Groups, tmp_path: Path) -> None:
+def test_version_one_group_made_in_each_hierarchy(one: ControlGroups, tmp_path: Path) -> None:
     one.make("cloud/i-1", GroupLimits(memory_mib=1, pids=2), controllers=("memory", "pids", "cpuacct"))
     assert (tmp_path / "memory/cloud/i-1/memory.limit_in_bytes").read_text() == "1048576"
     assert not (tmp_path / "memory/cloud/i-1/memory.memsw.limit_in_bytes").exists()
     assert not (tmp_path / "cpu/cloud").exists()
     assert (tmp_path / "cpuacct/cloud/i-1").is_dir()
     assert one.children("cloud") == {"i-1"}
-    doors = one.doors("cloud/i-1", controllers=("memory", "pids"))
-    assert doors == (tmp_path / "memory/cloud/i-1/cgroup.procs", tmp_path / "pids/cloud/i-1/cgroup.procs")
+    procs_files = one.procs_files("cloud/i-1", controllers=("memory", "pids"))
+    assert procs_files == (tmp_path / "memory/cloud/i-1/cgroup.procs", tmp_path / "pids/cloud/i-1/cgroup.procs")
 
 
-def test_usage_in_version_one(one: Groups, tmp_path: Path) -> None:
+def test_usage_in_version_one(one: ControlGroups, tmp_path: Path) -> None:
     one.make("g", GroupLimits(), controllers=("memory", "pids", "cpuacct"))
     for file, text in (
         ("memory/g/memory.usage_in_bytes", str(10 << 20)),
@@ -178,13 +178,13 @@ def test_usage_in_version_one(one: Groups, tmp_path: Path) -> None:
     assert (used.throttled_seconds, used.oom_kills) == (None, 1)
 
 
-def test_a_file_that_refuses_is_named(two: Groups, tmp_path: Path) -> None:
+def test_unwritable_file_is_named(two: ControlGroups, tmp_path: Path) -> None:
     (tmp_path / "g/memory.max").mkdir(parents=True)
     with pytest.raises(Unavailable, match=r"g/memory\.max"):
         two.limit("g", GroupLimits(memory_mib=1))
 
 
-def test_removing_takes_those_under_it_first_and_tells_what_stayed(two: Groups, tmp_path: Path) -> None:
+def test_remove_deletes_children_first_and_reports_leftovers(two: ControlGroups, tmp_path: Path) -> None:
     (tmp_path / "g/a/b").mkdir(parents=True)
     assert two.remove("g")
     assert not (tmp_path / "g").exists()
@@ -199,18 +199,18 @@ def test_removing_takes_those_under_it_first_and_tells_what_stayed(two: Groups, 
     [
         ("", "no control groups"),
         (V2.replace("rw,nosuid", "ro,nosuid"), "read-only"),
-        (V1.replace("rw,pids", "rw,freezer"), "lack pids"),
-        (V2, "not ours to write"),
+        (V1.replace("rw,pids", "rw,freezer"), "no controller pids"),
+        (V2, "not writable"),
     ],
 )
-def test_what_is_missing_is_told_in_words(tmp_path: Path, mountinfo: str, words: str) -> None:
+def test_missing_requirements_are_named(tmp_path: Path, mountinfo: str, words: str) -> None:
     (tmp_path / "self").mkdir()
     (tmp_path / "self/mountinfo").write_text(mountinfo.format(root=tmp_path / "not-there"))
     with pytest.raises(Unsupported, match=words):
-        Groups.detect(tmp_path)
+        ControlGroups.detect(tmp_path)
 
 
-def test_the_memory_of_a_confined_platform_is_its_groups_or_its_parents(tmp_path: Path) -> None:
+def test_memory_limit_is_that_of_own_group_or_parent(tmp_path: Path) -> None:
     (tmp_path / "self").mkdir()
     (tmp_path / "self/mountinfo").write_text(V2.format(root=tmp_path / "cg"))
     (tmp_path / "self/cgroup").write_text("0::/outer/inner\n")
@@ -224,13 +224,13 @@ def test_the_memory_of_a_confined_platform_is_its_groups_or_its_parents(tmp_path
 
 
 def test_settings_name_their_controller() -> None:
-    assert Setting(controller="pids", file="pids.max", value="32") in settings(1, LIMITS)
+    assert FileValue(controller="pids", file="pids.max", value="32") in file_values(1, LIMITS)
 
 
 @pytest.mark.root
-def test_the_kernel_takes_them() -> None:
+def test_kernel_accepts_the_rules() -> None:
     try:
-        groups = Groups.detect()
+        groups = ControlGroups.detect()
     except Unsupported as why:
         pytest.skip(why.message)
     name = f"glasscloud-test-{os.getpid()}"
@@ -238,9 +238,9 @@ def test_the_kernel_takes_them() -> None:
     groups.limit(name, GroupLimits(memory_mib=32, cpu_cores=0.2))
     groups.limit(name, GroupLimits(memory_mib=96, cpu_cores=0.9))
     enter = "import sys; [open(door, 'w').write('0') for door in sys.argv[1:]]; print('in', flush=True); input()"
-    doors = [str(door) for door in groups.doors(name)]
+    procs_files = [str(door) for door in groups.procs_files(name)]
     with subprocess.Popen(
-        [sys.executable, "-c", enter, *doors], stdout=subprocess.PIPE, stdin=subprocess.PIPE
+        [sys.executable, "-c", enter, *procs_files], stdout=subprocess.PIPE, stdin=subprocess.PIPE
     ) as guest:
         assert guest.stdout is not None
         assert guest.stdout.readline() == b"in\n"

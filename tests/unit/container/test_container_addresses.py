@@ -60,14 +60,14 @@ def test_a_guest_never_gets_a_reserved_or_taken_address(prefix: int, taken: set[
     assert address not in (plan.gateway, plan.network.network_address)
 
 
-def test_an_address_rests_after_its_guest_is_gone() -> None:
+def test_address_not_reused_at_once() -> None:
     plan = AddressPlan(network=IPv4Network("10.9.0.0/24"))
     first = plan.next_free(set(), None)
     assert plan.next_free(set(), first) == first + 1
     assert plan.next_free(set(), plan.joiners[0] - 1) == IPv4Address("10.9.0.4")
 
 
-def test_a_default_route_in_two_halves_takes_no_network_away() -> None:
+def test_split_default_route_blocks_no_network() -> None:
     vpn = ROUTES.splitlines()[0] + "".join(
         f"\ntun0\t{half}\t0100080A\t0003\t0\t0\t0\t00000080\t0\t0\t0" for half in ("00000000", "00000080")
     )

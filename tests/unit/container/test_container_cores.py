@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vmhost.drivers.container.cores import CoreSets, named_cpus
-from vmhost.drivers.container.reading import Container, EngineInfo, read_container, read_info
+from vmhost.drivers.container.cpu_sets import CpuSets, named_cpus
+from vmhost.drivers.container.engine_responses import Container, EngineInfo, read_container, read_info
 from vmhost.model.host import Host
 
 INFO = read_info({"NCPU": 2, "MemTotal": 1 << 30})
@@ -31,8 +31,8 @@ def _container(cpus: str = "0") -> Container:
     )
 
 
-def _sets(*, info: EngineInfo = INFO, sees: bool = True, proc: Path = Path("/proc")) -> CoreSets:
-    sets = CoreSets(info=info, sees_processes=sees, proc=proc)
+def _sets(*, info: EngineInfo = INFO, sees: bool = True, proc: Path = Path("/proc")) -> CpuSets:
+    sets = CpuSets(info=info, sees_processes=sees, proc=proc)
     sets.prepare(HOSTS)
     return sets
 
@@ -55,7 +55,7 @@ def test_each_hosts_cpus_are_shown() -> None:
     assert "host-a: 0, host-b: 1" in shown.why
 
 
-def test_discarded_set_is_shown_as_not_enforced(tmp_path: Path) -> None:
+def test_ignored_cpu_set_is_not_enforced(tmp_path: Path) -> None:
     """By what the kernel says of the running program, whatever the engine was asked for."""
     sets = _sets(proc=tmp_path)
     (tmp_path / "7").mkdir()
@@ -68,7 +68,7 @@ def test_discarded_set_is_shown_as_not_enforced(tmp_path: Path) -> None:
     assert sets.capability().enforced
 
 
-def test_engine_is_believed_where_its_processes_are_not_seen() -> None:
+def test_engine_trusted_where_processes_are_invisible() -> None:
     sets = _sets(sees=False)
     sets.check(_container(cpus=""))
     assert "CPUs of any host" in sets.capability().why
@@ -76,21 +76,21 @@ def test_engine_is_believed_where_its_processes_are_not_seen() -> None:
     assert sets.capability().enforced
 
 
-def test_guest_that_ended_meanwhile_says_nothing(tmp_path: Path) -> None:
+def test_guest_that_has_ended_reports_no_cpus(tmp_path: Path) -> None:
     sets = _sets(proc=tmp_path)
     sets.check(_container())
     assert sets.capability().enforced
 
 
-def test_kernel_without_cpusets_is_told() -> None:
-    shown = _sets(info=replace(INFO, lacks=frozenset({"cpuset"}))).capability()
+def test_kernel_without_cpusets_is_explained() -> None:
+    shown = _sets(info=replace(INFO, unsupported_limits=frozenset({"cpuset"}))).capability()
     assert not shown.enforced
     assert "cannot pin" in shown.why
 
 
-def test_more_hosts_than_cpus_promise_no_weights() -> None:
+def test_more_hosts_than_cpus_have_no_weights() -> None:
     sets = _sets()
     sets.prepare([replace(host, cpus=(0, 1), shared=True) for host in HOSTS])
     shown = sets.capability()
     assert not shown.enforced
-    assert "not shares by their weights" in shown.why
+    assert "do not share the rest by their weights" in shown.why

@@ -10,7 +10,7 @@ import pytest
 from vmhost.base.engines import EngineCandidate
 from vmhost.base.errors import Unavailable
 from vmhost.drivers.container.engine import Engine
-from vmhost.drivers.container.probe import lacks
+from vmhost.drivers.container.prerequisites import missing_prerequisite
 
 
 async def test_each_candidate_that_does_not_answer_is_named(tmp_path: Path) -> None:
@@ -23,19 +23,19 @@ async def test_each_candidate_that_does_not_answer_is_named(tmp_path: Path) -> N
     ]
     with pytest.raises(Unavailable) as caught:
         await Engine.connect(candidates)
-    assert "by DOCKER_HOST, " in caught.value.message
-    assert "none.sock is not there; start the engine" in caught.value.message
-    assert "by Colima, " in caught.value.message
-    assert "nothing answers" in caught.value.message
+    assert "from DOCKER_HOST: " in caught.value.message
+    assert "none.sock does not exist; start the engine" in caught.value.message
+    assert "from Colima: " in caught.value.message
+    assert "does not answer" in caught.value.message
 
 
-async def test_no_candidate_leads_to_the_other_driver() -> None:
-    with pytest.raises(Unavailable, match="process driver"):
+async def test_without_candidates_process_driver_is_recommended() -> None:
+    with pytest.raises(Unavailable, match="--driver process"):
         await Engine.connect([])
 
 
-async def test_the_probe_says_what_is_missing(tmp_path: Path) -> None:
-    missing = await lacks("any:image", {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+async def test_missing_engine_is_named(tmp_path: Path) -> None:
+    missing = await missing_prerequisite("any:image", {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert missing is not None
     assert missing.prerequisite == "engine"
-    assert "is not there" in missing.reason
+    assert "does not exist" in missing.reason

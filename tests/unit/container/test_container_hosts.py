@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from vmhost.base.errors import Unsupported
-from vmhost.drivers.cgroups import Groups, Tree
-from vmhost.drivers.container.hosts import HostGroups
-from vmhost.drivers.container.reading import EngineInfo, read_info
+from vmhost.drivers.cgroups import CgroupMounts, ControlGroups
+from vmhost.drivers.container.engine_responses import EngineInfo, read_info
+from vmhost.drivers.container.host_cgroups import HostCgroups
 from vmhost.model.host import Host
 
 HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.5, memory_mib=64, pids=100)
@@ -22,20 +22,20 @@ def _info(driver: str = "cgroupfs") -> EngineInfo:
 
 
 @pytest.fixture
-def groups(tmp_path: Path) -> Groups:
+def groups(tmp_path: Path) -> ControlGroups:
     """A folder like version 2's, with the host's group in it."""
     (tmp_path / GROUP).mkdir(parents=True)
     for folder in (tmp_path, tmp_path / "glasscloud-c"):
         (folder / "cgroup.subtree_control").write_text("cpu memory pids")
     (tmp_path / GROUP / "memory.current").write_text(str(32 << 20))
-    return Groups(Tree(version=2, roots=dict.fromkeys(("cpu", "memory", "pids"), tmp_path)))
+    return ControlGroups(CgroupMounts(version=2, roots=dict.fromkeys(("cpu", "memory", "pids"), tmp_path)))
 
 
-def _hosts(groups: Groups) -> HostGroups:
-    return HostGroups(cloud="c", info=_info(), on_engines_machine=True, detect=lambda: groups)
+def _hosts(groups: ControlGroups) -> HostCgroups:
+    return HostCgroups(cloud="c", info=_info(), on_engines_machine=True, detect=lambda: groups)
 
 
-async def test_a_host_is_a_group_with_its_limits(groups: Groups, tmp_path: Path) -> None:
+async def test_a_host_is_a_group_with_its_limits(groups: ControlGroups, tmp_path: Path) -> None:
     hosts = _hosts(groups)
     await hosts.prepare([HOST])
     assert hosts.why_not == ""
@@ -45,7 +45,7 @@ async def test_a_host_is_a_group_with_its_limits(groups: Groups, tmp_path: Path)
     assert {name: (tmp_path / GROUP / name).read_text() for name in wanted} == wanted
 
 
-async def test_host_with_own_cpus_has_no_quota(groups: Groups, tmp_path: Path) -> None:
+async def test_host_with_own_cpus_has_no_quota(groups: ControlGroups, tmp_path: Path) -> None:
     """A former quota is lifted: the set of CPUs bounds the host, and the weight secures what is guaranteed there."""
     (tmp_path / GROUP / "cpu.max").write_text("7500 10000")
     hosts = _hosts(groups)
@@ -57,12 +57,12 @@ async def test_host_with_own_cpus_has_no_quota(groups: Groups, tmp_path: Path) -
     assert hosts.holds_all
 
 
-async def test_a_limit_that_is_refused_leaves_the_others_standing_and_is_told(groups: Groups, tmp_path: Path) -> None:
+async def test_refused_limit_is_reported_and_others_hold(groups: ControlGroups, tmp_path: Path) -> None:
     (tmp_path / GROUP / "cpu.max").mkdir()
     hosts = _hosts(groups)
     await hosts.prepare([HOST])
     assert hosts.why_not.startswith("host-a: ")
-    assert "cpu.max refuses" in hosts.why_not
+    assert "cpu.max cannot be written" in hosts.why_not
     assert hosts.parent("host-a") == f"/{GROUP}"
     assert (tmp_path / GROUP / "memory.max").read_text() == str(64 << 20)
     assert (tmp_path / GROUP / "pids.max").read_text() == "100"
@@ -71,25 +71,25 @@ async def test_a_limit_that_is_refused_leaves_the_others_standing_and_is_told(gr
     assert hosts.why_not == ""
 
 
-async def test_no_guest_is_ended_because_its_host_became_smaller(groups: Groups, tmp_path: Path) -> None:
+async def test_smaller_host_kills_no_guest(groups: ControlGroups, tmp_path: Path) -> None:
     (tmp_path / GROUP / "memory.current").write_text(str(80 << 20))
     hosts = _hosts(groups)
     await hosts.prepare([HOST])
-    assert hosts.why_not == "host-a: its guests use 80 MiB, more than its 64 MiB"
+    assert hosts.why_not == "host-a: its instances use 80 MiB, more than its 64 MiB"
     assert not (tmp_path / GROUP / "memory.max").exists()
     assert (tmp_path / GROUP / "cpu.max").read_text() == "50000 100000"
 
 
-async def test_where_there_can_be_no_wall_it_is_told_why() -> None:
-    def none() -> Groups:
+async def test_missing_host_isolation_is_explained() -> None:
+    def none() -> ControlGroups:
         raise Unsupported("no groups here")
 
-    def make(driver: str = "cgroupfs", *, here: bool = True) -> HostGroups:
-        return HostGroups(cloud="c", info=_info(driver), on_engines_machine=here, detect=none)
+    def make(driver: str = "cgroupfs", *, here: bool = True) -> HostCgroups:
+        return HostCgroups(cloud="c", info=_info(driver), on_engines_machine=here, detect=none)
 
     assert make().why_not == "no groups here"
     assert "systemd" in make("systemd").why_not
-    assert "not this machine's" in make(here=False).why_not
+    assert "not on this computer" in make(here=False).why_not
     await make().prepare([HOST])
     assert make().parent("host-a") is None
     assert not make().holds_all

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import CloudError, Conflict
-from vmhost.drivers.base import Remains
+from vmhost.drivers.base import LeftoverPolicy
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.ownership import (
     Decision,
-    Life,
+    ForeignObject,
     Owner,
+    OwnerStatus,
     Presence,
-    Stranger,
     decide,
     home_of,
     is_present,
@@ -29,11 +29,11 @@ OLD_GUEST = {labels.INSTANCE: "i-01"}
 NETWORK = {labels.OWNER: "aa"}
 
 
-def stranger(life: Life, found: dict[str, str] = GUEST) -> Stranger:
-    return Stranger(id="x", labels=found, life=life)
+def foreign_object(life: OwnerStatus, found: dict[str, str] = GUEST) -> ForeignObject:
+    return ForeignObject(id="x", labels=found, life=life)
 
 
-def test_the_id_of_a_state_folder_is_made_once_and_differs_from_others(tmp_path: Path) -> None:
+def test_owner_id_is_made_once_per_state_folder(tmp_path: Path) -> None:
     first = owner_id(tmp_path / "a")
     assert owner_id(tmp_path / "a") == first
     assert owner_id(tmp_path / "b") != first
@@ -41,7 +41,7 @@ def test_the_id_of_a_state_folder_is_made_once_and_differs_from_others(tmp_path:
     assert owner_id(tmp_path / "b") == first
 
 
-def test_objects_are_the_owners_by_label_and_older_ones_if_they_are_on_record() -> None:
+def test_objects_owned_by_label_or_by_record() -> None:
     owner = Owner(id="aa", home="here", known=frozenset({"i-01"}))
     assert owner.owns(GUEST)
     assert owner.owns(OLD_GUEST)
@@ -51,57 +51,61 @@ def test_objects_are_the_owners_by_label_and_older_ones_if_they_are_on_record() 
 
 
 @given(
-    remains=st.sampled_from(Remains), others=st.lists(st.sampled_from(Life)), found=st.sampled_from([GUEST, NETWORK])
+    leftovers=st.sampled_from(LeftoverPolicy),
+    others=st.lists(st.sampled_from(OwnerStatus)),
+    found=st.sampled_from([GUEST, NETWORK]),
 )
-def test_nothing_of_a_platform_that_runs_is_ever_touched(
-    remains: Remains, others: list[Life], found: dict[str, str]
+def test_objects_of_a_running_platform_not_touched(
+    leftovers: LeftoverPolicy, others: list[OwnerStatus], found: dict[str, str]
 ) -> None:
     with pytest.raises(Conflict, match="another platform runs the cloud c"):
-        decide([*map(stranger, others), stranger(Life.RUNS, found)], remains, "c")
+        decide([*map(foreign_object, others), foreign_object(OwnerStatus.RUNS, found)], leftovers, "c")
 
 
-@given(remains=st.sampled_from(Remains), others=st.lists(st.sampled_from(Life)))
-def test_nothing_is_touched_while_its_platform_is_not_proved_to_be_gone(remains: Remains, others: list[Life]) -> None:
+@given(leftovers=st.sampled_from(LeftoverPolicy), others=st.lists(st.sampled_from(OwnerStatus)))
+def test_nothing_touched_while_owner_may_still_run(leftovers: LeftoverPolicy, others: list[OwnerStatus]) -> None:
     with pytest.raises(CloudError):
-        decide([*map(stranger, others), stranger(Life.UNKNOWN)], remains, "c")
+        decide([*map(foreign_object, others), foreign_object(OwnerStatus.UNKNOWN)], leftovers, "c")
 
 
 @pytest.mark.parametrize(
-    ("remains", "found", "decision"),
+    ("leftovers", "found", "decision"),
     [
-        (Remains.THROWAWAY, GUEST, Decision.REMOVE),
-        (Remains.SWEEP, GUEST, Decision.REMOVE),
-        (Remains.ADOPT, GUEST, Decision.BECOME_THEIR_OWNER),
-        (Remains.ASK, NETWORK, Decision.REMOVE),
-        (Remains.ADOPT, NETWORK, Decision.REMOVE),
+        (LeftoverPolicy.THROWAWAY, GUEST, Decision.REMOVE),
+        (LeftoverPolicy.SWEEP, GUEST, Decision.REMOVE),
+        (LeftoverPolicy.ADOPT, GUEST, Decision.TAKE_OVER),
+        (LeftoverPolicy.REFUSE, NETWORK, Decision.REMOVE),
+        (LeftoverPolicy.ADOPT, NETWORK, Decision.REMOVE),
     ],
 )
-def test_what_a_platform_left_that_is_gone_is_dealt_with_as_asked(
-    remains: Remains, found: dict[str, str], decision: Decision
+def test_leftovers_of_a_gone_platform_follow_the_policy(
+    leftovers: LeftoverPolicy, found: dict[str, str], decision: Decision
 ) -> None:
-    assert decide([stranger(Life.GONE, found)], remains, "c") is decision
+    assert decide([foreign_object(OwnerStatus.GONE, found)], leftovers, "c") is decision
 
 
 @pytest.mark.parametrize(
-    ("remains", "found", "words"),
+    ("leftovers", "found", "words"),
     [
-        (Remains.ASK, GUEST, "1 instance of the cloud c .* --adopt.*--sweep.*--cloud"),
-        (Remains.ASK, OLD_GUEST, "--sweep"),
-        (Remains.THROWAWAY, OLD_GUEST, "--sweep"),
-        (Remains.ADOPT, OLD_GUEST, "cannot be adopted"),
+        (LeftoverPolicy.REFUSE, GUEST, "1 instance of the cloud c .* --adopt.*--sweep.*--cloud"),
+        (LeftoverPolicy.REFUSE, OLD_GUEST, "--sweep"),
+        (LeftoverPolicy.THROWAWAY, OLD_GUEST, "--sweep"),
+        (LeftoverPolicy.ADOPT, OLD_GUEST, "cannot be adopted"),
     ],
 )
-def test_a_refusal_names_the_choices(remains: Remains, found: dict[str, str], words: str) -> None:
+def test_refusal_names_the_choices(leftovers: LeftoverPolicy, found: dict[str, str], words: str) -> None:
     with pytest.raises(Conflict, match=words):
-        decide([stranger(Life.GONE if labels.OWNER in found else Life.UNKNOWN, found)], remains, "c")
+        decide(
+            [foreign_object(OwnerStatus.GONE if labels.OWNER in found else OwnerStatus.UNKNOWN, found)], leftovers, "c"
+        )
 
 
-def test_guests_of_an_older_version_go_with_a_sweep() -> None:
-    assert decide([stranger(Life.UNKNOWN, OLD_GUEST)], Remains.SWEEP, "c") is Decision.REMOVE
+def test_sweep_removes_guests_of_older_versions() -> None:
+    assert decide([foreign_object(OwnerStatus.UNKNOWN, OLD_GUEST)], LeftoverPolicy.SWEEP, "c") is Decision.REMOVE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's own")
-def test_a_platform_is_present_until_its_process_ends_however_it_ends() -> None:
+def test_presence_lasts_until_the_process_ends() -> None:
     code = """
 import sys, time
 from vmhost.drivers.container.ownership import Presence
@@ -120,6 +124,6 @@ time.sleep(60)
     assert not is_present("test-presence")
 
 
-def test_a_home_is_the_container_or_the_network_namespace() -> None:
+def test_home_is_container_or_network_namespace() -> None:
     assert home_of("abc") == "container:abc"
     assert home_of("") in ("", Path("/proc/self/ns/net").readlink().name if Path("/proc").exists() else "")

@@ -7,19 +7,19 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from vmhost.drivers.container.threads import Threads
+from vmhost.drivers.container.daemon_threads import DaemonThreads
 
 
 def test_results_and_errors_come_back() -> None:
-    threads = Threads(2, name="test-results")
+    threads = DaemonThreads(2, name="test-results")
     assert threads.submit(lambda: 6 * 7).result(5) == 42
     with pytest.raises(ZeroDivisionError):
         threads.submit(lambda: 1 // 0).result(5)
     threads.close()
 
 
-def test_there_are_never_more_than_so_many_and_no_program_waits_for_them() -> None:
-    threads = Threads(2, name="test-bound")
+def test_pool_is_bounded_and_its_threads_are_daemons() -> None:
+    threads = DaemonThreads(2, name="test-bound")
     go = threading.Event()
     calls = [threads.submit(lambda: go.wait(5)) for _ in range(5)]
     living = [one for one in threading.enumerate() if one.name.startswith("test-bound")]
@@ -30,16 +30,16 @@ def test_there_are_never_more_than_so_many_and_no_program_waits_for_them() -> No
     threads.close()
 
 
-def test_closing_begins_nothing_new_and_ends_the_threads() -> None:
-    threads = Threads(1, name="test-closing")
-    begun, go = threading.Event(), threading.Event()
+def test_close_cancels_queued_work_and_ends_threads() -> None:
+    threads = DaemonThreads(1, name="test-closing")
+    started, go = threading.Event(), threading.Event()
 
     def work() -> bool:
-        begun.set()
+        started.set()
         return go.wait(5)
 
     under_way, waiting = threads.submit(work), threads.submit(work)
-    assert begun.wait(5)
+    assert started.wait(5)
     (thread,) = (one for one in threading.enumerate() if one.name.startswith("test-closing"))
     threads.close()
     with pytest.raises(CancelledError):

@@ -57,7 +57,7 @@ def test_the_environment_chooses_a_context_before_the_file_does(tmp_path: Path) 
     assert [one.url for one in find_engines({"DOCKER_CONTEXT": "two"}, tmp_path)] == ["unix:///2.sock"]
 
 
-def test_without_a_choice_the_known_sockets_that_exist_are_candidates_in_order(tmp_path: Path) -> None:
+def test_existing_known_sockets_are_candidates_in_order(tmp_path: Path) -> None:
     for name in (".orbstack/run/docker.sock", ".docker/run/docker.sock"):
         path = tmp_path / name
         path.parent.mkdir(parents=True)
@@ -67,13 +67,13 @@ def test_without_a_choice_the_known_sockets_that_exist_are_candidates_in_order(t
     assert ours == ["Docker Desktop", "OrbStack"]
 
 
-def test_engines_without_root_are_known_by_the_runtime_folder(tmp_path: Path) -> None:
+def test_rootless_engines_found_in_the_runtime_folder(tmp_path: Path) -> None:
     urls = [one.url for one in known_sockets({"XDG_RUNTIME_DIR": "/run/user/1000"}, tmp_path)]
     assert "unix:///run/user/1000/docker.sock" in urls
     assert "unix:///run/user/1000/podman/podman.sock" in urls
 
 
-def test_a_place_that_cannot_be_looked_at_holds_no_engine_of_ours(tmp_path: Path) -> None:
+def test_unreadable_folder_is_no_candidate(tmp_path: Path) -> None:
     assert all(
         one.source != "Docker without root" for one in find_engines({"XDG_RUNTIME_DIR": "/" + "x" * 300}, tmp_path)
     )

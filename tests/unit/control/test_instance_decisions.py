@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from vmhost.control.instances.decide import SETTLED, Decision, DriverCall, decide
 from vmhost.control.instances.lifecycle import TABLE, Event, next_state
 from vmhost.control.instances.record import Instance, InstanceState, Wanted
-from vmhost.model.guest import Booted, Death, GuestPhase, GuestStatus
+from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
 I = "i-01"  # noqa: E741
-RUNNING = GuestStatus(instance_id=I, phase=GuestPhase.RUNNING, booted=Booted(address="198.18.0.2"))
+RUNNING = GuestStatus(instance_id=I, phase=GuestPhase.RUNNING, endpoint=Endpoint(address="198.18.0.2"))
 MADE = GuestStatus(instance_id=I, phase=GuestPhase.STOPPED)
 DEAD = GuestStatus(instance_id=I, phase=GuestPhase.STOPPED, death=Death(exit_code=137))
 ENDED = GuestStatus(instance_id=I, phase=GuestPhase.STOPPED, death=Death(exit_code=0))

@@ -9,7 +9,7 @@ from vmhost.catalogue.types import load_types
 from vmhost.control.placement import HostRoom, place
 from vmhost.control.sizing import limits_of, overcommitted, split
 from vmhost.drivers.base import Capacity
-from vmhost.model.cpu_share import equal_sets, guests_weight, kept_cores
+from vmhost.model.cpu_share import equal_sets, guests_weight, reserved_cores
 from vmhost.model.host import Host, HostUse
 
 TYPES = {kind.name: kind for kind in load_types().types}
@@ -19,7 +19,7 @@ HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.75, memory_mib=1280, pid
 def capacity(cpus: int, memory_mib: int, *, threads: int = 1, secured: bool = True) -> Capacity:
     cores = tuple(tuple(range(cpu, cpu + threads)) for cpu in range(0, cpus, threads))
     return Capacity(
-        cpu_cores=cpus, memory_mib=memory_mib, pids=32_768, architecture="x86_64", cores=cores, secures_guests=secured
+        cpu_cores=cpus, memory_mib=memory_mib, pids=32_768, architecture="x86_64", cores=cores, weights_guests=secured
     )
 
 
@@ -86,7 +86,7 @@ def test_guarantee_holds_beside_three_busy_programs(cpus: int) -> None:
     each = guests_weight(cpus) / cpus / 100
     spread = min(3, cpus)
     taken = sum((3 / spread) / (each + 3 / spread) for _ in range(spread))
-    assert cpus - taken >= cpus - kept_cores(cpus, leftover=0, secured=True)
+    assert cpus - taken >= cpus - reserved_cores(cpus, leftover=0, secured=True)
 
 
 def test_limits_are_recomputed_on_another_computer() -> None:

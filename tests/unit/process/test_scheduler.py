@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vmhost.drivers.scheduler import core_seconds, wait_seconds
+from vmhost.drivers.scheduler_stats import core_seconds, wait_seconds
 
 
 def thread(proc: Path, pid: int, tid: int, schedstat: str) -> None:
@@ -31,7 +31,7 @@ def test_processes_that_ended_are_left_out(tmp_path: Path) -> None:
     assert wait_seconds([], tmp_path) is None
 
 
-def test_busy_time_of_each_core_leaves_out_idle_and_disk_waits(tmp_path: Path) -> None:
+def test_busy_time_excludes_idle_and_disk_waits(tmp_path: Path) -> None:
     ticks = os.sysconf("SC_CLK_TCK")
     (tmp_path / "stat").write_text(
         f"cpu  1 1 1 1 1 1 1 1 0 0\n"
@@ -47,7 +47,7 @@ def test_a_system_without_proc_tells_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel does not count waiting for a core")
-def test_this_very_process_waited_and_its_cores_were_busy() -> None:
+def test_own_process_has_wait_and_busy_times() -> None:
     waited = wait_seconds([os.getpid()])
     assert waited is not None
     assert waited >= 0

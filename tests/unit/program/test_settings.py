@@ -6,7 +6,7 @@ import pytest
 
 from vmhost.__main__ import main, parser, settings_of
 from vmhost.base.errors import InvalidInput
-from vmhost.choose import choose
+from vmhost.driver_choice import choose
 from vmhost.model.image import Boot, Image
 from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite
 from vmhost.settings import Settings, default_state
@@ -22,25 +22,25 @@ def image(container: str | None) -> Image:
 
 
 async def test_chosen_driver_is_used_without_probing() -> None:
-    async def lacks(reference: str) -> MissingPrerequisite | None:
+    async def missing_prerequisite(reference: str) -> MissingPrerequisite | None:
         raise AssertionError(reference)
 
-    choice = await choose("process", [image("one")], lacks)
+    choice = await choose("process", [image("one")], missing_prerequisite)
     assert (choice.driver, choice.why) == ("process", "")
 
 
 async def test_auto_needs_every_image_for_containers() -> None:
     asked: list[str] = []
 
-    async def lacks(reference: str) -> MissingPrerequisite | None:
+    async def missing_prerequisite(reference: str) -> MissingPrerequisite | None:
         asked.append(reference)
         return (
             MissingPrerequisite(prerequisite=Prerequisite.IMAGE, reason="no image two") if reference == "two" else None
         )
 
-    chosen = await choose("auto", [image("one"), image(None)], lacks)
+    chosen = await choose("auto", [image("one"), image(None)], missing_prerequisite)
     assert (chosen.driver, chosen.why, chosen.missing) == ("container", "instances are containers", "")
-    refused = await choose("auto", [image("one"), image("two")], lacks)
+    refused = await choose("auto", [image("one"), image("two")], missing_prerequisite)
     assert (refused.driver, refused.missing) == ("process", "image")
     assert refused.why == "instances are plain processes: no image two"
     assert asked == ["one", "one", "two"]

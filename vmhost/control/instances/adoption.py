@@ -45,14 +45,14 @@ def _adopted(guest: GuestStatus) -> Instance:
             "remove what is there with --sweep, or choose another name with --cloud"
         ) from None
     runs = guest.phase is GuestPhase.RUNNING
-    booted = guest.booted if runs else None
+    endpoint = guest.endpoint if runs else None
     return replace(
         launched,
         id=guest.instance_id,
         state=InstanceState.RUNNING if runs else InstanceState.STOPPED,
         wanted=Wanted.RUNNING if runs else Wanted.STOPPED,
         generation=launched.generation + 1,
-        address=booted.address if booted else None,
-        port=booted.port if booted else None,
+        address=endpoint.address if endpoint else None,
+        port=endpoint.port if endpoint else None,
         boots=max(1, launched.boots),
     )

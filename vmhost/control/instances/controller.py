@@ -165,4 +165,4 @@ class InstanceController:
 def _matches(instance: Instance, guest: GuestStatus | None) -> bool:
     if guest is None or instance.state not in _SETTLED_PHASES or guest.phase is not _SETTLED_PHASES[instance.state]:
         return False
-    return guest.phase is GuestPhase.STOPPED or (guest.impaired == instance.impaired and guest.booted is not None)
+    return guest.phase is GuestPhase.STOPPED or (guest.impaired == instance.impaired and guest.endpoint is not None)

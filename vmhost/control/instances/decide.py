@@ -41,7 +41,7 @@ def decide(instance: Instance, observed: GuestStatus | None, *, memory_mib: int 
         case InstanceState.RUNNING:
             if instance.rebooting and observed is not None and not (running and instance.reboot_stopped):
                 return Decision(call=DriverCall.STOP if running else DriverCall.START)
-            if observed is not None and running and observed.booted is None:
+            if observed is not None and running and observed.endpoint is None:
                 # It lost its network; another start attaches it again.
                 return Decision(call=DriverCall.START)
             return SETTLED if running else _after_exit(instance, observed, memory_mib)
@@ -59,7 +59,7 @@ def decide(instance: Instance, observed: GuestStatus | None, *, memory_mib: int 
 def _toward_running(observed: GuestStatus | None) -> Decision:
     if observed is None:
         return Decision(call=DriverCall.CREATE)
-    if observed.phase is GuestPhase.RUNNING and observed.booted is not None:
+    if observed.phase is GuestPhase.RUNNING and observed.endpoint is not None:
         return Decision(event=Event.STARTED)
     return Decision(call=DriverCall.START)
 

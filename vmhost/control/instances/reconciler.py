@@ -26,7 +26,7 @@ from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Resources
 from vmhost.control.timeouts import Timeouts
 from vmhost.drivers.base import Driver
-from vmhost.model.guest import Booted, Death, GuestPhase, GuestStatus
+from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
 PORT_TAG = "glasscloud:port"
 """Tag of an instance that has a port in place of an address of its own."""
@@ -226,13 +226,13 @@ class InstanceReconciler:
 
     def _started(self, observed: GuestStatus | None) -> None:
         boots = self.instance.boots + 1
-        where = _whereabouts(self.instance, observed.booted if observed else None)
+        where = _whereabouts(self.instance, observed.endpoint if observed else None)
         self._move(Event.STARTED, reason=None, launched_at=self._clock.now(), boots=boots, **where)
 
     def _refresh(self, observed: GuestStatus | None) -> None:
         self._reboot_over()
-        if self.instance.state is InstanceState.RUNNING and observed and observed.booted:
-            where = _whereabouts(self.instance, observed.booted)
+        if self.instance.state is InstanceState.RUNNING and observed and observed.endpoint:
+            where = _whereabouts(self.instance, observed.endpoint)
             if where["address"] != self.instance.address or where["port"] != self.instance.port:
                 self._observe(**where)
 
@@ -318,7 +318,7 @@ def _in_words(observed: GuestStatus | None) -> str:
     if observed is None:
         return "there is no guest"
     if observed.phase is GuestPhase.RUNNING:
-        return "the guest runs" if observed.booted else "the guest runs without an address"
+        return "the guest runs" if observed.endpoint else "the guest runs without an address"
     return "the guest is stopped"
 
 
@@ -330,11 +330,11 @@ def _reason(before: Instance, event: Event) -> Reason | None:
     return before.reason if died else reasons.USER_SHUTDOWN
 
 
-def _whereabouts(instance: Instance, booted: Booted | None) -> dict[str, Any]:
+def _whereabouts(instance: Instance, endpoint: Endpoint | None) -> dict[str, Any]:
     """Address, port and the port's tag as the driver tells them."""
     tags = {key: value for key, value in instance.tags.items() if key != PORT_TAG}
-    if booted is None:
+    if endpoint is None:
         return {"address": None, "port": None, "tags": tags}
-    if booted.port is not None:
-        tags[PORT_TAG] = str(booted.port)
-    return {"address": booted.address, "port": booted.port, "tags": tags}
+    if endpoint.port is not None:
+        tags[PORT_TAG] = str(endpoint.port)
+    return {"address": endpoint.address, "port": endpoint.port, "tags": tags}

@@ -1,5 +1,5 @@
-"""The container driver: an instance is a container of the local Docker engine, with every limit on it.
+"""The container driver: each guest is a container of the local Docker engine, with all its limits set.
 
-The law here: only objects that carry our labels are touched; a guest gets its rules before it gets a network, at
-every boot; `engine` alone knows docker's SDK; `settings`, `firewall`, `addresses` and `reading` are pure.
+Only objects with our labels are touched. At every boot, a guest gets its network rules before it gets a network. Only
+`engine` imports Docker's SDK. `container_config`, `firewall`, `addresses` and `engine_responses` are pure.
 """

@@ -1,4 +1,4 @@
-"""Which addresses the instance network takes and which one a guest gets. Pure."""
+"""Chooses the range of the instance network and the addresses of guests. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ipaddress import IPv4Address, IPv4Network
 from vmhost.base.errors import InvalidInput, NoCapacity
 
 DEFAULTS = ("198.18.0.0/16", "10.213.0.0/16", "172.29.0.0/16")
-"""Tried in this order; the first is reserved for benchmarking (RFC 2544), so hardly anyone routes it."""
+"""Tried in this order. The first one is reserved for benchmarking (RFC 2544), so few networks use it."""
 
 _RESERVED = 4
-"""As in EC2, the first addresses of a network are no guest's: the network's own, the gateway and two spare ones."""
+"""As in EC2, guests do not get the first addresses of a network: its own, the gateway's and two more."""
 _SMALLEST = 27
 _SHORTEST_PREFIX = 8
-"""A shorter route is a default route in pieces, as VPNs lay them (0.0.0.0/1 and 128.0.0.0/1): ours goes before it."""
+"""Shorter routes are parts of a default route, such as a VPN's 0.0.0.0/1 and 128.0.0.0/1; ours is more specific."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressPlan:
-    """How the instance network's range is divided."""
+    """The division of the instance network's range."""
 
     network: IPv4Network
 
@@ -31,12 +31,13 @@ class AddressPlan:
 
     @property
     def joiners(self) -> IPv4Network:
-        """The last sixteenth: the engine chooses from it for whoever joins without being a guest."""
+        """The last sixteenth, from which the engine gives addresses to containers that join and are not guests."""
         part = min(self.network.prefixlen + 4, 30)
         return IPv4Network((int(self.network.broadcast_address) + 1 - (1 << (32 - part)), part))
 
     def next_free(self, taken: Collection[IPv4Address], after: IPv4Address | None) -> IPv4Address:
-        """The next guest address that is not taken, going round from `after`, so that a dead guest's address rests.
+        """Return the next free guest address, going round from `after`, so that a removed guest's address is not used
+        again at once.
 
         Raises NoCapacity when all are taken."""
         first, last = int(self.network[_RESERVED]), int(self.joiners[0]) - 1
@@ -50,27 +51,25 @@ class AddressPlan:
 
 
 def parse_network(text: str) -> IPv4Network:
-    """The network that somebody asked for. Raises InvalidInput."""
+    """Parse the range that the user asked for. Raises InvalidInput."""
     try:
         network = IPv4Network(text)
     except ValueError as error:
-        raise InvalidInput(
-            f"network {text!r} is no IPv4 range ({error}); expected one such as 198.18.0.0/16"
-        ) from error
+        raise InvalidInput(f"network {text!r} is not an IPv4 range ({error}); use one such as 198.18.0.0/16") from error
     if network.prefixlen > _SMALLEST:
-        raise InvalidInput(f"network {network} is too small for instances; expected /{_SMALLEST} or larger")
+        raise InvalidInput(f"network {network} is too small for instances; use /{_SMALLEST} or larger")
     return network
 
 
 def free_networks(wanted: str | None, in_use: Iterable[IPv4Network]) -> tuple[IPv4Network, ...]:
-    """The networks to try, in order: the wanted one alone, or the defaults that overlap nothing in use.
+    """Return the networks to try, in order: only the wanted one, or the defaults that overlap nothing in use.
 
     Raises InvalidInput when the wanted one overlaps, NoCapacity when every default does."""
     used = tuple(in_use)
     if wanted is not None:
         network = parse_network(wanted)
         if clash := next((other for other in used if network.overlaps(other)), None):
-            raise InvalidInput(f"network {network} overlaps {clash}, which is in use here; expected a free range")
+            raise InvalidInput(f"network {network} overlaps {clash}, which is in use; choose another with --network")
         return (network,)
     free = tuple(
         network for network in map(IPv4Network, DEFAULTS) if not any(network.overlaps(other) for other in used)
@@ -81,7 +80,7 @@ def free_networks(wanted: str | None, in_use: Iterable[IPv4Network]) -> tuple[IP
 
 
 def routed_networks(proc_net_route: str) -> tuple[IPv4Network, ...]:
-    """The networks in the text of /proc/net/route, the default route left out, in one piece or in several."""
+    """Return the networks in the text of /proc/net/route without the default route, whole or in parts."""
     lines = (line.split() for line in proc_net_route.splitlines()[1:])
     routes = (
         IPv4Network((int(_little_endian(fields[1])), str(_little_endian(fields[7]))))

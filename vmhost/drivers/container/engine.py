@@ -1,7 +1,7 @@
-"""The Docker engine, off the event loop. The only module that knows docker's SDK and its exceptions.
+"""The Docker engine, called off the event loop. The only module that imports Docker's SDK and catches its exceptions.
 
-Every call runs in a bounded pool of threads under a deadline and raises only CloudErrors. An engine that hangs holds
-its threads for a minute, but never the program's end.
+Every call runs in a bounded pool of threads with a deadline and raises only CloudErrors. An engine that hangs blocks
+its threads for a minute, but does not keep the program from ending.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ import urllib3.exceptions
 
 from vmhost.base.engines import EngineCandidate, TlsFiles
 from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound, Unavailable
-from vmhost.drivers.container.reading import (
+from vmhost.drivers.container.daemon_threads import DaemonThreads
+from vmhost.drivers.container.engine_responses import (
     Container,
     EngineInfo,
-    Listed,
-    Network,
+    EngineNetwork,
+    ListedContainer,
     read_container,
     read_info,
     read_listed,
     read_network,
 )
-from vmhost.drivers.container.threads import Threads
 
 T = TypeVar("T")
 
@@ -52,9 +52,9 @@ _OLDEST_API = "1.41"
 
 
 class Engine:
-    """One engine that answered. Containers are named by id or name; unknown ones raise NotFound."""
+    """A connection to an engine. Containers are given by id or name; unknown ones raise NotFound."""
 
-    def __init__(self, candidate: EngineCandidate, client: Any, threads: Threads) -> None:
+    def __init__(self, candidate: EngineCandidate, client: Any, threads: DaemonThreads) -> None:
         self.candidate = candidate
         self._client = client
         self._threads = threads
@@ -62,31 +62,31 @@ class Engine:
 
     @classmethod
     async def connect(cls, candidates: Sequence[EngineCandidate]) -> Engine:
-        """The first candidate that answers. Raises Unavailable saying what was tried and how to mend it."""
+        """Connect to the first candidate that answers. Raises Unavailable, saying what was tried and how to fix it."""
         failures: list[str] = []
-        threads = Threads(_THREADS, name="engine")
+        threads = DaemonThreads(_THREADS, name="engine")
         for candidate in candidates:
             try:
                 async with asyncio.timeout(_CONNECT_DEADLINE_S * 2):
                     client = await asyncio.wrap_future(threads.submit(functools.partial(_connect, candidate)))
                 return cls(candidate, client, threads)
             except TimeoutError:
-                failures.append(f"by {candidate.source}, {candidate.url} does not answer")
+                failures.append(f"from {candidate.source}: {candidate.url} does not answer")
             except CloudError as error:
-                failures.append(f"by {candidate.source}, {error}")
+                failures.append(f"from {candidate.source}: {error}")
         threads.close()
         if not failures:
-            raise Unavailable("no Docker engine was found; install and start one, or choose the process driver")
+            raise Unavailable("no Docker engine was found; install and start one, or use --driver process")
         raise Unavailable(f"no Docker engine answers: {'; '.join(failures)}")
 
     async def close(self) -> None:
-        """Ends the threads and connections; nothing of the engine's is touched."""
+        """Close threads and connections. Nothing in the engine is changed."""
         self._threads.close()
         self._client.close()
 
     async def settle(self, deadline_s: float = _SETTLE_DEADLINE_S) -> None:
-        """Waits for calls whose callers were cancelled: the engine still does what it was told, and what it makes is
-        there only then."""
+        """Wait for calls whose callers were cancelled: the engine still carries them out, and what they make exists
+        only afterwards."""
         calls = [asyncio.wrap_future(call) for call in tuple(self._under_way)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
@@ -108,7 +108,7 @@ class Engine:
         return read_info(info, version.get("Components") or ())
 
     async def has_image(self, reference: str) -> bool:
-        """Whether the image is there already, without asking any registry."""
+        """Return whether the engine has the image, without asking a registry."""
         try:
             await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
         except (InvalidInput, NotFound):
@@ -116,7 +116,7 @@ class Engine:
         return True
 
     async def create(self, name: str, config: Mapping[str, Any]) -> str:
-        """Makes a container from the engine's own JSON shape and gives its id."""
+        """Create a container from the engine's JSON and return its id."""
         made = await self._call(
             f"container {name}", lambda: self._client.create_container_from_config(dict(config), name)
         )
@@ -128,7 +128,7 @@ class Engine:
         )
 
     async def find(self, *labels: str) -> tuple[Container, ...]:
-        """Every container, running or not, with all these labels ("key=value"); inspects them side by side."""
+        """Return every container, running or not, with all these labels ("key=value"), inspected in parallel."""
         listed = await self.list(*labels)
         found = await asyncio.gather(*(self._inspect_if_there(one.id) for one in listed))
         return tuple(one for one in found if one is not None)
@@ -139,15 +139,15 @@ class Engine:
         except NotFound:
             return None
 
-    async def list(self, *labels: str) -> tuple[Listed, ...]:
-        """The same in one call, with less about each."""
+    async def list(self, *labels: str) -> tuple[ListedContainer, ...]:
+        """Return the same in one call, with fewer fields."""
         listed = await self._call(
             "the engine", lambda: self._client.containers(all=True, filters={"label": list(labels)})
         )
         return tuple(map(read_listed, listed))
 
     async def find_image(self, reference: str) -> str:
-        """The id of an image that this engine has. Raises NotFound."""
+        """Return the id of an image that this engine has. Raises NotFound."""
         try:
             found = await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
         except InvalidInput as error:
@@ -158,7 +158,7 @@ class Engine:
         await self._call(f"container {container}", lambda: self._client.start(container))
 
     async def stop(self, container: str, grace_s: float) -> None:
-        """Asks it to end, then ends it."""
+        """Send SIGTERM, then kill it after `grace_s`."""
         whole_s = max(0, round(grace_s))
         await self._call(
             f"container {container}",
@@ -170,7 +170,7 @@ class Engine:
         await self._call(f"container {container}", lambda: self._client.kill(container))
 
     async def remove(self, container: str) -> None:
-        """Removes it with its anonymous volumes, running or not; one that is being removed already is waited for."""
+        """Remove it with its anonymous volumes, running or not, or wait if it is being removed already."""
         try:
             await self._call(
                 f"container {container}", lambda: self._client.remove_container(container, force=True, v=True)
@@ -187,10 +187,12 @@ class Engine:
         except NotFound:
             return
         except TimeoutError as error:
-            raise DeadlineExceeded(f"container {container} is not gone {_REMOVAL_DEADLINE_S:.0f} s later") from error
+            raise DeadlineExceeded(
+                f"container {container} still exists {_REMOVAL_DEADLINE_S:.0f} s after its removal"
+            ) from error
 
     async def update(self, container: str, resources: Mapping[str, Any]) -> None:
-        """Changes limits, in the engine's own JSON shape: the SDK's own call cannot say the number of processes."""
+        """Change limits, given as the engine's JSON: the SDK's own call cannot set the number of processes."""
 
         def change() -> None:
             client = self._client
@@ -200,7 +202,7 @@ class Engine:
         await self._call(f"container {container}", change)
 
     async def processes(self, container: str) -> tuple[tuple[int, int, str], ...]:
-        """Each process of a running container: its id and its parent's in the engine's eyes, and its state ("S", …)."""
+        """Return each process of a running container: its id, its parent's (as the engine sees them) and its state."""
         found = await self._call(
             f"container {container}", lambda: self._client.top(container, ps_args="-eo pid,ppid,state")
         )
@@ -208,7 +210,7 @@ class Engine:
         return tuple((int(row[0]), int(row[1]), str(row[2])[:1]) for row in rows)
 
     async def stats(self, container: str) -> Mapping[str, Any]:
-        """The engine's statistics of this moment, as it gives them."""
+        """Return the engine's present statistics as JSON."""
         found: Mapping[str, Any] = await self._call(
             f"container {container}", lambda: self._client.stats(container, stream=False, one_shot=True)
         )
@@ -221,27 +223,27 @@ class Engine:
         return text.decode(errors="replace")
 
     async def execute(self, container: str, command: Sequence[str]) -> str:
-        """Begins a program inside the running container and gives the id under which it is asked for."""
+        """Start a program inside the running container and return its exec id."""
 
-        def begin() -> str:
+        def start() -> str:
             made = self._client.exec_create(container, list(command), stdout=False, stderr=False)
             self._client.exec_start(made["Id"], detach=True)
             return str(made["Id"])
 
-        return await self._call(f"container {container}", begin)
+        return await self._call(f"container {container}", start)
 
     async def executed(self, exec_id: str) -> tuple[int, int | None]:
-        """A begun program's process id in the engine's eyes, and its exit code once it has ended."""
-        found = await self._call("a program inside a guest", lambda: self._client.exec_inspect(exec_id))
+        """Return the process id of a started program as the engine sees it, and its exit code once it has ended."""
+        found = await self._call("a program inside an instance", lambda: self._client.exec_inspect(exec_id))
         return int(found.get("Pid") or 0), None if found.get("Running") else found.get("ExitCode")
 
-    async def networks(self) -> tuple[Network, ...]:
+    async def networks(self) -> tuple[EngineNetwork, ...]:
         return tuple(read_network(one) for one in await self._call("the engine", self._client.networks))
 
     async def create_network(
         self, name: str, *, subnet: str, pool: str, gateway: str, labels: Mapping[str, str]
     ) -> str:
-        """Makes a bridge network with no way out. Raises Conflict when the range overlaps another."""
+        """Create a bridge network without a route to the outside. Raises Conflict when the range overlaps another."""
         ipam = {"Driver": "default", "Config": [{"Subnet": subnet, "IPRange": pool, "Gateway": gateway}]}
         made = await self._call(
             f"network {name}",
@@ -255,7 +257,7 @@ class Engine:
         await self._call(f"network {network}", lambda: self._client.remove_network(network))
 
     async def connect_network(self, container: str, network: str, address: str | None = None) -> None:
-        """Attaches a container to a network, at the given address or at one that the engine chooses."""
+        """Connect a container to a network, with the given address or one that the engine chooses."""
         await self._call(
             f"container {container}",
             lambda: self._client.connect_container_to_network(container, network, ipv4_address=address),
@@ -268,49 +270,49 @@ class Engine:
         )
 
     async def images(self) -> tuple[str, ...]:
-        """The ids of all images that this engine has."""
+        """Return the ids of all images that this engine has."""
         return tuple(str(one["Id"]) for one in await self._call("the engine", self._client.images))
 
     async def program(self, reference: str) -> tuple[str, ...]:
-        """Program and arguments that an image starts by itself. Raises InvalidInput for one that is not here."""
+        """Return the program and arguments that an image starts by default. Raises InvalidInput if it is not here."""
         found = await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
         config = found.get("Config") or {}
         return (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
 
     async def unpack(self, container: str, folder: str, archive: bytes) -> None:
-        """Unpacks a tar archive in a folder of the container."""
+        """Unpack a tar archive in a folder of the container."""
         await self._call(f"container {container}", lambda: self._client.put_archive(container, folder, archive))
 
     async def volumes(self, label: str) -> tuple[str, ...]:
-        """The names of the volumes with this label."""
+        """Return the names of the volumes with this label."""
         found = await self._call("the engine", lambda: self._client.volumes(filters={"label": label}))
         return tuple(one["Name"] for one in found.get("Volumes") or ())
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Makes a volume; one of that name stays as it is."""
+        """Create a volume, or keep one of that name as it is."""
         await self._call(f"volume {name}", lambda: self._client.create_volume(name, labels=dict(labels)))
 
     async def remove_volume(self, name: str) -> None:
         await self._call(f"volume {name}", lambda: self._client.remove_volume(name, force=True))
 
     def open_events(self) -> EventStream:
-        """A stream of what happens to containers and their networks from now on. Blocks; for a thread."""
+        """Return a stream of events of containers and their networks from now on. Blocks, so call it in a thread."""
 
-        def begin() -> EventStream:
+        def open_stream() -> EventStream:
             wanted = {"type": ["container", "network"], "event": list(_EVENTS)}
             return EventStream(self._client.events(decode=True, filters=wanted))
 
-        return _translated("the engine's events", begin)
+        return _translated("the engine's events", open_stream)
 
 
 class EventStream:
-    """The engine's events, one JSON object after the other. `close` may be called from another thread."""
+    """Iterates over the engine's events as JSON objects. `close` may be called from another thread."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        """Ends when the stream is closed or breaks."""
+        """Iterate until the stream is closed or breaks."""
         try:
             yield from self._stream
         except (OSError, ValueError, *_BROKEN):
@@ -320,7 +322,7 @@ class EventStream:
         try:
             self._stream.close()
         except (OSError, AttributeError, docker.errors.DockerException):
-            # A stream that the engine has closed already has no socket left to shut.
+            # The engine may have closed the stream already.
             return
 
 
@@ -333,19 +335,17 @@ _BROKEN = (
 
 
 def _knock(path: Path) -> None:
-    """Says in words why a socket does not answer; the SDK's own words name neither the file nor the remedy."""
+    """Check that the socket answers. The SDK's own message would name neither the file nor the fix."""
     try:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(_CONNECT_DEADLINE_S)
             sock.connect(str(path))
     except FileNotFoundError:
-        raise Unavailable(f"{path} is not there; start the engine") from None
+        raise Unavailable(f"{path} does not exist; start the engine") from None
     except PermissionError:
         raise Unavailable(f"this user may not use {path}; join its group: sudo usermod -aG docker $USER") from None
     except OSError as error:
-        raise Unavailable(
-            f"{path} is there but nothing answers ({error.strerror or error}); start the engine"
-        ) from None
+        raise Unavailable(f"{path} does not answer ({error.strerror or error}); start the engine") from None
 
 
 def _connect(candidate: EngineCandidate) -> Any:
@@ -362,7 +362,7 @@ def _connect(candidate: EngineCandidate) -> Any:
             max_pool_size=_THREADS,
         )
         if _sdk.utils.version_lt(client.api_version, _OLDEST_API):
-            raise Unavailable(f"its API is {client.api_version}; expected {_OLDEST_API} (Docker 20.10) or newer")
+            raise Unavailable(f"its API {client.api_version} is too old; update it to Docker 20.10 or newer")
         client.timeout = _DEADLINE_S * 2
         return client
 
@@ -375,13 +375,13 @@ def _tls(files: TlsFiles) -> Any:
 
 
 def _translated(subject: str, work: Callable[[], T]) -> T:
-    """Does the work; whatever the SDK raises becomes a CloudError that names the subject."""
+    """Do the work. Exceptions of the SDK become CloudErrors that name the subject."""
     try:
         return work()
     except docker.errors.ImageNotFound as error:
-        raise InvalidInput(f"{subject}: {_said(error)}; expected the image to be on this engine already") from error
+        raise InvalidInput(f"{subject}: {_message(error)}; pull or build it first") from error
     except docker.errors.APIError as error:
-        raise _kind(error)(f"{subject}: {_said(error)}") from error
+        raise _kind(error)(f"{subject}: {_message(error)}") from error
     except requests.exceptions.Timeout as error:
         raise DeadlineExceeded(f"{subject}: the engine did not answer in time") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -389,17 +389,17 @@ def _translated(subject: str, work: Callable[[], T]) -> T:
     except docker.errors.DockerException as error:
         raise Unavailable(f"{subject}: {_first_line(error)}") from error
     except json.JSONDecodeError as error:
-        raise Unavailable(f"{subject}: the engine's answer is no JSON ({error})") from error
+        raise Unavailable(f"{subject}: the engine's response is not JSON ({error})") from error
 
 
 def _kind(error: docker.errors.APIError) -> type[CloudError]:
     status = error.response.status_code if error.response is not None else 500
-    # 403 is what the engine answers for "already connected" and for ranges that overlap.
+    # The engine responds with 403 for "already connected" and for overlapping ranges.
     by_status: dict[int, type[CloudError]] = {400: InvalidInput, 403: Conflict, 404: NotFound, 409: Conflict}
     return by_status.get(status, Unavailable if status >= 500 else Internal)
 
 
-def _said(error: docker.errors.APIError) -> str:
+def _message(error: docker.errors.APIError) -> str:
     return str(error.explanation or error).strip()
 
 

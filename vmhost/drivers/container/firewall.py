@@ -1,4 +1,4 @@
-"""The rules in a guest's network namespace, as text for nft, and its rate, as arguments for tc. Pure."""
+"""The firewall rules of a guest's network namespace, as text for nft, and its rate, as arguments for tc. Pure."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from vmhost.drivers.container.addresses import AddressPlan
 METADATA_ADDRESS = "169.254.169.254"
 METADATA_PORT = 80
 LISTENER_PORTS = range(61680, 61744)
-"""Where the metadata listener really is, at the first one that is free: a guest's own server may want port 80 of every
-address, and no ephemeral port is this high."""
+"""The metadata service listens on the first free one: a guest's own server may need port 80 on every address. No
+ephemeral port is this high."""
 ENGINES_NAME_SERVER = "127.0.0.11"
-"""The engine answers here inside each guest, and asks the host's own name servers what it does not know: a guest would
-learn of every container on its network, and older engines carry its questions out to the world."""
+"""The engine's name server in each guest. It is blocked: it would reveal every container on the network, and older
+engines forward queries to the host's name servers."""
 
 FLOWS_MAX = 4096
 """Connections and UDP exchanges that a guest may have open with others. Where bridged packets pass the host's own
 filters, each takes a place in the host's connection table, which has 65,536 to 262,144 of them."""
 NEW_FLOWS_PER_S, NEW_FLOWS_BURST = 200, 4000
-"""How fast a guest may begin new ones: closed connections stay in the table for two minutes."""
+"""How fast a guest may open new ones: closed connections stay in the table for two minutes."""
 DESTINATIONS_MAX, DESTINATIONS_FOR = 64, "1m"
 """Addresses that a guest may send to within a minute without having been sent to. Each takes a place in the kernel's
 neighbor table, which has 1024 of them for all network namespaces together."""
 
 _BURST_S = 0.02
-"""How long a guest may send at full speed after a rest, in seconds of its rate."""
+"""The burst that a guest may send after a pause, in seconds of its rate."""
 _BURST_BYTES_MIN = 128 * 1024
 _QUEUE_MS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestNetwork:
-    """What a guest's rules are made from."""
+    """The parameters of a guest's rules."""
 
     network: IPv4Network
     gateway: IPv4Address
     mbps: int
     counted: bool = True
-    """Whether the kernel can count a guest's flows (`nft_connlimit`)."""
+    """Whether the kernel can count a guest's connections (`nft_connlimit`)."""
 
 
 def ruleset(guest: GuestNetwork, listener_port: int = LISTENER_PORTS[0]) -> str:
-    """Rules under which a guest reaches its own loopback, its metadata and the instance network, and nothing else.
+    """Return rules that let a guest reach its own loopback, its metadata and the instance network, and nothing else.
 
-    It may answer the host through the gateway where the host opened the connection, but never open one: broadcasts,
-    which the host's services would answer, are dropped first. The engine's name server refuses at once, so that a
-    program that looks up a name need not wait. Loading the rules again replaces them whole."""
+    A guest may respond to the host through the gateway on connections that the host opened, but never open one.
+    Broadcasts, to which the host's services would respond, are dropped first. Queries to the engine's name server are
+    rejected at once, so that a program that looks up a name does not wait. Loading the rules again replaces them."""
     network, joiners = guest.network, AddressPlan(network=guest.network).joiners
     broadcasts = f"{{ {network.network_address}, {network.broadcast_address}, 255.255.255.255, 224.0.0.0/4 }}"
     above = f"ct count over {FLOWS_MAX}"
@@ -107,7 +107,7 @@ table inet glasscloud {{
 
 
 def shaping(interface: str, mbps: int) -> tuple[str, ...]:
-    """tc's arguments that hold what leaves the interface to a rate; again replaces the rate."""
+    """Return tc's arguments that limit what leaves the interface to a rate, replacing an earlier rate."""
     burst, latency = f"{_burst_bytes(mbps)}b", f"{_QUEUE_MS}ms"
     return (
         "qdisc",

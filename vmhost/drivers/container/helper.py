@@ -1,7 +1,7 @@
-"""The helper's program: works in guests' network namespaces for a control plane that lacks the rights.
+"""The helper: a program that works in guests' network namespaces for a platform without the privileges to do so.
 
-It runs in a container of its own with the engine's process ids in sight, without the engine's socket. It connects to
-the control plane's socket, serves that one connection and ends with it, so it never outlives whom it serves.
+It runs in a container of its own, where it sees the engine's process ids but not the engine's socket. It connects to
+the platform's socket, serves that one connection and ends with it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import sys
 from typing import Any
 
 from vmhost.base.errors import CloudError, InvalidInput, Unavailable
-from vmhost.drivers.container import messages, netns
+from vmhost.drivers.container import helper_messages, netns
 
 
 def main(path: str) -> int:
-    """Serves until the control plane goes; an exit code."""
-    if lacking := netns.lacking():
-        print(f"helper: {lacking}; expected the rights and tools to work in guests' networks", file=sys.stderr)
+    """Serve until the platform closes the connection, and return an exit code."""
+    if missing := netns.missing_rights():
+        print(f"helper: cannot work in guests' networks: {missing}", file=sys.stderr)
         return 1
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
         link.connect(path)
-        link.sendall(messages.HELLO)
-        while packet := link.recv(messages.PACKET_BYTES_MAX):
+        link.sendall(helper_messages.HELLO)
+        while packet := link.recv(helper_messages.PACKET_BYTES_MAX):
             _serve(link, packet)
     return 0
 
@@ -34,11 +34,11 @@ def _serve(link: socket.socket, packet: bytes) -> None:
     listener: socket.socket | None = None
     try:
         listener = _do(json.loads(packet))
-        answer = messages.encode_answer(None)
+        answer = helper_messages.encode_answer(None)
     except CloudError as error:
-        answer = messages.encode_answer(error)
+        answer = helper_messages.encode_answer(error)
     except (ValueError, KeyError, OSError) as error:
-        answer = messages.encode_answer(Unavailable(f"the helper failed: {error!r}"))
+        answer = helper_messages.encode_answer(Unavailable(f"the helper failed: {error!r}"))
     if listener is None:
         link.sendall(answer)
         return
@@ -51,15 +51,15 @@ def _do(request: dict[str, Any]) -> socket.socket | None:
     pid, container = int(request["pid"]), str(request["container"])
     match request["verb"]:
         case "check":
-            netns.check(messages.read_guest(request))
-        case "furnish":
-            return netns.furnish(pid, container, messages.read_guest(request))
+            netns.check(helper_messages.read_guest(request))
+        case "configure_network":
+            return netns.configure_network(pid, container, helper_messages.read_guest(request))
         case "shape":
             netns.shape(pid, container, int(request["mbps"]))
         case "end_session":
             netns.end_session(pid, container)
         case verb:
-            raise InvalidInput(f"the helper does not know {verb!r}; expected check, furnish, shape or end_session")
+            raise InvalidInput(f"the helper has no request {verb!r}")
     return None
 
 

@@ -1,16 +1,16 @@
-"""The labels by which everything of ours in an engine is found again, and by which nothing else is touched."""
+"""The labels of our objects in an engine. Only objects with these labels are ever touched."""
 
 from __future__ import annotations
 
 CLOUD = "glasscloud.cloud"
-"""Whose it is: the cloud's name."""
+"""The cloud's name."""
 OWNER = "glasscloud.owner"
-"""Which platform it is of: an id that its state folder keeps."""
+"""The platform that made it: an id that its state folder keeps."""
 HOME = "glasscloud.home"
-"""Where that platform ran when it made it: its container, or its network namespace."""
+"""Where that platform ran: its container, or its network namespace."""
 INSTANCE = "glasscloud.instance"
 RECORD = "glasscloud.record"
-"""The instance as it was launched, from which a platform that lost its records can make them again."""
+"""The instance's record at its launch, from which a platform that lost its store can restore it."""
 HOST = "glasscloud.host"
 ADDRESS = "glasscloud.address"
 """The guest's address on the instance network, the same at every boot."""
@@ -18,17 +18,18 @@ MBPS = "glasscloud.network_mbps"
 """The guest's network rate when it was made."""
 ROLE = "glasscloud.role"
 HELPER = "helper"
-"""The role of the container that works in the guests' network namespaces for a control plane without the rights."""
+"""The role of the helper container, which works in guests' network namespaces (see helper.py)."""
 PLATFORM = "platform"
-"""The role of a control plane in a container: while it runs, no other one takes over its cloud."""
+"""The role of a platform that runs in a container: while it runs, no other one takes over its cloud."""
 JOIN = "glasscloud.join"
-"""Whoever carries this with a cloud's name is connected to that cloud's instance network; no more is done to it."""
+"""A container with this label and a cloud's name is connected to that cloud's instance network, and not changed
+otherwise."""
 NOT_COMPOSES = {"com.docker.compose.project": "", "com.docker.compose.service": ""}
-"""Compose labels the images that it builds, and takes every container that inherits the label for one of its own."""
+"""Compose labels the images that it builds and treats every container that inherits these labels as its own."""
 
 
 def removal(cloud: str) -> str:
-    """The command by which a person removes every container, network and volume of a cloud."""
+    """Return the command with which a person removes every container, network and volume of a cloud."""
     ours = f"--filter label={CLOUD}={cloud}"
     return (
         f"docker rm -fv $(docker ps -aq {ours}); docker network rm $(docker network ls -q {ours}); "

@@ -1,4 +1,4 @@
-"""Who works in the guests' network namespaces: this process where it may, else a helper; the work is the same."""
+"""Access to guests' network namespaces: from this process where it has the privileges, else through a helper."""
 
 from __future__ import annotations
 
@@ -10,78 +10,78 @@ from typing import Any, Protocol, TypeVar
 
 from vmhost.drivers.container import netns
 from vmhost.drivers.container.firewall import GuestNetwork
-from vmhost.drivers.container.processes import is_stopped, read_program
+from vmhost.drivers.container.stopped_processes import is_stopped, read_program
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A running container whose namespace is meant; the id guards against a process id that was used again."""
+class ContainerProcess:
+    """The first process of a running container. The container's id guards against a reused process id."""
 
     pid: int
     container_id: str
 
 
 class Namespaces(Protocol):
-    """Rules, listeners and rates laid from outside. Raises NotFound for a guest that is gone, else Unavailable."""
+    """Sets up guests' networks from outside. Raises NotFound for a guest that has ended, else Unavailable."""
 
     how: str
-    """Who does it, in words."""
+    """What does the work: "by the platform itself"."""
 
     async def check(self, guest: GuestNetwork) -> None:
-        """Raises Unavailable where the kernel refuses rules such as this guest's."""
+        """Raise Unavailable if the kernel refuses rules such as this guest's."""
 
-    async def furnish(self, place: Place, guest: GuestNetwork) -> socket.socket:
-        """Lays the guest's rules, replacing earlier ones, and opens the listener for its metadata."""
+    async def configure_network(self, process: ContainerProcess, guest: GuestNetwork) -> socket.socket:
+        """Load the guest's rules, replacing earlier ones, and open the listener for its metadata."""
 
-    async def shape(self, place: Place, mbps: int) -> None:
-        """Holds the guest's attached interfaces to a rate."""
+    async def shape(self, process: ContainerProcess, mbps: int) -> None:
+        """Limit the rate of the guest's connected interfaces."""
 
-    async def end_session(self, place: Place) -> None:
-        """Kills a program that the engine started inside a guest, with all that it started."""
+    async def end_session(self, process: ContainerProcess) -> None:
+        """Kill a program that the engine started inside a guest, with its descendants."""
 
-    async def stopped(self, places: Collection[Place]) -> frozenset[str]:
-        """Those of these containers whose program is stopped by a signal."""
+    async def stopped(self, processes: Collection[ContainerProcess]) -> frozenset[str]:
+        """Return the ids of those containers whose program is stopped by a signal."""
 
     async def close(self) -> None:
-        """Lets go of what does the work."""
+        """End the helper, if there is one."""
 
 
-class Direct:
-    """This process does it; it has the rights and sees the engine's processes."""
+class LocalNamespaces:
+    """Works in this process, which has the privileges and sees the engine's processes."""
 
-    how = "by the control plane itself"
+    how = "by the platform itself"
 
     async def check(self, guest: GuestNetwork) -> None:
         await asyncio.to_thread(netns.check, guest)
 
-    async def furnish(self, place: Place, guest: GuestNetwork) -> socket.socket:
-        return await in_thread(netns.furnish, place.pid, place.container_id, guest)
+    async def configure_network(self, process: ContainerProcess, guest: GuestNetwork) -> socket.socket:
+        return await in_thread(netns.configure_network, process.pid, process.container_id, guest)
 
-    async def shape(self, place: Place, mbps: int) -> None:
-        await asyncio.to_thread(netns.shape, place.pid, place.container_id, mbps)
+    async def shape(self, process: ContainerProcess, mbps: int) -> None:
+        await asyncio.to_thread(netns.shape, process.pid, process.container_id, mbps)
 
-    async def end_session(self, place: Place) -> None:
-        await asyncio.to_thread(netns.end_session, place.pid, place.container_id)
+    async def end_session(self, process: ContainerProcess) -> None:
+        await asyncio.to_thread(netns.end_session, process.pid, process.container_id)
 
-    async def stopped(self, places: Collection[Place]) -> frozenset[str]:
-        return await asyncio.to_thread(_stopped, tuple(places))
+    async def stopped(self, processes: Collection[ContainerProcess]) -> frozenset[str]:
+        return await asyncio.to_thread(_stopped, tuple(processes))
 
     async def close(self) -> None:
         return
 
 
-def _stopped(places: Collection[Place]) -> frozenset[str]:
+def _stopped(processes: Collection[ContainerProcess]) -> frozenset[str]:
     return frozenset(
-        place.container_id
-        for place in places
-        if is_stopped(place.pid, read_program(place.pid)) and netns.belongs(place.pid, place.container_id)
+        process.container_id
+        for process in processes
+        if is_stopped(process.pid, read_program(process.pid)) and netns.belongs(process.pid, process.container_id)
     )
 
 
 async def in_thread(work: Callable[..., T], *arguments: object) -> T:
-    """Does blocking work in a thread; sockets that it gives after nobody waits any more are closed, not leaked."""
+    """Do blocking work in a thread. Sockets that it returns after the caller was cancelled are closed."""
     task: asyncio.Future[T] = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:
         return await asyncio.shield(task)

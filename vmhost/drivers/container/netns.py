@@ -1,6 +1,6 @@
-"""Work inside a guest's network namespace, done from outside: rules, the metadata listener, rates. Linux only.
+"""Configures a guest's network namespace from outside: rules, the metadata listener, rates. Linux only.
 
-Every function blocks for some milliseconds and runs in a thread of its own that enters the namespace and ends there.
+Every function blocks for some milliseconds and works in a thread of its own that enters the namespace and ends there.
 The caller needs SYS_ADMIN, NET_ADMIN and SYS_PTRACE and must see the guest's processes.
 """
 
@@ -35,13 +35,13 @@ _TOOL_DEADLINE_S = 5.0
 _THREAD_DEADLINE_S = 10.0
 _PATH = f"{os.defpath}:/usr/local/sbin:/usr/sbin:/sbin"
 _KILL_ROUNDS, _KILL_PAUSE_S = 100, 0.02
-"""A killed program needs CPU time to end, of which its guest may have little."""
+"""A killed program needs CPU time to end, and its guest may have little of it."""
 
 T = TypeVar("T")
 
 
-def lacking() -> str:
-    """What keeps this process from working in others' namespaces, in words; empty when nothing does."""
+def missing_rights() -> str:
+    """Return what keeps this process from working in other namespaces; empty when nothing does."""
     if missing := [tool for tool in TOOLS if shutil.which(tool, path=_PATH) is None]:
         return f"{' and '.join(missing)} not installed"
     try:
@@ -51,19 +51,19 @@ def lacking() -> str:
     line = next((line for line in status.splitlines() if line.startswith("CapEff:")), "CapEff: 0")
     held = int(line.split()[1], 16)
     if missing := [name for name, bit in RIGHTS.items() if not held >> bit & 1]:
-        return f"the rights {', '.join(missing)} are missing"
+        return f"the capabilities {', '.join(missing)} are missing"
     return ""
 
 
-def furnish(pid: int, container_id: str, guest: GuestNetwork) -> socket.socket:
-    """Lays the rules and opens the metadata listener in the namespace of the container's process. May be repeated.
+def configure_network(pid: int, container_id: str, guest: GuestNetwork) -> socket.socket:
+    """Load the rules and open the metadata listener in the namespace of the container's process. May be repeated.
 
-    Raises NotFound when the process is gone or is another container's."""
-    return _inside(pid, container_id, lambda: _furnish(guest))
+    Raises NotFound when the process has ended or belongs to another container."""
+    return _inside(pid, container_id, lambda: _configure_network(guest))
 
 
 def check(guest: GuestNetwork) -> None:
-    """Loads the rules in an empty namespace that is gone afterwards. Raises Unavailable where the kernel refuses."""
+    """Load the rules in a temporary namespace. Raises Unavailable if the kernel refuses them."""
 
     def load() -> None:
         if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET) != 0:
@@ -74,15 +74,15 @@ def check(guest: GuestNetwork) -> None:
 
 
 def shape(pid: int, container_id: str, mbps: int) -> None:
-    """Holds the guest's network interfaces to a rate, both ways; needs them attached. May be repeated."""
+    """Limit the rate of the guest's network interfaces, which must be connected. May be repeated."""
     _inside(pid, container_id, lambda: _shape(mbps))
 
 
-def _furnish(guest: GuestNetwork) -> socket.socket:
+def _configure_network(guest: GuestNetwork) -> socket.socket:
     _give_loopback_address(METADATA_ADDRESS)
     listener = _listen_for_metadata()
     try:
-        # The rules also stand where there is no port for the listener.
+        # The rules are loaded even if no port is free for the listener.
         _run("nft", "-f", "-", text=ruleset(guest, listener.getsockname()[1] if listener else LISTENER_PORTS[0]))
     except BaseException:
         if listener:
@@ -90,13 +90,13 @@ def _furnish(guest: GuestNetwork) -> socket.socket:
         raise
     if listener is None:
         first, last = LISTENER_PORTS[0], LISTENER_PORTS[-1]
-        raise Unavailable(f"no port from {first} to {last} of {METADATA_ADDRESS} is free for the metadata in the guest")
+        raise Unavailable(f"no port from {first} to {last} of {METADATA_ADDRESS} is free in the instance")
     listener.setblocking(False)
     return listener
 
 
 def _listen_for_metadata() -> socket.socket | None:
-    """A listener at the first free port: a guest's own program may have taken one while no listener was there."""
+    """Listen on the first free port: a program of the guest may have taken one while the platform did not run."""
     for port in LISTENER_PORTS:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -117,7 +117,7 @@ def _shape(mbps: int) -> None:
 
 
 def _give_loopback_address(address: str) -> None:
-    """A second address on lo (an alias); the same again changes nothing."""
+    """Give lo a second address (an alias). May be repeated."""
 
     def request(sock: socket.socket, code: int, address: str) -> None:
         packed = struct.pack("16sH2s4s8x", b"lo:0", socket.AF_INET, b"", socket.inet_aton(address))
@@ -129,7 +129,7 @@ def _give_loopback_address(address: str) -> None:
             request(sock, _SIOCSIFNETMASK, "255.255.255.255")
             fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP_RUNNING))
         except OSError as error:
-            raise Unavailable(f"the metadata address could not be set in a guest: {error.strerror}") from error
+            raise Unavailable(f"the metadata address could not be set: {error.strerror}") from error
 
 
 def _run(tool: str, *arguments: str, text: str = "") -> None:
@@ -139,23 +139,23 @@ def _run(tool: str, *arguments: str, text: str = "") -> None:
             [program, *arguments], input=text, capture_output=True, text=True, timeout=_TOOL_DEADLINE_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"{tool} did not run: {error}; expected it to lay a guest's network rules") from error
+        raise Unavailable(f"{tool} did not run: {error}") from error
     if done.returncode != 0:
-        raise Unavailable(f"{tool} refused a guest's network rules: {done.stderr.strip()[:400]}")
+        raise Unavailable(f"{tool} failed: {done.stderr.strip()[:400]}")
 
 
 def _inside(pid: int, container_id: str, work: Callable[[], T]) -> T:
-    """Does the work in a fresh thread inside the process's network namespace; programs it starts are inside too."""
+    """Do the work in a new thread inside the process's network namespace. Programs that it starts are inside too."""
 
     def enter_and_work() -> T:
         _enter(pid, container_id)
         return work()
 
-    return _in_thread(enter_and_work, f"laying network rules for container {container_id[:12]}")
+    return _in_thread(enter_and_work, f"configuring the network of container {container_id[:12]}")
 
 
 def _in_thread(work: Callable[[], T], doing: str) -> T:
-    """Does the work in a fresh thread, whose namespace ends with it."""
+    """Do the work in a new thread, which leaves its namespace by ending."""
     results: list[T] = []
     errors: list[Exception] = []
 
@@ -181,21 +181,21 @@ def _enter(pid: int, container_id: str) -> None:
     try:
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise NotFound(f"process {pid} of container {container_id[:12]} is gone; expected it to run") from error
+        raise NotFound(f"process {pid} of container {container_id[:12]} has ended") from error
     try:
-        # Asked after the namespace is held: a process id may have passed to another program meanwhile.
+        # Checked while the namespace is open: another process may have got the id before that.
         if not belongs(pid, container_id):
-            raise NotFound(f"process {pid} is not container {container_id[:12]}'s; expected it to run")
+            raise NotFound(f"process {pid} does not belong to container {container_id[:12]}")
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.setns(namespace, _CLONE_NEWNET) != 0:
             number = ctypes.get_errno()
-            raise Unavailable(f"a guest's network namespace cannot be entered: {os.strerror(number)}")
+            raise Unavailable(f"the network namespace cannot be entered: {os.strerror(number)}")
     finally:
         os.close(namespace)
 
 
 def belongs(pid: int, container_id: str) -> bool:
-    """Whether the process runs in the container's control group."""
+    """Return whether the process runs in the container's control group."""
     try:
         return container_id in Path(f"/proc/{pid}/cgroup").read_text()
     except OSError:
@@ -203,8 +203,8 @@ def belongs(pid: int, container_id: str) -> bool:
 
 
 def end_session(pid: int, container_id: str) -> None:
-    """Kills a program that was started inside a container, with all of its session and all it started there, and
-    waits for their end for two seconds."""
+    """Kill a program that was started inside a container, with its session and its descendants there, and wait up to
+    two seconds for their end."""
     for _ in range(_KILL_ROUNDS):
         living = [one for one in _family(pid) if belongs(one, container_id)]
         if not living:
@@ -216,7 +216,7 @@ def end_session(pid: int, container_id: str) -> None:
 
 
 def _family(pid: int) -> list[int]:
-    """The process, its descendants, and whoever shares its session; those that are dead already left out."""
+    """Return the process, its descendants and the processes of its session, without those that are dead."""
     parents: dict[int, int] = {}
     family = {pid}
     for entry in Path("/proc").iterdir():

@@ -1,4 +1,4 @@
-"""The instance network: guests and those who join; no way out of it. Made by us, found again by label."""
+"""The instance network, which connects guests and containers that join it, and has no route to the outside."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from vmhost.base.logs import get_logger
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.addresses import AddressPlan, free_networks, parse_network, routed_networks
 from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.container.engine_responses import Container, EngineNetwork
 from vmhost.drivers.container.ownership import Owner
-from vmhost.drivers.container.reading import Container, Network
 
 _log = get_logger("driver")
 _REMOVE_TRIES = 20
@@ -21,7 +21,7 @@ _REMOVE_PAUSE_S = 0.1
 
 
 class InstanceNetwork:
-    """One cloud's network on one engine. `open` first."""
+    """A cloud's network on an engine, found by its label. Call `open` first."""
 
     def __init__(
         self, engine: Engine, *, cloud: str, wanted: str | None, owner: Owner, proc: Path = Path("/proc")
@@ -36,7 +36,7 @@ class InstanceNetwork:
         self.plan = AddressPlan(network=IPv4Network("0.0.0.0/0"))
 
     async def open(self) -> bool:
-        """Finds the network or makes it, and connects those who want to join; tells whether it was made.
+        """Find or make the network, connect the containers that join it, and return whether it was made.
 
         Raises InvalidInput for a wanted range that is in use, Conflict for a network of that name that is not ours
         or has another range than wanted while guests are on it."""
@@ -54,7 +54,7 @@ class InstanceNetwork:
         return found is None
 
     async def _find(self) -> bool:
-        """Whether this cloud's network is there; another's of the same name is not."""
+        """Return whether this cloud's network exists; one of the same name with another owner does not count."""
         networks = [
             one
             for one in await self._engine.networks()
@@ -63,19 +63,21 @@ class InstanceNetwork:
         self.id = next((one.id for one in networks if one.name == self.name), "")
         return bool(self.id)
 
-    async def _keeps(self, found: Network) -> bool:
-        """Whether an existing network serves; one with the wrong range and no guests is removed."""
+    async def _keeps(self, found: EngineNetwork) -> bool:
+        """Return whether an existing network can be used; one with the wrong range and no guests is removed."""
         if found.labels.get(labels.CLOUD) != self.cloud:
-            raise Conflict(f"a network {found.name} is here that is not this cloud's; choose another name with --cloud")
+            raise Conflict(f"a network {found.name} exists that is not this cloud's; choose another name with --cloud")
         if self._wanted is None or parse_network(self._wanted) in found.subnets:
             return bool(found.subnets)
         if await self._engine.list(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE):
-            raise Conflict(f"network {found.name} has guests at {found.subnets[0]}, not {self._wanted}; end them first")
+            raise Conflict(
+                f"network {found.name} has the range {found.subnets[0]}, not {self._wanted}; end its instances first"
+            )
         self.id = found.id
         await self.remove()
         return False
 
-    async def _make(self, networks: tuple[Network, ...]) -> None:
+    async def _make(self, networks: tuple[EngineNetwork, ...]) -> None:
         used = [subnet for one in networks for subnet in one.subnets] + self._routes()
         refusals: list[str] = []
         for candidate in free_networks(self._wanted, used):
@@ -100,7 +102,7 @@ class InstanceNetwork:
         self.plan = AddressPlan(network=subnet)
 
     def _routes(self) -> list[IPv4Network]:
-        """The routes of the engine's machine where its first process can be seen, else of where we are."""
+        """Return the routes of the engine's computer where its first process is visible, else this program's."""
         for one in ("1", "self"):
             with contextlib.suppress(OSError):
                 return list(routed_networks((self._proc / one / "net/route").read_text()))
@@ -108,31 +110,29 @@ class InstanceNetwork:
 
     @property
     def bridge(self) -> str:
-        """The name of the network's interface on the engine's machine."""
+        """The name of the network's interface on the engine's computer."""
         return f"br-{self.id[:12]}"
 
     async def join(self, container: Container) -> None:
-        """Connects a container that asked for it by label; one that is on the network already stays as it is."""
+        """Connect a container whose label asks for it, unless it is connected already."""
         if self.name in container.addresses or not container.running:
             return
         try:
             await self._engine.connect_network(container.id, self.id)
         except (Conflict, NotFound) as error:
-            _log.debug("join_unneeded", container=container.name, error=str(error))
+            _log.debug("network_join_skipped", container=container.name, error=str(error))
         except CloudError as error:
-            _log.warning("join_failed", container=container.name, error=str(error))
+            _log.warning("network_join_failed", container=container.name, error=str(error))
 
     async def remove(self) -> None:
-        """Disconnects those who joined and removes the network. Guests must be gone. Gone already: nothing happens."""
+        """Disconnect the containers that joined and remove the network, after the guests. May be repeated."""
         if not self.id and not await self._find():
             return
         await remove_network(self._engine, self.cloud, self.id)
 
 
 async def remove_network(engine: Engine, cloud: str, network: str) -> None:
-    """Disconnects those who joined the cloud's network and removes it; its guests must be gone.
-
-    Gone already: nothing happens."""
+    """Disconnect the containers that joined the cloud's network and remove it, after the guests. May be repeated."""
     for container in await engine.list(f"{labels.JOIN}={cloud}"):
         if cloud in container.addresses:
             with contextlib.suppress(NotFound, Conflict):

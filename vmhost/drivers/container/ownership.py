@@ -1,8 +1,8 @@
-"""Which platform an engine's objects belong to.
+"""Which platform the objects in an engine belong to.
 
-Clouds are found by name, and two platforms may use the same name, so every object also carries the id of its owner: a
-platform's state folder. What carries another owner's id is touched only when a person asks for it or when the cloud is
-a throwaway one, and only once that owner is proved to be gone.
+Two platforms may use the same cloud name, so every object also has the id of its owner as a label: it stands for the
+platform's state folder. Another owner's objects are touched only when a person asks for it, or when the cloud is a
+throwaway one, and only if that owner is known to be gone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vmhost.base.errors import Conflict, InvalidInput
 from vmhost.base.web import write_atomically
-from vmhost.drivers.base import Remains
+from vmhost.drivers.base import LeftoverPolicy
 from vmhost.drivers.container import labels
 
 _FILE = "owner"
@@ -26,28 +26,28 @@ _CONTAINER = "container:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """One platform, as its objects in an engine tell it."""
+    """A platform, as its objects in an engine name it."""
 
     id: str
     home: str
-    """Where it runs: `container:ID`, or its network namespace, in which `Presence` can be seen."""
+    """Where it runs: `container:ID`, or its network namespace, in which `Presence` is visible."""
     known: frozenset[str] = frozenset()
-    """The instances on its records. Objects of before owners were told are its own if they are one of these."""
+    """The instances in its store. Objects of old versions, without an owner label, are its own if they are in here."""
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What goes on everything that it makes."""
+        """The labels of everything that it makes."""
         return {labels.OWNER: self.id, labels.HOME: self.home}
 
     def owns(self, found: Mapping[str, str]) -> bool:
-        """Whether an object of its cloud with these labels is its own."""
+        """Return whether an object of its cloud with these labels is its own."""
         if labels.OWNER in found:
             return found[labels.OWNER] == self.id
         return labels.INSTANCE not in found or found[labels.INSTANCE] in self.known
 
 
-class Life(Enum):
-    """What is known of another platform."""
+class OwnerStatus(Enum):
+    """What is known about the platform that made an object."""
 
     RUNS = auto()
     GONE = auto()
@@ -55,13 +55,13 @@ class Life(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stranger:
-    """An object of our cloud's name that another platform made."""
+class ForeignObject:
+    """An object of this cloud that another platform made."""
 
     id: str
     labels: Mapping[str, str]
-    life: Life
-    """Of the platform that made it."""
+    life: OwnerStatus
+    """Whether the platform that made it still runs."""
     is_network: bool = False
 
     @property
@@ -70,19 +70,19 @@ class Stranger:
 
     @property
     def owner(self) -> str:
-        """Empty for an object of before owners were told."""
+        """The owner's id; empty for an object of an old version."""
         return self.labels.get(labels.OWNER, "")
 
 
 class Decision(Enum):
-    """What becomes of strangers' objects."""
+    """What to do with other platforms' objects."""
 
     REMOVE = auto()
-    BECOME_THEIR_OWNER = auto()
+    TAKE_OVER = auto()
 
 
 def owner_id(state: Path) -> str:
-    """The id that stands for this state folder, made once. Raises InvalidInput when it cannot be kept there."""
+    """Return the id of this state folder, made at the first call. Raises InvalidInput when it cannot be saved."""
     path = state / _FILE
     try:
         if path.exists() and (kept := path.read_text().strip()):
@@ -95,14 +95,14 @@ def owner_id(state: Path) -> str:
 
 
 def take_id(state: Path, owner: str) -> str:
-    """The state folder stands for this owner from now on."""
+    """Save this owner id in the state folder, and return it."""
     state.mkdir(parents=True, exist_ok=True)
     write_atomically(state / _FILE, owner + "\n")
     return owner
 
 
 def home_of(container_id: str) -> str:
-    """Where this program runs; `container_id` is the engine's container that it is in, or empty."""
+    """Return where this program runs; `container_id` is the engine's container that it is in, or empty."""
     if container_id:
         return _CONTAINER + container_id
     try:
@@ -112,19 +112,19 @@ def home_of(container_id: str) -> str:
 
 
 def container_of(home: str) -> str:
-    """The container that a platform with this home runs in; empty for one that runs in none."""
+    """Return the container that a platform with this home runs in; empty if it runs in none."""
     return home.removeprefix(_CONTAINER) if home.startswith(_CONTAINER) else ""
 
 
 class Presence:
-    """A name in the kernel that a platform holds while it lives, however it ends. Linux; elsewhere it is never seen."""
+    """An abstract socket name that a platform holds until it ends for any reason. On Linux only."""
 
     def __init__(self, owner: str) -> None:
         self._name = f"\0glasscloud-owner-{owner}"
         self._sock: socket.socket | None = None
 
     def take(self) -> bool:
-        """Whether it is ours now; False when a running platform has it."""
+        """Take the name. Returns False if a running platform has it."""
         try:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError:
@@ -138,49 +138,49 @@ class Presence:
         return True
 
     def close(self) -> None:
-        """Gives the name back."""
+        """Release the name."""
         if self._sock is not None:
             self._sock.close()
             self._sock = None
 
 
 def is_present(owner: str) -> bool:
-    """Whether a platform with this id runs in our network namespace."""
+    """Return whether a platform with this id runs in our network namespace."""
     presence = Presence(owner)
     free = presence.take()
     presence.close()
     return not free
 
 
-def decide(strangers: Sequence[Stranger], remains: Remains, cloud: str) -> Decision:
-    """What to do with other platforms' objects of our cloud's name. Raises Conflict, naming the remedy. Pure."""
-    if any(one.life is Life.RUNS for one in strangers):
+def decide(foreign: Sequence[ForeignObject], leftovers: LeftoverPolicy, cloud: str) -> Decision:
+    """Decide what to do with other platforms' objects of this cloud. Raises Conflict, naming the fix. Pure."""
+    if any(one.life is OwnerStatus.RUNS for one in foreign):
         raise Conflict(
             f"another platform runs the cloud {cloud} on this engine; choose another name with --cloud, "
             "or stop that platform first"
         )
-    proved = all(one.life is Life.GONE for one in strangers)
-    guests = [one for one in strangers if one.is_guest]
+    proved = all(one.life is OwnerStatus.GONE for one in foreign)
+    guests = [one for one in foreign if one.is_guest]
     what = f"this engine has {_counted(len(guests))} of the cloud {cloud}"
-    if remains is Remains.SWEEP and all(one.life is Life.GONE or not one.owner for one in strangers):
+    if leftovers is LeftoverPolicy.SWEEP and all(one.life is OwnerStatus.GONE or not one.owner for one in foreign):
         return Decision.REMOVE
-    if proved and (remains is Remains.THROWAWAY or not guests):
+    if proved and (leftovers is LeftoverPolicy.THROWAWAY or not guests):
         return Decision.REMOVE
-    if not proved and all(one.owner for one in strangers):
+    if not proved and all(one.owner for one in foreign):
         raise Conflict(
-            f"{what} from another platform, and it cannot be seen from here whether that one still runs; choose "
-            "another name with --cloud, stop that platform (glasscloud down or docker compose down), or remove them by "
-            f"hand: {labels.removal(cloud)}"
+            f"{what} from another platform that may still be running; choose another name with --cloud, stop that "
+            "platform (glasscloud down or docker compose down), or remove them by hand: "
+            f"{labels.removal(cloud)}"
         )
-    if remains is Remains.ADOPT:
-        if len({one.owner for one in strangers}) == 1 and all(one.owner for one in strangers):
-            return Decision.BECOME_THEIR_OWNER
+    if leftovers is LeftoverPolicy.ADOPT:
+        if len({one.owner for one in foreign}) == 1 and all(one.owner for one in foreign):
+            return Decision.TAKE_OVER
         raise Conflict(
-            f"{what} from an older version or from several platforms, which cannot be adopted; remove them with "
+            f"{what} from an older version or from several platforms; they cannot be adopted. Remove them with "
             "--sweep, or choose another name with --cloud"
         )
     raise Conflict(
-        f"{what} that this state folder does not know; take them over with --adopt, remove them with --sweep, or "
+        f"{what} that are not recorded in this state folder; take them over with --adopt, remove them with --sweep, or "
         "choose another name with --cloud"
     )
 

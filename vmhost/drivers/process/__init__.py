@@ -1,4 +1,4 @@
-"""The process driver: a guest is a plain process beside its neighbours on one operating system.
+"""The process driver: each guest is an ordinary process on this computer's operating system.
 
-Law: guests end with the platform, however it ends. Whatever holds them in is told by `capabilities()`, in words.
+Guests end with the platform, however it ends. `capabilities()` says which limits the operating system enforces.
 """

@@ -1,4 +1,4 @@
-"""What the driver knows of a guest: its folder, which alone outlives the driver, and its programs while they run."""
+"""A process guest: its folder, which outlives the driver, and its programs while they run."""
 
 from __future__ import annotations
 
@@ -13,76 +13,75 @@ from pathlib import Path
 from typing import Any
 
 from vmhost.base.web import write_atomically
-from vmhost.drivers.process.console import Console
-from vmhost.model.guest import Booted, Death, GuestPhase, GuestSpec, GuestStatus
+from vmhost.drivers.process.console_file import Console
+from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestSpec, GuestStatus
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
 
 _SPEC = "guest.json"
 _ERASE_TRIES = 3
-"""The last of what it printed may arrive while its folder goes."""
+"""More than one, because the guest's last output may arrive while its folder is being removed."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Guest:
-    """A made guest. Changed by the driver alone."""
+    """A guest that was created. Only the driver changes it."""
 
     spec: GuestSpec
     folder: Path
-    place: Booted
+    endpoint: Endpoint
     process: Process | None = None
-    """Its program, from its start to the moment its death is settled."""
+    """Its program, from its start until its death has been handled."""
     commands: set[int] = field(default_factory=set)
-    """Leaders of the other programs that were started in it and still run."""
+    """The process ids of other programs that were started in it and still run."""
     death: Death | None = None
     frozen: bool = False
-    """Whether its program was stopped by a signal when it was looked at last."""
-    verdict: str = ""
-    """Why we ended it, where that is more than its owner's wish."""
-    endpoint: str = ""
-    """Where its metadata is, since its last start."""
+    """Whether its program was stopped by a signal at the last check."""
+    kill_reason: str = ""
+    """Why the driver killed it, if the driver did so by itself."""
+    metadata_url: str = ""
+    """The address of its metadata service, since its last start."""
     oom_kills_before: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever makes, starts, stops or removes it."""
+    """Held while it is created, started, stopped or removed."""
 
     @property
     def home(self) -> Path:
-        """The folder that its programs work in: its disk."""
+        """The working directory of its programs: its disk."""
         return self.folder / "disk"
 
     @property
     def console(self) -> Console:
-        """What its programs printed."""
+        """The output of its programs."""
         return Console(self.folder)
 
     def leaders(self) -> tuple[int, ...]:
-        """The programs started in it that still run."""
+        """Return the process ids of the programs that were started in it and still run."""
         own = () if self.process is None else (self.process.pid,)
         return (*own, *self.commands)
 
     def status(self) -> GuestStatus:
-        """The guest now."""
+        """Return the guest's status."""
         running = self.process is not None
         return GuestStatus(
             instance_id=self.spec.instance_id,
             phase=GuestPhase.RUNNING if running else GuestPhase.STOPPED,
-            booted=self.place if running else None,
+            endpoint=self.endpoint if running else None,
             impaired="its program is stopped by a signal (SIGSTOP)" if running and self.frozen else "",
             death=None if running else self.death,
             record=self.spec.record,
         )
 
     def save(self) -> None:
-        """Makes the guest one that a later run of the platform finds."""
+        """Write the guest to its folder, where a later run of the platform finds it."""
         self.home.mkdir(parents=True, exist_ok=True)
         boot = replace(self.spec.boot, environment=dict(self.spec.boot.environment))
         spec = replace(self.spec, boot=boot, environment=dict(self.spec.environment))
-        fact = {"spec": asdict(spec), "place": asdict(self.place)}
-        write_atomically(self.folder / _SPEC, json.dumps(fact))
+        write_atomically(self.folder / _SPEC, json.dumps({"spec": asdict(spec), "endpoint": asdict(self.endpoint)}))
 
     def erase(self) -> None:
-        """Leaves nothing of it on disk; the spec goes first, so that half a removal is no guest."""
+        """Remove its folder. The spec goes first, so that a guest that is half removed is not found again."""
         with contextlib.suppress(FileNotFoundError):
             (self.folder / _SPEC).unlink()
         for _ in range(_ERASE_TRIES):
@@ -91,20 +90,22 @@ class Guest:
 
 
 def find_guests(folder: Path) -> Iterator[Guest]:
-    """The guests that an earlier run made; whatever is no whole guest is removed."""
+    """Yield the guests that an earlier run made, and remove incomplete ones."""
     for path in sorted(folder.iterdir()):
         try:
-            fact = json.loads((path / _SPEC).read_text())
-            yield Guest(spec=_spec(fact["spec"]), folder=path, place=Booted(**fact["place"]))
+            saved = json.loads((path / _SPEC).read_text())
+            # Earlier versions wrote "place".
+            endpoint = Endpoint(**saved.get("endpoint") or saved["place"])
+            yield Guest(spec=_spec(saved["spec"]), folder=path, endpoint=endpoint)
         except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _spec(fact: dict[str, Any]) -> GuestSpec:
-    boot = Boot(**fact["boot"])
+def _spec(saved: dict[str, Any]) -> GuestSpec:
+    boot = Boot(**saved["boot"])
     boot = replace(boot, command=tuple(boot.command))
-    return GuestSpec(**fact | {"boot": boot, "limits": _limits(fact["limits"])})
+    return GuestSpec(**saved | {"boot": boot, "limits": _limits(saved["limits"])})
 
 
-def _limits(fact: dict[str, Any]) -> Limits:
-    return Limits(**fact | {"cpus": tuple(fact.get("cpus", ()))})
+def _limits(saved: dict[str, Any]) -> Limits:
+    return Limits(**saved | {"cpus": tuple(saved.get("cpus", ()))})

@@ -1,8 +1,8 @@
-"""Guests that outlived their platform: found by their records, ended, never mistaken for a later process.
+"""Kills guests that outlived their platform. It finds them by their records and never mistakes a later process for one.
 
-Run as a program (`python -m vmhost.drivers.process.orphans FOLDER`) it is the warden: it waits for its standard input
-to end, which happens when the platform is gone however it went, and then ends whoever is on record. The guests' own
-tie to their parent (see launch.py) does the same at once; the warden also finds what they had started.
+Run as a program (`python -m vmhost.drivers.process.orphans FOLDER`), it is the reaper: it waits until its standard
+input is closed, which happens when the platform has ended for any reason, and then kills the recorded programs. Guest
+programs also die with their parent (see guest_launcher.py); the reaper finds their children too.
 """
 
 from __future__ import annotations
@@ -15,49 +15,51 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.drivers.cgroups import read_pids
-from vmhost.drivers.process import launch, table
-from vmhost.drivers.process.walls import GROUP_PREFIX
+from vmhost.drivers.process import guest_launcher, process_table
+from vmhost.drivers.process.isolation import GROUP_PREFIX
 
 _ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A process as it wrote itself down before it became a guest's program."""
+class ProgramRecord:
+    """A process as recorded by the launcher before it became a guest's program."""
 
     pid: int
     started: str
     boot: str
-    doors: tuple[Path, ...]
-    """The control group files that it entered by."""
+    procs_files: tuple[Path, ...]
+    """The `cgroup.procs` files of its control groups."""
 
 
-def read_record(path: Path) -> Record | None:
-    """The record in the file; None when the file is gone or not whole."""
+def read_record(path: Path) -> ProgramRecord | None:
+    """Return the record in the file; None when the file is gone or incomplete."""
     try:
-        pid, started, boot, *doors = path.read_text().split("\n")
-        return Record(pid=int(pid), started=started, boot=boot, doors=tuple(Path(door) for door in doors))
+        pid, started, boot, *procs_files = path.read_text().split("\n")
+        return ProgramRecord(
+            pid=int(pid), started=started, boot=boot, procs_files=tuple(Path(file) for file in procs_files)
+        )
     except (OSError, ValueError):
         return None
 
 
-def survivors(record: Record) -> frozenset[int]:
-    """Who still lives of the recorded program: itself and what it started; nobody once its id has a new owner."""
-    if record.boot != launch.boot():
+def survivors(record: ProgramRecord) -> frozenset[int]:
+    """Return the recorded process, if it still runs, and its descendants; none if its id belongs to a later process."""
+    if record.boot != guest_launcher.boot():
         return frozenset()
-    alive = launch.started(record.pid)
+    alive = guest_launcher.started(record.pid)
     if alive is not None and alive != record.started:
         return frozenset()
-    return table.members((record.pid,), table.read_all())
+    return process_table.members((record.pid,), process_table.read_all())
 
 
-def end(record: Record) -> None:
-    """Ends the recorded program with all that it started."""
+def end(record: ProgramRecord) -> None:
+    """Kill the recorded program and its descendants."""
     for _ in range(_ROUNDS):
         living = survivors(record)
-        for door in record.doors:
-            if any(part.startswith(GROUP_PREFIX) for part in door.parts):
-                living |= read_pids(door)
+        for file in record.procs_files:
+            if any(part.startswith(GROUP_PREFIX) for part in file.parts):
+                living |= read_pids(file)
         living -= {os.getpid()}
         for pid in living:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -66,8 +68,8 @@ def end(record: Record) -> None:
             return
 
 
-def end_all(folder: Path) -> int:
-    """Ends every program on record in the folder and forgets it; gives how many records there were."""
+def kill_recorded(folder: Path) -> int:
+    """Kill every program on record in the folder, remove the records and return their number."""
     paths = [path for path in sorted(folder.iterdir()) if not path.name.endswith(".new")]
     for path in paths:
         if (record := read_record(path)) is not None:
@@ -77,18 +79,18 @@ def end_all(folder: Path) -> int:
 
 
 def forget(folder: Path, subject: str, pid: int) -> None:
-    """Drops the record of a program that has ended and been waited for."""
+    """Remove the record of a program that has ended and been waited for."""
     (folder / f"{subject}.{pid}").unlink(missing_ok=True)
 
 
 def main() -> None:
-    """Waits until the platform is gone, then ends what it left."""
+    """Wait until the platform has ended, then kill what it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(0, 512):
         pass
     with contextlib.suppress(FileNotFoundError):
-        end_all(Path(sys.argv[1]))
+        kill_recorded(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

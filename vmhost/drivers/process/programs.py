@@ -1,4 +1,4 @@
-"""Starting a program through the launcher, and saying how it ended."""
+"""Starts programs through the launcher and says how they ended."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.base.errors import InvalidInput, Unavailable
-from vmhost.drivers.process.console import open_pipe
-from vmhost.drivers.process.walls import Entry
+from vmhost.drivers.process.console_file import open_pipe
+from vmhost.drivers.process.isolation import CgroupEntry
 
-LAUNCHER = Path(__file__).with_name("launch.py")
+LAUNCHER = Path(__file__).with_name("guest_launcher.py")
 
 _START_DEADLINE_S = 10.0
 _REPORT_BYTES = 4096
@@ -24,56 +24,56 @@ _USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ProgramSpec:
     """A program to start inside a guest."""
 
     subject: str
-    """Who it is for, for messages and the record's name: the instance id."""
+    """The instance id, for messages and the record's name."""
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: Path
-    """Where it works."""
+    """Its working directory."""
     records: Path
-    entry: Entry
+    entry: CgroupEntry
     cpus: tuple[int, ...] = ()
-    """The CPUs that it starts on; empty: any."""
+    """The CPUs that it starts on; empty for any."""
 
 
 def clean_environment(platform: Mapping[str, str], home: Path) -> dict[str, str]:
-    """The little that any program needs; nothing else of the platform's own environment reaches a guest."""
+    """Return the variables that any program needs. Nothing else of the platform's environment reaches a guest."""
     passed = {name: platform[name] for name in _PASSED_ON if name in platform}
     path = os.pathsep.join((str(Path(sys.executable).parent), platform.get("PATH") or _USUAL_PATH))
     base = {"PATH": path, "LANG": "C.UTF-8", "HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"}
     return passed | base
 
 
-def launcher_command(order: Order, *, parent: int, report: int) -> tuple[str, ...]:
-    """The command line that starts the order's program through the launcher."""
+def launcher_command(spec: ProgramSpec, *, parent: int, report: int) -> tuple[str, ...]:
+    """Return the command line that starts the program through the launcher."""
     return (
-        *order.entry.prefix,
+        *spec.entry.prefix,
         *(sys.executable, "-I", "-S", str(LAUNCHER)),
-        *(str(parent), str(order.records / order.subject), str(report), ",".join(map(str, order.cpus))),
-        *(str(len(order.entry.doors)), *(str(door) for door in order.entry.doors)),
-        *order.command,
+        *(str(parent), str(spec.records / spec.subject), str(report), ",".join(map(str, spec.cpus))),
+        *(str(len(spec.entry.procs_files)), *(str(file) for file in spec.entry.procs_files)),
+        *spec.command,
     )
 
 
-async def start_program(order: Order, *, output: int) -> Process:
-    """Starts the program in a session of its own and returns once it really runs. Call it on the main thread.
+async def start_program(spec: ProgramSpec, *, output: int) -> Process:
+    """Start the program in a session of its own and return once it runs. Call it on the main thread: the program dies
+    with the thread that starts it, and only the main thread lasts as long as the platform.
 
-    The program dies with the thread that starts it, and only the main thread lasts as long as the platform. Raises
-    InvalidInput for a command that cannot be run, Unavailable when something in between failed."""
+    Raises InvalidInput for a command that cannot be run, Unavailable when something else failed."""
     reading, writing = os.pipe()
-    environment = {**order.environment, **order.entry.environment}
+    environment = {**spec.environment, **spec.entry.environment}
     try:
         process = await asyncio.create_subprocess_exec(
-            *launcher_command(order, parent=os.getpid(), report=writing),
-            stdin=DEVNULL, stdout=output, stderr=output, cwd=order.folder, env=environment,
+            *launcher_command(spec, parent=os.getpid(), report=writing),
+            stdin=DEVNULL, stdout=output, stderr=output, cwd=spec.folder, env=environment,
             pass_fds=(writing,), start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         os.close(reading)
-        raise Unavailable(f"{order.subject} cannot be started: {error}; expected a process to be had") from error
+        raise Unavailable(f"{spec.subject} cannot be started: {error}") from error
     except BaseException:
         os.close(reading)
         raise
@@ -85,7 +85,7 @@ async def start_program(order: Order, *, output: int) -> Process:
         end_session(process.pid)
         raise
     if report != "ready":
-        await _give_up(order, process, report)
+        await _give_up(spec, process, report)
     return process
 
 
@@ -100,19 +100,19 @@ async def _read_report(fd: int) -> str:
         transport.close()
 
 
-async def _give_up(order: Order, process: Process, report: str) -> None:
+async def _give_up(spec: ProgramSpec, process: Process, report: str) -> None:
     end_session(process.pid)
     await process.wait()
-    program = order.command[0]
+    program = spec.command[0]
     ready, _, reason = report.partition("\n")
     if ready == "ready":
-        raise InvalidInput(f"{order.subject} cannot run {program}: {reason}; expected a program of this machine")
-    said = report or f"the launcher ended with {exit_code(process.returncode)}"
-    raise Unavailable(f"{order.subject} cannot be started: {said}; expected {program} to run")
+        raise InvalidInput(f"{spec.subject} cannot run {program}: {reason}")
+    why = report or f"the launcher ended with exit code {exit_code(process.returncode)}"
+    raise Unavailable(f"{spec.subject} cannot start {program}: {why}")
 
 
 def end_session(leader: int) -> None:
-    """Ends the process group that a program of ours leads, at once."""
+    """Kill the process group that a program of ours leads."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -120,13 +120,13 @@ def end_session(leader: int) -> None:
 
 
 def exit_code(returncode: int | None) -> int:
-    """A program's code as a shell tells it: 128 + n for the signal n."""
+    """Return a program's exit code as a shell gives it: 128 + n for the signal n."""
     code = 0 if returncode is None else returncode
     return 128 - code if code < 0 else code
 
 
 def how_it_ended(code: int) -> str:
-    """The exit code in words."""
+    """Describe the exit code."""
     if code <= 128:
         return f"exit code {code}"
     try:

@@ -1,8 +1,8 @@
-/* The first process of a guest: starts its program, passes signals on, buries the dead, and passes on a bounded amount
- * of what the program prints. It runs in the guest's own control group, so the guest pays for its output.
+/* The init program of a guest: starts its program, forwards signals, reaps children, and forwards a limited amount
+ * of what the program prints. It runs in the guest's own control group, so its CPU time counts as the guest's.
  *
- * 100,000 bytes a second after 128 KiB at once, where each line counts as 100 bytes more: what reads it outside works
- * by the line. Of what comes faster the oldest is left out, with a note; the program never waits for a reader outside.
+ * 100,000 bytes a second after 128 KiB at once, where each line counts as 100 bytes more: the reader outside works
+ * by the line. When more is printed, the oldest is left out, with a note; the program never waits for the reader.
  * Freestanding: it must run in any image. Built by `make guest-init`. */
 
 typedef unsigned long size_t;
@@ -53,9 +53,9 @@ struct timespec_ { long s, ns; };
 struct siginfo_ { unsigned signo; char rest[124]; };
 
 static char kept[KEPT], chunk[CHUNK];
-static size_t first, count;          /* what waits to be passed on, in a ring */
+static size_t first, count;          /* bytes to be forwarded, in a ring */
 static unsigned long long left_out;  /* bytes left out just before it */
-static char last;                    /* the last byte passed on */
+static char last;                    /* the last forwarded byte */
 static long long tokens, filled_at;
 static int full;                     /* the reader outside is behind */
 
@@ -83,7 +83,7 @@ static void drop(size_t n) {
   count -= n;
 }
 
-/* Keeps what was printed; where there is no room the older half goes, up to the end of a line. */
+/* Keeps what was printed; without room, drops the older half, up to the end of a line. */
 static void keep(size_t n) {
   if (count + n > KEPT) {
     size_t gone = count + n - KEPT;
@@ -96,11 +96,11 @@ static void keep(size_t n) {
   count += n;
 }
 
-/* Passes bytes on and pays for them; how many the reader outside took. */
+/* Forwards bytes and subtracts their cost; returns how many the reader took. */
 static size_t pass(const char *bytes, size_t n) {
   long done = sys(WRITE, 1, bytes, n, 0);
   full = done == -EAGAIN_;
-  if (done <= 0) return full ? 0 : n; /* nobody reads any more: it is lost */
+  if (done <= 0) return full ? 0 : n; /* the reader has gone: the bytes are lost */
   for (long i = 0; i < done; i++) tokens -= bytes[i] == '\n' ? 1 + LINE_COST : 1;
   last = bytes[done - 1];
   return done;
@@ -120,7 +120,7 @@ static void pass_note(void) {
   if (pass(text, n + length(words))) left_out = 0;
 }
 
-/* As many of the kept bytes as may go now, at most up to the end of the ring; whole lines where the tokens end. */
+/* Returns how many kept bytes may be forwarded now, up to the end of the ring; whole lines if tokens run out. */
 static size_t affordable(int all) {
   size_t most = count < KEPT - first ? count : KEPT - first, line = 0;
   long long cost = 0;
@@ -204,7 +204,7 @@ static int run(int output, char **argv, char **envp) {
 
 static int exit_code(int status) { return status & 0x7f ? 128 + (status & 0x7f) : (status >> 8) & 0xff; }
 
-/* Waits for those who ended; whether the program is among them. */
+/* Reaps ended children; returns whether the program is one of them. */
 static int bury(long program, int *code) {
   int status, ended = 0;
   long pid;
@@ -253,7 +253,7 @@ static int serve(int signals, int output, long program) {
       size_t got = 0;
       long n = 1;
       while (got < KEPT && (n = receive(output)) > 0) got += n;
-      if (n == 0) output = -1; /* nobody can print any more */
+      if (n == 0) output = -1; /* no process can print any more */
       /* A flood is read with pauses, so that reading it costs the guest little. */
       if (left_out != before) read_from = now() + FLOOD_PAUSE;
     }
@@ -269,7 +269,7 @@ __attribute__((used)) void begin(long *stack) {
     fail(argv[0], ": names no program\n");
     sys(EXIT_GROUP, 127, 0, 0, 0);
   }
-  /* So the guest's own programs cannot open what is passed on, past this process. */
+  /* Keeps the guest's programs from opening this process's output through /proc. */
   sys(PRCTL, PR_SET_DUMPABLE_, 0, 0, 0);
   sys(SIGPROCMASK, SIG_BLOCK_, &all, 0, 8);
   int signals = sys(SIGNALFD4, -1, &all, 8, O_CLOEXEC_ | O_NONBLOCK_);

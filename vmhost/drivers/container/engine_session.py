@@ -1,0 +1,279 @@
+"""A session with the engine: everything that all guests of one cloud share, opened and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vmhost.base.engines import find_engines
+from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
+from vmhost.drivers.base import DriverContext
+from vmhost.drivers.container import container_config, isolation, labels, netns
+from vmhost.drivers.container.cpu_sets import CpuSets, available_cpus
+from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.container.engine_responses import Container, EngineInfo, ListedContainer
+from vmhost.drivers.container.firewall import GuestNetwork
+from vmhost.drivers.container.guest_output import GuestOutput, provide
+from vmhost.drivers.container.guest_users import GuestUsers
+from vmhost.drivers.container.helper_client import HelperNamespaces, remove_helper
+from vmhost.drivers.container.host_cgroups import HostCgroups
+from vmhost.drivers.container.namespaces import LocalNamespaces, Namespaces
+from vmhost.drivers.container.network import InstanceNetwork
+from vmhost.drivers.container.own_location import Location, locate, own_container
+from vmhost.drivers.container.ownership import Owner, Presence
+from vmhost.drivers.container.take_ownership import remove_containers, take_ownership
+from vmhost.model.guest import Capabilities
+
+DEFAULT_IMAGE = "glasscloud:latest"
+IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
+_HANG_UP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSession:
+    """An engine connection with everything that must exist before the first guest."""
+
+    engine: Engine
+    info: EngineInfo
+    network: InstanceNetwork
+    namespaces: Namespaces
+    owner: Owner
+    presence: Presence
+    hosts: HostCgroups
+    cores: CpuSets
+    users: GuestUsers
+    output: GuestOutput
+    cpus: tuple[int, ...]
+    """The CPUs that guests may run on."""
+    setting: container_config.SharedConfig
+    connections_uncounted: str = ""
+    """Why the kernel cannot count a guest's connections; empty when it can."""
+
+    @property
+    def cloud(self) -> str:
+        return self.setting.cloud
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is isolated, with the hosts as last prepared."""
+        return isolation.capabilities(
+            self.info,
+            disk_limited=self.setting.disk_limited,
+            rules_by=self.namespaces.how,
+            connections_uncounted=self.connections_uncounted,
+            checked=(self.cores.capability(), self.users.capability(), self.output.capability()),
+            host_why_not=self.hosts.why_not,
+        )
+
+    async def guest(self, instance_id: str) -> Container | None:
+        """Return the guest's container; None if it does not exist or belongs to another platform."""
+        try:
+            found = await self.engine.inspect(container_config.container_name(self.cloud, instance_id))
+        except NotFound:
+            return None
+        named = found.labels.get(labels.CLOUD) == self.cloud and found.instance_id == instance_id
+        return found if named and self.owner.owns(found.labels) else None
+
+    def guest_network(self, mbps: int) -> GuestNetwork:
+        """Return the parameters of the rules of a guest with this rate."""
+        plan = self.network.plan
+        return GuestNetwork(
+            network=plan.network, gateway=plan.gateway, mbps=mbps, counted=not self.connections_uncounted
+        )
+
+    async def guests(self) -> tuple[Container, ...]:
+        """Return the containers of all guests of this platform."""
+        found = await self.engine.find(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE)
+        return tuple(one for one in found if self.owner.owns(one.labels))
+
+    async def listed(self) -> tuple[ListedContainer, ...]:
+        """Return the same in one call, with fewer fields."""
+        found = await self.engine.list(f"{labels.CLOUD}={self.cloud}", labels.INSTANCE)
+        return tuple(one for one in found if self.owner.owns(one.labels))
+
+    async def close(self, *, remove: bool) -> None:
+        """Close the session; with `remove`, first remove everything of this cloud that this platform owns."""
+        try:
+            if remove:
+                await self.engine.settle()
+                await remove_all(self.engine, self.network, self.owner)
+                await self.hosts.remove()
+        finally:
+            # When the engine does not answer, the caller has already waited for a long time.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_HANG_UP_S):
+                    await self.namespaces.close()
+            self.presence.close()
+            await self.engine.close()
+
+
+async def remove_all(engine: Engine, network: InstanceNetwork, owner: Owner) -> None:
+    """Remove the owner's containers and networks of the cloud, and the cloud's volumes.
+
+    All removals are tried before the first failure is raised."""
+    ours = f"{labels.CLOUD}={network.cloud}"
+    found = [one for one in await engine.list(ours) if owner.owns(one.labels)]
+    await remove_containers(engine, [one.id for one in found if one.labels.get(labels.ROLE) != labels.HELPER])
+    await network.remove()
+    for volume in await engine.volumes(ours):
+        await engine.remove_volume(volume)
+
+
+async def sweep(context: DriverContext, environment: Mapping[str, str]) -> None:
+    """Remove everything of the cloud from the engine. This needs no privileges, so it works where guests cannot run.
+
+    Raises Unavailable when no engine answers, Conflict while a platform of this cloud runs."""
+    engine = await Engine.connect(find_engines(environment, Path.home()))
+    presence: Presence | None = None
+    try:
+        await _check_alone(engine, context.cloud)
+        owner, presence = await take_ownership(engine, context)
+        await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None, owner=owner), owner)
+        await remove_helper(engine, context.cloud)
+        await HostCgroups(cloud=context.cloud, info=await engine.info(), on_engines_machine=True).remove()
+    finally:
+        if presence is not None:
+            presence.close()
+        await engine.close()
+
+
+async def open_session(context: DriverContext, environment: Mapping[str, str], *, helper: bool | None) -> EngineSession:
+    """Connect to the engine and make what guests share. `helper` forces or forbids the helper container.
+
+    Raises Unavailable, saying what does not answer or what is missing, and how to fix it."""
+    engine = await Engine.connect(find_engines(environment, Path.home()))
+    try:
+        return await _configured(engine, context, environment, helper=helper)
+    except BaseException:
+        await engine.settle(_HANG_UP_S)
+        await engine.close()
+        raise
+
+
+async def _configured(
+    engine: Engine, context: DriverContext, environment: Mapping[str, str], *, helper: bool | None
+) -> EngineSession:
+    await _check_alone(engine, context.cloud)
+    owner, presence = await take_ownership(engine, context)
+    try:
+        return await _opened(engine, context, environment, owner=owner, presence=presence, helper=helper)
+    except BaseException:
+        presence.close()
+        raise
+
+
+async def _opened(
+    engine: Engine,
+    context: DriverContext,
+    environment: Mapping[str, str],
+    *,
+    owner: Owner,
+    presence: Presence,
+    helper: bool | None,
+) -> EngineSession:
+    info = await engine.info()
+    image = environment.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
+    network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr, owner=owner)
+    made = await network.open()
+    try:
+        here = await _reachable(engine, network, info, context.cloud)
+        namespaces = await _namespaces(engine, here, context, owner, image, helper=helper)
+    except BaseException:
+        if made:
+            with contextlib.suppress(CloudError):
+                await network.remove()
+        raise
+    hosts = HostCgroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
+    users = GuestUsers(info)
+    connections_uncounted = await _connections_uncounted(namespaces, network)
+    output = await provide(engine, info, cloud=context.cloud, owner=owner, image=image)
+    disk_limited = isolation.may_limit_disks(info) and await _limits_disks(engine, context.cloud, owner, image)
+    return EngineSession(
+        engine=engine,
+        info=info,
+        network=network,
+        namespaces=namespaces,
+        owner=owner,
+        presence=presence,
+        hosts=hosts,
+        connections_uncounted=connections_uncounted,
+        users=users,
+        output=output,
+        cores=CpuSets(info=info, sees_processes=here.sees_processes),
+        cpus=await available_cpus(engine, info),
+        setting=container_config.SharedConfig(
+            cloud=context.cloud,
+            network=network.name,
+            conversion=info.conversion,
+            disk_limited=disk_limited,
+            own_users=users.possible,
+            owner_labels=owner.labels,
+            init_volume=output.volume,
+        ),
+    )
+
+
+async def _check_alone(engine: Engine, cloud: str) -> None:
+    """Raise Conflict while another platform of this cloud runs in a container: we would remove its guests."""
+    own = await own_container(engine)
+    for other in await engine.find(f"{labels.JOIN}={cloud}", f"{labels.ROLE}={labels.PLATFORM}"):
+        if other.running and (own is None or other.id != own[0]):
+            raise Conflict(
+                f"cloud {cloud} is up in container {other.name}; stop that one (docker compose down), "
+                "or choose another name with --cloud"
+            )
+
+
+async def _reachable(engine: Engine, network: InstanceNetwork, info: EngineInfo, cloud: str) -> Location:
+    here = await locate(engine, network.bridge)
+    if here is None:
+        why = info.elsewhere or f"the networks of {info.operating_system or 'the engine'} are not on this computer"
+        raise Unavailable(
+            f"instances on the engine (from {engine.candidate.source}) cannot be reached from here: {why}; "
+            "use docker compose up, or --driver process"
+        )
+    if here.container_id:
+        own = await engine.inspect(here.container_id)
+        if own.labels.get(labels.JOIN) != cloud:
+            raise Unavailable(f"this container needs the label {labels.JOIN}={cloud} to reach instances")
+    return here
+
+
+async def _namespaces(
+    engine: Engine, here: Location, context: DriverContext, owner: Owner, image: str, *, helper: bool | None
+) -> Namespaces:
+    missing = netns.missing_rights() if here.sees_processes else "the engine's processes are not visible from here"
+    if helper is not True and not missing:
+        # An earlier run may have needed one.
+        await remove_helper(engine, context.cloud)
+        return LocalNamespaces()
+    if here.container_id or helper is False:
+        raise Unavailable(f"instances' networks cannot be configured: {missing}; see compose.yaml for what is needed")
+    remote = HelperNamespaces(engine, cloud=context.cloud, image=image, state_dir=context.state_dir, owner=owner)
+    await remote.open()
+    return remote
+
+
+async def _connections_uncounted(namespaces: Namespaces, network: InstanceNetwork) -> str:
+    """Return why the kernel cannot count connections; empty when it can."""
+    plan = network.plan
+    try:
+        await namespaces.check(GuestNetwork(network=plan.network, gateway=plan.gateway, mbps=1))
+    except Unavailable as error:
+        return f"only the rate of new ones is limited: the kernel cannot count them ({error.message})"
+    return ""
+
+
+async def _limits_disks(engine: Engine, cloud: str, owner: Owner, image: str) -> bool:
+    """Return whether the engine takes a container with a disk size. Only a try shows whether quotas are switched on."""
+    probe = {"Image": image, "Labels": {labels.CLOUD: cloud, **owner.labels}}
+    probe["HostConfig"] = {"StorageOpt": {"size": "1G"}}
+    try:
+        made = await engine.create(f"{cloud}-disk-probe", probe)
+    except CloudError:
+        return False
+    await engine.remove(made)
+    return True

@@ -1,0 +1,115 @@
+"""Logical hosts as parent control groups of their guests' containers, where this program may write control groups."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+
+from vmhost.base.errors import CloudError, Unsupported
+from vmhost.base.logs import get_logger
+from vmhost.drivers.cgroups import LONG_PERIOD_US, ControlGroups, GroupLimits
+from vmhost.drivers.container.engine_responses import EngineInfo
+from vmhost.model.cpu_share import count_cpus, guests_weight
+from vmhost.model.host import Host
+
+_log = get_logger("driver")
+_REMOVE_TRIES = 20
+_REMOVE_PAUSE_S = 0.05
+
+
+class HostCgroups:
+    """The control groups of a cloud's hosts. `why_not` says what is not enforced and why; empty when all is."""
+
+    def __init__(
+        self,
+        *,
+        cloud: str,
+        info: EngineInfo,
+        on_engines_machine: bool,
+        detect: Callable[[], ControlGroups] = ControlGroups.detect,
+    ) -> None:
+        self._root = f"glasscloud-{cloud}"
+        self._groups: ControlGroups | None = None
+        self._made: set[str] = set()
+        self.why_not = ""
+        if not on_engines_machine:
+            self.why_not = "the engine's control groups are not on this computer"
+        elif info.cgroup_driver != "cgroupfs":
+            self.why_not = f"the engine's control groups are managed by {info.cgroup_driver}"
+        else:
+            try:
+                self._groups = detect()
+            except Unsupported as error:
+                self.why_not = error.message
+
+    @property
+    def holds_all(self) -> bool:
+        """Return whether all guests are in one group, which has a weight against other programs."""
+        return self._groups is not None
+
+    async def prepare(self, hosts: Sequence[Host]) -> None:
+        """Make a group for all guests and, inside it, a group with its limits for each host; again adjusts them.
+
+        The kernel may refuse a limit where guests are running already. The other limits hold then, and `why_not` says
+        so."""
+        if self._groups is None:
+            return
+        refusals = await asyncio.to_thread(self._weigh, self._groups, hosts)
+        for host in hosts:
+            refusals += await asyncio.to_thread(self._set_up, self._groups, host)
+        self.why_not = "; ".join(refusals)
+
+    def _weigh(self, groups: ControlGroups, hosts: Sequence[Host]) -> list[str]:
+        """Set the weight of all guests together, and return what was refused."""
+        try:
+            groups.make(self._root, GroupLimits(cpu_weight=guests_weight(count_cpus(hosts))))
+        except CloudError as error:
+            return [f"all hosts: {error.message}"]
+        return []
+
+    def _set_up(self, groups: ControlGroups, host: Host) -> list[str]:
+        """Set the host's limits, and return what was refused."""
+        group = f"{self._root}/{host.id}"
+        try:
+            groups.make(group, GroupLimits())
+        except CloudError as error:
+            return [f"{host.id}: {error.message}"]
+        self._made.add(host.id)
+        refusals: list[str] = []
+        cores = host.cpu_cores if host.shared else math.inf
+        limits = [
+            GroupLimits(cpu_cores=cores, cpu_period_us=LONG_PERIOD_US),
+            GroupLimits(pids=host.pids or None),
+        ]
+        if (used := groups.usage(group)) is not None and used.memory_mib > host.memory_mib:
+            # The kernel would kill guests until the others fit.
+            refusals.append(
+                f"{host.id}: its instances use {used.memory_mib:.0f} MiB, more than its {host.memory_mib} MiB"
+            )
+        else:
+            limits.append(GroupLimits(memory_mib=host.memory_mib))
+        for one in limits:
+            try:
+                groups.limit(group, one)
+            except CloudError as error:
+                refusals.append(f"{host.id}: {error.message}")
+        return refusals
+
+    def parent(self, host_id: str) -> str | None:
+        """Return the parent group of a guest on this host, as the engine takes it; None where the host has none."""
+        return f"/{self._root}/{host_id}" if host_id in self._made else None
+
+    async def remove(self) -> None:
+        """Remove the groups, after the guests. Guests' own groups disappear shortly after them."""
+        if self._groups is None:
+            return
+        for _ in range(_REMOVE_TRIES):
+            try:
+                if await asyncio.to_thread(self._groups.remove, self._root):
+                    return
+            except CloudError as error:
+                _log.warning("host_cgroups_not_removed", error=error.message)
+                return
+            await asyncio.sleep(_REMOVE_PAUSE_S)
+        _log.warning("host_cgroups_not_removed", group=self._root)
