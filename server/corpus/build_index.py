@@ -18,7 +18,7 @@ from server.corpus.compiled_modules import compiled_modules
 from server.corpus.index_folder import IndexFolder, Manifest, refuse_foreign, replacing
 from server.corpus.query_generator import corpus_queries
 from server.corpus.text_folder import folder_documents, lesson_documents, text_files
-from server.leaf.index import VERSION, Shard
+from server.leaf.index import VERSION, ShardIndex
 from vmhost.base.errors import Unavailable
 
 SHARDS_MAX = 64
@@ -104,7 +104,7 @@ def _write(folder: IndexFolder, sources: Sources, source: str, counts: Sequence[
     documents = sources.documents()
     report(f"indexing {len(documents):,} documents")
     folder.write_documents(documents)
-    built: list[Shard] = []
+    built: list[ShardIndex] = []
     for shards in counts:
         built = [_write_shard(folder, documents, shard, shards) for shard in range(shards)]
     queries = corpus_queries(documents, lambda query: sum(shard.count(query) for shard in built))
@@ -117,10 +117,10 @@ def _write(folder: IndexFolder, sources: Sources, source: str, counts: Sequence[
     return manifest
 
 
-def _write_shard(folder: IndexFolder, documents: Sequence[Document], shard: int, shards: int) -> Shard:
+def _write_shard(folder: IndexFolder, documents: Sequence[Document], shard: int, shards: int) -> ShardIndex:
     path = folder.shard_path(shard, shards)
     path.mkdir(parents=True)
-    return Shard.build((document for document in documents if shard_of(document.id, shards) == shard), path)
+    return ShardIndex.build((document for document in documents if shard_of(document.id, shards) == shard), path)
 
 
 def digest_of(documents: Sequence[Document]) -> str:

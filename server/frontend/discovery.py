@@ -113,7 +113,7 @@ class Discovery:
                         self._updated.add(event.id)
                         self._apply(event, tasks)
             except CloudError as error:
-                _log.warning("events_refused", error=error.message)
+                _log.warning("event_stream_failed", error=error.message)
             await self._clock.sleep(self._poll_s)
 
     async def _poll(self, tasks: asyncio.TaskGroup) -> None:

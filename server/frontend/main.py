@@ -198,7 +198,7 @@ async def _until_complete(
         except TimeoutError:
             if (reasons := await problems()) and reasons != logged:
                 logged = reasons
-                _log.warning("instances_cannot_start", reasons=reasons)
+                _log.warning("launches_failed", reasons=reasons)
 
 
 async def _launch_problems(client: CloudClient, service: str) -> list[str]:

@@ -88,7 +88,7 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-class Shard:
+class ShardIndex:
     """A shard that can be searched. Its methods take from microseconds to a few milliseconds and never wait."""
 
     def __init__(self, index: tantivy.Index) -> None:
@@ -100,7 +100,7 @@ class Shard:
         self.documents: int = self._searcher.num_docs
 
     @classmethod
-    def open(cls, folder: Path) -> Shard:
+    def open(cls, folder: Path) -> ShardIndex:
         """Open the shard that `build` wrote; the folder may be read-only. Raises Unavailable if it cannot be opened."""
         try:
             with _linked(folder) as private:
@@ -114,7 +114,7 @@ class Shard:
             ) from error
 
     @classmethod
-    def build(cls, documents: Iterable[Document], folder: Path | None = None) -> Shard:
+    def build(cls, documents: Iterable[Document], folder: Path | None = None) -> ShardIndex:
         """Build a shard of the documents, in a folder that exists and is empty, or in memory."""
         index = tantivy.Index(_schema(), path=None if folder is None else str(folder))
         words, cut = _analyzer(), cutter()

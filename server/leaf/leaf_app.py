@@ -17,7 +17,7 @@ from aiohttp import web
 
 from server.api.results import HITS_MAX, Hit
 from server.leaf.identity import Identity
-from server.leaf.index import Shard
+from server.leaf.index import ShardIndex
 from server.query import parse
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 
@@ -77,7 +77,7 @@ class AdmissionQueue:
 class Leaf:
     """The handlers. `digest` is that of the whole index; `monotonic` gives seconds."""
 
-    def __init__(self, identity: Identity, shard: Shard, digest: str, monotonic: Callable[[], float]) -> None:
+    def __init__(self, identity: Identity, shard: ShardIndex, digest: str, monotonic: Callable[[], float]) -> None:
         self._identity = identity
         self._shard = shard
         self._digest = digest

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from server.api.results import shard_of
 from server.corpus.index_folder import IndexFolder
-from server.leaf.index import VERSION, Shard
+from server.leaf.index import VERSION, ShardIndex
 from vmhost.base.errors import Unavailable
 from vmhost.base.logs import get_logger
 
 _log = get_logger("leaf")
 
 
-def open_shard(path: Path, shard: int, shards: int) -> tuple[Shard, str]:
+def open_shard(path: Path, shard: int, shards: int) -> tuple[ShardIndex, str]:
     """Open the shard; also returns the digest of the whole index.
 
     A shard that was not built in advance, or cannot be opened, is built in memory from the folder's documents, which
@@ -22,8 +22,8 @@ def open_shard(path: Path, shard: int, shards: int) -> tuple[Shard, str]:
     manifest = folder.manifest()
     if shards in manifest.shards and manifest.library == VERSION:
         try:
-            return Shard.open(folder.shard_path(shard, shards)), manifest.digest
+            return ShardIndex.open(folder.shard_path(shard, shards)), manifest.digest
         except Unavailable as error:
             _log.warning("shard_built_in_memory", reason=str(error))
     own = (document for document in folder.documents() if shard_of(document.id, shards) == shard)
-    return Shard.build(own), manifest.digest
+    return ShardIndex.build(own), manifest.digest

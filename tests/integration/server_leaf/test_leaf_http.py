@@ -14,7 +14,7 @@ import pytest
 
 from server.api.results import Document, SearchAnswer
 from server.leaf.identity import Identity
-from server.leaf.index import Shard
+from server.leaf.index import ShardIndex
 from server.leaf.leaf_app import WAITING_MAX, Leaf
 from server.query import Query
 from vmhost.base.web import listen, serve
@@ -26,7 +26,7 @@ DOCUMENTS = [
 IDENTITY = Identity(instance_id="i-0a12", shard=1, shards=2, index=Path("index"))
 
 
-class Slow(Shard):
+class SlowIndex(ShardIndex):
     """A shard whose searches take `search_s` seconds."""
 
     search_s = 0.0
@@ -39,14 +39,14 @@ class Slow(Shard):
 
 
 @pytest.fixture
-def shard() -> Slow:
-    shard = Slow.build(DOCUMENTS)
-    assert isinstance(shard, Slow)
+def shard() -> SlowIndex:
+    shard = SlowIndex.build(DOCUMENTS)
+    assert isinstance(shard, SlowIndex)
     return shard
 
 
 @pytest.fixture
-async def leaf(shard: Slow) -> AsyncIterator[aiohttp.ClientSession]:
+async def leaf(shard: SlowIndex) -> AsyncIterator[aiohttp.ClientSession]:
     app = Leaf(IDENTITY, shard, "d1", time.monotonic).app()
     async with (
         serve(app, listen("127.0.0.1", 0)) as url,
@@ -130,7 +130,7 @@ async def test_other_addresses_are_not_found(leaf: aiohttp.ClientSession) -> Non
         assert response.headers["X-Instance"] == "i-0a12"
 
 
-async def test_passed_deadline_is_refused_at_once(leaf: aiohttp.ClientSession, shard: Slow) -> None:
+async def test_passed_deadline_is_refused_at_once(leaf: aiohttp.ClientSession, shard: SlowIndex) -> None:
     shard.search_s = 0.3
     started = time.monotonic()
     async with leaf.get("/search?q=server", headers={"X-Deadline-Ms": "0"}) as response:
@@ -140,7 +140,7 @@ async def test_passed_deadline_is_refused_at_once(leaf: aiohttp.ClientSession, s
         assert response.status == 400
 
 
-async def test_late_request_is_refused_without_a_search(leaf: aiohttp.ClientSession, shard: Slow) -> None:
+async def test_late_request_is_refused_without_a_search(leaf: aiohttp.ClientSession, shard: SlowIndex) -> None:
     shard.search_s = 0.02
 
     async def search() -> int:
@@ -154,7 +154,7 @@ async def test_late_request_is_refused_without_a_search(leaf: aiohttp.ClientSess
     assert time.monotonic() - started < 0.4
 
 
-async def test_requests_beyond_the_queue_are_shed(leaf: aiohttp.ClientSession, shard: Slow) -> None:
+async def test_requests_beyond_the_queue_are_shed(leaf: aiohttp.ClientSession, shard: SlowIndex) -> None:
     shard.search_s = 0.004
 
     async def search() -> int:

@@ -15,7 +15,7 @@ from server.api.queries import draw, load
 from server.corpus.build_index import Sources, build
 from server.corpus.index_folder import IndexFolder
 from server.corpus.text_folder import FILE_BYTES_MAX
-from server.leaf.index import Shard
+from server.leaf.index import ShardIndex
 from server.leaf.open_shard import open_shard
 from server.query import parse
 from vmhost.base.errors import InvalidInput, Unavailable
@@ -135,7 +135,7 @@ def test_index_of_an_older_format_is_rebuilt(texts: Path, tmp_path: Path) -> Non
     current, before = folder.manifest(), total(folder, "server", 1)
     shutil.rmtree(folder.shard_path(0, 1))
     folder.shard_path(0, 1).mkdir()
-    Shard.build([], folder.shard_path(0, 1))
+    ShardIndex.build([], folder.shard_path(0, 1))
     assert total(folder, "server", 1) == 0 < before
     folder.write_manifest(replace(current, library="2 0.1", source="older"))
     assert total(folder, "server", 1) == before

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.leaf.index import Shard
+from server.leaf.index import ShardIndex
 from server.query import CHARS_MAX, Query, Term, parse
 from vmhost.base.errors import InvalidInput
 
-SHARD = Shard.build([])
+SHARD = ShardIndex.build([])
 
 
 def words(*texts: str) -> tuple[tuple[Term, ...], ...]:

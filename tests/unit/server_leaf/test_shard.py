@@ -11,7 +11,7 @@ import pytest
 from server.api.results import Document, Hit, shard_of
 from server.corpus.python_docs import python_documents, source_files
 from server.corpus.text_folder import lesson_documents
-from server.leaf.index import Shard, cutter
+from server.leaf.index import ShardIndex, cutter
 from server.leaf.passages import snippet as snippet_of
 from server.query import parse
 
@@ -34,19 +34,19 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
         return python_documents(worker, files, ["builtins"]) + lesson_documents(folder)
 
 
-def sharded(documents: list[Document], shards: int) -> list[Shard]:
+def sharded(documents: list[Document], shards: int) -> list[ShardIndex]:
     return [
-        Shard.build(document for document in documents if shard_of(document.id, shards) == number)
+        ShardIndex.build(document for document in documents if shard_of(document.id, shards) == number)
         for number in range(shards)
     ]
 
 
 @pytest.fixture(scope="module")
-def shards(documents: list[Document]) -> list[Shard]:
+def shards(documents: list[Document]) -> list[ShardIndex]:
     return sharded(documents, 2)
 
 
-def best(shards: list[Shard], query: str, n: int = 5) -> list[Hit]:
+def best(shards: list[ShardIndex], query: str, n: int = 5) -> list[Hit]:
     hits = [hit for shard in shards for hit in shard.search(parse(query), n)[1]]
     return sorted(hits, key=lambda hit: -hit.score)[:n]
 
@@ -65,28 +65,28 @@ def best(shards: list[Shard], query: str, n: int = 5) -> list[Hit]:
         ("list", "python.list"),
     ],
 )
-def test_best_document_comes_first(shards: list[Shard], query: str, first: str) -> None:
+def test_best_document_comes_first(shards: list[ShardIndex], query: str, first: str) -> None:
     assert best(shards, query)[0].id == first
 
 
 @pytest.mark.parametrize(
     ("query", "lessons"), [("what is a server", 2), ("hypervisor", 2), ("how does a client ask", 1)]
 )
-def test_questions_put_lessons_first(shards: list[Shard], query: str, lessons: int) -> None:
+def test_questions_put_lessons_first(shards: list[ShardIndex], query: str, lessons: int) -> None:
     found = best(shards, query, 5)
     assert [hit.kind for hit in found[:lessons]] == ["lesson"] * lessons
     assert all(hit.kind != "lesson" for hit in found[lessons:])
 
 
 def test_question_matches_like_its_words(
-    shards: list[Shard],
+    shards: list[ShardIndex],
 ) -> None:
     for words, question in (("server", "what is a server"), ("json", "what is json")):
         assert [shard.count(parse(words)) for shard in shards] == [shard.count(parse(question)) for shard in shards]
     assert best(shards, "what is json")[0].id == "python.json"
 
 
-def test_totals_are_equal_for_any_shard_count(documents: list[Document], shards: list[Shard]) -> None:
+def test_totals_are_equal_for_any_shard_count(documents: list[Document], shards: list[ShardIndex]) -> None:
     queries = [parse(text) for text in ("server", "event loop", "return OR raise", '"event loop" -task', "what is a")]
     for count in (1, 3, 8):
         others = sharded(documents, count)
@@ -95,7 +95,7 @@ def test_totals_are_equal_for_any_shard_count(documents: list[Document], shards:
             assert sum(shard.count(query) for shard in others) == expected > 0
 
 
-def test_pages_are_ordered_and_do_not_overlap(shards: list[Shard]) -> None:
+def test_pages_are_ordered_and_do_not_overlap(shards: list[ShardIndex]) -> None:
     query = parse("event loop")
     total, whole = shards[0].search(query, 20)
     assert total >= 20
@@ -105,8 +105,8 @@ def test_pages_are_ordered_and_do_not_overlap(shards: list[Shard]) -> None:
     assert shards[0].search(query, 5, offset=10_000) == (total, [])
 
 
-def test_all_words_must_match_except_common_ones(shards: list[Shard]) -> None:
-    one = Shard.build([Document(id="a", title="Alpha", kind="page", body="beta gamma delta")])
+def test_all_words_must_match_except_common_ones(shards: list[ShardIndex]) -> None:
+    one = ShardIndex.build([Document(id="a", title="Alpha", kind="page", body="beta gamma delta")])
     for query, found in {
         "beta gamma": 1,
         "beta zeta": 0,
@@ -124,12 +124,12 @@ def test_all_words_must_match_except_common_ones(shards: list[Shard]) -> None:
 
 
 def test_accents_and_inflections_are_ignored() -> None:
-    one = Shard.build([Document(id="a", title="Café", kind="page", body="Servers were naïve")])
+    one = ShardIndex.build([Document(id="a", title="Café", kind="page", body="Servers were naïve")])
     assert [one.count(parse(text)) for text in ("cafe", "CAFÉ", "server", "naive")] == [1, 1, 1, 1]
 
 
 def snippet(body: str, query: str, title: str = "T") -> str:
-    one = Shard.build([Document(id="a", title=title, kind="page", body=body)])
+    one = ShardIndex.build([Document(id="a", title=title, kind="page", body=body)])
     _, hits = one.search(parse(query), 1)
     return "".join(f"[{text}]" if marked else text for text, marked in hits[0].snippet)
 
@@ -153,8 +153,8 @@ def test_snippet_of_a_title_match_is_the_beginning() -> None:
 
 
 def test_stored_passages_equal_fresh_ones(documents: list[Document], tmp_path: Path) -> None:
-    Shard.build(documents, tmp_path)
-    opened, cut, bodies = Shard.open(tmp_path), cutter(), {document.id: document.body for document in documents}
+    ShardIndex.build(documents, tmp_path)
+    opened, cut, bodies = ShardIndex.open(tmp_path), cutter(), {document.id: document.body for document in documents}
     shown = set()
     for text in ("server", "return", "value", "raise", "event loop", "self", "list", "string object", "hypervisor"):
         stems = set(cut(text)[0].stems.split())
@@ -166,7 +166,7 @@ def test_stored_passages_equal_fresh_ones(documents: list[Document], tmp_path: P
     assert len(shown) > 300
 
 
-def test_document_is_found_by_its_full_id(shards: list[Shard], documents: list[Document]) -> None:
+def test_document_is_found_by_its_full_id(shards: list[ShardIndex], documents: list[Document]) -> None:
     known = random.Random(1).sample(documents, 20)
     for document in known:
         own = shards[shard_of(document.id, 2)]
@@ -176,5 +176,5 @@ def test_document_is_found_by_its_full_id(shards: list[Shard], documents: list[D
 
 
 def test_empty_shard_answers(tmp_path: Path) -> None:
-    Shard.build([], tmp_path)
-    assert Shard.open(tmp_path).search(parse("server"), 10) == (0, [])
+    ShardIndex.build([], tmp_path)
+    assert ShardIndex.open(tmp_path).search(parse("server"), 10) == (0, [])
