@@ -15,8 +15,8 @@ from pathlib import Path
 import server
 from bench.measurement import Measurement, at_most, spread
 from bench.platform_setup import IMAGE, first_response, platform, require_engine
-from client.load.control import LoadRun
-from client.load.plan.words import constant
+from client.load.plan.model import constant
+from client.load.run import LoadRun
 from vmhost.api.client import CloudClient
 
 RATE_PER_S = 500.0

@@ -16,10 +16,10 @@ from client.cloud_state import CloudState, fold
 from client.corpus_queries import matching_queries
 from client.experiments.results import SearchResult
 from client.experiments.runner import ExperimentRunner
-from client.load.generator import Generator
-from client.load.plan.form import plan_of
-from client.load.plan.words import OpenLoop, Plan, Target
+from client.load.plan.form_json import plan_from_form
+from client.load.plan.model import OpenLoop, Plan, Target
 from client.load.report.report import Report
+from client.load.session import LoadSession
 from server.api.flow import Counters
 from server.api.timing import parse
 from vmhost.api.access import Access
@@ -30,7 +30,7 @@ from vmhost.base.http1 import HttpFailure, Response, build_request
 from vmhost.base.pool import Pool
 
 if TYPE_CHECKING:
-    from client.load.joining.gathering import Gathering
+    from client.load.distributed.worker_pool import WorkerPool
 
 _CALL_TIMEOUT_S = 3.0
 _POLL_S = 0.02
@@ -169,7 +169,7 @@ class Session:
     cloud: CloudClient
     watcher: CloudWatcher
     service: SearchService
-    load: Generator
+    load: LoadSession
     queries: Path | None
     """The file of the corpus's queries."""
     scratch: Path
@@ -186,7 +186,7 @@ class Session:
         await self.start(await self.plan_load(rate_per_s, seed=seed))
 
     async def start(self, plan: Plan) -> float:
-        """Start a load. Raises as `Generator.start`, and Conflict while an experiment is measured."""
+        """Start a load. Raises as `LoadSession.start`, and Conflict while an experiment is measured."""
         self.experiments.must_be_idle()
         return await self.load.start(plan)
 
@@ -196,7 +196,7 @@ class Session:
         return await self.load.stop()
 
     async def set_rate(self, rate_per_s: float) -> None:
-        """Change the rate. Raises as `Generator.set_rate`, and Conflict while an experiment is measured."""
+        """Change the rate. Raises as `LoadSession.set_rate`, and Conflict while an experiment is measured."""
         self.experiments.must_be_idle()
         await self.load.set_rate(rate_per_s)
 
@@ -206,7 +206,7 @@ class Session:
 
     async def plan_of(self, request: Mapping[str, object]) -> Plan:
         """Return the plan for a submitted form. Raises InvalidInput, Unavailable if the service does not respond."""
-        plan = plan_of(request, search=Target(url=self.service.url))
+        plan = plan_from_form(request, search=Target(url=self.service.url))
         return replace(plan, targets=(await self.search_target(),)) if request.get("url") is None else plan
 
     async def search_target(self) -> Target:
@@ -226,17 +226,17 @@ async def open_session(
     search_url: str,
     *,
     queries: Path | None = None,
-    crew: Gathering | None = None,
+    worker_pool: WorkerPool | None = None,
     say: Callable[[str], None] = lambda _: None,
     agent: str = AGENT,
 ) -> AsyncIterator[Session]:
     """Open a session with a cloud and wait for its first snapshot. Raises Unavailable, DeadlineExceeded.
 
-    Workers that join the `crew` send the load, announced with `say`; without workers it is sent from here. `agent` is
-    the User-Agent of our API calls."""
+    Workers that join the `worker_pool` send the load, announced with `say`; without workers this computer does.
+    `agent` is the User-Agent of our API calls."""
     service = SearchService(search_url)
     try:
-        async with CloudClient(access, agent=agent) as cloud, Generator(crew=crew, say=say) as load:
+        async with CloudClient(access, agent=agent) as cloud, LoadSession(worker_pool=worker_pool, say=say) as load:
             watcher = CloudWatcher(cloud)
             following = asyncio.ensure_future(watcher.run())
             try:

@@ -54,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Watch until stopped."""
     from client.cli.run_async import run_until_stopped
-    from client.load.joining.address import parse_address
-    from client.load.joining.token import token_of
-    from client.load.plan.check import check_rate
+    from client.load.distributed.address import parse_address
+    from client.load.distributed.worker_token import read_token
+    from client.load.plan.validation import check_rate
     from client.view.watch_cloud import WatchOptions, watch
 
     options = WatchOptions(
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         console_key=args.console_key,
         shown_console=args.show_console,
         workers=None if args.workers is None else parse_address(args.workers, default_host="127.0.0.1"),
-        token=None if args.workers is None else token_of(args.token_file),
+        token=None if args.workers is None else read_token(args.token_file),
         as_json=args.json,
     )
     return run_until_stopped(lambda: watch(options))

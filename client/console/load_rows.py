@@ -14,9 +14,9 @@ from client.cloud_state import CloudState
 from client.load.histogram import merged
 from client.load.live.live_json import COUNTED_AFTER_S, Bands, bands_of, live_json
 from client.load.live.live_state import lag_p99_ms, limit_warning, rates_now
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 from client.load.report.past_run import PastRun, past_run_json
-from client.load.summary import Column, Latency, Mark, Snapshot, latency_of
+from client.load.summary import Latency, Mark, Snapshot, TimelineColumn, latency_of
 from client.load.verdict import broken_so_far
 from client.terminal.numbers import milliseconds
 
@@ -84,7 +84,7 @@ class Course:
     elapsed_s: float
     over: bool
     timeout_s: float
-    timeline: tuple[Column, ...]
+    timeline: tuple[TimelineColumn, ...]
     marks: tuple[Mark, ...]
 
     @property
@@ -112,10 +112,10 @@ def course_now(snapshot: Snapshot, plan: Plan, number: int) -> Course:
 
 def course_past(past: PastRun) -> Course:
     """The course of a run that is over."""
-    plan, outcome = past.report.plan, past.report.outcome
+    plan, result = past.report.plan, past.report.result
     return Course(
-        number=past.number, began=past.began, elapsed_s=outcome.elapsed_s, over=True,
-        timeout_s=plan.timeout_s, timeline=outcome.timeline, marks=outcome.marks,
+        number=past.number, began=past.began, elapsed_s=result.elapsed_s, over=True,
+        timeout_s=plan.timeout_s, timeline=result.timeline, marks=result.marks,
     )  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def _first_news(course: Course, seen: Seen | None) -> int:
     return min(len(course.timeline), max(0, math.floor(settled_s / course.column_s)))
 
 
-def _column(wide: tuple[Column, ...], per_window: int, bands: Bands) -> dict[str, Any]:
+def _column(wide: tuple[TimelineColumn, ...], per_window: int, bands: Bands) -> dict[str, Any]:
     """The last column of the wide window, with the percentiles of the window of the last ones in it."""
     column = wide[-1]
     own, latency = column.response_histogram, _latency(wide[-per_window:])
@@ -189,5 +189,5 @@ def _column(wide: tuple[Column, ...], per_window: int, bands: Bands) -> dict[str
     }
 
 
-def _latency(columns: tuple[Column, ...]) -> Latency:
+def _latency(columns: tuple[TimelineColumn, ...]) -> Latency:
     return latency_of(merged(each.response_histogram for each in columns))

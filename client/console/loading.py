@@ -12,7 +12,7 @@ from client.console.load_rows import Course, aim_json, course_now, course_past, 
 from client.console.log import change_entry
 from client.experiments.results import KillProgress, Step
 from client.load.live.live_state import next_rate
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Snapshot
 from client.session import DEFAULT_RATE, Session
@@ -77,7 +77,7 @@ class Loading:
                 self._feed.load.set(idle_json(self._load.past))
             else:
                 self._now = (snapshot, plan, number)
-                told = running_json(snapshot, plan, number=number, sent=self._load.sent)
+                told = running_json(snapshot, plan, number=number, sent=self._load.sender)
                 aim = aim_json(plan.urls, self._session.service.url, self._session.watcher.state)
                 self._feed.load.set({**told, "aim": aim})
             self._feed.told()

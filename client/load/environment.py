@@ -29,7 +29,7 @@ class Environment:
     same_host: bool
 
 
-def observe(hosts: Sequence[str]) -> Environment:
+def observe_environment(hosts: Sequence[str]) -> Environment:
     """This machine, and whether one of these hosts is it."""
     return Environment(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",

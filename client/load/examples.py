@@ -16,7 +16,7 @@ Kind = tuple[int | str, int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class FailureExample:
     """One failed request. `error` says in words what is wrong, in its first line; further lines are a script's
     traceback. `request` and `response` are text, cut and without secrets; `response` is empty where none came."""
 
@@ -34,18 +34,18 @@ class Example:
         return self.target, self.status, self.fault
 
 
-class ExampleBook:
+class FailureExamples:
     """At most three examples of a kind and thirty in all. Failures that were due before `since_ns`, in the warm-up,
     are left out as they are of the figures."""
 
     def __init__(self, since_ns: int = 0) -> None:
         self._since_ns = since_ns
         self._counts: dict[Kind, int] = {}
-        self._all: list[Example] = []
+        self._all: list[FailureExample] = []
         self._sent = 0
 
     @property
-    def all(self) -> tuple[Example, ...]:
+    def all(self) -> tuple[FailureExample, ...]:
         """All of them, the first first."""
         return tuple(self._all)
 
@@ -55,21 +55,21 @@ class ExampleBook:
             return False
         return self._counts.get(kind, 0) < PER_KIND_MAX
 
-    def add(self, kind: Kind, example: Example) -> None:
+    def add(self, kind: Kind, example: FailureExample) -> None:
         """Keeps an example that is wanted."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
         self._all.append(example)
 
-    def take(self) -> list[Example]:
+    def take(self) -> list[FailureExample]:
         """Those that were added since this was called before."""
         new = self._all[self._sent :]
         self._sent = len(self._all)
         return new
 
 
-def bounded(example: Example) -> Example:
+def bounded_example(example: FailureExample) -> FailureExample:
     """The example as another process sent it, no longer than one of ours."""
-    return Example(
+    return FailureExample(
         target=example.target[:200],
         status=example.status,
         fault=example.fault[:50],

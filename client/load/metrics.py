@@ -9,10 +9,10 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 
+from client.load.interval_stats import IntervalStats
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
-from client.load.summary import Column, Mark, Summary
-from client.load.tally import Tally
+from client.load.summary import Mark, Summary, TimelineColumn
 from vmhost.base.errors import Conflict
 
 KEPT_S = 600
@@ -26,47 +26,47 @@ class Timeline:
     def __init__(self, warm_up_s: float = 0.0) -> None:
         self.width_s = 1
         self._warm_up_s = warm_up_s
-        self._columns: dict[int, Tally] = {}
-        self._summed: dict[int, Column] = {}
+        self._columns: dict[int, IntervalStats] = {}
+        self._summed: dict[int, TimelineColumn] = {}
 
-    def add(self, tally: Tally) -> None:
+    def add(self, stats: IntervalStats) -> None:
         """Counts a stretch, or more of one."""
-        number = tally.start_ns // NS_PER_S // self.width_s
+        number = stats.start_ns // NS_PER_S // self.width_s
         while number >= COLUMNS_MAX:
             self._widen()
             number //= 2
         column = self._columns.get(number)
         if column is None:
-            column = self._columns[number] = Tally(0, 0)
-        column.add(tally)
+            column = self._columns[number] = IntervalStats(0, 0)
+        column.add(stats)
         self._summed.pop(number, None)
 
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[TimelineColumn, ...]:
         """All columns from the first to the last, also those in which nothing was due."""
         return tuple(self._column(number) for number in range(max(self._columns, default=-1) + 1))
 
     def _widen(self) -> None:
         self.width_s *= 2
-        wide: dict[int, Tally] = {}
-        for number, tally in self._columns.items():
+        wide: dict[int, IntervalStats] = {}
+        for number, stats in self._columns.items():
             if number // 2 in wide:
-                wide[number // 2].add(tally)
+                wide[number // 2].add(stats)
             else:
-                wide[number // 2] = tally
+                wide[number // 2] = stats
         self._columns = wide
         self._summed.clear()
 
-    def _column(self, number: int) -> Column:
+    def _column(self, number: int) -> TimelineColumn:
         column = self._summed.get(number)
         if column is None:
             column = self._summed[number] = self._sum(number)
         return column
 
-    def _sum(self, number: int) -> Column:
-        tally = self._columns.get(number) or Tally(0, 0)
+    def _sum(self, number: int) -> TimelineColumn:
+        stats = self._columns.get(number) or IntervalStats(0, 0)
         began = float(number * self.width_s)
-        summary = summarise(tally, since=began, until=began + self.width_s, targets=(), instances=False)
-        return Column(
+        summary = summarise(stats, since=began, until=began + self.width_s, targets=(), instances=False)
+        return TimelineColumn(
             began=began,
             seconds=float(self.width_s),
             offered=summary.offered,
@@ -89,23 +89,23 @@ class Metrics:
         self.timeline = Timeline(warm_up_s)
         self._targets = targets
         self._warm_up_ns = round(warm_up_s * NS_PER_S)
-        self._total = Tally(self._warm_up_ns, self._warm_up_ns)
+        self._total = IntervalStats(self._warm_up_ns, self._warm_up_ns)
         self._starts: list[int] = []
-        self._stretches: dict[int, Tally] = {}
-        self._settled_ns = -1
+        self._intervals: dict[int, IntervalStats] = {}
+        self._given_until_ns = -1
 
-    def add(self, tally: Tally) -> None:
+    def add(self, stats: IntervalStats) -> None:
         """Counts what a process counted, or more of it; a tally's times are nanoseconds from the run's start."""
-        self.timeline.add(tally)
-        if tally.start_ns >= self._warm_up_ns:
-            self._total.add(tally)
-        known = self._stretches.get(tally.start_ns)
+        self.timeline.add(stats)
+        if stats.start_ns >= self._warm_up_ns:
+            self._total.add(stats)
+        known = self._intervals.get(stats.start_ns)
         if known is None:
-            known = self._stretches[tally.start_ns] = Tally(tally.start_ns, tally.end_ns)
-            bisect.insort(self._starts, tally.start_ns)
+            known = self._intervals[stats.start_ns] = IntervalStats(stats.start_ns, stats.end_ns)
+            bisect.insort(self._starts, stats.start_ns)
         # A mark may have cut it after its first part was told.
-        known.end_ns = min(known.end_ns, tally.end_ns)
-        known.add(tally)
+        known.end_ns = min(known.end_ns, stats.end_ns)
+        known.add(stats)
         self._forget()
 
     def missed(self, count: int) -> None:
@@ -130,34 +130,34 @@ class Metrics:
         begin_ns, end_ns = ((at - self.began) * NS_PER_S for at in (since, until))
         now_ns = round(now_s * NS_PER_S)
         pieces = [
-            tally
-            for tally in self.stretches()
-            if begin_ns - 1e3 <= (tally.start_ns + min(tally.end_ns, now_ns)) / 2 < end_ns + 1e3
+            stats
+            for stats in self.intervals()
+            if begin_ns - 1e3 <= (stats.start_ns + min(stats.end_ns, now_ns)) / 2 < end_ns + 1e3
         ]
         if not pieces:
-            return self._summary(Tally(0, 0), since - self.began, since - self.began)
-        result = Tally(pieces[0].start_ns, min(pieces[-1].end_ns, now_ns))
-        for tally in pieces:
-            result.add(tally)
+            return self._summary(IntervalStats(0, 0), since - self.began, since - self.began)
+        result = IntervalStats(pieces[0].start_ns, min(pieces[-1].end_ns, now_ns))
+        for stats in pieces:
+            result.add(stats)
         return self._summary(result, result.start_ns / NS_PER_S, result.end_ns / NS_PER_S)
 
-    def stretches(self) -> Iterator[Tally]:
+    def intervals(self) -> Iterator[IntervalStats]:
         """The stretches of the last ten minutes in order."""
-        return (self._stretches[start_ns] for start_ns in self._starts)
+        return (self._intervals[start_ns] for start_ns in self._starts)
 
-    def settled(self, until_s: float) -> list[Tally]:
+    def finished_intervals(self, until_s: float) -> list[IntervalStats]:
         """The stretches that were over by then and have not been given by an earlier call, in order."""
         until_ns = until_s * NS_PER_S
-        begin = bisect.bisect_right(self._starts, self._settled_ns)
-        found = [self._stretches[start_ns] for start_ns in self._starts[begin:]]
-        over = [tally for tally in found if tally.end_ns <= until_ns]
+        begin = bisect.bisect_right(self._starts, self._given_until_ns)
+        found = [self._intervals[start_ns] for start_ns in self._starts[begin:]]
+        over = [stats for stats in found if stats.end_ns <= until_ns]
         if over:
-            self._settled_ns = over[-1].start_ns
+            self._given_until_ns = over[-1].start_ns
         return over
 
-    def _summary(self, tally: Tally, since_s: float, until_s: float, *, instances: bool = True) -> Summary:
+    def _summary(self, stats: IntervalStats, since_s: float, until_s: float, *, instances: bool = True) -> Summary:
         return summarise(
-            tally,
+            stats,
             since=self.began + since_s,
             until=self.began + max(since_s, until_s),
             targets=self._targets,
@@ -166,4 +166,4 @@ class Metrics:
 
     def _forget(self) -> None:
         while self._starts[0] < self._starts[-1] - KEPT_S * NS_PER_S:
-            del self._stretches[self._starts.pop(0)]
+            del self._intervals[self._starts.pop(0)]

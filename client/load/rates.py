@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from client.load.plan.words import OpenLoop, Stage, Wave
+from client.load.plan.model import OpenLoop, RateStage, Wave
 
 
-class Rate(Protocol):
+class RateCurve(Protocol):
     """Arrivals as an area. Seconds count from the run's start."""
 
     def reached(self, at_s: float) -> float:
@@ -28,7 +28,7 @@ class Rate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class ConstantRate:
     """The same rate from `since_s` on, when `before` arrivals had been reached."""
 
     per_s: float
@@ -44,15 +44,15 @@ class Constant:
         return self.since_s + max(0.0, arrivals - self.before) / self.per_s
 
 
-class Stages:
+class StagedRate:
     """Straight lines one after the other; after them the last one's rate stays."""
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[RateStage]) -> None:
         self._stages = tuple(stages)
         areas = [(stage.from_per_s + stage.to_per_s) / 2 * stage.seconds for stage in stages]
         self._starts_s = list(itertools.accumulate((stage.seconds for stage in stages), initial=0.0))
         self._befores = list(itertools.accumulate(areas, initial=0.0))
-        self._tail = Constant(stages[-1].to_per_s, self._starts_s[-1], self._befores[-1])
+        self._tail = ConstantRate(stages[-1].to_per_s, self._starts_s[-1], self._befores[-1])
 
     def reached(self, at_s: float) -> float:
         if at_s >= self._starts_s[-1]:
@@ -78,7 +78,7 @@ class Stages:
         return self._starts_s[number] + min(stage.seconds, 2 * area / (stage.from_per_s + root))
 
 
-class Sine:
+class SineRate:
     """`mean_per_s` with a wave round it, which begins in its middle and rises first."""
 
     def __init__(self, mean_per_s: float, wave: Wave) -> None:
@@ -112,7 +112,7 @@ class Sine:
         return at_s
 
 
-class Replay:
+class ReplayRate:
     """The recorded arrivals: the n-th (from 0) at its own time."""
 
     def __init__(self, trace: Sequence[float]) -> None:
@@ -126,12 +126,12 @@ class Replay:
         return self._trace[number] if number < len(self._trace) else None
 
 
-def rate_of(loop: OpenLoop) -> Rate:
+def rate_curve(loop: OpenLoop) -> RateCurve:
     """The rate that an open loop describes."""
     if loop.trace is not None:
-        return Replay(loop.trace)
+        return ReplayRate(loop.trace)
     if loop.wave is not None:
-        return Sine(loop.rate_per_s, loop.wave)
+        return SineRate(loop.rate_per_s, loop.wave)
     if loop.stages:
-        return Stages(loop.stages)
-    return Constant(loop.rate_per_s)
+        return StagedRate(loop.stages)
+    return ConstantRate(loop.rate_per_s)

@@ -61,7 +61,7 @@ class Repeats:
     def reason(self) -> str:
         """The sentence behind it: the first run that has this verdict."""
         if self.verdict is Verdict.VALID:
-            stopped = "stopped: " if len(self.runs) < self.times or self.runs[-1].outcome.stopped else ""
+            stopped = "stopped: " if len(self.runs) < self.times or self.runs[-1].result.stopped else ""
             return f"{stopped}{len(self.runs)} of {self.times} runs were made, each of them valid"
         found = [(number, run) for number, run in enumerate(self.runs, 1) if run.verdict is self.verdict]
         if not found:
@@ -88,7 +88,7 @@ async def repeat(run_once: Callable[[int], Awaitable[Report]], times: int) -> Re
         raise InvalidInput(f"{times} repetitions are not possible; expected 1 to {TIMES_MAX}")
     runs: list[Report] = []
     broken_off = None
-    while len(runs) < times and not (runs and runs[-1].outcome.stopped):
+    while len(runs) < times and not (runs and runs[-1].result.stopped):
         try:
             runs.append(await run_once(len(runs)))
         except CloudError as error:
@@ -112,7 +112,7 @@ def repeat_lines(repeats: Repeats) -> list[str]:
         lines.append(f"  {f'of {_runs(len(counted))}':<20}{'min':>12}{'median':>12}{'max':>12}")
         lines += [f"  {name:<20}{_row(spread)}" for name, spread in told if spread is not None]
     for number, run in enumerate(repeats.runs, 1):
-        notes = ("   the median run" if run is chosen else "") + ("   (stopped early)" if run.outcome.stopped else "")
+        notes = ("   the median run" if run is chosen else "") + ("   (stopped early)" if run.result.stopped else "")
         lines.append(f"  run {number:<3} {run.verdict}: {run.reason}{notes}")
     return lines
 
@@ -142,7 +142,7 @@ def repeat_json(repeats: Repeats) -> dict[str, Any]:
 
 
 def _counts(run: Report) -> bool:
-    return run.verdict is not Verdict.INVALID and not run.outcome.stopped
+    return run.verdict is not Verdict.INVALID and not run.result.stopped
 
 
 def _middle(runs: tuple[Report, ...]) -> Report | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from client.load.decoding import coding_of, decoded
-from client.load.exchange import phrase_of
-from client.load.plan.origin import Origin
-from client.load.plan.words import Expect
+from client.load.content_coding import content_coding, decode_body
+from client.load.http_text import status_phrase
+from client.load.plan.model import Expect
+from client.load.plan.urls import Origin
 from client.load.summary import Fault
 from vmhost.base.http1 import Response
 
@@ -21,7 +21,7 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods whose requests may be sent twice (RFC 9110 section 9.2.2)."""
 
 
-class Prepared:
+class PreparedRequest:
     """One request as bytes and what a right answer to it is. `target` is the number of its target in the plan, `server`
     that of its origin among those of all requests. `easy`: any answer below 400 is right; `idempotent`: it may be sent
     a second time."""
@@ -59,9 +59,9 @@ class Prepared:
         status = response.status
         if self._statuses:
             if status not in self._statuses:
-                return class_of(status) or Fault.WRONG
+                return fault_of_status(status) or Fault.WRONG
         elif status >= 400:
-            return class_of(status)
+            return fault_of_status(status)
         if self._contains is None and self._total is None:
             return ""
         return self._fault_in_body(response.body) and self._fault_in_decoded(response)
@@ -73,23 +73,23 @@ class Prepared:
 
     def _fault_in_decoded(self, response: Response) -> str:
         """What is wrong with the body once its compression is undone, which is tried only where it looks wrong."""
-        if not coding_of(response):
+        if not content_coding(response):
             return self._fault_in_body(response.body)
-        body = decoded(response)
+        body = decode_body(response)
         return Fault.NOT_DECODABLE if body is None else self._fault_in_body(body)
 
     def why(self, response: Response, fault: str) -> str:
         """What is wrong with an answer of that fault, in words."""
-        status = f"status {response.status} {phrase_of(response.status)}".rstrip()
+        status = f"status {response.status} {status_phrase(response.status)}".rstrip()
         if self._statuses and response.status not in self._statuses:
             return f"{status}; the plan expects {' or '.join(map(str, sorted(self._statuses)))}"
         if fault == Fault.PARTIAL:
             return "the response says that it is partial"
         if fault == Fault.NOT_DECODABLE:
-            return f"the body is encoded as {coding_of(response)!r}, which cannot be decoded: only gzip and deflate can"
+            return f"the body is encoded as {content_coding(response)!r}; only gzip and deflate can be decoded"
         if fault != Fault.WRONG:
             return status
-        body = decoded(response) or b""
+        body = decode_body(response) or b""
         if self._contains is not None and self._contains not in body:
             return f"the body does not contain {self._contains.decode()!r}"
         total = _TOTAL.search(body)
@@ -104,20 +104,20 @@ class Prepared:
         return "" if total and int(total[1]) == self._total else Fault.WRONG
 
 
-def class_of(status: int) -> str:
+def fault_of_status(status: int) -> str:
     """The fault of an answer with such a status where nothing else is expected; empty for a good one."""
     if status >= 500:
         return Fault.SERVER_ERROR
     return Fault.CLIENT_ERROR if status >= 400 else ""
 
 
-class Requests:
+class RequestSequence:
     """The requests of a plan; the arrival's number says which. `easy`: nobody looks into the answers' bodies.
 
     `count` is set where the plan has only so many, because their data is used once."""
 
     def __init__(
-        self, drawn: Sequence[Prepared], *, origins: Sequence[Origin] = (), easy: bool | None = None,
+        self, drawn: Sequence[PreparedRequest], *, origins: Sequence[Origin] = (), easy: bool | None = None,
         count: int | None = None, used_up: str = "",
     ) -> None:  # fmt: skip
         self.drawn = drawn
@@ -135,6 +135,6 @@ class Requests:
         limits = [limit for limit in (wanted, self.count) if limit is not None]
         return min(limits, default=None)
 
-    def pick(self, number: int) -> Prepared:
+    def pick(self, number: int) -> PreparedRequest:
         """The request of that arrival."""
         return self.drawn[number % len(self.drawn)]

@@ -10,8 +10,8 @@ import math
 import random
 from dataclasses import dataclass
 
-from client.load.plan.words import OpenLoop, Spacing
-from client.load.rates import Constant, Rate, rate_of
+from client.load.plan.model import OpenLoop, Spacing
+from client.load.rates import ConstantRate, RateCurve, rate_curve
 
 NS_PER_S = 1_000_000_000
 COUNTED_MAX = 2_000_000
@@ -35,7 +35,7 @@ class Schedule:
     __slots__ = ("_of", "_position", "_random", "_rate", "_start_ns", "due_ns", "number")
 
     def __init__(self, loop: OpenLoop, *, seed: int, start_ns: int, part: Part = WHOLE) -> None:
-        self._rate: Rate = rate_of(loop)
+        self._rate: RateCurve = rate_curve(loop)
         # Another stream than the one that draws the requests, or a busy moment would choose its own words.
         self._random = random.Random(f"arrivals {seed}").random if loop.spacing is Spacing.POISSON else None
         self._start_ns = start_ns
@@ -52,7 +52,7 @@ class Schedule:
         """Goes on at this constant rate from `at_ns`, before which every arrival must have been taken: no burst and no
         gap, because the part of the way to the next arrival that has passed already counts."""
         at_s = (at_ns - self._start_ns) / NS_PER_S
-        self._rate = Constant(rate_per_s, at_s, self._rate.reached(at_s))
+        self._rate = ConstantRate(rate_per_s, at_s, self._rate.reached(at_s))
         self.due_ns = self._due_ns(self._position)
 
     def left_before(self, number: int) -> int:

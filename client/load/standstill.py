@@ -33,7 +33,7 @@ def standstill_s(*, passed_s: float, asleep_s: float, cpu_s: float) -> float:
     return passed_s if passed_s >= STANDSTILL_S_MIN and cpu_s <= CPU_SHARE_MAX * passed_s else 0.0
 
 
-def joined(parts: Iterable[Standstill]) -> tuple[Standstill, ...]:
+def merge_standstills(parts: Iterable[Standstill]) -> tuple[Standstill, ...]:
     """The standstills of all processes; those that overlap are one, the longest of them."""
     result: list[Standstill] = []
     for part in sorted(parts, key=lambda each: each.at):
@@ -44,7 +44,7 @@ def joined(parts: Iterable[Standstill]) -> tuple[Standstill, ...]:
     return tuple(result)
 
 
-def standstill_words(standstills: tuple[Standstill, ...]) -> str:
+def describe_standstills(standstills: tuple[Standstill, ...]) -> str:
     """What is said of them; empty where there was none."""
     if not standstills:
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from client.load.histogram import Histogram, merged
+from client.load.interval_stats import GOOD, InstanceStats, IntervalStats, Outcome, OutcomeStats
 from client.load.summary import (
     COUNTED_BY_AGE,
     LATE_US,
@@ -15,103 +16,106 @@ from client.load.summary import (
     TargetSummary,
     latency_of,
 )
-from client.load.tally import GOOD, Cell, Ending, InstanceTally, Tally
 
 
-def summarise(tally: Tally, *, since: float, until: float, targets: tuple[str, ...], instances: bool = True) -> Summary:
+def summarise(
+    stats: IntervalStats, *, since: float, until: float, targets: tuple[str, ...], instances: bool = True
+) -> Summary:
     """Returns the figures of an interval; `targets` are the names of the targets in the order of the plan."""
-    response, service = times_of(tally.cells.items())
+    response, service = times_of(stats.outcomes.items())
     return Summary(
         since=since,
         until=until,
-        offered=tally.offered,
-        started=tally.started,
-        completed=_completed(tally.cells.items()),
-        ok=sum(cell.response.total for (_, _, fault), cell in tally.cells.items() if fault == GOOD),
-        hedged=tally.hedged,
-        hedges_won=tally.hedges_won,
-        resent=tally.resent,
-        received_bytes=tally.received_bytes,
+        offered=stats.offered,
+        started=stats.started,
+        completed=_completed(stats.outcomes.items()),
+        ok=sum(entry.response.total for (_, _, fault), entry in stats.outcomes.items() if fault == GOOD),
+        hedged=stats.hedged,
+        hedges_won=stats.hedges_won,
+        resent=stats.resent,
+        received_bytes=stats.received_bytes,
         response=latency_of(response),
         service=latency_of(service),
         lag=Lag(
-            connection=latency_of(tally.connection_lag),
-            generator=latency_of(tally.generator_lag),
-            late=tally.generator_lag.count_above(LATE_US),
+            connection=latency_of(stats.connection_lag),
+            generator=latency_of(stats.generator_lag),
+            late=stats.generator_lag.count_above(LATE_US),
         ),
-        errors=_errors(tally.cells.items()),
-        statuses=_statuses(tally.cells.items()),
-        classes=_classes(tally),
-        targets=_targets(tally, targets),
-        instances=tuple(_instance(name, one) for name, one in sorted(tally.instances.items())) if instances else (),
+        errors=_errors(stats.outcomes.items()),
+        statuses=_statuses(stats.outcomes.items()),
+        classes=_classes(stats),
+        targets=_targets(stats, targets),
+        instances=tuple(_instance(name, one) for name, one in sorted(stats.instances.items())) if instances else (),
         response_histogram=response,
         service_histogram=service,
-        messages=dict(tally.messages),
+        messages=dict(stats.messages),
     )
 
 
-def times_of(cells: Iterable[tuple[Ending, Cell]]) -> tuple[Histogram, Histogram]:
+def times_of(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> tuple[Histogram, Histogram]:
     """Returns response and service times, as defined in `summary.py`."""
     response, service = Histogram(), Histogram()
-    for (_, _, fault), cell in cells:
+    for (_, _, fault), entry in outcomes:
         if fault == GOOD:
-            response.add(cell.response)
-            service.add(cell.service or cell.response)
+            response.add(entry.response)
+            service.add(entry.service or entry.response)
         elif fault in COUNTED_BY_AGE:
-            response.add(cell.response)
+            response.add(entry.response)
     return response, service
 
 
-def _completed(cells: Iterable[tuple[Ending, Cell]]) -> int:
+def _completed(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> int:
     # A flow has no status if its steps use clients of the script.
-    return sum(cell.response.total for (_, status, fault), cell in cells if status or fault == GOOD)
+    return sum(entry.response.total for (_, status, fault), entry in outcomes if status or fault == GOOD)
 
 
-def _errors(cells: Iterable[tuple[Ending, Cell]]) -> dict[str, int]:
+def _errors(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for (_, _, fault), cell in cells:
+    for (_, _, fault), entry in outcomes:
         if fault != GOOD:
-            counts[fault] = counts.get(fault, 0) + cell.response.total
+            counts[fault] = counts.get(fault, 0) + entry.response.total
     return dict(sorted(counts.items()))
 
 
-def _statuses(cells: Iterable[tuple[Ending, Cell]]) -> dict[str, int]:
+def _statuses(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for (_, status, _), cell in cells:
+    for (_, status, _), entry in outcomes:
         if status:
-            counts[str(status)] = counts.get(str(status), 0) + cell.response.total
+            counts[str(status)] = counts.get(str(status), 0) + entry.response.total
     return dict(sorted(counts.items()))
 
 
-def _classes(tally: Tally) -> dict[str, Latency]:
-    names = sorted({status // 100 for _, status, _ in tally.cells if status})
+def _classes(stats: IntervalStats) -> dict[str, Latency]:
+    names = sorted({status // 100 for _, status, _ in stats.outcomes if status})
     return {
-        f"{name}xx": latency_of(merged(cell.response for (_, s, _), cell in tally.cells.items() if s // 100 == name))
+        f"{name}xx": latency_of(
+            merged(entry.response for (_, s, _), entry in stats.outcomes.items() if s // 100 == name)
+        )
         for name in names
     }
 
 
-def _targets(tally: Tally, names: tuple[str, ...]) -> tuple[TargetSummary, ...]:
-    steps = dict.fromkeys(str(name) for name, _, _ in tally.steps) if names else {}
+def _targets(stats: IntervalStats, names: tuple[str, ...]) -> tuple[TargetSummary, ...]:
+    steps = dict.fromkeys(str(name) for name, _, _ in stats.steps) if names else {}
     if len(names) + len(steps) <= 1:
         return ()
     return (
-        *(_target(name, _cells_of(number, tally.cells)) for number, name in enumerate(names)),
-        *(_target(name, _cells_of(name, tally.steps)) for name in steps),
+        *(_target(name, _outcomes_of(number, stats.outcomes)) for number, name in enumerate(names)),
+        *(_target(name, _outcomes_of(name, stats.steps)) for name in steps),
     )
 
 
-def _cells_of(target: int | str, cells: dict[Ending, Cell]) -> list[tuple[Ending, Cell]]:
-    return [(ending, cell) for ending, cell in cells.items() if ending[0] == target]
+def _outcomes_of(target: int | str, outcomes: dict[Outcome, OutcomeStats]) -> list[tuple[Outcome, OutcomeStats]]:
+    return [(outcome, entry) for outcome, entry in outcomes.items() if outcome[0] == target]
 
 
-def _target(name: str, cells: list[tuple[Ending, Cell]]) -> TargetSummary:
-    response, service = times_of(cells)
+def _target(name: str, outcomes: list[tuple[Outcome, OutcomeStats]]) -> TargetSummary:
+    response, service = times_of(outcomes)
     return TargetSummary(
         name=name,
-        completed=_completed(cells),
-        ok=sum(cell.response.total for (_, _, fault), cell in cells if fault == GOOD),
-        errors=_errors(cells),
+        completed=_completed(outcomes),
+        ok=sum(entry.response.total for (_, _, fault), entry in outcomes if fault == GOOD),
+        errors=_errors(outcomes),
         response=latency_of(response),
         service=latency_of(service),
         response_histogram=response,
@@ -119,17 +123,17 @@ def _target(name: str, cells: list[tuple[Ending, Cell]]) -> TargetSummary:
     )
 
 
-def _instance(instance_id: str, tally: InstanceTally) -> InstanceSummary:
+def _instance(instance_id: str, stats: InstanceStats) -> InstanceSummary:
     return InstanceSummary(
         id=instance_id,
-        type=tally.type,
-        host=tally.host,
-        shard=tally.shard,
-        answered=tally.answered,
-        lost=tally.lost,
-        late=tally.late,
-        errors=tally.errors,
-        latency=latency_of(tally.latency),
-        own=latency_of(tally.own),
-        histogram=tally.latency,
+        type=stats.type,
+        host=stats.host,
+        shard=stats.shard,
+        answered=stats.answered,
+        lost=stats.lost,
+        late=stats.late,
+        errors=stats.errors,
+        latency=latency_of(stats.latency),
+        own=latency_of(stats.own),
+        histogram=stats.latency,
     )

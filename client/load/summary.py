@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from client.load.examples import Example
+from client.load.examples import FailureExample
+from client.load.generator_limits import NO_LIMITS, GeneratorLimits, combine_limits
 from client.load.histogram import Histogram, merged
-from client.load.own_limits import NO_LIMITS, OwnLimits, together
-from client.load.standstill import Standstill, joined
+from client.load.standstill import Standstill, merge_standstills
 
 LATE_US = 10_000
 """If more than 1 % of the requests are sent later than this, the figures show the load generator, not the service."""
@@ -211,7 +211,7 @@ class TracedRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class TimelineColumn:
     """An interval of the timeline. `began` counts from the start of the run; figures leave out `warm_up` columns."""
 
     began: float
@@ -248,15 +248,15 @@ class Snapshot:
     last: TracedRequest | None
     slowest: TracedRequest | None
     marks: tuple[Mark, ...]
-    timeline: tuple[Column, ...]
-    examples: tuple[Example, ...] = ()
+    timeline: tuple[TimelineColumn, ...]
+    examples: tuple[FailureExample, ...] = ()
     """Failed requests, a few of each kind."""
     output: tuple[str, ...] = ()
     """The first and last lines that a script printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
+class BlockingCall:
     """A place in a script that blocked the event loop of its process; `where` is its file and line."""
 
     where: str
@@ -268,7 +268,7 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class ProcessResult:
     """One process of the generator at the end of the run. `lost`: it exited or lost its connection before the end."""
 
     name: str
@@ -276,13 +276,13 @@ class Process:
     precise_timer: bool
     missed: int
     lost: bool = False
-    own: OwnLimits = NO_LIMITS
-    blocked: tuple[Blocked, ...] = ()
+    own: GeneratorLimits = NO_LIMITS
+    blocked: tuple[BlockingCall, ...] = ()
     standstills: tuple[Standstill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RunResult:
     """The results of a run; `total` leaves out the warm-up. `elapsed_s` is the length of the schedule as it was run.
 
     `missed` arrivals were due, but the generator never handled them (they are included in `offered`)."""
@@ -290,13 +290,13 @@ class Outcome:
     total: Summary
     elapsed_s: float
     missed: int
-    processes: tuple[Process, ...]
+    processes: tuple[ProcessResult, ...]
     stopped: bool
     marks: tuple[Mark, ...]
-    timeline: tuple[Column, ...]
+    timeline: tuple[TimelineColumn, ...]
     steered: bool = False
     """Whether the rate was changed by hand."""
-    examples: tuple[Example, ...] = ()
+    examples: tuple[FailureExample, ...] = ()
     """Failed requests, a few of each kind."""
     output: tuple[str, ...] = ()
     """The first and last lines that a script printed."""
@@ -309,12 +309,12 @@ class Outcome:
     @property
     def standstills(self) -> tuple[Standstill, ...]:
         """The times in which the processes did not run; all figures leave them out."""
-        return joined(standstill for each in self.processes for standstill in each.standstills)
+        return merge_standstills(standstill for each in self.processes for standstill in each.standstills)
 
     @property
-    def own(self) -> OwnLimits:
+    def own(self) -> GeneratorLimits:
         """Where the load generator itself was the limit."""
-        return together(each.own for each in self.processes)
+        return combine_limits(each.own for each in self.processes)
 
     @property
     def precise_timer(self) -> bool:

@@ -21,9 +21,9 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from client.load.plan.check import RATE_MAX_PER_S
+from client.load.plan.validation import RATE_MAX_PER_S
 from client.load.report.report import Report
-from client.load.summary import Column, Latency
+from client.load.summary import Latency, TimelineColumn
 from client.load.verdict import Verdict
 from vmhost.base.errors import InvalidInput
 
@@ -49,7 +49,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class RateRange:
     """The rates to look at, from the lowest to the highest, in so many steps altogether."""
 
     from_per_s: float
@@ -66,7 +66,7 @@ class Range:
         return tuple(dict.fromkeys((self.from_per_s, *between, self.to_per_s)))
 
 
-def checked_range(wanted: Range, *, step_s: float) -> Range:
+def check_range(wanted: RateRange, *, step_s: float) -> RateRange:
     """The range. Raises InvalidInput for one that makes no sense with steps of that length."""
     low, high = wanted.from_per_s, wanted.to_per_s
     if not 0 < low < high <= RATE_MAX_PER_S:
@@ -83,7 +83,7 @@ def checked_range(wanted: Range, *, step_s: float) -> Range:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class SweepStep:
     """What was measured at one rate. `last_ms`: the median response time of the last second's requests; `invalid`: why
     the figures say nothing about the server."""
 
@@ -104,10 +104,10 @@ class Step:
         return self.failed / max(1, self.offered)
 
 
-def step_of(rate_per_s: float, report: Report) -> Step:
+def step_of(rate_per_s: float, report: Report) -> SweepStep:
     """The step that a run at that rate was."""
     total = report.summary
-    return Step(
+    return SweepStep(
         rate_per_s=rate_per_s,
         seconds=report.seconds,
         offered=total.offered,
@@ -115,13 +115,13 @@ def step_of(rate_per_s: float, report: Report) -> Step:
         failed=total.failed,
         response=total.response,
         service=total.service,
-        last_ms=_last_ms(report.outcome.timeline) or total.response.p50 or 0.0,
-        cpu_percent=report.outcome.cpu_percent,
+        last_ms=_last_ms(report.result.timeline) or total.response.p50 or 0.0,
+        cpu_percent=report.result.cpu_percent,
         invalid=report.reason if report.verdict is Verdict.INVALID else None,
     )
 
 
-def _last_ms(timeline: tuple[Column, ...]) -> float | None:
+def _last_ms(timeline: tuple[TimelineColumn, ...]) -> float | None:
     histograms = [column.response_histogram for column in timeline if column.response_histogram.total]
     median_us = histograms[-1].percentile_us(50) if histograms else None
     return None if median_us is None else median_us / 1000
@@ -132,11 +132,11 @@ class Sweep:
     """A sweep as far as it has come: `steps` in the order in which they were made; `halted`: why it went no further,
     if it was not for what they measured."""
 
-    range: Range
-    steps: tuple[Step, ...] = ()
+    range: RateRange
+    steps: tuple[SweepStep, ...] = ()
     halted: str | None = None
 
-    def plus(self, step: Step) -> Sweep:
+    def plus(self, step: SweepStep) -> Sweep:
         """The sweep with one step more."""
         return replace(self, steps=(*self.steps, step))
 
@@ -161,7 +161,7 @@ class Sweep:
     # What it found
 
     @property
-    def by_rate(self) -> tuple[Step, ...]:
+    def by_rate(self) -> tuple[SweepStep, ...]:
         """The steps with rising rates."""
         return tuple(sorted(self.steps, key=lambda step: step.rate_per_s))
 
@@ -171,48 +171,48 @@ class Sweep:
         lowest = self.steps[0].response if self.steps else Latency()
         return next((name for name in ("p99", "p90") if getattr(lowest, name) is not None), "p50")
 
-    def tail_ms(self, step: Step) -> float | None:
+    def tail_ms(self, step: SweepStep) -> float | None:
         """A step's latency at that percentile."""
         value: float | None = getattr(step.response, self.tail)
         return value
 
-    def kept_per_s(self, step: Step) -> float:
+    def kept_per_s(self, step: SweepStep) -> float:
         """The rate at which the step's requests were completed, with the time that the last of them still needed."""
         usual_ms = self.steps[0].response.p50 or 0.0
         return step.completed / (step.seconds + max(0.0, step.last_ms - usual_ms) / 1000)
 
-    def health(self, step: Step) -> Health:
+    def health(self, step: SweepStep) -> Health:
         """How the server did."""
         return self._judged(step)[0]
 
-    def why(self, step: Step) -> str:
+    def why(self, step: SweepStep) -> str:
         """The figure behind it, empty where all is well."""
         return self._judged(step)[1]
 
     @property
-    def knee(self) -> Step | None:
+    def knee(self) -> SweepStep | None:
         """The highest good rate with no worse one below it."""
         bad = self.first_bad
         good = [step for step in self.by_rate if self.health(step) is Health.GOOD]
         return next((step for step in reversed(good) if bad is None or step.rate_per_s < bad.rate_per_s), None)
 
     @property
-    def first_bad(self) -> Step | None:
+    def first_bad(self) -> SweepStep | None:
         """The lowest rate that is slow or broken."""
         return self._first(Health.SLOW, Health.BROKEN)
 
     @property
-    def broken(self) -> Step | None:
+    def broken(self) -> SweepStep | None:
         """The lowest rate that is broken."""
         return self._first(Health.BROKEN)
 
     @property
-    def limit(self) -> Step | None:
+    def limit(self) -> SweepStep | None:
         """The step in which the generator did not keep the schedule."""
         return self._first(Health.UNKNOWN)
 
     @property
-    def power_peak(self) -> Step | None:
+    def power_peak(self) -> SweepStep | None:
         """The step with the most power."""
         told = [step for step in self.by_rate if step.invalid is None and step.response.mean]
         return max(told, key=self._power, default=None)
@@ -246,14 +246,14 @@ class Sweep:
     def _highest(self) -> float:
         return max((step.rate_per_s for step in self.steps), default=0.0)
 
-    def _first(self, *healths: Health) -> Step | None:
+    def _first(self, *healths: Health) -> SweepStep | None:
         return next((step for step in self.by_rate if self.health(step) in healths), None)
 
-    def _power(self, step: Step) -> float:
+    def _power(self, step: SweepStep) -> float:
         assert step.response.mean is not None
         return self.kept_per_s(step) / step.response.mean
 
-    def _judged(self, step: Step) -> tuple[Health, str]:
+    def _judged(self, step: SweepStep) -> tuple[Health, str]:
         if step.invalid is not None:
             return Health.UNKNOWN, step.invalid
         if step.error_share > ERROR_SHARE_MAX:

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from client.load.control import LoadRun
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 from client.load.report.report import Report
+from client.load.run import LoadRun
 from client.load.schedule import NS_PER_S
 from client.load.verdict import Verdict
 

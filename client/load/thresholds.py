@@ -39,7 +39,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class ThresholdResult:
     """Whether a threshold held; `held` None where too few samples were there to say. `measured` is in its words."""
 
     text: str
@@ -77,11 +77,11 @@ def with_default(texts: tuple[str, ...]) -> tuple[str, ...]:
     return (*texts, NO_ERRORS)
 
 
-def judge(threshold: Threshold, total: Summary) -> Held:
+def evaluate_threshold(threshold: Threshold, total: Summary) -> ThresholdResult:
     """Whether the threshold held in what was measured."""
     value, measured = _measure(threshold, total)
     held = None if value is None else _COMPARE[threshold.compare](value, threshold.bound)
-    return Held(text=threshold.text, held=held, measured=measured)
+    return ThresholdResult(text=threshold.text, held=held, measured=measured)
 
 
 def _measure(threshold: Threshold, total: Summary) -> tuple[float | None, str]:

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from client.load.own_limits import OwnLimits, Shortage
-from client.load.plan.check import CONNECTIONS_MAX
-from client.load.plan.words import Plan
-from client.load.standstill import standstill_words
-from client.load.summary import LATE_US, Outcome, Snapshot, Summary
-from client.load.thresholds import NO_ERRORS, Held, judge, parse_threshold, with_default
+from client.load.generator_limits import GeneratorLimits, Shortage
+from client.load.plan.model import Plan
+from client.load.plan.validation import CONNECTIONS_MAX
+from client.load.standstill import describe_standstills
+from client.load.summary import LATE_US, RunResult, Snapshot, Summary
+from client.load.thresholds import NO_ERRORS, ThresholdResult, evaluate_threshold, parse_threshold, with_default
 
 STARTED_SHARE_MIN = 0.99
 LAG_MAX_MS = LATE_US / 1000
@@ -23,7 +23,7 @@ OWN_FAULT_PERCENT = 50.0
 BLOCKED_SHARE_MAX = 0.01
 BLOCKED_MIN_S = 0.2
 """A script that keeps its process from running for more of the time spoils the 99th percentile of all its flows."""
-OTHERS = "other programs keep this computer busy"
+COMPUTER_BUSY = "other programs keep this computer busy"
 
 
 class Verdict(StrEnum):
@@ -42,68 +42,68 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class RunAssessment:
     """A verdict, the sentence behind it, and what became of each threshold.
 
     `generator_bound`: a closed loop's generator had no time left, so a faster one would have got more answers."""
 
     verdict: Verdict
     reason: str
-    thresholds: tuple[Held, ...]
+    thresholds: tuple[ThresholdResult, ...]
     generator_bound: bool = False
 
 
-def judge_run(plan: Plan, outcome: Outcome) -> Judgement:
+def assess_run(plan: Plan, result: RunResult) -> RunAssessment:
     """The verdict; INVALID beats FAILED. Its reason names the times in which the generator's computer stood still."""
-    judgement = _judge(plan, outcome)
-    words = standstill_words(outcome.standstills)
-    return replace(judgement, reason=f"{judgement.reason}; {words}") if words else judgement
+    assessment = _judge(plan, result)
+    words = describe_standstills(result.standstills)
+    return replace(assessment, reason=f"{assessment.reason}; {words}") if words else assessment
 
 
-def _judge(plan: Plan, outcome: Outcome) -> Judgement:
-    total = outcome.total
+def _judge(plan: Plan, result: RunResult) -> RunAssessment:
+    total = result.total
     thresholds = _judged(plan, total)
-    bound = plan.closed is not None and outcome.cpu_percent >= BUSY_PERCENT
-    doubt = _lost(outcome) or _shortage(outcome.own) or _blocked(outcome)
+    bound = plan.closed is not None and result.cpu_percent >= BUSY_PERCENT
+    doubt = _lost(result) or _shortage(result.own) or _blocked(result)
     if doubt is None and plan.open is not None:
-        doubt = _generator_fault(plan, outcome)
+        doubt = _generator_fault(plan, result)
     if doubt is not None:
-        return Judgement(verdict=Verdict.INVALID, reason=doubt, thresholds=thresholds)
+        return RunAssessment(verdict=Verdict.INVALID, reason=doubt, thresholds=thresholds)
     if not total.completed and not total.failed:
-        return Judgement(verdict=Verdict.FAILED, reason="no request was due in the run", thresholds=thresholds)
+        return RunAssessment(verdict=Verdict.FAILED, reason="no request was due in the run", thresholds=thresholds)
     broken = [each for each in thresholds if not each.held]
     if broken:
-        reasons = "; ".join(_broken_words(each) for each in broken) + _most_frequent(outcome)
-        if plan.open is not None and (note := connections_note(plan, outcome)):
-            reasons += f"; {note}, because the service {_slower(outcome.own)}"
-        return Judgement(verdict=Verdict.FAILED, reason=reasons, thresholds=thresholds, generator_bound=bound)
+        reasons = "; ".join(_broken_words(each) for each in broken) + _most_frequent(result)
+        if plan.open is not None and (note := connections_note(plan, result)):
+            reasons += f"; {note}, because the service {_slower(result.own)}"
+        return RunAssessment(verdict=Verdict.FAILED, reason=reasons, thresholds=thresholds, generator_bound=bound)
     good = f"all {total.ok}" if total.ok == total.offered else f"{total.ok} of {total.offered}"
     reason = f"{good} requests got a good response"
     if plan.open is not None:
         reason = f"the generator kept its schedule; {reason}"
     if plan.thresholds:
         reason += f"; {'the threshold holds' if len(plan.thresholds) == 1 else 'all thresholds hold'}"
-    if outcome.own.used_up:
-        reason += f"; it ended with the last row of {outcome.own.used_up!r}"
+    if result.own.used_up:
+        reason += f"; it ended with the last row of {result.own.used_up!r}"
     if bound:
         reason += (
-            f"; generator-bound: its CPU was at {outcome.cpu_percent:.0f} %, so more may be possible with"
-            f" --processes {_more(outcome)}"
+            f"; generator-bound: its CPU was at {result.cpu_percent:.0f} %, so more may be possible with"
+            f" --processes {_more(result)}"
         )
-    return Judgement(verdict=Verdict.VALID, reason=reason, thresholds=thresholds, generator_bound=bound)
+    return RunAssessment(verdict=Verdict.VALID, reason=reason, thresholds=thresholds, generator_bound=bound)
 
 
-def _broken_words(threshold: Held) -> str:
+def _broken_words(threshold: ThresholdResult) -> str:
     if threshold.text == NO_ERRORS:
         return threshold.measured
     return f"{threshold.text} {'cannot be judged' if threshold.held is None else 'is broken'}: {threshold.measured}"
 
 
-def _most_frequent(outcome: Outcome) -> str:
+def _most_frequent(result: RunResult) -> str:
     """The most frequent failure in words; empty where there is none, or no example of it."""
-    errors = outcome.total.errors
+    errors = result.total.errors
     fault = max(errors, key=lambda name: errors[name], default="")
-    words = next((each.error.partition("\n")[0] for each in outcome.examples if each.fault == fault), "")
+    words = next((each.error.partition("\n")[0] for each in result.examples if each.fault == fault), "")
     return f"; {fault}: {words}" if words else ""
 
 
@@ -129,20 +129,18 @@ def broken_for_good(plan: Plan, total: Summary) -> str:
     return "; ".join(f"{each.text} does not hold: {each.measured}" for each in broken)
 
 
-def _judged(plan: Plan, total: Summary) -> tuple[Held, ...]:
-    return tuple(judge(parse_threshold(text), total) for text in with_default(plan.thresholds))
+def _judged(plan: Plan, total: Summary) -> tuple[ThresholdResult, ...]:
+    return tuple(evaluate_threshold(parse_threshold(text), total) for text in with_default(plan.thresholds))
 
 
-def _lost(outcome: Outcome) -> str | None:
-    lost = [each.name for each in outcome.processes if each.lost]
+def _lost(result: RunResult) -> str | None:
+    lost = [each.name for each in result.processes if each.lost]
     if not lost:
         return None
-    return (
-        f"{len(lost)} of {len(outcome.processes)} generator processes were lost ({', '.join(lost[:3])}): run it again"
-    )
+    return f"{len(lost)} of {len(result.processes)} generator processes were lost ({', '.join(lost[:3])}): run it again"
 
 
-def _shortage(own: OwnLimits) -> str | None:
+def _shortage(own: GeneratorLimits) -> str | None:
     """Cause and remedy where this side had nothing left to open a connection with."""
     if not own.short_of:
         return None
@@ -158,9 +156,9 @@ def _shortage(own: OwnLimits) -> str | None:
     )
 
 
-def connections_note(plan: Plan, outcome: Outcome) -> str:
+def connections_note(plan: Plan, result: RunResult) -> str:
     """How many requests waited because all connections were busy, in words; empty where hardly any did."""
-    own, offered = outcome.own, outcome.total.offered
+    own, offered = result.own, result.total.offered
     if own.waited <= (1 - STARTED_SHARE_MIN) * offered or not own.connections:
         return ""
     what = "connections" if plan.script is None else "places for flows"
@@ -168,71 +166,71 @@ def connections_note(plan: Plan, outcome: Outcome) -> str:
     return f"all {own.connections:,} {what} of the generator were busy for {share:.0f} % of the requests"
 
 
-def _slower(own: OwnLimits) -> str:
+def _slower(own: GeneratorLimits) -> str:
     return "did not answer" if own.first_service_ms is None else "got slower"
 
 
-def connections_bind(plan: Plan, outcome: Outcome) -> bool:
+def connections_bind(plan: Plan, result: RunResult) -> bool:
     """Whether the limit of connections, and not the service, kept requests waiting: the service, as quick as it was at
     first, needs more connections for this rate. What it needs only because it got slower is its own affair."""
-    own = outcome.own
-    if own.first_service_ms is None or not connections_note(plan, outcome):
+    own = result.own
+    if own.first_service_ms is None or not connections_note(plan, result):
         return False
-    return _needed(plan, outcome, own.first_service_ms / 1000) > own.connections
+    return _needed(plan, result, own.first_service_ms / 1000) > own.connections
 
 
-def _connections_fault(plan: Plan, outcome: Outcome) -> str | None:
-    if not connections_bind(plan, outcome):
+def _connections_fault(plan: Plan, result: RunResult) -> str | None:
+    if not connections_bind(plan, result):
         return None
-    first_ms = outcome.own.first_service_ms
+    first_ms = result.own.first_service_ms
     assert first_ms is not None
-    wanted = min(CONNECTIONS_MAX, _needed(plan, outcome, max(plan.timeout_s, first_ms / 1000)))
+    wanted = min(CONNECTIONS_MAX, _needed(plan, result, max(plan.timeout_s, first_ms / 1000)))
     return (
-        f"{connections_note(plan, outcome)}: an answer takes {first_ms:.0f} ms, so this rate needs about"
-        f" {_needed(plan, outcome, first_ms / 1000):,} at once; try --connections {wanted}"
+        f"{connections_note(plan, result)}: an answer takes {first_ms:.0f} ms, so this rate needs about"
+        f" {_needed(plan, result, first_ms / 1000):,} at once; try --connections {wanted}"
     )
 
 
-def _needed(plan: Plan, outcome: Outcome, seconds: float) -> int:
+def _needed(plan: Plan, result: RunResult, seconds: float) -> int:
     """How many requests are under way at once at this rate if each takes that long (Little's law)."""
     assert plan.open is not None
-    offered_per_s = outcome.total.offered / max(outcome.elapsed_s - plan.warm_up_s, 1e-9)
+    offered_per_s = result.total.offered / max(result.elapsed_s - plan.warm_up_s, 1e-9)
     return math.ceil(max(plan.open.peak_per_s, offered_per_s) * seconds)
 
 
-def _blocked(outcome: Outcome) -> str | None:
+def _blocked(result: RunResult) -> str | None:
     """Which place of a script kept the generator from running, where that spoils the figures, else None."""
     total_s, places = max(
-        ((sum(place.total_s for place in each.blocked), each.blocked) for each in outcome.processes),
+        ((sum(place.total_s for place in each.blocked), each.blocked) for each in result.processes),
         default=(0.0, ()),
         key=lambda each: each[0],
     )
-    if total_s < BLOCKED_MIN_S or total_s < BLOCKED_SHARE_MAX * outcome.elapsed_s:
+    if total_s < BLOCKED_MIN_S or total_s < BLOCKED_SHARE_MAX * result.elapsed_s:
         return None
     worst = places[0]
     times = "once" if worst.count == 1 else f"{worst.count} times"
     return (
-        f"the script blocked the generator for {total_s:.1f} s of {outcome.elapsed_s:.1f} s, so the response times are"
+        f"the script blocked the generator for {total_s:.1f} s of {result.elapsed_s:.1f} s, so the response times are"
         f" not the service's: {worst.where} in {worst.function} ({worst.line}), {times}, up to {worst.longest_s:.2f} s"
         " each; use asyncio.sleep or another call with await, or asyncio.to_thread"
     )
 
 
-def _generator_fault(plan: Plan, outcome: Outcome) -> str | None:
+def _generator_fault(plan: Plan, result: RunResult) -> str | None:
     """Cause, figure and next step where the generator did not keep the schedule, else None."""
-    total = outcome.total
-    cpu = f"generator CPU {outcome.cpu_percent:.0f} %"
-    busy = outcome.cpu_percent >= BUSY_PERCENT
+    total = result.total
+    cpu = f"generator CPU {result.cpu_percent:.0f} %"
+    busy = result.cpu_percent >= BUSY_PERCENT
     if total.offered:
-        ours = total.offered - total.started if busy else outcome.missed
+        ours = total.offered - total.started if busy else result.missed
         if ours > (1 - STARTED_SHARE_MIN) * total.offered:
             share = 100 * (total.offered - ours) / total.offered
-            return f"the generator started {share:.1f} % of what was due ({cpu}): {_next_step(plan, outcome, busy)}"
-    if (fault := _connections_fault(plan, outcome)) is not None:
+            return f"the generator started {share:.1f} % of what was due ({cpu}): {_next_step(plan, result, busy)}"
+    if (fault := _connections_fault(plan, result)) is not None:
         return fault
     name, lag_ms = total.lag.generator.tail
     if lag_ms is not None and lag_ms > LAG_MAX_MS and not _accident(total):
-        step = _next_step(plan, outcome, outcome.cpu_percent >= OWN_FAULT_PERCENT)
+        step = _next_step(plan, result, result.cpu_percent >= OWN_FAULT_PERCENT)
         return f"the generator sent late, {name} {lag_ms:.1f} ms where {LAG_MAX_MS:.0f} is allowed ({cpu}): {step}"
     return None
 
@@ -243,15 +241,15 @@ def _accident(total: Summary) -> bool:
     return lag.generator.p90 is None and lag.late < min(FEW_LATE, max(2, total.started // 2))
 
 
-def _next_step(plan: Plan, outcome: Outcome, busy: bool) -> str:
+def _next_step(plan: Plan, result: RunResult, busy: bool) -> str:
     if not busy:
-        return OTHERS
-    reached = outcome.total.started / max(outcome.elapsed_s - plan.warm_up_s, 1e-9)
-    return f"try --processes {_more(outcome)} or --rate {_lower(reached)}"
+        return COMPUTER_BUSY
+    reached = result.total.started / max(result.elapsed_s - plan.warm_up_s, 1e-9)
+    return f"try --processes {_more(result)} or --rate {_lower(reached)}"
 
 
-def _more(outcome: Outcome) -> int:
-    return 2 * max(1, len(outcome.processes))
+def _more(result: RunResult) -> int:
+    return 2 * max(1, len(result.processes))
 
 
 def _lower(rate_per_s: float) -> str:

@@ -3,7 +3,7 @@
 In, in this order: `{"job": {"plan": …, "part": [i, of]}}`; any number of `{"clock": n}`; `{"go": at}`. Then, in any
 order: `{"rate": per_s, "at": at}`, `{"cut": at}`, `{"flush": n}`, `{"stop": true}`. All times are nanoseconds of this
 process's monotonic clock. The end of the input ends the process, so that it never outlives its asker.
-Out: `{"ready": pid}` or `{"error": {"kind", "message"}}`; `{"clock": n, "now": at}`; while it runs `{"tally": …}` for
+Out: `{"ready": pid}` or `{"error": {"kind", "message"}}`; `{"clock": n, "now": at}`; while it runs `{"stats": …}` for
 each stretch in which something was counted, `{"examples": […]}` of new failures, `{"output": […], "left_out": n}` of
 what a script printed, and each half second a `{"tick": …}`; `{"flushed": n}` after everything counted until then; at
 last `{"ended": …}`.
@@ -25,15 +25,15 @@ from typing import Any, cast
 
 import uvloop
 
-from client.load.engine.files import raise_file_limit
-from client.load.engine.making import Engine, Ready, make_ready
-from client.load.plan.check import check_rate, checked
+from client.load.engine.engine_factory import EngineFactory, LoadEngine, prepare_engine
+from client.load.engine.resource_limits import raise_file_limit
+from client.load.interval_stats import Recorder
+from client.load.json_codec import from_json, to_json
+from client.load.plan.model import Plan
 from client.load.plan.placeholders import hidden
-from client.load.plan.words import Plan
+from client.load.plan.validation import check_plan, check_rate
 from client.load.schedule import NS_PER_S, Part
-from client.load.script.output import Printed, captured
-from client.load.tally import Collector
-from client.load.wire import from_json, to_json
+from client.load.script.captured_output import CapturedOutput, capture_output
 from vmhost.base import collector
 from vmhost.base.errors import CloudError, InvalidInput
 
@@ -42,7 +42,7 @@ LINE_MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class WorkerJob:
     """What one process shall do: its part of a plan. `variables` are the environment's that the plan names; their
     values are in no message that comes back."""
 
@@ -51,7 +51,7 @@ class Job:
     variables: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-class Outbox(asyncio.BaseProtocol):
+class LineWriter(asyncio.BaseProtocol):
     """Lines to the asker, written without ever blocking the loop."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Outbox(asyncio.BaseProtocol):
 
     def send(self, message: dict[str, Any]) -> None:
         """Queues one line. What is counted has a bound, so a slow reader costs memory for its pauses only."""
-        if self.variables and "tally" not in message:
+        if self.variables and "stats" not in message:
             message = cast(dict[str, Any], hidden(message, self.variables))
         self._transport.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
@@ -78,15 +78,15 @@ class Outbox(asyncio.BaseProtocol):
         await self._closed.wait()
 
 
-async def serve(
-    reader: asyncio.StreamReader, outbox: Outbox, *, scripts: bool = False, printed: Printed | None = None
+async def serve_run(
+    reader: asyncio.StreamReader, outbox: LineWriter, *, scripts: bool = False, printed: CapturedOutput | None = None
 ) -> int:
     """One run for one asker; the exit code. A plan's script is run only for an asker who may run code here anyway, and
     what it prints arrives in `printed`."""
     try:
         job = _job(await reader.readline(), scripts=scripts)
         outbox.variables = job.variables
-        ready = await make_ready(checked(job.plan), Part(*job.part), job.variables)
+        ready = await prepare_engine(check_plan(job.plan), Part(*job.part), job.variables)
     except CloudError as error:
         send_printed(outbox, printed, rest=True)
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
@@ -99,7 +99,7 @@ async def serve(
     if start_ns is None:
         await outbox.close()
         return 0
-    run = Run(ready, start_ns, outbox, printed)
+    run = WorkerRun(ready, start_ns, outbox, printed)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(run.engine.run())
         helpers = [tasks.create_task(run.follow(reader, running.cancel)), tasks.create_task(run.tell())]
@@ -114,16 +114,16 @@ async def serve(
     return 0
 
 
-def send_printed(outbox: Outbox, printed: Printed | None, *, rest: bool = False) -> None:
+def send_printed(outbox: LineWriter, printed: CapturedOutput | None, *, rest: bool = False) -> None:
     """Sends what the script has printed since this was called before."""
     lines, left_out = ([], 0) if printed is None else printed.take(rest=rest)
     if lines or left_out:
         outbox.send({"output": lines, "left_out": left_out})
 
 
-def _job(line: bytes, *, scripts: bool) -> Job:
+def _job(line: bytes, *, scripts: bool) -> WorkerJob:
     try:
-        job = from_json(Job, json.loads(line)["job"])
+        job = from_json(WorkerJob, json.loads(line)["job"])
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
     if job.plan.script is not None and not scripts:
@@ -131,7 +131,7 @@ def _job(line: bytes, *, scripts: bool) -> Job:
     return job
 
 
-async def _until_go(reader: asyncio.StreamReader, outbox: Outbox) -> int | None:
+async def _until_go(reader: asyncio.StreamReader, outbox: LineWriter) -> int | None:
     """Answers questions for the clock until it is told when to begin; None when the asker goes away."""
     while line := await reader.readline():
         match json.loads(line):
@@ -144,16 +144,18 @@ async def _until_go(reader: asyncio.StreamReader, outbox: Outbox) -> int | None:
     return None
 
 
-class Run:
+class WorkerRun:
     """An engine, and the conversation about it."""
 
-    def __init__(self, ready: Ready, start_ns: int, outbox: Outbox, printed: Printed | None = None) -> None:
-        self._counted = Collector(start_ns)
+    def __init__(
+        self, ready: EngineFactory, start_ns: int, outbox: LineWriter, printed: CapturedOutput | None = None
+    ) -> None:
+        self._counted = Recorder(start_ns)
         if ready.plan.warm_up_s:
             self._counted.cut(start_ns + round(ready.plan.warm_up_s * NS_PER_S))
         self._outbox = outbox
         self._printed = printed
-        self.engine: Engine = ready.engine(self._counted, start_ns)
+        self.engine: LoadEngine = ready.engine(self._counted, start_ns)
 
     async def follow(self, reader: asyncio.StreamReader, abandon: Callable[[], Any]) -> None:
         """Does what it is told until the asker goes away."""
@@ -171,7 +173,7 @@ class Run:
             case {"cut": int() as at_ns}:
                 self._counted.cut(at_ns)
             case {"flush": int() as number}:
-                self.engine.settle()
+                self.engine.catch_up()
                 self.flush()
                 self._outbox.send({"flushed": number})
             case {"stop": True}:
@@ -181,8 +183,8 @@ class Run:
 
     def flush(self) -> None:
         """Sends everything that was counted."""
-        for tally in self._counted.take():
-            self._outbox.send({"tally": tally})
+        for stats in self._counted.take():
+            self._outbox.send({"stats": stats})
         self._send_examples()
 
     def _send_examples(self) -> None:
@@ -194,16 +196,16 @@ class Run:
         cpu_s, at_ns = time.process_time(), time.monotonic_ns()
         while True:
             await asyncio.sleep(TICK_EVERY_S)
-            self.engine.settle()
-            for tally in self._counted.take():
-                self._outbox.send({"tally": tally})
+            self.engine.catch_up()
+            for stats in self._counted.take():
+                self._outbox.send({"stats": stats})
                 await asyncio.sleep(0)
             self._send_examples()
             send_printed(self._outbox, self._printed)
             now_cpu_s, now_ns = time.process_time(), time.monotonic_ns()
             cpu_percent = 100 * (now_cpu_s - cpu_s) * NS_PER_S / max(1, now_ns - at_ns)
             cpu_s, at_ns = now_cpu_s, now_ns
-            last, slowest = self.engine.take_shown()
+            last, slowest = self.engine.take_samples()
             self._outbox.send(
                 {
                     "tick": {
@@ -227,10 +229,10 @@ async def _main() -> int:
     # What a script or a program started by it prints is no line of ours: ours go out by another number.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    _, outbox = await loop.connect_write_pipe(Outbox, out)
-    printed = Printed()
-    with captured(printed):
-        return await serve(reader, outbox, scripts=True, printed=printed)
+    _, outbox = await loop.connect_write_pipe(LineWriter, out)
+    printed = CapturedOutput()
+    with capture_output(printed):
+        return await serve_run(reader, outbox, scripts=True, printed=printed)
 
 
 def _is_stream(descriptor: int) -> bool:

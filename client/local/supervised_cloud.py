@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from client.load.wire import to_json
+from client.load.json_codec import to_json
 from client.local.local_cloud import ALL_DEADLINE_S, START_DEADLINE_S, Say, sweep
 from client.local.local_plan import LocalPlan, checked
 from client.local.state_dir import LocalFacts, abandoned_demos, forget, is_held, make_folder, read_facts

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from client.load.wire import from_json
+from client.load.json_codec import from_json
 from client.local.local_cloud import LocalCloud
 from client.local.local_plan import LocalPlan
 from vmhost.base.errors import CloudError

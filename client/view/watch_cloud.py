@@ -15,9 +15,9 @@ from pathlib import Path
 from client.cloud_state import shard_of
 from client.console.keys import Key
 from client.console.serving import Setting, serve_console
-from client.load.joining.address import Address
-from client.load.joining.gathering import Gathering
-from client.load.joining.token import Token
+from client.load.distributed.address import Address
+from client.load.distributed.worker_pool import WorkerPool
+from client.load.distributed.worker_token import WorkerToken
 from client.local.state_dir import DEMO_PREFIX
 from client.local.target_cloud import find_access, find_queries, find_search_url, not_running
 from client.program_name import DEFAULT_CLOUD, program_name
@@ -51,7 +51,7 @@ class WatchOptions:
     shown_console: str | None = None
     workers: Address | None = None
     """Where to accept load workers, which then send the load instead of us, and their token."""
-    token: Token | None = None
+    token: WorkerToken | None = None
     as_json: bool = False
     """Print one JSON object per line."""
 
@@ -65,9 +65,11 @@ async def watch(options: WatchOptions) -> int:
         _print(output.note(Note(at=time.time(), text=text)))
 
     async with contextlib.AsyncExitStack() as stack:
-        crew = await stack.enter_async_context(_workers(options, say))
+        worker_pool = await stack.enter_async_context(_workers(options, say))
         queries = options.queries or find_queries(options.access)
-        session = await stack.enter_async_context(open_session(access, url, queries=queries, crew=crew, say=say))
+        session = await stack.enter_async_context(
+            open_session(access, url, queries=queries, worker_pool=worker_pool, say=say)
+        )
         snapshot = await _settled(session)
         search, api = options.shown_search or url, options.shown_api or access.endpoint
         console = await stack.enter_async_context(_console(options, session, search=search, api=api))
@@ -92,12 +94,12 @@ async def watch(options: WatchOptions) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _workers(options: WatchOptions, warn: Callable[[str], None]) -> AsyncIterator[Gathering | None]:
+async def _workers(options: WatchOptions, warn: Callable[[str], None]) -> AsyncIterator[WorkerPool | None]:
     """Accept workers while the block lasts; yield None if no address is configured."""
     if options.workers is None or options.token is None:
         yield None
         return
-    async with Gathering(options.workers, options.token, warn=warn) as gathering:
+    async with WorkerPool(options.workers, options.token, warn=warn) as gathering:
         yield gathering
 
 

@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from client.load.engine.trust import check_tls_files
-from client.load.plan.check import checked
-from client.load.plan.file import parse_hedge, read_plans
-from client.load.plan.words import (
+from client.load.engine.tls_settings import check_tls_files
+from client.load.plan.model import (
     CONNECTIONS_AUTO_MAX,
     CONNECTIONS_LEAST,
     ClosedLoop,
@@ -23,6 +21,8 @@ from client.load.plan.words import (
     Spacing,
     Target,
 )
+from client.load.plan.toml_file import parse_hedge, read_plans
+from client.load.plan.validation import check_plan
 from server.api.queries import index_folder
 from vmhost.base.errors import InvalidInput
 from vmhost.base.units import parse_duration
@@ -141,12 +141,12 @@ def plan_of(args: argparse.Namespace) -> Plan:
     plan = _shape(args)
     if args.url.endswith(SCRIPT):
         # The declarations of a script are read without running it.
-        from client.load.script.loading import completed
+        from client.load.script.script_loader import complete_plan
 
         _refuse(args, _TARGET_OPTIONS, "with a script: it makes its own requests")
         timeout_s = parse_duration(args.timeout or DEFAULT_FLOW_TIMEOUT)
         base = getattr(args, "base", None)
-        return _ready(completed(replace(plan, script=args.url, base=base, timeout_s=timeout_s)))
+        return _ready(complete_plan(replace(plan, script=args.url, base=base, timeout_s=timeout_s)))
     _refuse(args, ("base",), "without a script")
     _refuse_mistyped_file(args.url)
     return _ready(replace(plan, targets=(_target(args),)))
@@ -154,7 +154,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
 
 def _ready(plan: Plan) -> Plan:
     """Checks the plan and its TLS files. Raises InvalidInput."""
-    plan = checked(plan)
+    plan = check_plan(plan)
     check_tls_files(plan)
     return plan
 

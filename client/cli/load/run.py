@@ -19,18 +19,18 @@ from client.cli.load.options import (
     plans_of,
     processes_of,
 )
-from client.load.control import LoadRun
-from client.load.crew import Crew
 from client.load.environment import ignored_proxies, usable_cores
 from client.load.live.progress_line import progress_line
-from client.load.outputs import Outputs
-from client.load.plan.words import Plan
+from client.load.output_files import OutputFiles
+from client.load.plan.model import Plan
+from client.load.plan_runner import PlanRunner, Watcher
 from client.load.repeat import Repeats, repeat, repeat_json, repeat_lines
 from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.report import Report
 from client.load.report.text_report import text_report
-from client.load.running import Runner, Watch
+from client.load.run import LoadRun
 from client.load.tenants import verdict_of
+from client.load.worker_processes import WorkerSource
 from client.terminal.text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 
@@ -100,7 +100,7 @@ def _add_worker_options(parser: argparse.ArgumentParser) -> None:
 
 def _once(args: argparse.Namespace) -> int:
     """Tries each plan once. Returns 0 if everything was good, else 1."""
-    from client.load.once import try_once
+    from client.load.try_once import try_once
 
     for option in ("json", "report", "hlog", "prometheus", "listen"):
         if getattr(args, option):
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidInput(f"--repeat {args.repeat} needs a plan with one tenant")
     if proxies := ignored_proxies([url for plan in plans for url in plan.urls]):
         _say(f"{', '.join(proxies)} is set but not used: requests go directly to the server")
-    outputs = Outputs(page=_path(args.report), log=_path(args.hlog))
+    outputs = OutputFiles(page=_path(args.report), log=_path(args.hlog))
     outputs.check()
     command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
     try:
@@ -166,7 +166,7 @@ class _Command:
     args: argparse.Namespace
     plans: tuple[Plan, ...]
     processes: int
-    outputs: Outputs
+    outputs: OutputFiles
     kept: list[str] = field(default_factory=list)
     """The output of a script, in case the run fails before its report."""
     signals: list[int] = field(default_factory=list)
@@ -187,18 +187,18 @@ class _Command:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, end, number)
-        async with self._metrics() as expose, self._worker_pool() as crew:
+        async with self._metrics() as expose, self._worker_pool() as worker_pool:
             watch = _watch(self.args, self.plans)
             # The live view cannot show a script's output, so it follows the report; elsewhere it is printed at once.
             on_output = self.kept.extend if watch is _show_screen else _say_all
-            runner = Runner(
-                processes=self.processes, stop=stop, watch=watch, crew=crew, on_output=on_output,
+            runner = PlanRunner(
+                processes=self.processes, stop=stop, watch=watch, worker_source=worker_pool, on_output=on_output,
                 on_broken=self._broken if self.args.stop_when_broken else None,
             )  # fmt: skip
 
             async def once(number: int) -> tuple[Report, ...]:
                 def on_started(runs: Sequence[LoadRun]) -> None:
-                    self.outputs.begun(runs, number)
+                    self.outputs.started(runs, number)
                     expose(runs)
 
                 return await runner.run(self.plans, on_started)
@@ -225,7 +225,7 @@ class _Command:
 
     def _output(self, report: Report) -> list[str]:
         """Returns the output of the script, unless it was printed during the run."""
-        printed = report.outcome.output if self.kept else ()
+        printed = report.result.output if self.kept else ()
         return ["  the script printed:", *(f"    {line}" for line in printed)] if printed else []
 
     def _repeated(self, repeats: Repeats) -> _Result:
@@ -241,28 +241,30 @@ class _Command:
         if self.args.prometheus is None:
             yield source
             return
-        from client.load.exposing import serve_metrics
+        from client.load.metrics_server import serve_metrics
 
         async with serve_metrics(self.args.prometheus, source.text) as url:
             _say(f"metrics: {url}")
             yield source
 
     @contextlib.asynccontextmanager
-    async def _worker_pool(self) -> AsyncIterator[Crew | None]:
+    async def _worker_pool(self) -> AsyncIterator[WorkerSource | None]:
         """Waits for workers on other computers; None if this computer sends the load itself."""
         if self.args.listen is None:
             yield None
             return
-        from client.load.joining.address import parse_address
-        from client.load.joining.gathering import Gathering
-        from client.load.joining.token import token_of
+        from client.load.distributed.address import parse_address
+        from client.load.distributed.worker_pool import WorkerPool
+        from client.load.distributed.worker_token import read_token
 
         address = parse_address(self.args.listen, default_host="127.0.0.1")
-        token = token_of(self.args.token_file)
+        token = read_token(self.args.token_file)
         token.secret()
-        async with Gathering(address, token, say=_say, warn=_say, wait_s=WORKERS_WAIT_S) as crew:
-            _say(f"waiting for {self.processes} workers: glasscloud load worker {crew.address} --token-file FILE")
-            yield crew
+        async with WorkerPool(address, token, say=_say, warn=_say, wait_s=WORKERS_WAIT_S) as worker_pool:
+            _say(
+                f"waiting for {self.processes} workers: glasscloud load worker {worker_pool.address} --token-file FILE"
+            )
+            yield worker_pool
 
 
 class _MetricsSource:
@@ -288,7 +290,7 @@ def _document(reports: tuple[Report, ...]) -> dict[str, object]:
     return {"schema": SCHEMA, "kind": "tenants", "verdict": verdict_of(reports).value, "tenants": tenants}
 
 
-def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watch:
+def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watcher:
     """Returns the live view for one run on a terminal, else progress lines."""
     from client.terminal.tty import is_terminal
 

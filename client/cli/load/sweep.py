@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from client.cli.load.options import CONNECTIONS_HELP, add_loop_options, add_target_options, plan_of, processes_of
-from client.load.control import LoadRun
 from client.load.environment import Environment, ignored_proxies, usable_cores
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 from client.load.report.page.page import sweep_page
 from client.load.report.report import Report
 from client.load.report.sweep_text import SCHEMA, step_line, sweep_json, sweep_lines
-from client.load.sweep import Range, Sweep, checked_range, step_of
+from client.load.run import LoadRun
+from client.load.sweep import RateRange, Sweep, check_range, step_of
 from client.terminal.text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
@@ -74,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
     Returns 0, 1 if no rate is good, 2 if it could not start, 3 if the generator was the limit, 143 after SIGTERM."""
     plan = _lowest_plan(args)
     assert plan.duration_s is not None
-    rates = checked_range(
-        Range(from_per_s=args.from_per_s, to_per_s=args.to_per_s, steps=args.steps), step_s=plan.duration_s
+    rates = check_range(
+        RateRange(from_per_s=args.from_per_s, to_per_s=args.to_per_s, steps=args.steps), step_s=plan.duration_s
     )
     rest_s, processes = parse_duration(args.rest), processes_of(args.processes, usable_cores())
     if args.report is not None:
@@ -111,7 +111,7 @@ def _lowest_plan(args: argparse.Namespace) -> Plan:
 
 
 async def _sweep(
-    plan: Plan, rates: Range, *, processes: int, rest_s: float, say: Callable[[str], None], signals: list[int]
+    plan: Plan, rates: RateRange, *, processes: int, rest_s: float, say: Callable[[str], None], signals: list[int]
 ) -> tuple[Sweep, Environment | None]:
     """Measures one rate after another; keeps the results if it is interrupted or the server disappears.
 

@@ -47,19 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Takes part in one run after another until no coordinator comes or it is stopped. Raises InvalidInput."""
     from client.cli.run_async import run_until_stopped
+    from client.load.distributed.address import parse_address
+    from client.load.distributed.worker_supervisor import supervise_workers, worker_settings
+    from client.load.distributed.worker_token import read_token
     from client.load.environment import usable_cores
-    from client.load.joining.address import parse_address
-    from client.load.joining.keeping import joining_of, keep
-    from client.load.joining.token import token_of
     from vmhost.base.units import parse_duration
 
     if not args.keep:
         # With --keep the token may appear later, like the key of a cloud.
-        token_of(args.token_file)
-    joining = joining_of(
+        read_token(args.token_file)
+    joining = worker_settings(
         parse_address(args.coordinator),
         token_file=None if args.token_file is None else str(args.token_file.absolute()),
         wait_s=None if args.keep else parse_duration(args.wait),
     )
     processes = processes_of(args.processes, usable_cores())
-    return run_until_stopped(lambda: keep(joining, processes))
+    return run_until_stopped(lambda: supervise_workers(joining, processes))

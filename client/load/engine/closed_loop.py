@@ -13,19 +13,19 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from client.load.engine.answers import FAULTS, Attempts, Failures, Shown, may_resend
-from client.load.engine.brisk import BriskConnection
-from client.load.engine.connections import Endpoint, cause_of
-from client.load.engine.ended import Ended, busy_percent
-from client.load.engine.files import Shortages, file_limit
-from client.load.engine.watch import Watch
-from client.load.examples import Example
-from client.load.own_limits import OwnLimits
-from client.load.plan.words import Plan
-from client.load.requests import Prepared, Requests
+from client.load.engine.connection_pool import Endpoint, connection_error_text
+from client.load.engine.engine_result import EngineResult, cpu_percent_since
+from client.load.engine.fast_path import FastPathConnection
+from client.load.engine.resource_limits import ShortageCounter, file_limit
+from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
+from client.load.engine.standstill_detector import StandstillDetector
+from client.load.examples import FailureExample
+from client.load.generator_limits import GeneratorLimits
+from client.load.interval_stats import GOOD, IntervalStats, Recorder
+from client.load.plan.model import Plan
+from client.load.requests import PreparedRequest, RequestSequence
 from client.load.schedule import NS_PER_S, Part
 from client.load.summary import Fault, TracedRequest
-from client.load.tally import GOOD, Collector, Tally
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import Connection, Failure, Heads, HttpFailure, Response
 
@@ -36,21 +36,21 @@ _NS_PER_US = 1000
 _NO_END = 1 << 62
 
 
-class User:
+class VirtualUser:
     """One user. Its request under way, if any, was begun at `began_ns` and sent at `sent_ns`."""
 
     __slots__ = (
-        "asking", "began_ns", "connection", "done", "loop", "number", "prepared", "sent_ns", "server", "tally", "trace",
+        "asking", "began_ns", "connection", "done", "loop", "number", "prepared", "sent_ns", "server", "stats", "trace",
     )  # fmt: skip
 
-    def __init__(self, loop: ClosedLoopEngine, number: int, tally: Tally) -> None:
+    def __init__(self, loop: ClosedLoopEngine, number: int, stats: IntervalStats) -> None:
         self.loop = loop
         self.number = number
-        self.tally = tally
+        self.stats = stats
         self.began_ns = self.sent_ns = 0
         self.connection: Connection | None = None
         self.server = -1
-        self.prepared: Prepared
+        self.prepared: PreparedRequest
         self.trace = b""
         self.asking = False
         # Bound once: made anew for each request it would cost as much as counting one.
@@ -60,14 +60,14 @@ class User:
         """The connection's call when the request has ended: it is counted, and the user goes on."""
         if not self.asking:
             return
-        loop, tally, prepared = self.loop, self.tally, self.prepared
+        loop, stats, prepared = self.loop, self.stats, self.prepared
         if failure is not None and may_resend(prepared, self.connection, failure):
             # On a new connection, where this cannot happen again.
             loop.resend(self)
             return
         now_ns = loop.now_ns()
-        if now_ns >= loop.watch.alert_ns:
-            loop.watch.look(now_ns)
+        if now_ns >= loop.detector.check_at_ns:
+            loop.detector.check(now_ns)
         self.asking = False
         took_ns = now_ns - self.began_ns
         if self.began_ns < loop.left_out_ns:
@@ -76,16 +76,16 @@ class User:
         elif response is not None:
             status = response.status
             fault = GOOD if prepared.easy and status < 400 else prepared.fault(response)
-            tally.ended((prepared.target, status, fault), took_ns // _NS_PER_US, None)
-            tally.received_bytes += len(response.body)
+            stats.record_outcome((prepared.target, status, fault), took_ns // _NS_PER_US, None)
+            stats.received_bytes += len(response.body)
             if response.headers is not loop.attempts.without:
-                tally.attempted(loop.attempts.of(response))
+                stats.record_attempts(loop.attempts.of(response))
             if fault:
                 loop.failures.answered(
                     prepared, response, fault, due_ns=self.began_ns, took_ns=took_ns, trace=self.trace
                 )
-            elif took_ns > loop.shown.above_ns:
-                loop.shown.note(prepared, response, self.trace, took_ns, took_ns)
+            elif took_ns > loop.samples.above_ns:
+                loop.samples.note(prepared, response, self.trace, took_ns, took_ns)
         else:
             assert failure is not None
             loop.failed(self, FAULTS[failure], now_ns)
@@ -104,8 +104,8 @@ class ClosedLoopEngine:
         plan: Plan,
         *,
         endpoints: Sequence[Endpoint],
-        requests: Requests,
-        collector: Collector,
+        requests: RequestSequence,
+        recorder: Recorder,
         start_ns: int,
         part: Part,
         clock_ns: Callable[[], int] = time.monotonic_ns,
@@ -115,35 +115,35 @@ class ClosedLoopEngine:
         self._endpoints = endpoints
         self._heads = [Heads(bodies=not requests.easy) for _ in endpoints]
         self.drawn = requests.drawn
-        self._collector = collector
+        self._recorder = recorder
         self._start_ns = start_ns
         self._end_ns: int | None = None
         if plan.duration_s is not None:
             self._end_ns = start_ns + round(plan.duration_s * NS_PER_S)
         self.closing_ns = self._end_ns or 1 << 62
         self.now_ns = clock_ns
-        self.watch = Watch(self._leave_out, start_ns=start_ns, end_ns=self._end_ns)
+        self.detector = StandstillDetector(self._leave_out, start_ns=start_ns, end_ns=self._end_ns)
         self.left_out_ns = 0
         """The end of the last standstill; requests begun before it do not count any more."""
-        self.think = thinking(plan, part)
+        self.think = think_times(plan, part)
         self._traced = plan.traced
         # Whoever neither thinks nor is traced nor looks into bodies, and asks one server, goes the short way.
         end = requests.limit(plan.requests)
         self._end_number = _NO_END if end is None else end
         brisk = self.think is None and not plan.traced and requests.easy and len(endpoints) == 1 and end is None
-        self._make = BriskConnection if brisk else Connection
+        self._make = FastPathConnection if brisk else Connection
         self._trace_bits = random.Random().getrandbits
         self._timeout_ns = round(plan.timeout_s * NS_PER_S)
-        self.attempts = Attempts()
-        self.shown = Shown()
-        self.failures = Failures(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
-        self._shortages = Shortages()
+        self.attempts = AttemptReader()
+        self.samples = RequestSamples()
+        self.failures = FailureRecorder(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
+        self._shortages = ShortageCounter()
         self._stopped = False
         self._over = asyncio.Event()
         # Users walk the same list of requests, each from its own place, as arrivals would.
         self._numbers = range(part.index, plan.closed.users, part.of)
         self.stride = plan.closed.users
-        self._users: list[User] = []
+        self._users: list[VirtualUser] = []
         self._used_up = requests.used_up if end is not None and end == requests.count else ""
         self._active = len(self._numbers)
         self._ramp_up_s = plan.closed.ramp_up_s
@@ -159,7 +159,7 @@ class ClosedLoopEngine:
         """Users who wait for a connection."""
         return sum(1 for user in self._users if user.asking and not user.sent_ns)
 
-    async def run(self, *, grace_s: float = 1.0) -> Ended:
+    async def run(self, *, grace_s: float = 1.0) -> EngineResult:
         """Lets the users ask until the end or `stop`, then waits for what is under way: to its timeout, or `grace_s`
         after a stop. Cancelling ends every connection at once."""
         delay_s = (self._start_ns - self.now_ns()) / NS_PER_S
@@ -167,27 +167,27 @@ class ClosedLoopEngine:
             await asyncio.sleep(delay_s)
         cpu_s, started_ns = time.process_time(), self.now_ns()
         async with asyncio.TaskGroup() as self._tasks:
-            self._users = [User(self, number, self._collector.tally(started_ns)) for number in self._numbers]
-            self.watch.begin(started_ns)
+            self._users = [VirtualUser(self, number, self._recorder.stats_at(started_ns)) for number in self._numbers]
+            self.detector.start(started_ns)
             sweeper = self._tasks.create_task(self._sweep_regularly())
             try:
                 self._bring(started_ns)
                 await self._until_over()
                 ended_ns = self.now_ns()
-                self.watch.end_ns = min(self.watch.end_ns, ended_ns)
-                cpu_percent = busy_percent(cpu_s, started_ns, ended_ns)
+                self.detector.end_ns = min(self.detector.end_ns, ended_ns)
+                cpu_percent = cpu_percent_since(cpu_s, started_ns, ended_ns)
                 await self._drain(grace_s if self._stopped else self._plan.timeout_s + 1.0)
             finally:
                 sweeper.cancel()
                 self._give_up_rest()
-        return Ended(
+        return EngineResult(
             elapsed_s=max(0, min(ended_ns, self._end_ns or ended_ns) - self._start_ns) / NS_PER_S,
             missed=0,
             cpu_percent=round(cpu_percent, 1),
             precise_timer=True,
             stopped=self._stopped,
-            standstills=tuple(self.watch.standstills),
-            own=OwnLimits(
+            standstills=tuple(self.detector.standstills),
+            own=GeneratorLimits(
                 short_of=self._shortages.kind,
                 short_times=self._shortages.times,
                 files_max=file_limit(),
@@ -206,14 +206,14 @@ class ClosedLoopEngine:
         """Refused: users ask as fast as they are answered. Raises InvalidInput."""
         raise InvalidInput(f"a rate of {rate_per_s:g}/s belongs to an open loop; this one has users")
 
-    def settle(self) -> None:
+    def catch_up(self) -> None:
         """Nothing is scheduled, so nothing can be late."""
 
-    def take_shown(self) -> tuple[TracedRequest | None, TracedRequest | None]:
+    def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
         """A fresh and the slowest good answer since this was asked before."""
-        return self.shown.take()
+        return self.samples.take()
 
-    def take_examples(self) -> list[Example]:
+    def take_examples(self) -> list[FailureExample]:
         """Examples of failures that are new since this was called before."""
         return self.failures.book.take()
 
@@ -229,7 +229,7 @@ class ClosedLoopEngine:
 
     # One user
 
-    def begin(self, user: User, now_ns: int) -> None:
+    def begin(self, user: VirtualUser, now_ns: int) -> None:
         """The user wants something now."""
         if user.number >= self._end_number:
             self._active -= 1
@@ -239,43 +239,43 @@ class ClosedLoopEngine:
         drawn = self.drawn
         prepared = user.prepared = drawn[user.number % len(drawn)]
         user.number += self.stride
-        tally = user.tally
-        if now_ns >= tally.end_ns:
-            tally = user.tally = self._collector.tally(now_ns)
-        tally.offered += 1
-        tally.pending += 1
+        stats = user.stats
+        if now_ns >= stats.end_ns:
+            stats = user.stats = self._recorder.stats_at(now_ns)
+        stats.offered += 1
+        stats.pending += 1
         user.began_ns = now_ns
         user.asking = True
         connection = user.connection
         if connection is not None and connection.open and user.server == prepared.server:
             user.sent_ns = now_ns
-            tally.started += 1
+            stats.started += 1
             connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
         else:
             user.sent_ns = 0
             self._tasks.create_task(self._connect(user, user.number))
 
-    def resend(self, user: User) -> None:
+    def resend(self, user: VirtualUser) -> None:
         """Sends the user's request again, on a new connection."""
-        user.tally.resent += 1
+        user.stats.resent += 1
         self._tasks.create_task(self._connect(user, user.number))
 
-    def _bytes_of(self, user: User, prepared: Prepared) -> bytes:
+    def _bytes_of(self, user: VirtualUser, prepared: PreparedRequest) -> bytes:
         if not self._traced:
             return prepared.raw
         user.trace = b"%048x" % self._trace_bits(192)
         return prepared.with_trace(user.trace)
 
-    def later(self, user: User, delay_s: float) -> None:
+    def later(self, user: VirtualUser, delay_s: float) -> None:
         """The user comes again after a pause, unless all is over by then."""
         asyncio.get_running_loop().call_later(delay_s, self._come_again, user)
 
-    def _come_again(self, user: User) -> None:
+    def _come_again(self, user: VirtualUser) -> None:
         now_ns = self.now_ns()
         if now_ns < self.closing_ns:
             self.begin(user, now_ns)
 
-    async def _connect(self, user: User, number: int) -> None:
+    async def _connect(self, user: VirtualUser, number: int) -> None:
         """Opens a connection for the user's present request, which `number` tells from its later ones, and sends it."""
         if user.connection is not None:
             user.connection.abort()
@@ -287,7 +287,7 @@ class ClosedLoopEngine:
                 self._plan.timeout_s, heads=self._heads[prepared.server], make=self._make
             )
         except HttpFailure as failure:
-            refusal = cause_of(failure)
+            refusal = connection_error_text(failure)
             ours = self._shortages.note(failure.__cause__)
         if not user.asking or user.number != number:
             # It has given up meanwhile, or all is over.
@@ -296,28 +296,28 @@ class ClosedLoopEngine:
         elif connection is None or not connection.open:
             self._refused(user, Fault.GENERATOR if ours else Fault.CONNECT, refusal)
         else:
-            if isinstance(connection, BriskConnection):
+            if isinstance(connection, FastPathConnection):
                 connection.user = user
             user.connection, user.server = connection, prepared.server
             if not user.sent_ns:
                 user.sent_ns = self.now_ns()
-                user.tally.started += user.began_ns >= self.left_out_ns
+                user.stats.started += user.began_ns >= self.left_out_ns
             connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
 
-    def failed(self, user: User, fault: Fault, now_ns: int, cause: str = "") -> None:
+    def failed(self, user: VirtualUser, fault: Fault, now_ns: int, cause: str = "") -> None:
         """Counts the user's request as one without a response."""
         if user.began_ns < self.left_out_ns:
             return
         prepared, took_ns = user.prepared, now_ns - user.began_ns
-        user.tally.ended((prepared.target, 0, fault), took_ns // _NS_PER_US, None)
+        user.stats.record_outcome((prepared.target, 0, fault), took_ns // _NS_PER_US, None)
         self.failures.failed(
             prepared, fault, due_ns=user.began_ns, took_ns=took_ns, trace=user.trace, sent=bool(user.sent_ns),
             cause=cause,
         )  # fmt: skip
 
-    def _refused(self, user: User, fault: Fault, cause: str) -> None:
+    def _refused(self, user: VirtualUser, fault: Fault, cause: str) -> None:
         now_ns = self.now_ns()
-        self.watch.look(now_ns)
+        self.detector.check(now_ns)
         user.asking = False
         self.failed(user, fault, now_ns, cause)
         self.later(user, max(_REST_AFTER_REFUSAL_S, self.think() if self.think else 0.0))
@@ -335,12 +335,12 @@ class ClosedLoopEngine:
         while True:
             await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
             now_ns = self.now_ns()
-            self.watch.look(now_ns)
+            self.detector.check(now_ns)
             for user in self._users:
                 if user.asking and now_ns - user.began_ns >= self._timeout_ns:
                     self._give_up(user, Fault.TIMEOUT)
 
-    def _give_up(self, user: User, fault: Fault) -> None:
+    def _give_up(self, user: VirtualUser, fault: Fault) -> None:
         user.asking = False
         self.failed(user, fault, self.now_ns())
         if user.connection is not None:
@@ -357,11 +357,11 @@ class ClosedLoopEngine:
         """After a standstill: what was under way in it is not counted."""
         for user in self._users:
             if user.asking and user.began_ns >= self.left_out_ns:
-                user.tally.leave_out(sent=bool(user.sent_ns))
+                user.stats.discard(sent=bool(user.sent_ns))
         self.left_out_ns = now_ns
 
     def _give_up_rest(self) -> None:
-        self.watch.look(self.now_ns())
+        self.detector.check(self.now_ns())
         self.closing_ns = 0
         for user in self._users:
             if user.asking:
@@ -370,7 +370,7 @@ class ClosedLoopEngine:
                 user.connection.abort()
 
 
-def thinking(plan: Plan, part: Part) -> Callable[[], float] | None:
+def think_times(plan: Plan, part: Part) -> Callable[[], float] | None:
     """Gives the seconds of the next pause; None where nobody thinks."""
     assert plan.closed is not None
     mean_s = plan.closed.think_s

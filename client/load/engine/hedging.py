@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from client.load.engine.alarm import Alarm, best_alarm
+from client.load.engine.precise_timer import Timer, best_timer
 from client.load.histogram import Histogram
-from client.load.plan.words import Hedge
+from client.load.plan.model import Hedge
 from client.load.schedule import NS_PER_S
 from vmhost.base.budget import Budget
 
@@ -22,7 +22,7 @@ _SAVED_MAX = 10.0
 _QUANTUM_NS = 100_000
 
 
-class Asked(Protocol):
+class Hedgeable(Protocol):
     """What can be asked twice; `over` once it has ended."""
 
     over: bool
@@ -38,39 +38,39 @@ class Hedging:
         self,
         hedge: Hedge,
         *,
-        send: Callable[[Asked], None],
-        alarm: Callable[[Callable[[], None]], Alarm] = best_alarm,
+        send: Callable[[Hedgeable], None],
+        timer: Callable[[Callable[[], None]], Timer] = best_timer,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._send = send
-        self._make_alarm = alarm
-        self._alarm: Alarm | None = None
+        self._make_timer = timer
+        self._timer: Timer | None = None
         self._now_ns = clock_ns
         self._percentile = hedge.after_percentile
         self._fixed = hedge.after_ms is not None
         self._delay_ns: int | None = None if hedge.after_ms is None else round(hedge.after_ms * 1e6)
         self._budget = Budget(share=hedge.budget, burst=_SAVED_MAX)
-        self._asked: deque[tuple[int, Asked]] = deque()
+        self._pending: deque[tuple[int, Hedgeable]] = deque()
         self._answers, self._before = Histogram(), Histogram()
         self._learn_at_ns = 0
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Needs a running loop from here on."""
-        self._alarm = self._make_alarm(self._ring)
+        self._timer = self._make_timer(self._on_timer)
 
     def close(self) -> None:
         """Nothing is sent any more."""
-        if self._alarm is not None:
-            self._alarm.close()
-        self._asked.clear()
+        if self._timer is not None:
+            self._timer.close()
+        self._pending.clear()
 
-    def sent(self, asked: Asked, now_ns: int) -> None:
+    def sent(self, request: Hedgeable, now_ns: int) -> None:
         """A request was sent for the first time."""
         self._budget.earn()
         if self._delay_ns is None:
             return
-        self._asked.append((now_ns, asked))
-        if len(self._asked) == 1:
+        self._pending.append((now_ns, request))
+        if len(self._pending) == 1:
             self._wake(now_ns)
 
     def answered(self, service_us: int) -> None:
@@ -89,20 +89,20 @@ class Hedging:
         self._before, self._answers = self._answers, Histogram()
 
     def _wake(self, now_ns: int) -> None:
-        if self._alarm is None:
+        if self._timer is None:
             return
-        if not self._asked or self._delay_ns is None:
-            self._alarm.unset()
+        if not self._pending or self._delay_ns is None:
+            self._timer.unset()
         else:
-            self._alarm.set(max(self._asked[0][0] + self._delay_ns, now_ns + _QUANTUM_NS))
+            self._timer.set(max(self._pending[0][0] + self._delay_ns, now_ns + _QUANTUM_NS))
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         now_ns = self._now_ns()
-        while self._asked and self._delay_ns is not None:
-            sent_ns, asked = self._asked[0]
-            if not asked.over and sent_ns + self._delay_ns > now_ns:
+        while self._pending and self._delay_ns is not None:
+            sent_ns, request = self._pending[0]
+            if not request.over and sent_ns + self._delay_ns > now_ns:
                 break
-            self._asked.popleft()
-            if not asked.over and self._budget.spend():
-                self._send(asked)
+            self._pending.popleft()
+            if not request.over and self._budget.spend():
+                self._send(request)
         self._wake(now_ns)

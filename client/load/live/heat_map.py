@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from client.load.histogram import Histogram, bucket_of, highest_of, merged
-from client.load.summary import Column
+from client.load.summary import TimelineColumn
 
 _SCALES = ((1, 2, 5), (1, 3), (1,))
 """How each power of ten is divided, the finest first."""
@@ -52,14 +52,16 @@ class HeatMap:
         return column if 0 <= column < self.columns else None
 
 
-def heat_map(timeline: Sequence[Column], *, until_s: float, timeout_s: float, columns: int, rows: int) -> HeatMap:
+def heat_map(
+    timeline: Sequence[TimelineColumn], *, until_s: float, timeout_s: float, columns: int, rows: int
+) -> HeatMap:
     """Returns the newest `columns` columns until `until_s` in at most `rows` rows.
 
     Seconds in which nothing was due are included and empty."""
     width_s = timeline[0].seconds if timeline else 1.0
     count = max(len(timeline), math.ceil(until_s / width_s - 1e-9))
     first = max(0, count - columns)
-    shown: list[Column | None] = [*timeline[first:], *[None] * (count - max(first, len(timeline)))]
+    shown: list[TimelineColumn | None] = [*timeline[first:], *[None] * (count - max(first, len(timeline)))]
     histograms = [None if each is None else each.response_histogram for each in shown]
     below_us = _edges(merged(each for each in histograms if each is not None), round(timeout_s * 1e6), rows)
     grid = [_cells(each, below_us) for each in histograms]

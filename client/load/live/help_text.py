@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 
 WAITING = "waiting for the first responses"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.bands import band_of, banded, begins_ms
 from client.load.histogram import Histogram
+from client.load.latency_bands import band_of, banded, begins_ms
 from client.load.metrics import COLUMNS_MAX
-from client.load.plan.words import Plan
-from client.load.summary import Column, Latency, Snapshot, Summary
+from client.load.plan.model import Plan
+from client.load.summary import Latency, Snapshot, Summary, TimelineColumn
 
 BANDS_MAX = 40
 FASTEST_US = 100
@@ -95,7 +95,7 @@ def bands_of(timeout_s: float) -> Bands:
     return Bands(first=first, count=min(count, BANDS_MAX), grains=grains)
 
 
-def _new_columns(timeline: tuple[Column, ...], plan: Plan, since: float | None) -> tuple[Column, ...]:
+def _new_columns(timeline: tuple[TimelineColumn, ...], plan: Plan, since: float | None) -> tuple[TimelineColumn, ...]:
     """Returns the columns that may have changed since then; all of them if the columns have become wider."""
     if since is None or not timeline:
         return timeline
@@ -126,7 +126,7 @@ def _latency(latency: Latency) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _column(column: Column, bands: Bands) -> dict[str, Any]:
+def _column(column: TimelineColumn, bands: Bands) -> dict[str, Any]:
     return {
         "began_s": column.began,
         "seconds": column.seconds,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from client.load.plan.check import RATE_MAX_PER_S
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
+from client.load.plan.validation import RATE_MAX_PER_S
 from client.load.summary import Snapshot
 from client.load.verdict import OWN_FAULT_PERCENT
 from client.terminal.numbers import short_rate

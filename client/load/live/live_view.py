@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from client.load.control import LoadRun
 from client.load.live.live_screen import render
 from client.load.live.live_state import (
     Action,
@@ -21,6 +20,7 @@ from client.load.live.live_state import (
     press,
     with_message,
 )
+from client.load.run import LoadRun
 from client.terminal.text import Line
 from client.terminal.tty import Terminal
 from vmhost.base.errors import CloudError

@@ -6,8 +6,8 @@ import mimetypes
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from client.load.plan.sources import read_bytes
-from client.load.plan.words import FormField
+from client.load.plan.data_sources import read_bytes
+from client.load.plan.model import FormField
 
 _QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 

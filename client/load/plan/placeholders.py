@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 from vmhost.base.errors import InvalidInput
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"

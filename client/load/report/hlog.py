@@ -19,10 +19,10 @@ from io import FileIO
 from pathlib import Path
 
 from client.load.histogram import Histogram, bucket_of, merged
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.report.hdr_encoding import from_hdr_text, hdr_text
 from client.load.schedule import NS_PER_S
 from client.load.summarise import times_of
-from client.load.tally import GOOD, Tally
 from vmhost.base.errors import InvalidInput
 
 RESPONSE = "response"
@@ -53,12 +53,12 @@ class HlogWriter:
         self._file = file
         self._write(_header(began))
 
-    def stretch(self, tally: Tally) -> None:
+    def stretch(self, stats: IntervalStats) -> None:
         """Writes an interval whose requests have all ended."""
-        start_s, seconds = tally.start_ns / NS_PER_S, (tally.end_ns - tally.start_ns) / NS_PER_S
+        start_s, seconds = stats.start_ns / NS_PER_S, (stats.end_ns - stats.start_ns) / NS_PER_S
         self._write(
             f"Tag={tag},{start_s:.6f},{seconds:.6f},{histogram.max_us / 1000:.3f},{hdr_text(histogram)}"
-            for tag, histogram in _tagged(tally)
+            for tag, histogram in _tagged(stats)
         )
 
     def _write(self, lines: Iterable[str]) -> None:
@@ -116,14 +116,14 @@ def _header(began: float) -> Iterator[str]:
     yield _LEGEND
 
 
-def _tagged(tally: Tally) -> Iterator[tuple[str, Histogram]]:
-    response, service = times_of(tally.cells.items())
+def _tagged(stats: IntervalStats) -> Iterator[tuple[str, Histogram]]:
+    response, service = times_of(stats.outcomes.items())
     yield RESPONSE, response
     yield SERVICE, service
     errors: defaultdict[str, Histogram] = defaultdict(Histogram)
-    for (_, _, fault), cell in tally.cells.items():
+    for (_, _, fault), entry in stats.outcomes.items():
         if fault != GOOD:
-            errors[fault].add(cell.response)
+            errors[fault].add(entry.response)
     for fault in sorted(errors):
         # Tags cannot contain spaces.
         yield ERROR + fault.replace(" ", "-"), errors[fault]

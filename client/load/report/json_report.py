@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from client.load.histogram import Histogram
-from client.load.plan.shown import plan_json
+from client.load.json_codec import to_json
+from client.load.plan.redacted import redacted_plan_json
 from client.load.report.report import Report
-from client.load.summary import PERCENTS, Column, InstanceSummary, TargetSummary, latency_of
-from client.load.wire import to_json
+from client.load.summary import PERCENTS, InstanceSummary, TargetSummary, TimelineColumn, latency_of
 
 SCHEMA = 2
 """Raised if a program that reads the former schema would misread the new one; new fields do not raise it."""
@@ -18,14 +18,14 @@ BATCHES = 10
 
 def report_json(report: Report) -> dict[str, Any]:
     """Returns the report, schema 2; latencies are in milliseconds, null if there are too few samples."""
-    total, outcome, judgement = report.summary, report.outcome, report.judgement
+    total, result, assessment = report.summary, report.result, report.assessment
     seconds = report.seconds
     return {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
         "reason": report.reason,
-        "generator_bound": judgement.generator_bound,
-        "thresholds": to_json(judgement.thresholds),
+        "generator_bound": assessment.generator_bound,
+        "thresholds": to_json(assessment.thresholds),
         "model": report.model,
         "offered_per_s": round(total.offered / seconds, 2),
         "started_per_s": round(total.started / seconds, 2),
@@ -35,8 +35,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "service_ms": to_json(total.service),
         "errors": total.errors,
         "messages": total.messages,
-        "examples": to_json(outcome.examples),
-        "output": list(outcome.output),
+        "examples": to_json(result.examples),
+        "output": list(result.output),
         "statuses": total.statuses,
         "classes_ms": to_json(total.classes),
         "targets": [_target(target) for target in total.targets],
@@ -46,26 +46,26 @@ def report_json(report: Report) -> dict[str, Any]:
         "received_bytes": total.received_bytes,
         "send_lag_ms": to_json(total.lag),
         "generator": {
-            "cpu_percent": outcome.cpu_percent,
-            "missed": outcome.missed,
-            "precise_timer": outcome.precise_timer,
-            "own_limits": to_json(outcome.own),
-            "standstills": [{"at": each.at, "seconds": each.seconds} for each in outcome.standstills],
-            "processes": to_json(outcome.processes),
+            "cpu_percent": result.cpu_percent,
+            "missed": result.missed,
+            "precise_timer": result.precise_timer,
+            "own_limits": to_json(result.own),
+            "standstills": [{"at": each.at, "seconds": each.seconds} for each in result.standstills],
+            "processes": to_json(result.processes),
         },
         "began": round(total.since, 3),
-        "elapsed_s": round(outcome.elapsed_s, 3),
-        "stopped": outcome.stopped,
-        "marks": to_json(outcome.marks),
-        "batches": [_batch(batch) for batch in batches(outcome.timeline)],
-        "service_batches": [_batch(batch) for batch in batches(outcome.timeline, service=True)],
-        "timeline": [_column(column) for column in outcome.timeline],
+        "elapsed_s": round(result.elapsed_s, 3),
+        "stopped": result.stopped,
+        "marks": to_json(result.marks),
+        "batches": [_batch(batch) for batch in batches(result.timeline)],
+        "service_batches": [_batch(batch) for batch in batches(result.timeline, service=True)],
+        "timeline": [_column(column) for column in result.timeline],
         "environment": to_json(report.environment),
-        "plan": plan_json(report.plan),
+        "plan": redacted_plan_json(report.plan),
     }
 
 
-def batches(timeline: tuple[Column, ...], *, service: bool = False) -> list[Histogram]:
+def batches(timeline: tuple[TimelineColumn, ...], *, service: bool = False) -> list[Histogram]:
     """Returns the response (or service) times of up to ten equal parts of the run, without warm-up and remainder."""
     columns = [column for column in timeline if not column.warm_up]
     size = len(columns) // BATCHES or 1
@@ -108,7 +108,7 @@ def _instance(instance: InstanceSummary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: TimelineColumn) -> dict[str, Any]:
     latency = latency_of(column.response_histogram)
     return {
         "began": column.began, "seconds": column.seconds, "offered": column.offered, "started": column.started,

@@ -36,7 +36,7 @@ def past_run_json(past: PastRun) -> dict[str, Any]:
         "title": past.title,
         "began": round(past.began, 3),
         "ended": round(past.ended, 3),
-        "seconds": round(report.outcome.elapsed_s, 1),
+        "seconds": round(report.result.elapsed_s, 1),
         "rate": f"{short_rate(round(total.offered / report.seconds, 1))} requests/s",
         "requests": total.offered,
         "failed": total.failed,
@@ -44,7 +44,7 @@ def past_run_json(past: PastRun) -> dict[str, Any]:
         "p99_ms": total.response.p99,
         "verdict": report.verdict.value,
         "reason": report.reason,
-        "stopped": report.outcome.stopped,
+        "stopped": report.result.stopped,
         "error": past.error,
     }
 

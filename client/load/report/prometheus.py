@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from client.load.histogram import Histogram, bucket_of
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 from client.load.summary import Snapshot, Summary, TargetSummary
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.load.environment import Environment
-from client.load.plan.words import Plan
-from client.load.summary import Outcome, Summary
-from client.load.verdict import Judgement, Verdict, judge_run
+from client.load.plan.model import Plan
+from client.load.summary import RunResult, Summary
+from client.load.verdict import RunAssessment, Verdict, assess_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,35 +15,35 @@ class Report:
     """A run: its plan, its results, where it ran, and its verdict."""
 
     plan: Plan
-    outcome: Outcome
+    result: RunResult
     environment: Environment
-    judgement: Judgement
+    assessment: RunAssessment
 
     @property
     def verdict(self) -> Verdict:
         """The verdict."""
-        return self.judgement.verdict
+        return self.assessment.verdict
 
     @property
     def reason(self) -> str:
         """The reason for the verdict, in a sentence."""
-        return self.judgement.reason
+        return self.assessment.reason
 
     @property
     def summary(self) -> Summary:
         """The statistics of the whole run, without its warm-up."""
-        return self.outcome.total
+        return self.result.total
 
     @property
     def seconds(self) -> float:
         """The length of the run without its warm-up and without the times in which the computer slept."""
-        stood_still_s = sum(each.schedule_s for each in self.outcome.standstills)
-        return max(self.outcome.elapsed_s - self.plan.warm_up_s - stood_still_s, 1e-9)
+        stood_still_s = sum(each.schedule_s for each in self.result.standstills)
+        return max(self.result.elapsed_s - self.plan.warm_up_s - stood_still_s, 1e-9)
 
     @property
     def model(self) -> str:
         """The arrival process in words, as it was in this run."""
-        return f"{self.plan.model}, then by hand" if self.outcome.steered else self.plan.model
+        return f"{self.plan.model}, then by hand" if self.result.steered else self.plan.model
 
     @property
     def exit_code(self) -> int:
@@ -51,6 +51,6 @@ class Report:
         return self.verdict.exit_code
 
 
-def make_report(plan: Plan, outcome: Outcome, environment: Environment) -> Report:
+def make_report(plan: Plan, result: RunResult, environment: Environment) -> Report:
     """Judges the run and returns its report."""
-    return Report(plan=plan, outcome=outcome, environment=environment, judgement=judge_run(plan, outcome))
+    return Report(plan=plan, result=result, environment=environment, assessment=assess_run(plan, result))

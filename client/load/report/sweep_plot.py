@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from client.load.summary import Latency
-from client.load.sweep import Step, Sweep
+from client.load.sweep import Sweep, SweepStep
 
 COLUMNS = 80
 ROWS = 16
@@ -37,7 +37,7 @@ def series(sweep: Sweep) -> tuple[Series, ...]:
     )
 
 
-def _value(step: Step, times: str, percentile: str) -> float | None:
+def _value(step: SweepStep, times: str, percentile: str) -> float | None:
     latency: Latency = getattr(step, times)
     value: float | None = getattr(latency, percentile)
     return value

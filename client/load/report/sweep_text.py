@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from client.load.environment import Environment
-from client.load.plan.shown import plan_json
-from client.load.plan.words import Plan
+from client.load.json_codec import to_json
+from client.load.plan.model import Plan
+from client.load.plan.redacted import redacted_plan_json
 from client.load.report.sweep_plot import plot_lines
-from client.load.sweep import Step, Sweep
-from client.load.wire import to_json
+from client.load.sweep import Sweep, SweepStep
 
 SCHEMA = 1
 HEADINGS = ("offered/s", "completed/s", "errors", "p50 ms", "p99 ms", "max ms", "service p99")
@@ -41,14 +41,14 @@ def headline(sweep: Sweep) -> str:
     return f"the knee is at {knee.rate_per_s:g}/s, where {sweep.tail} is {_ms(sweep.tail_ms(knee))} ms"
 
 
-def step_line(sweep: Sweep, step: Step) -> str:
+def step_line(sweep: Sweep, step: SweepStep) -> str:
     """Returns the line that is printed when a step has ended."""
     tail = f"{sweep.tail} {_ms(sweep.tail_ms(step))} ms"
     words = ": ".join(word for word in (sweep.health(step).value, sweep.why(step)) if word)
     return f"{step.rate_per_s:>9g}/s  completed {sweep.kept_per_s(step):.1f}/s  {tail}  {words}"
 
 
-def row_of(sweep: Sweep, step: Step) -> tuple[str, ...]:
+def row_of(sweep: Sweep, step: SweepStep) -> tuple[str, ...]:
     """Returns the cells of the row of a step."""
     response = step.response
     return (
@@ -59,7 +59,7 @@ def row_of(sweep: Sweep, step: Step) -> tuple[str, ...]:
     )
 
 
-def note(sweep: Sweep, step: Step) -> str:
+def note(sweep: Sweep, step: SweepStep) -> str:
     """Returns what is special about a step, for the last column."""
     if step is sweep.knee:
         return "the knee"
@@ -82,11 +82,11 @@ def sweep_json(sweep: Sweep, plan: Plan, environment: Environment | None) -> dic
         "range": to_json(sweep.range),
         "steps": [_step(sweep, step) for step in sweep.by_rate],
         "environment": to_json(environment),
-        "plan": plan_json(plan),
+        "plan": redacted_plan_json(plan),
     }
 
 
-def _step(sweep: Sweep, step: Step) -> dict[str, Any]:
+def _step(sweep: Sweep, step: SweepStep) -> dict[str, Any]:
     return {
         "rate_per_s": step.rate_per_s,
         "offered_per_s": round(step.offered / step.seconds, 2),
@@ -100,7 +100,7 @@ def _step(sweep: Sweep, step: Step) -> dict[str, Any]:
     }
 
 
-def _rate(step: Step | None) -> float | None:
+def _rate(step: SweepStep | None) -> float | None:
     return None if step is None else step.rate_per_s
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from client.load.examples import Example
+from client.load.examples import FailureExample
 from client.load.report.report import Report
 from client.load.summary import InstanceSummary, Latency, TargetSummary
 
@@ -16,8 +16,8 @@ _COLUMNS_MAX = 160
 
 def text_report(report: Report) -> list[str]:
     """Returns the lines: the verdict, then what users experienced and what the generator did."""
-    total, outcome, plan, seconds = report.summary, report.outcome, report.plan, report.seconds
-    early = outcome.stopped and plan.duration_s is not None
+    total, result, plan, seconds = report.summary, report.result, report.plan, report.seconds
+    early = result.stopped and plan.duration_s is not None
     rates = (
         f"offered {total.offered / seconds:.1f}  started {total.started / seconds:.1f}"
         f"  completed {total.completed / seconds:.1f}  ({total.ok} good)"
@@ -25,7 +25,7 @@ def text_report(report: Report) -> list[str]:
     return [
         f"{report.verdict}: {report.reason}" + ("   (stopped early)" if early else ""),
         f"  {_what(report)}",
-        f"  {report.model}, {outcome.elapsed_s:.1f} s, seed {plan.seed}"
+        f"  {report.model}, {result.elapsed_s:.1f} s, seed {plan.seed}"
         + (f" (without the first {plan.warm_up_s:g} s)" if plan.warm_up_s else ""),
         f"  per second {rates}",
         f"  {'ms':<9}" + "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")) + "   from",
@@ -37,7 +37,7 @@ def text_report(report: Report) -> list[str]:
         *([f"  hedged     {_hedges(report)}"] if total.hedged else []),
         *_target_lines(total.targets),
         *_instance_lines(total.instances),
-        *example_lines(outcome.examples, total.errors),
+        *example_lines(result.examples, total.errors),
     ]
 
 
@@ -51,14 +51,14 @@ def _what(report: Report) -> str:
 
 
 def _times(report: Report) -> list[str]:
-    total, outcome = report.summary, report.outcome
-    cpu = f"its CPU {outcome.cpu_percent:.0f} %"
+    total, result = report.summary, report.result
+    cpu = f"its CPU {result.cpu_percent:.0f} %"
     if report.plan.closed is not None:
         return [
             f"  {'response':<9}{_figures(total.response)}   sent (closed loop)",
-            f"  generator  {cpu}" + ("; the generator was the limit" if report.judgement.generator_bound else ""),
+            f"  generator  {cpu}" + ("; the generator was the limit" if report.assessment.generator_bound else ""),
         ]
-    late = _tail(total.lag.generator) + ("" if outcome.precise_timer else " (this system has no precise timer)")
+    late = _tail(total.lag.generator) + ("" if result.precise_timer else " (this system has no precise timer)")
     return [
         f"  {'response':<9}{_figures(total.response)}   due",
         f"  {'service':<9}{_figures(total.service)}   sent",
@@ -71,7 +71,7 @@ def _thresholds(report: Report) -> list[str]:
     marks = {True: "holds", False: "BROKEN", None: "cannot be judged"}
     return [
         f"  threshold  {each.text}: {marks[each.held]}, {each.measured}"
-        for each in report.judgement.thresholds
+        for each in report.assessment.thresholds
         if report.plan.thresholds
     ]
 
@@ -130,9 +130,9 @@ def _ms(value: float | None) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def example_lines(examples: Sequence[Example], errors: Mapping[str, int]) -> list[str]:
+def example_lines(examples: Sequence[FailureExample], errors: Mapping[str, int]) -> list[str]:
     """Returns one example of each kind, the most frequent errors first, and the number of kinds left out."""
-    first: dict[object, Example] = {}
+    first: dict[object, FailureExample] = {}
     for example in examples:
         first.setdefault(example.kind, example)
     ordered = sorted(first.values(), key=lambda example: -errors.get(example.fault, 0))
@@ -142,7 +142,7 @@ def example_lines(examples: Sequence[Example], errors: Mapping[str, int]) -> lis
     return lines
 
 
-def _example(example: Example) -> Iterator[str]:
+def _example(example: FailureExample) -> Iterator[str]:
     error, *traceback = example.error.split("\n")
     yield f"  example of {example.fault}: {example.target}, after {example.took_ms:.1f} ms: {error}"
     yield from (f"    {line}" for line in traceback)

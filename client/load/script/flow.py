@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from client.load.script.exchanges import Exchange
-from client.load.tally import GOOD, Tally
+from client.load.interval_stats import GOOD, IntervalStats
+from client.load.script.step_exchange import StepExchange
 
 
 class Flow:
-    """`taken_ns`: when it was taken up; `seated_ns`: when there was room for it; `began_ns`: when its script began.
+    """`taken_ns`: when it was taken up; `admitted_ns`: when there was room for it; `began_ns`: when its script began.
 
     `status` is that of its last answer, 0 where the last step got none; `fault` that of the first answer that was not
     expected; `last` its last request with its response. `given_up`: it was cancelled because the run is over; `over`:
     it is counted. `uncounted`: it is no arrival, but the start of a user."""
 
     __slots__ = (
-        "began_ns", "due_ns", "fault", "given_up", "last", "number", "over", "seated_ns", "status", "taken_ns", "tally",
+        "admitted_ns",
+        "began_ns",
+        "due_ns",
+        "fault",
+        "given_up",
+        "last",
+        "number",
+        "over",
+        "stats",
+        "status",
+        "taken_ns",
         "uncounted",
     )  # fmt: skip
 
-    def __init__(self, number: int, tally: Tally, due_ns: int, taken_ns: int) -> None:
+    def __init__(self, number: int, stats: IntervalStats, due_ns: int, taken_ns: int) -> None:
         self.number = number
-        self.tally = tally
+        self.stats = stats
         self.due_ns = due_ns
-        self.taken_ns = self.seated_ns = taken_ns
+        self.taken_ns = self.admitted_ns = taken_ns
         self.began_ns = 0
         self.status = 0
         self.fault: str = GOOD
-        self.last: Exchange | None = None
+        self.last: StepExchange | None = None
         self.given_up = self.over = self.uncounted = False

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from client.load.script.exchanges import Exchange
 from client.load.script.flow import Flow
-from client.load.script.steps import Steps
+from client.load.script.step_exchange import StepExchange
+from client.load.script.step_recorder import StepRecorder
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class User:
     closed loop. `shared` is what the script's `setup` gave, `number` that of the arrival or round."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, steps: Steps, *, base: str, seed: int, shared: Any,
+        self, session: aiohttp.ClientSession, steps: StepRecorder, *, base: str, seed: int, shared: Any,
         started: bool, trace_bits: Callable[[int], int] | None, clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:  # fmt: skip
         self.shared = shared
@@ -81,7 +81,7 @@ class User:
             trace_id = f"{self._trace_bits(128):032x}"
             sent["traceparent"] = f"00-{trace_id}-{self._trace_bits(64):016x}-00"
         whole = url if "://" in url else f"{self._base}/{url.lstrip('/')}"
-        exchange = Exchange(method, whole, sent, settings, self.cookies)
+        exchange = StepExchange(method, whole, sent, settings, self.cookies)
         flow, sent_ns = self._flow, self._now_ns()
         try:
             answer = await self._session.request(method, whole, headers=sent, **settings)

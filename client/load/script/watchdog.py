@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from client.load.script.loading import is_own
-from client.load.summary import Blocked
+from client.load.script.script_loader import is_own
+from client.load.summary import BlockingCall
 
 BLOCKED_MIN_S = 0.05
 """A loop that is late by less is only busy."""
@@ -42,10 +42,10 @@ class Watchdog:
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def blocked(self) -> tuple[Blocked, ...]:
+    def blocked(self) -> tuple[BlockingCall, ...]:
         """The places in the script, and how long each held the loop, the worst first."""
         found = [
-            Blocked(where=where, function=function, line=line, count=count, total_s=total_s, longest_s=longest_s)
+            BlockingCall(where=where, function=function, line=line, count=count, total_s=total_s, longest_s=longest_s)
             for (where, function, line), (count, total_s, longest_s) in self._places.items()
         ]
         return tuple(sorted(found, key=lambda each: -each.total_s))

@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "load"))
 
 from load_runs import run
 
-from client.load.plan.words import constant
+from client.load.plan.model import constant
 from client.load.report.page.page import report_page, sweep_page
-from client.load.sweep import Range, Sweep, step_of
+from client.load.sweep import RateRange, Sweep, step_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -57,7 +57,7 @@ async def test_printing_uses_light_colors_and_the_width_of_the_paper(page_url: s
 
 
 async def test_sweep_is_drawn(tmp_path: Path, open_page: OpenPage) -> None:
-    rates = Range(from_per_s=100, to_per_s=1000, steps=3)
+    rates = RateRange(from_per_s=100, to_per_s=1000, steps=3)
     steps = tuple(step_of(rate, run((took_us,) * 5, per_s=rate)) for rate, took_us in ((100, 900), (1000, 30_000)))
     path = tmp_path / "sweep.html"
     plan = constant("http://127.0.0.1:8000/", 100, duration_s=5)

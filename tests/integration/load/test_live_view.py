@@ -21,16 +21,16 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from client.load.control import LoadRun
 from client.load.live.live_view import LiveLoadView
-from client.load.plan.words import ClosedLoop, Plan, Target, constant
+from client.load.plan.model import ClosedLoop, Plan, Target, constant
+from client.load.run import LoadRun
 from client.terminal.text import Line, plain
 
 PROGRAM = """
 import asyncio, sys
-from client.load.control import LoadRun
+from client.load.run import LoadRun
 from client.load.live.live_view import show_live_load
-from client.load.plan.words import constant
+from client.load.plan.model import constant
 from client.load.report.text_report import text_report
 
 async def main():
@@ -115,8 +115,8 @@ async def test_keys_change_the_rate_pause_mark_and_stop_the_real_run() -> None:
         async with asyncio.timeout(30):
             await showing
             report = await run.finished()
-    assert [mark.text for mark in report.outcome.marks] == ["50/s", "mark 2", "paused", "50/s"]
-    assert report.outcome.stopped
+    assert [mark.text for mark in report.result.marks] == ["50/s", "mark 2", "paused", "50/s"]
+    assert report.result.stopped
 
 
 async def test_pressing_faster_than_the_run_can_follow_ends_at_the_rate_pressed_last() -> None:
@@ -156,7 +156,7 @@ async def test_a_second_q_does_not_wait_for_the_last_answers() -> None:
         view.key("q")
         async with asyncio.timeout(30):
             await showing
-            assert (await run.finished()).outcome.stopped
+            assert (await run.finished()).result.stopped
 
 
 @pytest.fixture

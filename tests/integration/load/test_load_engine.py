@@ -9,18 +9,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from client.load.engine.alarm import LoopAlarm, best_alarm
 from client.load.engine.closed_loop import ClosedLoopEngine
-from client.load.engine.connections import Endpoint
-from client.load.engine.ended import Ended
+from client.load.engine.connection_pool import Endpoint
+from client.load.engine.engine_result import EngineResult
 from client.load.engine.open_loop import OpenLoopEngine
+from client.load.engine.precise_timer import LoopTimer, best_timer
+from client.load.interval_stats import IntervalStats, Recorder
 from client.load.metrics import Metrics
-from client.load.plan.check import checked
-from client.load.plan.words import ClosedLoop, Hedge, OpenLoop, Plan, Stage, Target
-from client.load.preparing import prepare
+from client.load.plan.model import ClosedLoop, Hedge, OpenLoop, Plan, RateStage, Target
+from client.load.plan.validation import check_plan
+from client.load.request_factory import prepare_requests
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.summary import Summary
-from client.load.tally import Collector, Tally
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Answer = Callable[[], bytes | None]
@@ -71,26 +71,26 @@ class Trial:
             {"closed": ClosedLoop(users=users, think_s=think_s)} if users else {"open": OpenLoop(rate_per_s=rate_per_s)}
         )
         target = Target(url=f"http://127.0.0.1:{port}/")
-        plan = checked(Plan(**{"targets": (target,), **loops, **settings}))  # type: ignore[arg-type]
+        plan = check_plan(Plan(**{"targets": (target,), **loops, **settings}))  # type: ignore[arg-type]
         self.start_ns = time.monotonic_ns()
-        self.collector = Collector(self.start_ns)
+        self.recorder = Recorder(self.start_ns)
         self.metrics = Metrics(time.time())
-        requests = prepare(plan)
+        requests = prepare_requests(plan)
         endpoints = [Endpoint(host="127.0.0.1", port=port, tls=None)]
         self.engine: OpenLoopEngine | ClosedLoopEngine
         if plan.open is not None:
             schedule = Schedule(plan.open, seed=plan.seed, start_ns=self.start_ns)
             self.engine = OpenLoopEngine(
-                plan, endpoints=endpoints, requests=requests, schedule=schedule, collector=self.collector,
+                plan, endpoints=endpoints, requests=requests, schedule=schedule, recorder=self.recorder,
                 start_ns=self.start_ns,
             )  # fmt: skip
         else:
             self.engine = ClosedLoopEngine(
-                plan, endpoints=endpoints, requests=requests, collector=self.collector, start_ns=self.start_ns,
+                plan, endpoints=endpoints, requests=requests, recorder=self.recorder, start_ns=self.start_ns,
                 part=Part(),
             )  # fmt: skip
 
-    async def run(self, **settings: float) -> Ended:
+    async def run(self, **settings: float) -> EngineResult:
         async with asyncio.timeout(10):
             return await self.engine.run(**settings)
 
@@ -107,11 +107,11 @@ class Trial:
         return self.metrics.window(at[0], at[1], self.elapsed_s())
 
     def _collect(self) -> None:
-        for data in self.collector.take():
-            self.metrics.add(Tally.from_json(data))
+        for data in self.recorder.take():
+            self.metrics.add(IntervalStats.from_json(data))
 
 
-async def run(port: int, **changes: object) -> tuple[Summary, Ended]:
+async def run(port: int, **changes: object) -> tuple[Summary, EngineResult]:
     trial = Trial(port, **changes)  # type: ignore[arg-type]
     ended = await trial.run()
     return trial.total(), ended
@@ -213,7 +213,7 @@ async def test_the_rate_changes_while_it_runs_without_a_burst() -> None:
         trial = Trial(port, rate_per_s=50.0, duration_s=None)
         at = [trial.start_ns + round(s * NS_PER_S) for s in (0.2, 0.4, 0.5, 0.6)]
         for at_ns, rate_per_s in zip(at, (500.0, 0.0, 50.0), strict=False):
-            trial.collector.cut(at_ns)
+            trial.recorder.cut(at_ns)
             trial.engine.change_rate(rate_per_s, at_ns)
         run_task = asyncio.ensure_future(trial.run())
         while time.monotonic_ns() < at[3]:
@@ -230,7 +230,7 @@ async def test_the_rate_changes_while_it_runs_without_a_burst() -> None:
 
 
 async def test_a_ramp_offers_what_lies_under_it() -> None:
-    ramp = OpenLoop(stages=(Stage(seconds=0.5, from_per_s=0, to_per_s=400),))
+    ramp = OpenLoop(stages=(RateStage(seconds=0.5, from_per_s=0, to_per_s=400),))
     async with serving(lambda: OK) as port:
         total, _ = await run(port, open=ramp, duration_s=0.5)
     assert total.offered == total.ok == 100
@@ -333,7 +333,7 @@ async def test_the_short_way_counts_what_the_ordinary_one_does(*, traced: bool) 
         run_task = asyncio.ensure_future(trial.run())
         while len(sent) < 500:
             await asyncio.sleep(0.01)
-        trial.collector.cut(time.monotonic_ns())
+        trial.recorder.cut(time.monotonic_ns())
         while len(sent) < 1000:
             await asyncio.sleep(0.01)
         trial.engine.stop()
@@ -343,8 +343,8 @@ async def test_the_short_way_counts_what_the_ordinary_one_does(*, traced: bool) 
     assert total.statuses == {"200": len(sent) - total.errors["5xx"], "503": sum(each == answers[7] for each in sent)}
     assert total.response.count == total.ok == len(sent) - total.errors["5xx"]
     assert total.received_bytes == 2 * total.ok
-    assert len(list(trial.metrics.stretches())) >= 2
-    assert all(tally.pending == 0 for tally in trial.collector._open)
+    assert len(list(trial.metrics.intervals())) >= 2
+    assert all(stats.pending == 0 for stats in trial.recorder._open)
 
 
 async def test_a_stop_ends_the_users() -> None:
@@ -368,23 +368,23 @@ async def test_cancelling_ends_every_connection(users: int) -> None:
             await run_task
 
 
-@pytest.mark.parametrize("make", [best_alarm, LoopAlarm])
-async def test_an_alarm_rings_once_and_not_before_its_time(make: Callable[[Callable[[], None]], LoopAlarm]) -> None:
+@pytest.mark.parametrize("make", [best_timer, LoopTimer])
+async def test_an_alarm_rings_once_and_not_before_its_time(make: Callable[[Callable[[], None]], LoopTimer]) -> None:
     rung: list[int] = []
     ringing = asyncio.Event()
 
     def ring() -> None:
         rung.append(time.monotonic_ns())
         ringing.set()
-        alarm.unset()
+        timer.unset()
 
-    alarm = make(ring)
+    timer = make(ring)
     due_ns = time.monotonic_ns() + NS_PER_S // 50
-    alarm.set(due_ns + NS_PER_S)
-    alarm.set(due_ns)
+    timer.set(due_ns + NS_PER_S)
+    timer.set(due_ns)
     async with asyncio.timeout(5):
         await ringing.wait()
-    alarm.close()
+    timer.close()
     # The loop's own timers may be up to a millisecond early.
     assert len(rung) == 1
     assert rung[0] >= due_ns - 1_000_000

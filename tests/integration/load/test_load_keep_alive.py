@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from client.load.control import LoadRun
-from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Target
+from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Target
 from client.load.report.report import Report
+from client.load.run import LoadRun
 
 HEAD_ONLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from client.load.control import LoadRun
-from client.load.crew import LocalMember, Member
-from client.load.plan.words import ClosedLoop, OpenLoop, Plan
+from client.load.json_codec import to_json
+from client.load.plan.model import ClosedLoop, OpenLoop, Plan
 from client.load.report.report import Report
 from client.load.report.text_report import text_report
-from client.load.script.loading import completed
+from client.load.run import LoadRun
+from client.load.script.script_loader import complete_plan
 from client.load.summary import TargetSummary
 from client.load.verdict import Verdict
-from client.load.wire import to_json
-from client.load.worker import Job, Outbox, serve
+from client.load.worker import LineWriter, WorkerJob, serve_run
+from client.load.worker_processes import LocalWorker, Worker
 from server.api.timing import Attempt, RequestTrace, render
 from vmhost.base.errors import InvalidInput, Unavailable
 
@@ -137,7 +137,7 @@ def planned(tmp_path: Path, shop: Shop) -> Callable[..., Plan]:
         file.write_text(script)
         loop = {"closed": ClosedLoop(users=users)} if users else {"open": OpenLoop(rate_per_s=rate_per_s)}
         settings = {"duration_s": 0.6, "timeout_s": 10.0, "base": shop.url, "script": str(file), **loop, **settings}
-        return completed(Plan(**settings))  # type: ignore[arg-type]
+        return complete_plan(Plan(**settings))  # type: ignore[arg-type]
 
     return make
 
@@ -382,32 +382,32 @@ async def test_a_server_that_is_not_there_is_an_error_before_the_run(planned: Ca
             await load.start(planned(SHOP, base="http://127.0.0.1:9"))
 
 
-class FarMember(LocalMember):
+class FarWorker(LocalWorker):
     """One that shares no clock with us, as if it were elsewhere."""
 
-    here = False
+    local = False
 
 
-class FarCrew:
-    async def members(self, wanted: int) -> Sequence[Member]:
-        member = FarMember("far away")
-        await member.start()
-        return [member]
+class FarWorkers:
+    async def acquire(self, wanted: int) -> Sequence[Worker]:
+        worker = FarWorker("far away")
+        await worker.start()
+        return [worker]
 
 
 async def test_a_script_does_not_travel(planned: Callable[..., Plan]) -> None:
-    async with asyncio.timeout(30), LoadRun(crew=FarCrew()) as load:
+    async with asyncio.timeout(30), LoadRun(worker_source=FarWorkers()) as load:
         with pytest.raises(InvalidInput, match="cannot run on far away; expected only processes of this machine"):
             await load.start(planned(SHOP))
 
 
 async def test_a_worker_runs_no_script_for_an_asker_unless_it_was_told_to(planned: Callable[..., Plan]) -> None:
     reader = asyncio.StreamReader()
-    reader.feed_data(json.dumps({"job": to_json(Job(plan=planned(SHOP)))}).encode() + b"\n")
+    reader.feed_data(json.dumps({"job": to_json(WorkerJob(plan=planned(SHOP)))}).encode() + b"\n")
     ours, theirs = socket.socketpair()
     with ours:
-        _, outbox = await asyncio.get_running_loop().connect_write_pipe(Outbox, theirs)
-        assert await serve(reader, outbox) == 1
+        _, outbox = await asyncio.get_running_loop().connect_write_pipe(LineWriter, theirs)
+        assert await serve_run(reader, outbox) == 1
         assert b"is not run for others" in ours.recv(1 << 16)
 
 
@@ -427,7 +427,7 @@ async def find(user, text):
 """
     )
     report = await report_of(planned(script, rate_per_s=20, duration_s=0.5))
-    (example,) = report.outcome.examples
+    (example,) = report.result.examples
     assert (example.target, example.fault, example.status) == ("flow", "wrong answer", 200)
     assert example.error.split("\n") == [
         "no basket (flow.py:6)",
@@ -444,21 +444,21 @@ async def find(user, text):
 async def test_a_step_that_fails_is_an_example_with_its_body(planned: Callable[..., Plan]) -> None:
     script = flow_of('await user.post("/broken", json={"title": "glass", "token": "hunter2"}, name="buy")')
     report = await report_of(planned(script, rate_per_s=20, duration_s=0.5))
-    assert {each.kind for each in report.outcome.examples} == {("buy", 405, "4xx")}
-    example = report.outcome.examples[0]
+    assert {each.kind for each in report.result.examples} == {("buy", 405, "4xx")}
+    example = report.result.examples[0]
     assert example.error == "status 405 Method Not Allowed"
     assert '{"title": "glass", "token": (hidden)}' in example.request
     assert example.response.startswith("HTTP/1.1 405 Method Not Allowed")
-    assert len(report.outcome.examples) == 3
+    assert len(report.result.examples) == 3
 
 
 async def test_a_flow_out_of_time_shows_the_step_that_took_it(planned: Callable[..., Plan]) -> None:
     report = await report_of(planned(flow_of('await user.get("/hang")'), rate_per_s=10, duration_s=0.3, timeout_s=0.2))
-    assert {each.target for each in report.outcome.examples} == {"GET /hang"}
-    assert report.outcome.examples[0].error == "no response when the flow's timeout of 0.2 s was over"
+    assert {each.target for each in report.result.examples} == {"GET /hang"}
+    assert report.result.examples[0].error == "no response when the flow's timeout of 0.2 s was over"
     slow = flow_of('await user.get("/visit")', "import asyncio", "await asyncio.sleep(5)")
     report = await report_of(planned(slow, rate_per_s=10, duration_s=0.3, timeout_s=0.3))
-    assert {(each.target, each.error.split("\n")[0]) for each in report.outcome.examples} == {
+    assert {(each.target, each.error.split("\n")[0]) for each in report.result.examples} == {
         ("flow", "the flow took longer than its timeout of 0.3 s")
     }
 
@@ -559,10 +559,10 @@ async def flow(user):
     assert report.summary.ok == 20
     for text in ("setting up red", "INFO:shop:logged", "by a program", "by number", "an error", "line 0 0"):
         assert any(text in line for line in came), text
-        assert any(text in line for line in report.outcome.output), text
+        assert any(text in line for line in report.result.output), text
     assert all(line.isprintable() for line in came)
     assert any("more lines left out" in line for line in came)
-    assert len(report.outcome.output) <= 101
+    assert len(report.result.output) <= 101
 
 
 async def test_what_a_script_printed_before_it_failed_is_shown(planned: Callable[..., Plan]) -> None:
@@ -592,12 +592,12 @@ async def flow(user):
     assert report.verdict is Verdict.INVALID
     assert "the script blocked the generator for" in report.reason
     assert "flow.py:5 in pause (time.sleep(0.15))" in report.reason
-    (place,) = report.outcome.processes[0].blocked
+    (place,) = report.result.processes[0].blocked
     assert 0.14 < place.total_s / place.count < 1.0
-    assert any(line.startswith("flow.py:5 in pause blocked the event loop") for line in report.outcome.output)
+    assert any(line.startswith("flow.py:5 in pause blocked the event loop") for line in report.result.output)
 
 
 async def test_a_script_that_awaits_blocks_nothing(planned: Callable[..., Plan]) -> None:
     script = flow_of("import asyncio", 'await user.get("/visit")', "await asyncio.sleep(0.15)")
     report = await report_of(planned(script, users=20, duration_s=1.0))
-    assert report.outcome.processes[0].blocked == ()
+    assert report.result.processes[0].blocked == ()

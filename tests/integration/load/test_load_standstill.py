@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from client.load.control import LoadRun
-from client.load.crew import LocalMember
-from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Spacing, Target
+from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from client.load.report.json_report import report_json
 from client.load.report.report import Report
-from client.load.verdict import OTHERS
+from client.load.run import LoadRun
+from client.load.verdict import COMPUTER_BUSY
+from client.load.worker_processes import LocalWorker
 from client.process_tree import process_tree
 
 ROOT = Path(__file__).parents[3]
 STOPPED_S = 2.5
-BUSY = OTHERS
+BUSY = COMPUTER_BUSY
 """Requests that were sent some milliseconds late before or after say nothing of the standstill."""
 
 
@@ -71,14 +71,14 @@ async def stopped_once(service: Service, plan: Plan) -> Report:
     async with asyncio.timeout(30), LoadRun() as run:
         await run.start(plan)
         await service.busy.wait()
-        (seat,) = run._seats
-        assert isinstance(seat.member, LocalMember)
-        assert seat.member.pid is not None
-        os.kill(seat.member.pid, signal.SIGSTOP)
+        (state,) = run._states
+        assert isinstance(state.worker, LocalWorker)
+        assert state.worker.pid is not None
+        os.kill(state.worker.pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(STOPPED_S)
         finally:
-            os.kill(seat.member.pid, signal.SIGCONT)
+            os.kill(state.worker.pid, signal.SIGCONT)
         return await run.finished()
 
 
@@ -92,7 +92,7 @@ async def test_a_standstill_is_named_and_spoils_no_figure(
     report = await stopped_once(service, plan)
     told = report_json(report)
     assert report.verdict == "VALID" or BUSY in report.reason, report.reason
-    assert report.outcome.missed == 0
+    assert report.result.missed == 0
     assert told["errors"] == {}
     assert report.summary.ok == report.summary.offered == report.summary.started > 0
     assert told["response_ms"]["max"] < 1000

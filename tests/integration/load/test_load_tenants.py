@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import web
 
-from client.load.control import LoadRun
-from client.load.plan.words import constant
+from client.load.plan.model import constant
+from client.load.run import LoadRun
 from client.load.tenants import start_together, verdict_of
 from client.load.verdict import Verdict
 from vmhost.base.errors import Unavailable

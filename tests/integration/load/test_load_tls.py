@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from client.load.control import LoadRun
-from client.load.plan.words import ClosedLoop, Plan, Target, constant
+from client.load.plan.model import ClosedLoop, Plan, Target, constant
+from client.load.run import LoadRun
 from vmhost.base.errors import Unavailable
 
 # A key that guards nothing: made for these tests, in the open, good for localhost until 2126.

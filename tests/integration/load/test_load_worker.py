@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from client.load.control import LoadRun
-from client.load.crew import LocalMember
-from client.load.plan.words import ClosedLoop, Plan, Target, constant
+from client.load.json_codec import to_json
+from client.load.plan.model import ClosedLoop, Plan, Target, constant
+from client.load.run import LoadRun
 from client.load.verdict import Verdict
-from client.load.wire import to_json
-from client.load.worker import Job
+from client.load.worker import WorkerJob
+from client.load.worker_processes import LocalWorker
 from server.api.timing import Attempt, RequestTrace, parse, render
 from vmhost.base.errors import InvalidInput, Unavailable
 
@@ -132,7 +132,7 @@ async def test_it_is_steered_while_it_runs(service: Service) -> None:
     assert during.offered / during.seconds == pytest.approx(400, rel=0.1)
     assert report.summary.offered == before.offered + during.offered
     assert report.summary.failed == 0
-    assert [mark.text for mark in report.outcome.marks] == ["faster", "paused"]
+    assert [mark.text for mark in report.result.marks] == ["faster", "paused"]
     assert during.others("i-0a12").count == during.offered
     assert snapshot.last is not None
     shown = parse(snapshot.last.server_timing)
@@ -156,7 +156,7 @@ async def test_several_processes_send_one_schedule(service: Service) -> None:
         report = await load.finished()
     assert (report.summary.offered, report.summary.ok) == (60, 60)
     assert len(set(service.traceparents)) == 60
-    assert [process.name for process in report.outcome.processes] == ["process 1", "process 2", "process 3"]
+    assert [process.name for process in report.result.processes] == ["process 1", "process 2", "process 3"]
 
 
 async def test_users_are_shared_out_among_processes(service: Service) -> None:
@@ -173,7 +173,7 @@ async def test_one_of_several_that_is_killed_makes_the_run_invalid_and_what_was_
 ) -> None:
     async with asyncio.timeout(20), LoadRun(processes=2) as load:
         await load.start(constant(service.url, 100))
-        first, second = [member_pid(load, number) for number in (0, 1)]
+        first, second = [worker_pid(load, number) for number in (0, 1)]
         await service.busy.wait()
         os.kill(first, signal.SIGKILL)
         async for snapshot in load.snapshots():
@@ -185,21 +185,21 @@ async def test_one_of_several_that_is_killed_makes_the_run_invalid_and_what_was_
     assert "1 of 2 generator processes were lost (process 1)" in report.reason
     assert report.summary.ok > 20
     # What the dead one should have sent is offered and missed.
-    assert report.outcome.missed > 5
-    assert report.summary.offered == pytest.approx(100 * report.outcome.elapsed_s, abs=3)
+    assert report.result.missed > 5
+    assert report.summary.offered == pytest.approx(100 * report.result.elapsed_s, abs=3)
 
 
-def member_pid(load: LoadRun, number: int) -> int:
-    member = load._seats[number].member
-    assert isinstance(member, LocalMember)
-    assert member.pid is not None
-    return member.pid
+def worker_pid(load: LoadRun, number: int) -> int:
+    worker = load._states[number].worker
+    assert isinstance(worker, LocalWorker)
+    assert worker.pid is not None
+    return worker.pid
 
 
 async def test_a_killed_generator_is_told_and_not_waited_for(service: Service) -> None:
     async with asyncio.timeout(20), LoadRun() as load:
         await load.start(constant(service.url, 20))
-        os.kill(member_pid(load, 0), signal.SIGKILL)
+        os.kill(worker_pid(load, 0), signal.SIGKILL)
         report = await load.finished()
         assert report.verdict is Verdict.INVALID
         with pytest.raises(Unavailable, match="ended with code -9"):
@@ -209,8 +209,8 @@ async def test_a_killed_generator_is_told_and_not_waited_for(service: Service) -
 async def test_a_generator_that_dies_between_ready_and_go_is_not_waited_for(service: Service) -> None:
     async with asyncio.timeout(20), LoadRun() as load:
         await load.prepare(constant(service.url, 20))
-        os.kill(member_pid(load, 0), signal.SIGKILL)
-        while not load._seats[0].gone:
+        os.kill(worker_pid(load, 0), signal.SIGKILL)
+        while not load._states[0].gone:
             await asyncio.sleep(0.01)
         load.go(time.monotonic_ns())
         report = await load.finished()
@@ -224,7 +224,7 @@ async def test_leaving_the_block_ends_the_process(service: Service) -> None:
     async def fails_within() -> None:
         async with LoadRun() as load:
             await load.start(constant(service.url, 20))
-            pids.append(member_pid(load, 0))
+            pids.append(worker_pid(load, 0))
             raise KeyError("the block's own error")
 
     async with asyncio.timeout(20):
@@ -247,7 +247,7 @@ async def test_the_end_of_its_input_ends_the_process(service: Service) -> None:
         process = await spawn("-m", "client.load.worker")
         assert process.stdin is not None
         assert process.stdout is not None
-        job = {"job": to_json(Job(plan=constant(service.url, 50)))}
+        job = {"job": to_json(WorkerJob(plan=constant(service.url, 50)))}
         process.stdin.write(json.dumps(job).encode() + b"\n")
         assert json.loads(await process.stdout.readline()) == {"ready": process.pid}
         process.stdin.write(b'{"clock": 7}\n')

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from client.cloud_state import CloudState, fold
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
 from client.load.summary import Fault, Snapshot, Summary, TracedRequest
-from client.load.tally import GOOD, Tally
 from server.api.timing import Attempt, RequestTrace, render
 from vmhost.api import views
 
@@ -78,22 +78,22 @@ def trace(left: int = 0, right: int = 3) -> RequestTrace:
 
 def summary(*, requests: int = 200, lost: int = 0, ms: Mapping[int, float] | None = None, seconds: int = 10) -> Summary:
     """A load of `requests`, each sent to a replica of both shards; `ms` are latencies by instance number."""
-    tally = Tally(0, NS_PER_S)
+    stats = IntervalStats(0, NS_PER_S)
     took = {0: 2.1, 1: 2.2, 2: 2.0, 3: 2.1, **(ms or {})}
     for number in range(requests):
-        tally.arrived()
-        tally.sent(0, 0)
+        stats.record_arrival()
+        stats.record_sent(0, 0)
         pair = (0, 1) if number % 2 else (2, 3)
         attempts = [
             Attempt(instance_id=IDS[n], type="t3.nano", host=HOSTS[n], shard=n % 2, start_ms=0, dur_ms=took[n])
             for n in pair
         ]
-        tally.attempted(attempts)
+        stats.record_attempts(attempts)
         if number < lost:
-            tally.ended((0, 200, Fault.PARTIAL), 2000, 2000)
+            stats.record_outcome((0, 200, Fault.PARTIAL), 2000, 2000)
         else:
-            tally.ended((0, 200, GOOD), int(1000 * max(took[n] for n in pair)), 2000)
-    return summarise(tally, since=0.0, until=float(seconds), targets=("search",))
+            stats.record_outcome((0, 200, GOOD), int(1000 * max(took[n] for n in pair)), 2000)
+    return summarise(stats, since=0.0, until=float(seconds), targets=("search",))
 
 
 def load(

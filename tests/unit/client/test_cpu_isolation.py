@@ -10,10 +10,10 @@ import pytest
 from client_builders import IDS, instance
 
 from client.experiments.cpu_isolation import Isolation, Outcome, judge_isolation, window_of
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
 from client.load.summary import Fault, Summary
-from client.load.tally import GOOD, Tally
 from server.api.timing import Attempt
 from vmhost.api.views import CpuView, GuestCpuView, HostView, InstanceView, LimitsView
 
@@ -30,16 +30,16 @@ _SECONDS = 10.0
 
 def load(*, own_ms: float = 0.3, failed: int = 0, responses: int = 1000) -> Summary:
     """Ten seconds in which each of the three instances sends `responses`."""
-    tally = Tally(0, round(_SECONDS * NS_PER_S))
+    stats = IntervalStats(0, round(_SECONDS * NS_PER_S))
     for number in range(responses):
-        tally.arrived()
-        tally.sent(0, 0)
-        tally.attempted(
+        stats.record_arrival()
+        stats.record_sent(0, 0)
+        stats.record_attempts(
             Attempt(instance_id=each, type="t3.nano", host="host-a", shard=0, start_ms=0, dur_ms=1.0, search_ms=own_ms)
             for each in (HOG, NEIGHBOR, FAR)
         )
-        tally.ended((0, 200, Fault.PARTIAL if number < failed else GOOD), 2000, 2000)
-    return summarise(tally, since=0.0, until=_SECONDS, targets=("search",))
+        stats.record_outcome((0, 200, Fault.PARTIAL if number < failed else GOOD), 2000, 2000)
+    return summarise(stats, since=0.0, until=_SECONDS, targets=("search",))
 
 
 def readings(

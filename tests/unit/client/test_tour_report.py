@@ -7,9 +7,9 @@ from client_builders import IDS, summary
 from client.experiments import cpu_isolation
 from client.experiments.results import HogResult, KillResult
 from client.load.environment import Environment
-from client.load.plan.words import constant
+from client.load.plan.model import constant
 from client.load.report.report import make_report
-from client.load.summary import Outcome, Process
+from client.load.summary import ProcessResult, RunResult
 from client.tour.tour_report import TourPlan, TourReport, report_json, report_lines
 from client.verdicts import judge_kill
 
@@ -22,9 +22,9 @@ HERE = Environment(
 def report(requests: int) -> TourReport:
     """A tour in which each instance got `requests / 2` in each phase, with 2.0 to 2.2 ms each."""
     figures = summary(requests=requests)
-    outcome = Outcome(
+    result = RunResult(
         total=figures, elapsed_s=10.0, missed=0, stopped=False, marks=(), timeline=(),
-        processes=(Process(name="process 1", cpu_percent=3.0, precise_timer=True, missed=0, lost=False),),
+        processes=(ProcessResult(name="process 1", cpu_percent=3.0, precise_timer=True, missed=0, lost=False),),
     )  # fmt: skip
     return TourReport(
         plan=TourPlan(),
@@ -41,7 +41,7 @@ def report(requests: int) -> TourReport:
                 outcome=cpu_isolation.Outcome.ISOLATED, sentence="isolated: its neighbor got its CPU", hog=None
             ),
         ),
-        load=make_report(constant("http://127.0.0.1:8000/", 20, duration_s=10), outcome, HERE),
+        load=make_report(constant("http://127.0.0.1:8000/", 20, duration_s=10), result, HERE),
     )  # fmt: skip
 
 

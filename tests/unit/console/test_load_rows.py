@@ -11,7 +11,7 @@ from client.cloud_state import CloudState
 from client.console.load_rows import Course, Seen, aim_json, course_json, is_minor
 from client.console.loading import death_of
 from client.load.histogram import Histogram
-from client.load.summary import Column, Mark
+from client.load.summary import Mark, TimelineColumn
 from vmhost.api.views import InstanceView, ReasonView
 
 BEGAN = 1_700_000_000.0
@@ -21,20 +21,20 @@ VIEW = InstanceView(
 )  # fmt: skip
 
 
-def column(number: int, times_ms: dict[float, int], *, failed: int = 0, seconds: float = 1.0) -> Column:
+def column(number: int, times_ms: dict[float, int], *, failed: int = 0, seconds: float = 1.0) -> TimelineColumn:
     histogram = Histogram()
     for took_ms, count in times_ms.items():
         for _ in range(count):
             histogram.record(round(took_ms * 1000))
     ok = histogram.total
-    return Column(
+    return TimelineColumn(
         began=number * seconds, seconds=seconds, offered=ok + failed, started=ok, completed=ok, ok=ok,
         errors={"reset": failed} if failed else {}, response_histogram=histogram, service_histogram=histogram,
         warm_up=False,
     )  # fmt: skip
 
 
-def course(*columns: Column, number: int = 1, over: bool = False) -> Course:
+def course(*columns: TimelineColumn, number: int = 1, over: bool = False) -> Course:
     return Course(
         number=number, began=BEGAN, elapsed_s=columns[-1].began + columns[-1].seconds if columns else 0.0, over=over,
         timeout_s=2.0, timeline=columns, marks=(Mark(at=BEGAN + 1.5, text="a kill"),),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
-from client.load.plan.words import ClosedLoop, OpenLoop, Plan, Target
+from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Target
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault, Snapshot
-from client.load.tally import GOOD, Tally
 from server.api.timing import Attempt
 
 BEGAN = 1_700_000_000.0
@@ -30,24 +30,24 @@ def second(
     instances: Sequence[str] = (),
     waited_ms: float = 0.0,
     lag_us: int = 120,
-) -> Tally:
+) -> IntervalStats:
     """One second in which so many requests took each of these response times, of which they waited the first part."""
-    tally = Tally(number * NS_PER_S, (number + 1) * NS_PER_S)
+    stats = IntervalStats(number * NS_PER_S, (number + 1) * NS_PER_S)
     sent = 0
     for took_ms, count in times_ms.items():
         for _ in range(count):
-            tally.arrived()
-            tally.sent(lag_us, int(waited_ms * 1000))
-            tally.ended((0, 200, GOOD), int(took_ms * 1000), max(1, int((took_ms - waited_ms) * 1000)))
+            stats.record_arrival()
+            stats.record_sent(lag_us, int(waited_ms * 1000))
+            stats.record_outcome((0, 200, GOOD), int(took_ms * 1000), max(1, int((took_ms - waited_ms) * 1000)))
             if instances:
-                tally.attempted([attempt(instances[sent % len(instances)], took_ms)])
+                stats.record_attempts([attempt(instances[sent % len(instances)], took_ms)])
             sent += 1
     for fault, count in (faults or {}).items():
         for _ in range(count):
-            tally.arrived()
-            tally.sent(lag_us, 0)
-            tally.ended((0, 503 if fault is Fault.SERVER_ERROR else 0, fault), 2_000_000, 2_000_000)
-    return tally
+            stats.record_arrival()
+            stats.record_sent(lag_us, 0)
+            stats.record_outcome((0, 503 if fault is Fault.SERVER_ERROR else 0, fault), 2_000_000, 2_000_000)
+    return stats
 
 
 def attempt(instance_id: str, took_ms: float) -> Attempt:
@@ -55,10 +55,10 @@ def attempt(instance_id: str, took_ms: float) -> Attempt:
     return Attempt(instance_id=instance_id, type="t3.nano", host=host, shard=0, start_ms=0.1, dur_ms=took_ms)
 
 
-def metrics(*seconds: Tally, warm_up_s: float = 0.0) -> Metrics:
+def metrics(*seconds: IntervalStats, warm_up_s: float = 0.0) -> Metrics:
     result = Metrics(BEGAN, targets=("",), warm_up_s=warm_up_s)
-    for tally in seconds:
-        result.add(tally)
+    for stats in seconds:
+        result.add(stats)
     return result
 
 

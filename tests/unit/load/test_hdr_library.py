@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.load.histogram import HIGHEST_US, Histogram
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.report.hdr_encoding import from_hdr_text, hdr_bytes, hdr_text
 from client.load.report.hlog import HlogWriter, open_hlog, read_hlog
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault
-from client.load.tally import GOOD, Tally
 
 with warnings.catch_warnings():
     # Its ctypes structures are declared in a way that newer Pythons warn of.
@@ -92,11 +92,11 @@ def test_it_reads_our_logs(tmp_path: Path) -> None:
     with open_hlog(path) as file:
         writer = HlogWriter(file, began)
         for second in range(3):
-            tally = Tally(second * NS_PER_S, (second + 1) * NS_PER_S)
+            stats = IntervalStats(second * NS_PER_S, (second + 1) * NS_PER_S)
             for number in range(20):
-                tally.ended((0, 200, GOOD), 1000 * number + second, 900 * number)
-            tally.ended((0, 200, Fault.WRONG), 17, 17)
-            writer.stretch(tally)
+                stats.record_outcome((0, 200, GOOD), 1000 * number + second, 900 * number)
+            stats.record_outcome((0, 200, Fault.WRONG), 17, 17)
+            writer.stretch(stats)
     theirs = list(lines_of(path))
     assert [each.get_tag() for each in theirs] == ["response", "service", "error.wrong-answer"] * 3
     for second, response in enumerate(theirs[::3]):

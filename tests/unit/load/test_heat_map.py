@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from live_builders import metrics, second
 
 from client.load.live.heat_map import edges_us, heat_map, level_of, steps_of
-from client.load.summary import Column, Fault
+from client.load.summary import Fault, TimelineColumn
 
 
-def timeline(*counts: dict[float, int], warm_up_s: float = 0.0) -> tuple[Column, ...]:
+def timeline(*counts: dict[float, int], warm_up_s: float = 0.0) -> tuple[TimelineColumn, ...]:
     tallies = (second(number, times) for number, times in enumerate(counts))
     return metrics(*tallies, warm_up_s=warm_up_s).timeline.columns()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from client.load.histogram import Histogram
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
 from client.load.report.hdr_encoding import hdr_text
 from client.load.report.hlog import HlogWriter, open_hlog, read_hlog
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault
-from client.load.tally import GOOD, Tally
 from vmhost.base.errors import InvalidInput
 
 BEGAN = 1_700_000_000.25
@@ -21,18 +21,18 @@ HEADER = 5
 START = "#[StartTime: 1700000000.250 (seconds since epoch), some day]\n"
 
 
-def tally(second: int, *, seconds: float = 1.0, good: int = 3, faults: tuple[str, ...] = ()) -> Tally:
-    made = Tally(second * NS_PER_S, round((second + seconds) * NS_PER_S))
+def stats(second: int, *, seconds: float = 1.0, good: int = 3, faults: tuple[str, ...] = ()) -> IntervalStats:
+    made = IntervalStats(second * NS_PER_S, round((second + seconds) * NS_PER_S))
     for number in range(good):
-        made.arrived()
-        made.ended((0, 200, GOOD), 5_000_000 + second + number, 4_000_000 + second)
+        made.record_arrival()
+        made.record_outcome((0, 200, GOOD), 5_000_000 + second + number, 4_000_000 + second)
     for fault in faults:
-        made.arrived()
-        made.ended((0, 0, fault), 7_000_001, 1)
+        made.record_arrival()
+        made.record_outcome((0, 0, fault), 7_000_001, 1)
     return made
 
 
-def written(path: Path, *tallies: Tally, began: float = BEGAN) -> Path:
+def written(path: Path, *tallies: IntervalStats, began: float = BEGAN) -> Path:
     with open_hlog(path) as file:
         writer = HlogWriter(file, began)
         for each in tallies:
@@ -49,7 +49,7 @@ def samples(count: int = 1) -> str:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    first, second = tally(0), tally(1, seconds=0.25, faults=(Fault.TIMEOUT, Fault.WRONG))
+    first, second = stats(0), stats(1, seconds=0.25, faults=(Fault.TIMEOUT, Fault.WRONG))
     log = read_hlog(written(tmp_path / "a.hlog", first, second))
     assert (log.began, log.cut_short) == (BEGAN, False)
     assert list(log.tags) == ["response", "service", "error.timeout", "error.wrong-answer"]
@@ -63,8 +63,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_intervals_add_up_to_the_report(tmp_path: Path) -> None:
     metrics = Metrics(BEGAN, targets=("only",), warm_up_s=2.0)
     for second in range(9):
-        metrics.add(tally(second, good=second, faults=(Fault.RESET,) * 2))
-    log = read_hlog(written(tmp_path / "a.hlog", *metrics.settled(float("inf"))))
+        metrics.add(stats(second, good=second, faults=(Fault.RESET,) * 2))
+    log = read_hlog(written(tmp_path / "a.hlog", *metrics.finished_intervals(float("inf"))))
     total = metrics.total(9.0)
     assert log.merged(since_s=2.0).counts == total.response_histogram.counts
     assert log.merged("service", since_s=2.0).counts == total.service_histogram.counts
@@ -75,13 +75,13 @@ def test_intervals_add_up_to_the_report(tmp_path: Path) -> None:
 
 
 def test_a_second_with_only_errors_has_a_line(tmp_path: Path) -> None:
-    log = read_hlog(written(tmp_path / "a.hlog", tally(0, good=0, faults=(Fault.CONNECT,))))
+    log = read_hlog(written(tmp_path / "a.hlog", stats(0, good=0, faults=(Fault.CONNECT,))))
     assert log.tags["response"][0].histogram == Histogram()
     assert log.tags["error.connect"][0].histogram.total == 1
 
 
 def test_log_survives_a_kill_at_any_byte(tmp_path: Path) -> None:
-    whole = written(tmp_path / "a.hlog", tally(0), tally(1)).read_bytes()
+    whole = written(tmp_path / "a.hlog", stats(0), stats(1)).read_bytes()
     header = len(b"".join(whole.splitlines(keepends=True)[:HEADER]))
     cut = tmp_path / "cut.hlog"
     for size in range(header, len(whole) + 1):
@@ -177,9 +177,9 @@ def test_a_full_disk_ends_the_log_and_not_the_run(room: int, fault: str) -> None
     file = Small(room)
     writer = HlogWriter(file, BEGAN)
     for second in range(3):
-        writer.stretch(tally(second))
+        writer.stretch(stats(second))
     assert fault in writer.fault
     file.room = 10_000
     kept = file.getvalue()
-    writer.stretch(tally(3))
+    writer.stretch(stats(3))
     assert file.getvalue() == kept

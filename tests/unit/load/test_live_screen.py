@@ -28,7 +28,7 @@ from client.load.live.live_state import (
 )
 from client.load.live.progress_line import progress_line
 from client.load.metrics import Metrics
-from client.load.plan.words import Plan, Stage
+from client.load.plan.model import Plan, RateStage
 from client.load.summary import Fault
 from client.terminal.text import Style, painted, plain, width_of
 
@@ -149,9 +149,9 @@ def test_escape_sequences_from_outside_are_removed() -> None:
     bad = "\x1b[2J\x07"
     of = metrics(second(0, {1.0: 10}))
     of.add(second(1, {}))
-    tally = second(2, {1.0: 1})
-    tally.attempted([attempt(bad, 1.0)])
-    of.add(tally)
+    stats = second(2, {1.0: 1})
+    stats.record_attempts([attempt(bad, 1.0)])
+    of.add(stats)
     of.mark(bad, 1.0)
     text = "".join(
         painted(each, colour=True) for each in render(on_snapshot(state(title=bad), snapshot(of, 4.0)), 120, 40)
@@ -239,7 +239,7 @@ def test_pause_returns_to_the_former_or_a_new_rate() -> None:
 def test_rate_by_hand_ends_the_rates_of_the_plan() -> None:
     ramp = plan(rate_per_s=0.0)
     assert ramp.open is not None
-    ramp = replace(ramp, open=replace(ramp.open, stages=(Stage(seconds=60, from_per_s=10, to_per_s=500),)))
+    ramp = replace(ramp, open=replace(ramp.open, stages=(RateStage(seconds=60, from_per_s=10, to_per_s=500),)))
     now, _ = press(on_snapshot(state(ramp), snapshot(stalled(), 20.4, rate=160.0)), "+")
     assert now.message == "200 requests/s from now on; this ends the rates of the plan"
     assert press(now, "+")[0].message == "250 requests/s from now on"

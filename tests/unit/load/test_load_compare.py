@@ -10,7 +10,7 @@ import pytest
 from load_runs import run
 
 from client.cli import main
-from client.load.plan.words import ClosedLoop, Plan, constant
+from client.load.plan.model import ClosedLoop, Plan, constant
 from client.load.repeat import Repeats, repeat_json
 from client.load.report.compare import ComparedFigure, Comparison, Significance, compare, compare_json, compare_lines
 from client.load.report.json_report import report_json

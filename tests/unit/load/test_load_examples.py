@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from load_runs import run
 
-from client.load.examples import EXAMPLES_MAX, PER_KIND_MAX, Example, ExampleBook
+from client.load.examples import EXAMPLES_MAX, PER_KIND_MAX, FailureExample, FailureExamples
 from client.load.report.json_report import report_json
 from client.load.report.page.page import report_page
 from client.load.report.text_report import text_report
 
 
-def example(number: int = 0, fault: str = "5xx", **changes: object) -> Example:
-    made = Example(
+def example(number: int = 0, fault: str = "5xx", **changes: object) -> FailureExample:
+    made = FailureExample(
         target="GET /buy", status=500, fault=fault,
         error="status 500 Internal Server Error\n  flow.py:3 in flow: buy()",
         request=f"GET /buy?{number} HTTP/1.1\nHost: shop", response="HTTP/1.1 500 Internal Server Error\n\n<b>oops</b>",
@@ -24,7 +24,7 @@ def example(number: int = 0, fault: str = "5xx", **changes: object) -> Example:
 
 
 def test_three_of_a_kind_are_enough_and_thirty_in_all() -> None:
-    book = ExampleBook()
+    book = FailureExamples()
     for number in range(100):
         for status in (500, 502, 503):
             each = example(number, status=status)
@@ -41,7 +41,7 @@ def test_three_of_a_kind_are_enough_and_thirty_in_all() -> None:
 
 
 def test_the_warm_up_gives_no_examples() -> None:
-    book = ExampleBook(since_ns=1000)
+    book = FailureExamples(since_ns=1000)
     assert not book.wants(example().kind, due_ns=999)
     assert book.wants(example().kind, due_ns=1000)
 
@@ -50,7 +50,7 @@ def test_lines_json_and_page_show_what_was_sent_and_what_came_back() -> None:
     report = run(errors=(5,))
     report = replace(
         report,
-        outcome=replace(report.outcome, examples=(example(1), example(2), example(fault="connect", response=""))),
+        result=replace(report.result, examples=(example(1), example(2), example(fault="connect", response=""))),
     )
     text = "\n".join(text_report(report))
     assert "example of 5xx: GET /buy, after 12.3 ms: status 500 Internal Server Error" in text

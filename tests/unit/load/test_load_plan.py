@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
-from client.load.plan.check import checked
-from client.load.plan.origin import parse_url
-from client.load.plan.words import (
+from client.load.json_codec import from_json, to_json
+from client.load.plan.model import (
     ClosedLoop,
+    DataSource,
     Hedge,
     OpenLoop,
     Plan,
-    Source,
+    RateStage,
     Spacing,
-    Stage,
     Target,
     Wave,
     constant,
 )
-from client.load.preparing import prepare
-from client.load.wire import from_json, to_json
+from client.load.plan.urls import parse_url
+from client.load.plan.validation import check_plan
+from client.load.request_factory import prepare_requests
 from vmhost.base.errors import InvalidInput
 
 PLAN = constant("http://127.0.0.1:8000/", 20, duration_s=1.0)
@@ -33,9 +33,9 @@ RICH = Plan(
         Target(url="http://127.0.0.1/", name="b", method="POST", body="x"),
     ),
     open=OpenLoop(
-        rate_per_s=5, spacing=Spacing.POISSON, stages=(Stage(seconds=1, from_per_s=1, to_per_s=2),)
+        rate_per_s=5, spacing=Spacing.POISSON, stages=(RateStage(seconds=1, from_per_s=1, to_per_s=2),)
     ),
-    sources={"word": Source(values=("x", "y"), draw="zipf")},
+    sources={"word": DataSource(values=("x", "y"), draw="zipf")},
     hedge=Hedge(after_ms=5.0),
     thresholds=("p99<50ms", "a:errors<1%"),
 )  # fmt: skip
@@ -55,8 +55,8 @@ def with_open(**changes: Any) -> Plan:
         (with_open(rate_per_s=-1.0), "rate -1"),
         (with_open(rate_per_s=1e7), "rate 1e+07"),
         (with_open(rate_per_s=float("nan")), "rate nan"),
-        (with_open(stages=(Stage(seconds=0, from_per_s=1, to_per_s=1),)), "a stage of 0 s"),
-        (with_open(stages=(Stage(seconds=1, from_per_s=1, to_per_s=-1),)), "rate -1"),
+        (with_open(stages=(RateStage(seconds=0, from_per_s=1, to_per_s=1),)), "a stage of 0 s"),
+        (with_open(stages=(RateStage(seconds=1, from_per_s=1, to_per_s=-1),)), "rate -1"),
         (with_open(wave=Wave(amplitude_per_s=30, period_s=1)), "amplitude of 30"),
         (with_open(wave=Wave(amplitude_per_s=3, period_s=0)), "period of 0"),
         (with_open(trace=()), "a trace of 0"),
@@ -82,13 +82,13 @@ def with_open(**changes: Any) -> Plan:
         (with_target(headers=(("content-length", "5"),)), "content-length"),
         (replace(PLAN, thresholds=("errors<200%",)), "can never be broken"),
         (with_target(weight=0), "weight 0"),
-        (replace(PLAN, sources={"w": Source()}), "'w'"),
-        (replace(PLAN, sources={"w": Source(values=("a",), draw="loudly")}), "loudly"),
+        (replace(PLAN, sources={"w": DataSource()}), "'w'"),
+        (replace(PLAN, sources={"w": DataSource(values=("a",), draw="loudly")}), "loudly"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(plan: Plan, named: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        checked(plan)
+        check_plan(plan)
     assert named in caught.value.message
 
 
@@ -108,7 +108,7 @@ def test_what_makes_no_sense_is_refused_by_name(plan: Plan, named: str) -> None:
 )
 def test_a_url_that_cannot_be_asked_is_refused(url: str, named: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        prepare(with_target(url=url))
+        prepare_requests(with_target(url=url))
     assert named in caught.value.message
 
 
@@ -129,7 +129,7 @@ def test_a_url_gives_host_header_and_resource(url: str, authority: str, resource
 
 @pytest.mark.parametrize("plan", [PLAN, RICH, replace(PLAN, open=None, closed=ClosedLoop(users=3, think_s=0.5))])
 def test_a_plan_survives_json(plan: Plan) -> None:
-    assert from_json(Plan, json.loads(json.dumps(to_json(checked(plan))))) == plan
+    assert from_json(Plan, json.loads(json.dumps(to_json(check_plan(plan))))) == plan
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_model_is_named(plan: Plan, model: str) -> None:
         (OpenLoop(rate_per_s=1), 2.0, 64),
         (OpenLoop(rate_per_s=100), 2.0, 200),
         (OpenLoop(rate_per_s=10_000), 2.0, 1000),
-        (OpenLoop(stages=(Stage(seconds=1, from_per_s=0, to_per_s=300),)), 1.0, 300),
+        (OpenLoop(stages=(RateStage(seconds=1, from_per_s=0, to_per_s=300),)), 1.0, 300),
         (OpenLoop(rate_per_s=100, wave=Wave(amplitude_per_s=50, period_s=60)), 1.0, 150),
         (OpenLoop(trace=tuple(number / 200 for number in range(200))), 1.0, 200),
     ],

@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from client.load.environment import Environment
+from client.load.generator_limits import GeneratorLimits, Shortage
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
-from client.load.own_limits import OwnLimits, Shortage
-from client.load.plan.words import ClosedLoop, Plan, Target, constant
+from client.load.plan.model import ClosedLoop, Plan, Target, constant
 from client.load.report.json_report import batches, report_json
 from client.load.report.report import Report, make_report
 from client.load.report.text_report import text_report
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Outcome, Process
-from client.load.tally import GOOD, Tally
+from client.load.summary import Fault, ProcessResult, RunResult
 from client.load.verdict import Verdict
 
 PLAN = constant("http://127.0.0.1:8000/", 100, duration_s=10)
@@ -27,69 +27,69 @@ HERE = Environment(
 )  # fmt: skip
 
 
-def outcome(
+def result(
     *, good: int = 1000, refused: int = 0, unsent: int = 0, lag_us: int = 50, missed: int = 0, cpu: float = 12.0,
     lost: bool = False, response_us: int = 2000, **changes: object,
-) -> Outcome:  # fmt: skip
+) -> RunResult:  # fmt: skip
     metrics = Metrics(1_700_000_000.0, targets=("only",))
     for second in range(10):
-        tally = Tally(second * NS_PER_S, (second + 1) * NS_PER_S)
+        stats = IntervalStats(second * NS_PER_S, (second + 1) * NS_PER_S)
         for _ in range(good // 10):
-            tally.arrived()
-            tally.sent(lag_us, 0)
-            tally.ended((0, 200, GOOD), response_us + second, response_us - 100)
-        metrics.add(tally)
-    rest = Tally(0, NS_PER_S)
+            stats.record_arrival()
+            stats.record_sent(lag_us, 0)
+            stats.record_outcome((0, 200, GOOD), response_us + second, response_us - 100)
+        metrics.add(stats)
+    rest = IntervalStats(0, NS_PER_S)
     for _ in range(refused):
-        rest.arrived()
-        rest.ended((0, 0, Fault.CONNECT), 100, 0)
+        rest.record_arrival()
+        rest.record_outcome((0, 0, Fault.CONNECT), 100, 0)
     for _ in range(unsent):
-        rest.arrived()
-        rest.ended((0, 0, Fault.TIMEOUT), 2_000_000, 0)
+        rest.record_arrival()
+        rest.record_outcome((0, 0, Fault.TIMEOUT), 2_000_000, 0)
     metrics.add(rest)
     metrics.missed(missed)
-    process = Process(name="process 1", cpu_percent=cpu, precise_timer=True, missed=missed, lost=lost)
-    made = Outcome(
+    process = ProcessResult(name="process 1", cpu_percent=cpu, precise_timer=True, missed=missed, lost=lost)
+    made = RunResult(
         total=metrics.total(10.0), elapsed_s=10.0, missed=missed, processes=(process,), stopped=False, marks=(),
         timeline=metrics.timeline.columns(),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def report(measured: Outcome, plan: Plan = PLAN) -> Report:
+def report(measured: RunResult, plan: Plan = PLAN) -> Report:
     return make_report(plan, measured, HERE)
 
 
 @pytest.mark.parametrize(
     ("measured", "verdict", "exit_code", "told"),
     [
-        (outcome(), Verdict.VALID, 0, "the generator kept its schedule; all 1000 requests got a good response"),
-        (outcome(refused=3), Verdict.FAILED, 1, "3 of 1003 requests failed"),
-        (outcome(good=0), Verdict.FAILED, 1, "no request was due"),
-        (outcome(missed=50), Verdict.INVALID, 3, "started 95.2 %"),
-        (outcome(missed=9), Verdict.VALID, 0, "1000 of 1009"),
-        (outcome(unsent=50, cpu=98.0), Verdict.INVALID, 3, "(generator CPU 98 %): try --processes 2 or --rate 70"),
-        (outcome(unsent=50), Verdict.FAILED, 1, "50 of 1050"),
-        (outcome(lag_us=20_000, refused=3), Verdict.INVALID, 3, "p99 20.0 ms where 10 is allowed"),
-        (outcome(lost=True), Verdict.INVALID, 3, "1 of 1 generator processes were lost (process 1)"),
+        (result(), Verdict.VALID, 0, "the generator kept its schedule; all 1000 requests got a good response"),
+        (result(refused=3), Verdict.FAILED, 1, "3 of 1003 requests failed"),
+        (result(good=0), Verdict.FAILED, 1, "no request was due"),
+        (result(missed=50), Verdict.INVALID, 3, "started 95.2 %"),
+        (result(missed=9), Verdict.VALID, 0, "1000 of 1009"),
+        (result(unsent=50, cpu=98.0), Verdict.INVALID, 3, "(generator CPU 98 %): try --processes 2 or --rate 70"),
+        (result(unsent=50), Verdict.FAILED, 1, "50 of 1050"),
+        (result(lag_us=20_000, refused=3), Verdict.INVALID, 3, "p99 20.0 ms where 10 is allowed"),
+        (result(lost=True), Verdict.INVALID, 3, "1 of 1 generator processes were lost (process 1)"),
     ],
 )
-def test_the_verdict_names_its_reason(measured: Outcome, verdict: Verdict, exit_code: int, told: str) -> None:
+def test_the_verdict_names_its_reason(measured: RunResult, verdict: Verdict, exit_code: int, told: str) -> None:
     made = report(measured)
     assert (made.verdict, made.exit_code) == (verdict, exit_code)
     assert told in made.reason
 
 
-def late(*, requests: int, of_which: int) -> Outcome:
+def late(*, requests: int, of_which: int) -> RunResult:
     """A run in which so many requests were sent 20 ms late."""
     metrics = Metrics(1_700_000_000.0, targets=("only",))
-    tally = Tally(0, NS_PER_S)
+    stats = IntervalStats(0, NS_PER_S)
     for number in range(requests):
-        tally.arrived()
-        tally.sent(20_000 if number < of_which else 50, 0)
-        tally.ended((0, 200, GOOD), 2000, 2000)
-    metrics.add(tally)
-    return replace(outcome(), total=metrics.total(10.0))
+        stats.record_arrival()
+        stats.record_sent(20_000 if number < of_which else 50, 0)
+        stats.record_outcome((0, 200, GOOD), 2000, 2000)
+    metrics.add(stats)
+    return replace(result(), total=metrics.total(10.0))
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_one_late_wake_up_does_not_spoil_a_small_run(requests: int, of_which: in
     assert report(late(requests=requests, of_which=of_which)).verdict is verdict
 
 
-def limited(*, first_ms: float | None, connections: int = 64, waited: int = 400, **changes: int) -> Outcome:
+def limited(*, first_ms: float | None, connections: int = 64, waited: int = 400, **changes: int) -> RunResult:
     """A run in which requests waited because all connections were busy."""
-    own = OwnLimits(connections=connections, waited=waited, first_service_ms=first_ms)
-    process = Process(name="process 1", cpu_percent=12.0, precise_timer=True, missed=0, own=own)
-    return outcome(processes=(process,), **changes)  # type: ignore[arg-type]
+    own = GeneratorLimits(connections=connections, waited=waited, first_service_ms=first_ms)
+    process = ProcessResult(name="process 1", cpu_percent=12.0, precise_timer=True, missed=0, own=own)
+    return result(processes=(process,), **changes)  # type: ignore[arg-type]
 
 
 def test_own_limit_of_connections_makes_a_run_invalid() -> None:
@@ -132,7 +132,7 @@ def test_own_limit_of_connections_makes_a_run_invalid() -> None:
         (limited(first_ms=None, good=0, unsent=300), "because the service did not answer"),
     ],
 )
-def test_a_slow_service_is_not_excused_by_the_limit(measured: Outcome, told: str) -> None:
+def test_a_slow_service_is_not_excused_by_the_limit(measured: RunResult, told: str) -> None:
     made = report(measured)
     assert made.verdict is Verdict.FAILED
     assert told in made.reason
@@ -145,9 +145,9 @@ def test_a_few_that_waited_say_nothing() -> None:
 @pytest.mark.parametrize("plan", [PLAN, CLOSED])
 @pytest.mark.parametrize("shortage", [Shortage.FILES, Shortage.PORTS, Shortage.MEMORY])
 def test_a_shortage_of_this_side_makes_a_run_invalid(plan: Plan, shortage: Shortage) -> None:
-    own = OwnLimits(short_of=shortage, short_times=1234, files_max=256)
-    process = Process(name="process 1", cpu_percent=12.0, precise_timer=True, missed=0, own=own)
-    made = report(outcome(processes=(process,), refused=50), plan)
+    own = GeneratorLimits(short_of=shortage, short_times=1234, files_max=256)
+    process = ProcessResult(name="process 1", cpu_percent=12.0, precise_timer=True, missed=0, own=own)
+    made = report(result(processes=(process,), refused=50), plan)
     assert made.verdict is Verdict.INVALID
     assert made.reason.startswith(f"the generator ran out of {shortage}")
     assert "connections" in made.reason.partition(": ")[2]
@@ -165,27 +165,27 @@ def test_a_shortage_of_this_side_makes_a_run_invalid(plan: Plan, shortage: Short
     ],
 )
 def test_a_threshold_that_does_not_hold_fails_the_run(thresholds: tuple[str, ...], verdict: Verdict, told: str) -> None:
-    measured = outcome(refused=3) if any("errors" in text for text in thresholds) else outcome()
+    measured = result(refused=3) if any("errors" in text for text in thresholds) else result()
     made = report(measured, replace(PLAN, thresholds=thresholds))
     assert made.verdict is verdict
     assert told in made.reason
 
 
 def test_what_may_fail_is_said_by_the_threshold() -> None:
-    assert report(outcome(refused=3), replace(PLAN, thresholds=("p99<1s", "errors<1%"))).verdict is Verdict.VALID
-    assert report(outcome(refused=3), replace(PLAN, thresholds=("p99<1s",))).verdict is Verdict.FAILED
+    assert report(result(refused=3), replace(PLAN, thresholds=("p99<1s", "errors<1%"))).verdict is Verdict.VALID
+    assert report(result(refused=3), replace(PLAN, thresholds=("p99<1s",))).verdict is Verdict.FAILED
 
 
 def test_a_closed_loop_has_no_schedule_to_miss_and_says_when_it_was_the_limit() -> None:
-    made = report(outcome(cpu=99.0, lag_us=50_000), CLOSED)
+    made = report(result(cpu=99.0, lag_us=50_000), CLOSED)
     assert made.verdict is Verdict.VALID
-    assert made.judgement.generator_bound
+    assert made.assessment.generator_bound
     assert "generator-bound" in made.reason
-    assert not report(outcome(cpu=40.0), CLOSED).judgement.generator_bound
+    assert not report(result(cpu=40.0), CLOSED).assessment.generator_bound
 
 
 def test_json_has_the_promised_top_level_and_latencies_in_ms() -> None:
-    data = json.loads(json.dumps(report_json(report(outcome(refused=1)))))
+    data = json.loads(json.dumps(report_json(report(result(refused=1)))))
     assert data["verdict"] == "FAILED"
     assert (data["offered_per_s"], data["started_per_s"], data["completed_per_s"]) == (100.1, 100.0, 100.0)
     assert data["errors"] == {"connect": 1}
@@ -200,20 +200,20 @@ def test_json_has_the_promised_top_level_and_latencies_in_ms() -> None:
 def test_secrets_stay_out_of_what_is_told() -> None:
     headers = (("Authorization", "Bearer geheim"), ("Accept", "text/html"), ("X-Key", "geheim"))
     plan = replace(PLAN, targets=(Target(url="http://127.0.0.1:8000/", headers=headers),))
-    told = json.dumps(report_json(report(outcome(), plan))) + "\n".join(text_report(report(outcome(), plan)))
+    told = json.dumps(report_json(report(result(), plan))) + "\n".join(text_report(report(result(), plan)))
     assert "geheim" not in told
     assert "text/html" in told
 
 
 def test_a_run_is_cut_into_ten_batches_whose_samples_are_its_own() -> None:
-    parts = batches(outcome().timeline)
+    parts = batches(result().timeline)
     assert len(parts) == 10
     assert [part.max_us for part in parts] == [2000 + second for second in range(10)]
     assert sum(part.total for part in parts) == 1000
 
 
 def test_the_text_opens_with_the_verdict_and_prints_no_percentile_of_too_few() -> None:
-    lines = text_report(report(outcome(good=100)))
+    lines = text_report(report(result(good=100)))
     assert lines[0] == "VALID: the generator kept its schedule; all 100 requests got a good response"
     response = next(line for line in lines[1:] if "response" in line)
     assert response.split()[1:7] == ["2.00", "2.01", "-", "-", "-", "2.01"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from client.load.plan.origin import Origin
-from client.load.plan.words import Expect, Plan, Source, Target, constant
-from client.load.preparing import DRAWS, prepare
-from client.load.requests import Prepared
+from client.load.plan.model import DataSource, Expect, Plan, Target, constant
+from client.load.plan.urls import Origin
+from client.load.request_factory import DRAWS, prepare_requests
+from client.load.requests import PreparedRequest
 from client.load.summary import Fault
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import Response, build_request
@@ -29,7 +29,7 @@ def plan_of(*targets: Target, **settings: object) -> Plan:
 
 
 def test_a_request_is_whole_and_carries_the_given_trace() -> None:
-    raw = prepare(PLAN).pick(7).with_trace(TRACE)
+    raw = prepare_requests(PLAN).pick(7).with_trace(TRACE)
     head, _, body = raw.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     assert lines[0] == b"GET /a?b=c HTTP/1.1"
@@ -41,21 +41,21 @@ def test_a_request_is_whole_and_carries_the_given_trace() -> None:
 
 
 def test_without_traces_the_bytes_are_sent_as_they_are() -> None:
-    assert b"traceparent" not in prepare(replace(PLAN, traced=False)).pick(0).raw
+    assert b"traceparent" not in prepare_requests(replace(PLAN, traced=False)).pick(0).raw
     own = replace(TARGET, headers=(("Traceparent", "mine"),))
-    assert b"Traceparent: mine" in prepare(plan_of(own, traced=False)).pick(0).raw
+    assert b"Traceparent: mine" in prepare_requests(plan_of(own, traced=False)).pick(0).raw
 
 
 def test_a_body_is_sent_with_its_length() -> None:
     target = replace(TARGET, method="POST", body="größe={size}")
-    raw = prepare(plan_of(target, sources={"size": Source(values=("7",))})).pick(0).raw
+    raw = prepare_requests(plan_of(target, sources={"size": DataSource(values=("7",))})).pick(0).raw
     assert raw.startswith(b"POST /a?b=c HTTP/1.1\r\n")
     assert raw.endswith(b"\r\nContent-Length: 9\r\n\r\n" + "größe=7".encode())
 
 
 def test_a_header_that_would_smuggle_a_request_is_refused() -> None:
     with pytest.raises(InvalidInput, match="cannot be sent"):
-        prepare(plan_of(replace(TARGET, headers=(("X", "a\r\nGET / HTTP/1.1"),))))
+        prepare_requests(plan_of(replace(TARGET, headers=(("X", "a\r\nGET / HTTP/1.1"),))))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_header_that_would_smuggle_a_request_is_refused() -> None:
 )
 def test_a_search_is_judged_by_status_total_and_wholeness(status: int, body: bytes, fault: str) -> None:
     raw = build_request("GET", "/", [("traceparent", f"00-{'0' * 32}-{'0' * 16}-00")])
-    asked = Prepared(raw, origin=ORIGIN, target=0, label="q", total=12)
+    asked = PreparedRequest(raw, origin=ORIGIN, target=0, label="q", total=12)
     assert asked.fault(Response(status, [], body, True)) == fault
 
 
@@ -92,13 +92,13 @@ def test_a_search_is_judged_by_status_total_and_wholeness(status: int, body: byt
     ],
 )
 def test_an_answer_is_held_against_what_was_expected(expect: Expect, status: int, body: bytes, fault: str) -> None:
-    asked = prepare(plan_of(replace(TARGET, expect=expect))).pick(0)
+    asked = prepare_requests(plan_of(replace(TARGET, expect=expect))).pick(0)
     assert asked.fault(Response(status, [], body, True)) == fault
 
 
 def test_targets_are_asked_by_their_weight_and_repeat_with_the_seed() -> None:
     plan = plan_of(replace(TARGET, name="a", weight=3), replace(TARGET, name="b", url="http://127.0.0.1:9000/"))
-    drawn, again, other = prepare(plan), prepare(plan), prepare(replace(plan, seed=2))
+    drawn, again, other = prepare_requests(plan), prepare_requests(plan), prepare_requests(replace(plan, seed=2))
     targets = [drawn.pick(number).target for number in range(DRAWS)]
     assert targets == [again.pick(number).target for number in range(DRAWS)]
     assert targets != [other.pick(number).target for number in range(DRAWS)]
@@ -115,8 +115,8 @@ def test_targets_are_asked_by_their_weight_and_repeat_with_the_seed() -> None:
 )
 def test_words_are_filled_as_often_as_their_source_says(draw: str, shares: tuple[float, ...]) -> None:
     values = ("a b", "ü", "c")
-    plan = plan_of(replace(TARGET, url="http://127.0.0.1/{w}"), sources={"w": Source(values=values, draw=draw)})
-    requests = prepare(plan)
+    plan = plan_of(replace(TARGET, url="http://127.0.0.1/{w}"), sources={"w": DataSource(values=values, draw=draw)})
+    requests = prepare_requests(plan)
     counts = Counter(requests.pick(number).label for number in range(DRAWS))
     assert [counts[value] / DRAWS for value in values] == pytest.approx(shares, abs=0.02)
     assert {requests.pick(number).raw.split()[1] for number in range(200)} == {b"/a%20b", b"/%C3%BC", b"/c"}
@@ -125,15 +125,17 @@ def test_words_are_filled_as_often_as_their_source_says(draw: str, shares: tuple
 def test_words_come_from_a_file_line_by_line(tmp_path: Path) -> None:
     file = tmp_path / "words.txt"
     file.write_text("eins\n\nzwei\n", encoding="utf-8")
-    plan = plan_of(replace(TARGET, url="http://127.0.0.1/{w}"), sources={"w": Source(file=str(file), draw="in turn")})
-    requests = prepare(plan)
+    plan = plan_of(
+        replace(TARGET, url="http://127.0.0.1/{w}"), sources={"w": DataSource(file=str(file), draw="in turn")}
+    )
+    requests = prepare_requests(plan)
     assert [requests.pick(number).label for number in range(4)] == ["eins", "zwei", "eins", "zwei"]
     file.write_text("\n")
     with pytest.raises(InvalidInput, match="has 0 values"):
-        prepare(plan)
+        prepare_requests(plan)
     file.unlink()
     with pytest.raises(InvalidInput, match="cannot be read: No such file"):
-        prepare(plan)
+        prepare_requests(plan)
 
 
 def test_searches_are_drawn_by_popularity_and_repeat_with_the_seed(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_searches_are_drawn_by_popularity_and_repeat_with_the_seed(tmp_path: Pat
     file = tmp_path / "queries.json"
     file.write_text(json.dumps({"queries": corpus}))
     plan = constant("http://127.0.0.1:8000", 1, corpus=str(file), seed=3)
-    drawn, again = prepare(plan), prepare(plan)
+    drawn, again = prepare_requests(plan), prepare_requests(plan)
     labels = [drawn.pick(number).label for number in range(1000)]
     assert labels == [again.pick(number).label for number in range(1000)]
     assert labels.count("what is a server?") == pytest.approx(909, abs=50)

@@ -7,21 +7,23 @@ import json
 import pytest
 from load_runs import run
 
-from client.load.plan.words import constant
+from client.load.plan.model import constant
 from client.load.report.page.page import sweep_page
 from client.load.report.sweep_plot import COLUMNS, plot_lines
 from client.load.report.sweep_text import step_line, sweep_json, sweep_lines
 from client.load.summary import Latency
-from client.load.sweep import Health, Range, Step, Sweep, checked_range, step_of
+from client.load.sweep import Health, RateRange, Sweep, SweepStep, check_range, step_of
 from vmhost.base.errors import InvalidInput
 
-RATES = Range(from_per_s=100, to_per_s=20_000, steps=8)
+RATES = RateRange(from_per_s=100, to_per_s=20_000, steps=8)
 CAPACITY = 3000.0
 SECONDS = 5.0
 PLAN = constant("http://127.0.0.1:8000/?a=<b>", 100, duration_s=SECONDS)
 
 
-def step(rate: float, ms: float = 1.0, *, last_ms: float | None = None, lost: float = 0.0, **changes: object) -> Step:
+def step(
+    rate: float, ms: float = 1.0, *, last_ms: float | None = None, lost: float = 0.0, **changes: object
+) -> SweepStep:
     offered = round(rate * SECONDS)
     failed = round(offered * lost)
     tail = {name: value for name, value, least in _tails(ms) if offered >= least}
@@ -30,14 +32,14 @@ def step(rate: float, ms: float = 1.0, *, last_ms: float | None = None, lost: fl
         "response": Latency(count=offered, mean=ms, p50=ms, max=3 * ms, **tail),  # type: ignore[arg-type]
         "service": Latency(count=offered, p99=1.0), "last_ms": ms if last_ms is None else last_ms, "cpu_percent": 9.0,
     }  # fmt: skip
-    return Step(**{**values, **changes})  # type: ignore[arg-type]
+    return SweepStep(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def _tails(ms: float) -> tuple[tuple[str, float, int], ...]:
     return ("p90", 2 * ms, 100), ("p99", 3 * ms, 1000)
 
 
-def mm1(rate: float) -> Step:
+def mm1(rate: float) -> SweepStep:
     """A queue of one server and random arrivals; beyond its capacity the queue grows through the whole step."""
     if rate < CAPACITY:
         return step(rate, 1000 / (CAPACITY - rate))
@@ -45,7 +47,7 @@ def mm1(rate: float) -> Step:
     return step(rate, behind_ms / 2, last_ms=0.9 * behind_ms)
 
 
-def swept(rates: Range = RATES, serve: object = mm1) -> Sweep:
+def swept(rates: RateRange = RATES, serve: object = mm1) -> Sweep:
     sweep = Sweep(range=rates)
     while (rate := sweep.next_rate()) is not None:
         assert len(sweep.steps) < rates.steps
@@ -55,8 +57,8 @@ def swept(rates: Range = RATES, serve: object = mm1) -> Sweep:
 
 def test_the_ladder_climbs_by_one_factor_from_end_to_end() -> None:
     assert RATES.ladder == (100, 376, 1410, 5320, 20_000)
-    assert Range(from_per_s=1, to_per_s=9, steps=2).ladder == (1, 9)
-    assert Range(from_per_s=100, to_per_s=100.1, steps=20).ladder == (100, 100.1)
+    assert RateRange(from_per_s=1, to_per_s=9, steps=2).ladder == (1, 9)
+    assert RateRange(from_per_s=100, to_per_s=100.1, steps=20).ladder == (100, 100.1)
 
 
 def test_the_sweep_climbs_until_it_breaks_then_looks_closer_below() -> None:
@@ -69,7 +71,7 @@ def test_the_sweep_climbs_until_it_breaks_then_looks_closer_below() -> None:
 
 @pytest.mark.parametrize("steps", [4, 8, 16, 40])
 def test_the_knee_of_a_known_queue_is_where_its_time_has_grown_fivefold(steps: int) -> None:
-    sweep = swept(Range(from_per_s=100, to_per_s=20_000, steps=steps))
+    sweep = swept(RateRange(from_per_s=100, to_per_s=20_000, steps=steps))
     assert sweep.knee is not None
     assert sweep.first_bad is not None
     # 1 / (C - rate) = 5 / (C - 100): the true knee lies between the last good rate and the first bad one.
@@ -78,7 +80,7 @@ def test_the_knee_of_a_known_queue_is_where_its_time_has_grown_fivefold(steps: i
 
 
 def test_a_sweep_ends_when_it_is_fine_enough_before_its_steps_are_used_up() -> None:
-    sweep = swept(Range(from_per_s=100, to_per_s=20_000, steps=40))
+    sweep = swept(RateRange(from_per_s=100, to_per_s=20_000, steps=40))
     assert len(sweep.steps) < 40
     assert sweep.knee is not None
     assert sweep.knee.rate_per_s == pytest.approx(2420, rel=0.05)
@@ -147,7 +149,7 @@ def test_what_was_measured_before_a_halt_is_told() -> None:
         (step(1000, 2.0, last_ms=500.0), Health.BROKEN, "completed 91 % of the offered rate"),
     ],
 )
-def test_each_health_has_its_figure(made: Step, health: Health, why: str) -> None:
+def test_each_health_has_its_figure(made: SweepStep, health: Health, why: str) -> None:
     sweep = Sweep(range=RATES, steps=(step(100), made))
     assert (sweep.health(made), sweep.why(made)) == (health, why)
     assert why in step_line(sweep, made)
@@ -169,17 +171,17 @@ def test_a_step_is_made_of_a_run() -> None:
 @pytest.mark.parametrize(
     ("rates", "told"),
     [
-        (Range(from_per_s=200, to_per_s=100, steps=8), "200 to 100/s is not possible"),
-        (Range(from_per_s=0, to_per_s=100, steps=8), "0 to 100/s is not possible"),
-        (Range(from_per_s=float("nan"), to_per_s=100, steps=8), "is not possible"),
-        (Range(from_per_s=100, to_per_s=1e7, steps=8), "up to 1000000"),
-        (Range(from_per_s=100, to_per_s=200, steps=1), "1 steps are not possible; expected 2 to 100"),
-        (Range(from_per_s=3, to_per_s=200, steps=8), "3/s for 5 s makes 15 requests; expected 20"),
+        (RateRange(from_per_s=200, to_per_s=100, steps=8), "200 to 100/s is not possible"),
+        (RateRange(from_per_s=0, to_per_s=100, steps=8), "0 to 100/s is not possible"),
+        (RateRange(from_per_s=float("nan"), to_per_s=100, steps=8), "is not possible"),
+        (RateRange(from_per_s=100, to_per_s=1e7, steps=8), "up to 1000000"),
+        (RateRange(from_per_s=100, to_per_s=200, steps=1), "1 steps are not possible; expected 2 to 100"),
+        (RateRange(from_per_s=3, to_per_s=200, steps=8), "3/s for 5 s makes 15 requests; expected 20"),
     ],
 )
-def test_a_range_that_makes_no_sense_is_refused(rates: Range, told: str) -> None:
+def test_a_range_that_makes_no_sense_is_refused(rates: RateRange, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
-        checked_range(rates, step_s=5)
+        check_range(rates, step_s=5)
 
 
 def test_the_table_has_a_row_for_each_rate_in_order_and_marks_the_knee() -> None:

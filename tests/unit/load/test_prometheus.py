@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from client.load.histogram import Histogram
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
-from client.load.plan.words import OpenLoop, Plan, Target
+from client.load.plan.model import OpenLoop, Plan, Target
 from client.load.report.prometheus import BOUNDS_MS, prometheus_text, prometheus_text_of
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault, Latency, Snapshot
-from client.load.tally import GOOD, Tally
 
 try:
     from prometheus_client.parser import text_string_to_metric_families
@@ -30,15 +30,15 @@ def plan(name: str = "", targets: tuple[str, ...] = ("",)) -> Plan:
 
 
 def snapshot(endings: dict[tuple[int, int, str], list[int]], targets: tuple[str, ...] = ("",)) -> Snapshot:
-    tally = Tally(0, NS_PER_S)
-    tally.hedged, tally.hedges_won, tally.received_bytes = 3, 2, 12_345
+    stats = IntervalStats(0, NS_PER_S)
+    stats.hedged, stats.hedges_won, stats.received_bytes = 3, 2, 12_345
     for ending, times_us in endings.items():
         for time_us in times_us:
-            tally.arrived()
-            tally.sent(0, 0)
-            tally.ended(ending, time_us, time_us - 100)
+            stats.record_arrival()
+            stats.record_sent(0, 0)
+            stats.record_outcome(ending, time_us, time_us - 100)
     metrics = Metrics(1_700_000_000.0, targets=targets)
-    metrics.add(tally)
+    metrics.add(stats)
     total = metrics.total(1.0)
     return Snapshot(
         at=metrics.began, elapsed_s=1.0, rate_per_s=99.5, in_flight=4, waiting=5, cpu_percent=62.5, processes=2,

@@ -14,15 +14,15 @@ from importlib import resources
 import pytest
 
 from client.load.environment import Environment
+from client.load.interval_stats import GOOD, InstanceStats, IntervalStats
 from client.load.metrics import Metrics
-from client.load.plan.words import ClosedLoop, Hedge, Plan, Source, Target, constant
+from client.load.plan.model import ClosedLoop, DataSource, Hedge, Plan, Target, constant
 from client.load.report.page.charts import fewer_columns, percents
 from client.load.report.page.elements import ms, per_s, share
 from client.load.report.page.page import page_policy, report_page
 from client.load.report.report import Report, make_report
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Outcome, Process, latency_of
-from client.load.tally import GOOD, InstanceTally, Tally
+from client.load.summary import Fault, ProcessResult, RunResult, latency_of
 
 BEGAN = 1_700_000_000.0
 VOID = frozenset({"meta", "br", "link", "img", "input"})
@@ -42,29 +42,31 @@ def report(
     """A run in which every tenth request of a second is slow and waited to be sent."""
     metrics = Metrics(BEGAN, targets=names, warm_up_s=plan.warm_up_s)
     for second in range(seconds):
-        tally = Tally(second * NS_PER_S, (second + 1) * NS_PER_S)
+        stats = IntervalStats(second * NS_PER_S, (second + 1) * NS_PER_S)
         for number in range(per_second):
             slow = number % 10 == 0
             service_us = 1000 + 700 * (number % spread) ** 2 + second
-            tally.arrived()
-            tally.sent(40, 300_000 if slow else 0)
-            tally.ended((number % len(names), 200, GOOD), service_us + (300_000 if slow else 0), service_us)
+            stats.record_arrival()
+            stats.record_sent(40, 300_000 if slow else 0)
+            stats.record_outcome((number % len(names), 200, GOOD), service_us + (300_000 if slow else 0), service_us)
         for number in range(bad):
-            tally.arrived()
-            tally.ended((0, 503 if number % 2 else 0, Fault.SERVER_ERROR if number % 2 else Fault.TIMEOUT), 90_000, 1)
+            stats.record_arrival()
+            stats.record_outcome(
+                (0, 503 if number % 2 else 0, Fault.SERVER_ERROR if number % 2 else Fault.TIMEOUT), 90_000, 1
+            )
         for number, host in enumerate(hosts):
-            one = tally.instances[f"i-{number}"] = InstanceTally("t3.nano", host, number % 2)
+            one = stats.instances[f"i-{number}"] = InstanceStats("t3.nano", host, number % 2)
             one.answered = per_second
             one.latency.record(2000)
-        metrics.add(tally)
+        metrics.add(stats)
     for number, text in enumerate(marks):
         metrics.mark(text, 1.5 + number)
-    outcome = Outcome(
+    result = RunResult(
         total=metrics.total(float(seconds)), elapsed_s=float(seconds), missed=0,
-        processes=(Process(name="process 1", cpu_percent=cpu, precise_timer=True, missed=0),), stopped=False,
+        processes=(ProcessResult(name="process 1", cpu_percent=cpu, precise_timer=True, missed=0),), stopped=False,
         marks=tuple(metrics.marks), timeline=metrics.timeline.columns(),
     )  # fmt: skip
-    return make_report(plan, outcome, HERE)
+    return make_report(plan, result, HERE)
 
 
 @dataclass
@@ -221,15 +223,15 @@ def test_figures_match_the_report() -> None:
 
 def test_tables_over_time_match_the_timeline() -> None:
     page = read(RICH)
-    for told, column in zip(rows(page, "Requests per second over time"), RICH.outcome.timeline, strict=True):
+    for told, column in zip(rows(page, "Requests per second over time"), RICH.result.timeline, strict=True):
         failed = sum(column.errors.values())
         counts = (column.offered, column.started, column.completed, column.offered - column.started, failed)
         assert told == [f"{column.began:g}", *map(per_s, counts)]
-    for told, column in zip(rows(page, "Response time over time in milliseconds"), RICH.outcome.timeline, strict=True):
+    for told, column in zip(rows(page, "Response time over time in milliseconds"), RICH.result.timeline, strict=True):
         latency = latency_of(column.response_histogram)
         assert (told[1], told[3], told[4]) == (ms(latency.p50 or 0), "–", ms(latency.max or 0))
     heat = rows(page, "Requests by time and response time; each column is named by its lower limit")
-    for told, column in zip(heat, RICH.outcome.timeline, strict=True):
+    for told, column in zip(heat, RICH.result.timeline, strict=True):
         assert sum(int(cell) for cell in told[1:] if cell) == column.response_histogram.total
 
 
@@ -315,14 +317,14 @@ def test_empty_run() -> None:
 def test_text_from_outside_is_escaped() -> None:
     plan = replace(
         PLAN, targets=(Target(url=f"http://h/{HOSTILE}", name=HOSTILE), Target(url="http://h/", name="b")),
-        name=HOSTILE, sources={HOSTILE: Source(values=(HOSTILE,))},
+        name=HOSTILE, sources={HOSTILE: DataSource(values=(HOSTILE,))},
     )  # fmt: skip
     made = report(plan=plan, marks=(HOSTILE,), names=(HOSTILE, "b"), hosts=(HOSTILE,))
     total = replace(made.summary, errors={HOSTILE: 3}, classes={HOSTILE: made.summary.response}, statuses={HOSTILE: 1})
-    judgement = replace(made.judgement, reason=HOSTILE)
-    process = replace(made.outcome.processes[0], name=HOSTILE)
+    assessment = replace(made.assessment, reason=HOSTILE)
+    process = replace(made.result.processes[0], name=HOSTILE)
     made = replace(
-        made, judgement=judgement, outcome=replace(made.outcome, total=total, processes=(process,)),
+        made, assessment=assessment, result=replace(made.result, total=total, processes=(process,)),
         environment=replace(HERE, cpu=HOSTILE, system=HOSTILE, python=HOSTILE, versions={HOSTILE: HOSTILE}),
     )  # fmt: skip
     page = report_page([made, made])
@@ -347,7 +349,7 @@ def test_several_runs_have_an_overview_with_links() -> None:
 
 def test_page_of_hours_stays_below_a_megabyte() -> None:
     long = report(seconds=1200, per_second=60, spread=40, bad=2)
-    assert len(long.outcome.timeline) == 600
+    assert len(long.result.timeline) == 600
     one = report_page([long])
     assert len(one.encode()) < 1_000_000
     assert len(rows(Reader(one).root, "Requests per second over time")) == 600
@@ -355,7 +357,7 @@ def test_page_of_hours_stays_below_a_megabyte() -> None:
 
 
 def test_fewer_columns_keep_all_requests() -> None:
-    columns = report(seconds=10, bad=3).outcome.timeline
+    columns = report(seconds=10, bad=3).result.timeline
     few = fewer_columns(columns, 4)
     assert [column.seconds for column in few] == [3.0, 3.0, 3.0, 1.0]
     assert sum(column.offered for column in few) == sum(column.offered for column in columns)
@@ -366,9 +368,9 @@ def test_fewer_columns_keep_all_requests() -> None:
 
 def test_last_column_without_enough_time_has_no_rate() -> None:
     made = report(seconds=10)
-    made = replace(made, outcome=replace(made.outcome, elapsed_s=9.05))
+    made = replace(made, result=replace(made.result, elapsed_s=9.05))
     assert rows(read(made), "Requests per second over time")[-1][1:3] == ["–", "–"]
-    half = replace(made, outcome=replace(made.outcome, elapsed_s=9.5))
+    half = replace(made, result=replace(made.result, elapsed_s=9.5))
     assert rows(read(half), "Requests per second over time")[-1][1] == "200.0"
 
 

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.load.plan.words import OpenLoop, Spacing, Stage, Wave
-from client.load.rates import Constant, Rate, Replay, Sine, Stages, rate_of
+from client.load.plan.model import OpenLoop, RateStage, Spacing, Wave
+from client.load.rates import ConstantRate, RateCurve, ReplayRate, SineRate, StagedRate, rate_curve
 from client.load.schedule import NS_PER_S, WHOLE, Part, Schedule
 
 RATES = {
     "constant": OpenLoop(rate_per_s=150),
-    "ramp": OpenLoop(stages=(Stage(seconds=4, from_per_s=0, to_per_s=300),)),
+    "ramp": OpenLoop(stages=(RateStage(seconds=4, from_per_s=0, to_per_s=300),)),
     "stages": OpenLoop(
         stages=(
-            Stage(seconds=1, from_per_s=50, to_per_s=50),
-            Stage(seconds=1.5, from_per_s=0, to_per_s=0),
-            Stage(seconds=2, from_per_s=200, to_per_s=20),
+            RateStage(seconds=1, from_per_s=50, to_per_s=50),
+            RateStage(seconds=1.5, from_per_s=0, to_per_s=0),
+            RateStage(seconds=2, from_per_s=200, to_per_s=20),
         )
     ),
     "sine": OpenLoop(rate_per_s=100, wave=Wave(amplitude_per_s=100, period_s=1.7)),
@@ -70,7 +70,7 @@ def test_arrivals_come_in_order_from_the_start(loop: OpenLoop) -> None:
 @EVERY
 @given(arrivals=st.floats(0, 2000))
 def test_a_rate_and_its_inverse_agree(loop: OpenLoop, arrivals: float) -> None:
-    rate = rate_of(loop)
+    rate = rate_curve(loop)
     at_s = rate.when(arrivals)
     assert at_s is not None
     assert rate.reached(at_s) == pytest.approx(arrivals, abs=1e-5)
@@ -80,7 +80,7 @@ def test_a_rate_and_its_inverse_agree(loop: OpenLoop, arrivals: float) -> None:
 def test_every_ramp_is_inverted_within_a_nanosecond_of_its_area(
     seconds: float, start: float, end: float, share: float
 ) -> None:
-    ramp = Stages([Stage(seconds=seconds, from_per_s=start, to_per_s=end)])
+    ramp = StagedRate([RateStage(seconds=seconds, from_per_s=start, to_per_s=end)])
     arrivals = share * (start + end) / 2 * seconds
     at_s = ramp.when(arrivals)
     if at_s is not None:
@@ -124,8 +124,8 @@ def test_a_schedule_without_a_rate_never_comes() -> None:
 
 def test_after_stages_that_end_in_silence_nothing_comes() -> None:
     loop = OpenLoop(
-        stages=(Stage(seconds=1, from_per_s=0, to_per_s=0), Stage(seconds=1, from_per_s=4, to_per_s=4),
-                Stage(seconds=1, from_per_s=0, to_per_s=0))
+        stages=(RateStage(seconds=1, from_per_s=0, to_per_s=0), RateStage(seconds=1, from_per_s=4, to_per_s=4),
+                RateStage(seconds=1, from_per_s=0, to_per_s=0))
     )  # fmt: skip
     assert dues(loop, 100) == [(0, NS_PER_S), (1, 1_250_000_000), (2, 1_500_000_000), (3, 1_750_000_000)]
 
@@ -171,6 +171,8 @@ def test_a_pause_ends_where_it_began() -> None:
     assert schedule.due_ns == 2 * NS_PER_S + 50_000_000
 
 
-@pytest.mark.parametrize("rate", [Constant(5), Sine(5, Wave(amplitude_per_s=5, period_s=1)), Replay((0.0, 1.0))])
-def test_no_arrival_is_before_the_start(rate: Rate) -> None:
+@pytest.mark.parametrize(
+    "rate", [ConstantRate(5), SineRate(5, Wave(amplitude_per_s=5, period_s=1)), ReplayRate((0.0, 1.0))]
+)
+def test_no_arrival_is_before_the_start(rate: RateCurve) -> None:
     assert rate.when(0.0) == 0.0

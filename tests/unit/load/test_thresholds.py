@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
 from client.load.summary import Summary
-from client.load.tally import GOOD, Tally
-from client.load.thresholds import judge, parse_threshold
+from client.load.thresholds import evaluate_threshold, parse_threshold
 from vmhost.base.errors import InvalidInput
 
 
 def steps(*names: str) -> Summary:
-    tally = Tally(0, NS_PER_S)
+    stats = IntervalStats(0, NS_PER_S)
     for name in names:
-        tally.stepped((name, 200, GOOD), 3000)
-    return summarise(tally, since=0.0, until=1.0, targets=("flow",))
+        stats.record_step((name, 200, GOOD), 3000)
+    return summarise(stats, since=0.0, until=1.0, targets=("flow",))
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_what_is_no_threshold_is_refused(text: str) -> None:
 
 def test_a_step_is_judged_by_its_full_name() -> None:
     total = steps("GET /users/:id", "GET /users")
-    assert judge(parse_threshold("GET /users/:id:max<50ms"), total).held is True
-    assert judge(parse_threshold("GET /users/:id:max<1ms"), total).held is False
+    assert evaluate_threshold(parse_threshold("GET /users/:id:max<50ms"), total).held is True
+    assert evaluate_threshold(parse_threshold("GET /users/:id:max<1ms"), total).held is False
 
 
 def test_a_name_that_no_step_had_is_answered_with_those_there_were() -> None:
-    held = judge(parse_threshold("GET /user:max<50ms"), steps("GET /users/:id", "log in"))
+    held = evaluate_threshold(parse_threshold("GET /user:max<50ms"), steps("GET /users/:id", "log in"))
     assert held.held is None
     assert held.measured == "no request or step was called 'GET /user'; there were: flow, GET /users/:id, log in"

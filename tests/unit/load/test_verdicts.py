@@ -8,27 +8,27 @@ import pytest
 
 from client.experiments.cpu_isolation import Isolation, NeighborRow, Outcome
 from client.experiments.results import HogResult, KillResult, verdict_json
+from client.load.interval_stats import GOOD, IntervalStats
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
 from client.load.summary import Fault, Summary
-from client.load.tally import GOOD, Tally
 from client.verdicts import WorstVictim, judge_kill, phase_table, worst_victim
 from server.api.timing import Attempt
 
 
 def phase(victim_ms: float, other_ms: float, *, requests: int = 1200, lost: int = 0, errors: int = 0) -> Summary:
-    tally = Tally(0, NS_PER_S)
+    stats = IntervalStats(0, NS_PER_S)
     for number in range(requests):
-        tally.arrived()
-        tally.sent(0, 0)
+        stats.record_arrival()
+        stats.record_sent(0, 0)
         outcome = "error" if number < errors else "won"
         attempts = [
             Attempt(instance_id=name, type="t3.nano", host="host-a", shard=shard, start_ms=0, dur_ms=ms, outcome=told)
             for shard, (name, ms, told) in enumerate((("i-1", victim_ms, outcome), ("i-2", other_ms, "won")))
         ]
-        tally.attempted(attempts)
-        tally.ended((0, 200, Fault.PARTIAL if number < lost else GOOD), 2000, 2000)
-    return summarise(tally, since=0.0, until=1.0, targets=("search",))
+        stats.record_attempts(attempts)
+        stats.record_outcome((0, 200, Fault.PARTIAL if number < lost else GOOD), 2000, 2000)
+    return summarise(stats, since=0.0, until=1.0, targets=("search",))
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,15 @@ def test_without_a_load_a_kill_says_nothing_of_losses_and_holds_no_promise() -> 
 
 def times(requests: int, **ms: float) -> Summary:
     """Each instance answered so many times, always in the same time."""
-    tally = Tally(0, NS_PER_S)
+    stats = IntervalStats(0, NS_PER_S)
     for _ in range(requests):
-        tally.attempted(
+        stats.record_attempts(
             [
                 Attempt(instance_id=name, type="t3.nano", host="host-a", shard=0, start_ms=0, dur_ms=each)
                 for name, each in ms.items()
             ]
         )
-    return summarise(tally, since=0.0, until=1.0, targets=("search",))
+    return summarise(stats, since=0.0, until=1.0, targets=("search",))
 
 
 def test_the_worst_victim_is_the_other_whose_slow_answers_became_slower_by_most() -> None:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from client.load.bands import banded, begins_ms
 from client.load.histogram import SAMPLES_BEYOND_MIN, Histogram, merged
+from client.load.latency_bands import banded, begins_ms
 from client.load.report.page.elements import ms, paragraph, per_s, percentile_cells, seconds, section, table, time_cell
 from client.load.report.report import Report
-from client.load.summary import Column, Mark, latency_of
+from client.load.summary import Mark, TimelineColumn, latency_of
 from vmhost.base.markup import Html, fill, join
 
 HEAT_ROWS_MAX = 40
@@ -27,7 +27,7 @@ _FIGURE = """<figure data-chart="{kind}" data-options="{options}">
 </details>
 </figure>"""
 _TIMES = ("p50", "p90", "p99", "max")
-_RATES: dict[str, Callable[[Column], int]] = {
+_RATES: dict[str, Callable[[TimelineColumn], int]] = {
     "offered": lambda column: column.offered,
     "started": lambda column: column.started,
     "completed": lambda column: column.completed,
@@ -46,12 +46,12 @@ _NINES_MAX = 7
 class Timeline:
     """A run as its charts over time show it. Times are seconds from the start; `marks` are sorted."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[TimelineColumn, ...]
     marks: tuple[Mark, ...]
     end_s: float
     warm_up_s: float
 
-    def rate(self, count: int, column: Column) -> float | None:
+    def rate(self, count: int, column: TimelineColumn) -> float | None:
         """Returns the rate per second of a count in a column; None if the run ended soon after the column began."""
         lasted_s = min(column.seconds, max(0.0, self.end_s - column.began))
         return count / lasted_s if lasted_s >= _FULL_ENOUGH * column.seconds else None
@@ -69,20 +69,20 @@ class Timeline:
 
 def timeline_of(report: Report, columns_max: int) -> Timeline | None:
     """Returns the timeline of a run in at most `columns_max` columns; None if nothing was due."""
-    columns = fewer_columns(report.outcome.timeline, columns_max)
+    columns = fewer_columns(report.result.timeline, columns_max)
     if not columns:
         return None
     began = report.summary.since - report.plan.warm_up_s
-    marks = (Mark(at=mark.at - began, text=mark.text) for mark in report.outcome.marks)
+    marks = (Mark(at=mark.at - began, text=mark.text) for mark in report.result.marks)
     return Timeline(
         columns=columns,
         marks=tuple(sorted(marks, key=lambda mark: mark.at)),
-        end_s=max(report.outcome.elapsed_s, columns[-1].began + 1e-3),
+        end_s=max(report.result.elapsed_s, columns[-1].began + 1e-3),
         warm_up_s=report.plan.warm_up_s,
     )
 
 
-def fewer_columns(columns: tuple[Column, ...], most: int) -> tuple[Column, ...]:
+def fewer_columns(columns: tuple[TimelineColumn, ...], most: int) -> tuple[TimelineColumn, ...]:
     """Merges neighboring columns, exactly, until there are at most `most`."""
     size = -(-len(columns) // max(1, most))
     if size <= 1:
@@ -90,12 +90,12 @@ def fewer_columns(columns: tuple[Column, ...], most: int) -> tuple[Column, ...]:
     return tuple(_merged(columns[begin : begin + size]) for begin in range(0, len(columns), size))
 
 
-def _merged(columns: Sequence[Column]) -> Column:
+def _merged(columns: Sequence[TimelineColumn]) -> TimelineColumn:
     errors: dict[str, int] = {}
     for column in columns:
         for name, count in column.errors.items():
             errors[name] = errors.get(name, 0) + count
-    return Column(
+    return TimelineColumn(
         began=columns[0].began,
         seconds=sum(column.seconds for column in columns),
         offered=sum(column.offered for column in columns),
@@ -131,7 +131,7 @@ def rates(report: Report, timeline: Timeline) -> Html:
         text = "In a closed loop users wait for responses, so a slow service gets fewer requests."
     else:
         text = "Each request counts in the second in which it was due, even if it was sent or completed later."
-        if missed := report.outcome.missed:
+        if missed := report.result.missed:
             text += f" The generator missed {missed:,} more; in which second is unknown."
     name = "Requests per second over time"
     numbers = table(name, ("from s", *lines), rows)

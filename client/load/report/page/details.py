@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from client.load.examples import Example
+from client.load.examples import FailureExample
 from client.load.histogram import merged
-from client.load.plan.shown import plan_json
+from client.load.plan.redacted import redacted_plan_json
 from client.load.report.page.elements import (
     PERCENTILES,
     paragraph,
@@ -136,12 +136,12 @@ def errors(report: Report) -> Html:
 
 def examples(report: Report) -> Html:
     """Returns the section of failed requests; nothing if there are none."""
-    found = report.outcome.examples
+    found = report.result.examples
     note = "At most three of each kind. Bodies are cut; values that may be secret are hidden." if found else ""
     return section("Examples of failures", paragraph(note, "note"), *(_example(each) for each in found))
 
 
-def _example(example: Example) -> Html:
+def _example(example: FailureExample) -> Html:
     error, _, traceback = example.error.partition("\n")
     blocks = [("where", traceback), ("request", example.request), ("response", example.response or "no response")]
     return fill(
@@ -152,7 +152,7 @@ def _example(example: Example) -> Html:
 
 def output(report: Report) -> Html:
     """Returns the section of what a script printed; nothing if it printed nothing."""
-    lines = report.outcome.output
+    lines = report.result.output
     text = fill('<pre tabindex="0">{text}</pre>', text="\n".join(lines)) if lines else Html("")
     return section("Output of the script", text)
 
@@ -160,7 +160,7 @@ def output(report: Report) -> Html:
 def thresholds(report: Report) -> Html:
     """Returns the section of thresholds."""
     items = []
-    for each in report.judgement.thresholds:
+    for each in report.assessment.thresholds:
         kind, sign, word = _THRESHOLD_SIGNS[each.held]
         items.append(fill(_THRESHOLD, kind=kind, sign=sign, word=word, text=each.text, measured=each.measured))
     return section("Thresholds", fill('<ul class="thresholds">{items}</ul>', items=join(items)))
@@ -181,18 +181,18 @@ def hedging(report: Report) -> Html:
 
 def environment(report: Report) -> Html:
     """Returns the section of the computer, the versions, and the processes of the load generator."""
-    where, outcome = report.environment, report.outcome
+    where, result = report.environment, report.result
     pairs = {
         "computer": where.system,
         "processor": where.cpu,
         "cores": f"{where.cores}, of which this program may use {where.usable_cores}",
         "load average at the start": "unknown" if where.load_average is None else f"{where.load_average:g}",
         "versions": ", ".join([f"Python {where.python}", *(f"{name} {v}" for name, v in where.versions.items())]),
-        "precise timer": "yes" if outcome.precise_timer else "no: requests may be sent some milliseconds late",
+        "precise timer": "yes" if result.precise_timer else "no: requests may be sent some milliseconds late",
     }
     rows = (
         [each.name, f"{each.cpu_percent:.0f}", _yes(each.precise_timer), f"{each.missed:,}", _yes(each.lost)]
-        for each in outcome.processes
+        for each in result.processes
     )
     head = ("process", "CPU, % of a core", "precise timer", "missed arrivals", "lost")
     items = join(fill("<div><dt>{name}</dt><dd>{value}</dd></div>", name=n, value=v) for n, v in pairs.items())
@@ -205,10 +205,10 @@ def environment(report: Report) -> Html:
 
 
 def _warnings(report: Report) -> Iterable[str]:
-    cpu = report.outcome.cpu_percent
+    cpu = report.result.cpu_percent
     if report.environment.same_host:
         yield "Load generator and service ran on the same computer: each takes CPU time from the other."
-    if report.judgement.generator_bound:
+    if report.assessment.generator_bound:
         yield f"Generator-bound: its CPU use was {cpu:.0f} %, so a faster generator would have got more responses."
     elif cpu >= BUSY_PERCENT:
         yield f"The load generator was busy: its CPU use was {cpu:.0f} % of a core."
@@ -220,7 +220,7 @@ def _yes(value: bool) -> str:
 
 def plan(report: Report) -> Html:
     """Returns the section of the seed and the plan, with which the run can be repeated."""
-    text = json.dumps(_shortened(plan_json(report.plan)), indent=2, ensure_ascii=False)
+    text = json.dumps(_shortened(redacted_plan_json(report.plan)), indent=2, ensure_ascii=False)
     seed = paragraph(f"Seed {report.plan.seed}: the same seed makes the same arrivals and the same requests.")
     return section("Plan", seed, fill('<pre tabindex="0">{text}</pre>', text=text))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-from client.load.plan.words import Plan
+from client.load.plan.model import Plan
 from client.load.report.page import details, results
 from client.load.report.page.charts import chart, heat_map, rates, timeline_of, times
 from client.load.report.page.elements import paragraph, per_s, percentile_cells, section, table, time_cell

@@ -69,12 +69,12 @@ def _means(report: Report) -> str:
     if report.verdict is Verdict.FAILED:
         if not report.summary.completed and not report.summary.failed:
             return "Nothing was measured."
-        if any(each.held is False for each in report.judgement.thresholds):
+        if any(each.held is False for each in report.assessment.thresholds):
             return (
                 "The load generator kept its schedule, so the figures count: requests failed or a threshold is broken"
             )
         return "The load generator kept its schedule, but there were too few responses to judge the thresholds."
-    if report.judgement.generator_bound:
+    if report.assessment.generator_bound:
         return "Nothing failed, but the load generator was the limit: the service may be able to answer more requests."
     closed = report.plan.closed is not None
     schedule = "Users wait for their responses, so there is no schedule" if closed else "The schedule was kept"
@@ -82,12 +82,12 @@ def _means(report: Report) -> str:
 
 
 def _facts(report: Report) -> list[str]:
-    plan, outcome = report.plan, report.outcome
+    plan, result = report.plan, report.result
     began = datetime.fromtimestamp(report.summary.since - plan.warm_up_s, UTC)
-    facts = [name_of(report), report.model, seconds(outcome.elapsed_s)]
+    facts = [name_of(report), report.model, seconds(result.elapsed_s)]
     if plan.warm_up_s:
         facts.append(f"without the first {plan.warm_up_s:g} s")
-    if outcome.stopped and plan.duration_s is not None:
+    if result.stopped and plan.duration_s is not None:
         facts.append(f"stopped before its {seconds(plan.duration_s)} were over")
     return [*facts, f"seed {plan.seed}", f"started {began:%Y-%m-%d %H:%M:%S} UTC"]
 
@@ -119,7 +119,7 @@ def _latency_cards(report: Report) -> Iterable[Html]:
 
 
 def _count_cards(report: Report) -> Iterable[Html]:
-    total, length_s, missed = report.summary, report.seconds, report.outcome.missed
+    total, length_s, missed = report.summary, report.seconds, report.result.missed
     if report.plan.closed is None:
         unsent, about = total.offered - total.started, f"never sent; the generator missed {missed:,} of them"
         yield _card("offered", per_s(total.offered / length_s), "/s", f"{total.offered:,} requests were due")
@@ -194,13 +194,13 @@ def send_lag(report: Report) -> Html:
     lag = report.summary.lag
     if not lag.generator.count:
         return section(title, paragraph("Nothing was sent."))
-    bound = connections_bind(report.plan, report.outcome)
+    bound = connections_bind(report.plan, report.result)
     why = "because the generator had too few of them" if bound else "which is due to the service"
     text = f"Waiting for a connection took {_tail(lag.connection)}, {why}. The generator itself was late by"
     text += f" {_tail(lag.generator)}; more than {LAG_MAX_MS:g} ms makes a run INVALID."
-    if not report.outcome.precise_timer:
+    if not report.result.precise_timer:
         text += " This system has no precise timer, so requests may be sent some milliseconds late."
-    connections = report.outcome.own.connections
+    connections = report.result.own.connections
     busy = f"all {f'{connections:,} connections' if connections else 'connections'} were busy"
     rows = (
         ["waiting for a connection", busy, *percentile_cells(lag.connection)],

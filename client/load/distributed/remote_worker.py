@@ -1,0 +1,107 @@
+"""A worker that has joined, as a member of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from client.load.distributed.job_files import bundle
+from client.load.distributed.line_reader import LineReader, encode_line
+from client.load.worker_processes import EXIT_TIMEOUT_S
+
+WORKER_LINE_BYTES_MAX = 16 << 20
+_LINES_HELD_MAX = 16
+"""When this many lines wait, no more is read: the worker's own connection holds the rest back."""
+SILENCE_S = 5
+"""A worker in a run tells each half second; one that says nothing for so long is lost."""
+
+
+class RemoteWorker:
+    """One process of a worker, at the other end of a connection that has proved itself."""
+
+    local = False
+
+    def __init__(self, name: str, lines: LineReader, writer: asyncio.StreamWriter) -> None:
+        self.name = name
+        self._lines = lines
+        self._writer = writer
+        self._said: asyncio.Queue[bytes] = asyncio.Queue(_LINES_HELD_MAX)
+        self._taken = self._running = False
+        self._gone = asyncio.Event()
+        self._words = ""
+        self._dismissed = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it went, but not after a run or because it was let go."""
+        return self._gone.is_set() and not self._dismissed
+
+    async def listen(self) -> None:
+        """Hears it until its connection ends, which is also its end as a member."""
+        try:
+            with contextlib.suppress(ValueError):
+                while line := await self._lines.next(WORKER_LINE_BYTES_MAX):
+                    if not self._taken:
+                        # It has nothing to say before it has a job.
+                        return
+                    await self._said.put(line)
+        finally:
+            self._words = self._words or "its connection ended"
+            self._writer.transport.abort()
+            self._gone.set()
+            # Wakes a reader that waits; one that has lines to read comes to the end by itself.
+            with contextlib.suppress(asyncio.QueueFull):
+                self._said.put_nowait(b"")
+
+    def send(self, message: dict[str, Any]) -> None:
+        """As a Member; a plan's files go along. Raises InvalidInput for a plan whose files cannot."""
+        self._taken = True
+        if "job" in message:
+            message = bundle(message)
+        self._running = self._running or "go" in message
+        if not self._writer.is_closing():
+            self._writer.write(encode_line(message))
+
+    async def lines(self) -> AsyncIterator[dict[str, Any]]:
+        while line := await self._next():
+            message = json.loads(line)
+            if "ended" in message:
+                self._running, self._dismissed = False, True
+            if isinstance(error := message.get("error"), dict):
+                message = {"error": {**error, "message": f"worker {self.name}: {error.get('message')}"}}
+            yield message
+
+    def take_output(self) -> tuple[Sequence[str], int]:
+        # It runs no scripts, and its own log is its own affair.
+        return (), 0
+
+    def exit_reason(self) -> str:
+        return self._words
+
+    async def close(self) -> None:
+        self._dismissed = True
+        self._writer.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EXIT_TIMEOUT_S):
+                # What is not read any more must not keep it from reaching its end.
+                while not self._gone.is_set():
+                    await self._said.get()
+        self._writer.transport.abort()
+
+    async def _next(self) -> bytes:
+        # Counted in seconds of our own, so that a pause of this process is not taken for the worker's.
+        silent_s = 0
+        while silent_s < SILENCE_S:
+            if self._gone.is_set() and self._said.empty():
+                return b""
+            try:
+                async with asyncio.timeout(1.0):
+                    return await self._said.get()
+            except TimeoutError:
+                silent_s += self._running
+        self._words = f"nothing was heard of it for {SILENCE_S} s"
+        self._writer.transport.abort()
+        return b""

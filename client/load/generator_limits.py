@@ -1,0 +1,52 @@
+"""Where the generator itself, and not the service, was the limit: facts that each process reports. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Shortage(StrEnum):
+    """What a process needed for a connection and the system did not give."""
+
+    NONE = ""
+    FILES = "open files"
+    PORTS = "local ports"
+    MEMORY = "network memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorLimits:
+    """`connections` is the most at once (flows of a script; 0: each user has its own), and `waited` counts the arrivals
+    for which all were busy.
+
+    `first_service_ms` is the mean service time of the first good answers: what the service needs before requests queue.
+    `short_of` is what ran out, in `short_times` attempts to connect; `files_max` is the limit of open files.
+    `used_up` is the source whose last row ended the run."""
+
+    connections: int = 0
+    waited: int = 0
+    first_service_ms: float | None = None
+    short_of: Shortage = Shortage.NONE
+    short_times: int = 0
+    files_max: int = 0
+    used_up: str = ""
+
+
+NO_LIMITS = GeneratorLimits()
+
+
+def combine_limits(parts: Iterable[GeneratorLimits]) -> GeneratorLimits:
+    """The limits of all processes as one."""
+    each = tuple(parts)
+    firsts = [part.first_service_ms for part in each if part.first_service_ms is not None]
+    return GeneratorLimits(
+        connections=sum(part.connections for part in each),
+        waited=sum(part.waited for part in each),
+        first_service_ms=sum(firsts) / len(firsts) if firsts else None,
+        short_of=next((part.short_of for part in each if part.short_of), Shortage.NONE),
+        short_times=sum(part.short_times for part in each),
+        used_up=next((part.used_up for part in each if part.used_up), ""),
+        files_max=max((part.files_max for part in each), default=0),
+    )

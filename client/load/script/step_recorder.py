@@ -1,0 +1,166 @@
+"""Counting the steps of flows: by name, with their service time, the instances behind them, and those to show."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import aiohttp
+
+from client.load.engine.tls_settings import certificate_error_text
+from client.load.examples import FailureExample, FailureExamples
+from client.load.http_text import status_phrase
+from client.load.interval_stats import GOOD
+from client.load.requests import fault_of_status
+from client.load.script.exception_faults import fault_of
+from client.load.script.flow import Flow
+from client.load.script.step_exchange import StepExchange
+from client.load.summary import Fault, TracedRequest
+from server.api import timing
+
+NAMES_MAX = 100
+OTHERS = "(other steps)"
+"""What steps are called after the hundredth name: a script that names a step after an id has no end of them."""
+_NS_PER_US = 1000
+_NS_PER_MS = 1_000_000
+_CAUSE_MAX = 200
+
+Good = tuple[str, int, int, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """A step that has ended, for whoever watches one flow. `error` is empty for a good one; `exchange` is None for a
+    step that is no request of ours."""
+
+    name: str
+    error: str
+    took_ms: float
+    exchange: StepExchange | None
+
+
+class StepRecorder:
+    """The steps of one process. `examples` are those that failed; `on_step` is called with each that ends."""
+
+    def __init__(self, *, timeout_s: float = 0.0, since_ns: int = 0) -> None:
+        self.examples = FailureExamples(since_ns)
+        self.on_step: Callable[[StepResult], None] | None = None
+        self._timeout_s = timeout_s
+        self._names: set[str] = set()
+        self._last: Good | None = None
+        self._slowest: Good | None = None
+
+    def answered(
+        self, flow: Flow, name: str, exchange: StepExchange, trace_id: str, took_ns: int, expect: Collection[int]
+    ) -> None:
+        """An answer came, with all of its body."""
+        answer = exchange.answer
+        assert answer is not None
+        status = answer.status
+        fault = fault_of_status(status)
+        if expect:
+            fault = GOOD if status in expect else fault or Fault.WRONG
+        flow.status = status
+        flow.fault = flow.fault or fault
+        flow.last = exchange
+        self._count(flow, name, status, fault, took_ns)
+        self._show(flow, name, fault, _wrong_status(exchange, expect) if fault else "", took_ns, exchange)
+        if flow.over:
+            return
+        flow.stats.received_bytes += len(exchange.body)
+        told = answer.headers.get("Server-Timing", "")
+        if "attempt" in told and (trace := timing.parse(told)) is not None:
+            flow.stats.record_attempts(trace.attempts)
+        if fault == GOOD:
+            self._last = (name, status, took_ns, trace_id, told)
+            if self._slowest is None or took_ns > self._slowest[2]:
+                self._slowest = self._last
+
+    def failed(self, flow: Flow, name: str, exchange: StepExchange, error: BaseException, took_ns: int) -> None:
+        """No answer came, or only a part; a step that was cancelled has run out of somebody's time."""
+        flow.status = 0
+        flow.last = exchange
+        fault = _fault_in(flow, error)
+        self._count(flow, name, 0, fault, took_ns)
+        self._show(flow, name, fault, self._why(error, fault), took_ns, exchange)
+
+    def passed(self, flow: Flow, name: str, took_ns: int) -> None:
+        """A step of the script's own has ended well."""
+        self._count(flow, name, 0, GOOD, took_ns)
+        self._show(flow, name, GOOD, "", took_ns, None)
+
+    def broke(self, flow: Flow, name: str, error: BaseException, took_ns: int) -> None:
+        """A step of the script's own has ended with an error."""
+        fault = _fault_in(flow, error)
+        self._count(flow, name, 0, fault, took_ns)
+        self._show(flow, name, fault, self._why(error, fault), took_ns, None)
+
+    def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
+        """The last and the slowest good step since this was asked before."""
+        last, slowest = self._last, self._slowest
+        self._last = self._slowest = None
+        return _traced(last), _traced(slowest)
+
+    def _count(self, flow: Flow, name: str, status: int, fault: str, took_ns: int) -> None:
+        if flow.over:
+            # Left running by a script whose flow has ended: its stretch may have been told already.
+            return
+        if name not in self._names:
+            if len(self._names) >= NAMES_MAX:
+                name = OTHERS
+            self._names.add(name)
+        flow.stats.record_step((name, status, fault), took_ns // _NS_PER_US)
+
+    def _show(self, flow: Flow, name: str, fault: str, error: str, took_ns: int, exchange: StepExchange | None) -> None:
+        if self.on_step is not None:
+            self.on_step(StepResult(name=name, error=error, took_ms=took_ns / _NS_PER_MS, exchange=exchange))
+        if fault == GOOD or exchange is None or flow.over:
+            return
+        status = 0 if exchange.answer is None else exchange.answer.status
+        if self.examples.wants((name, status, fault), flow.due_ns):
+            example = FailureExample(
+                target=name, status=status, fault=fault, error=error, request=exchange.request,
+                response=exchange.response, took_ms=took_ns / _NS_PER_MS,
+            )  # fmt: skip
+            self.examples.add(example.kind, example)
+
+    def _why(self, error: BaseException, fault: Fault) -> str:
+        if isinstance(error, asyncio.CancelledError):
+            if fault is Fault.UNFINISHED:
+                return "no response yet when the run ended"
+            return f"no response when the flow's timeout of {self._timeout_s:g} s was over"
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            cause = error.certificate_error
+            why = certificate_error_text(cause) if isinstance(cause, ssl.SSLCertVerificationError) else str(cause)
+            return f"no connection could be made: {why}"
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return f"no connection could be made: {error.strerror or error}"[:_CAUSE_MAX]
+        text = str(error).partition("\n")[0]
+        return (f"{type(error).__name__}: {text}" if text else type(error).__name__)[:_CAUSE_MAX]
+
+
+def _fault_in(flow: Flow, error: BaseException) -> Fault:
+    if isinstance(error, asyncio.CancelledError):
+        return Fault.UNFINISHED if flow.given_up else Fault.TIMEOUT
+    return fault_of(error)
+
+
+def _wrong_status(exchange: StepExchange, expect: Collection[int]) -> str:
+    assert exchange.answer is not None
+    status = exchange.answer.status
+    text = f"status {status} {status_phrase(status)}".rstrip()
+    if exchange.redirects:
+        text += f" after {exchange.redirects} redirect{'' if exchange.redirects == 1 else 's'}"
+    return f"{text}; the script expects {' or '.join(map(str, sorted(expect)))}" if expect else text
+
+
+def _traced(good: Good | None) -> TracedRequest | None:
+    if good is None:
+        return None
+    name, status, took_ns, trace_id, told = good
+    took_ms = took_ns / _NS_PER_MS
+    return TracedRequest(
+        label=name, response_ms=took_ms, service_ms=took_ms, status=status, trace_id=trace_id, server_timing=told
+    )

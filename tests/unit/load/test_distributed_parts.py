@@ -1,0 +1,141 @@
+"""What workers and their asker agree on before and beside the network: proofs, addresses, what travels with a job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from client.load.distributed.address import Address, parse_address
+from client.load.distributed.job_files import bundle, unbundle
+from client.load.distributed.worker_token import WorkerToken, fresh_nonce, make_proof, read_token, verify_proof
+from client.load.json_codec import from_json, to_json
+from client.load.plan.model import DataSource, OpenLoop, Plan, Target
+from client.load.worker import WorkerJob
+from vmhost.base.errors import InvalidInput
+
+SECRET = b"a token that is long enough"
+
+
+def test_a_proof_holds_for_its_words_its_side_and_its_token_only() -> None:
+    said = make_proof(SECRET, "worker", "a", "b")
+    assert verify_proof(said, SECRET, "worker", "a", "b")
+    assert not verify_proof(said, SECRET, "asker", "a", "b")
+    assert not verify_proof(said, SECRET, "worker", "ab", "")
+    assert not verify_proof(said, SECRET + b"!", "worker", "a", "b")
+    assert not verify_proof("ü", SECRET, "worker", "a", "b")
+    assert SECRET.decode() not in said
+
+
+def test_numbers_do_not_come_twice() -> None:
+    assert len({fresh_nonce() for _ in range(100)}) == 100
+
+
+def test_a_token_comes_from_a_file_or_the_environment_and_never_shows(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(SECRET + b"\n")
+    assert read_token(file, {}).secret() == SECRET
+    told = read_token(None, {"GLASSCLOUD_LOAD_TOKEN": SECRET.decode()})
+    assert told.secret() == SECRET
+    assert SECRET.decode() not in repr(told)
+    file.write_bytes(b"replaced, and long enough")
+    assert WorkerToken(file=file).secret() == b"replaced, and long enough"
+
+
+def test_a_missing_or_short_token_is_refused_without_being_shown(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no token is given; expected --token-file"):
+        read_token(None, {})
+    with pytest.raises(InvalidInput, match="cannot be read: No such file"):
+        read_token(tmp_path / "none", {})
+    with pytest.raises(InvalidInput, match="the token has 5 characters; expected 16") as told:
+        read_token(None, {"GLASSCLOUD_LOAD_TOKEN": "short"})
+    assert "short" not in told.value.message
+
+
+def test_addresses() -> None:
+    assert parse_address("10.0.0.5:7077") == Address(host="10.0.0.5", port=7077)
+    assert parse_address("[::1]:7077") == Address(host="::1", port=7077)
+    assert str(parse_address("[::1]:7077")) == "[::1]:7077"
+    assert parse_address(":0", default_host="127.0.0.1") == parse_address("0", default_host="127.0.0.1")
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", ":7077", "host:70777", "host:-1", "host:x"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="expected HOST:PORT"):
+        parse_address(text)
+
+
+def plan(**changes: object) -> Plan:
+    settings: dict[str, object] = {"targets": (Target(url="http://h/"),), "open": OpenLoop(rate_per_s=1), **changes}
+    return Plan(**settings)  # type: ignore[arg-type]
+
+
+def sent(plan: Plan) -> bytes:
+    return json.dumps(bundle({"job": to_json(WorkerJob(plan=plan, part=(1, 2)))})).encode()
+
+
+def test_the_files_of_a_plan_travel_with_it(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    corpus, words = here / "queries.json", here / "words"
+    corpus.write_text('{"queries": []}')
+    words.write_text("één\ntwo\n", encoding="utf-8")
+    sources = {"w": DataSource(file=str(words)), "v": DataSource(values=("x",))}
+    whole = plan(targets=(Target(url="http://h/{w}{v}", corpus=str(corpus)),), sources=sources)
+    line = sent(whole)
+    corpus.unlink()
+    words.unlink()
+    job = from_json(WorkerJob, json.loads(unbundle(line, there))["job"])
+    assert job.part == (1, 2)
+    assert job.plan.sources is not None
+    assert job.plan.sources["v"] == sources["v"]
+    (target,) = job.plan.targets
+    assert target.corpus is not None
+    assert Path(target.corpus).parent == there
+    assert Path(target.corpus).read_text() == '{"queries": []}'
+    file = job.plan.sources["w"].file
+    assert file is not None
+    assert Path(file).read_text(encoding="utf-8") == "één\ntwo\n"
+
+
+def test_a_plan_without_files_travels_as_it_is(tmp_path: Path) -> None:
+    job = from_json(WorkerJob, json.loads(unbundle(sent(plan()), tmp_path))["job"])
+    assert job.plan == plan()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_told_where_it_is_missed(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"file of the plan: .*queries\.json cannot be read: No such file"):
+        sent(plan(targets=(Target(url="http://h/", corpus=str(tmp_path / "queries.json")),)))
+
+
+def test_a_worker_opens_no_file_of_its_own_because_it_is_named(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    job = WorkerJob(plan=plan(targets=(Target(url="http://h/{w}"),), sources={"w": DataSource(file=str(secret))}))
+    with pytest.raises(InvalidInput, match="secret was not sent along"):
+        unbundle(json.dumps({"job": to_json(job), "files": {}}).encode(), tmp_path)
+
+
+def test_names_of_files_lead_nowhere(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    line = json.dumps(
+        {"job": to_json(WorkerJob(plan=plan())), "files": {"../escaped": "eA==", "/absolute": "eQ=="}}
+    ).encode()
+    unbundle(line, folder)
+    assert [path.parent for path in tmp_path.rglob("*") if path.is_file()] == [folder, folder]
+
+
+def test_a_worker_runs_no_code_that_is_sent(tmp_path: Path) -> None:
+    line = json.dumps({"job": to_json(WorkerJob(plan=plan(targets=(), script="flow.py")))}).encode()
+    with pytest.raises(InvalidInput, match=r"script flow\.py would be the asker's code"):
+        unbundle(line, tmp_path)
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b"{}", b'{"job": 1}', b'{"job": {"plan": {}}, "files": []}', b"\xff"])
+def test_what_is_no_job_is_refused(line: bytes, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="the job is not understood"):
+        unbundle(line, tmp_path)

@@ -1,0 +1,135 @@
+"""What counts as a standstill of the generator's computer, and what is left out because of one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+from load_runs import run
+
+from client.load.engine.arrival_scheduler import ArrivalScheduler
+from client.load.engine.standstill_detector import StandstillDetector
+from client.load.interval_stats import IntervalStats
+from client.load.plan.model import OpenLoop, RateStage, Spacing
+from client.load.report.json_report import report_json
+from client.load.report.report import make_report
+from client.load.schedule import NS_PER_S, Schedule
+from client.load.standstill import Standstill, describe_standstills, merge_standstills, standstill_s
+from client.load.summary import ProcessResult
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "asleep_s", "cpu_s", "seconds"),
+    [
+        (0.02, 0.0, 0.001, 0.0),
+        (0.9, 0.0, 0.0, 0.0),
+        (2.5, 0.0, 0.01, 2.5),
+        (2.5, 0.0, 2.4, 0.0),
+        (2.5, 0.0, 0.5, 0.0),
+        (0.02, 62.0, 0.001, 62.02),
+    ],
+    ids=["a heartbeat", "a busy computer", "stopped", "busy itself", "half busy", "asleep"],
+)
+def test_a_process_stood_still_only_where_it_hardly_used_the_cpu(
+    passed_s: float, asleep_s: float, cpu_s: float, seconds: float
+) -> None:
+    assert standstill_s(passed_s=passed_s, asleep_s=asleep_s, cpu_s=cpu_s) == seconds
+
+
+@pytest.mark.parametrize("busy_s", [0.0, 0.3])
+def test_an_event_loop_that_was_busy_did_not_stand_still(busy_s: float) -> None:
+    left_out: list[int] = []
+    detector = StandstillDetector(left_out.append, end_ns=NS_PER_S)
+    detector.start(0)
+    until_s = time.process_time() + busy_s
+    while time.process_time() < until_s:
+        pass
+    detector.check(2 * NS_PER_S)
+    assert left_out == ([] if busy_s else [2 * NS_PER_S])
+    assert [(each.seconds, each.schedule_s) for each in detector.standstills] == ([] if busy_s else [(2.0, 1.0)])
+
+
+def test_processes_that_stood_still_together_tell_of_it_once() -> None:
+    first, same = Standstill(at=100.0, seconds=60.0), Standstill(at=100.01, seconds=60.1)
+    later = Standstill(at=200.0, seconds=2.0)
+    assert merge_standstills([later, same, first]) == (same, later)
+    assert "stood still 2 times for 62.1 s in all" in describe_standstills((same, later))
+    assert describe_standstills(()) == ""
+
+
+STAGES = (RateStage(seconds=4.0, from_per_s=20.0, to_per_s=0.0), RateStage(seconds=4.0, from_per_s=20.0, to_per_s=20.0))
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        OpenLoop(rate_per_s=20.0),
+        OpenLoop(rate_per_s=20.0, spacing=Spacing.POISSON),
+        OpenLoop(stages=STAGES),
+    ],
+)
+async def test_arrivals_due_in_a_standstill_are_passed_over_and_not_missed(loop: OpenLoop) -> None:
+    due = Schedule(loop, seed=1, start_ns=0)
+    expected = []
+    while due.due_ns is not None and due.due_ns < 8 * NS_PER_S:
+        if due.due_ns >= 3 * NS_PER_S:
+            expected.append(due.number)
+        due.advance()
+    now_ns, taken = 3 * NS_PER_S, list[int]()
+    scheduler = ArrivalScheduler(
+        Schedule(loop, seed=1, start_ns=0), end_ns=8 * NS_PER_S, on_arrival=lambda number, *_: taken.append(number),
+        clock_ns=lambda: now_ns,
+    )  # fmt: skip
+    scheduler.skip(3 * NS_PER_S)
+    now_ns = 8 * NS_PER_S
+    scheduler.catch_up()
+    scheduler.stop()
+    assert taken == expected
+    assert scheduler.missed == 0
+    assert await asyncio.wait_for(scheduler.finished(), 1) == 8 * NS_PER_S
+
+
+def test_a_change_of_the_rate_in_a_standstill_holds_after_it() -> None:
+    now_ns, taken = 0, list[int]()
+    scheduler = ArrivalScheduler(
+        Schedule(OpenLoop(rate_per_s=10.0), seed=1, start_ns=0), end_ns=None,
+        on_arrival=lambda _, due_ns, __: taken.append(due_ns), clock_ns=lambda: now_ns,
+    )  # fmt: skip
+    scheduler.change_rate(100.0, 2 * NS_PER_S)
+    scheduler.skip(3 * NS_PER_S)
+    now_ns = 4 * NS_PER_S
+    scheduler.catch_up()
+    assert len(taken) in (100, 101)
+    assert min(taken) >= 3 * NS_PER_S
+
+
+def test_a_request_that_is_left_out_after_it_was_told_is_taken_back() -> None:
+    stats, whole = IntervalStats(0, NS_PER_S), IntervalStats(0, NS_PER_S)
+    for _ in range(3):
+        stats.record_arrival()
+    stats.record_sent(10, 0)
+    for leave_out in (False, True):
+        if leave_out:
+            stats.discard(sent=True)
+            stats.discard(sent=False)
+        drained = stats.drain()
+        assert drained is not None
+        whole.add(IntervalStats.from_json(drained.to_json()))
+    assert (whole.offered, whole.started, stats.pending) == (1, 0, 1)
+
+
+def test_the_report_names_a_standstill_and_leaves_its_time_out() -> None:
+    report = run()
+    process = ProcessResult(
+        name="process 1", cpu_percent=12.0, precise_timer=True, missed=0,
+        standstills=(Standstill(at=1_700_000_003.0, seconds=62.0, schedule_s=5.0),),
+    )  # fmt: skip
+    after = make_report(report.plan, replace(report.result, processes=(process,)), report.environment)
+    told = report_json(after)
+    assert after.verdict is report.verdict
+    assert "; this computer stood still for 62.0 s at " in after.reason
+    assert after.reason.endswith("that time is left out")
+    assert told["generator"]["standstills"] == [{"at": 1_700_000_003.0, "seconds": 62.0}]
+    assert told["offered_per_s"] == 2 * report_json(report)["offered_per_s"]
