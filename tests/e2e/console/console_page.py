@@ -28,6 +28,9 @@ addEventListener("securitypolicyviolation", event => console.error(
 """
 _DEADLINE_MS = 10_000
 _HARMLESS_SCHEMES = ("data", "blob", "about")
+# Chromium breaks off all requests when a network interface appears or goes, and an engine adds one for each container.
+# It is the computer's doing, not the page's: the page loads or asks again (lib/again.js, lib/api.js, lib/stream.js).
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 
 class OpenPage(Protocol):
@@ -60,7 +63,7 @@ class Problems:
             self.found.append(text)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "assert"):
+        if message.type in ("error", "assert") and _NETWORK_CHANGED not in message.text:
             where = f" (at {url})" if (url := message.location["url"]) else ""
             self._note(f"console {message.type}: {message.text}{where}")
 

@@ -50,6 +50,11 @@ async def test_what_a_page_must_not_do_is_seen(serve: Served, browser: Browser, 
         await visit(browser, serve.url)
 
 
+async def test_a_changed_network_is_not_the_page_s_fault(serve: Served, open_page: OpenPage) -> None:
+    page = await open_page(serve.url)
+    await page.evaluate("console.error('Failed to load resource: net::ERR_NETWORK_CHANGED')")
+
+
 async def test_a_request_to_another_host_is_seen_even_where_the_policy_lets_it_through(
     serve: Served, browser: Browser
 ) -> None:

@@ -1,21 +1,27 @@
-// A browser breaks off what it loads when a network of its machine comes or goes, as those of containers do all the time
-// here: then everything is loaded again, a few times, instead of leaving an empty page.
+// Loads the page again when one of its files could not be loaded. Browsers break off requests when the computer's networks
+// change (Chromium: net::ERR_NETWORK_CHANGED), and every container that starts or ends here changes them.
 
 const KEY = "glasscloud-tries";
 const TRIES_MAX = 5;
 const PAUSE_MS = 400;
+const WELL_AFTER_MS = 5000;
 
-/** Something could not be loaded: loads the page again, or says so after too many times. */
+/** Loads the page again; after several attempts in a row, says that it could not be loaded. */
 export function loadAgain(error) {
+  clearTimeout(well);
   const tries = Number(sessionStorage.getItem(KEY) ?? 0);
   if (tries < TRIES_MAX) {
     sessionStorage.setItem(KEY, tries + 1);
     setTimeout(() => location.reload(), PAUSE_MS);
     return;
   }
-  loadedWell();
+  sessionStorage.removeItem(KEY);
   document.getElementById("app").textContent = `The console could not be loaded (${error.message}). Load this page again.`;
 }
 
-/** Everything is there: the next failure is a first one. */
-export const loadedWell = () => sessionStorage.removeItem(KEY);
+let well = 0;
+
+/** Counts attempts from zero once the page has been well for a while; a file that it loads later may be missing, too. */
+export function loadedWell() {
+  well = setTimeout(() => sessionStorage.removeItem(KEY), WELL_AFTER_MS);
+}

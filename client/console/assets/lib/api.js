@@ -1,4 +1,4 @@
-// Asking the console for something. Whatever is refused is thrown as an Error with the console's own sentence.
+// Requests to the console. A refusal is thrown as an Error with the console's own sentence.
 
 const AGAIN_MS = 700;
 
@@ -9,16 +9,27 @@ export const remove = (path) => ask("DELETE", path, {});
 
 async function ask(method, path, body) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  const once = () => fetch(path, { method, cache: "no-store", ...sent });
-  // What only reads may be asked twice: browsers break connections off when a network comes or goes.
-  const answer = await once()
+  const once = async () => {
+    const response = await fetch(path, { method, cache: "no-store", ...sent });
+    return [response, await response.text()];
+  };
+  // A read is tried twice: browsers break requests off when the computer's networks change, as they do with each container.
+  const [response, text] = await once()
     .catch((error) => (method === "GET" ? once() : Promise.reject(error)))
     .catch(() => {
       throw Object.assign(new Error("the console does not answer; is it still running?"), { away: true });
     });
-  const data = await answer.json().catch(() => null);
-  if (answer.ok) return data;
-  throw new Error(data?.error?.message ?? `the console answered ${answer.status}`);
+  const data = parse(text);
+  if (response.ok) return data;
+  throw new Error(data?.error?.message ?? `the console answered ${response.status}`);
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /**

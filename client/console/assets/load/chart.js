@@ -1,6 +1,7 @@
 // One chart of the run's course: lines over time, told apart by colour and dash, with what happened as labelled lines.
 
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { loadAgain } from "../lib/again.js";
 import { useStore } from "../lib/store.js";
 import { colour, font, onColours } from "./colours.js";
 import { HEADROOM_PX, clockOf, drawMarks } from "./marks.js";
@@ -27,8 +28,9 @@ function load() {
 }
 
 function sheet(href) {
-  return new Promise((done) => {
-    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: done, onerror: done });
+  return new Promise((onload, fail) => {
+    const onerror = () => fail(new Error(`${href} could not be loaded`));
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload, onerror });
     document.head.append(link);
   });
 }
@@ -59,7 +61,7 @@ export function Chart({ title, about, lines: thin, names = {}, data, marks, span
         uncoloured();
         made.destroy();
       };
-    });
+    }, loadAgain);
     return () => {
       gone = true;
       free();
