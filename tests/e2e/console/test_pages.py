@@ -105,6 +105,9 @@ UNCUT = """(tip) => {
   const corners = [[box.left + 4, box.top + 4], [box.right - 4, box.top + 4], [box.left + 4, box.bottom - 4]];
   return corners.every(([x, y]) => document.elementFromPoint(x, y) === tip);
 }"""
+CUT_OFF = """(cells) => cells
+  .filter((cell) => cell.getBoundingClientRect().right > innerWidth || cell.scrollWidth > cell.clientWidth + 1)
+  .map((cell) => cell.textContent)"""
 Visit = Callable[[Page], Awaitable[None]]
 PLACES: tuple[Visit, ...] = (overview, request, instances, launching, hosts, load, comparing, inviting)
 
@@ -129,6 +132,16 @@ async def test_no_page_breaches_wcag_or_is_wider_than_its_window(
     page = await opened(open_page, console)
     await visit(page)
     assert await breaches(page, visit.__name__) == []
+
+
+@pytest.mark.parametrize("visit", [request, load, comparing])
+async def test_no_table_is_cut_off_on_a_phone(console: str, open_page: OpenPage, visit: Visit) -> None:
+    """Nothing of a table lies outside the window, nor inside a box that must be scrolled sideways."""
+    page = await opened(open_page, console)
+    await visit(page)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert await page.locator("main table").count() > 0
+    assert await page.locator("main td, main tbody th").evaluate_all(CUT_OFF) == []
 
 
 @pytest.mark.parametrize("scene", range(1, SCENES + 1))

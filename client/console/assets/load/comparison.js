@@ -25,7 +25,11 @@ const Sides = ({ told }) => html`<ul class="sides">${[told.a, told.b].map((side)
 const figure = (value) => (value === null ? "–" : value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : 2 }));
 const signed = (value) => (value === null ? "–" : `${value > 0 ? "+" : ""}${figure(value)}`);
 
-const Table = ({ told }) => html`<div class="scroll" tabindex="0" role="group" aria-label="Figures of both runs"><table><thead><tr><th scope="col">figure</th><th scope="col" class="n">${told.a.name}</th><th scope="col" class="n">${told.b.name}</th><th scope="col" class="n">difference</th><th scope="col" class="n">in percent</th><th scope="col">assessment</th></tr></thead>
-    <tbody>${told.figures.map((row) => html`<tr><th scope="row">${row.name}</th><td class="n">${figure(row.a)}</td><td class="n">${figure(row.b)}</td><td class="n">${signed(row.difference)}</td><td class="n">${row.percent === null ? "–" : `${signed(row.percent)} %`}</td>
-      <td class=${row.worse ? "bad" : row.noise === "beyond the noise" ? "beyond" : "quiet"}>${row.noise}${row.worse && ", worse"}</td></tr>`)}</tbody></table></div>
+const Table = ({ told }) => html`<table class="stacks"><caption>Figures of both runs</caption><thead><tr><th scope="col">figure</th><th scope="col" class="n">${told.a.name}</th><th scope="col" class="n">${told.b.name}</th><th scope="col" class="n">difference</th><th scope="col" class="n">in percent</th><th scope="col">assessment</th></tr></thead>
+    <tbody>${told.figures.map((row) => html`<tr><th scope="row">${row.name}</th>
+      <td class="n" data-label=${told.a.name}>${figure(row.a)}</td>
+      <td class="n" data-label=${told.b.name}>${figure(row.b)}</td>
+      <td class="n" data-label="difference">${signed(row.difference)}</td>
+      <td class="n" data-label="in percent">${row.percent === null ? "–" : `${signed(row.percent)} %`}</td>
+      <td data-label="assessment" class=${row.worse ? "bad" : row.noise === "beyond the noise" ? "beyond" : "quiet"}>${row.noise}${row.worse && ", worse"}</td></tr>`)}</tbody></table>
   <p class="quiet">Noise: Welch’s interval at 95 %, over ${told.samples.split(";")[0]}.</p>`;

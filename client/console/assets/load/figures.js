@@ -28,8 +28,10 @@ export function Latencies({ load }) {
     kinds.filter((kind) => load.windows[name][`${kind}_ms`]).map((kind) => ({ told, kind, of: load.windows[name][`${kind}_ms`] })),
   );
   return html`<section class="latencies"><h2>How long answers take</h2>
-    <table><thead><tr><th scope="col">window</th><th scope="col">time</th>${TAILS.map((name) => html`<th scope="col" class="n"><${Word} name=${name}>${name === "max" ? "slowest" : name}<//></th>`)}<th scope="col" class="n">answers</th></tr></thead>
-      <tbody>${rows.map((row) => html`<tr><th scope="row">${row.told}</th><td><${Word} name=${row.kind} /></td>${TAILS.map((name) => html`<td class="n">${ms(row.of[name])}</td>`)}<td class="n">${count(row.of.count)}</td></tr>`)}</tbody></table>
+    <table class="stacks"><thead><tr><th scope="col">window</th><th scope="col">time</th>${TAILS.map((name) => html`<th scope="col" class="n"><${Word} name=${name}>${name === "max" ? "slowest" : name}<//></th>`)}<th scope="col" class="n">answers</th></tr></thead>
+      <tbody>${rows.map((row) => html`<tr><th scope="row">${row.told}</th><td><${Word} name=${row.kind} /></td>
+        ${TAILS.map((name) => html`<td class="n" data-label=${name === "max" ? "slowest" : name}>${ms(row.of[name])}</td>`)}
+        <td class="n" data-label="answers">${count(row.of.count)}</td></tr>`)}</tbody></table>
     <p class="quiet">${load.loop === "open"
       ? html`Response: from when a request was due. Service: from when it was sent. Tools that skip this waiting time make a stalled service look fast (<${Word} name="coordinated omission" />).`
       : "Users have no schedule, so response and service time are the same."}

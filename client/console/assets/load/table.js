@@ -27,9 +27,15 @@ export function rowsOf(course) {
 export function CourseTable({ course }) {
   const instances = useStore((state) => state.instances);
   return html`<details class="twin"><summary>The same figures as a table</summary>
-    <div class="scroll" tabindex="0" role="group" aria-label="The course as a table"><table><thead><tr><th scope="col">time</th><th scope="col" class="n">due</th><th scope="col" class="n">answered well</th><th scope="col" class="n">failed</th><th scope="col" class="n">p50</th><th scope="col" class="n">p90</th><th scope="col" class="n">p99</th><th scope="col" class="n">slowest</th></tr></thead>
-      <tbody>${rowsOf(course).map((row) => html`<tr key=${row.from}><th scope="row">${clockOf(row.from)} to ${clockOf(row.until)}</th><td class="n">${count(row.offered)}</td><td class="n">${count(row.ok)}</td><td class="n ${row.failed ? "bad" : ""}">${count(row.failed)}</td>
-        <td class="n">${ms(row.p50)}</td><td class="n">${ms(row.p90)}</td><td class="n">${ms(row.p99)}</td><td class="n">${ms(row.max)}</td></tr>`)}</tbody></table></div>
+    <table class="stacks"><caption>The figures of the charts</caption><thead><tr><th scope="col">time</th><th scope="col" class="n">due</th><th scope="col" class="n">answered well</th><th scope="col" class="n">failed</th><th scope="col" class="n">p50</th><th scope="col" class="n">p90</th><th scope="col" class="n">p99</th><th scope="col" class="n">slowest</th></tr></thead>
+      <tbody>${rowsOf(course).map((row) => html`<tr key=${row.from}><th scope="row">${clockOf(row.from)} to ${clockOf(row.until)}</th>
+        <td class="n" data-label="due">${count(row.offered)}</td>
+        <td class="n" data-label="answered well">${count(row.ok)}</td>
+        <td class="n ${row.failed ? "bad" : ""}" data-label="failed">${count(row.failed)}</td>
+        <td class="n" data-label="p50">${ms(row.p50)}</td>
+        <td class="n" data-label="p90">${ms(row.p90)}</td>
+        <td class="n" data-label="p99">${ms(row.p99)}</td>
+        <td class="n" data-label="slowest">${ms(row.max)}</td></tr>`)}</tbody></table>
     ${course.marks.length > 0 && html`<h3>What happened</h3><ol class="marks">${spoken(course.marks, instances).map((mark) => html`<li><time>${clockOf(mark.at_s)}</time> ${mark.text}</li>`)}</ol>`}
   </details>`;
 }

@@ -27,10 +27,13 @@ function Rows() {
   const instances = useStore((state) => state.instances);
   const short = (id) => instances.get(id)?.short ?? id.slice(0, 6);
   const last = [...requests.values()].slice(-SHOWN).reverse();
-  return html`<table><thead><tr>${["time", "query", "from", "status", "took", "answered by"].map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
+  return html`<table class="stacks"><thead><tr>${["time", "query", "from", "status", "took", "answered by"].map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
     <tbody>${last.map(
-      (each) => html`<tr key=${each.id}><td>${clock(each.at)}</td><td><a href="#/request/${each.id}"><bdi>${each.query}</bdi></a></td><td><bdi>${each.name ?? each.source}</bdi></td>
-        <td>${each.status}${each.partial && " partial"}</td><td>${ms(each.total_ms)}</td>
-        <td>${each.attempts.filter((one) => one.outcome === "won").map((one) => `${short(one.instance_id)}${one.hedge ? " (hedge)" : ""}`).join(", ")}</td></tr>`,
+      (each) => html`<tr key=${each.id}><td data-label="time">${clock(each.at)}</td>
+        <td data-label="query"><a href="#/request/${each.id}"><bdi>${each.query}</bdi></a></td>
+        <td data-label="from"><bdi>${each.name ?? each.source}</bdi></td>
+        <td data-label="status">${each.status}${each.partial && " partial"}</td>
+        <td data-label="took">${ms(each.total_ms)}</td>
+        <td data-label="answered by">${each.attempts.filter((one) => one.outcome === "won").map((one) => `${short(one.instance_id)}${one.hedge ? " (hedge)" : ""}`).join(", ")}</td></tr>`,
     )}</tbody></table>`;
 }

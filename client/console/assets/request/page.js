@@ -45,14 +45,20 @@ function Times({ request }) {
   const instances = useStore((state) => state.instances);
   const attempts = [...request.attempts].sort((a, b) => a.shard - b.shard || a.start_ms - b.start_ms);
   const last = Math.max(0, ...attempts.filter((each) => each.outcome === "won").map((each) => each.start_ms + each.dur_ms));
-  return html`<section><h2>Times</h2><div class="scroll"><table>
+  return html`<section><h2>Times</h2><table class="stacks times">
     <thead><tr><th scope="col">shard</th><th scope="col">instance</th><th scope="col">host</th><th scope="col">sent after</th><th scope="col">took</th>
       <th scope="col">searching</th><th scope="col">network and queue</th><th scope="col">role</th><th scope="col">outcome</th></tr></thead>
     <tbody>${attempts.map(
-      (each) => html`<tr><td>${each.shard}</td><td><a href="#/instances/${each.instance_id}">${instances.get(each.instance_id)?.short ?? each.instance_id}</a></td><td>${each.host}</td>
-        <td>${ms(each.start_ms)}</td><td>${ms(each.dur_ms)}</td><td>${ms(each.search_ms)}</td><td>${each.search_ms === null ? "–" : ms(each.dur_ms - each.search_ms)}</td>
-        <td>${each.hedge ? "hedge" : each.retry ? "retry" : "first"}</td><td>${OUTCOME[each.outcome]}</td></tr>`,
-    )}</tbody></table></div>
+      (each) => html`<tr><td data-label="shard">${each.shard}</td>
+        <td data-label="instance"><a href="#/instances/${each.instance_id}">${instances.get(each.instance_id)?.short ?? each.instance_id}</a></td>
+        <td data-label="host">${each.host}</td>
+        <td data-label="sent after">${ms(each.start_ms)}</td>
+        <td data-label="took">${ms(each.dur_ms)}</td>
+        <td data-label="searching">${ms(each.search_ms)}</td>
+        <td data-label="network and queue">${each.search_ms === null ? "–" : ms(each.dur_ms - each.search_ms)}</td>
+        <td data-label="role">${each.hedge ? "hedge" : each.retry ? "retry" : "first"}</td>
+        <td data-label="outcome">${OUTCOME[each.outcome]}</td></tr>`,
+    )}</tbody></table>
     <p>The front end itself worked for ${ms(request.frontend_ms)}; joining the answers took ${ms(Math.max(0, request.total_ms - last))} after the last one that was used.</p>
   </section>`;
 }
