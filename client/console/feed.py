@@ -34,13 +34,15 @@ _READER_BATCHES_MAX = 150
 class Feed:
     """What the page shows, kept true by whoever hears something; `run` tells it until cancelled."""
 
-    def __init__(self, world: CloudState, *, links: dict[str, str], why: str) -> None:
+    def __init__(self, world: CloudState, *, links: dict[str, str], why: str, browser_here: bool = True) -> None:
+        """`browser_here`: whether the page's browser can reach the addresses that this program reaches."""
         self.hub = Hub(capacity=_READER_BATCHES_MAX, history=2 * _READER_BATCHES_MAX)
         self.world = world
         self.counters: Counters | None = None
         self.busy = ""
         """The experiment under way, in words."""
         self._why = why
+        self._browser_here = browser_here
         self._tasks = Tasks()
         self._changed = asyncio.Event()
         self._tell_by = 0.0
@@ -159,7 +161,7 @@ class Feed:
     def _retell(self) -> None:
         self._cloud.set(cloud_json(self.world, self._why))
         self._hosts.set(hosts_json(self.world))
-        self._instances.replace(instance_rows(self.world, self.busy))
+        self._instances.replace(instance_rows(self.world, self.busy, browser_here=self._browser_here))
         self.told()
 
     # telling

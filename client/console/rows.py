@@ -41,11 +41,14 @@ def hosts_json(world: CloudState) -> list[dict[str, Any]]:
     return [] if world.snapshot is None else [asdict(host) for host in world.snapshot.hosts]
 
 
-def instance_rows(world: CloudState, busy: str) -> Iterator[dict[str, Any]]:
-    """Every known instance with its short id, its shard and what can be done to it."""
+def instance_rows(world: CloudState, busy: str, *, browser_here: bool) -> Iterator[dict[str, Any]]:
+    """Every known instance with its short id, its shard and what can be done to it.
+
+    Without `browser_here` no instance has a `web_port`: the page's browser reaches no address of theirs."""
     shorts = short_ids(world.instances)
     for view in world.instances.values():
-        yield _instance(view, shorts[view.id], world, busy)
+        row = _instance(view, shorts[view.id], world, busy)
+        yield row if browser_here else {**row, "web_port": None}
 
 
 def _instance(view: InstanceView, short: str, world: CloudState, busy: str) -> dict[str, Any]:

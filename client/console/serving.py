@@ -51,7 +51,9 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     Raises InvalidInput where it cannot listen."""
     sock = listen(setting.bind, setting.port, search=setting.port_search)
     links = {"search": setting.shown_search, "api": setting.shown_api}
-    feed = Feed(session.watcher.state, links=links, why=setting.why)
+    # On loopback, browsers run where we do, even in a container. A published port is opened from outside of it.
+    unreached = "" if setting.bind in LOOPBACK else hidden()
+    feed = Feed(session.watcher.state, links=links, why=setting.why, browser_here=not unreached)
     if setting.again:
         text, at = "the console restarted: past runs and sharing are gone", time.time()
         feed.enter(Entry(id=f"began-{at:.3f}", at=at, text=text, tone="care"))
@@ -60,8 +62,7 @@ async def serve_console(session: Session, setting: Setting) -> AsyncIterator[str
     session.watcher.answering.append(lambda answers: feed.on_answering("platform", answers))
     session.experiments.listeners.append(feed.on_step)
     desk, loading = Desk(session, feed, asker), Loading(session, feed)
-    # One on loopback is its machine's own, be that machine a container; one that a port is published of is not.
-    sharing = Sharing(feed, asker, why="" if setting.bind in LOOPBACK else hidden())
+    sharing = Sharing(feed, asker, why=unreached)
     gate = Door(setting.key, setting.hosts)
     app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=setting.key, gate=gate)
     tasks = [

@@ -6,7 +6,6 @@ from vmhost.api.views import CapabilityView, Snapshot
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.lifecycle import REQUESTS, Event, states_for
 from vmhost.control.instances.record import InstanceState
-from vmhost.control.instances.view import instance_view
 
 _FAULTS = ("kill", "hog")
 ALLOWED = {
@@ -30,9 +29,7 @@ def snapshot(cloud: Cloud) -> Snapshot:
         ),
         overcommit=cloud.settings.overcommit,
         hosts=cloud.hosts.hosts(),
-        instances=tuple(
-            instance_view(instance, cloud.instances.limits(instance)) for instance in cloud.instances.all()
-        ),
+        instances=tuple(cloud.instances.view(instance) for instance in cloud.instances.all()),
         faults=cloud.faults.running(),
         calls=cloud.calls.last(),
         allowed=ALLOWED,

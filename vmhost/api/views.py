@@ -113,6 +113,8 @@ class InstanceView(View):
     address: str | None = None
     port: int | None = None
     """Only where the instance has no address of its own; else its image's."""
+    web_port: int | None = None
+    """Where a browser on this computer reaches its program; None where it cannot reach the instance's address."""
     tags: Mapping[str, str] = field(default_factory=dict)
     fleet: str | None = None
     reason: ReasonView | None = None

@@ -28,7 +28,6 @@ from vmhost.control.instances.launcher import Launcher
 from vmhost.control.instances.reapply_limits import reapply_limits
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.instances.service import InstanceService
-from vmhost.control.instances.view import instance_view
 from vmhost.control.inventory import Inventory
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources
@@ -140,6 +139,7 @@ class Cloud:
             overcommit=self.settings.overcommit,
             types={each.name: each for each in self.types.types},
             images=self.images,
+            addresses_reachable=self._driver.capabilities().addresses_reachable,
         )
         controller = self._make_services(inventory)
         await reapply_limits(self._driver, inventory, self._instances, timeout_s=self._timeouts.measure_s)
@@ -243,7 +243,7 @@ class Cloud:
         return lambda view: self.hub.publish(event, view.to_json())
 
     def _publish_instance(self, instance: Instance) -> None:
-        self.hub.publish("instance", instance_view(instance, self.instances.limits(instance)).to_json())
+        self.hub.publish("instance", self.instances.view(instance).to_json())
 
     async def _publish_stats(self) -> None:
         """Publish stats while anyone reads them."""

@@ -34,6 +34,8 @@ class Inventory:
     overcommit: float
     types: Mapping[str, InstanceType]
     images: Mapping[str, Image]
+    addresses_reachable: bool
+    """Whether other programs on this computer can connect to instances."""
 
     def type_named(self, name: str) -> InstanceType:
         """Return the instance type. Raises InvalidInput if the catalogue does not have it."""
@@ -76,6 +78,13 @@ class Inventory:
         host = next((host for host in self.hosts if host.id == instance.host_id), None)
         image = self.images.get(instance.image_id)
         return limits_of(itype, host, disk_gib=image.root_gib if image else 1) if itype and host else None
+
+    def web_port(self, instance: Instance) -> int | None:
+        """Return the port at which a browser on this computer reaches the instance's program; None if it cannot."""
+        image = self.images.get(instance.image_id)
+        if not self.addresses_reachable or image is None or self.driver not in image.boots:
+            return None
+        return instance.port or image.boots[self.driver].port
 
     def spec(self, instance: Instance) -> GuestSpec:
         """Return what a driver needs to create the guest. Raises NotFound if its image, type or host is gone."""

@@ -120,6 +120,8 @@ class Capabilities:
     one: str = ""
     """What one instance is, in three words and its kernel: "container, shared kernel 6.18"."""
     items: tuple[Capability, ...]
+    addresses_reachable: bool = True
+    """Whether other programs on this computer can connect to the instances' addresses."""
     not_kept: str = ""
     """Why its instances end with the platform; empty where they can be kept."""
 

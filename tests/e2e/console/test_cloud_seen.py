@@ -58,6 +58,11 @@ async def test_an_instance_is_launched_from_the_dialog_and_seen_to_run(console: 
     await expect(made.locator(".state")).to_contain_text("running", timeout=HEALED_WITHIN_MS)
     await go(page, "")
     await served(page, 5)
+    url = await page.locator(".card", has_text="one more").get_by_role("link", name="Open").get_attribute("href")
+    assert url is not None
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with aiohttp.ClientSession(timeout=timeout) as browser, browser.get(url) as response:
+        assert response.status == 200
 
 
 async def test_a_search_typed_here_becomes_a_dot_that_leads_to_the_way_of_its_own_trace(

@@ -1,4 +1,4 @@
-"""A file or an answer that the browser lost once, as when a container's network appears, comes without the user's doing."""
+"""A file or a response that the browser lost once comes again by itself, as when a container's network appears."""
 
 from __future__ import annotations
 

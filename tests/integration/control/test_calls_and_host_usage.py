@@ -15,7 +15,6 @@ from vmhost.base.sse import Subscription
 from vmhost.catalogue.types import load_types
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.launcher import LaunchRequest
-from vmhost.control.instances.view import instance_view
 from vmhost.drivers.fake import FakeSettings
 
 
@@ -116,7 +115,7 @@ async def test_types_show_price_date_and_real_limits(world: World) -> None:
         assert (offers.as_of, offers.region) == (catalogue.as_of, catalogue.region)
         assert [kind.name for kind in offers.types] == [kind.name for kind in catalogue.types]
         nano = next(kind for kind in offers.types if kind.name == one.type_name)
-        assert nano.limits == instance_view(one, cloud.instances.limits(one)).limits
+        assert nano.limits == cloud.instances.view(one).limits
         assert (nano.vcpus, nano.memory_mib, nano.baseline_percent) == (2, 512, 5.0)
         assert nano.price_usd_hour == next(kind.price_usd_hour for kind in catalogue.types if kind.name == nano.name)
 

@@ -70,8 +70,18 @@ def test_an_instance_is_told_with_its_shard_and_why_what_cannot_be_done() -> Non
         tags={"search:shard": "1"},
     )  # fmt: skip
     cloud_state = fold(CloudState(), replace(cloud(view), allowed=ALLOWED))
-    (row,) = instance_rows(cloud_state, "")
+    (row,) = instance_rows(cloud_state, "", browser_here=True)
     assert (row["short"], row["shard"], row["hogging"]) == ("i-00a1", 1, False)
     assert "start" not in row["cannot"]
     assert row["death"] is None
     assert row["cannot"]["kill"] == "it is stopped; kill works on running instances"
+
+
+def test_a_browser_elsewhere_gets_no_port_to_open() -> None:
+    view = InstanceView(
+        id="i-00a1", type="t3.nano", state="running", host="host-a", zone="us-east-1a", image="ami-1", launched_at=0.0,
+        address="127.8.0.2", web_port=8080,
+    )  # fmt: skip
+    state = fold(CloudState(), cloud(view))
+    ports = [row["web_port"] for here in (True, False) for row in instance_rows(state, "", browser_here=here)]
+    assert ports == [8080, None]

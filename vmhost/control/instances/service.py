@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vmhost.api.views import InstanceView
 from vmhost.base.errors import Conflict, NotFound
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
@@ -11,6 +12,7 @@ from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher, LaunchRequest
 from vmhost.control.instances.lifecycle import Event
 from vmhost.control.instances.record import Instance, InstanceState, StateChange
+from vmhost.control.instances.view import instance_view
 from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Table
 from vmhost.control.timeouts import Timeouts
@@ -52,6 +54,10 @@ class InstanceService:
     def limits(self, instance: Instance) -> Limits | None:
         """Return the limits of the instance; None if its type or host no longer exists."""
         return self._inventory.limits(instance)
+
+    def view(self, instance: Instance) -> InstanceView:
+        """Return the instance as clients see it."""
+        return instance_view(instance, self._inventory.limits(instance), self._inventory.web_port(instance))
 
     def run(self, request: LaunchRequest) -> tuple[Instance, ...]:
         """Launch between `min_count` and `max_count` instances and return them, pending.

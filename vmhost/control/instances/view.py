@@ -9,7 +9,7 @@ from vmhost.control.instances.record import Instance
 from vmhost.model.limits import Limits
 
 
-def instance_view(instance: Instance, limits: Limits | None) -> InstanceView:
+def instance_view(instance: Instance, limits: Limits | None, web_port: int | None) -> InstanceView:
     """Return the view of the instance."""
     reason = instance.reason
     return InstanceView(
@@ -22,6 +22,7 @@ def instance_view(instance: Instance, limits: Limits | None) -> InstanceView:
         launched_at=instance.launched_at,
         address=instance.address,
         port=instance.port,
+        web_port=web_port,
         tags=dict(instance.tags),
         fleet=instance.fleet_id,
         reason=ReasonView(code=reason.code, message=reason.message) if reason else None,

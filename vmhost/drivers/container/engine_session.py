@@ -49,6 +49,8 @@ class EngineSession:
     cpus: tuple[int, ...]
     """The CPUs that guests may run on."""
     setting: container_config.SharedConfig
+    addresses_reachable: bool
+    """Whether other programs on this computer can connect to guests."""
     connections_uncounted: str = ""
     """Why the kernel cannot count a guest's connections; empty when it can."""
 
@@ -66,6 +68,7 @@ class EngineSession:
             connections_uncounted=self.connections_uncounted,
             checked=(self.cores.capability(), self.users.capability(), self.output.capability()),
             host_why_not=self.hosts.why_not,
+            addresses_reachable=self.addresses_reachable,
         )
 
     async def guest(self, instance_id: str) -> Container | None:
@@ -200,6 +203,8 @@ async def _opened(
         presence=presence,
         hosts=hosts,
         connections_uncounted=connections_uncounted,
+        # From inside a container this is not known: the engine may keep its networks in a virtual machine.
+        addresses_reachable=not here.container_id,
         users=users,
         output=output,
         cores=CpuSets(info=info, sees_processes=here.sees_processes),

@@ -24,6 +24,7 @@ def capabilities(
     rules_by: str,
     checked: tuple[Capability, ...] = (),
     host_why_not: str,
+    addresses_reachable: bool = True,
     connections_uncounted: str = "",
 ) -> Capabilities:
     """Return everything that the container driver isolates. `rules_by` says what sets the rules of guests' networks."""
@@ -58,7 +59,9 @@ def capabilities(
         ),
     )
     one = f"container, shared kernel {short_release(info.kernel)}".strip()
-    return Capabilities(driver="container", stands_for=STANDS_FOR, one=one, items=items)
+    return Capabilities(
+        driver="container", stands_for=STANDS_FOR, one=one, items=items, addresses_reachable=addresses_reachable
+    )
 
 
 def _limit(info: EngineInfo, name: str, why: str) -> Capability:

@@ -1,4 +1,4 @@
-// An instance's numbers, now and in the last minute, and how ages and prices are read. Pure.
+// An instance's numbers, now and in the last minute, and how ages, prices and addresses are shown.
 
 const NOTHING = {};
 
@@ -23,6 +23,14 @@ export function age(seconds) {
 export const price = (usd) => `$${usd.toFixed(4)}`;
 
 export const LIVE = new Set(["pending", "running", "stopping", "stopped"]);
+
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** Where this browser opens what the instance serves; null where it does not run or cannot be reached from here. */
+export function webAddress({ state, address, web_port }) {
+  const here = LOOPBACK.has(location.hostname);
+  return here && state === "running" && address && web_port ? `http://${address}:${web_port}/` : null;
+}
 
 export const nameOf = (instance) => instance.tags.Name ?? "";
 

@@ -5,11 +5,13 @@ import { get } from "../lib/api.js";
 import { count } from "../lib/format.js";
 import { VIEW_ONLY } from "../lib/may.js";
 import { useStore } from "../lib/store.js";
-import { moment } from "./figures.js";
+import { moment, webAddress } from "./figures.js";
 
 export function Summary({ instance }) {
   const cloud = useStore((state) => state.cloud);
-  const address = instance.address && `${instance.address}${instance.port ? `:${instance.port}` : ""}`;
+  const port = instance.port ?? instance.web_port;
+  const address = instance.address && `${instance.address}${port ? `:${port}` : ""}`;
+  const url = webAddress(instance);
   const facts = [
     ["What it is", cloud?.one || cloud?.driver],
     ["State since", instance.changed_at && moment(instance.changed_at)],
@@ -18,7 +20,7 @@ export function Summary({ instance }) {
     ["Type", instance.type],
     ["Image", instance.image],
     ["Host and zone", `${instance.host} in ${instance.zone}`],
-    ["Address", address && (instance.port && instance.state === "running" ? html`<a href="http://${address}/" target="_blank" rel="noreferrer">${address}</a>` : address)],
+    ["Address", url ? html`<a href=${url} target="_blank" rel="noreferrer">${address}</a>` : address],
     ["Launched", moment(instance.launched_at)],
     ["Serves", instance.shard === null ? null : `shard ${instance.shard} of the search service`],
     ["Fleet", instance.fleet],

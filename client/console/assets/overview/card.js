@@ -6,6 +6,7 @@ import { Spark } from "../lib/spark.js";
 import { State } from "../lib/state.js";
 import { useStore } from "../lib/store.js";
 import { Word } from "../lib/words.js";
+import { webAddress } from "../instances/figures.js";
 
 /** `dense`: a small tile for hosts with many, which shows its figures in words only. */
 export function Card({ instance, dense }) {
@@ -32,10 +33,11 @@ export function Card({ instance, dense }) {
   </article>`;
 }
 
-/** The name of an instance that is not the search service's, and its own page where it has one. */
-function Own({ instance: { tags, state, address, port } }) {
-  const open = state === "running" && address && port;
-  return html`<bdi>${tags.Name || "no name"}</bdi>${open && html` <a href="http://${address}:${port}/" target="_blank" rel="noreferrer">Open</a>`}`;
+/** The name of an instance that does not belong to the search service, and a link to it where this browser reaches it. */
+function Own({ instance }) {
+  const url = webAddress(instance);
+  return html`<bdi>${instance.tags.Name || "no name"}</bdi>
+    ${url && html` <a href=${url} target="_blank" rel="noreferrer">Open</a>`}`;
 }
 
 /** An instance that has just died, for as long as people need to see it. */
