@@ -22,7 +22,7 @@ _PANEL = """<section class="trace" id="trace" aria-label="How this answer was ma
 <h2>How this answer was made</h2>
 <ul class="who">{who}</ul>
 <div class="fall">{rows}</div>
-<p class="legend"><i class="k-front"></i>front end <i class="k-way"></i>network and queue <i class="k-search"></i>search
+<p class="legend"><i class="k-front"></i>front end <i class="k-network"></i>network and queue <i class="k-search"></i>search
  in the leaf{hedged}</p>
 <p class="traceid">trace {trace_id}</p>
 </section>"""
@@ -88,7 +88,7 @@ def _answered(attempt: Attempt, short: str) -> Html:
 def _front_row(trace: RequestTrace, end_ms: float) -> Html:
     sent = min((each.start_ms for each in trace.attempts), default=trace.total_ms)
     after = min(max(trace.frontend_ms - sent, 0.0), trace.total_ms)
-    rects = [_rect("way", 0, trace.total_ms, end_ms), _rect("front", 0, sent, end_ms)]
+    rects = [_rect("network", 0, trace.total_ms, end_ms), _rect("front", 0, sent, end_ms)]
     if after > 0:
         rects.append(_rect("front", trace.total_ms - after, after, end_ms))
     return fill(
@@ -105,8 +105,8 @@ def _front_row(trace: RequestTrace, end_ms: float) -> Html:
 def _attempt_row(attempt: Attempt, end_ms: float, short: str) -> Html:
     role = ["hedge"] if attempt.hedge else ["retry"] if attempt.retry else []
     about = [f"shard {attempt.shard}", attempt.host, *role, *filter(None, [_OUTCOMES.get(attempt.outcome, "")])]
-    way = "hedge" if attempt.hedge else "way"
-    rects = [_rect(way, attempt.start_ms, attempt.dur_ms, end_ms)]
+    kind = "hedge" if attempt.hedge else "network"
+    rects = [_rect(kind, attempt.start_ms, attempt.dur_ms, end_ms)]
     if attempt.search_ms is not None and attempt.outcome in ("won", "lost"):
         inside = min(attempt.search_ms, attempt.dur_ms)
         # How the rest divides into the way there and back is unknown, so the search is drawn in the middle.

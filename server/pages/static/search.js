@@ -1,4 +1,4 @@
-// Keys: "/" goes to the box, the arrows go through the results. The pages work without any of this.
+// Keyboard shortcuts: "/" focuses the search box, the arrow keys move through the results. The pages work without them.
 "use strict";
 
 const box = document.querySelector("input[type=search]");
