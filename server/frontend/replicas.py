@@ -12,7 +12,7 @@ slow.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from server.frontend.latency_window import LatencyWindow
@@ -124,9 +124,6 @@ class ReplicaSet:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._replicas: list[Replica] = []
-
-    def __iter__(self) -> Iterator[Replica]:
-        return iter(self._replicas)
 
     def __len__(self) -> int:
         return len(self._replicas)
