@@ -22,8 +22,8 @@ _PANEL = """<section class="trace" id="trace" aria-label="How this answer was ma
 <h2>How this answer was made</h2>
 <ul class="who">{who}</ul>
 <div class="fall">{rows}</div>
-<p class="legend"><i class="k-front"></i>front end <i class="k-network"></i>network and queue <i class="k-search"></i>search
- in the leaf{hedged}</p>
+<p class="legend"><i class="k-front"></i>front end <i class="k-network"></i>network and queue
+ <i class="k-search"></i>search in the leaf{hedged}</p>
 <p class="traceid">trace {trace_id}</p>
 </section>"""
 _ROW = """<div class="row {outcome}"><div class="name">{name}<small>{about}</small></div>
