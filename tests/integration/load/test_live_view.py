@@ -149,7 +149,7 @@ async def test_a_screen_that_is_gone_stops_the_run_and_what_was_measured_stays()
             assert (await run.finished()).summary.ok > 0
 
 
-async def test_a_second_q_does_not_wait_for_the_last_answers() -> None:
+async def test_second_q_does_not_wait_for_the_last_responses() -> None:
     async with service() as url, viewed(constant(url, 50.0)) as (run, view, paper, showing):
         await paper.until(lambda text: "in all" in text)
         view.key("q")
@@ -181,7 +181,7 @@ def _on_a_terminal(url: str) -> None:
     screen = Screen(ours)
     try:
         screen.until(r"\x1b\[\?1049h.*open loop, constant 50/s.*in flight")
-        screen.press("+", until=r"100 requests a second from now on")
+        screen.press("+", until=r"100 requests/s from now on")
         screen.press("?", until=r"INVALID.*any key goes back")
         screen.press("x", until=r"\+ - rate")
         screen.press("q", until=r"\x1b\[\?1049l.*per second offered")

@@ -64,7 +64,7 @@ async def test_too_few_connections_are_not_the_services_fault(slow: str, tmp_pat
     assert code == 3
     assert out.startswith("INVALID: all 20 connections of the generator were busy")
     assert "try --connections 400" in out
-    assert "limit of connections, not the service" in page.read_text()
+    assert "because the generator had too few of them" in page.read_text()
 
 
 async def test_too_few_places_for_flows_are_not_the_services_fault(slow: str, tmp_path: Path) -> None:
