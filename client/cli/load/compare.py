@@ -16,10 +16,10 @@ from vmhost.base.errors import InvalidInput
 NAME = "load compare"
 HELP = "compare two runs and show which differences exceed the noise"
 EXAMPLES = """\
-  glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > before.json
-  glasscloud load http://127.0.0.1:8000/ --rate 1000 --for 30s --json > after.json
+  glasscloud load http://127.0.0.1:8000/ --rate 1000 --json > before.json
+  glasscloud load http://127.0.0.1:8000/ --rate 1000 --json > after.json
   glasscloud load compare before.json after.json
-  glasscloud load compare before.json after.json --fail-if-worse   for CI: exit code 1 if the second is worse
+  glasscloud load compare before.json after.json --fail-if-worse
 """
 TOO_SHORT = "the runs are too short to compare"
 

@@ -37,18 +37,20 @@ from vmhost.base.errors import CloudError, InvalidInput
 NAME = "load"
 HELP = "send requests at a rate or as users, and report response times and errors"
 EXAMPLES = """\
-  glasscloud load http://127.0.0.1:8000/ --rate 200 --for 30s --report run.html
-  glasscloud load http://127.0.0.1:8000 --queries --rate 50 --for 1m      search for words of the corpus
-  glasscloud load https://example.test/api -d '{"a": 1}' -H 'Content-Type: application/json' --users 50 --think 1s
-  glasscloud load http://127.0.0.1:9000/ --rate max -c 50 --processes auto    as fast as possible
-  glasscloud load flow.py --once      run the flow of a script once and show its requests
-  glasscloud load plan.toml --threshold 'p99<50ms' --json > run.json          run a plan file
+  glasscloud load http://127.0.0.1:8000/ --rate 200 --for 30s
+  glasscloud load http://127.0.0.1:8000/ --users 50 --report run.html
+  glasscloud load http://127.0.0.1:8000/ -d '{"a": 1}' --threshold 'p99<50ms'
+  glasscloud load http://127.0.0.1:8000/ --rate max -c 50 --processes auto
+  glasscloud load http://127.0.0.1:8000 --queries    search as people would
+  glasscloud load flow.py --once    run a script's flow once and show it
+  glasscloud load plan.toml --json > run.json    run a plan file
 also:
-  glasscloud load compare A.json B.json    which differences exceed the noise
-  glasscloud load sweep URL --from 100 --to 20000    raise the rate until the service breaks
-  glasscloud load worker HOST:PORT    send part of the load of another computer
+  glasscloud load compare A.json B.json    compare two runs
+  glasscloud load sweep URL --from 100 --to 20000    find the highest good rate
+  glasscloud load worker HOST:PORT    send part of another computer's load
 HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported.
-Exit code: 0 VALID, 1 FAILED, 2 wrong usage or not started, 3 INVALID, 143 ended by SIGTERM.
+Exit code: 0 VALID, 1 FAILED, 2 wrong usage or not started, 3 INVALID,
+143 ended by SIGTERM.
 """
 EVERY_S = 5.0
 TERMINATED = 128 + signal.SIGTERM

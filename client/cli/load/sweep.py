@@ -26,11 +26,11 @@ from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
 
 NAME = "load sweep"
-HELP = "raise the rate step by step until the service breaks, and find the knee of the latency"
+HELP = "raise the rate until the service breaks, and find the knee of its latency"
 EXAMPLES = """\
   glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000
-  glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000 --poisson --report sweep.html
-  glasscloud load sweep http://127.0.0.1:8000 --queries --from 20 --to 2000 --steps 12 --for 10s
+  glasscloud load sweep http://127.0.0.1:8000/ --from 10 --to 900 --report s.html
+  glasscloud load sweep http://127.0.0.1:8000 --queries --from 20 --to 2000
 """
 STOPPED = "stopped"
 TERMINATED = 128 + signal.SIGTERM

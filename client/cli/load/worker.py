@@ -9,12 +9,12 @@ from client.cli.load.options import processes_of
 
 NAME = "load worker"
 HELP = """\
-join `glasscloud load --listen HOST:PORT` on another computer and send part of its load
+send part of the load of `glasscloud load --listen` on another computer
 
 Both sides need the same token, in a file or in the variable
-GLASSCLOUD_LOAD_TOKEN. It authenticates each side to the other and is never sent.
-Everything else is sent unencrypted, plans with their headers and results: use a
-network that you trust, or a tunnel.
+GLASSCLOUD_LOAD_TOKEN. It authenticates each side to the other and is never
+sent. Everything else is sent unencrypted, plans with their headers and results:
+use a network that you trust, or a tunnel.
 
 A worker sends requests to any address that the coordinator names. Anyone with
 the token can use this computer as a source of load. The files of a plan are
@@ -22,7 +22,7 @@ sent along; scripts are refused."""
 EXAMPLES = """\
   openssl rand -hex 32 > token       once, then copied to each computer
   glasscloud load worker 10.0.0.5:7077 --token-file token
-  glasscloud load worker 10.0.0.5:7077 --token-file token --processes auto --keep
+  glasscloud load worker 10.0.0.5:7077 --token-file token --keep
 """
 DEFAULT_WAIT = "60s"
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processes",
         default="1",
         metavar="N",
-        help="number of processes, or auto for one per core (1)",
+        help="sending processes, or auto for one per core (1)",
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(

@@ -67,7 +67,7 @@ def note(sweep: Sweep, step: SweepStep) -> str:
 
 
 def sweep_json(sweep: Sweep, plan: Plan, environment: Environment | None) -> dict[str, Any]:
-    """Returns the sweep, schema 1: `knee_per_s`, `broken_per_s` and `power_per_s` (null if there is none), `reason`,
+    """Returns the sweep, schema 1: `knee_per_s`, `broken_per_s` and `power_per_s` (or null), `reason`,
     `tail` (the percentile that judges the steps) and `steps` by rising rate: `rate_per_s`, `offered_per_s`,
     `completed_per_s` (including the time that the last requests took), `error_share`, `response_ms`, `service_ms`,
     `generator_cpu_percent`, `health` (good, slow, broken, unknown) and `why`. `plan` is that of the lowest rate."""
