@@ -29,7 +29,7 @@ NAME = "load sweep"
 HELP = "raise the rate until the service breaks, and find the knee of its latency"
 EXAMPLES = """\
   glasscloud load sweep http://127.0.0.1:8000/ --from 100 --to 20000
-  glasscloud load sweep http://127.0.0.1:8000/ --from 10 --to 900 --report s.html
+  glasscloud load sweep http://127.0.0.1:8000/ --from 9 --to 900 --report s.html
   glasscloud load sweep http://127.0.0.1:8000 --queries --from 20 --to 2000
 """
 STOPPED = "stopped"
