@@ -11,7 +11,7 @@ from server.frontend.frontend_app import LINE_BYTES_MAX, FrontEnd, Settings
 from server.frontend.observer import Observer
 from server.frontend.replicas import LeafInstance
 from server.frontend.shard_map import ShardMap
-from vmhost.base import collector
+from vmhost.base import gc_tuning
 from vmhost.base.clock import SystemClock
 from vmhost.base.web import listen, run, serve
 
@@ -42,7 +42,7 @@ async def main() -> None:
             starting=tuple,
         )
         tasks.create_task(observer.publish_each_second())
-        collector.relax()
+        gc_tuning.collect_rarely()
         async with serve(front_end.handle, listen("127.0.0.1", port), line_bytes_max=LINE_BYTES_MAX):
             await asyncio.get_running_loop().create_future()
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from bench.measurement import MissingPrerequisite
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
+from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.http1 import HttpFailure, build_request
-from vmhost.base.pool import Pool
 
 IMAGE = os.environ.get("GLASSCLOUD_IMAGE", "glasscloud:latest")
 
@@ -75,7 +75,7 @@ async def until_file(path: Path, process: asyncio.subprocess.Process, *, timeout
 async def first_response(host: str, port: int, *, path: str = "/", timeout_s: float = 30) -> float:
     """Send requests without pause until one is answered with 200; returns the monotonic time of that response."""
     raw = build_request("GET", path, [("Host", host)])
-    pool = Pool(host, port, limit=1)
+    pool = ConnectionPool(host, port, limit=1)
     async with asyncio.timeout(timeout_s):
         while True:
             try:

@@ -80,7 +80,7 @@ class ReplayedCloud:
 
     def snapshot(self) -> Snapshot:
         """The complete cloud now."""
-        hog = () if not self._hogging else (self._fault("cpu_hog", self._hogging, "begun"),)
+        hog = () if not self._hogging else (self._fault("cpu_hog", self._hogging, "started"),)
         return Snapshot(
             cloud="replay",
             region="us-east-1",
@@ -139,7 +139,7 @@ class ReplayedCloud:
             outcome="ok",
             message="",
         )
-        return (call, self._fault("kill", victim.id, "begun"), gone, self._host(victim.host))
+        return (call, self._fault("kill", victim.id, "started"), gone, self._host(victim.host))
 
     def _replace_killed(self) -> tuple[CloudEvent, ...]:
         events: list[CloudEvent] = []
@@ -154,7 +154,7 @@ class ReplayedCloud:
     def _hog(self) -> tuple[CloudEvent, ...]:
         if self._second % HOG_EVERY_S == 0:
             self._hogging = self._rng.choice(self._serving()).id
-            return (self._fault("cpu_hog", self._hogging, "begun"),)
+            return (self._fault("cpu_hog", self._hogging, "started"),)
         if self._hogging and self._second % HOG_EVERY_S == HOG_S:
             victim, self._hogging = self._hogging, ""
             return (self._fault("cpu_hog", victim, "ended"),)

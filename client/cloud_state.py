@@ -80,7 +80,7 @@ def fold(state: CloudState, event: CloudEvent) -> CloudState:
     if isinstance(event, StatsView):
         return replace(state, uses={use.id: use for use in event.instances})
     if isinstance(event, FaultView):
-        if event.fault == _KILL and event.phase == "begun":
+        if event.fault == _KILL and event.phase == "started":
             return replace(state, deaths={**state.deaths, event.instance_id: Death(at=event.at, how="killed")})
         return replace(state, hogs=_with_fault(state.hogs, event))
     if isinstance(event, CallView):
@@ -101,7 +101,7 @@ def _with_fault(now: Mapping[str, FaultView], event: FaultView) -> Mapping[str, 
     if event.fault != _HOG:
         return now
     others = {each: fault for each, fault in now.items() if each != event.instance_id}
-    return {**others, event.instance_id: event} if event.phase == "begun" else others
+    return {**others, event.instance_id: event} if event.phase == "started" else others
 
 
 def _deaths(

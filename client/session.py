@@ -25,9 +25,10 @@ from server.api.timing import parse
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import CloudEvent
+from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, NotFound, Unavailable
-from vmhost.base.http1 import HttpFailure, Response, build_request
-from vmhost.base.pool import Pool
+from vmhost.base.http1 import HttpFailure, build_request
+from vmhost.base.http_response import Response
 
 if TYPE_CHECKING:
     from client.load.distributed.worker_pool import WorkerPool
@@ -89,7 +90,7 @@ class SearchService:
             raise InvalidInput(f"front end {url!r} is not an http URL such as http://127.0.0.1:8000")
         self.url = f"http://{parts.netloc}"
         self._host = parts.netloc
-        self._pool = Pool(parts.hostname, parts.port or 80, limit=4)
+        self._pool = ConnectionPool(parts.hostname, parts.port or 80, limit=4)
 
     def close(self) -> None:
         """Close the connections."""

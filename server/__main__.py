@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from vmhost.base.options import Parser
+from vmhost.base.argument_parser import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

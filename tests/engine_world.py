@@ -12,7 +12,7 @@ from pathlib import Path
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.drivers.container.engine_session import DEFAULT_IMAGE, IMAGE_VARIABLE
-from vmhost.metadata.server import InstanceMetadata
+from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits

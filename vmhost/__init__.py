@@ -1,5 +1,5 @@
-"""The platform: hosts, hypervisors (drivers) and instances behind the EC2 API. It knows nothing of its tenants.
+"""The platform: hosts, drivers and instances behind the EC2 API. It does not depend on the services that it runs.
 
-Law: `base` stands on nothing of ours; `model` is pure; `api` is what tenants and people may import; `control`
-decides and drives; `drivers` make real machines; `ec2` and `admin` are the doors; `app` ties them together.
+Rules: `base` imports nothing of ours; `model` is pure; `api` is what other programs may import; `control` decides;
+`drivers` make instances; `ec2` and `admin` are the APIs, served by `http_api`; `app` creates and connects the parts.
 """

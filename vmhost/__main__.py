@@ -10,9 +10,9 @@ from pathlib import Path
 
 from vmhost import app
 from vmhost.access_copy import parse_access_copy
+from vmhost.base.argument_parser import Parser
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import configure
-from vmhost.base.options import Parser
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.base import LeftoverPolicy
@@ -20,50 +20,61 @@ from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE
 
 EXAMPLES = """\
 examples:
-  python -m vmhost                                 containers if an engine and the image are there, else processes
-  python -m vmhost --driver fake --port 0          no machines at all: to try scripts against the API
+  python -m vmhost                                 containers if an engine and the image are available, else processes
+  python -m vmhost --driver fake --port 0          no real instances, to try scripts with the API
   python -m vmhost --images my-images.toml --hosts 3 --overcommit 2
   python -m vmhost --state /var/lib/glasscloud --keep --bind 0.0.0.0 --allowed-host vmhost
-  python -m vmhost --sweep                         removes what a killed platform left behind
+  python -m vmhost --sweep                         remove what a killed platform left behind
 
-The keys are made at the first start, in access.json in the state folder, readable by its owner only.
+The first start creates the keys in access.json in the state folder, readable by its owner only.
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """The program's arguments."""
+    """Return the parser of the program's arguments."""
     one = Parser(
         prog="python -m vmhost",
-        description="A small cloud with an EC2 API. Its instances are containers or processes of this machine.",
+        description="A small cloud with an EC2 API. Its instances are containers or processes on this computer.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = one.add_argument
-    add("--driver", choices=DRIVERS, default="auto", help="what an instance is (auto)")
-    add("--port", type=int, default=DEFAULT_PORT, help="where the API listens; 0 takes any (%(default)s)")
-    add("--port-search", action="store_true", help="if the port is taken, take the next free one")
+    add("--driver", choices=DRIVERS, default="auto", help="how instances are made (auto)")
+    add("--port", type=int, default=DEFAULT_PORT, help="port of the API; 0 chooses a free one (%(default)s)")
+    add("--port-search", action="store_true", help="use the next free port if the port is in use")
     add("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
-    add("--allowed-host", action="append", default=[], metavar="NAME", help="another name that callers may call it by")
+    add(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name that clients may use in the Host header",
+    )
     add("--state", type=Path, metavar="DIR", help="keys, records and logs (~/.local/state/glasscloud/NAME/vmhost)")
-    add("--hand-access", metavar="FILE[:UID]", help="while it is up, a copy of access.json there for that user number")
-    add("--cloud", default="glasscloud", metavar="NAME", help="its name, on every container and network (%(default)s)")
-    add("--images", type=Path, action="append", default=[], metavar="FILE", help="another image catalogue (TOML)")
-    add("--hosts", type=int, default=2, metavar="N", help="logical hosts, one zone each (%(default)s)")
-    add("--overcommit", type=float, default=1.0, metavar="N", help="promise N times what there is (1)")
-    add("--network", metavar="CIDR", help="the instances' network (the first usual one that is free)")
-    add("--open", action="store_true", help="accept any signature, from this machine only")
-    add("--keep", action="store_true", help="containers outlive this program; the next start adopts them")
-    add("--adopt", action="store_true", help="take over instances of this cloud that are not on record here")
-    add("--throwaway", action="store_true", help="remove what an ended platform of this cloud left (not with --keep)")
+    add("--hand-access", metavar="FILE[:UID]", help="while running, keep a copy of access.json there for that user id")
+    add(
+        "--cloud",
+        default="glasscloud",
+        metavar="NAME",
+        help="name of the cloud, used for its containers and networks (%(default)s)",
+    )
+    add("--images", type=Path, action="append", default=[], metavar="FILE", help="additional image catalogue (TOML)")
+    add("--hosts", type=int, default=2, metavar="N", help="number of hosts, each in its own zone (%(default)s)")
+    add("--overcommit", type=float, default=1.0, metavar="N", help="reserve up to N times the capacity (1)")
+    add("--network", metavar="CIDR", help="network of the instances (default: the first free one)")
+    add("--open", action="store_true", help="accept any signature, from this computer only")
+    add("--keep", action="store_true", help="leave containers running at exit; the next start takes them over")
+    add("--adopt", action="store_true", help="take over instances of this cloud that are not in the state folder")
+    add("--throwaway", action="store_true", help="remove what a stopped platform of this cloud left (not with --keep)")
     add("--sweep", action="store_true", help="remove everything of this cloud and exit")
-    add("--ready", type=Path, metavar="FILE", help="write a JSON file when it answers")
+    add("--ready", type=Path, metavar="FILE", help="write a JSON file when the platform is ready")
     add("--log-json", action="store_true", help="log JSON lines")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(%(default)s)")
     return one
 
 
 def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
-    """The settings that the arguments mean. Raises InvalidInput."""
+    """Convert the arguments to settings. Raises InvalidInput."""
     return Settings(
         driver=arguments.driver,
         bind=arguments.bind,
@@ -90,7 +101,7 @@ def _leftovers(arguments: argparse.Namespace) -> LeftoverPolicy:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the platform until it is told to end. 0 after an orderly end, 1 for an error, 2 for wrong arguments."""
+    """Run the platform until it is stopped. Returns 0, 1 for an error, or 2 for wrong arguments."""
     arguments = parser().parse_args(argv)
     try:
         settings = settings_of(arguments, os.environ)

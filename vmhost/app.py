@@ -1,4 +1,4 @@
-"""The composition root: settings in, a platform that answers out. Everything is made here and passed on."""
+"""The composition root: creates a running platform from its settings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from vmhost.access_copy import write_access_copy
 from vmhost.api.access import Access
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
-from vmhost.base.web import listen, serve, url_of, write_ready
-from vmhost.catalogue.images import DEFAULT_CATALOGUE, Placeholders, load_images
-from vmhost.catalogue.types import load_types
+from vmhost.base.web import listen, url_of, write_ready
+from vmhost.catalogue.image_catalogue import DEFAULT_CATALOGUE, Placeholders, load_images
+from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.cloud import Cloud
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.record import INSTANCES, InstanceState
@@ -27,11 +27,11 @@ from vmhost.driver_choice import CONTAINER, PROCESS, Choice, choose
 from vmhost.drivers.base import Driver, DriverContext, LeftoverPolicy
 from vmhost.drivers.container.labels import removal
 from vmhost.drivers.registry import make_driver
-from vmhost.ec2.actions.base import ACCOUNT
-from vmhost.ec2.app import make_app
+from vmhost.ec2.actions.action import ACCOUNT_ID
 from vmhost.ec2.auth import Auth
-from vmhost.metadata.facts import InstanceFacts
-from vmhost.metadata.server import InstanceMetadata
+from vmhost.http_api import serve_api
+from vmhost.metadata.instance_facts import InstanceFacts
+from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.image import Image
 from vmhost.settings import AUTO, Settings
 from vmhost.store.store import Store
@@ -46,7 +46,7 @@ _log = get_logger("platform")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """A platform that is up."""
+    """A running platform."""
 
     cloud: Cloud
     url: str
@@ -56,20 +56,20 @@ class Platform:
 
 
 @dataclass(slots=True)
-class _Ending:
-    """What becomes of the cloud when its platform ends."""
+class _Shutdown:
+    """What happens to the cloud when its platform stops."""
 
     remove: bool = False
-    """False until the platform is up: a start that fails leaves alone what an earlier platform left."""
+    """False until the platform is running: a failed start must not remove what an earlier platform left."""
 
 
 async def run(settings: Settings) -> None:
-    """Serves until it is cancelled; then removes all of the cloud, or with `keep` leaves its instances."""
+    """Serve until cancelled; then remove the cloud, or keep its instances with `keep`."""
     async with platform(settings) as up:
         if up.choice.why:
             _log.info("driver_chosen", driver=up.choice.driver, why=up.choice.why)
         _log.info("platform_ready", url=up.url, cloud=settings.cloud.name, access=str(settings.state / ACCESS))
-        with _written(settings.ready or settings.state):
+        with _write_errors(settings.ready or settings.state):
             write_ready(
                 settings.ready,
                 url=up.url,
@@ -85,12 +85,12 @@ async def run(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def platform(settings: Settings) -> AsyncIterator[Platform]:
-    """A platform while the context lasts. Raises CloudErrors that say what stands in the way."""
+    """Run a platform inside the context. Raises CloudErrors that say why it cannot start."""
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(held(settings.state))
+        stack.enter_context(locked(settings.state))
         sock = listen(settings.bind, settings.port, search=settings.port_search)
         stack.callback(sock.close)
-        images = catalogue(settings)
+        images = load_catalogue(settings)
         choice = await choose(settings.driver, images)
         metadata = InstanceMetadata(lambda instance_id: _facts(cloud, instance_id))
         stack.push_async_callback(metadata.close)
@@ -106,8 +106,8 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
             adopt=settings.leftovers is LeftoverPolicy.ADOPT,
         )
         access = _access(settings.state / ACCESS, url_of(sock))
-        ending = _Ending()
-        stack.push_async_callback(_close, cloud, driver, settings, ending)
+        shutdown = _Shutdown()
+        stack.push_async_callback(_close, cloud, driver, settings, shutdown)
         await cloud.open()
         auth = Auth(
             credentials=access.credentials,
@@ -116,17 +116,17 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
             from_guest=lambda peer: _is_guest(cloud, settings.network, peer),
         )
         port = int(sock.getsockname()[1])
-        url = await stack.enter_async_context(serve(make_app(cloud, auth), sock, drain_s=_DRAIN_S))
+        url = await stack.enter_async_context(serve_api(cloud, auth, sock, drain_s=_DRAIN_S))
         stack.enter_context(write_access_copy(access, settings.access_copy))
-        ending.remove = not settings.keep
+        shutdown.remove = not settings.keep
         yield Platform(cloud=cloud, url=url, port=port, access=access, choice=choice)
 
 
 async def sweep(settings: Settings) -> None:
-    """Removes everything of the cloud that a platform left behind, in every engine that answers.
+    """Remove everything that a platform of this cloud left behind, with every available driver.
 
-    Raises Conflict while a platform runs on the same folder."""
-    with held(settings.state):
+    Raises Conflict while a platform uses the state folder."""
+    with locked(settings.state):
         names = (PROCESS, CONTAINER) if settings.driver == AUTO else (settings.driver,)
         metadata = InstanceMetadata(lambda _: None)
         for name in names:
@@ -143,8 +143,8 @@ async def sweep(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def held(state: Path) -> Iterator[None]:
-    """The state folder as ours alone, made if it is not there. Raises Conflict when another platform has it."""
+def locked(state: Path) -> Iterator[None]:
+    """Create the state folder and lock it. Raises Conflict if another platform uses it."""
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         fd = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -157,15 +157,15 @@ def held(state: Path) -> Iterator[None]:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Conflict(
-                f"a platform runs on {state} already; stop it or choose another folder with --state"
+                f"a platform is using {state} already; stop it or choose another folder with --state"
             ) from None
         yield
     finally:
         os.close(fd)
 
 
-def catalogue(settings: Settings) -> tuple[Image, ...]:
-    """The platform's own images and those of the settings."""
+def load_catalogue(settings: Settings) -> tuple[Image, ...]:
+    """Load the platform's own images and those in the settings."""
     placeholders = Placeholders(
         python=sys.executable, image=settings.image, architecture="arm64" if _is_arm() else "x86_64"
     )
@@ -190,19 +190,19 @@ def _context(
 
 
 def _access(path: Path, url: str) -> Access:
-    """The access file's keys at today's address; made at the first start."""
+    """Load the access file, or create it at the first start, with the present address."""
     try:
         access = replace(Access.load(path, environ={}), endpoint=_reachable(url))
     except NotFound:
         access = Access.fresh(_reachable(url), REGION)
-    with _written(path):
+    with _write_errors(path):
         access.save(path)
     return access
 
 
 @contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """Raises InvalidInput, naming the remedy, where the disk does not take what is written inside."""
+def _write_errors(path: Path) -> Iterator[None]:
+    """Turn OSErrors of writing into an InvalidInput that names the remedy."""
     try:
         yield
     except OSError as error:
@@ -215,17 +215,20 @@ def _reachable(url: str) -> str:
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-async def _close(cloud: Cloud, driver: Driver, settings: Settings, ending: _Ending) -> None:
+async def _close(cloud: Cloud, driver: Driver, settings: Settings, shutdown: _Shutdown) -> None:
     if settings.keep and (why := _not_kept(driver)):
         _log.warning("instances_not_kept", why=why)
-    left = await cloud.close(remove=ending.remove)
+    left = await cloud.close(remove=shutdown.remove)
     if left is not None:
         _log.warning(
-            "cleanup_incomplete", why=left.why, instances=list(left.instances), fix=_fix(driver.name, settings)
+            "cleanup_incomplete",
+            why=left.why,
+            instances=list(left.instances),
+            fix=_cleanup_command(driver.name, settings),
         )
 
 
-def _fix(driver: str, settings: Settings) -> str:
+def _cleanup_command(driver: str, settings: Settings) -> str:
     """Return the command that removes what a platform left behind."""
     if driver == CONTAINER:
         return removal(settings.cloud.name)
@@ -233,7 +236,7 @@ def _fix(driver: str, settings: Settings) -> str:
 
 
 def _not_kept(driver: Driver) -> str:
-    """Why the driver cannot keep instances; empty where it can, or could not be opened."""
+    """Return why the driver cannot keep instances; empty if it can or could not be opened."""
     try:
         return driver.capabilities().not_kept
     except CloudError:
@@ -245,12 +248,12 @@ async def _sweep_one(driver: Driver) -> None:
         async with deadline(_SWEEP_S, f"opening the {driver.name} driver"):
             await driver.open()
     finally:
-        async with deadline(_SWEEP_S, f"removing all of the {driver.name} driver's"):
+        async with deadline(_SWEEP_S, f"removing everything of the {driver.name} driver"):
             await driver.close(remove=True)
 
 
 def _is_guest(cloud: Cloud, network: str | None, peer: str) -> bool:
-    """Whether the address is an instance's own (one shared with this machine has a port beside it)."""
+    """Whether the address is an instance's own, not shared with this computer."""
     if network is not None and ip_address(peer) in IPv4Network(network):
         return True
     return any(
@@ -261,7 +264,7 @@ def _is_guest(cloud: Cloud, network: str | None, peer: str) -> bool:
 
 
 def _facts(cloud: Cloud, instance_id: str) -> InstanceFacts | None:
-    """What an instance may know of itself; None once it is gone."""
+    """Return what an instance may know about itself; None if it does not exist."""
     try:
         instance = cloud.instances.get(instance_id)
     except NotFound:
@@ -278,7 +281,7 @@ def _facts(cloud: Cloud, instance_id: str) -> InstanceFacts | None:
         reservation_id=instance.reservation_id,
         launch_index=instance.launch_index,
         launched_at=instance.launched_at,
-        account_id=ACCOUNT,
+        account_id=ACCOUNT_ID,
         user_data=instance.user_data,
         tags=instance.tags,
     )

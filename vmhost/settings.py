@@ -1,4 +1,4 @@
-"""What the owner of a platform decides, checked as far as it can be without looking at the machine."""
+"""The settings of a platform, validated without looking at the computer."""
 
 from __future__ import annotations
 
@@ -20,55 +20,55 @@ DRIVERS = (AUTO, *FACTORIES)
 DEFAULT_PORT = 4566
 DEFAULT_IMAGE = "glasscloud:latest"
 IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
-"""Environment variable: the container image that `{image}` stands for in image catalogues."""
+"""Environment variable: the container image for `{image}` in image catalogues."""
 _CLOUD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One platform program."""
+    """Settings of one platform program."""
 
     driver: str = AUTO
     bind: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     port_search: bool = False
-    """Whether a taken port gives way to the next free one."""
+    """Whether to use the next free port if the port is in use."""
     state: Path
-    """Folder of the keys, the store and the logs."""
+    """Folder for keys, store and logs."""
     cloud: CloudSettings = field(default_factory=CloudSettings)
     images: tuple[Path, ...] = ()
-    """Image catalogues besides the platform's own."""
+    """Image catalogues in addition to the platform's own."""
     image: str = DEFAULT_IMAGE
-    """What `{image}` stands for in them."""
+    """Replaces `{image}` in them."""
     network: str | None = None
     open: bool = False
-    """Any signature will do, from this machine only."""
+    """Accept any signature, from this computer only."""
     keep: bool = False
-    """Whether instances outlive the program, where the driver can keep them."""
+    """Whether instances continue after the program ends, if the driver can keep them."""
     leftovers: LeftoverPolicy = LeftoverPolicy.REFUSE
-    """What to do with guests of this cloud that are not on record."""
+    """What to do with guests of this cloud that are not in the store."""
     ready: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()
     access_copy: AccessCopy | None = None
-    """Where a copy of the access file goes while the platform is up."""
+    """Where to put a copy of the access file while the platform runs."""
 
     def __post_init__(self) -> None:
         if self.driver not in DRIVERS:
-            raise InvalidInput(f"driver {self.driver!r} is not known; expected one of {', '.join(DRIVERS)}")
+            raise InvalidInput(f"unknown driver {self.driver!r}; use one of {', '.join(DRIVERS)}")
         if not _CLOUD.fullmatch(self.cloud.name):
             raise InvalidInput(
-                f"cloud name {self.cloud.name!r} is not usable; expected up to 40 small letters, digits and dashes"
+                f"invalid cloud name {self.cloud.name!r}; use up to 40 lower-case letters, digits and dashes"
             )
         if not 0 <= self.port <= 65535:
-            raise InvalidInput(f"port {self.port} is not possible; expected 0 to 65535")
+            raise InvalidInput(f"port {self.port} is out of range (0 to 65535)")
         if self.open and not _is_loopback(self.bind):
-            raise InvalidInput(f"--open is for this machine only and --bind is {self.bind}; expected 127.0.0.1")
+            raise InvalidInput(f"--open is for this computer only, but --bind is {self.bind}; use --bind 127.0.0.1")
         if self.network is not None:
             _check_network(self.network)
 
 
 def default_state(cloud: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """The usual state folder of a cloud of that name (XDG Base Directory: XDG_STATE_HOME)."""
+    """Return the default state folder of a cloud (XDG Base Directory: XDG_STATE_HOME)."""
     base = environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "glasscloud" / cloud / "vmhost"
 
@@ -84,6 +84,6 @@ def _check_network(network: str) -> None:
     try:
         parsed = ipaddress.IPv4Network(network)
     except ValueError as error:
-        raise InvalidInput(f"network {network!r} is not usable ({error}); expected such as 198.18.0.0/16") from None
+        raise InvalidInput(f"invalid network {network!r} ({error}); use a network such as 198.18.0.0/16") from None
     if not (8 <= parsed.prefixlen <= 28):
-        raise InvalidInput(f"network {network} has {parsed.num_addresses} addresses; expected /8 to /28")
+        raise InvalidInput(f"network {network} has {parsed.num_addresses} addresses; use /8 to /28")

@@ -137,7 +137,7 @@ def _version() -> str:
 
 
 def _run(command: ModuleType, args: Sequence[str]) -> int:
-    from vmhost.base.options import Parser
+    from vmhost.base.argument_parser import Parser
 
     parser = Parser(
         prog=f"{program_name()} {command.NAME}",

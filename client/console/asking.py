@@ -12,9 +12,10 @@ from typing import Any
 from client.console.rows import CONSOLE_AGENT
 from server.api.flow import FlowRecord
 from server.api.timing import parse
+from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.errors import CloudError, InvalidInput, NotFound, Unavailable
-from vmhost.base.http1 import HttpFailure, Response, build_request
-from vmhost.base.pool import Pool
+from vmhost.base.http1 import HttpFailure, build_request
+from vmhost.base.http_response import Response
 
 QUERY_CHARS_MAX = 200
 _TIMEOUT_S = 5.0
@@ -39,7 +40,7 @@ class Asker:
         parts = urllib.parse.urlsplit(url)
         self._url = url
         self._host = parts.netloc
-        self._pool = Pool(parts.hostname or "", parts.port or 80, limit=_AT_ONCE)
+        self._pool = ConnectionPool(parts.hostname or "", parts.port or 80, limit=_AT_ONCE)
 
     def close(self) -> None:
         """Closes its connections."""

@@ -18,7 +18,7 @@ from client.experiments.results import HogProgress, KillProgress, Step
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.sse import Hub
-from vmhost.base.standstill import Standstill
+from vmhost.base.suspend_detector import SuspendDetector
 
 FLUSH_S = 1 / 15
 SILENT_S_MAX = 2.0
@@ -46,7 +46,7 @@ class Feed:
         self._tasks = Tasks()
         self._changed = asyncio.Event()
         self._tell_by = 0.0
-        self._standstill = Standstill(time.time(), every_s=SILENT_S_MAX)
+        self._suspend_detector = SuspendDetector(time.time(), every_s=SILENT_S_MAX)
         self._slept_s = 0.0
         """During the experiment under way."""
         self._requests = Remembered()
@@ -147,7 +147,7 @@ class Feed:
 
     def look_at_the_clock(self, at: float) -> None:
         """Says so where nothing ran for a while; figures of that time say nothing of the service."""
-        if slept_s := self._standstill.alive(at):
+        if slept_s := self._suspend_detector.check(at):
             self._slept_s += slept_s
             text = f"this computer slept {slept_s:.0f} s; figures of that time are left out"
             self.enter(Entry(id=f"slept-{at:.3f}", at=at, text=text, tone="care"))

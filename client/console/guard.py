@@ -10,8 +10,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from client.console.keys import Key
 from vmhost.base.errors import CloudError, Denied, Internal, InvalidInput, NotFound, Unauthenticated
-from vmhost.base.host_header import LOOPBACK, check_host, host_parts
 from vmhost.base.logs import get_logger
+from vmhost.base.web_guard import LOOPBACK, check_host, host_parts
 
 BODY_BYTES_MAX = 256 * 1024
 POLICY = (

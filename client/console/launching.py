@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from client.console.routes.body import text_of
+from vmhost.api.constants import USER_DATA_BYTES_MAX
 from vmhost.api.views import ImageView, TypesView
 from vmhost.base.errors import InvalidInput
 
-USER_DATA_BYTES_MAX = 16 * 1024
-"""EC2's limit (RunInstances, "User data is limited to 16 KB")."""
 COUNT_MAX = 100
 _NAME_CHARS_MAX = 256
 _WORD_CHARS_MAX = 128

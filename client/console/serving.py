@@ -21,8 +21,8 @@ from client.console.log import Entry
 from client.console.share.interfaces import hidden
 from client.console.share.sharing import Sharing
 from client.session import Session
-from vmhost.base.host_header import LOOPBACK
 from vmhost.base.web import listen, serve
+from vmhost.base.web_guard import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from client.doctor.engine_report import EngineReport
-from vmhost.base.engines import EngineCandidate, find_engines
+from vmhost.base.docker_engines import EngineCandidate, find_engines
 
 IMAGE_DEFAULT = "glasscloud:latest"
 _DEADLINE_S = 5.0

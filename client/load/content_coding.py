@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 
-from vmhost.base.http1 import MAX_BODY_BYTES, Response
+from vmhost.base.http1 import MAX_BODY_BYTES
+from vmhost.base.http_response import Response
 
 _GZIP_BITS, _ZLIB_BITS, _RAW_BITS = 31, 15, -15
 

@@ -10,7 +10,7 @@ from client.load.http_text import status_phrase
 from client.load.plan.model import Expect
 from client.load.plan.urls import Origin
 from client.load.summary import Fault
-from vmhost.base.http1 import Response
+from vmhost.base.http_response import Response
 
 TRACE_PLACE = "0" * 48
 """Where a request's trace id goes: 32 digits, a dash and 16 digits are written over it for each request."""

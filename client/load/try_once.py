@@ -21,7 +21,8 @@ from client.load.requests import PreparedRequest
 from client.load.schedule import Part
 from client.load.script.captured_output import CapturedOutput, capture_output
 from vmhost.base.errors import CloudError
-from vmhost.base.http1 import Failure, HttpFailure, Response
+from vmhost.base.http1 import Failure, HttpFailure
+from vmhost.base.http_response import Response
 
 _LINES_MAX = 60
 Say = Callable[[str], None]

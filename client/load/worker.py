@@ -34,7 +34,7 @@ from client.load.plan.placeholders import hidden
 from client.load.plan.validation import check_plan, check_rate
 from client.load.schedule import NS_PER_S, Part
 from client.load.script.captured_output import CapturedOutput, capture_output
-from vmhost.base import collector
+from vmhost.base import gc_tuning
 from vmhost.base.errors import CloudError, InvalidInput
 
 TICK_EVERY_S = 0.5
@@ -92,7 +92,7 @@ async def serve_run(
         outbox.send({"error": {"kind": error.kind, "message": error.message}})
         await outbox.close()
         return 1
-    collector.relax()
+    gc_tuning.collect_rarely()
     send_printed(outbox, printed)
     outbox.send({"ready": os.getpid()})
     start_ns = await _until_go(reader, outbox)

@@ -33,9 +33,9 @@ from server.api.queries import index_folder
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.base.clock import SystemClock
+from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.http1 import HttpFailure, build_request
-from vmhost.base.pool import Pool
 
 START_DEADLINE_S = 60.0
 ALL_DEADLINE_S = 20.0
@@ -255,7 +255,7 @@ async def _launch_trouble(access: Access) -> str:
 
 async def wait_until_serving(url: str, count: int, *, deadline_s: float) -> bool:
     """Wait until `count` instances take requests; return whether they do in time."""
-    pool = Pool(urlsplit(url).hostname or "", port_of(url), limit=1)
+    pool = ConnectionPool(urlsplit(url).hostname or "", port_of(url), limit=1)
     request = build_request("GET", "/status", [("Host", urlsplit(url).netloc)])
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(deadline_s):

@@ -18,10 +18,10 @@ from server.frontend.replicas import LeafInstance
 from server.frontend.shard_map import ShardMap
 from vmhost.api.views import CloudEvent, InstanceView, Snapshot
 from vmhost.base.clock import Clock
+from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.errors import CloudError
 from vmhost.base.http1 import HttpFailure, build_request
 from vmhost.base.logs import get_logger
-from vmhost.base.pool import Pool
 
 POLL_S = 5.0
 PORT_DEFAULT = 8080
@@ -173,7 +173,7 @@ class Discovery:
 
 async def healthy(leaf: LeafInstance) -> bool:
     """Whether the leaf answers /healthz with 200 for its shard."""
-    pool = Pool(leaf.address, leaf.port, limit=1)
+    pool = ConnectionPool(leaf.address, leaf.port, limit=1)
     try:
         response = await pool.request(
             build_request("GET", "/healthz", [("Host", "leaf"), ("Connection", "close")]), timeout_s=_PROBE_TIMEOUT_S

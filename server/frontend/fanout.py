@@ -16,8 +16,9 @@ from server.api.timing import Attempt
 from server.frontend.leaf_connections import LeafConnections, LeafRequest
 from server.frontend.replicas import Hedging, Replica, ReplicaSet
 from server.frontend.timers import GRAIN_S, Timer, Timers
-from vmhost.base.budget import Budget
-from vmhost.base.http1 import Failure, Response
+from vmhost.base.http1 import Failure
+from vmhost.base.http_response import Response
+from vmhost.base.retry_budget import RetryBudget
 
 Parse = Callable[[int, Mapping[bytes, bytes], bytes], Any]
 """Returns the result in a response's status (200, 400 or 404), headers and body; else raises ValueError."""
@@ -38,7 +39,7 @@ class Shard:
     number: int
     replicas: ReplicaSet
     hedging: Hedging
-    retry_budget: Budget
+    retry_budget: RetryBudget
     """For attempts that are presumed lost."""
     connections: dict[Replica, LeafConnections]
     jitter: Callable[[], float]

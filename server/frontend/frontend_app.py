@@ -27,8 +27,8 @@ from server.frontend.shard_map import ShardMap
 from server.pages import asset, render_document, render_error, render_home, render_results
 from vmhost.base import sse
 from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable, Unsupported
-from vmhost.base.host_header import LOOPBACK, check_host
 from vmhost.base.logs import get_logger
+from vmhost.base.web_guard import LOOPBACK, check_host
 
 LINE_BYTES_MAX = 64 * 1024
 """The longest request line: even a query that is much too long gets a response that says so."""

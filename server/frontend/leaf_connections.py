@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from vmhost.base.http1 import Connection, Failure, HttpFailure, Response, connect
+from vmhost.base.http1 import Connection, Failure, HttpFailure, connect
+from vmhost.base.http_response import Response
 
 CONNECTIONS_MAX = 64
 WAITING_MAX = 256

@@ -19,13 +19,13 @@ from server.frontend.observer import Observer
 from server.frontend.shard_map import ShardMap
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
-from vmhost.base import collector
+from vmhost.base import gc_tuning
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import CloudError, InvalidInput, Unavailable
-from vmhost.base.host_header import LOOPBACK
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, url_of, write_ready
+from vmhost.base.web_guard import LOOPBACK
 
 EXAMPLES = """\
   python -m server frontend --access state/access.json
@@ -123,7 +123,7 @@ async def run(args: argparse.Namespace) -> None:
     clock = SystemClock()
     async with CloudClient(access, agent="glasscloud-frontend") as client:
         await _deploy_when_reachable(client, options.deployment, RandomIds(), clock)
-        collector.relax()
+        gc_tuning.collect_rarely()
         async with serving(client, options, clock, random.Random()) as url:
             _log.info("serving", url=url)
             await asyncio.get_running_loop().create_future()

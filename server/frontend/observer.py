@@ -17,7 +17,7 @@ from server.frontend.latency_window import LatencyWindow
 from server.frontend.shard_map import ShardMap
 from vmhost.base.clock import Clock
 from vmhost.base.sse import Hub
-from vmhost.base.standstill import Standstill
+from vmhost.base.suspend_detector import SuspendDetector
 
 SAMPLES_PER_S = 50.0
 RECENT_MAX = 500
@@ -96,7 +96,7 @@ class Observer:
         self.rejected = 0
         self.shed = 0
         self.interrupted = 0
-        self._standstill = Standstill(clock.now())
+        self._suspend_detector = SuspendDetector(clock.now())
         self._awake_since = float("-inf")
 
     def record(self, request: RecentRequest, total_ms: float, *, person: bool) -> None:
@@ -148,7 +148,7 @@ class Observer:
 
     def _detect_sleep(self, at: float) -> None:
         """Leaves requests that were in flight while this computer slept out of all percentiles."""
-        if self._standstill.alive(at):
+        if self._suspend_detector.check(at):
             self._awake_since = at
         if at - self._awake_since < _SETTLE_S:
             self._window = LatencyWindow()

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from server.frontend.latency_window import LatencyWindow
-from vmhost.base.budget import Budget
+from vmhost.base.retry_budget import RetryBudget
 
 ASIDE_FIRST_S = 0.25
 ASIDE_MAX_S = 10.0
@@ -165,7 +165,7 @@ class Hedging:
 
     def __init__(self, *, share: float = HEDGE_SHARE) -> None:
         self._window = LatencyWindow()
-        self._budget = Budget(share=share, burst=_HEDGE_BURST if share else 0.0, start=1.0 if share else 0.0)
+        self._budget = RetryBudget(share=share, burst=_HEDGE_BURST if share else 0.0, start=1.0 if share else 0.0)
         self._renew_at = float("-inf")
         self._delay_ms = HEDGE_DELAY_UNKNOWN_MS
         self.p95_ms: float | None = None

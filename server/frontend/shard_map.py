@@ -12,7 +12,7 @@ from server.frontend.latency_window import LatencyWindow
 from server.frontend.leaf_connections import LeafConnections, Spawn
 from server.frontend.replicas import HEDGE_SHARE, Hedging, LeafInstance, Replica, ReplicaSet
 from server.frontend.timers import Timers
-from vmhost.base.budget import Budget
+from vmhost.base.retry_budget import RetryBudget
 
 _RETRY_SHARE = 0.1
 _RETRY_BURST = 50.0
@@ -41,7 +41,7 @@ class ShardMap:
                 number=number,
                 replicas=ReplicaSet(rng),
                 hedging=Hedging(share=hedge_share),
-                retry_budget=Budget(share=_RETRY_SHARE, burst=_RETRY_BURST, start=_RETRY_BURST),
+                retry_budget=RetryBudget(share=_RETRY_SHARE, burst=_RETRY_BURST, start=_RETRY_BURST),
                 connections={},
                 jitter=rng.random,
             )

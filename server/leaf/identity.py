@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.api.queries import index_folder
-from vmhost.api.metadata import GuestMetadata
+from vmhost.api.guest_metadata import GuestMetadata
 from vmhost.base.clock import Clock
 from vmhost.base.errors import InvalidInput, Unavailable
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from server.api.queries import index_folder
 from server.leaf.identity import Identity, read_metadata
-from vmhost.base import collector
+from vmhost.base import gc_tuning
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import InvalidInput
 from vmhost.base.logs import get_logger
@@ -42,7 +42,7 @@ async def run(args: argparse.Namespace) -> None:
 
     shard, digest = open_shard(identity.index, identity.shard, identity.shards)
     app = Leaf(identity, shard, digest, clock.monotonic).app()
-    collector.set_aside()
+    gc_tuning.freeze_existing()
     sock = listen(os.environ.get("HOST", "127.0.0.1"), _port())
     async with serve(app, sock) as url:
         write_ready(args.ready, url=url)

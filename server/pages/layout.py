@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.query import CHARS_MAX
-from vmhost.base.markup import Html, fill
+from vmhost.base.html_template import Html, fill
 
 _PAGE = """<!doctype html>
 <html lang="en">

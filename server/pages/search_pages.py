@@ -10,7 +10,7 @@ from server.pages.layout import box, brand, page, top
 from server.pages.text_to_html import text_to_html
 from server.pages.waterfall import ms, panel, summary
 from vmhost.base.errors import CloudError
-from vmhost.base.markup import Html, fill, join
+from vmhost.base.html_template import Html, fill, join
 
 _IDEAS = ("hypervisor", "what is a server", "load balancer", "tail latency", "asyncio.create_task")
 _CONTENT_KINDS = {"lesson": "Lesson", "topic": "Language", "page": "Page"}

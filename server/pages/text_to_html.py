@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vmhost.base.markup import Html, fill, join
+from vmhost.base.html_template import Html, fill, join
 
 _UNDERLINE = re.compile(r"([=\-~*^])\1{2,}")
 _ITEM = re.compile(r"[-*•] +(?=\S)")

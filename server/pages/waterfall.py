@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.api.timing import Attempt, RequestTrace
+from vmhost.base.html_template import Html, fill, join
 from vmhost.base.ids import short_ids
-from vmhost.base.markup import Html, fill, join
 
 _SHOWN_MAX = 48
 _WIDTH_MIN_PERCENT = 0.6

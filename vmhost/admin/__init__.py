@@ -1,1 +1,1 @@
-"""The platform's own endpoints: what is, what happens, what there is room for, and faults on purpose."""
+"""The platform's own endpoints: state, events, instance types and faults."""

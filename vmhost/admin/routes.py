@@ -1,20 +1,22 @@
-"""The endpoints under /_glasscloud/."""
+"""The platform's own endpoints, under /_glasscloud/."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from vmhost.admin.orders import EndFault, HogCpu, Kill, Order, parse_order
+from vmhost.admin.fault_requests import EndFault, FaultRequest, HogCpu, Kill, parse_fault_request
 from vmhost.admin.snapshot import snapshot
 from vmhost.api.views import FaultView
 from vmhost.base.sse import respond
+from vmhost.base.user_agent import client_name
 from vmhost.control.cloud import Cloud
-from vmhost.ec2.asker import who_asks
-from vmhost.ec2.guard import BODY, HEALTH
+
+PREFIX = "/_glasscloud/"
+HEALTH = PREFIX + "health"
 
 
 def add_routes(app: web.Application, cloud: Cloud) -> None:
-    """Adds them to the app. Streams end when the app shuts down."""
+    """Add the endpoints to the app. Streams end when the app shuts down."""
 
     async def health(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -32,10 +34,12 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
         return await respond(request, cloud.hub, lambda: snapshot(cloud).to_json())
 
     async def faults(request: web.Request) -> web.Response:
-        order = parse_order(request[BODY])
-        with cloud.calls.recording(type(order).__name__, by=who_asks(request.headers.get("User-Agent", ""))) as call:
-            call.add_instances((order.instance_id,) if order.instance_id else ())
-            fault = await _carry_out(cloud, order)
+        wanted = parse_fault_request(await request.read())
+        with cloud.calls.recording(
+            type(wanted).__name__, by=client_name(request.headers.get("User-Agent", ""))
+        ) as call:
+            call.add_instances((wanted.instance_id,) if wanted.instance_id else ())
+            fault = await _apply(cloud, wanted)
             call.add_instances((fault.instance_id,))
         return web.json_response(fault.to_json())
 
@@ -43,20 +47,20 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
         cloud.hub.close()
 
     app.router.add_get(HEALTH, health)
-    app.router.add_get("/_glasscloud/status", status)
-    app.router.add_get("/_glasscloud/types", types)
-    app.router.add_get("/_glasscloud/cpu", cpu)
-    app.router.add_get("/_glasscloud/events", events)
-    app.router.add_post("/_glasscloud/faults", faults)
+    app.router.add_get(PREFIX + "status", status)
+    app.router.add_get(PREFIX + "types", types)
+    app.router.add_get(PREFIX + "cpu", cpu)
+    app.router.add_get(PREFIX + "events", events)
+    app.router.add_post(PREFIX + "faults", faults)
     app.on_shutdown.append(end_streams)
 
 
-async def _carry_out(cloud: Cloud, order: Order) -> FaultView:
-    match order:
+async def _apply(cloud: Cloud, wanted: FaultRequest) -> FaultView:
+    match wanted:
         case Kill():
-            return await cloud.faults.kill(order.instance_id)
+            return await cloud.faults.kill(wanted.instance_id)
         case HogCpu():
-            seconds, workers = order.seconds, order.workers_per_vcpu
-            return await cloud.faults.hog_cpu(order.instance_id, seconds=seconds, workers_per_vcpu=workers)
+            seconds, workers = wanted.seconds, wanted.workers_per_vcpu
+            return await cloud.faults.hog_cpu(wanted.instance_id, seconds=seconds, workers_per_vcpu=workers)
         case EndFault():
-            return await cloud.faults.end(fault_id=order.fault_id, instance_id=order.instance_id)
+            return await cloud.faults.end(fault_id=wanted.fault_id, instance_id=wanted.instance_id)

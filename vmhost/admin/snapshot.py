@@ -1,4 +1,4 @@
-"""The whole cloud at one moment, as readers outside get it."""
+"""Makes the snapshot of the whole cloud that clients get."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ALLOWED = {
     **{event.value: tuple(state.value for state in states_for(event)) for event in Event if event in REQUESTS},
     **dict.fromkeys(_FAULTS, (InstanceState.RUNNING.value,)),
 }
-"""The states in which each request has an effect, from the table of the life of an instance."""
+"""The states in which each request has an effect, from the lifecycle table."""
 
 
 def snapshot(cloud: Cloud) -> Snapshot:
-    """What is now; read between two events, so it agrees with the hub's last one."""
+    """Return the present state. Nothing awaits here, so it agrees with the hub's last event."""
     capabilities = cloud.capabilities()
     return Snapshot(
         cloud=cloud.settings.name,

@@ -1,4 +1,4 @@
-"""The platform as others see it: where it is, what it tells, and a client. Needs no engine and no cloud SDK.
+"""The platform's API for other programs: access file, client, views and constants. Needs no engine and no cloud SDK.
 
 The only part of `vmhost` besides `base` that `server` and `client` may import.
 """

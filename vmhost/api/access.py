@@ -1,4 +1,4 @@
-"""Where a cloud is and the key to it: one small file with the rights of its owner only."""
+"""The access file: a cloud's address and its key, readable by the owner only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.base.sigv4 import Credentials
 
 ACCESS_VARIABLE = "GLASSCLOUD_ACCESS"
-"""Environment variable: the access file's path, where none is named."""
+"""Environment variable: default path of the access file."""
 ENDPOINT_VARIABLE = "GLASSCLOUD_ENDPOINT"
-"""Environment variable: the endpoint as reached from here, in place of the file's."""
+"""Environment variable: the endpoint to use instead of the one in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """A cloud's address, region and access key. The secret never shows in a repr."""
+    """A cloud's address, region and access key. The secret is not shown in its repr."""
 
     endpoint: str
     region: str
@@ -30,36 +30,36 @@ class Access:
 
     @classmethod
     def fresh(cls, endpoint: str, region: str = "us-east-1") -> Access:
-        """Access with a new key that nobody can guess."""
+        """Return access with a new random key."""
         letters = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(16))
         secret = secrets.token_urlsafe(30)
         return cls(endpoint=endpoint, region=region, access_key_id=f"AKIA{letters}", secret_access_key=secret)
 
     @classmethod
     def load(cls, path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Access:
-        """The access in the file named here, else by GLASSCLOUD_ACCESS; GLASSCLOUD_ENDPOINT replaces its endpoint.
+        """Load the file at `path`, else at GLASSCLOUD_ACCESS; GLASSCLOUD_ENDPOINT replaces its endpoint.
 
-        Raises NotFound where there is no file, InvalidInput for one that is not whole."""
+        Raises NotFound if there is no file, InvalidInput if it is incomplete."""
         named = path or (Path(environ[ACCESS_VARIABLE]) if environ.get(ACCESS_VARIABLE) else None)
         if named is None:
-            raise NotFound(f"no access file is named; expected a path or the variable {ACCESS_VARIABLE}")
+            raise NotFound(f"no access file given; give its path or set {ACCESS_VARIABLE}")
         access = _parse(named, _read(named))
         endpoint = environ.get(ENDPOINT_VARIABLE)
         return replace(access, endpoint=endpoint) if endpoint else access
 
     def save(self, path: Path) -> None:
-        """Writes the file whole, readable by its owner only."""
-        from vmhost.base.web import write_atomically  # a web server, which readers of the file need not load
+        """Write the file in one step, readable by its owner only."""
+        from vmhost.base.web import write_atomically  # loads the web server, which programs that only read save
 
         write_atomically(path, json.dumps(asdict(self), indent=2) + "\n", mode=0o600)
 
     @property
     def credentials(self) -> Credentials:
-        """The key to sign with."""
+        """Return the key that signs requests."""
         return Credentials(access_key_id=self.access_key_id, secret_access_key=self.secret_access_key)
 
     def environment(self) -> dict[str, str]:
-        """The variables that lead the AWS CLI and the SDKs here, and nowhere else for credentials."""
+        """Return the environment variables that make the AWS CLI and SDKs use this cloud and only this key."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,
@@ -74,7 +74,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text()
     except FileNotFoundError:
-        raise NotFound(f"access file {path} does not exist; expected a cloud that is up to have written it") from None
+        raise NotFound(f"access file {path} does not exist; start the cloud, which writes it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"access file {path} cannot be read: {error}") from None
 
@@ -85,8 +85,8 @@ def _parse(path: Path, text: str) -> Access:
         access = Access(**{name: values[name] for name in Access.__slots__})
     except (ValueError, KeyError, TypeError):
         raise InvalidInput(
-            f"access file {path} is not whole; expected JSON with {', '.join(Access.__slots__)}"
+            f"access file {path} is incomplete; it must be JSON with {', '.join(Access.__slots__)}"
         ) from None
     if not all(isinstance(value, str) and value for value in asdict(access).values()):
-        raise InvalidInput(f"access file {path} has values that are no text; expected four strings")
+        raise InvalidInput(f"access file {path} must contain four non-empty strings")
     return access

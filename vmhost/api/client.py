@@ -1,13 +1,13 @@
-"""The platform's client: typed calls, typed errors, and the stream of what happens."""
+"""The platform's client: typed calls, typed errors and the event stream."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from vmhost.api import reading
+from vmhost.api import ec2_views
 from vmhost.api.access import Access
-from vmhost.api.query import Value, error_of_code
+from vmhost.api.ec2_wire import Value, error_of_code
 from vmhost.api.transport import Transport
 from vmhost.api.views import (
     EVENTS,
@@ -37,12 +37,12 @@ Filters = Mapping[str, Sequence[str]]
 
 
 class CloudClient:
-    """A cloud, seen from outside. An async context; every call has a deadline and raises CloudErrors only."""
+    """Client of one cloud, an async context manager. Every call has a deadline and raises only CloudErrors."""
 
     def __init__(
         self, access: Access, *, clock: Clock | None = None, timeout_s: float = 30.0, agent: str = "glasscloud"
     ) -> None:
-        """`agent`: the program's name, by which everyone is told of the calls that it makes."""
+        """`agent`: the program's name in the cloud's log of calls."""
         self._clock = clock or SystemClock()
         self._transport = Transport(access, clock=self._clock, timeout_s=timeout_s, agent=agent)
 
@@ -53,29 +53,28 @@ class CloudClient:
     async def __aexit__(self, *error: object) -> None:
         await self._transport.__aexit__(*error)
 
-    # What is, and what happens
+    # State and events
 
     async def status(self) -> Snapshot:
-        """The whole cloud now."""
+        """Return the state of the whole cloud."""
         return Snapshot.from_json(await self._transport.json("GET", "/_glasscloud/status"))
 
     async def types(self) -> TypesView:
-        """The instance types: price, what each gets here, and how many of it fit on each host now."""
+        """Return the instance types with their prices, limits, and how many still fit on each host."""
         return TypesView.from_json(await self._transport.json("GET", "/_glasscloud/types"))
 
     async def cpu(self) -> CpuView:
-        """What each running instance has had of the CPU, and how busy each core was, measured now."""
+        """Measure the CPU time of each running instance and core."""
         return CpuView.from_json(await self._transport.json("GET", "/_glasscloud/cpu"))
 
     async def events(
         self, *, stats: bool = True, silent: Callable[[], None] | None = None
     ) -> AsyncIterator[CloudEvent]:
-        """What happens from now on, without end: a Snapshot first and again after each gap, then the changes.
+        """Yield all events from now on, without end. A Snapshot comes first, and again after each gap.
 
-        Without `stats` nobody measures what instances use on this reader's account.
-
-        A cloud that does not answer is tried again, at most every two seconds; one that refuses raises. `silent` is
-        called once a gap, when the second try has failed too: a stream may break without a reason to tell of."""
+        With `stats` the platform measures what instances use while this reader is connected. If the cloud does not
+        respond, the client retries at most every two seconds; if it refuses, this raises. `silent` is called once per
+        gap, after the second failed attempt, because a single break is normal."""
         path = "/_glasscloud/events" if stats else "/_glasscloud/events?without=stats"
         pause, tries = _PAUSE_FIRST_S, 0
         while True:
@@ -94,11 +93,11 @@ class CloudClient:
             pause = min(pause * 2, _PAUSE_MAX_S)
 
     async def kill(self, instance_id: str) -> FaultView:
-        """Ends the instance's program as a crash would; the platform is not told, it must notice."""
+        """Kill the instance's program as a crash would; the platform has to notice by itself."""
         return await self._fault({"fault": "kill", "instance_id": instance_id})
 
     async def hog_cpu(self, instance_id: str, *, seconds: float = 10.0, workers_per_vcpu: int = 8) -> FaultView:
-        """Lets the instance burn all CPU that it can get for so long; answers when it has begun."""
+        """Run a CPU hog in the instance for some seconds; returns when it has started."""
         return await self._fault(
             {
                 "fault": "cpu_hog",
@@ -109,33 +108,33 @@ class CloudClient:
         )
 
     async def end_fault(self, *, fault_id: str | None = None, instance_id: str | None = None) -> FaultView:
-        """Ends a hog before its time, named by its id or by its instance; answers when it has ended.
+        """End a running fault early, by its id or its instance; returns when it has ended.
 
-        Naming one that has ended already is no error; an instance that is not hogged is a Conflict."""
+        It is no error if the fault has ended already; an instance without a running fault is a Conflict."""
         names = {"fault_id": fault_id, "instance_id": instance_id}
         return await self._fault({"fault": "end", **{key: name for key, name in names.items() if name is not None}})
 
-    async def _fault(self, order: Mapping[str, str | float]) -> FaultView:
-        return FaultView.from_json(await self._transport.json("POST", "/_glasscloud/faults", order))
+    async def _fault(self, request: Mapping[str, str | float]) -> FaultView:
+        return FaultView.from_json(await self._transport.json("POST", "/_glasscloud/faults", request))
 
     # Images and instances
 
     async def describe_images(self, filters: Filters | None = None) -> tuple[ImageView, ...]:
-        """The images of the catalogue that pass the filters."""
-        answer = await self._transport.action("DescribeImages", {"Filter": _filters(filters)})
-        return tuple(reading.image(item) for item in answer.items("imagesSet"))
+        """Return the images that match the filters."""
+        response = await self._transport.action("DescribeImages", {"Filter": _filters(filters)})
+        return tuple(ec2_views.image(item) for item in response.items("imagesSet"))
 
     async def describe_instances(self, filters: Filters | None = None) -> tuple[InstanceView, ...]:
-        """The instances that pass EC2's filters, such as {"tag:role": ["leaf"], "instance-state-name": ["running"]}."""
-        answer = await self._transport.action("DescribeInstances", {"Filter": _filters(filters)})
-        groups = answer.items("reservationSet")
-        return tuple(reading.instance(item) for group in groups for item in group.items("instancesSet"))
+        """Return the instances that match EC2's filters, such as {"tag:role": ["leaf"]}."""
+        response = await self._transport.action("DescribeInstances", {"Filter": _filters(filters)})
+        groups = response.items("reservationSet")
+        return tuple(ec2_views.instance(item) for group in groups for item in group.items("instancesSet"))
 
     async def impaired_instances(self) -> frozenset[str]:
-        """The running instances whose instance status is impaired: they cannot answer."""
+        """Return the running instances whose status is impaired: they cannot respond."""
         wanted: Filters = {"instance-status.status": ["impaired"], "instance-state-name": ["running"]}
-        answer = await self._transport.action("DescribeInstanceStatus", {"Filter": _filters(wanted)})
-        return frozenset(item.need("instanceId") for item in answer.items("instanceStatusSet"))
+        response = await self._transport.action("DescribeInstanceStatus", {"Filter": _filters(wanted)})
+        return frozenset(item.need("instanceId") for item in response.items("instanceStatusSet"))
 
     async def run_instances(
         self,
@@ -149,7 +148,7 @@ class CloudClient:
         host_id: str | None = None,
         client_token: str | None = None,
     ) -> tuple[InstanceView, ...]:
-        """Launches `count` instances or none; they come back as they are then, most often pending."""
+        """Launch `count` instances or none; usually they are still pending when this returns."""
         params: dict[str, Value] = {
             "ImageId": image_id,
             "InstanceType": type_name,
@@ -160,39 +159,39 @@ class CloudClient:
             "TagSpecification": _tag_specification("instance", tags),
             "Placement": {"AvailabilityZone": zone, "HostId": host_id},
         }
-        answer = await self._transport.action("RunInstances", params)
-        return tuple(reading.instance(item) for item in answer.items("instancesSet"))
+        response = await self._transport.action("RunInstances", params)
+        return tuple(ec2_views.instance(item) for item in response.items("instancesSet"))
 
     async def console_output(self, instance_id: str) -> str:
-        """The last 64 KiB that the instance's program printed."""
-        answer = await self._transport.action("GetConsoleOutput", {"InstanceId": instance_id, "Latest": True})
-        return reading.blob(answer.text("output")).decode(errors="replace")
+        """Return the last 64 KiB of the instance's output."""
+        response = await self._transport.action("GetConsoleOutput", {"InstanceId": instance_id, "Latest": True})
+        return ec2_views.blob(response.text("output")).decode(errors="replace")
 
     async def user_data(self, instance_id: str) -> bytes:
-        """The user data that the instance was launched with; empty where there is none."""
+        """Return the instance's user data; empty without any."""
         params: dict[str, Value] = {"InstanceId": instance_id, "Attribute": "userData"}
-        answer = await self._transport.action("DescribeInstanceAttribute", params)
-        return reading.blob(answer.text("userData/value"))
+        response = await self._transport.action("DescribeInstanceAttribute", params)
+        return ec2_views.blob(response.text("userData/value"))
 
     async def start_instances(self, ids: Sequence[str]) -> tuple[StateChangeView, ...]:
-        """Starts stopped instances."""
+        """Start stopped instances."""
         return await self._change("StartInstances", {"InstanceId": list(ids)})
 
     async def stop_instances(self, ids: Sequence[str], *, force: bool = False) -> tuple[StateChangeView, ...]:
-        """Stops running instances; with `force` without asking their programs."""
+        """Stop running instances; with `force` kill their programs."""
         return await self._change("StopInstances", {"InstanceId": list(ids), "Force": force})
 
     async def terminate_instances(self, ids: Sequence[str]) -> tuple[StateChangeView, ...]:
-        """Ends instances for good."""
+        """Terminate instances."""
         return await self._change("TerminateInstances", {"InstanceId": list(ids)})
 
     async def reboot_instances(self, ids: Sequence[str]) -> None:
-        """Restarts the programs of running instances."""
+        """Reboot running instances."""
         await self._transport.action("RebootInstances", {"InstanceId": list(ids)})
 
     async def _change(self, action: str, params: Mapping[str, Value]) -> tuple[StateChangeView, ...]:
-        answer = await self._transport.action(action, params)
-        return tuple(reading.state_change(item) for item in answer.items("instancesSet"))
+        response = await self._transport.action(action, params)
+        return tuple(ec2_views.state_change(item) for item in response.items("instancesSet"))
 
     # Templates and fleets
 
@@ -207,7 +206,7 @@ class CloudClient:
         tags: Tags | None = None,
         client_token: str | None = None,
     ) -> TemplateView:
-        """Makes a template; `instance_tags` go to what is launched from it, `tags` to the template itself."""
+        """Create a template; `instance_tags` are for its instances, `tags` for the template."""
         data: dict[str, Value] = {
             "ImageId": image_id,
             "InstanceType": type_name,
@@ -220,16 +219,16 @@ class CloudClient:
             "ClientToken": client_token,
             "TagSpecification": _tag_specification("launch-template", tags),
         }
-        answer = await self._transport.action("CreateLaunchTemplate", params)
-        return reading.template(answer.child("launchTemplate"))
+        response = await self._transport.action("CreateLaunchTemplate", params)
+        return ec2_views.template(response.child("launchTemplate"))
 
     async def describe_launch_templates(self, filters: Filters | None = None) -> tuple[TemplateView, ...]:
-        """The templates that pass the filters."""
-        answer = await self._transport.action("DescribeLaunchTemplates", {"Filter": _filters(filters)})
-        return tuple(reading.template(item) for item in answer.items("launchTemplates"))
+        """Return the templates that match the filters."""
+        response = await self._transport.action("DescribeLaunchTemplates", {"Filter": _filters(filters)})
+        return tuple(ec2_views.template(item) for item in response.items("launchTemplates"))
 
     async def delete_launch_template(self, template_id: str) -> None:
-        """Removes a template; instances and fleets made from it stay."""
+        """Delete a template; its instances and fleets remain."""
         await self._transport.action("DeleteLaunchTemplate", {"LaunchTemplateId": template_id})
 
     async def create_fleet(
@@ -242,7 +241,7 @@ class CloudClient:
         client_token: str | None = None,
         replace_unhealthy: bool = False,
     ) -> str:
-        """Makes a fleet that keeps `target` instances of the template alive; its id.
+        """Create a fleet that keeps `target` instances of the template running; returns its id.
 
         With `replace_unhealthy` it also replaces running instances that fail their status checks."""
         specification = {"LaunchTemplateId": template_id, "Version": template_version}
@@ -254,29 +253,29 @@ class CloudClient:
             "TagSpecification": _tag_specification("fleet", tags),
             "ClientToken": client_token,
         }
-        answer = await self._transport.action("CreateFleet", params)
-        return answer.need("fleetId")
+        response = await self._transport.action("CreateFleet", params)
+        return response.need("fleetId")
 
     async def describe_fleets(self, ids: Sequence[str] = ()) -> tuple[FleetView, ...]:
-        """The named fleets, or all that are not deleted."""
-        answer = await self._transport.action("DescribeFleets", {"FleetId": list(ids)})
-        return tuple(reading.fleet(item) for item in answer.items("fleetSet"))
+        """Return the fleets with these ids, or all that are not deleted."""
+        response = await self._transport.action("DescribeFleets", {"FleetId": list(ids)})
+        return tuple(ec2_views.fleet(item) for item in response.items("fleetSet"))
 
     async def fleet_instances(self, fleet_id: str) -> tuple[str, ...]:
-        """The ids of the fleet's active instances."""
-        answer = await self._transport.action("DescribeFleetInstances", {"FleetId": fleet_id})
-        return tuple(item.need("instanceId") for item in answer.items("activeInstanceSet"))
+        """Return the ids of the fleet's active instances."""
+        response = await self._transport.action("DescribeFleetInstances", {"FleetId": fleet_id})
+        return tuple(item.need("instanceId") for item in response.items("activeInstanceSet"))
 
     async def modify_fleet(self, fleet_id: str, *, target: int) -> None:
-        """Changes how many instances the fleet keeps."""
+        """Change the number of instances that the fleet keeps."""
         params: dict[str, Value] = {"FleetId": fleet_id, "TargetCapacitySpecification": {"TotalTargetCapacity": target}}
         await self._transport.action("ModifyFleet", params)
 
     async def delete_fleets(self, ids: Sequence[str], *, terminate_instances: bool = True) -> None:
-        """Ends fleets, and by default their instances. Raises the first refusal, after all were tried."""
+        """Delete fleets and by default their instances. Raises the first error after all were tried."""
         params: dict[str, Value] = {"FleetId": list(ids), "TerminateInstances": terminate_instances}
-        answer = await self._transport.action("DeleteFleets", params)
-        for item in answer.items("unsuccessfulFleetDeletionSet"):
+        response = await self._transport.action("DeleteFleets", params)
+        for item in response.items("unsuccessfulFleetDeletionSet"):
             code, message = item.need("error/code"), item.text("error/message") or ""
             raise error_of_code(code, message)
 

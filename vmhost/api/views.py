@@ -1,6 +1,6 @@
-"""What the platform tells about itself, as typed values and as JSON: one definition for both ends of the wire.
+"""The platform's state as typed values and as JSON, defined once for both ends of the wire.
 
-Readers ignore fields that they do not know, so that an older client understands a newer platform.
+Readers ignore unknown fields, so that an older client understands a newer platform.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from vmhost.base.errors import Internal
 
 
 class View:
-    """A frozen dataclass that travels as a JSON object."""
+    """A frozen dataclass that is sent as a JSON object."""
 
     __slots__ = ()
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
-    """How to read the members that are views themselves."""
+    """How to parse the members that are views themselves."""
 
     def to_json(self) -> dict[str, Any]:
-        """The object that stands on the wire."""
+        """Convert to the JSON object on the wire."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """The view of such an object. Raises Internal when a field is missing or it is no object at all."""
+        """Convert from the JSON object on the wire. Raises Internal if a field is missing or it is not an object."""
         try:
             values = {f.name: data[f.name] for f in fields(cls) if f.name in data}  # type: ignore[arg-type]
             return cls(**values | {name: read(values[name]) for name, read in cls._nested.items() if name in values})
         except (TypeError, KeyError, AttributeError) as error:
-            raise Internal(f"the platform's {cls.__name__} is not understood: {error}") from None
+            raise Internal(f"invalid {cls.__name__} from the platform: {error}") from None
 
 
 def _each(view: type[View]) -> Callable[[Any], tuple[Any, ...]]:
@@ -43,7 +43,7 @@ def _maybe(view: type[View]) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityView(View):
-    """One wall: whether it holds here, and why not."""
+    """One isolation property: whether it is enforced here, and why not."""
 
     name: str
     enforced: bool
@@ -52,29 +52,29 @@ class CapabilityView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostView(View):
-    """A host: what it may give away, what is promised, and whether a wall stands round it."""
+    """A host: its capacity, what is reserved, and whether its limits are enforced."""
 
     id: str
     zone: str
     cpu_cores: float
-    """What may be promised: its size times the cloud's overcommit."""
+    """Capacity for reservations: its size times the cloud's overcommit."""
     memory_mib: int
     cpu_used: float
-    """What is promised to the instances on it."""
+    """Reserved for the instances on it."""
     memory_used_mib: int
     enforced: bool
     why: str
     cpus: tuple[int, ...] = ()
-    """The CPUs that its instances run on; empty where they are not known."""
+    """The CPUs on which its instances run; empty if unknown."""
     shared: bool = False
-    """Whether other hosts run on the same CPUs."""
+    """Whether other hosts use the same CPUs."""
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"cpus": tuple}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonView(View):
-    """Why an instance is in its state, in EC2's words."""
+    """Why an instance is in its state, as EC2's StateReason."""
 
     code: str
     message: str
@@ -82,7 +82,7 @@ class ReasonView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsView(View):
-    """What an instance gets at least and at most on this machine."""
+    """What an instance gets at least and at most on its host."""
 
     cpu_guaranteed_cores: float
     cpu_quota_cores: float
@@ -92,19 +92,19 @@ class LimitsView(View):
     disk_gib: int
     network_mbps: int
     cpus: tuple[int, ...] = ()
-    """The CPUs that it runs on, its host's; empty: any."""
+    """The CPUs on which it runs, those of its host; empty: any."""
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"cpus": tuple}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceView(View):
-    """One instance. What EC2's own answers do not carry (generation, changed_at, limits) is None in those."""
+    """One instance. EC2's own responses lack generation, changed_at and limits; there they are None."""
 
     id: str
     type: str
     state: str
-    """One of EC2's six."""
+    """One of EC2's six states."""
     host: str
     zone: str
     image: str
@@ -112,16 +112,16 @@ class InstanceView(View):
     """Epoch seconds of the last start."""
     address: str | None = None
     port: int | None = None
-    """Only where the instance has no address of its own; else its image's."""
+    """Only if the instance has no address of its own; None: its image's port."""
     web_port: int | None = None
-    """Where a browser on this computer reaches its program; None where it cannot reach the instance's address."""
+    """Where a browser on this computer reaches its program; None if it cannot reach the instance's address."""
     tags: Mapping[str, str] = field(default_factory=dict)
     fleet: str | None = None
     reason: ReasonView | None = None
     impaired: str = ""
-    """Why it cannot answer though it runs, such as "its container is paused"; EC2's own answers do not carry it."""
+    """Why it cannot respond though it runs, such as "its container is paused"; EC2's own responses lack it."""
     generation: int | None = None
-    """One higher at each published change."""
+    """Increases by one at each published change."""
     changed_at: float | None = None
     limits: LimitsView | None = None
 
@@ -130,39 +130,39 @@ class InstanceView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultView(View):
-    """A fault that someone asked for: it began or it ended."""
+    """A fault that was requested, as it starts or ends."""
 
     fault_id: str
     fault: str
     """"kill" or "cpu_hog"."""
     instance_id: str
     phase: str
-    """"begun" or "ended"."""
+    """"started" or "ended"."""
     at: float
     until: float | None = None
-    """Epoch seconds at which a hog that has begun ends by itself; None where nothing goes on."""
+    """Epoch seconds at which a running CPU hog ends by itself; None if nothing is running."""
     workers: int = 0
-    """How many endless loops a CPU hog runs: the cores that it asks for."""
+    """Number of endless loops that a CPU hog runs: the cores that it requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallView(View):
-    """A call that changed something or tried to, once it was answered: who asked for what, and how it ended.
+    """A completed call that changed something or tried to: its client, action and outcome.
 
-    Calls that only read, dry runs and calls of strangers are not told."""
+    Read-only, unauthenticated and dry-run calls are not logged."""
 
     id: str
     at: float
     action: str
     """EC2's name; for faults "Kill", "HogCpu" and "EndFault"."""
     by: str
-    """Who asked: "AWS CLI", "boto3", "Terraform", the program's own name, "unknown"; or the fleet's id."""
+    """The client: "AWS CLI", "boto3", "Terraform", the program's own name, "unknown"; or the fleet's id."""
     instances: tuple[str, ...]
-    """Whom it concerned, also those that it made."""
+    """The affected instances, including new ones."""
     outcome: str
     """"ok", or the error's code."""
     message: str
-    """The error in words; empty when there was none."""
+    """The error message; empty without an error."""
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": tuple}
 
@@ -175,19 +175,19 @@ class Snapshot(View):
     region: str
     driver: str
     stands_for: str
-    """In words what an instance is here: "containers: all share one Linux kernel"."""
+    """What an instance is here: "containers: all share one Linux kernel"."""
     one: str = ""
-    """The same of one of them, with its kernel: "container, shared kernel 6.18"."""
+    """The same for one instance, with its kernel: "container, shared kernel 6.18"."""
     capabilities: tuple[CapabilityView, ...]
     overcommit: float
     hosts: tuple[HostView, ...]
     instances: tuple[InstanceView, ...]
     faults: tuple[FaultView, ...] = ()
-    """Those under way: begun and not ended."""
+    """Running faults."""
     calls: tuple[CallView, ...] = ()
-    """The last ones since the platform began, oldest first."""
+    """The last calls since the platform started, oldest first."""
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By request ("start", "stop", "reboot", "terminate", "kill", "hog"): the states in which it has an effect."""
+    """For each request ("start", "stop", "reboot", "terminate", "kill", "hog") the states in which it has an effect."""
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "allowed": lambda states: {request: tuple(each) for request, each in states.items()},
@@ -201,20 +201,20 @@ class Snapshot(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseView(View):
-    """What one instance uses now; None where the driver cannot tell."""
+    """What one instance uses now; None if the driver does not know."""
 
     id: str
     cpu_cores: float | None
-    """Cores used on average since the reading before."""
+    """Cores used on average since the last measurement."""
     memory_mib: float
     pids: int | None
     throttled_percent: float | None
-    """Share of the time since the reading before in which its CPU ceiling held it back."""
+    """Share of the time since the last measurement in which its CPU ceiling throttled it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsView(View):
-    """What every running instance uses now."""
+    """What all running instances use now."""
 
     at: float
     instances: tuple[UseView, ...]
@@ -224,34 +224,34 @@ class StatsView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestCpuView(View):
-    """What one running instance has had of the CPU since it started, in seconds; None where nothing tells."""
+    """CPU time of a running instance since it started, in seconds; None if unknown."""
 
     id: str
     host: str
     at: float
-    """When it was measured, on the same clock as the whole reading."""
+    """When it was measured, on the clock of CpuView.at."""
     used: float
     throttled: float | None
-    """Time in which its own CPU limit held it back."""
+    """Time in which its own CPU limit throttled it."""
     waited: float | None
-    """Time in which its threads were runnable and waited for a core, summed over those that live."""
+    """Time for which its living threads were runnable and waited for a core, summed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuView(View):
-    """Counters of the CPU: the difference of two readings says who had how much of it meanwhile."""
+    """CPU time counters: the difference of two measurements shows the use in between."""
 
     at: float
-    """Seconds on a clock that is never set, of the platform's own."""
+    """Seconds on the platform's monotonic clock."""
     cores: Mapping[str, float]
-    """Seconds for which each core was busy since boot, by its number; empty where nothing tells."""
+    """Busy seconds of each core since boot, by its number; empty if unknown."""
     instances: tuple[GuestCpuView, ...]
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": _each(GuestCpuView)}
 
 
 CloudEvent: TypeAlias = Snapshot | InstanceView | HostView | FaultView | CallView | StatsView
-"""What `/_glasscloud/events` carries. A Snapshot comes first, and again after every gap."""
+"""An event of `/_glasscloud/events`. A Snapshot comes first, and again after every gap."""
 
 EVENTS: Mapping[str, Callable[[Any], CloudEvent]] = {
     "snapshot": Snapshot.from_json,
@@ -261,32 +261,32 @@ EVENTS: Mapping[str, Callable[[Any], CloudEvent]] = {
     "call": CallView.from_json,
     "stats": StatsView.from_json,
 }
-"""By the event's name on the wire."""
+"""Parsers by the event's name on the wire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomView(View):
-    """How many instances of one type still fit on one host."""
+    """How many more instances of a type fit on a host."""
 
     host: str
     fits: int
     why: str
-    """What the host is short of, where not even one fits; else empty."""
+    """What the host lacks if not even one fits; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeView(View):
-    """An instance type: what EC2 says of it, what it gets here, and where there is room for it now."""
+    """An instance type: EC2's figures, its limits here, and where there is room for it now."""
 
     name: str
     vcpus: int
     memory_mib: int
     price_usd_hour: float
-    """Linux on demand, where and when the catalogue says."""
+    """Linux on demand, in the catalogue's region and time."""
     baseline_percent: float | None
-    """Guaranteed share of each vCPU of a burstable type; None means the whole vCPU."""
+    """Guaranteed share of each vCPU of a burstable type; None: the whole vCPU."""
     limits: LimitsView
-    """With the disk of the smallest image that boots here."""
+    """With the disk of the smallest image that can start here."""
     rooms: tuple[RoomView, ...]
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"limits": LimitsView.from_json, "rooms": _each(RoomView)}
@@ -297,9 +297,9 @@ class TypesView(View):
     """The catalogue of instance types."""
 
     as_of: str
-    """ISO date of its figures and prices."""
+    """Date of its figures and prices (ISO 8601)."""
     region: str
-    """Whose prices they are."""
+    """The region of its prices."""
     types: tuple[TypeView, ...]
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"types": _each(TypeView)}
@@ -307,7 +307,7 @@ class TypesView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChangeView(View):
-    """What a start, stop or terminate did to one instance."""
+    """The state change of one instance by start, stop or terminate."""
 
     id: str
     previous: str
@@ -316,7 +316,7 @@ class StateChangeView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageView(View):
-    """An image that instances can boot."""
+    """An image from which instances start."""
 
     id: str
     name: str
@@ -337,11 +337,11 @@ class TemplateView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetView(View):
-    """A fleet: how many it should keep, and how many there are."""
+    """A fleet: the number of instances that it should keep, and that there are."""
 
     id: str
     state: str
-    """EC2's words: submitted, active, modifying, deleted_running, deleted_terminating, deleted."""
+    """submitted, active, modifying, deleted_running, deleted_terminating or deleted."""
     type: str
     target: int
     fulfilled: float
@@ -349,4 +349,4 @@ class FleetView(View):
     template_version: str
     tags: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
-    """Why the last launch did not succeed; empty when it did."""
+    """Why the last launch failed; empty if it succeeded."""

@@ -1,1 +1,1 @@
-"""What every program here may use: errors, ids, clock, logs, units, serving, HTTP/1.1, SigV4, server-sent events."""
+"""Shared by all programs: errors, ids, clock, logs, units, web servers, HTTP/1.1 client, SigV4, server-sent events."""

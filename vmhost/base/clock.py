@@ -1,4 +1,4 @@
-"""Time, injected: wall time for people and records, monotonic time for measuring."""
+"""Injected clocks: wall-clock time for people and records, monotonic time for measuring."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where a program gets its time from."""
+    """Source of time for a program."""
 
     def now(self) -> float:
-        """Wall time in seconds since the epoch; may jump."""
+        """Return seconds since the epoch; may jump."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back; only differences mean something."""
+        """Return seconds that never go back; only differences have a meaning."""
 
     async def sleep(self, seconds: float) -> None:
-        """Returns `seconds` later."""
+        """Wait for `seconds`."""
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The operating system's clocks."""
 
     def now(self) -> float:
         return time.time()
@@ -36,7 +36,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until `advance` moves it and wakes whoever slept long enough."""
+    """A clock for tests: time moves only when `advance` is called."""
 
     def __init__(self, now: float = 1_000_000.0) -> None:
         self._now = now
@@ -51,7 +51,7 @@ class ManualClock:
 
     @property
     def sleeping(self) -> int:
-        """How many wait for `advance`."""
+        """Return how many tasks are sleeping."""
         return len(self._sleepers)
 
     async def sleep(self, seconds: float) -> None:
@@ -63,7 +63,7 @@ class ManualClock:
         await wake
 
     def advance(self, seconds: float) -> None:
-        """Moves time on and wakes, in order, those whose time has come."""
+        """Move time forward and wake, in order, the sleepers that are due."""
         self._now += seconds
         while self._sleepers and self._sleepers[0][0] <= self._now:
             _, _, wake = heapq.heappop(self._sleepers)

@@ -1,4 +1,4 @@
-"""Sets of CPUs: how Linux writes them, and which CPUs are threads of one physical core."""
+"""Sets of CPUs: parse and format Linux's lists, and group the CPUs of each physical core."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SIBLINGS = "devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:
-    """The CPUs in a list such as "0-3,6", in order. Raises ValueError for anything else."""
+    """Parse a list such as "0-3,6" into CPU numbers, in order. Raises ValueError for anything else."""
     found: set[int] = set()
     for part in filter(None, text.strip().split(",")):
         first, _, last = part.partition("-")
@@ -18,7 +18,7 @@ def parse_cpus(text: str) -> tuple[int, ...]:
 
 
 def format_cpus(cpus: Iterable[int]) -> str:
-    """The CPUs as a list such as "0-3,6"."""
+    """Format CPU numbers as a list such as "0-3,6"."""
     ranges: list[list[int]] = []
     for cpu in sorted(set(cpus)):
         if ranges and cpu == ranges[-1][1] + 1:
@@ -29,7 +29,7 @@ def format_cpus(cpus: Iterable[int]) -> str:
 
 
 def physical_cores(cpus: Iterable[int], sys: Path = Path("/sys")) -> tuple[tuple[int, ...], ...]:
-    """The CPUs, those that are threads of one physical core together; each alone where the system does not tell."""
+    """Group the CPUs by physical core; a CPU whose core is unknown stands alone."""
     wanted = frozenset(cpus)
     return tuple(sorted({_siblings(cpu, wanted, sys) for cpu in wanted}))
 

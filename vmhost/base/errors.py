@@ -1,4 +1,5 @@
-"""The one tree of errors. Each says subject, fact and expectation: "i-0a12 is stopped; reboot needs running"."""
+"""The error tree of all programs. A message names the subject, what is wrong and what to do:
+"instance i-0a12 is stopped; start it first"."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import ClassVar
 
 
 class CloudError(Exception):
-    """An error with a kind, the EC2 code that stands for it and the HTTP status of our own JSON endpoints."""
+    """An error with a kind, an EC2 error code, and an HTTP status for our own JSON endpoints."""
 
     kind: ClassVar[str] = "internal"
     default_code: ClassVar[str] = "InternalError"
@@ -19,7 +20,7 @@ class CloudError(Exception):
 
 
 class InvalidInput(CloudError):
-    """What was asked makes no sense as it stands; asking again unchanged cannot help."""
+    """The request is wrong; sending it again unchanged cannot succeed."""
 
     kind = "invalid"
     default_code = "InvalidParameterValue"
@@ -27,7 +28,7 @@ class InvalidInput(CloudError):
 
 
 class Unauthenticated(CloudError):
-    """Nobody we know signed this."""
+    """The request is not signed with a known key."""
 
     kind = "unauthenticated"
     default_code = "AuthFailure"
@@ -35,7 +36,7 @@ class Unauthenticated(CloudError):
 
 
 class Denied(CloudError):
-    """We know who asks, or from where, and it may not."""
+    """The caller is known but not allowed to do this."""
 
     kind = "denied"
     default_code = "UnauthorizedOperation"
@@ -43,7 +44,7 @@ class Denied(CloudError):
 
 
 class NotFound(CloudError):
-    """The subject does not exist here."""
+    """The resource does not exist here."""
 
     kind = "not_found"
     default_code = "InvalidID.NotFound"
@@ -51,7 +52,7 @@ class NotFound(CloudError):
 
 
 class Conflict(CloudError):
-    """The subject's state forbids it now."""
+    """The resource's current state does not allow it."""
 
     kind = "conflict"
     default_code = "IncorrectInstanceState"
@@ -59,7 +60,7 @@ class Conflict(CloudError):
 
 
 class Unsupported(CloudError):
-    """A thing that exists elsewhere and that we do not do."""
+    """AWS offers this, glasscloud does not."""
 
     kind = "unsupported"
     default_code = "UnsupportedOperation"
@@ -67,7 +68,7 @@ class Unsupported(CloudError):
 
 
 class NoCapacity(CloudError):
-    """It would fit a larger cloud."""
+    """The hosts have no room for it."""
 
     kind = "no_capacity"
     default_code = "InsufficientInstanceCapacity"
@@ -75,7 +76,7 @@ class NoCapacity(CloudError):
 
 
 class Unavailable(CloudError):
-    """Something we depend on does not answer; later it may."""
+    """Something that this depends on does not respond; a later attempt may succeed."""
 
     kind = "unavailable"
     default_code = "Unavailable"
@@ -83,7 +84,7 @@ class Unavailable(CloudError):
 
 
 class DeadlineExceeded(CloudError):
-    """It did not finish in the time it was given."""
+    """It did not finish within its deadline."""
 
     kind = "deadline"
     default_code = "Unavailable"
@@ -91,4 +92,4 @@ class DeadlineExceeded(CloudError):
 
 
 class Internal(CloudError):
-    """Our own fault."""
+    """A fault in glasscloud itself."""

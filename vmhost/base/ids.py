@@ -12,11 +12,11 @@ class Ids(Protocol):
     """A source of ids; injected so that tests and replays can repeat them."""
 
     def new(self, prefix: str) -> str:
-        """A fresh id such as "i-0a1b2c3d4e5f60718" for the prefix "i"."""
+        """Return a new id such as "i-0a1b2c3d4e5f60718" for the prefix "i"."""
 
 
 class RandomIds:
-    """Ids that nobody can guess or meet twice."""
+    """Random ids that cannot be guessed and do not repeat."""
 
     def new(self, prefix: str) -> str:
         return f"{prefix}-0{secrets.token_hex(8)}"
@@ -36,7 +36,7 @@ _SHORT_DIGITS = 4
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
-    """Each instance's id shortened, all alike: four hexadecimal digits, or as many more as tell them apart."""
+    """Shorten instance ids to four hexadecimal digits, or to the fewest that keep them distinct."""
     whole = list(dict.fromkeys(ids))
     for length in range(len("i-") + _SHORT_DIGITS, max((len(each) for each in whole), default=0)):
         shorts = {each: each[:length] for each in whole}

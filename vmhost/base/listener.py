@@ -1,7 +1,7 @@
-"""aiohttp's server with bounds: on connections, on the time a request takes to arrive, and on clients that never read.
+"""aiohttp's server with limits: on connections, on the time a request takes to arrive, and on clients that do not read.
 
-aiohttp alone waits for ever for a first request, for the rest of one, and for a client to read its response: a thousand
-silent connections would take all the files that a program may open.
+By itself aiohttp waits forever for a first request, for the rest of one, and for a client to read its response: a
+thousand silent connections would use up all files that a program may open.
 """
 
 from __future__ import annotations
@@ -16,40 +16,48 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 from aiohttp.log import server_logger
 from aiohttp.web_protocol import RequestHandler
+
+from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.web_guard import Refuse
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _FILES_SHARE = 2
-"""A listener takes at most this part of the files that its program may open; the rest is for its work."""
+"""A listener uses at most one part in this many of the files that its program may open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What one listener allows. Times are in seconds; they are looked at once in each `every_s`."""
+    """The limits of one listener. Times are in seconds and are checked every `every_s`."""
 
     connections: int = 4096
     each_address: int | None = None
-    """Connections of one address; None: no bound but that on all of them."""
+    """Connections from one address; None: no separate limit."""
     arrival_s: float = 10.0
-    """For a first byte, for the whole of a request's head, and from one piece of its body to the next."""
+    """Time for the first byte, for the complete head of a request, and between two pieces of its body."""
     keepalive_s: float = 120.0
-    """How long a connection may stay idle between two requests."""
+    """How long a connection may be idle between two requests."""
     unread_s: float = 20.0
-    """How long a client may leave a response unread without taking any of it."""
+    """How long a client may read nothing of a response."""
     every_s: float = 1.0
     head: dict[str, int] = field(default_factory=dict)
     """aiohttp's max_line_size, max_field_size and max_headers, where they differ from its own."""
 
 
-class Listener(web.Server):
-    """A server within bounds. What is not an HTTP request is refused in a sentence."""
+def _plain(_: web.BaseRequest, error: CloudError) -> web.Response:
+    return web.Response(status=error.status, text=f"{error.message}\n")
 
-    def __init__(self, handler: Any, *, bounds: Bounds, **options: Any) -> None:
+
+class Listener(web.Server):
+    """A server within bounds. `refuse` makes the response to what is not an HTTP request."""
+
+    def __init__(self, handler: Any, *, bounds: Bounds, refuse: Refuse = _plain, **options: Any) -> None:
         super().__init__(handler, **{"keepalive_timeout": bounds.keepalive_s, **bounds.head, **options})
         self.bounds = bounds
+        self.refuse = refuse
         self._most = min(bounds.connections, max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _FILES_SHARE))
         self._open: dict[_Connection, str] = {}
         self._addresses: Counter[str] = Counter()
@@ -59,29 +67,29 @@ class Listener(web.Server):
         return _Connection(self, loop=self._loop, **self._kwargs)
 
     def admit(self, connection: _Connection, address: str) -> bool:
-        """Counts the connection, unless it is one too many."""
+        """Count the connection; False if there are too many."""
         each = self.bounds.each_address
         if len(self._open) >= self._most or (each is not None and self._addresses[address] >= each):
             return False
         self._open[connection] = address
         self._addresses[address] += 1
         if self._timer is None:
-            self._timer = self._loop.call_later(self.bounds.every_s, self._look)
+            self._timer = self._loop.call_later(self.bounds.every_s, self._check)
         return True
 
     def release(self, connection: _Connection) -> None:
-        """The connection is gone; one that was not admitted is fine."""
+        """Stop counting the connection. One that was not admitted is ignored."""
         address = self._open.pop(connection, None)
         if address is not None:
             self._addresses[address] -= 1
             if not self._addresses[address]:
                 del self._addresses[address]
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._loop.time()
         for connection in tuple(self._open):
-            connection.look(now, self.bounds)
-        self._timer = self._loop.call_later(self.bounds.every_s, self._look) if self._open else None
+            connection.check(now, self.bounds)
+        self._timer = self._loop.call_later(self.bounds.every_s, self._check) if self._open else None
 
 
 class _Connection(RequestHandler):
@@ -92,7 +100,7 @@ class _Connection(RequestHandler):
         self._listener = listener
         self._heard_at = loop.time()
         self._arriving_since: float | None = self._heard_at
-        """Since when a request's head has been awaited; None while one is answered or the connection is idle."""
+        """Since when a request's head is due; None while a request is handled or the connection is idle."""
         self._unread_bytes = 0
         self._unread_since: float | None = None
 
@@ -115,8 +123,8 @@ class _Connection(RequestHandler):
         elif self._arriving_since is None and self._current_request is None:
             self._arriving_since = self._heard_at
 
-    def look(self, now: float, bounds: Bounds) -> None:
-        """Closes the connection where it keeps us waiting."""
+    def check(self, now: float, bounds: Bounds) -> None:
+        """Close the connection if the client is too slow."""
         transport = self.transport
         if transport is None:
             return
@@ -144,32 +152,41 @@ class _Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The response to what could not be read as a request; the connection ends with it."""
+        """Refuse what could not be read as a request and close the connection."""
         if not isinstance(exc, HttpProcessingError):
             return super().handle_error(request, status, exc, message)
-        words = "this is not an HTTP request; send HTTP/1.1\n"
+        words = "this is not an HTTP request; send HTTP/1.1"
         if isinstance(exc, LineTooLong):
-            words = "a line of this request is too long; shorten its address or headers\n"
-        response = web.Response(status=status, text=words)
+            words = "a line of this request is too long; shorten its address or headers"
+        elif isinstance(exc, BadHttpMethod):
+            words = "this is not an HTTP request, or its method is unknown; send HTTP/1.1 and GET or POST"
+        response = self._listener.refuse(request, InvalidInput(words))
         response.force_close()
         return response
 
 
 class _ApplicationRunner(web.AppRunner):
-    """Serves an application by a listener within bounds."""
+    """Serves an application with a Listener."""
 
-    def __init__(self, app: web.Application, *, bounds: Bounds, **options: Any) -> None:
+    def __init__(self, app: web.Application, *, bounds: Bounds, refuse: Refuse, **options: Any) -> None:
         super().__init__(app, **options)
         self._bounds = bounds
+        self._refuse = refuse
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         options = {name: value for name, value in self._kwargs.items() if name != "shutdown_timeout"}
-        return Listener(made.request_handler, bounds=self._bounds, request_factory=made.request_factory, **options)
+        return Listener(
+            made.request_handler,
+            bounds=self._bounds,
+            refuse=self._refuse,
+            request_factory=made.request_factory,
+            **options,
+        )
 
 
 class _NotHttp(logging.Filter):
-    """Leaves out what was refused because it is not HTTP: its sender was told."""
+    """Drops log records about what is not HTTP; the response already says so."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
@@ -180,23 +197,30 @@ _NOT_HTTP = _NotHttp()
 
 @contextlib.asynccontextmanager
 async def served(
-    app: web.Application | Handler, sock: Any, *, bounds: Bounds, drain_s: float, handler_cancellation: bool = False
+    app: web.Application | Handler,
+    sock: Any,
+    *,
+    bounds: Bounds,
+    drain_s: float,
+    handler_cancellation: bool = False,
+    refuse: Refuse | None = None,
 ) -> AsyncIterator[None]:
-    """Serves an application or a bare handler on the listening socket while the block lasts.
+    """Serve an application or a bare handler on the listening socket inside the context.
 
     At the end it stops accepting, gives running requests `drain_s` to finish, and closes."""
     server_logger.addFilter(_NOT_HTTP)
     options: dict[str, Any] = {
         "access_log": None,
-        # A compressed body stays compressed: none of our programs takes one, and a small one may unpack to gigabytes.
+        # No program of ours accepts compressed bodies, and a small one may decompress to gigabytes.
         "auto_decompress": False,
         "handler_cancellation": handler_cancellation,
     }
     runner: web.BaseRunner
     if isinstance(app, web.Application):
-        runner = _ApplicationRunner(app, bounds=bounds, shutdown_timeout=drain_s, **options)
+        runner = _ApplicationRunner(app, bounds=bounds, refuse=refuse or _plain, shutdown_timeout=drain_s, **options)
     else:
-        runner = web.ServerRunner(Listener(app, bounds=bounds, **options), shutdown_timeout=drain_s)
+        listener = Listener(app, bounds=bounds, refuse=refuse or _plain, **options)
+        runner = web.ServerRunner(listener, shutdown_timeout=drain_s)
     await runner.setup()
     try:
         await web.SockSite(runner, sock).start()

@@ -1,4 +1,4 @@
-"""Logs on standard error, as plain words or as JSON lines. An event has a constant name and fields."""
+"""Logs on standard error, as text or as JSON lines. An event has a constant name and fields."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import structlog
 
 
 class _Lines:
-    """Where lines go: standard error as it is at each line, or a file for a while.
-
-    One whose reader went away loses lines, and ends no program."""
+    """Writes lines to the current standard error, or to a file for a while. Errors are ignored: a closed pipe must not
+    end the program."""
 
     def __init__(self) -> None:
         self.file: TextIO | None = None
@@ -34,7 +33,7 @@ _lines = _Lines()
 
 
 def configure(*, json: bool = False, level: str = "info") -> None:
-    """Sets up logging for this program; call once, first. `level` is one of debug, info, warning, error."""
+    """Set up logging for this program; call it once, first. `level` is one of debug, info, warning, error."""
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -59,7 +58,7 @@ def configure(*, json: bool = False, level: str = "info") -> None:
 
 @contextlib.contextmanager
 def lines_to(path: Path) -> Iterator[None]:
-    """Meanwhile lines go to the end of that file: something else has the terminal for itself."""
+    """Append log lines to the file inside the context, while the terminal shows something else."""
     with path.open("a", errors="backslashreplace") as file:
         before, _lines.file = _lines.file, file
         try:
@@ -69,6 +68,6 @@ def lines_to(path: Path) -> Iterator[None]:
 
 
 def get_logger(component: str) -> structlog.stdlib.BoundLogger:
-    """A logger bound to the component that speaks."""
+    """Return a logger bound to the component."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(component=component)
     return logger

@@ -1,7 +1,7 @@
-"""AWS Signature Version 4 in the Authorization header: signing, and checking what others signed.
+"""AWS Signature Version 4 in the Authorization header: sign and verify requests.
 
 Source: "Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)", AWS General Reference.
-Pure: the time comes from the caller. Secrets appear in no message.
+Pure: the time comes from the caller. Messages contain no secrets. We verify by hand because no library does.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsigned:
-    """A request as it goes over the wire, without its signature. Header names in any case."""
+    """A request as sent, without its signature. Header names in any case."""
 
     method: str
     url: str
-    """Path and query as sent, or a whole URL; a Host header must be among the headers either way."""
+    """Path and query as sent, or a complete URL; the headers must include Host either way."""
     headers: Mapping[str, str]
     body: bytes = b""
 
@@ -53,13 +53,13 @@ class Scope:
 
 
 def scope_of(authorization: str) -> Scope | None:
-    """The scope in an Authorization header; None where it has none. It is proof of nothing until `verify`."""
+    """Return the scope in an Authorization header, or None. It is not verified."""
     match = _SCOPE.search(authorization)
     return Scope(region=match[3], service=match[4]) if match else None
 
 
 def sign(request: Unsigned, credentials: Credentials, *, region: str, service: str, now: float) -> dict[str, str]:
-    """The headers to add to the request (X-Amz-Date and Authorization); `now` in epoch seconds."""
+    """Return the headers to add to the request (X-Amz-Date and Authorization); `now` in epoch seconds."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {name.lower(): value for name, value in request.headers.items()} | {"x-amz-date": stamp}
     signed = sorted(headers)
@@ -73,24 +73,23 @@ def sign(request: Unsigned, credentials: Credentials, *, region: str, service: s
 
 
 def verify(request: Unsigned, secret_of: Callable[[str], str | None], *, now: float) -> str:
-    """The access key id that really signed the request.
+    """Verify the signature and return the access key id.
 
-    Raises Unauthenticated with EC2's codes: MissingAuthenticationToken, IncompleteSignature, AuthFailure (also for a
-    body that is not covered and for headers that are not UTF-8), SignatureDoesNotMatch, RequestExpired (more than 15
-    minutes off)."""
+    Raises Unauthenticated with EC2's codes: MissingAuthenticationToken, IncompleteSignature, AuthFailure (also if the
+    body is not signed or headers are not UTF-8), SignatureDoesNotMatch, RequestExpired (more than 15 minutes off)."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     authorization = headers.get("authorization", "")
     if not authorization:
         raise Unauthenticated(
-            "the request carries no Authorization header; expected an AWS4-HMAC-SHA256 signature",
+            "the request has no Authorization header; sign it with AWS4-HMAC-SHA256",
             code="MissingAuthenticationToken",
         )
     match = _AUTHORIZATION.fullmatch(authorization.strip())
     stamp = headers.get("x-amz-date", "")
     if match is None or not re.fullmatch(r"\d{8}T\d{6}Z", stamp):
         raise Unauthenticated(
-            "the Authorization or X-Amz-Date header is not whole; expected AWS4-HMAC-SHA256 with Credential, "
-            "SignedHeaders and Signature",
+            "the Authorization or X-Amz-Date header is malformed; send AWS4-HMAC-SHA256 with Credential, SignedHeaders "
+            "and Signature",
             code="IncompleteSignature",
         )
     key_id, day, region, service, names, signature = match.groups()
@@ -98,17 +97,16 @@ def verify(request: Unsigned, secret_of: Callable[[str], str | None], *, now: fl
     _check_encodable(headers, signed)
     if "host" not in signed or "x-amz-date" not in signed or any(name not in headers for name in signed):
         raise Unauthenticated(
-            "the signature must cover host and x-amz-date, and only headers that were sent", code="IncompleteSignature"
+            "the signature must cover host and x-amz-date, and no header that is missing", code="IncompleteSignature"
         )
     secret = secret_of(key_id)
     if secret is None:
-        raise Unauthenticated(f"access key {key_id[:24]} is not known here; `glasscloud env` prints the one that is")
+        raise Unauthenticated(f"unknown access key {key_id[:24]}; `glasscloud env` prints the right one")
     scope = f"{day}/{region}/{service}/aws4_request"
     expected = _signature(request, headers, signed, stamp, scope, secret)
     if stamp[:8] != day or not hmac.compare_digest(expected, signature):
         raise Unauthenticated(
-            "the signature does not match the request; expected one made with this access key's secret over the "
-            "request as it arrived",
+            "the signature does not match the request as it arrived; check the secret access key",
             code="SignatureDoesNotMatch",
         )
     _check_time(stamp, now)
@@ -118,19 +116,19 @@ def verify(request: Unsigned, secret_of: Callable[[str], str | None], *, now: fl
 def _check_encodable(headers: Mapping[str, str], signed: list[str]) -> None:
     for name in signed:
         if any("\ud800" <= character <= "\udfff" for character in headers.get(name, "")):
-            raise Unauthenticated(f"the signed header {name} holds bytes that are not UTF-8; send it as UTF-8")
+            raise Unauthenticated(f"the signed header {name} is not UTF-8; send it as UTF-8")
     if headers.get("x-amz-content-sha256") == "UNSIGNED-PAYLOAD":
-        raise Unauthenticated("the signature must cover the body too; UNSIGNED-PAYLOAD is not accepted")
+        raise Unauthenticated("the signature must cover the body too; UNSIGNED-PAYLOAD is not supported")
 
 
 def _check_time(stamp: str, now: float) -> None:
     try:
         sent = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise Unauthenticated(f"X-Amz-Date {stamp} is no date", code="IncompleteSignature") from None
+        raise Unauthenticated(f"X-Amz-Date {stamp} is not a date", code="IncompleteSignature") from None
     if abs(now - sent) > MAX_SKEW_S:
         raise Unauthenticated(
-            f"the request was signed at {stamp}, {abs(now - sent):.0f} s off this clock; up to {MAX_SKEW_S} s will do",
+            f"the request was signed at {stamp}, {abs(now - sent):.0f} s off this clock; the limit is {MAX_SKEW_S} s",
             code="RequestExpired",
         )
 

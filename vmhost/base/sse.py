@@ -1,7 +1,7 @@
-"""Server-sent events, both sides: a hub with bounded readers, the aiohttp response, and the reader of a stream.
+"""Server-sent events: a hub with bounded readers, the aiohttp response, and the client that reads a stream.
 
-Source: WHATWG HTML, "Server-sent events". A slow reader never slows the publisher: when its queue is full it is told
-so by one `lagged` event in place of all it missed, and takes a new snapshot.
+Source: WHATWG HTML, "Server-sent events". A slow reader does not slow the publisher: when its queue is full, one
+`lagged` event replaces all that it missed, and it gets a new snapshot.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from vmhost.base.errors import Unavailable
 LAGGED = "lagged"
 SNAPSHOT = "snapshot"
 READERS_MAX = 64
-"""Of one hub: each event is written to every reader."""
+"""Per hub, because each event is written to every reader."""
 _HEARTBEAT_S = 10.0
-_LOOK_S = 1.0
+_CHECK_S = 1.0
 _GZIP_WBITS = 31
 
 
@@ -39,7 +39,7 @@ class Event:
 
 
 class Subscription:
-    """One reader's bounded queue. Iterate it; it ends when the hub closes."""
+    """The bounded queue of one reader, as an async iterator. It ends when the hub closes."""
 
     def __init__(self, capacity: int, without: frozenset[str] = frozenset()) -> None:
         self.without = without
@@ -49,7 +49,7 @@ class Subscription:
         self._closed = False
 
     def offer(self, event: Event) -> None:
-        """Queues the event, or puts one `lagged` event in place of everything when the reader is too slow."""
+        """Queue the event. If the queue is full, one `lagged` event replaces everything in it."""
         if event.kind in self.without:
             return
         if len(self._queue) >= self._capacity:
@@ -59,7 +59,7 @@ class Subscription:
         self._ready.set()
 
     def end(self) -> None:
-        """Ends the iteration after what is queued."""
+        """End the iteration after the queued events."""
         self._closed = True
         self._ready.set()
 
@@ -76,10 +76,10 @@ class Subscription:
 
 
 class Hub:
-    """Publishes to any number of readers; remembers the last `history` events for those who come back."""
+    """Publishes events to readers and keeps the last `history` of them for readers that reconnect."""
 
     def __init__(self, *, capacity: int = 1024, history: int = 1024, first_id: int | None = None) -> None:
-        """`first_id`: default the time in microseconds, so that a reader of an earlier run can never seem to resume."""
+        """`first_id` defaults to the time in microseconds, so that ids of an earlier run cannot be resumed."""
         self._capacity = capacity
         self._history: deque[Event] = deque(maxlen=history)
         self._readers: set[Subscription] = set()
@@ -88,20 +88,20 @@ class Hub:
 
     @property
     def last_id(self) -> int:
-        """The number of the newest event."""
+        """Return the id of the newest event."""
         return self._last_id
 
     @property
     def readers(self) -> int:
-        """How many are reading now."""
+        """Return the number of readers."""
         return len(self._readers)
 
     def wanted(self, kind: str) -> bool:
-        """Whether anybody reads events of this kind now; one that costs something to make can wait for a reader."""
+        """Whether a reader wants events of this kind. Expensive ones are made only then."""
         return any(kind not in reader.without for reader in self._readers)
 
     def publish(self, kind: str, data: Any) -> None:
-        """Gives the event to every reader; never blocks."""
+        """Give the event to every reader; never blocks."""
         self._last_id += 1
         event = Event(id=self._last_id, kind=kind, data=data)
         self._history.append(event)
@@ -109,15 +109,13 @@ class Hub:
             reader.offer(event)
 
     def can_resume(self, last_id: int) -> bool:
-        """Whether everything after `last_id` is still remembered."""
+        """Whether every event after `last_id` is still in the history."""
         oldest = self._history[0].id if self._history else self._last_id + 1
         return oldest - 1 <= last_id <= self._last_id
 
     @contextlib.contextmanager
     def subscribe(self, *, after: int | None = None, without: frozenset[str] = frozenset()) -> Iterator[Subscription]:
-        """A reader of everything from now on, or of everything after event `after` where `can_resume`.
-
-        Events of the kinds in `without` are left out."""
+        """Read all events from now on, or after event `after` if `can_resume`, except the kinds in `without`."""
         reader = Subscription(self._capacity, without)
         if after is not None:
             for event in self._history:
@@ -132,27 +130,27 @@ class Hub:
             self._readers.discard(reader)
 
     def close(self) -> None:
-        """Ends every reader, now and later."""
+        """End all readers, also future ones."""
         self._closed = True
         for reader in self._readers:
             reader.end()
 
 
 def encode(event: Event) -> bytes:
-    """The event as it stands on the wire."""
+    """Return the event in wire format."""
     return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data, separators=(',', ':'))}\n\n".encode()
 
 
 class _Wire:
-    """One response's body, compressed where `packed`: each write can be read at once, none waits for the next."""
+    """The body of a response, flushed after each write; with `compress` as gzip."""
 
-    def __init__(self, response: web.StreamResponse, *, packed: bool) -> None:
+    def __init__(self, response: web.StreamResponse, *, compress: bool) -> None:
         self._response = response
-        self._packer = zlib.compressobj(wbits=_GZIP_WBITS) if packed else None
+        self._compressor = zlib.compressobj(wbits=_GZIP_WBITS) if compress else None
 
     async def write(self, data: bytes) -> None:
-        if self._packer is not None:
-            data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+        if self._compressor is not None:
+            data = self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
         await self._response.write(data)
 
 
@@ -161,24 +159,24 @@ async def respond(
     hub: Hub,
     snapshot: Callable[[], Awaitable[Any]] | Callable[[], Any],
     *,
-    packed: bool = False,
+    compress: bool = False,
 ) -> web.StreamResponse:
-    """Streams the hub to one reader: first a `snapshot` event (unless Last-Event-ID can be resumed), then the rest.
+    """Stream the hub to one reader: a `snapshot` event first (unless Last-Event-ID can be resumed), then all others.
 
-    `?without=KIND` (any number of them) leaves events of that kind out. With `packed` a reader who takes gzip gets it,
-    which costs a publisher more than it is worth to readers on the same machine unless its snapshot is large.
-    After a gap the reader gets a new snapshot. Returns when the reader or the hub goes; a reader that takes nothing is
-    cut off by the listener (`vmhost.base.listener`). Raises Unavailable for one reader too many."""
+    `?without=KIND`, any number of times, omits events of that kind. With `compress`, readers that accept gzip get it;
+    for readers on the same computer that pays only if the snapshot is large. After a gap the reader gets a new
+    snapshot. Returns when the reader disconnects or the hub closes; the listener (`vmhost.base.listener`) disconnects
+    readers that do not read. Raises Unavailable if there are too many readers."""
     if hub.readers >= READERS_MAX:
-        raise Unavailable(f"{READERS_MAX} readers follow this stream already; close one and try again")
+        raise Unavailable(f"{READERS_MAX} readers are connected to this stream already; close one and try again")
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    packed = packed and "gzip" in request.headers.get("Accept-Encoding", "")
-    if packed:
+    compress = compress and "gzip" in request.headers.get("Accept-Encoding", "")
+    if compress:
         response.headers.update({"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
     await response.prepare(request)
-    wire = _Wire(response, packed=packed)
+    wire = _Wire(response, compress=compress)
     last = request.headers.get("Last-Event-ID", "")
     resume = int(last) if last.isdecimal() and len(last) < 19 and hub.can_resume(int(last)) else None
     without = frozenset(request.query.getall("without", []))
@@ -188,13 +186,13 @@ async def respond(
         silent_s = 0.0
         while True:
             try:
-                async with asyncio.timeout(_LOOK_S):
+                async with asyncio.timeout(_CHECK_S):
                     event = await anext(reader)
             except TimeoutError:
-                # One that left gives its place free soon, not when something is next written to it.
+                # Notice a reader that disconnected now, not at the next write.
                 if request.transport is None or request.transport.is_closing():
                     break
-                silent_s += _LOOK_S
+                silent_s += _CHECK_S
                 if silent_s >= _HEARTBEAT_S:
                     await wire.write(b": still here\n\n")
                     silent_s = 0.0
@@ -218,7 +216,7 @@ async def _write_snapshot(wire: _Wire, hub: Hub, snapshot: Callable[[], Any]) ->
 
 
 async def read_events(lines: AsyncIterable[bytes]) -> AsyncIterator[Event]:
-    """Events from the lines of a stream (with or without their line ends); data that is no JSON is skipped."""
+    """Parse the lines of a stream (with or without line ends) into events; data that is not JSON is skipped."""
     number, kind = 0, "message"
     data: list[str] = []
     async for raw in lines:

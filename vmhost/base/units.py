@@ -1,4 +1,4 @@
-"""Units as people write them and as programs count them."""
+"""Parses durations and sizes as people write them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _SIZE_UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
 
 
 def parse_duration(text: str) -> float:
-    """Seconds from "30s", "1.5m", "250ms", "2h" or a bare number of seconds. Raises InvalidInput."""
+    """Return the seconds in "30s", "1.5m", "250ms", "2h" or a plain number of seconds. Raises InvalidInput."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
-        raise InvalidInput(f"duration {text!r} is not understood; expected a number with ms, s, m or h, such as 30s")
+        raise InvalidInput(f"invalid duration {text!r}; use a number with ms, s, m or h, such as 30s")
     return float(match[1]) * _DURATION_UNITS[match[2]]
 
 
 def parse_size(text: str) -> int:
-    """Bytes from "512", "64k", "512MiB" or "2g" (all powers of 1024). Raises InvalidInput."""
+    """Return the bytes in "512", "64k", "512MiB" or "2g" (powers of 1024). Raises InvalidInput."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise InvalidInput(f"size {text!r} is not understood; expected a number with k, m or g, such as 512m")
+        raise InvalidInput(f"invalid size {text!r}; use a number with k, m or g, such as 512m")
     return int(float(match[1]) * _SIZE_UNITS[match[2].lower()])
 
 
 def short_release(release: str) -> str:
-    """A kernel's release as people say it: "6.18" of "6.18.3-cloud-amd64"; empty where it is not known."""
+    """Shorten a kernel release: "6.18" from "6.18.3-cloud-amd64"; empty if it has no such form."""
     match = re.match(r"\d+\.\d+", release)
     return match[0] if match else ""
 
 
 def mib(size_bytes: float) -> float:
-    """Bytes in MiB."""
+    """Convert bytes to MiB."""
     return size_bytes / MIB

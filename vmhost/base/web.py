@@ -1,4 +1,4 @@
-"""Running a program and serving an aiohttp app: signals, the lifeline to the parent, ports, the ready file."""
+"""Runs programs and serves aiohttp apps: signals, the lifeline to the parent process, ports, the ready file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from vmhost.base.listener import Bounds
+    from vmhost.base.web_guard import Refuse
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 LIFELINE = "GLASSCLOUD_LIFELINE"
-"""Environment variable: the number of an inherited pipe's reading end. When its writer goes, so does the program."""
+"""Environment variable: file number of an inherited pipe's reading end. The program stops when its writer ends."""
 
 _PORTS_TRIED = 50
 _PORT_MAX = 65535
@@ -38,20 +39,20 @@ _log = get_logger("program")
 
 
 def run(main: Callable[[], Awaitable[int | None]]) -> int:
-    """Runs an async program under uvloop and gives its exit code.
+    """Run an async program under uvloop and return its exit code.
 
-    SIGINT, SIGTERM and the end of the lifeline cancel `main` once, so that its `finally` parts drain and clean up;
-    that counts as success. A CloudError becomes one line on standard error and code 1."""
+    SIGINT, SIGTERM and the end of the lifeline cancel `main` once, so that its `finally` blocks clean up; that counts
+    as success. A CloudError becomes one line on standard error and code 1."""
     _open_more_files()
     try:
-        return uvloop.run(_until_told(main))
+        return uvloop.run(_until_stopped(main))
     except CloudError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
 def _open_more_files() -> None:
-    """Raises the soft limit on open files to the hard one; it is low only for programs that use select(2)."""
+    """Raise the soft limit on open files to the hard one; it is low only for programs that use select(2)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -59,14 +60,14 @@ def _open_more_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-async def _until_told(main: Callable[[], Awaitable[int | None]]) -> int:
+async def _until_stopped(main: Callable[[], Awaitable[int | None]]) -> int:
     task = asyncio.ensure_future(main())
-    told = False
+    stopping = False
 
     def stop() -> None:
-        nonlocal told
-        if not told:
-            told = True
+        nonlocal stopping
+        if not stopping:
+            stopping = True
             task.cancel()
 
     loop = asyncio.get_running_loop()
@@ -76,7 +77,7 @@ async def _until_told(main: Callable[[], Awaitable[int | None]]) -> int:
     try:
         return await task or 0
     except asyncio.CancelledError:
-        if told:
+        if stopping:
             return 0
         raise
 
@@ -102,12 +103,12 @@ def _watch_lifeline(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -
 
 
 def listen(host: str, port: int, *, search: bool = False) -> socket.socket:
-    """A bound, listening TCP socket; port 0 takes any.
+    """Return a listening TCP socket; port 0 chooses a free port.
 
-    With `search`, a taken port gives way to the next free one of the following 50. Raises InvalidInput for what is no
-    port, or naming the address that is taken or not ours."""
+    With `search`, up to 50 following ports are tried if the port is in use. Raises InvalidInput for an invalid port, or
+    an address that is in use or not this computer's."""
     if not 0 <= port <= _PORT_MAX:
-        raise InvalidInput(f"port {port} is none; expected a number from 0 to {_PORT_MAX}")
+        raise InvalidInput(f"port {port} is out of range (0 to {_PORT_MAX})")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     last = min(port + _PORTS_TRIED, _PORT_MAX) if search and port else port
     for candidate in range(port, last + 1):
@@ -123,15 +124,15 @@ def listen(host: str, port: int, *, search: bool = False) -> socket.socket:
             raise InvalidInput(_refusal(host, candidate, error)) from error
         sock.setblocking(False)
         return sock
-    raise InvalidInput(f"no port from {port} to {last} is free on {host}; expected one for this program")
+    raise InvalidInput(f"all ports from {port} to {last} on {host} are in use; choose another port")
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is taken by another program; choose another with --port or stop that program"
+        return f"port {port} on {host} is in use by another program; stop it or choose another port with --port"
     if error.errno == errno.EACCES:
-        return f"port {port} on {host} needs more rights than this user has; choose one above 1023"
-    return f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; expected an address of this machine"
+        return f"port {port} on {host} needs more rights than this user has; choose a port above 1023"
+    return f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; use an address of this computer"
 
 
 @contextlib.asynccontextmanager
@@ -142,30 +143,31 @@ async def serve(
     drain_s: float = 2.0,
     line_bytes_max: int = 8190,
     bounds: Bounds | None = None,
+    refuse: Refuse | None = None,
 ) -> AsyncIterator[str]:
-    """Serves the app on a listening socket while the context lasts, and gives its URL.
+    """Serve the app on a listening socket inside the context; gives its URL.
 
-    A bare handler gets every request, without aiohttp's routing, which costs a lean program a fifth of its speed. A
-    request line longer than `line_bytes_max` is refused before the app sees it, a bare handler's in plain words.
-    Connections, and the time that clients take to send and to read, are bounded (`vmhost.base.listener`). At the end it
-    stops accepting, gives running requests `drain_s` to finish, and closes."""
-    from vmhost.base import listener  # half a second for aiohttp, which programs that serve nothing need not wait
+    A bare handler gets every request without aiohttp's routing, which costs a small program a fifth of its speed. What
+    is not HTTP, or has a line longer than `line_bytes_max`, is refused by `refuse`, by default in plain text.
+    Connections and the time that clients take are limited (`vmhost.base.listener`). At the end it stops accepting,
+    gives running requests `drain_s` to finish, and closes."""
+    from vmhost.base import listener  # loads aiohttp, half a second that programs without a server save
 
     bounds = bounds or listener.Bounds(head={"max_line_size": line_bytes_max})
-    async with listener.served(app, sock, bounds=bounds, drain_s=drain_s):
+    async with listener.served(app, sock, bounds=bounds, drain_s=drain_s, refuse=refuse):
         yield url_of(sock)
 
 
 def url_of(sock: socket.socket) -> str:
-    """The http URL of a listening socket."""
+    """Return the http URL of a listening socket."""
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o600, owner: int | None = None) -> None:
-    """Replaces the file whole or not at all; nobody ever reads half of it, or a secret with wider rights.
+    """Replace the file in one step, so that readers see the old or the new content and never other permissions.
 
-    With `owner`, a user's number, the file is given to that user."""
+    `owner` is the number of the user who gets the file."""
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "w") as file:
@@ -183,6 +185,6 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600, owner: int | N
 
 
 def write_ready(path: Path | None, **facts: Any) -> None:
-    """Tells whoever started this program that it is ready, and where: a JSON file with the facts and the pid."""
+    """Write the ready file, from which the parent process learns that and where this program runs (JSON)."""
     if path is not None:
         write_atomically(path, json.dumps({"pid": os.getpid(), **facts}))

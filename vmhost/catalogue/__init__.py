@@ -1,1 +1,1 @@
-"""What can be launched: EC2's instance types, and images by what each driver needs to boot them. Data and readers."""
+"""The catalogues: EC2's instance types, and images with what each driver needs to start them."""

@@ -1,4 +1,4 @@
-"""The program of the image glasscloud-minimal: says who and where it is, to whoever asks. Standard library only."""
+"""The program of the image glasscloud-minimal: responds with its host name and process id. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DEFAULT_PORT = 8080
 
 
 class Hello(BaseHTTPRequestHandler):
-    """Answers every GET and HEAD with a line of text."""
+    """Responds to every GET and HEAD with a line of text."""
 
     protocol_version = "HTTP/1.1"
     timeout = 30
@@ -27,11 +27,11 @@ class Hello(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing: a console is for what matters."""
+        """Log nothing, to keep the console output short."""
 
 
 def main() -> None:
-    """Listens where the environment says (HOST, PORT) until it is ended."""
+    """Listen on HOST and PORT, from the environment, until the process is stopped."""
     address = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", DEFAULT_PORT))
     with ThreadingHTTPServer(address, Hello) as server:
         print(f"listening on {address[0]}:{address[1]}", flush=True)

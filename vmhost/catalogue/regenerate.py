@@ -1,4 +1,4 @@
-"""Writes instance_types.json again from types.toml: `python -m vmhost.catalogue.regenerate`."""
+"""Generates instance_types.json from types.toml: `python -m vmhost.catalogue.regenerate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CATALOGUE = FOLDER / "instance_types.json"
 
 
 def rendered(table: str) -> str:
-    """The catalogue's text from the table's. Raises ValueError for a table that is not whole."""
+    """Return the catalogue's JSON for the table's TOML. Raises ValueError for an invalid table."""
     data = tomllib.loads(table)
     types = [row for family in data["family"] for row in _rows(family)]
     lines = ",\n".join("    " + json.dumps(row) for row in types)

@@ -184,7 +184,7 @@ class Faults:
             fault_id=self._ids.new("fault"),
             fault=fault,
             instance_id=instance_id,
-            phase="begun",
+            phase="started",
             at=now,
             until=None if seconds is None else now + seconds,
             workers=workers,

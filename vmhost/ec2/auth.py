@@ -1,16 +1,15 @@
-"""Who may speak to the platform: not guests, not web pages, and only those who sign. RunInstances runs code here."""
+"""Decides who may call the platform: no instances, no web pages, only signed requests. RunInstances runs code here."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from vmhost.base.clock import Clock, SystemClock
-from vmhost.base.errors import Denied, Unauthenticated, Unsupported
-from vmhost.base.host_header import LOOPBACK, check_host
+from vmhost.base.errors import Unauthenticated, Unsupported
 from vmhost.base.sigv4 import ALGORITHM, Credentials, Unsigned, scope_of, verify
+from vmhost.base.web_guard import LOOPBACK, check_sender
 from vmhost.control.sizing import REGION
 
 SERVICE = "ec2"
@@ -18,35 +17,27 @@ SERVICE = "ec2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """The rules of the door. Header names in the mappings are lower case."""
+    """The rules for callers."""
 
     credentials: Credentials
     allowed_hosts: frozenset[str] = frozenset()
-    """Names that a Host header may carry besides those of this machine."""
+    """Names that a Host header may have besides loopback names."""
     open: bool = False
-    """Any signature will do, from this machine only; a header that no web page can send is still needed."""
+    """Accept any signature, from this computer only. Web pages cannot send the Authorization header that is needed."""
     from_guest: Callable[[str], bool] = field(default=lambda _: False)
-    """Whether a peer's address belongs to the instance network; guests get no answer at all."""
+    """Whether a peer's address is in the instance network; such requests get no response."""
     clock: Clock = field(default_factory=SystemClock)
     region: str = REGION
 
-    def check_caller(self, headers: Mapping[str, str]) -> None:
-        """Raises Denied for a Host header that is not on the list and for requests that a foreign web page made.
+    def check_caller(self, method: str, headers: Mapping[str, str]) -> None:
+        """Raise Denied for a request to a foreign host name or from a web page. Header names match in any case."""
+        check_sender(method, headers, LOOPBACK | self.allowed_hosts, option="--allowed-host")
 
-        The first stops a foreign name that was made to resolve to this machine; the second a page in a browser here."""
-        host = headers.get("host", "")
-        check_host(host, LOOPBACK | self.allowed_hosts, option="--allowed-host")
-        origin = headers.get("origin")
-        if origin is not None and _netloc(origin) != host.lower():
-            raise Denied(f"Origin {origin[:80]!r} is foreign; web pages may not call this API")
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            raise Denied("a web page of another site made this request; web pages may not call this API")
+    def check_scope(self, authorization: str) -> None:
+        """Raise Unsupported for a request to another AWS service, Unauthenticated for one to another region.
 
-    def check_scope(self, headers: Mapping[str, str]) -> None:
-        """Raises Unsupported for a request to another AWS service, Unauthenticated for one to another region.
-
-        A request without a scope passes: `check_signature` decides on it."""
-        scope = scope_of(headers.get("authorization", ""))
+        A header without a scope passes; `check_signature` decides about it."""
+        scope = scope_of(authorization)
         if scope is None:
             return
         if scope.service != SERVICE:
@@ -61,14 +52,14 @@ class Auth:
             )
 
     def check_signature(self, request: Unsigned, peer: str | None) -> str:
-        """The access key id that signed. Raises Unauthenticated with EC2's codes."""
+        """Return the access key id that signed the request. Raises Unauthenticated with EC2's codes."""
         if not self.open:
             return verify(request, self._secret_of, now=self.clock.now())
         if not is_loopback(peer):
-            raise Unauthenticated("this open endpoint answers its own machine only; start it without --open")
+            raise Unauthenticated("with --open, only requests from this computer are accepted; restart without --open")
         if not request.headers.get("authorization", "").startswith(ALGORITHM):
             raise Unauthenticated(
-                f"the request carries no {ALGORITHM} Authorization header; expected one, with any signature",
+                f"the request has no {ALGORITHM} Authorization header; any signature is accepted, but one is needed",
                 code="MissingAuthenticationToken",
             )
         return "open"
@@ -77,15 +68,8 @@ class Auth:
         return self.credentials.secret_access_key if key_id == self.credentials.access_key_id else None
 
 
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
-
-
 def is_loopback(peer: str | None) -> bool:
-    """Whether the address is this machine's own loopback."""
+    """Whether the address is a loopback address."""
     try:
         return peer is not None and ipaddress.ip_address(peer.partition("%")[0]).is_loopback
     except ValueError:

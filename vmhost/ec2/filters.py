@@ -1,6 +1,6 @@
-"""EC2's filters: any value of one filter, and all filters together; `*` and `?` are wildcards, `\\` quotes them.
+"""EC2's filters: an item must match one value of each filter; `*` and `?` are wildcards, `\\` quotes them.
 
-A filter reads what the response shows, so that nothing can be shown by one name and filtered by another truth."""
+Filters read the response's own items, so a filter never contradicts what the response shows."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from vmhost.ec2.codec.encode import timestamp
 MAX_VALUES = 200
 _WILD = re.compile(r"[*?\\]")
 
-Shown: TypeAlias = Mapping[str, Any]
-"""One item of a response, by the model's member names."""
-Keep: TypeAlias = Callable[[Shown], bool]
-Values: TypeAlias = Callable[[Shown], Iterable[str]]
-"""The values that an item has under one filter name; none means that it never matches."""
+Item: TypeAlias = Mapping[str, Any]
+"""One item of a response by the service model's member names."""
+Keep: TypeAlias = Callable[[Item], bool]
+Values: TypeAlias = Callable[[Item], Iterable[str]]
+"""Returns the values of an item for one filter name; without values it never matches."""
 Field: TypeAlias = str | Values
-"""Where the values stand: a path of members such as "State.Name" (through lists too), or a function that finds them."""
+"""Where the values are: a path of members such as "State.Name" (also through lists), or a function."""
 
 
 def parse_filters(
-    params: Mapping[str, Any], fields: Mapping[str, Field], tags: Callable[[Shown], Mapping[str, str]] | None = None
+    params: Mapping[str, Any], fields: Mapping[str, Field], tags: Callable[[Item], Mapping[str, str]] | None = None
 ) -> Keep:
-    """A predicate from the request's `Filters`. Raises InvalidInput for names that are not in `fields`.
+    """Convert the request's `Filters` to a predicate. Raises InvalidInput for names that are not in `fields`.
 
-    With `tags`, `tag:KEY` and `tag-key` are understood too."""
+    With `tags`, `tag:KEY` and `tag-key` are supported too."""
     tests = [_test(entry, fields, tags) for entry in params.get("Filters", ())]
     return lambda item: all(test(item) for test in tests)
 
 
-def shown_tags(item: Shown) -> Mapping[str, str]:
-    """The tags that an item shows."""
+def item_tags(item: Item) -> Mapping[str, str]:
+    """Return the tags that an item shows."""
     return {tag["Key"]: tag["Value"] for tag in item.get("Tags") or ()}
 
 
 def _test(
-    entry: Mapping[str, Any], fields: Mapping[str, Field], tags: Callable[[Shown], Mapping[str, str]] | None
+    entry: Mapping[str, Any], fields: Mapping[str, Field], tags: Callable[[Item], Mapping[str, str]] | None
 ) -> Keep:
     name, values = entry.get("Name"), entry.get("Values", [])
     if not name or not values or len(values) > MAX_VALUES:
-        raise InvalidInput(f"filter {name!r} has {len(values)} values; expected a name and 1 to {MAX_VALUES} values")
+        raise InvalidInput(f"filter {name!r} has {len(values)} values; give a name and 1 to {MAX_VALUES} values")
     matches = _matcher(values)
     field = _field(name, fields, tags)
     return lambda item: any(matches(value) for value in field(item))
 
 
-def _field(name: str, fields: Mapping[str, Field], tags: Callable[[Shown], Mapping[str, str]] | None) -> Values:
+def _field(name: str, fields: Mapping[str, Field], tags: Callable[[Item], Mapping[str, str]] | None) -> Values:
     field = fields.get(name)
     if isinstance(field, str):
         path = field.split(".")
@@ -63,11 +63,11 @@ def _field(name: str, fields: Mapping[str, Field], tags: Callable[[Shown], Mappi
         key = name.removeprefix("tag:")
         return lambda item: (value for tag, value in tags(item).items() if tag == key)
     known = ", ".join(sorted(fields)) + (", tag:KEY, tag-key" if tags else "")
-    raise InvalidInput(f"the filter '{name[:160]}' is not provided here; filters are {known}")
+    raise InvalidInput(f"the filter '{name[:160]}' is not supported here; supported filters are {known}")
 
 
 def _texts(value: Any, path: Sequence[str]) -> Iterator[str]:
-    """The values at the end of the path, as filters write them; empty and absent ones are left out."""
+    """Yield the values at the end of the path in the form that filters use; empty and missing ones are skipped."""
     if isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item, path)
@@ -88,13 +88,13 @@ def _matcher(values: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _tokens(value: str) -> list[str]:
-    """`*` and `?` as they stand, every other character after a backslash that takes its power."""
+    """Split into tokens: `*` and `?` as they are, every other character with a backslash before it."""
     parts = re.findall(r"\\.|.", value, re.DOTALL)
     return [part if part in ("*", "?") else "\\" + part[-1] for part in parts]
 
 
 def _glob(tokens: Sequence[str], text: str) -> bool:
-    """Whether the whole text matches; at worst len(tokens) x len(text) steps, whatever the pattern."""
+    """Whether the complete text matches, in at most len(tokens) x len(text) steps."""
     here = star = 0
     resume = -1
     at = 0

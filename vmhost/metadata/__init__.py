@@ -1,4 +1,4 @@
-"""The instance metadata service: what a guest can ask about itself (EC2's IMDS, versions 1 and 2).
+"""The instance metadata service (EC2's IMDS, versions 1 and 2).
 
-Law: the listening socket says who asks; nothing in a request can make an instance see another's data.
+Rule: the listening socket identifies the instance; no request can read another instance's data.
 """

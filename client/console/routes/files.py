@@ -27,7 +27,7 @@ def routes(feed: Feed) -> list[web.RouteDef]:
         return found.answer(request)
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        return await respond(request, feed.hub, feed.snapshot, packed=True)
+        return await respond(request, feed.hub, feed.snapshot, compress=True)
 
     return [
         web.get("/", page),

@@ -27,7 +27,8 @@ from client.load.requests import PreparedRequest, RequestSequence
 from client.load.schedule import NS_PER_S, Part
 from client.load.summary import Fault, TracedRequest
 from vmhost.base.errors import InvalidInput
-from vmhost.base.http1 import Connection, Failure, Heads, HttpFailure, Response
+from vmhost.base.http1 import Connection, Failure, HttpFailure
+from vmhost.base.http_response import HeadCache, Response
 
 _SWEEP_S = 0.02
 _REST_AFTER_REFUSAL_S = 0.05
@@ -113,7 +114,7 @@ class ClosedLoopEngine:
         assert plan.closed is not None
         self._plan = plan
         self._endpoints = endpoints
-        self._heads = [Heads(bodies=not requests.easy) for _ in endpoints]
+        self._heads = [HeadCache(bodies=not requests.easy) for _ in endpoints]
         self.drawn = requests.drawn
         self._recorder = recorder
         self._start_ns = start_ns

@@ -16,7 +16,8 @@ from client.load.engine.tls_settings import CLOSED_AT_ONCE, certificate_error_te
 from client.load.plan.model import Plan
 from client.load.plan.urls import Origin, Resolved, parse_resolve
 from vmhost.base.errors import Unavailable
-from vmhost.base.http1 import Connection, Heads, HttpFailure, connect
+from vmhost.base.http1 import Connection, HttpFailure, connect
+from vmhost.base.http_response import HeadCache
 
 RESOLVE_TIMEOUT_S = 5.0
 _NOTHING_RESOLVED: Resolved = {}
@@ -67,8 +68,8 @@ class Endpoint:
     addresses: Addresses | None = None
 
     async def connect(
-        self, timeout_s: float, *, on_close: Callable[[Connection], None] | None = None, heads: Heads | None = None,
-        make: Callable[[Callable[[Connection], None] | None, Heads | None], Connection] | None = None,
+        self, timeout_s: float, *, on_close: Callable[[Connection], None] | None = None, heads: HeadCache | None = None,
+        make: Callable[[Callable[[Connection], None] | None, HeadCache | None], Connection] | None = None,
     ) -> Connection:  # fmt: skip
         """A connection to one of the addresses: the next in turn that accepts it. Raises HttpFailure."""
         tries = 1 if self.addresses is None else len(self.addresses)
@@ -179,7 +180,7 @@ class ConnectionPool:
         tasks: asyncio.TaskGroup,
         freed: Callable[[], None],
         refused: Callable[[bool], None],
-        heads: Heads,
+        heads: HeadCache,
         shortages: ShortageCounter,
     ) -> None:
         self._endpoint = endpoint

@@ -15,7 +15,7 @@ from client.load.engine.precise_timer import Timer, best_timer
 from client.load.histogram import Histogram
 from client.load.plan.model import Hedge
 from client.load.schedule import NS_PER_S
-from vmhost.base.budget import Budget
+from vmhost.base.retry_budget import RetryBudget
 
 _SAVED_MAX = 10.0
 """So many hedges can be saved up for a bad moment."""
@@ -49,7 +49,7 @@ class Hedging:
         self._percentile = hedge.after_percentile
         self._fixed = hedge.after_ms is not None
         self._delay_ns: int | None = None if hedge.after_ms is None else round(hedge.after_ms * 1e6)
-        self._budget = Budget(share=hedge.budget, burst=_SAVED_MAX)
+        self._budget = RetryBudget(share=hedge.budget, burst=_SAVED_MAX)
         self._pending: deque[tuple[int, Hedgeable]] = deque()
         self._answers, self._before = Histogram(), Histogram()
         self._learn_at_ns = 0

@@ -29,7 +29,8 @@ from client.load.plan.model import Plan, connections_for
 from client.load.requests import PreparedRequest, RequestSequence
 from client.load.schedule import NS_PER_S, Schedule
 from client.load.summary import Fault, TracedRequest
-from vmhost.base.http1 import Connection, Failure, Heads, Response
+from vmhost.base.http1 import Connection, Failure
+from vmhost.base.http_response import HeadCache, Response
 
 WAITING_MAX = 100_000
 FIRST_RESPONSES = 20
@@ -245,7 +246,7 @@ class OpenLoopEngine:
             tasks=tasks,
             freed=lambda: self._serve_waiting(queue),
             refused=lambda ours: self._connect_failed(queue, ours=ours),
-            heads=Heads(bodies=not self._requests.easy),
+            heads=HeadCache(bodies=not self._requests.easy),
             shortages=self._shortages,
         )
         return queue

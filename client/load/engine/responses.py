@@ -8,7 +8,8 @@ from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest
 from client.load.summary import Fault, TracedRequest
 from server.api import timing
-from vmhost.base.http1 import Connection, Failure, Response
+from vmhost.base.http1 import Connection, Failure
+from vmhost.base.http_response import Response
 
 FAULTS = {
     Failure.CONNECT: Fault.CONNECT,

@@ -10,7 +10,7 @@ from harness import Harness
 
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.metadata.server import InstanceMetadata
+from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.image import Boot
 
 

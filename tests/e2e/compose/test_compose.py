@@ -102,7 +102,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
             subprocess.run(one.command("down", "-v", "-t", "1"), env=one.environment, capture_output=True, check=False)
 
 
-def test_up_answers_and_ctrl_c_and_down_leave_nothing(project: Project) -> None:
+def test_ctrl_c_and_down_leave_nothing(project: Project) -> None:
     up = subprocess.Popen(
         project.command("up", "--no-build"),
         env=project.environment,
@@ -158,7 +158,7 @@ def _no_guest_reaches(project: Project, service: str, port: int) -> None:
             assert done.returncode != 0, f"a guest reaches {address}:{port}"
 
 
-def test_a_killed_platform_is_followed_by_one_that_takes_over_and_removes_all_when_it_stops(project: Project) -> None:
+def test_restarted_platform_takes_over_and_cleans_up(project: Project) -> None:
     project.run("up", "-d", "--no-build", "vmhost", "server")
     until(project.answers, "a search")
     docker("kill", f"{project.name}-vmhost-1")
@@ -173,7 +173,7 @@ def test_a_killed_platform_is_followed_by_one_that_takes_over_and_removes_all_wh
     project.run("down")
 
 
-def test_after_a_second_ctrl_c_glasscloud_down_says_what_it_removes(project: Project, tmp_path: Path) -> None:
+def test_down_after_second_ctrl_c_reports_what_it_removed(project: Project, tmp_path: Path) -> None:
     project.run("up", "-d", "--no-build", "vmhost", "server")
     until(project.answers, "a search")
     # What Compose does to every container of its project when Ctrl-C comes twice.
@@ -194,7 +194,7 @@ def test_after_a_second_ctrl_c_glasscloud_down_says_what_it_removes(project: Pro
     assert (again.returncode, again.stdout) == (0, f"the cloud {project.name} was not up\n")
 
 
-def test_glasscloud_down_lets_a_platform_that_runs_be_and_says_so(project: Project, tmp_path: Path) -> None:
+def test_down_leaves_a_running_platform(project: Project, tmp_path: Path) -> None:
     project.run("up", "-d", "--no-build", "vmhost", "server")
     until(project.answers, "a search")
     environment = project.environment | {"XDG_STATE_HOME": str(tmp_path / "state")}
@@ -206,7 +206,7 @@ def test_glasscloud_down_lets_a_platform_that_runs_be_and_says_so(project: Proje
     project.run("down")
 
 
-def test_with_a_state_folder_instances_survive_the_platform(project: Project, tmp_path: Path) -> None:
+def test_instances_survive_with_a_state_folder(project: Project, tmp_path: Path) -> None:
     project.environment["GLASSCLOUD_STATE"] = str(tmp_path / "kept")
     project.run("up", "-d", "--no-build", "vmhost", "server")
     until(project.answers, "a search")
@@ -223,7 +223,7 @@ def test_with_a_state_folder_instances_survive_the_platform(project: Project, tm
     project.run("down")
 
 
-def test_workers_take_the_load_over_and_what_is_lost_of_them_is_told(project: Project) -> None:
+def test_workers_take_over_and_lost_ones_are_reported(project: Project) -> None:
     project.run("up", "-d", "--no-build")
     assert "client-worker" not in project.run("ps", "-a", "--services")
     until(lambda: "req/s" in project.run("logs", "client"), "the first figures")

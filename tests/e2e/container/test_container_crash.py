@@ -24,7 +24,7 @@ sys.path[:0] = sys.argv[1:3]
 from engine_world import spec
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container.driver import ContainerDriver
-from vmhost.metadata.server import InstanceMetadata
+from vmhost.metadata.metadata_server import InstanceMetadata
 
 async def main():
     context = DriverContext(cloud=sys.argv[3], state_dir=Path(sys.argv[4]), metadata=InstanceMetadata(lambda _: None))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ec2.served import IMAGE, Served, served
+from tests.integration.ec2.ec2_server import IMAGE, Served, served
 from vmhost.api.client import CloudClient
 from vmhost.api.views import CallView, CloudEvent, FaultView, HostView, InstanceView, Snapshot, StatsView
 from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound, Unauthenticated, Unsupported
@@ -49,7 +49,7 @@ async def follow(client: CloudClient, seen: list[CloudEvent], until: Callable[[C
                 return
 
 
-async def test_the_status_tells_the_whole_cloud(client: CloudClient) -> None:
+async def test_status_shows_the_whole_cloud(client: CloudClient) -> None:
     instances = await running(client, 2, role="leaf")
     snapshot = await client.status()
     assert (snapshot.cloud, snapshot.region, snapshot.driver) == ("glasscloud", "us-east-1", "fake")
@@ -66,7 +66,7 @@ async def test_the_status_tells_the_whole_cloud(client: CloudClient) -> None:
         )
 
 
-async def test_a_death_travels_from_the_fault_to_every_watcher(client: CloudClient) -> None:
+async def test_kill_reaches_every_event_reader(client: CloudClient) -> None:
     (instance,) = await running(client)
     seen: list[CloudEvent] = []
     async with asyncio.TaskGroup() as group:
@@ -77,10 +77,10 @@ async def test_a_death_travels_from_the_fault_to_every_watcher(client: CloudClie
             while not seen:
                 await asyncio.sleep(0.01)
         fault = await client.kill(instance.id)
-    assert (fault.fault, fault.instance_id, fault.phase) == ("kill", instance.id, "begun")
+    assert (fault.fault, fault.instance_id, fault.phase) == ("kill", instance.id, "started")
     assert isinstance(seen[0], Snapshot)
     phases = [event.phase for event in seen if isinstance(event, FaultView) and event.fault_id == fault.fault_id]
-    assert phases == ["begun", "ended"]
+    assert phases == ["started", "ended"]
     last = seen[-1]
     assert isinstance(last, InstanceView)
     assert last.reason is not None
@@ -89,9 +89,7 @@ async def test_a_death_travels_from_the_fault_to_every_watcher(client: CloudClie
     assert (await client.describe_instances({"instance-state-name": ["stopped"]}))[0].reason == last.reason
 
 
-async def test_whoever_connects_amid_a_hog_knows_of_it_and_of_the_calls_before(
-    client: CloudClient, cloud: Served
-) -> None:
+async def test_late_reader_sees_running_fault_and_earlier_calls(client: CloudClient, cloud: Served) -> None:
     (instance,) = await running(client)
     cloud.driver.settings = replace(cloud.driver.settings, execute_s=60)
     hog = await client.hog_cpu(instance.id, seconds=60)
@@ -114,7 +112,7 @@ async def test_whoever_connects_amid_a_hog_knows_of_it_and_of_the_calls_before(
     assert await client.end_fault(fault_id=hog.fault_id) == ended
 
 
-async def test_promises_and_room_follow_a_launch(client: CloudClient) -> None:
+async def test_host_usage_follows_a_launch(client: CloudClient) -> None:
     before = {kind.name: kind for kind in (await client.types()).types}["t3.nano"]
     seen: list[CloudEvent] = []
     async with asyncio.TaskGroup() as group:
@@ -132,7 +130,7 @@ async def test_promises_and_room_follow_a_launch(client: CloudClient) -> None:
     assert lost == {room.host: int(room.host == instance.host) for room in before.rooms}
 
 
-async def test_the_console_and_the_user_data_are_read_as_they_are(client: CloudClient) -> None:
+async def test_console_output_and_user_data_are_unchanged(client: CloudClient) -> None:
     data = b"\x00\xff not text"
     (instance,) = await client.run_instances(image_id=IMAGE, type_name="t3.nano", user_data=data)
     (bare,) = await running(client)
@@ -143,7 +141,7 @@ async def test_the_console_and_the_user_data_are_read_as_they_are(client: CloudC
         await client.console_output("i-00000000000000000")
 
 
-async def test_use_is_measured_while_someone_watches(client: CloudClient) -> None:
+async def test_usage_is_measured_while_read(client: CloudClient) -> None:
     (instance,) = await running(client)
     seen: list[CloudEvent] = []
 
@@ -154,7 +152,7 @@ async def test_use_is_measured_while_someone_watches(client: CloudClient) -> Non
     assert measured(seen[-1])
 
 
-async def test_cpu_counters_tell_each_running_instance_and_each_core(client: CloudClient, cloud: Served) -> None:
+async def test_cpu_counters_cover_instances_and_cores(client: CloudClient, cloud: Served) -> None:
     (instance,) = await running(client)
     world = cloud.driver.world
     world.core_seconds = {0: 12.5, 3: 7.0}
@@ -171,17 +169,17 @@ async def test_cpu_counters_tell_each_running_instance_and_each_core(client: Clo
     assert (await client.cpu()).instances == ()
 
 
-async def test_a_hog_is_bounded_and_says_when_it_begins(client: CloudClient) -> None:
+async def test_cpu_hog_has_an_end_time(client: CloudClient) -> None:
     (instance,) = await running(client)
     fault = await client.hog_cpu(instance.id, seconds=0.1, workers_per_vcpu=1)
-    assert (fault.fault, fault.phase, fault.workers) == ("cpu_hog", "begun", 2)
+    assert (fault.fault, fault.phase, fault.workers) == ("cpu_hog", "started", 2)
     with pytest.raises(InvalidInput, match="60"):
         await client.hog_cpu(instance.id, seconds=3600)
     with pytest.raises(NotFound):
         await client.kill("i-00000000000000000")
 
 
-async def test_templates_and_fleets_are_made_changed_and_ended(client: CloudClient, cloud: Served) -> None:
+async def test_templates_and_fleets_lifecycle(client: CloudClient, cloud: Served) -> None:
     template = await client.create_launch_template(
         "leaf-0", image_id=IMAGE, type_name="t3.nano", user_data=b'{"shard": 0}', instance_tags={"shard": "0"}
     )
@@ -222,13 +220,13 @@ async def test_templates_and_fleets_are_made_changed_and_ended(client: CloudClie
         await client.delete_launch_template(template.id)
 
 
-async def test_the_catalogue_s_images_are_listed(client: CloudClient) -> None:
+async def test_catalogue_images_are_listed(client: CloudClient) -> None:
     (image,) = await client.describe_images()
     assert (image.id, image.name, image.architecture) == (IMAGE, "nothing-1", "x86_64")
     assert await client.describe_images({"name": ["some*"]}) == ()
 
 
-async def test_instances_stop_start_reboot_and_end(client: CloudClient) -> None:
+async def test_instances_stop_start_reboot_terminate(client: CloudClient) -> None:
     (instance,) = await running(client)
     (change,) = await client.stop_instances([instance.id])
     assert (change.id, change.previous) == (instance.id, "running")
@@ -242,7 +240,7 @@ async def test_instances_stop_start_reboot_and_end(client: CloudClient) -> None:
     await client.terminate_instances([instance.id])
 
 
-async def test_refusals_come_back_as_the_errors_that_they_were(client: CloudClient, cloud: Served) -> None:
+async def test_errors_keep_their_class(client: CloudClient, cloud: Served) -> None:
     with pytest.raises(NoCapacity, match="overcommit"):
         await client.run_instances(image_id=IMAGE, type_name="t3.2xlarge", count=400)
     with pytest.raises(NotFound):

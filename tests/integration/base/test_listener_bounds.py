@@ -74,13 +74,13 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
         b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc",
     ],
 )
-async def test_a_request_that_does_not_arrive_is_given_up(app: Any, sent: bytes) -> None:
+async def test_incomplete_request_times_out(app: Any, sent: bytes) -> None:
     async with serving(app, SHORT) as address, connected(address) as (reader, writer):
         writer.write(sent)
         assert b"hello" not in await rest(reader)
 
 
-async def test_a_head_that_trickles_in_is_given_up(app: Any) -> None:
+async def test_slow_head_times_out(app: Any) -> None:
     async with serving(app, SHORT) as address, connected(address) as (reader, writer):
         closed = asyncio.create_task(rest(reader))
         writer.write(b"GET / HTTP/1.1\r\n")
@@ -90,7 +90,7 @@ async def test_a_head_that_trickles_in_is_given_up(app: Any) -> None:
         assert closed.result() == b""
 
 
-async def test_a_second_request_that_stays_incomplete_is_given_up(app: Any) -> None:
+async def test_incomplete_second_request_times_out(app: Any) -> None:
     async with serving(app, SHORT) as address, connected(address) as (reader, writer):
         writer.write(REQUEST)
         await reader.readuntil(b"hello")
@@ -98,7 +98,7 @@ async def test_a_second_request_that_stays_incomplete_is_given_up(app: Any) -> N
         assert await rest(reader) == b""
 
 
-async def test_an_idle_connection_has_a_longer_bound_of_its_own(app: Any) -> None:
+async def test_idle_connection_has_its_own_limit(app: Any) -> None:
     bounds = Bounds(arrival_s=0.1, keepalive_s=0.8, every_s=0.05)
     loop = asyncio.get_running_loop()
     async with serving(app, bounds) as address, connected(address) as (reader, writer):
@@ -109,7 +109,7 @@ async def test_an_idle_connection_has_a_longer_bound_of_its_own(app: Any) -> Non
         assert loop.time() - idle_since > 0.4
 
 
-async def test_one_connection_too_many_is_closed_and_its_place_is_given_back(app: Any) -> None:
+async def test_connection_above_the_limit_is_closed(app: Any) -> None:
     async with serving(app, Bounds(connections=2)) as address:
         async with connected(address) as (first, ask), connected(address):
             async with connected(address) as (third, _):
@@ -123,7 +123,7 @@ async def test_one_connection_too_many_is_closed_and_its_place_is_given_back(app
                     return
 
 
-async def test_connections_leave_half_of_the_files_to_the_program(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_listener_uses_at_most_half_of_the_files(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener.resource, "getrlimit", lambda _: (40, 40))
     async with serving(app, Bounds()) as address, contextlib.AsyncExitStack() as stack:
         for _ in range(20):
@@ -141,7 +141,7 @@ async def never_ending(request: web.BaseRequest) -> web.StreamResponse:
         await response.write(b"x" * 1_000_000)
 
 
-async def test_a_client_that_reads_nothing_is_cut_off() -> None:
+async def test_client_that_reads_nothing_is_disconnected() -> None:
     ended = asyncio.Event()
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -157,7 +157,7 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
         sock.close()
 
 
-async def test_a_reader_of_events_that_never_reads_is_cut_off_and_readers_are_bounded() -> None:
+async def test_event_reader_that_reads_nothing_is_disconnected() -> None:
     hub = Hub()
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -190,7 +190,7 @@ async def test_a_reader_of_events_that_never_reads_is_cut_off_and_readers_are_bo
             hub.close()
 
 
-async def test_a_reader_that_leaves_is_no_longer_counted() -> None:
+async def test_disconnected_reader_is_no_longer_counted() -> None:
     hub = Hub()
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:

@@ -18,7 +18,7 @@ from vmhost.api.views import FaultView
 from vmhost.base.web import listen, serve
 
 EVENT = (
-    b'event: fault\ndata: {"fault_id": "f", "fault": "cpu_hog", "instance_id": "i-1", "phase": "begun", "at": 1.0}\n\n'
+    b'event: fault\ndata: {"fault_id": "f", "fault": "cpu_hog", "instance_id": "i", "phase": "started", "at": 1}\n\n'
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from client.console.keys import Key
-from tests.integration.ec2.served import Served
+from tests.integration.ec2.ec2_server import Served
 
 _DEADLINE_S = 10.0
 

@@ -14,7 +14,7 @@ from client.console.rows import CONSOLE_AGENT
 from client.console.serving import Setting, serve_console
 from client.session import open_session
 from tests.integration.console.asked_console import Console
-from tests.integration.ec2.served import served
+from tests.integration.ec2.ec2_server import served
 from vmhost.base.web import listen
 from vmhost.drivers.fake import FakeSettings
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.console.asked_console import Console
-from tests.integration.ec2.served import IMAGE
+from tests.integration.ec2.ec2_server import IMAGE
 from vmhost.api.client import CloudClient
 from vmhost.control.instances.launcher import LaunchRequest
 

@@ -26,10 +26,10 @@ from client.console.share.order import Console, console_at
 from client.console.share.sharing import Sharing
 from client.session import open_session
 from server.api.timing import Attempt, RequestTrace, make_traceparent, render
-from tests.integration.ec2.served import served
-from vmhost.base.host_header import LOOPBACK
+from tests.integration.ec2.ec2_server import served
 from vmhost.base.sse import Event, read_events
 from vmhost.base.web import listen, serve
+from vmhost.base.web_guard import LOOPBACK
 
 LAN = "127.0.0.2"
 """Stands for the address on the network: loopback, and not the console's own."""

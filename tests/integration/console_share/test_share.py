@@ -77,7 +77,7 @@ async def test_it_can_be_shared_again_after_it_was_ended(console: Stand) -> None
     [
         ({"address": "0.0.0.0"}, "is not the address of one computer"),
         ({"address": "example.org"}, "is not an IPv4 address"),
-        ({"address": "203.0.113.9", "port": 0}, "expected an address of this machine"),
+        ({"address": "203.0.113.9", "port": 0}, "use an address of this computer"),
         ({"address": LAN, "port": 80}, r"out of range \(1024 to 65535\)"),
         ({"address": LAN, "port": True}, r"out of range \(1024 to 65535\)"),
         ({"address": LAN, "port": 0, "name": "a/b"}, "is not a host name"),

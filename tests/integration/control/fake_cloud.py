@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vmhost.base.clock import Clock, SystemClock
-from vmhost.catalogue.types import load_types
+from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.cloud import Cloud, CloudSettings
 from vmhost.control.fleets.record import Fleet
 from vmhost.control.fleets.service import FleetRequest

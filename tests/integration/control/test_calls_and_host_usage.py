@@ -12,7 +12,7 @@ from fake_cloud import IMAGE, World, fleet_runs, launch, make_fleet, until
 
 from vmhost.base.errors import NoCapacity
 from vmhost.base.sse import Subscription
-from vmhost.catalogue.types import load_types
+from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.drivers.fake import FakeSettings

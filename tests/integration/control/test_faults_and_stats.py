@@ -32,9 +32,9 @@ async def test_kill_is_seen_only_through_the_driver(world: World) -> None:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
             fault = await cloud.faults.kill(one.id)
-            begun, ended = await faults(reader, 2)
-        assert begun == fault.to_json()
-        assert (begun["fault"], begun["phase"], ended["phase"]) == ("kill", "begun", "ended")
+            started, ended = await faults(reader, 2)
+        assert started == fault.to_json()
+        assert (started["fault"], started["phase"], ended["phase"]) == ("kill", "started", "ended")
         await until(lambda: cloud.instances.get(one.id).state is InstanceState.STOPPED, within_s=0.9)
         with pytest.raises(Conflict, match="is stopped; kill needs running"):
             await cloud.faults.kill(one.id)
@@ -50,9 +50,9 @@ async def test_hog_runs_workers_per_vcpu_one_at_a_time(world: World) -> None:
             fault = await cloud.faults.hog_cpu(one.id, seconds=2.5, workers_per_vcpu=8)
             with pytest.raises(Conflict, match="hogged already"):
                 await cloud.faults.hog_cpu(one.id, seconds=1)
-            begun, ended = await faults(reader, 2)
-        assert (begun["fault"], begun["phase"], ended["phase"]) == ("cpu_hog", "begun", "ended")
-        assert begun["fault_id"] == ended["fault_id"] == fault.fault_id
+            started, ended = await faults(reader, 2)
+        assert (started["fault"], started["phase"], ended["phase"]) == ("cpu_hog", "started", "ended")
+        assert started["fault_id"] == ended["fault_id"] == fault.fault_id
         (command,) = world.engine.guests[one.id].commands
         assert command == ("sh", "-c", HOG_SCRIPT, "hog", "2.5", "3", "16")
         await cloud.faults.hog_cpu(one.id, seconds=1)
@@ -74,18 +74,18 @@ async def test_hog_can_be_ended_early(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         for by_instance in (True, False):
-            begun = await cloud.faults.hog_cpu(one.id, seconds=60)
-            assert begun.until == begun.at + 60
-            assert cloud.faults.running() == (begun,)
+            started = await cloud.faults.hog_cpu(one.id, seconds=60)
+            assert started.until == started.at + 60
+            assert cloud.faults.running() == (started,)
             await until(lambda: world.engine.guests[one.id].inside == 1)
-            name = {"instance_id": one.id} if by_instance else {"fault_id": begun.fault_id}
+            name = {"instance_id": one.id} if by_instance else {"fault_id": started.fault_id}
             first, second = await asyncio.gather(cloud.faults.end(**name), cloud.faults.end(**name))
             assert first == second
-            assert (first.fault_id, first.phase, first.until) == (begun.fault_id, "ended", None)
-            assert first.at - begun.at < 1
+            assert (first.fault_id, first.phase, first.until) == (started.fault_id, "ended", None)
+            assert first.at - started.at < 1
             assert world.engine.guests[one.id].inside == 0
             assert cloud.faults.running() == ()
-            assert await cloud.faults.end(fault_id=begun.fault_id) == first
+            assert await cloud.faults.end(fault_id=started.fault_id) == first
 
 
 async def test_hog_ended_before_its_start_never_starts(world: World) -> None:
@@ -95,7 +95,7 @@ async def test_hog_ended_before_its_start_never_starts(world: World) -> None:
         with cloud.hub.subscribe() as reader:
             await cloud.faults.hog_cpu(one.id, seconds=60)
             await cloud.faults.end(instance_id=one.id)
-            assert [fault["phase"] for fault in await faults(reader, 2)] == ["begun", "ended"]
+            assert [fault["phase"] for fault in await faults(reader, 2)] == ["started", "ended"]
         assert world.engine.guests[one.id].commands == []
 
 
@@ -125,11 +125,11 @@ async def test_unbounded_hogs_are_refused(world: World, seconds: float, workers:
 async def test_hog_script_burns_cpu_and_ends() -> None:
     sh = shutil.which("sh")
     assert sh is not None
-    before, begun = os.times(), time.monotonic()
+    before, started = os.times(), time.monotonic()
     process = await asyncio.create_subprocess_exec(sh, "-c", HOG_SCRIPT, "hog", "0.4", "1", "2")
     assert await process.wait() == 0
     after = os.times()
-    assert 0.4 <= time.monotonic() - begun < 5
+    assert 0.4 <= time.monotonic() - started < 5
     assert after.children_user + after.children_system - before.children_user - before.children_system > 0.02
 
 

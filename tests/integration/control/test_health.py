@@ -14,7 +14,7 @@ from vmhost.base.errors import Conflict, Unavailable
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.record import InstanceState
-from vmhost.ec2.actions.status import verdict
+from vmhost.ec2.actions.instance_status import instance_status
 from vmhost.model.guest import Death
 
 
@@ -23,11 +23,11 @@ async def test_unresponsive_guest_is_impaired_until_it_answers(world: World) -> 
         one = await launch(cloud)
         world.driver.impair(one.id, "its container is paused")
         await until(lambda: cloud.instances.get(one.id).impaired == "its container is paused")
-        assert verdict(cloud.instances.get(one.id)) == "impaired"
+        assert instance_status(cloud.instances.get(one.id)) == "impaired"
         assert cloud.instances.get(one.id).state is InstanceState.RUNNING
         assert cloud.instances.get(one.id).generation > one.generation
         world.driver.impair(one.id, "")
-        await until(lambda: verdict(cloud.instances.get(one.id)) == "ok")
+        await until(lambda: instance_status(cloud.instances.get(one.id)) == "ok")
 
 
 async def test_impairment_with_lost_event_is_found(world: World) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ec2.callers import aws
-from tests.integration.ec2.served import IMAGE, Served, served
+from tests.integration.ec2.ec2_clients import aws
+from tests.integration.ec2.ec2_server import IMAGE, Served, served
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
         yield running
 
 
-async def test_the_first_page_of_every_ec2_tutorial(cloud: Served, tmp_path: Path) -> None:
+async def test_tutorial_commands_work(cloud: Served, tmp_path: Path) -> None:
     data = tmp_path / "user-data"
     data.write_text('{"shard": 0}')
     answer = await aws(
@@ -42,7 +42,7 @@ async def test_the_first_page_of_every_ec2_tutorial(cloud: Served, tmp_path: Pat
     assert sorted(change["InstanceId"] for change in answer["TerminatingInstances"]) == sorted(ids)
 
 
-async def test_refusals_are_said_in_the_cli_s_own_words(cloud: Served) -> None:
+async def test_cli_prints_errors(cloud: Served) -> None:
     missing, foreign, unsigned = await asyncio.gather(
         aws(cloud, "describe-instances", "--instance-ids", "i-00000000000000000", refused=True),
         aws(cloud, "describe-vpcs", refused=True),

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ec2.callers import Ec2, launch, tagged
-from tests.integration.ec2.served import IMAGE, Served, served
+from tests.integration.ec2.ec2_clients import Ec2, launch, tagged
+from tests.integration.ec2.ec2_server import IMAGE, Served, served
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def by(name: str, *values: str) -> list[dict[str, Any]]:
     return [{"Name": name, "Values": list(values)}]
 
 
-async def test_an_instance_lives_from_run_to_terminate(ec2: Ec2) -> None:
+async def test_instance_from_run_to_terminate(ec2: Ec2) -> None:
     ids = await launch(ec2, 2, TagSpecifications=tagged("instance", role="leaf", odd="<&> ü"))
     await ec2.wait("instance_running", ids)
     await ec2.wait("instance_status_ok", ids)
@@ -65,7 +65,7 @@ async def test_an_instance_lives_from_run_to_terminate(ec2: Ec2) -> None:
     assert len(await describe(ec2, InstanceIds=ids)) == 2
 
 
-async def test_filters_and_pages_choose_instances(ec2: Ec2) -> None:
+async def test_filters_and_pages_select_instances(ec2: Ec2) -> None:
     leaves = await launch(ec2, 4, TagSpecifications=tagged("instance", role="leaf"))
     front = await launch(ec2, 1, TagSpecifications=tagged("instance", role="front"))
     await ec2.wait("instance_running", leaves + front)
@@ -94,7 +94,7 @@ async def test_filters_and_pages_choose_instances(ec2: Ec2) -> None:
     assert sorted(seen[0] + seen[1]) == sorted(leaves + front + more)
 
 
-async def test_a_death_is_told_with_its_reason(ec2: Ec2, cloud: Served) -> None:
+async def test_failed_instance_has_a_reason(ec2: Ec2, cloud: Served) -> None:
     (instance_id,) = await launch(ec2)
     await ec2.wait("instance_running", [instance_id])
     await cloud.cloud.faults.kill(instance_id)
@@ -108,7 +108,7 @@ async def test_a_death_is_told_with_its_reason(ec2: Ec2, cloud: Served) -> None:
     assert (status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"]) == ("impaired", "ok")
 
 
-async def test_refusals_have_ec2_s_codes(ec2: Ec2) -> None:
+async def test_errors_have_ec2_codes(ec2: Ec2) -> None:
     missing, run = "i-00000000000000000", {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
     (stopped,) = await launch(ec2)
     await ec2.wait("instance_running", [stopped])
@@ -130,7 +130,7 @@ async def test_refusals_have_ec2_s_codes(ec2: Ec2) -> None:
     assert len(await describe(ec2)) == 1
 
 
-async def test_the_same_client_token_launches_once(ec2: Ec2) -> None:
+async def test_client_token_launches_once(ec2: Ec2) -> None:
     first = await launch(ec2, 2, ClientToken="token-1")
     assert await launch(ec2, 2, ClientToken="token-1") == first
     code = await ec2.refused(
@@ -139,7 +139,7 @@ async def test_the_same_client_token_launches_once(ec2: Ec2) -> None:
     assert code == "IdempotentParameterMismatch"
 
 
-async def test_types_images_regions_and_zones_are_listed(ec2: Ec2) -> None:
+async def test_types_images_regions_and_zones(ec2: Ec2) -> None:
     answer = await ec2.describe_instance_types(InstanceTypes=["t3.nano", "t2.micro", "m5.large"])
     types = {itype["InstanceType"]: itype for itype in answer["InstanceTypes"]}
     assert types["t3.nano"]["VCpuInfo"]["DefaultVCpus"] == 2
@@ -164,7 +164,7 @@ async def test_types_images_regions_and_zones_are_listed(ec2: Ec2) -> None:
     ]
 
 
-async def test_tags_are_put_on_found_and_taken_off(ec2: Ec2) -> None:
+async def test_tags_are_created_found_and_deleted(ec2: Ec2) -> None:
     first, second = await launch(ec2, 2)
     await ec2.create_tags(Resources=[first, second], Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
     answer = await ec2.describe_tags(Filters=by("resource-id", first) + by("key", "a"))
@@ -181,7 +181,7 @@ async def test_tags_are_put_on_found_and_taken_off(ec2: Ec2) -> None:
     )
 
 
-async def test_a_fleet_of_a_template_keeps_its_size(ec2: Ec2, cloud: Served) -> None:
+async def test_fleet_keeps_its_size(ec2: Ec2, cloud: Served) -> None:
     data = {
         "ImageId": IMAGE,
         "InstanceType": "t3.nano",
@@ -228,7 +228,7 @@ async def test_a_fleet_of_a_template_keeps_its_size(ec2: Ec2, cloud: Served) -> 
     assert gone == "InvalidLaunchTemplateName.NotFoundException"
 
 
-async def test_a_launch_from_a_template_takes_what_the_call_leaves_open(ec2: Ec2) -> None:
+async def test_launch_uses_template_defaults(ec2: Ec2) -> None:
     data = {"ImageId": IMAGE, "InstanceType": "t3.micro", "TagSpecifications": tagged("instance", a="1", b="2")}
     template = (await ec2.create_launch_template(LaunchTemplateName="base", LaunchTemplateData=data))["LaunchTemplate"]
     answer = await ec2.run_instances(

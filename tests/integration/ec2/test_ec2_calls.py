@@ -1,4 +1,4 @@
-"""Calls through the front door, as everyone is told of them."""
+"""EC2 calls in the cloud's log of calls."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ec2.callers import Ec2, aws, launch, tagged
-from tests.integration.ec2.served import IMAGE, Served, served
+from tests.integration.ec2.ec2_clients import Ec2, aws, launch, tagged
+from tests.integration.ec2.ec2_server import IMAGE, Served, served
 from vmhost.api.client import CloudClient
 from vmhost.api.views import CallView
 from vmhost.base.errors import CloudError, Conflict, NotFound
@@ -32,11 +32,11 @@ async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
     client.client.close()
 
 
-def told(cloud: Served) -> list[tuple[str, tuple[str, ...], str]]:
+def logged(cloud: Served) -> list[tuple[str, tuple[str, ...], str]]:
     return [(call.action, call.instances, call.outcome) for call in cloud.cloud.calls.last()]
 
 
-async def test_each_change_is_told_once_with_whom_it_concerned(cloud: Served, ec2: Ec2) -> None:
+async def test_each_change_is_logged_once_with_its_instances(cloud: Served, ec2: Ec2) -> None:
     ids = tuple(await launch(ec2, 2))
     await ec2.wait("instance_running", list(ids))
     await ec2.reboot_instances(InstanceIds=list(ids))
@@ -47,7 +47,7 @@ async def test_each_change_is_told_once_with_whom_it_concerned(cloud: Served, ec
     await ec2.start_instances(InstanceIds=[ids[0]])
     await ec2.terminate_instances(InstanceIds=list(ids))
     await ec2.describe_instances()
-    assert told(cloud) == [
+    assert logged(cloud) == [
         ("RunInstances", ids, "ok"),
         ("RebootInstances", ids, "ok"),
         ("CreateTags", ids, "ok"),
@@ -60,21 +60,21 @@ async def test_each_change_is_told_once_with_whom_it_concerned(cloud: Served, ec
     assert len({call.id for call in cloud.cloud.calls.last()}) == 7
 
 
-async def test_refusals_are_told_and_dry_runs_and_readers_are_not(cloud: Served, ec2: Ec2) -> None:
+async def test_errors_are_logged_dry_runs_and_reads_are_not(cloud: Served, ec2: Ec2) -> None:
     await ec2.refused("terminate_instances", InstanceIds=[UNKNOWN])
     await ec2.refused("run_instances", ImageId=IMAGE, InstanceType="t9.huge", MinCount=1, MaxCount=1)
     await ec2.refused("run_instances", ImageId=IMAGE, InstanceType="t3.nano", MinCount=1, MaxCount=1, DryRun=True)
     await ec2.refused("terminate_instances", InstanceIds=[UNKNOWN], DryRun=True)
     await ec2.refused("describe_instances", InstanceIds=[UNKNOWN])
     await ec2.refused("create_vpc", CidrBlock="10.0.0.0/16")
-    assert told(cloud) == [
+    assert logged(cloud) == [
         ("TerminateInstances", (UNKNOWN,), "InvalidInstanceID.NotFound"),
         ("RunInstances", (), "InvalidParameterValue"),
     ]
     assert cloud.cloud.calls.last()[0].message == f"The instance ID '{UNKNOWN}' does not exist"
 
 
-async def test_fleets_and_templates_are_told_and_a_refusal_inside_an_answer_is_one(cloud: Served, ec2: Ec2) -> None:
+async def test_fleet_calls_and_partial_failures_are_logged(cloud: Served, ec2: Ec2) -> None:
     data = {"ImageId": IMAGE, "InstanceType": "t3.nano"}
     await ec2.create_launch_template(LaunchTemplateName="leaf", LaunchTemplateData=data)
     configs = [{"LaunchTemplateSpecification": {"LaunchTemplateName": "leaf", "Version": "$Default"}}]
@@ -98,7 +98,7 @@ async def test_fleets_and_templates_are_told_and_a_refusal_inside_an_answer_is_o
     ]
 
 
-async def test_no_secret_is_told(cloud: Served, ec2: Ec2) -> None:
+async def test_no_secret_is_logged(cloud: Served, ec2: Ec2) -> None:
     await launch(ec2, UserData=base64.b64decode(SECRET), TagSpecifications=tagged("instance", role="leaf"))
     async with CloudClient(cloud.access) as client:
         for params in ({"LaunchTemplateData": SECRET}, {"UserData": [SECRET]}, {"Monitoring": SECRET}):
@@ -111,7 +111,7 @@ async def test_no_secret_is_told(cloud: Served, ec2: Ec2) -> None:
         assert secret not in str(cloud.cloud.calls.last())
 
 
-async def test_who_asks_is_told_by_name(cloud: Served, ec2: Ec2) -> None:
+async def test_calls_name_their_client(cloud: Served, ec2: Ec2) -> None:
     (one,) = await launch(ec2)
     await aws(cloud, "create-tags", "--resources", one, "--tags", "Key=Name,Value=x")
     for agent in ("glasscloud", "glasscloud-console"):
@@ -124,7 +124,7 @@ async def test_who_asks_is_told_by_name(cloud: Served, ec2: Ec2) -> None:
     ]
 
 
-async def test_faults_are_calls_too(cloud: Served, ec2: Ec2) -> None:
+async def test_faults_are_logged_as_calls(cloud: Served, ec2: Ec2) -> None:
     (one,) = await launch(ec2)
     await ec2.wait("instance_running", [one])
     async with CloudClient(cloud.access, agent="glasscloud-console") as client:
@@ -137,7 +137,7 @@ async def test_faults_are_calls_too(cloud: Served, ec2: Ec2) -> None:
         await client.kill(one)
         calls: tuple[CallView, ...] = (await client.status()).calls
     assert calls == cloud.cloud.calls.last()
-    assert told(cloud)[1:] == [
+    assert logged(cloud)[1:] == [
         ("HogCpu", (one,), "ok"),
         ("EndFault", (one,), "ok"),
         ("EndFault", (one,), "IncorrectInstanceState"),

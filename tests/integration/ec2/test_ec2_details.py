@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ec2.callers import Ec2, aws, launch
-from tests.integration.ec2.served import IMAGE, Served, served
+from tests.integration.ec2.ec2_clients import Ec2, aws, launch
+from tests.integration.ec2.ec2_server import IMAGE, Served, served
 from vmhost.drivers.fake import FakeSettings
 
 UNKNOWN = "i-00000000000000000"
@@ -29,7 +29,7 @@ async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
     client.client.close()
 
 
-async def test_console_output_stays_readable_after_terminate(ec2: Ec2) -> None:
+async def test_console_output_readable_after_terminate(ec2: Ec2) -> None:
     (one,) = await launch(ec2)
     await ec2.wait("instance_running", [one])
     for latest in ({}, {"Latest": True}, {"Latest": False}):
@@ -47,7 +47,7 @@ async def test_console_output_stays_readable_after_terminate(ec2: Ec2) -> None:
     assert await ec2.refused("get_console_output", InstanceId=UNKNOWN, DryRun=True) == "InvalidInstanceID.NotFound"
 
 
-async def test_the_console_of_what_is_not_made_yet_is_empty(tmp_path: Path) -> None:
+async def test_console_of_a_pending_instance_is_empty(tmp_path: Path) -> None:
     async with served(tmp_path, settings=FakeSettings(create_s=30)) as cloud:
         ec2 = Ec2(cloud)
         (one,) = await launch(ec2)
@@ -55,7 +55,7 @@ async def test_the_console_of_what_is_not_made_yet_is_empty(tmp_path: Path) -> N
         ec2.client.close()
 
 
-async def test_attributes_tell_what_is_so_one_a_call(ec2: Ec2) -> None:
+async def test_each_attribute_has_its_true_value(ec2: Ec2) -> None:
     (one,) = await launch(ec2, UserData="#!/bin/sh\n", InstanceInitiatedShutdownBehavior="terminate")
     (bare,) = await launch(ec2)
     truth = {
@@ -75,7 +75,7 @@ async def test_attributes_tell_what_is_so_one_a_call(ec2: Ec2) -> None:
     assert behaviour["InstanceInitiatedShutdownBehavior"] == {"Value": "stop"}
 
 
-async def test_attributes_that_nobody_knows_here_are_refused(ec2: Ec2) -> None:
+async def test_unsupported_attributes_are_refused(ec2: Ec2) -> None:
     (one,) = await launch(ec2)
     attributes = {"kernel": "UnsupportedOperation", "colour": "InvalidParameterValue"}
     for attribute, code in attributes.items():
@@ -84,7 +84,7 @@ async def test_attributes_that_nobody_knows_here_are_refused(ec2: Ec2) -> None:
     assert missing == "InvalidInstanceID.NotFound"
 
 
-async def test_burstable_instances_need_no_credits(ec2: Ec2) -> None:
+async def test_burstable_instances_have_unlimited_credits(ec2: Ec2) -> None:
     burstable = await launch(ec2)
     answer = await ec2.run_instances(ImageId=IMAGE, InstanceType="c5.large", MinCount=1, MaxCount=1)
     other = [answer["Instances"][0]["InstanceId"]]
@@ -95,7 +95,7 @@ async def test_burstable_instances_need_no_credits(ec2: Ec2) -> None:
     assert error["Message"] == f"instance {other[0]} is a c5.large, which has no CPU credits"
 
 
-async def test_the_cli_reads_both(cloud: Served, tmp_path: Path) -> None:
+async def test_cli_reads_console_and_attributes(cloud: Served, tmp_path: Path) -> None:
     data = tmp_path / "user-data"
     data.write_text("hello")
     answer = await aws(

@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ListShape, ServiceModel, Shape, StructureShape
 
-from tests.integration.ec2.callers import Ec2, launch, tagged
-from tests.integration.ec2.served import IMAGE, served
-from vmhost.ec2.actions.table import ACTIONS
+from tests.integration.ec2.ec2_clients import Ec2, launch, tagged
+from tests.integration.ec2.ec2_server import IMAGE, served
+from vmhost.ec2.actions.registry import ACTIONS
 
 MODEL = ServiceModel(Loader().load_service_model("ec2", "service-2"), "ec2")  # type: ignore[no-untyped-call]
 ITEMS = {
@@ -189,13 +189,13 @@ def values(path: str, item: Any) -> set[str]:
     return {as_text(one) for one in (found if isinstance(found, list) else [found]) if one not in (None, "")}
 
 
-def test_all_actions_with_filters_are_looked_at() -> None:
-    assert {name for name, action in ACTIONS.items() if "Filters" in action.takes} == set(ITEMS)
+def test_all_actions_with_filters_are_listed() -> None:
+    assert {name for name, action in ACTIONS.items() if "Filters" in action.supported} == set(ITEMS)
     assert all(documented(action) for action in ITEMS)
 
 
 @pytest.mark.parametrize("action", ITEMS)
-def test_each_documented_filter_has_a_place_in_the_response(action: str) -> None:
+def test_documented_filters_have_response_paths(action: str) -> None:
     unplaced = [
         name
         for name in documented(action)
@@ -205,7 +205,7 @@ def test_each_documented_filter_has_a_place_in_the_response(action: str) -> None
 
 
 @pytest.mark.parametrize("action", ITEMS)
-async def test_each_documented_filter_works_or_is_refused_by_name(world: World, action: str) -> None:
+async def test_documented_filters_work_or_are_refused(world: World, action: str) -> None:
     shown = await world.items(action)
     assert shown
     ignored, wrong, missing, works = [], [], [], []

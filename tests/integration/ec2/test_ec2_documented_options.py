@@ -1,4 +1,4 @@
-"""Options that only say what is so: accepted wherever EC2 takes them, shown again, and refused with another value."""
+"""Options with one value here: accepted wherever EC2 accepts them, shown in responses, refused with another value."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ec2.callers import Ec2, launch, tagged
-from tests.integration.ec2.served import IMAGE, Served, served
+from tests.integration.ec2.ec2_clients import Ec2, launch, tagged
+from tests.integration.ec2.ec2_server import IMAGE, Served, served
 
 RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
 STATED: dict[str, Any] = {
@@ -68,7 +68,7 @@ async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
 
 
 def changed(stated: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each option alone with a value that is not so, and the name that its refusal must say."""
+    """Yield each option alone with another value, and the name that the error must contain."""
     for name, value in stated.items():
         if isinstance(value, dict):
             for inner, params in changed(value):
@@ -79,7 +79,7 @@ def changed(stated: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, {name: value + 1 if isinstance(value, int) else OTHER[value]}
 
 
-async def test_a_launch_may_state_what_is_so(ec2: Ec2) -> None:
+async def test_launch_accepts_fixed_options(ec2: Ec2) -> None:
     for options in (STATED | ONLY_AT_LAUNCH, *({name: value} for name, value in STATED.items())):
         instance = (await ec2.run_instances(**RUN, **options))["Instances"][0]
         shown = (await ec2.describe_instances(InstanceIds=[instance["InstanceId"]]))["Reservations"][0]["Instances"][0]
@@ -91,7 +91,7 @@ async def test_a_launch_may_state_what_is_so(ec2: Ec2) -> None:
         assert [shown[name] for name in lists] == [[], [], [], []]
 
 
-async def test_a_template_may_state_it_too_and_shows_it_again(ec2: Ec2) -> None:
+async def test_template_accepts_and_shows_fixed_options(ec2: Ec2) -> None:
     data = {"ImageId": IMAGE, "InstanceType": "t3.nano", **STATED}
     await ec2.create_launch_template(LaunchTemplateName="all", LaunchTemplateData=data)
     answer = await ec2.describe_launch_template_versions(LaunchTemplateName="all", Versions=["1"])
@@ -99,7 +99,7 @@ async def test_a_template_may_state_it_too_and_shows_it_again(ec2: Ec2) -> None:
     assert await ec2.run_instances(LaunchTemplate={"LaunchTemplateName": "all"}, MinCount=1, MaxCount=1)
 
 
-async def test_any_other_value_is_refused_by_name(ec2: Ec2, cloud: Served) -> None:
+async def test_other_values_are_refused_by_name(ec2: Ec2, cloud: Served) -> None:
     for name, params in changed(STATED | ONLY_AT_LAUNCH):
         if name != "InstanceInitiatedShutdownBehavior":
             error = await ec2.error("run_instances", **RUN, **params)
@@ -112,7 +112,7 @@ async def test_any_other_value_is_refused_by_name(ec2: Ec2, cloud: Served) -> No
     assert cloud.cloud.templates.all() == ()
 
 
-async def test_options_of_the_type_are_judged_by_the_type(ec2: Ec2) -> None:
+async def test_type_options_depend_on_the_type(ec2: Ec2) -> None:
     refusals = (
         ("m5.large", {"CreditSpecification": {"CpuCredits": "unlimited"}}),
         ("t3.nano", {"CpuOptions": {"CoreCount": 2, "ThreadsPerCore": 1}}),
@@ -139,7 +139,7 @@ def fleet(**more: Any) -> dict[str, Any]:
     }
 
 
-async def test_fleets_have_the_documented_defaults_and_take_them(ec2: Ec2) -> None:
+async def test_fleets_show_and_accept_documented_defaults(ec2: Ec2) -> None:
     await ec2.create_launch_template(LaunchTemplateName="leaf", LaunchTemplateData={"ImageId": IMAGE})
     spot = {
         "AllocationStrategy": "lowest-price",
@@ -169,21 +169,33 @@ async def test_fleets_have_the_documented_defaults_and_take_them(ec2: Ec2) -> No
         assert (error["Code"], name in error["Message"]) == ("UnsupportedOperation", True), error
 
 
-async def test_tags_for_what_is_not_here_are_called_unsupported(ec2: Ec2) -> None:
+async def test_maintain_fleet_refuses_tags_for_its_instances(ec2: Ec2) -> None:
+    """Botocore's documentation of CreateFleet: only the launch template of such a fleet can tag its instances."""
+    await ec2.create_launch_template(LaunchTemplateName="leaf", LaunchTemplateData={"ImageId": IMAGE})
+    for kind in ("instance", "volume", "network-interface"):
+        for options in ({}, {"Type": "maintain"}):
+            error = await ec2.error("create_fleet", **fleet(**options, TagSpecifications=tagged(kind, a="b")))
+            assert error["Code"] == "InvalidParameterValue"
+            assert kind in error["Message"]
+            assert "launch template" in error["Message"]
+    assert (await ec2.describe_fleets())["Fleets"] == []
+
+
+async def test_tags_for_missing_resources_are_unsupported(ec2: Ec2) -> None:
     for kind in ("volume", "network-interface", "spot-instances-request"):
         error = await ec2.error("run_instances", **RUN, TagSpecifications=tagged(kind, a="b"))
         assert error["Code"] == "UnsupportedOperation"
-        assert error["Message"] == f"tags for a {kind} are not supported here, because there is none; leave them out"
+        assert error["Message"] == f"tags for a {kind} are not supported, because none is created here; leave them out"
     assert await ec2.refused("run_instances", **RUN, TagSpecifications=tagged("vpc", a="b")) == "InvalidParameterValue"
 
 
-async def test_types_say_what_ec2_publishes_of_their_network(ec2: Ec2) -> None:
+async def test_types_show_documented_network_support(ec2: Ec2) -> None:
     types = (await ec2.describe_instance_types(InstanceTypes=["t3.nano", "m5.large", "t2.micro"]))["InstanceTypes"]
     support = {itype["InstanceType"]: itype["NetworkInfo"]["EnaSupport"] for itype in types}
     assert support == {"t3.nano": "required", "m5.large": "required", "t2.micro": "unsupported"}
 
 
-async def test_attributes_of_an_instance_without_parts_are_empty(ec2: Ec2) -> None:
+async def test_attributes_of_missing_parts_are_empty(ec2: Ec2) -> None:
     (one,) = await launch(ec2, UserData=base64.b64encode(b"x").decode())
     for attribute, member, value in (
         ("blockDeviceMapping", "BlockDeviceMappings", []),

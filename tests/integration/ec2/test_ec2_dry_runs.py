@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ec2.callers import Ec2, launch
-from tests.integration.ec2.served import IMAGE, Served, served
-from vmhost.ec2.actions.table import ACTIONS
+from tests.integration.ec2.ec2_clients import Ec2, launch
+from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from vmhost.ec2.actions.registry import ACTIONS
 
 ABSENT, NO_TEMPLATE, NO_FLEET = "i-00000000000000000", "lt-00000000000000000", "fleet-00000000000000000"
 RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
@@ -127,7 +127,7 @@ def snapshot(cloud: Served) -> tuple[Any, ...]:
     return inside.instances.all(), inside.templates.all(), inside.fleets.all()
 
 
-async def test_each_failure_is_found_without_carrying_it_out(cloud: Served, ec2: Ec2, names: dict[str, str]) -> None:
+async def test_dry_run_finds_every_failure(cloud: Served, ec2: Ec2, names: dict[str, str]) -> None:
     before = snapshot(cloud)
     for call, params, code in FAILS:
         for dry in ({"DryRun": True}, {}):
@@ -135,10 +135,10 @@ async def test_each_failure_is_found_without_carrying_it_out(cloud: Served, ec2:
     assert snapshot(cloud) == before
 
 
-async def test_each_success_is_foretold_and_nothing_changes(cloud: Served, ec2: Ec2, names: dict[str, str]) -> None:
+async def test_successful_dry_run_changes_nothing(cloud: Served, ec2: Ec2, names: dict[str, str]) -> None:
     before = snapshot(cloud)
     for call, params in SUCCEEDS:
         assert await ec2.refused(call, **filled(params, names), DryRun=True) == "DryRunOperation", call
     assert snapshot(cloud) == before
-    changing = {name for name, action in ACTIONS.items() if not action.reads}
+    changing = {name for name, action in ACTIONS.items() if not action.read_only}
     assert {call.replace("_", "") for call, _ in SUCCEEDS} == {name.lower() for name in changing}

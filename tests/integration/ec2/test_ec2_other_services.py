@@ -1,4 +1,4 @@
-"""Clients of AWS services that are not here read a sentence, whatever protocol they speak."""
+"""Clients of AWS services that are not here can read the error, whatever protocol they use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.integration.ec2.callers import aws
-from tests.integration.ec2.served import Served, served
+from tests.integration.ec2.ec2_clients import aws
+from tests.integration.ec2.ec2_server import Served, served
 
 CALLS: dict[str, Callable[[Any], Any]] = {
     "autoscaling": lambda client: client.describe_auto_scaling_groups(),
@@ -65,13 +65,13 @@ def refused(cloud: Served, service: str) -> ClientError:
 
 
 @pytest.mark.parametrize("service", CALLS)
-async def test_each_protocol_reads_the_sentence(cloud: Served, service: str) -> None:
+async def test_every_protocol_reads_the_error(cloud: Served, service: str) -> None:
     error = (await asyncio.to_thread(refused, cloud, service)).response["Error"]
     assert error["Code"] == "UnsupportedOperation"
     assert "is not provided here: glasscloud provides EC2 only" in error["Message"]
 
 
-async def test_the_first_commands_of_a_newcomer_print_a_sentence(cloud: Served) -> None:
+async def test_cli_of_missing_services_prints_the_error(cloud: Served) -> None:
     buckets, identity = await asyncio.gather(
         aws(cloud, "ls", service="s3", refused=True),
         aws(cloud, "get-caller-identity", service="sts", refused=True),

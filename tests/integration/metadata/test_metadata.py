@@ -13,12 +13,12 @@ import aiohttp
 import botocore.utils
 import pytest
 
-from vmhost.api.metadata import GuestMetadata
+from vmhost.api.guest_metadata import GuestMetadata
 from vmhost.base.clock import ManualClock
 from vmhost.base.errors import NotFound, Unavailable
 from vmhost.base.web import listen, url_of
-from vmhost.metadata.facts import InstanceFacts
-from vmhost.metadata.server import TOKEN_HEADER, TTL_HEADER, InstanceMetadata
+from vmhost.metadata.instance_facts import InstanceFacts
+from vmhost.metadata.metadata_server import TOKEN_HEADER, TTL_HEADER, InstanceMetadata
 
 FACTS = InstanceFacts(
     instance_id="i-0a12",
@@ -65,7 +65,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def test_a_guest_learns_who_it_is(served: Served) -> None:
+async def test_guest_reads_its_metadata(served: Served) -> None:
     one, other = [GuestMetadata(await served.add(name)) for name in EVERYONE]
     assert await one.get("instance-id") == "i-0a12"
     assert await other.get("instance-id") == "i-0b34"
@@ -77,39 +77,39 @@ async def test_a_guest_learns_who_it_is(served: Served) -> None:
         await one.get("public-hostname")
 
 
-async def test_the_helper_finds_the_service_by_the_sdks_variable(served: Served) -> None:
+async def test_client_uses_the_sdk_endpoint_variable(served: Served) -> None:
     url = await served.add("i-0a12")
     guest = GuestMetadata(environ={"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{url}/"})
     assert await guest.get("instance-type") == "t3.nano"
 
 
-async def test_the_helper_renews_a_token_that_ran_out(served: Served) -> None:
+async def test_client_renews_an_expired_token(served: Served) -> None:
     guest = GuestMetadata(await served.add("i-0a12"))
     await guest.get("instance-id")
     served.clock.advance(100_000)
     assert await guest.get("instance-id") == "i-0a12"
 
 
-async def test_a_service_that_is_away_is_unavailable_in_words(served: Served) -> None:
+async def test_missing_service_is_unavailable(served: Served) -> None:
     url = await served.add("i-0a12")
     await served.server.detach("i-0a12")
     with pytest.raises(Unavailable, match="AWS_EC2_METADATA_SERVICE_ENDPOINT"):
         await GuestMetadata(url).get("instance-id")
 
 
-async def test_a_service_that_never_answers_meets_the_deadline() -> None:
-    with contextlib.closing(listen("127.0.0.1", 0)) as sock, pytest.raises(Unavailable, match="does not answer"):
+async def test_silent_service_times_out() -> None:
+    with contextlib.closing(listen("127.0.0.1", 0)) as sock, pytest.raises(Unavailable, match="does not respond"):
         await GuestMetadata(url_of(sock), deadline_s=0.05).get("instance-id")
 
 
-async def test_the_sdk_reads_region_by_version_two(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sdk_reads_region_with_imdsv2(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
     config = {"ec2_metadata_service_endpoint": await served.add("i-0a12")}
     fetcher = botocore.utils.InstanceMetadataRegionFetcher(timeout=2, env=os.environ.copy(), config=config)
     assert await asyncio.to_thread(fetcher.retrieve_region) == "eu-north-1"
 
 
-async def test_version_one_needs_no_token(served: Served, http: aiohttp.ClientSession) -> None:
+async def test_imdsv1_needs_no_token(served: Served, http: aiohttp.ClientSession) -> None:
     url = await served.add("i-0a12")
     async with http.get(f"{url}/latest/meta-data/instance-id") as answer:
         assert (answer.status, await answer.text(), answer.content_type) == (200, "i-0a12", "text/plain")
@@ -127,7 +127,7 @@ async def test_version_one_needs_no_token(served: Served, http: aiohttp.ClientSe
         ({TTL_HEADER: "60", "X-Forwarded-For": "198.18.0.9"}, 403),
     ],
 )
-async def test_a_token_is_given_to_who_asks_directly_and_right(
+async def test_token_needs_a_direct_valid_request(
     served: Served, http: aiohttp.ClientSession, headers: dict[str, str], status: int
 ) -> None:
     async with http.put(f"{await served.add('i-0a12')}/latest/api/token", headers=headers) as answer:
@@ -136,7 +136,7 @@ async def test_a_token_is_given_to_who_asks_directly_and_right(
             assert answer.headers[TTL_HEADER] == "60"
 
 
-async def test_a_token_of_another_instance_or_time_is_refused(served: Served, http: aiohttp.ClientSession) -> None:
+async def test_foreign_or_expired_token_is_refused(served: Served, http: aiohttp.ClientSession) -> None:
     one, other = [await served.add(name) for name in EVERYONE]
     async with http.put(f"{one}/latest/api/token", headers={TTL_HEADER: "60"}) as answer:
         token = {TOKEN_HEADER: await answer.text()}
@@ -149,7 +149,7 @@ async def test_a_token_of_another_instance_or_time_is_refused(served: Served, ht
         assert answer.status == 401
 
 
-async def test_refusals_look_like_the_real_ones(served: Served, http: aiohttp.ClientSession) -> None:
+async def test_errors_look_like_ec2(served: Served, http: aiohttp.ClientSession) -> None:
     url = await served.add("i-0a12")
     async with http.get(f"{url}/latest/meta-data/nothing") as answer:
         assert (answer.status, answer.content_type) == (404, "text/html")
@@ -160,7 +160,7 @@ async def test_refusals_look_like_the_real_ones(served: Served, http: aiohttp.Cl
         assert answer.status == 405
 
 
-async def test_an_instance_that_is_gone_has_no_metadata(served: Served, http: aiohttp.ClientSession) -> None:
+async def test_terminated_instance_has_no_metadata(served: Served, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{await served.add('i-unknown')}/latest/meta-data/") as answer:
         assert answer.status == 404
 
@@ -170,7 +170,7 @@ async def test_long_headers_are_refused(served: Served, http: aiohttp.ClientSess
         assert answer.status == 400
 
 
-async def test_a_guest_that_hoards_connections_locks_out_itself_alone(served: Served) -> None:
+async def test_connection_limit_applies_per_guest(served: Served) -> None:
     greedy, quiet = [await served.add(name) for name in EVERYONE]
     host, port = greedy.removeprefix("http://").split(":")
     with contextlib.ExitStack() as hoard:
@@ -182,7 +182,7 @@ async def test_a_guest_that_hoards_connections_locks_out_itself_alone(served: Se
         assert await GuestMetadata(quiet, deadline_s=1).get("instance-id") == "i-0b34"
 
 
-async def test_attaching_again_moves_the_service_to_the_new_socket(served: Served) -> None:
+async def test_attach_again_uses_the_new_socket(served: Served) -> None:
     before = await served.add("i-0a12")
     after = await served.add("i-0a12")
     assert await GuestMetadata(after).get("instance-id") == "i-0a12"
@@ -190,9 +190,7 @@ async def test_attaching_again_moves_the_service_to_the_new_socket(served: Serve
         await GuestMetadata(before, deadline_s=1).get("instance-id")
 
 
-async def test_a_page_whose_name_resolves_to_this_machine_learns_nothing(
-    served: Served, http: aiohttp.ClientSession
-) -> None:
+async def test_foreign_host_name_is_refused(served: Served, http: aiohttp.ClientSession) -> None:
     url = await served.add("i-0a12")
     port = url.rpartition(":")[2]
     for host, status in (
@@ -205,7 +203,7 @@ async def test_a_page_whose_name_resolves_to_this_machine_learns_nothing(
             assert answer.status == status, host
 
 
-async def test_requests_above_the_rate_wait_and_are_refused(served: Served, http: aiohttp.ClientSession) -> None:
+async def test_requests_above_the_rate_are_throttled(served: Served, http: aiohttp.ClientSession) -> None:
     greedy, quiet = [await served.add(name) for name in EVERYONE]
     path = "/latest/meta-data/instance-id"
     for _ in range(300):
@@ -224,7 +222,7 @@ async def test_requests_above_the_rate_wait_and_are_refused(served: Served, http
         assert answer.status == 200
 
 
-async def test_new_connections_above_the_rate_wait(served: Served) -> None:
+async def test_connections_above_the_rate_wait(served: Served) -> None:
     url = await served.add("i-0a12")
     host, port = url.removeprefix("http://").split(":")
     for _ in range(300):
@@ -247,7 +245,7 @@ async def _until_one_waits(clock: ManualClock) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_an_endless_body_is_not_read(served: Served) -> None:
+async def test_endless_body_is_not_read(served: Served) -> None:
     url = await served.add("i-0a12")
     host, port = url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))

@@ -11,12 +11,12 @@ from test_process_driver import _printed
 
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.metadata.facts import InstanceFacts
-from vmhost.metadata.server import InstanceMetadata
+from vmhost.metadata.instance_facts import InstanceFacts
+from vmhost.metadata.metadata_server import InstanceMetadata
 
 ASK = """
 import asyncio
-from vmhost.api.metadata import GuestMetadata
+from vmhost.api.guest_metadata import GuestMetadata
 async def main():
     me = GuestMetadata()
     print("I am", await me.get("instance-id"), (await me.user_data()).decode(), await me.tags(), "end")

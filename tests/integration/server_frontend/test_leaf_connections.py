@@ -9,7 +9,8 @@ import pytest_asyncio
 
 from server.frontend.leaf_connections import LeafConnections, LeafRequest
 from tests.integration.server_frontend.leaves import StubLeaf, leaves, until
-from vmhost.base.http1 import Failure, Response
+from vmhost.base.http1 import Failure
+from vmhost.base.http_response import Response
 
 RAW = b"GET /healthz HTTP/1.1\r\nHost: leaf\r\n\r\n"
 

@@ -13,7 +13,7 @@ from vmhost.base.errors import CloudError, InvalidInput, NotFound
 ACCESS = Access.fresh("http://127.0.0.1:4566")
 
 
-def test_what_is_saved_is_loaded_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_saved_file_loads_and_is_private(tmp_path: Path) -> None:
     path = tmp_path / "access.json"
     ACCESS.save(path)
     assert Access.load(path, environ={}) == ACCESS
@@ -21,7 +21,7 @@ def test_what_is_saved_is_loaded_and_only_its_owner_may_read_it(tmp_path: Path) 
     assert [file.name for file in tmp_path.iterdir()] == ["access.json"]
 
 
-def test_the_environment_names_the_file_and_the_endpoint(tmp_path: Path) -> None:
+def test_environment_names_file_and_endpoint(tmp_path: Path) -> None:
     path = tmp_path / "access.json"
     ACCESS.save(path)
     environ = {"GLASSCLOUD_ACCESS": str(path), "GLASSCLOUD_ENDPOINT": "http://vmhost:4566"}
@@ -41,7 +41,7 @@ def test_the_environment_names_the_file_and_the_endpoint(tmp_path: Path) -> None
         (json.dumps({"endpoint": "", "region": "r", "access_key_id": "a", "secret_access_key": "s"}), InvalidInput),
     ],
 )
-def test_a_file_that_is_not_whole_says_so(tmp_path: Path, text: str | None, kind: type[CloudError]) -> None:
+def test_incomplete_file_is_refused(tmp_path: Path, text: str | None, kind: type[CloudError]) -> None:
     path = tmp_path / "access.json"
     if text is not None:
         path.write_text(text)
@@ -49,12 +49,12 @@ def test_a_file_that_is_not_whole_says_so(tmp_path: Path, text: str | None, kind
         Access.load(path, environ={})
 
 
-def test_without_a_name_it_says_how_to_give_one() -> None:
+def test_missing_name_error_shows_the_variable() -> None:
     with pytest.raises(NotFound, match="GLASSCLOUD_ACCESS"):
         Access.load(environ={})
 
 
-def test_fresh_keys_differ_and_the_secret_is_not_shown() -> None:
+def test_new_keys_differ_and_secret_is_hidden() -> None:
     other = Access.fresh("http://127.0.0.1:4566")
     assert other.secret_access_key != ACCESS.secret_access_key
     assert ACCESS.secret_access_key not in f"{ACCESS!r} {ACCESS}"

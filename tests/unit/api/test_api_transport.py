@@ -47,7 +47,7 @@ async def first(client: CloudClient, count: int) -> list[CloudEvent]:
     return seen
 
 
-async def test_a_broken_stream_begins_again_with_a_snapshot() -> None:
+async def test_broken_stream_restarts_with_a_snapshot() -> None:
     calls = 0
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -65,7 +65,7 @@ async def test_a_broken_stream_begins_again_with_a_snapshot() -> None:
     assert calls == 3
 
 
-async def test_a_snapshot_of_a_large_cloud_arrives_whole() -> None:
+async def test_large_snapshot_arrives_complete() -> None:
     large = SNAPSHOT.from_json({**SNAPSHOT.to_json(), "instances": [RUNNING.to_json()] * 2000})
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -75,7 +75,7 @@ async def test_a_snapshot_of_a_large_cloud_arrives_whole() -> None:
         assert await first(client, 1) == [large]
 
 
-async def test_a_cloud_that_refuses_the_stream_is_not_asked_again() -> None:
+async def test_refused_stream_is_not_retried() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         error = {"kind": "unauthenticated", "code": "SignatureDoesNotMatch", "message": "no"}
         return web.json_response({"error": error}, status=401)
@@ -85,7 +85,7 @@ async def test_a_cloud_that_refuses_the_stream_is_not_asked_again() -> None:
             await first(client, 1)
 
 
-async def test_a_silent_cloud_costs_the_deadline_and_no_more() -> None:
+async def test_silent_cloud_times_out() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError
@@ -95,7 +95,7 @@ async def test_a_silent_cloud_costs_the_deadline_and_no_more() -> None:
             await client.describe_instances()
 
 
-async def test_somebody_else_at_that_address_is_told_apart() -> None:
+async def test_other_server_at_the_address_is_recognized() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(text="<html>welcome", status=200 if request.method == "GET" else 404)
 
@@ -106,16 +106,16 @@ async def test_somebody_else_at_that_address_is_told_apart() -> None:
             await client.describe_instances()
 
 
-async def test_nobody_at_that_address_says_so() -> None:
+async def test_no_server_at_the_address() -> None:
     sock = listen("127.0.0.1", 0)
     url = url_of(sock)
     sock.close()
     async with CloudClient(Access.fresh(url)) as client:
-        with pytest.raises(Unavailable, match="does not answer"):
+        with pytest.raises(Unavailable, match="does not respond"):
             await client.status()
 
 
-async def test_a_fault_comes_back_as_it_began() -> None:
+async def test_fault_response_is_the_started_fault() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         assert await request.json() == {"fault": "kill", "instance_id": "i-1"}
         return web.json_response(FAULT.to_json())
@@ -125,6 +125,6 @@ async def test_a_fault_comes_back_as_it_began() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["", "127.0.0.1:4566", "ftp://host", "http://"])
-def test_an_endpoint_that_is_none_is_refused_before_anything_is_sent(endpoint: str) -> None:
+def test_invalid_endpoint_is_refused_before_sending(endpoint: str) -> None:
     with pytest.raises(InvalidInput):
         CloudClient(Access.fresh(endpoint))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from vmhost.api.query import error_of_code, error_of_json, error_of_xml, form, parse_xml
-from vmhost.api.reading import blob, instance
+from vmhost.api.ec2_views import blob, instance
+from vmhost.api.ec2_wire import error_of_code, error_of_json, error_of_xml, form, parse_xml
 from vmhost.api.views import (
     EVENTS,
     CallView,
@@ -54,8 +54,8 @@ RUNNING = InstanceView(
     changed_at=2.5,
     limits=LIMITS,
 )
-FAULT = FaultView(fault_id="f-1", fault="kill", instance_id="i-1", phase="begun", at=1.0)
-HOG = FaultView(fault_id="f-2", fault="cpu_hog", instance_id="i-1", phase="begun", at=1.0, until=11.0)
+FAULT = FaultView(fault_id="f-1", fault="kill", instance_id="i-1", phase="started", at=1.0)
+HOG = FaultView(fault_id="f-2", fault="cpu_hog", instance_id="i-1", phase="started", at=1.0, until=11.0)
 CALL = CallView(
     id="call-1", at=1.0, action="RunInstances", by="boto3", instances=("i-1", "i-2"), outcome="ok", message=""
 )
@@ -110,33 +110,33 @@ def test_a_reader_ignores_what_it_does_not_know() -> None:
     assert FaultView.from_json({**FAULT.to_json(), "colour": "red"}) == FAULT
 
 
-def test_what_an_older_platform_does_not_tell_is_empty() -> None:
+def test_fields_missing_from_older_platforms_are_empty() -> None:
     data = {key: value for key, value in SNAPSHOT.to_json().items() if key not in ("faults", "calls")}
     snapshot = Snapshot.from_json(data)
     assert (snapshot.faults, snapshot.calls) == ((), ())
     assert FaultView.from_json({key: value for key, value in HOG.to_json().items() if key != "until"}).until is None
 
 
-def test_every_event_is_read_by_its_name() -> None:
+def test_events_are_parsed_by_name() -> None:
     told = {"snapshot": SNAPSHOT, "instance": RUNNING, "host": HOST, "fault": HOG, "call": CALL, "stats": STATS}
     assert {kind: read(told[kind].to_json()) for kind, read in EVENTS.items()} == told
 
 
-def test_base64_that_is_none_says_so() -> None:
+def test_invalid_base64_is_reported() -> None:
     assert (blob(None), blob(""), blob("eA==")) == (b"", b"", b"x")
     with pytest.raises(Internal, match="base64"):
         blob("not base64 at all")
 
 
 @pytest.mark.parametrize("data", [None, 7, [], {}, {"fault_id": "f"}])
-def test_what_is_no_view_says_so(data: Any) -> None:
+def test_invalid_view_is_reported(data: Any) -> None:
     with pytest.raises(Internal):
         FaultView.from_json(data)
     with pytest.raises(Internal):
         Snapshot.from_json({**SNAPSHOT.to_json(), "instances": [data]})
 
 
-def test_forms_number_their_lists_and_leave_out_what_is_none() -> None:
+def test_forms_number_lists_and_omit_none() -> None:
     params = {"A": ["x", "y"], "B": {"C": True, "D": None}, "E": [{"F": 1}], "G": []}
     assert parse_form(form("Do", params)) == {
         "Action": "Do",
@@ -161,23 +161,23 @@ def test_forms_number_their_lists_and_leave_out_what_is_none() -> None:
         ("SomethingElse", InvalidInput),
     ],
 )
-def test_a_refusal_comes_back_as_the_error_that_it_was(code: str, kind: type[CloudError]) -> None:
+def test_xml_errors_keep_their_class(code: str, kind: type[CloudError]) -> None:
     for error in (error_of_code(code, "why <&>"), error_of_xml(400, encode_error(code, "why <&>", "r"))):
         assert (type(error), error.code, error.message) == (kind, code, "why <&>")
 
 
-def test_our_own_errors_carry_their_kind() -> None:
+def test_json_errors_keep_their_kind() -> None:
     body = {"error": {"kind": "no_capacity", "code": "InsufficientInstanceCapacity", "message": "full"}}
     error = error_of_json(503, json.dumps(body).encode())
     assert (type(error), error.code, error.message) == (NoCapacity, "InsufficientInstanceCapacity", "full")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"error": 1}', b"<a/>", b"\xff"])
-def test_an_answer_of_somebody_else_is_told_apart(body: bytes) -> None:
+def test_foreign_response_is_recognized(body: bytes) -> None:
     assert type(error_of_json(502, body)) is Unavailable
     assert type(error_of_xml(502, body)) is Unavailable
 
 
-def test_an_answer_that_lacks_what_it_must_have_says_so() -> None:
+def test_incomplete_response_is_reported() -> None:
     with pytest.raises(Internal, match="instanceId"):
         instance(parse_xml(b"<item/>"))

@@ -12,21 +12,21 @@ from vmhost.base.cpus import format_cpus, parse_cpus, physical_cores
 
 
 @given(cpus=st.frozensets(st.integers(0, 300)))
-def test_list_is_read_as_it_was_written(cpus: frozenset[int]) -> None:
+def test_formatted_list_parses_back(cpus: frozenset[int]) -> None:
     assert parse_cpus(format_cpus(cpus)) == tuple(sorted(cpus))
 
 
-def test_neighbours_are_written_as_ranges() -> None:
+def test_adjacent_cpus_are_formatted_as_ranges() -> None:
     assert format_cpus([6, 0, 1, 2]) == "0-2,6"
     assert parse_cpus("0-2,6\n") == (0, 1, 2, 6)
 
 
-def test_other_text_is_no_list() -> None:
+def test_invalid_list_is_refused() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         parse_cpus("all")
 
 
-def test_threads_of_a_core_are_found_together(tmp_path: Path) -> None:
+def test_threads_of_a_core_are_grouped(tmp_path: Path) -> None:
     for cpu, siblings in ((0, "0,2"), (1, "1,3"), (2, "0,2"), (3, "1,3"), (4, "nonsense")):
         folder = tmp_path / f"devices/system/cpu/cpu{cpu}/topology"
         folder.mkdir(parents=True)

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.http1 import Failure, HttpFailure, build_request, connect
-from vmhost.base.pool import Pool
 
 GET = build_request("GET", "/", [("Host", "test")])
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -52,7 +52,7 @@ def answering(*answers: bytes, close: bool = False) -> Talk:
 
 async def ask(talk: Talk, *, timeout_s: float = 2.0, head: bool = False) -> tuple[int, bytes, bool]:
     async with server(talk) as port:
-        pool = Pool("127.0.0.1", port)
+        pool = ConnectionPool("127.0.0.1", port)
         try:
             response = await pool.request(GET, timeout_s=timeout_s, head=head)
             return response.status, response.body, response.keep_alive
@@ -74,15 +74,15 @@ async def ask(talk: Talk, *, timeout_s: float = 2.0, head: bool = False) -> tupl
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", (200, b"ok", False)),
     ],
 )
-async def test_a_well_formed_answer_arrives_whole(answer: bytes, expected: tuple[int, bytes, bool]) -> None:
+async def test_valid_response_arrives_complete(answer: bytes, expected: tuple[int, bytes, bool]) -> None:
     assert await ask(answering(answer)) == expected
 
 
-async def test_a_body_without_length_ends_with_the_connection() -> None:
+async def test_body_without_length_ends_with_connection() -> None:
     assert await ask(answering(b"HTTP/1.1 200 OK\r\n\r\nall of it", close=True)) == (200, b"all of it", False)
 
 
-async def test_an_answer_to_head_has_no_body() -> None:
+async def test_response_to_head_has_no_body() -> None:
     assert await ask(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), head=True) == (200, b"", True)
 
 
@@ -95,15 +95,15 @@ async def test_an_answer_to_head_has_no_body() -> None:
         (answering(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 70_000 + b"\r\n\r\n"), Failure.TOO_LARGE),
     ],
 )
-async def test_a_bad_answer_is_classed(talk: Talk, failure: Failure) -> None:
+async def test_invalid_response_is_classified(talk: Talk, failure: Failure) -> None:
     with pytest.raises(HttpFailure) as caught:
         await ask(talk)
     assert caught.value.failure is failure
 
 
-async def test_silence_is_a_timeout_and_frees_the_connection() -> None:
+async def test_silence_times_out_and_frees_the_connection() -> None:
     async with server(answering()) as port:
-        pool = Pool("127.0.0.1", port, limit=1)
+        pool = ConnectionPool("127.0.0.1", port, limit=1)
         for _ in range(2):
             with pytest.raises(HttpFailure) as caught:
                 await pool.request(GET, timeout_s=0.05)
@@ -111,7 +111,7 @@ async def test_silence_is_a_timeout_and_frees_the_connection() -> None:
         pool.close()
 
 
-async def test_nobody_listening_is_a_connect_failure() -> None:
+async def test_no_listener_is_a_connect_failure() -> None:
     async with server(answering()) as port:
         pass
     with pytest.raises(HttpFailure) as caught:
@@ -119,7 +119,7 @@ async def test_nobody_listening_is_a_connect_failure() -> None:
     assert caught.value.failure is Failure.CONNECT
 
 
-async def test_requests_beyond_the_limit_wait_and_all_are_answered_on_few_connections() -> None:
+async def test_requests_beyond_the_limit_wait() -> None:
     connections = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -130,14 +130,14 @@ async def test_requests_beyond_the_limit_wait_and_all_are_answered_on_few_connec
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     async with server(talk) as port:
-        pool = Pool("127.0.0.1", port, limit=3)
+        pool = ConnectionPool("127.0.0.1", port, limit=3)
         answers = await asyncio.gather(*(pool.request(GET, timeout_s=2) for _ in range(100)))
         pool.close()
     assert [answer.status for answer in answers] == [200] * 100
     assert connections == 3
 
 
-async def test_a_cancelled_request_does_not_leave_its_answer_to_the_next() -> None:
+async def test_cancelled_request_closes_its_connection() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = await reader.readuntil(b"\r\n\r\n")
         if b"/slow" in line:
@@ -146,7 +146,7 @@ async def test_a_cancelled_request_does_not_leave_its_answer_to_the_next() -> No
         await writer.drain()
 
     async with server(talk) as port:
-        pool = Pool("127.0.0.1", port, limit=1)
+        pool = ConnectionPool("127.0.0.1", port, limit=1)
         slow = asyncio.create_task(pool.request(build_request("GET", "/slow", [("Host", "t")]), timeout_s=2))
         await asyncio.sleep(0.03)
         slow.cancel()
@@ -155,6 +155,6 @@ async def test_a_cancelled_request_does_not_leave_its_answer_to_the_next() -> No
     assert answer.body == b"fast"
 
 
-def test_a_header_cannot_smuggle_a_second_request() -> None:
+def test_line_break_in_a_header_is_refused() -> None:
     with pytest.raises(ValueError, match="line break"):
         build_request("GET", "/", [("Host", "a\r\nX: y")])

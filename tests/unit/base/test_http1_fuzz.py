@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.base.odd_answers import CHUNKED, OK, SMALL, Odd, Read
 from tests.unit.base.other_readers import read_by_h11
 from tests.unit.base.wire import RECEIVED_BYTES, Asked, cut, read
-from vmhost.base.http1 import MAX_BODY_BYTES, MAX_HEADERS_BYTES, Failure, Heads
+from vmhost.base.http1 import MAX_BODY_BYTES, MAX_HEADERS_BYTES, Failure
+from vmhost.base.http_response import HeadCache
 
 # Bytes that mean something to a parser are worth more tries than others.
 _TELLING = [
@@ -57,23 +58,23 @@ def mutated(draw: st.DrawFn) -> Odd:
 
 
 @given(mutated(), cuts)
-def test_a_mutated_answer_ends_once_and_the_same_however_it_is_cut(odd: Odd, places: list[int]) -> None:
-    heads = Heads()
+def test_mutated_response_is_independent_of_chunks(odd: Odd, places: list[int]) -> None:
+    heads = HeadCache()
     whole = read(cut(odd.wire, []), head=odd.head, heads=heads)
     assert read(cut(odd.wire, []), head=odd.head, heads=heads) == whole
     assert read(cut(odd.wire, places), head=odd.head) == whole
 
 
 @given(mutated())
-def test_what_h11_and_we_both_accept_is_the_same_answer(odd: Odd) -> None:
+def test_accepted_responses_agree_with_h11(odd: Odd) -> None:
     ours, theirs = read(cut(odd.wire, []), head=odd.head), read_by_h11(cut(odd.wire, []), head=odd.head)
     if isinstance(ours, Read) and theirs is not None:
         assert (ours.status, ours.body) == (theirs.status, theirs.body)
 
 
 @given(st.lists(st.binary(min_size=1) | snippets.filter(bool), max_size=20))
-def test_random_bytes_are_no_answer(pieces: list[bytes]) -> None:
-    asked = Asked(Heads())
+def test_random_bytes_are_no_response(pieces: list[bytes]) -> None:
+    asked = Asked(HeadCache())
     asked.send()
     asked.receive(pieces)
     asked.end()
@@ -81,8 +82,8 @@ def test_random_bytes_are_no_answer(pieces: list[bytes]) -> None:
 
 
 @given(st.lists(st.tuples(mutated(), cuts), max_size=8))
-def test_after_garbage_a_connection_carries_nothing_more(answers: list[tuple[Odd, list[int]]]) -> None:
-    asked = Asked(Heads())
+def test_connection_closes_after_garbage(answers: list[tuple[Odd, list[int]]]) -> None:
+    asked = Asked(HeadCache())
     requests = 0
     for odd, places in answers:
         if not asked.connection.idle:
@@ -134,10 +135,10 @@ def taken_until_refused(begin: bytes, more: bytes) -> int:
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_a_head_without_end_is_refused_early(name: str) -> None:
+def test_endless_head_is_refused(name: str) -> None:
     assert taken_until_refused(*ENDLESS[name]) <= 4 * MAX_HEADERS_BYTES
 
 
 @pytest.mark.parametrize("name", ENDLESS_BODY)
-def test_a_body_without_end_is_refused_at_its_limit(name: str) -> None:
+def test_endless_body_is_refused_at_the_limit(name: str) -> None:
     assert taken_until_refused(*ENDLESS_BODY[name]) <= MAX_BODY_BYTES * 1.1

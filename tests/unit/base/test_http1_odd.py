@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.base.odd_answers import CHUNKED, CORPUS, OK, PLAIN, SMALL, Odd, Read
 from tests.unit.base.other_readers import read_by_h11, read_by_httptools
 from tests.unit.base.wire import Asked, cut, read, received
-from vmhost.base.http1 import Failure, Heads, Response
+from vmhost.base.http1 import Failure
+from vmhost.base.http_response import HeadCache, Response
 
 _BOUNDED = "we bound what an answer may take"
 _FRAMED = "a message framed in two ways is how requests are smuggled; llhttp refuses it"
@@ -82,25 +83,25 @@ def accepted(reads: Read | Failure) -> Read | None:
 
 
 @every
-def test_an_odd_answer_is_read_as_what_it_is(odd: Odd) -> None:
+def test_odd_response_is_parsed(odd: Odd) -> None:
     assert read(received(odd), head=odd.head) == odd.reads
 
 
 @every_small
-def test_wherever_it_is_cut_it_reads_the_same(odd: Odd) -> None:
+def test_parsing_is_independent_of_two_chunks(odd: Odd) -> None:
     bytewise = range(len(odd.wire))
     for places in chain([bytewise], ([place] for place in bytewise)):
         assert read(cut(odd.wire, places), head=odd.head) == odd.reads, places
 
 
 @given(smalls, st.lists(st.integers(1, 1024), max_size=10))
-def test_in_any_pieces_it_reads_the_same(odd: Odd, places: list[int]) -> None:
-    assert read(cut(odd.wire, places), head=odd.head, heads=Heads()) == odd.reads
+def test_parsing_is_independent_of_chunks(odd: Odd, places: list[int]) -> None:
+    assert read(cut(odd.wire, places), head=odd.head, heads=HeadCache()) == odd.reads
 
 
 @pytest.mark.parametrize("name", [name for name in CORPUS if name not in SMALL])
 @given(data=st.data())
-def test_a_large_answer_in_any_pieces_reads_the_same(name: str, data: st.DataObject) -> None:
+def test_large_response_is_independent_of_chunks(name: str, data: st.DataObject) -> None:
     wire = CORPUS[name].wire
     places = data.draw(st.lists(st.integers(1, min(len(wire), 1 << 18)), max_size=5))
     received_places = range(0, len(wire), 1 << 16)
@@ -108,18 +109,18 @@ def test_a_large_answer_in_any_pieces_reads_the_same(name: str, data: st.DataObj
 
 
 @every
-def test_it_is_read_as_h11_reads_it_but_for_known_reasons(odd: Odd) -> None:
+def test_parses_like_h11_except_known_differences(odd: Odd) -> None:
     differs = read_by_h11(received(odd), head=odd.head) != accepted(odd.reads)
     assert differs == (odd.name in UNLIKE_H11)
 
 
 @every
-def test_it_is_read_as_a_new_parser_reads_it_but_for_known_reasons(odd: Odd) -> None:
+def test_parses_like_a_new_parser_except_known_differences(odd: Odd) -> None:
     differs = read_by_httptools(received(odd)) != accepted(odd.reads)
     assert differs == (odd.name in UNLIKE_HTTPTOOLS)
 
 
-def test_the_known_differences_are_about_answers_that_there_are() -> None:
+def test_known_differences_name_existing_cases() -> None:
     assert CORPUS.keys() >= UNLIKE_H11.keys() | UNLIKE_HTTPTOOLS.keys()
 
 
@@ -132,7 +133,7 @@ def tell(end: Response | Failure) -> tuple[object, ...]:
     return end.status, end.headers, end.body, end.keep_alive
 
 
-def walk(answers: list[tuple[Odd, list[int]]], heads: Heads | None) -> list[tuple[object, ...]]:
+def walk(answers: list[tuple[Odd, list[int]]], heads: HeadCache | None) -> list[tuple[object, ...]]:
     """All that answers one after the other say, on one connection as long as it lasts and then on the next."""
     told: list[tuple[object, ...]] = []
     asked = Asked(heads)
@@ -159,19 +160,19 @@ same_heads = st.binary(max_size=6).map(
 
 
 @given(st.lists(st.tuples(smalls | same_heads, st.lists(st.integers(1, 200), max_size=2)), max_size=20), st.data())
-def test_remembered_heads_never_change_what_is_read(answers: list[tuple[Odd, list[int]]], data: st.DataObject) -> None:
+def test_head_cache_never_changes_results(answers: list[tuple[Odd, list[int]]], data: st.DataObject) -> None:
     again = data.draw(st.permutations([*answers, *((odd, []) for odd, _ in answers)]))
-    assert walk(again, Heads()) == walk(again, None)
+    assert walk(again, HeadCache()) == walk(again, None)
 
 
 @every_small
-def test_an_answer_after_its_like_reads_the_same(odd: Odd) -> None:
+def test_repeated_response_parses_the_same(odd: Odd) -> None:
     answers: list[tuple[Odd, list[int]]] = [(SMALL["plain"], []), (odd, []), (SMALL["plain"], []), (odd, []), (odd, [])]
-    assert walk(answers, Heads()) == walk(answers, None)
+    assert walk(answers, HeadCache()) == walk(answers, None)
 
 
-def test_a_known_head_is_found_again() -> None:
-    heads = Heads()
+def test_known_head_is_found() -> None:
+    heads = HeadCache()
     for body in (b"hello", b"world", b"again"):
         wire = OK + b"Content-Length: 5\r\n\r\n" + body
         known = heads.find(wire)
@@ -180,8 +181,8 @@ def test_a_known_head_is_found_again() -> None:
 
 
 @pytest.mark.parametrize("place", range(1, len(PLAIN)))
-def test_the_last_piece_of_an_answer_is_not_remembered_as_a_whole_one(place: int) -> None:
-    heads = Heads()
+def test_last_chunk_is_not_cached_as_a_response(place: int) -> None:
+    heads = HeadCache()
     read(cut(PLAIN, [place]), heads=heads)
     assert read([PLAIN[place:]], heads=heads) == read([PLAIN[place:]])
 
@@ -200,8 +201,8 @@ class AsksAgain(Asked):
 
 @pytest.mark.parametrize("remembering", [False, True])
 @pytest.mark.parametrize("more", [PLAIN, b"!", b"H", OK])
-def test_what_came_with_an_answer_does_not_answer_the_next_request(more: bytes, remembering: bool) -> None:
-    asked = AsksAgain(Heads() if remembering else None)
+def test_extra_bytes_do_not_answer_the_next_request(more: bytes, remembering: bool) -> None:
+    asked = AsksAgain(HeadCache() if remembering else None)
     asked.send()
     asked.receive([PLAIN, PLAIN + more])
     assert [end.body for end in asked.ends if isinstance(end, Response)] == [b"hello", b"hello"]
@@ -210,7 +211,7 @@ def test_what_came_with_an_answer_does_not_answer_the_next_request(more: bytes, 
 
 
 @pytest.mark.parametrize("failure", [Failure.GARBAGE, Failure.TIMEOUT, Failure.RESET])
-def test_a_connection_that_failed_takes_no_request_from_who_is_told(failure: Failure) -> None:
+def test_failed_connection_accepts_no_request_in_callback(failure: Failure) -> None:
     asked = AsksAgain()
     asked.send()
     if failure is Failure.GARBAGE:
@@ -233,7 +234,7 @@ class Refuses(Asked):
 
 
 @pytest.mark.parametrize("wire", [PLAIN, CHUNKED + b"0\r\n\r\n", b"what?"])
-def test_an_error_of_the_asker_is_not_taken_for_one_of_the_answer(wire: bytes) -> None:
+def test_callback_error_is_not_a_response_error(wire: bytes) -> None:
     asked = Refuses()
     asked.send()
     with pytest.raises(LookupError):
@@ -244,7 +245,7 @@ def test_an_error_of_the_asker_is_not_taken_for_one_of_the_answer(wire: bytes) -
 # At the wrong time
 
 
-def test_an_answer_before_any_request_ends_the_connection() -> None:
+def test_response_before_a_request_closes_the_connection() -> None:
     asked = Asked()
     asked.receive([PLAIN])
     assert asked.wire.closing
@@ -253,8 +254,8 @@ def test_an_answer_before_any_request_ends_the_connection() -> None:
         asked.send()
 
 
-def test_an_answer_after_the_answer_ends_the_connection() -> None:
-    asked = Asked(Heads())
+def test_second_response_closes_the_connection() -> None:
+    asked = Asked(HeadCache())
     asked.send()
     asked.receive([PLAIN, PLAIN])
     assert len(asked.ends) == 1
@@ -262,7 +263,7 @@ def test_an_answer_after_the_answer_ends_the_connection() -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", PLAIN[:20], PLAIN[:-1], OK + b"\r\nhello"])
-def test_a_broken_connection_is_a_reset(begun: bytes) -> None:
+def test_broken_connection_is_a_reset(begun: bytes) -> None:
     asked = Asked()
     asked.send()
     asked.receive([begun] if begun else [])
@@ -270,7 +271,7 @@ def test_a_broken_connection_is_a_reset(begun: bytes) -> None:
     assert asked.ends == [Failure.RESET]
 
 
-def test_trailers_are_no_headers() -> None:
+def test_trailers_are_not_headers() -> None:
     asked = Asked()
     asked.send()
     asked.receive([CHUNKED + b"5\r\nhello\r\n0\r\nServer-Timing: x\r\n\r\n"])
@@ -279,11 +280,9 @@ def test_trailers_are_no_headers() -> None:
     assert end.headers == [(b"transfer-encoding", b"chunked")]
 
 
-@pytest.mark.parametrize("heads", [None, Heads()])
+@pytest.mark.parametrize("heads", [None, HeadCache()])
 @pytest.mark.parametrize(("received", "stale"), [(b"", True), (b"HTTP/1.1 2", False)])
-def test_only_a_used_connection_closed_before_any_byte_is_stale(
-    received: bytes, stale: bool, heads: Heads | None
-) -> None:
+def test_reused_connection_closed_early_is_stale(received: bytes, stale: bool, heads: HeadCache | None) -> None:
     asked = Asked(heads)
     for _ in range(2):
         asked.send()
@@ -295,7 +294,7 @@ def test_only_a_used_connection_closed_before_any_byte_is_stale(
     assert asked.connection.went_stale is stale
 
 
-def test_a_new_connection_closed_without_an_answer_is_not_stale() -> None:
+def test_new_connection_closed_early_is_not_stale() -> None:
     fresh = Asked()
     fresh.send()
     fresh.end()

@@ -25,7 +25,7 @@ log.warning("after")
 """
 
 
-def test_while_the_terminal_is_somebody_elses_lines_go_to_a_file(tmp_path: Path) -> None:
+def test_log_lines_go_to_a_file_meanwhile(tmp_path: Path) -> None:
     file = tmp_path / "demo.log"
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, file], capture_output=True, text=True, check=True, timeout=30

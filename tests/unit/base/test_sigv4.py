@@ -29,13 +29,13 @@ def signed(url: str = "/?a=1&B=2", body: bytes = b"Action=DescribeInstances") ->
 
 
 @given(body=st.binary(max_size=200), query=st.dictionaries(st.text(max_size=5), st.text(max_size=8), max_size=4))
-def test_what_we_sign_we_verify(body: bytes, query: dict[str, str]) -> None:
+def test_own_signature_verifies(body: bytes, query: dict[str, str]) -> None:
     from urllib.parse import urlencode
 
     assert verify(signed("/path?" + urlencode(query).replace("+", "%20"), body), secret_of, now=NOW) == "AKIDEXAMPLE"
 
 
-def test_what_botocore_signs_we_verify() -> None:
+def test_botocore_signature_verifies() -> None:
     request = AWSRequest("POST", "http://127.0.0.1:4566/", data=b"Action=RunInstances&Version=2016-11-15")
     request.headers["Host"] = "127.0.0.1:4566"
     auth = SigV4Auth(BotoCredentials(KEY.access_key_id, KEY.secret_access_key), "ec2", "us-east-1")
@@ -55,7 +55,7 @@ def test_what_botocore_signs_we_verify() -> None:
         ({"headers": {"Authorization": "AWS4-HMAC-SHA256 nonsense", "X-Amz-Date": "x"}}, "IncompleteSignature"),
     ],
 )
-def test_a_changed_request_is_refused(change: dict[str, object], code: str) -> None:
+def test_changed_request_is_refused(change: dict[str, object], code: str) -> None:
     from dataclasses import replace
 
     with pytest.raises(Unauthenticated) as caught:
@@ -63,13 +63,13 @@ def test_a_changed_request_is_refused(change: dict[str, object], code: str) -> N
     assert caught.value.code == code
 
 
-def test_an_old_signature_has_expired() -> None:
+def test_old_signature_has_expired() -> None:
     with pytest.raises(Unauthenticated) as caught:
         verify(signed(), secret_of, now=NOW + 16 * 60)
     assert caught.value.code == "RequestExpired"
 
 
-def test_an_unknown_key_is_refused_and_no_secret_is_shown() -> None:
+def test_unknown_key_is_refused_without_secrets() -> None:
     with pytest.raises(Unauthenticated) as caught:
         verify(signed(), lambda _: None, now=NOW)
     assert caught.value.code == "AuthFailure"

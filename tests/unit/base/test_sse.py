@@ -11,7 +11,7 @@ from vmhost.base.sse import LAGGED, Event, Hub, encode, read_events, respond
 from vmhost.base.web import listen, serve
 
 
-async def test_a_slow_reader_is_told_that_it_lagged_and_goes_on() -> None:
+async def test_slow_reader_gets_lagged_and_continues() -> None:
     hub = Hub(capacity=3)
     with hub.subscribe() as reader:
         for number in range(10):
@@ -22,7 +22,7 @@ async def test_a_slow_reader_is_told_that_it_lagged_and_goes_on() -> None:
     assert rest[-1] in {10, 9, 8, 7}
 
 
-async def test_a_reader_resumes_after_the_event_it_saw_last() -> None:
+async def test_reader_resumes_after_its_last_event() -> None:
     hub = Hub(history=5, first_id=1)
     for number in range(1, 11):
         hub.publish("n", number)
@@ -32,7 +32,7 @@ async def test_a_reader_resumes_after_the_event_it_saw_last() -> None:
         assert [(await anext(reader)).data for _ in range(2)] == [9, 10]
 
 
-async def test_a_reader_of_an_earlier_run_cannot_resume() -> None:
+async def test_ids_of_an_earlier_run_cannot_resume() -> None:
     earlier, later = Hub(), Hub()
     for number in range(3):
         earlier.publish("n", number)
@@ -47,7 +47,7 @@ async def test_closing_the_hub_ends_its_readers() -> None:
         assert [event async for event in reader] == []
 
 
-async def test_events_survive_the_wire() -> None:
+async def test_encoded_events_parse_back() -> None:
     async def lines() -> AsyncIterator[bytes]:
         yield b": a comment\n"
         for line in encode(Event(id=7, kind="instance", data={"a": "line\nbreak é"})).splitlines(keepends=True):
@@ -60,7 +60,7 @@ async def test_events_survive_the_wire() -> None:
     ]
 
 
-async def test_a_stream_over_http_starts_with_a_snapshot_and_resumes_without_one() -> None:
+async def test_http_stream_starts_with_a_snapshot_or_resumes() -> None:
     hub = Hub()
     app = web.Application()
 
@@ -80,7 +80,7 @@ async def test_a_stream_over_http_starts_with_a_snapshot_and_resumes_without_one
         hub.close()
 
 
-async def test_a_reader_may_leave_out_a_kind_and_then_nobody_wants_it() -> None:
+async def test_excluded_kind_is_not_wanted() -> None:
     hub = Hub()
     with hub.subscribe(without=frozenset({"stats"})) as reader:
         assert not hub.wanted("stats")
@@ -92,12 +92,12 @@ async def test_a_reader_may_leave_out_a_kind_and_then_nobody_wants_it() -> None:
             assert hub.wanted("stats")
 
 
-async def test_a_packed_stream_gives_each_event_when_it_happens_and_is_plain_to_who_takes_no_gzip() -> None:
+async def test_compressed_stream_is_flushed_per_event() -> None:
     hub = Hub(first_id=1)
     app = web.Application()
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        return await respond(request, hub, lambda: {"rows": ["the same"] * 100}, packed=True)
+        return await respond(request, hub, lambda: {"rows": ["the same"] * 100}, compress=True)
 
     app.router.add_get("/", stream)
     async with serve(app, listen("127.0.0.1", 0)) as url, ClientSession() as session:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from tests.unit.base.odd_answers import Odd, Read
-from vmhost.base.http1 import Connection, Failure, Heads, Response
+from vmhost.base.http1 import Connection, Failure
+from vmhost.base.http_response import HeadCache, Response
 
 RECEIVED_BYTES = 64 * 1024
 
@@ -36,7 +37,7 @@ class Wire(asyncio.Transport):
 class Asked:
     """A connection, open, and what became of the requests sent on it: all `ends` in the order told."""
 
-    def __init__(self, heads: Heads | None = None) -> None:
+    def __init__(self, heads: HeadCache | None = None) -> None:
         self.wire = Wire()
         self.ends: list[Response | Failure] = []
         self.closed = 0
@@ -71,7 +72,7 @@ class Asked:
         self.closed += 1
 
 
-def read(pieces: Iterable[bytes], *, head: bool = False, heads: Heads | None = None) -> Read | Failure:
+def read(pieces: Iterable[bytes], *, head: bool = False, heads: HeadCache | None = None) -> Read | Failure:
     """What a new connection reads out of an answer that arrives in these pieces, after which the server closes."""
     asked = Asked(heads)
     asked.send(head=head)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from vmhost.base.errors import InvalidInput
-from vmhost.catalogue.images import DEFAULT_CATALOGUE, Placeholders, load_images
+from vmhost.catalogue.image_catalogue import DEFAULT_CATALOGUE, Placeholders, load_images
 from vmhost.catalogue.regenerate import CATALOGUE, TABLE, rendered
-from vmhost.catalogue.types import load_types
+from vmhost.catalogue.type_catalogue import load_types
 
 WORDS = Placeholders(python="/usr/bin/python3", image="glasscloud:test")
 GOOD = """
@@ -33,11 +33,11 @@ def write(folder: Path, text: str, name: str = "images.toml") -> Path:
     return path
 
 
-def test_the_types_are_those_of_the_table() -> None:
+def test_generated_types_match_the_table() -> None:
     assert CATALOGUE.read_text() == rendered(TABLE.read_text()), "run: make catalogue"
 
 
-def test_the_types_are_ec2s() -> None:
+def test_types_match_ec2() -> None:
     catalogue = load_types()
     kinds = {kind.name: kind for kind in catalogue.types}
     assert catalogue.as_of.count("-") == 2
@@ -49,7 +49,7 @@ def test_the_types_are_ec2s() -> None:
     assert (large.vcpus, large.memory_mib, large.baseline_percent, large.burstable) == (2, 8192, None, False)
 
 
-def test_the_platforms_own_image_boots_with_every_driver() -> None:
+def test_default_image_boots_with_every_driver() -> None:
     (image,) = load_images([DEFAULT_CATALOGUE], WORDS)
     assert image.name == "glasscloud-minimal"
     assert set(image.boots) == {"fake", "process", "container"}
@@ -57,7 +57,7 @@ def test_the_platforms_own_image_boots_with_every_driver() -> None:
     assert image.boots["container"].image == WORDS.image
 
 
-def test_placeholders_are_filled_and_other_braces_stay(tmp_path: Path) -> None:
+def test_only_placeholders_are_replaced(tmp_path: Path) -> None:
     (image,) = load_images([write(tmp_path, GOOD)], WORDS)
     assert image.boots["process"].command == ("/usr/bin/python3", "-c", "print({1: 2})")
     container = image.boots["container"]
@@ -69,32 +69,32 @@ def test_placeholders_are_filled_and_other_braces_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no image"),
-        ("image = 3", "no image"),
-        ("[[image", "no TOML"),
-        (GOOD.replace("ami-0123456789", "my-image"), "expected ami-"),
-        (GOOD.replace('name = "mine"', ""), "name is missing"),
+        ("", "has no"),
+        ("image = 3", "has no"),
+        ("[[image", "not valid TOML"),
+        (GOOD.replace("ami-0123456789", "my-image"), "use ami-"),
+        (GOOD.replace('name = "mine"', ""), "name is required"),
         (GOOD.replace("root_gib", "rooot_gib"), "rooot_gib"),
         (GOOD.replace("user =", "usr ="), "usr"),
         (GOOD + GOOD, "twice"),
-        ('[[image]]\nid = "ami-0123456789"\nname = "mine"\n', "no boot"),
-        ('[[image]]\nid = "ami-0123456789"\nname = "mine"\nboot = { process = { command = "sh" } }', "list of texts"),
+        ('[[image]]\nid = "ami-0123456789"\nname = "mine"\n', "no boot table"),
+        ('[[image]]\nid = "ami-0123456789"\nname = "mine"\nboot = { process = { command = "sh" } }', "list of strings"),
         ('[[image]]\nid = "ami-0123456789"\nname = "mine"\nboot = { process = {} }', "neither command nor image"),
     ],
 )
-def test_a_catalogue_that_is_not_right_is_refused_naming_the_file(tmp_path: Path, text: str, says: str) -> None:
+def test_invalid_catalogue_error_names_the_file(tmp_path: Path, text: str, says: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InvalidInput, match=says) as refused:
         load_images([path], WORDS)
     assert str(path) in str(refused.value)
 
 
-def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_catalogue_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         load_images([tmp_path / "none.toml"], WORDS)
 
 
-def test_a_network_that_ec2_has_only_words_for_is_told_in_its_words() -> None:
+def test_network_without_figures_uses_ec2_words() -> None:
     words = {itype.name: itype.network_words for itype in load_types().types}
     assert words["t2.micro"] == "Low to Moderate"
     assert words["t2.2xlarge"] == "Moderate"

@@ -9,7 +9,7 @@ from client_builders import IDS, cloud, cloud_state, host, instance
 from client.cloud_state import CloudState, Death, fold
 from vmhost.api.views import CallView, FaultView, InstanceView, ReasonView
 
-HOG = FaultView(fault_id="fault-1", fault="cpu_hog", instance_id=IDS[0], phase="begun", at=1.0, until=11.0)
+HOG = FaultView(fault_id="fault-1", fault="cpu_hog", instance_id=IDS[0], phase="started", at=1.0, until=11.0)
 
 
 def call(number: int) -> CallView:

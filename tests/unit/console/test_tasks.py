@@ -12,7 +12,7 @@ from client.console.tasks import Tasks
 from tests.unit.client.client_builders import IDS, cloud, instance
 from vmhost.api.views import CallView, CloudEvent, FaultView, ReasonView
 
-HOG = FaultView(fault_id="fault-1", fault="cpu_hog", instance_id=IDS[0], phase="begun", at=100.0, until=110.0)
+HOG = FaultView(fault_id="fault-1", fault="cpu_hog", instance_id=IDS[0], phase="started", at=100.0, until=110.0)
 CRASH = ReasonView(code="Server.InternalError", message="Server.InternalError: its program ended with 1")
 
 

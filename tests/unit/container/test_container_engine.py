@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vmhost.base.engines import EngineCandidate
+from vmhost.base.docker_engines import EngineCandidate
 from vmhost.base.errors import Unavailable
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.prerequisites import missing_prerequisite

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import NoCapacity, NotFound
-from vmhost.catalogue.types import load_types
+from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.placement import HostRoom, PlacementConstraint, place
 from vmhost.control.sizing import guaranteed_cores
 from vmhost.model.host import Host, HostUse

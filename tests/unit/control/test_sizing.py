@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import InvalidInput
-from vmhost.catalogue.types import load_types
+from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.placement import HostRoom, place
 from vmhost.control.sizing import limits_of, overcommitted, split
 from vmhost.drivers.base import Capacity

@@ -1,4 +1,4 @@
-"""The table of actions against the service model."""
+"""The registry of actions against the service model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from vmhost.base.errors import InvalidInput, Unsupported
-from vmhost.ec2.actions.base import only
-from vmhost.ec2.actions.table import ACTIONS, find
-from vmhost.ec2.model import ServiceModel, Shape, Structure, load
+from vmhost.ec2.actions.action import check_supported
+from vmhost.ec2.actions.registry import ACTIONS, find_action
+from vmhost.ec2.service_model import ServiceModel, Shape, Structure, load
 
 
 @pytest.fixture(scope="module")
@@ -18,44 +18,46 @@ def model() -> ServiceModel:
     return load(ACTIONS.keys())
 
 
-def test_every_member_that_an_action_speaks_of_is_in_the_model(model: ServiceModel) -> None:
+def test_actions_name_only_documented_parameters(model: ServiceModel) -> None:
     for name, action in ACTIONS.items():
         members = {member.name for member in model.operations[name].input.members}
-        assert action.takes | set(action.fixed) <= members, name
-        assert not action.takes & set(action.fixed), name
+        assert action.supported | set(action.fixed) <= members, name
+        assert not action.supported & set(action.fixed), name
 
 
-def test_each_member_is_honoured_or_refused_by_name(model: ServiceModel) -> None:
+def test_every_parameter_is_supported_or_refused_by_name(model: ServiceModel) -> None:
     for name, action in ACTIONS.items():
         for member in model.operations[name].input.members:
-            if member.name in action.takes or member.name == "DryRun":
+            if member.name in action.supported or member.name == "DryRun":
                 continue
             if member.name in action.fixed:
-                only(name, {member.name: _stated(action.fixed[member.name])}, action.takes, action.fixed)
+                check_supported(
+                    name, {member.name: _allowed(action.fixed[member.name])}, action.supported, action.fixed
+                )
             with pytest.raises(Unsupported, match=rf"{name} does not support {member.name}\b"):
-                only(name, {member.name: _odd(member.shape)}, action.takes, action.fixed)
+                check_supported(name, {member.name: _odd(member.shape)}, action.supported, action.fixed)
 
 
-def _stated(truth: Any) -> Any:
-    if isinstance(truth, Mapping):
-        return {name: _stated(inner) for name, inner in truth.items()}
-    return min(truth) if isinstance(truth, frozenset) else truth
+def _allowed(fixed: Any) -> Any:
+    if isinstance(fixed, Mapping):
+        return {name: _allowed(inner) for name, inner in fixed.items()}
+    return min(fixed) if isinstance(fixed, frozenset) else fixed
 
 
 def _odd(shape: Shape) -> Any:
     return {"Odd": 1} if isinstance(shape, Structure) else "odd"
 
 
-def test_what_is_ec2_s_but_not_ours_and_what_is_nobody_s_are_told_apart(model: ServiceModel) -> None:
+def test_unsupported_and_unknown_actions_differ(model: ServiceModel) -> None:
     with pytest.raises(Unsupported, match="CreateVpc"):
-        find("CreateVpc", model.names)
+        find_action("CreateVpc", model.names)
     with pytest.raises(InvalidInput) as caught:
-        find("MakeCoffee", model.names)
+        find_action("MakeCoffee", model.names)
     assert caught.value.code == "InvalidAction"
 
 
-def test_actions_that_change_something_are_told_from_those_that_read() -> None:
-    changing = {name for name, action in ACTIONS.items() if not action.reads}
+def test_changing_actions_are_not_read_only() -> None:
+    changing = {name for name, action in ACTIONS.items() if not action.read_only}
     assert changing == {
         *("RunInstances", "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
         *("CreateTags", "DeleteTags", "CreateLaunchTemplate", "DeleteLaunchTemplate"),

@@ -1,8 +1,9 @@
-"""The door: names, web pages, guests and signatures."""
+"""Access rules: host names, web pages and signatures."""
 
 from __future__ import annotations
 
 import pytest
+from multidict import CIMultiDict
 
 from vmhost.base.clock import ManualClock
 from vmhost.base.errors import Denied, Unauthenticated
@@ -11,14 +12,14 @@ from vmhost.ec2.auth import Auth, is_loopback
 
 KEY = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="a-secret")
 CLOCK = ManualClock()
-SHUT = Auth(credentials=KEY, allowed_hosts=frozenset({"vmhost"}), clock=CLOCK)
+SIGNED = Auth(credentials=KEY, allowed_hosts=frozenset({"vmhost"}), clock=CLOCK)
 OPEN = Auth(credentials=KEY, open=True, clock=CLOCK)
 HEADER = {"authorization": "AWS4-HMAC-SHA256 Credential=anything"}
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:4566", "127.0.0.1:4566", "[::1]:4566", "VMHOST:80", "vmhost"])
-def test_the_names_of_this_machine_and_those_configured_are_served(host: str) -> None:
-    SHUT.check_caller({"host": host})
+def test_loopback_and_configured_names_are_served(host: str) -> None:
+    SIGNED.check_caller("POST", CIMultiDict({"host": host}))
 
 
 @pytest.mark.parametrize(
@@ -40,20 +41,21 @@ def test_the_names_of_this_machine_and_those_configured_are_served(host: str) ->
         {"host": "localhost", "sec-fetch-site": "same-site"},
     ],
 )
-def test_foreign_names_and_foreign_pages_are_refused(headers: dict[str, str]) -> None:
+def test_foreign_names_and_pages_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(Denied):
-        SHUT.check_caller(headers)
+        SIGNED.check_caller("GET", CIMultiDict(headers))
 
 
-def test_our_own_page_may_call() -> None:
-    SHUT.check_caller({"host": "localhost:4566", "origin": "http://localhost:4566", "sec-fetch-site": "same-origin"})
+def test_own_page_is_accepted() -> None:
+    headers = {"host": "localhost:4566", "origin": "http://localhost:4566", "sec-fetch-site": "same-origin"}
+    SIGNED.check_caller("POST", CIMultiDict(headers))
 
 
 def request(headers: dict[str, str]) -> Unsigned:
     return Unsigned(method="POST", url="/", headers=headers, body=b"Action=DescribeInstances")
 
 
-def test_only_a_signature_with_the_secret_opens_the_shut_door() -> None:
+def test_only_valid_signatures_are_accepted() -> None:
     plain = request({"host": "localhost"})
     for key, code in (
         (KEY, ""),
@@ -62,16 +64,16 @@ def test_only_a_signature_with_the_secret_opens_the_shut_door() -> None:
         headers = sign(plain, key, region="us-east-1", service="ec2", now=CLOCK.now())
         signed = request({"host": "localhost"} | {name.lower(): value for name, value in headers.items()})
         if not code:
-            assert SHUT.check_signature(signed, "127.0.0.1") == KEY.access_key_id
+            assert SIGNED.check_signature(signed, "127.0.0.1") == KEY.access_key_id
             continue
         with pytest.raises(Unauthenticated) as caught:
-            SHUT.check_signature(signed, "127.0.0.1")
+            SIGNED.check_signature(signed, "127.0.0.1")
         assert caught.value.code == code
     with pytest.raises(Unauthenticated):
-        SHUT.check_signature(request(HEADER), "127.0.0.1")
+        SIGNED.check_signature(request(HEADER), "127.0.0.1")
 
 
-def test_the_open_door_takes_any_signature_of_this_machine_and_none_without_the_header() -> None:
+def test_open_endpoint_accepts_any_local_signature() -> None:
     assert OPEN.check_signature(request(HEADER), "127.0.0.1")
     assert OPEN.check_signature(request(HEADER), "::1")
     for headers, peer in (
@@ -85,5 +87,5 @@ def test_the_open_door_takes_any_signature_of_this_machine_and_none_without_the_
 
 
 @pytest.mark.parametrize(("peer", "local"), [("127.8.9.1", True), ("::1", True), ("198.18.0.2", False), ("", False)])
-def test_loopback_is_known(peer: str, local: bool) -> None:
+def test_loopback_addresses(peer: str, local: bool) -> None:
     assert is_loopback(peer) is local

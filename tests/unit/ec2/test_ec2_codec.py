@@ -19,7 +19,7 @@ from vmhost.base.errors import InvalidInput
 from vmhost.ec2.codec.decode import decoder
 from vmhost.ec2.codec.encode import encode_error, encoder
 from vmhost.ec2.codec.form import MAX_FIELDS, parse_form
-from vmhost.ec2.model import ServiceModel, load
+from vmhost.ec2.service_model import ServiceModel, load
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def decode(model: ServiceModel, operation: str, form: bytes) -> dict[str, Any]:
     )
 
 
-def test_every_request_that_botocore_writes_is_read_exactly(ours: ServiceModel, boto: BotoModel) -> None:
+def test_botocore_requests_are_decoded_exactly(ours: ServiceModel, boto: BotoModel) -> None:
     rng = random.Random(1)
     for name in boto.operation_names:
         operation = boto.operation_model(name)
@@ -48,7 +48,7 @@ def test_every_request_that_botocore_writes_is_read_exactly(ours: ServiceModel, 
         assert decode(ours, name, urlencode(body).encode()) == params, name
 
 
-def test_every_answer_we_write_is_read_exactly_by_botocore(ours: ServiceModel, boto: BotoModel) -> None:
+def test_botocore_parses_our_responses_exactly(ours: ServiceModel, boto: BotoModel) -> None:
     rng = random.Random(2)
     for name, operation in ours.operations.items():
         shape = boto.operation_model(name).output_shape
@@ -60,13 +60,13 @@ def test_every_answer_we_write_is_read_exactly_by_botocore(ours: ServiceModel, b
         assert parsed == answer, name
 
 
-def test_absent_members_are_left_out_and_empty_lists_are_not(ours: ServiceModel) -> None:
+def test_missing_members_are_omitted_empty_lists_kept(ours: ServiceModel) -> None:
     body = encoder(ours.operations["DescribeInstances"], ours.namespace)({"Reservations": [], "NextToken": None}, "r")
     assert b"<reservationSet></reservationSet>" in body
     assert b"nextToken" not in body
 
 
-def test_an_error_is_read_by_botocore() -> None:
+def test_botocore_parses_our_errors() -> None:
     body = encode_error("InvalidInstanceID.NotFound", "no <instance> & co", "req-2")
     parsed = EC2QueryParser().parse({"status_code": 400, "headers": {}, "body": body}, None)
     assert parsed["Error"] == {"Code": "InvalidInstanceID.NotFound", "Message": "no <instance> & co"}
@@ -102,14 +102,14 @@ def test_an_error_is_read_by_botocore() -> None:
         (b"a" + b".a" * 50_000 + b"=1", "UnknownParameter", "recognized"),
     ],
 )
-def test_what_is_no_request_is_refused_with_its_reason(ours: ServiceModel, form: bytes, code: str, words: str) -> None:
+def test_malformed_requests_are_refused_with_reason(ours: ServiceModel, form: bytes, code: str, words: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         decode(ours, "RunInstances", form)
     assert (caught.value.code, words in caught.value.message) == (code, True), caught.value.message
     assert len(caught.value.message) < 400
 
 
-def test_lists_keep_their_order_whatever_the_order_and_gaps_of_the_form(ours: ServiceModel) -> None:
+def test_lists_are_ordered_by_index(ours: ServiceModel) -> None:
     assert decode(ours, "DescribeInstances", b"InstanceId.10=c&InstanceId.2=b&InstanceId.1=a") == {
         "InstanceIds": ["a", "b", "c"]
     }
@@ -123,7 +123,7 @@ _fields = st.dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(body=st.binary(max_size=120) | _fields.map(lambda fields: urlencode(fields).encode()))
-def test_no_bytes_bring_the_decoder_down(ours: ServiceModel, body: bytes) -> None:
+def test_random_bytes_never_crash_the_decoder(ours: ServiceModel, body: bytes) -> None:
     try:
         values = decode(ours, "DescribeInstances", body)
     except InvalidInput:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import InvalidInput
-from vmhost.ec2.filters import Field, Shown, parse_filters, shown_tags
-from vmhost.ec2.pages import PageRequest, paginate, parse_page
+from vmhost.ec2.filters import Field, Item, item_tags, parse_filters
+from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 
 
-def thing(name: str, **tags: str) -> Shown:
+def thing(name: str, **tags: str) -> Item:
     return {"Name": name, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()], "Parts": []}
 
 
@@ -29,8 +29,8 @@ FIELDS: Mapping[str, Field] = {
 A, B = thing("alpha", role="leaf", x="1"), thing("be*a", role="front")
 
 
-def chosen(*filters: tuple[str, list[str]]) -> list[Shown]:
-    keep = parse_filters({"Filters": [{"Name": n, "Values": v} for n, v in filters]}, FIELDS, shown_tags)
+def chosen(*filters: tuple[str, list[str]]) -> list[Item]:
+    keep = parse_filters({"Filters": [{"Name": n, "Values": v} for n, v in filters]}, FIELDS, item_tags)
     return [item for item in (A, B) if keep(item)]
 
 
@@ -53,25 +53,23 @@ def chosen(*filters: tuple[str, list[str]]) -> list[Shown]:
         ([("length", ["4"])], [B]),
     ],
 )
-def test_any_value_of_a_filter_and_all_filters_together(
-    filters: list[tuple[str, list[str]]], expected: list[Shown]
-) -> None:
+def test_one_value_of_every_filter_must_match(filters: list[tuple[str, list[str]]], expected: list[Item]) -> None:
     assert chosen(*filters) == expected
 
 
 @pytest.mark.parametrize("entry", [("colour", ["x"]), ("name", []), ("", ["x"]), ("name", ["x"] * 201)])
-def test_a_filter_that_means_nothing_here_is_refused(entry: tuple[str, list[str]]) -> None:
+def test_unknown_filter_is_refused(entry: tuple[str, list[str]]) -> None:
     with pytest.raises(InvalidInput):
         chosen(entry)
 
 
 @given(pattern=st.text(alphabet="ab*?", max_size=8), text=st.text(alphabet="ab", max_size=8))
-def test_wildcards_agree_with_the_shells(pattern: str, text: str) -> None:
+def test_wildcards_match_like_fnmatch(pattern: str, text: str) -> None:
     keep = parse_filters({"Filters": [{"Name": "text", "Values": [pattern or "*"]}]}, FIELDS)
     assert keep(thing(text)) == fnmatch.fnmatchcase(text, pattern or "*")
 
 
-def test_values_are_written_as_ec2_writes_them() -> None:
+def test_filter_values_have_ec2_format() -> None:
     item = {"At": datetime(2026, 1, 2, 3, 4, 5, 6000, tzinfo=UTC), "Is": True, "No": [{"N": 5}, {"N": 1.5}], "E": ""}
     fields = {"at": "At", "is": "Is", "n": "No.N", "e": "E", "absent": "X.Y"}
     for name, value, matches in (
@@ -86,13 +84,13 @@ def test_values_are_written_as_ec2_writes_them() -> None:
         assert parse_filters({"Filters": [{"Name": name, "Values": [value]}]}, fields)(item) is matches, name
 
 
-def test_a_pattern_of_many_stars_costs_no_time() -> None:
+def test_pattern_with_many_stars_is_fast() -> None:
     keep = parse_filters({"Filters": [{"Name": "name", "Values": ["*a" * 200 + "b"]}]}, FIELDS)
     assert not keep(thing("a" * 255))
 
 
 @given(names=st.sets(st.text(max_size=4), max_size=30), limit=st.integers(1, 7))
-def test_pages_give_everything_once(names: set[str], limit: int) -> None:
+def test_all_pages_together_have_every_item_once(names: set[str], limit: int) -> None:
     seen: list[str] = []
     page = PageRequest(limit=limit)
     for _ in range(len(names) + 1):
@@ -104,7 +102,7 @@ def test_pages_give_everything_once(names: set[str], limit: int) -> None:
     assert seen == sorted(names)
 
 
-def test_a_page_goes_on_though_its_last_item_went() -> None:
+def test_page_continues_after_its_last_item_is_removed() -> None:
     first = paginate("abcd", PageRequest(limit=2), str)
     rest = parse_page({"NextToken": first.next_token}, low=1, high=9)
     assert paginate("acd", rest, str).items == ("c", "d")
@@ -119,7 +117,7 @@ def test_a_page_goes_on_though_its_last_item_went() -> None:
         ({"NextToken": "é"}, "InvalidNextToken"),
     ],
 )
-def test_odd_pages_are_refused(params: dict[str, Any], code: str) -> None:
+def test_invalid_pages_are_refused(params: dict[str, Any], code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_page(params, low=5, high=1000)
     assert caught.value.code == code

@@ -15,7 +15,8 @@ from client.load.request_factory import DRAWS, prepare_requests
 from client.load.requests import PreparedRequest
 from client.load.summary import Fault
 from vmhost.base.errors import InvalidInput
-from vmhost.base.http1 import Response, build_request
+from vmhost.base.http1 import build_request
+from vmhost.base.http_response import Response
 
 ORIGIN = Origin(tls=False, host="127.0.0.1", port=8000)
 TARGET = Target(url="http://127.0.0.1:8000/a?b=c", headers=(("X-Test", "yes"), ("Accept", "text/plain")))

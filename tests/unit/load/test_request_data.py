@@ -25,7 +25,8 @@ from client.load.request_factory import DRAWS, prepare_requests
 from client.load.requests import RequestSequence
 from client.load.summary import Fault
 from vmhost.base.errors import InvalidInput
-from vmhost.base.http1 import MAX_BODY_BYTES, Response
+from vmhost.base.http1 import MAX_BODY_BYTES
+from vmhost.base.http_response import Response
 
 URL = "http://127.0.0.1:8000/"
 

@@ -70,7 +70,7 @@ def test_arguments_become_settings(tmp_path: Path) -> None:
     ],
 )
 def test_invalid_settings_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
-    with pytest.raises(InvalidInput, match="expected"):
+    with pytest.raises(InvalidInput, match=r"use |out of range|invalid"):
         Settings(state=tmp_path, **wrong)  # type: ignore[arg-type]
 
 

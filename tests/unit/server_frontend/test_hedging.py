@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.frontend.replicas import HEDGE_DELAY_MIN_MS, HEDGE_DELAY_UNKNOWN_MS, Hedging
-from vmhost.base.budget import Budget
+from vmhost.base.retry_budget import RetryBudget
 
 
 @given(st.lists(st.booleans(), max_size=500), st.floats(0, 0.5), st.floats(1, 20))
 def test_budget_is_never_overdrawn(steps: list[bool], share: float, burst: float) -> None:
-    budget = Budget(share=share, burst=burst)
+    budget = RetryBudget(share=share, burst=burst)
     earned = spent = 0
     for earning in steps:
         if earning:

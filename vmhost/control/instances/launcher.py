@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vmhost.api.constants import FLEET_TAG, USER_DATA_BYTES_MAX
 from vmhost.base.clock import Clock
 from vmhost.base.errors import InvalidInput, NoCapacity
 from vmhost.base.ids import Ids
@@ -23,8 +24,6 @@ from vmhost.model.instance_type import InstanceType
 
 DEFAULT_TYPE = "t3.nano"
 MAX_INSTANCES = 500
-MAX_USER_DATA_BYTES = 16 * 1024
-FLEET_TAG = "aws:ec2:fleet-id"
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 VERSION_TAG = "aws:ec2launchtemplate:version"
 
@@ -229,9 +228,9 @@ def _check(request: LaunchRequest, *, existing: int) -> None:
             f"{existing} instances exist; {request.max_count} more would exceed the limit of {MAX_INSTANCES}",
             code="InstanceLimitExceeded",
         )
-    if request.user_data and len(request.user_data) > MAX_USER_DATA_BYTES:
+    if request.user_data and len(request.user_data) > USER_DATA_BYTES_MAX:
         size = len(request.user_data)
-        raise InvalidInput(f"user data is limited to {MAX_USER_DATA_BYTES} bytes; this has {size}")
+        raise InvalidInput(f"user data is limited to {USER_DATA_BYTES_MAX} bytes; this has {size}")
     if request.shutdown_behavior not in ("stop", "terminate"):
         raise InvalidInput(f"shutdown behavior {request.shutdown_behavior!r} is invalid; use stop or terminate")
     tags.check(request.tags)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from vmhost.api.constants import PORT_TAG
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, Unavailable
 from vmhost.base.logs import get_logger
@@ -27,9 +28,6 @@ from vmhost.control.resources import Resources
 from vmhost.control.timeouts import Timeouts
 from vmhost.drivers.base import Driver
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
-
-PORT_TAG = "glasscloud:port"
-"""Tag of an instance that has a port in place of an address of its own."""
 
 _WANTED = {Event.START: Wanted.RUNNING, Event.STOP: Wanted.STOPPED, Event.TERMINATE: Wanted.TERMINATED}
 _AFRESH: Mapping[str, Any] = {"rebooting": False, "reboot_stopped": False, "impaired": "", "impaired_at": None}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmhost.base.engines import find_engines
+from vmhost.base.docker_engines import find_engines
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container import container_config, isolation, labels, netns

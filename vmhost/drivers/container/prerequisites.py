@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from vmhost.base.engines import find_engines
+from vmhost.base.docker_engines import find_engines
 from vmhost.base.errors import CloudError, NotFound
 from vmhost.drivers.container.engine import Engine
 from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vmhost.api.metadata import ENDPOINT_VARIABLE
+from vmhost.api.guest_metadata import ENDPOINT_VARIABLE
 from vmhost.base.cpus import physical_cores
 from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound
 from vmhost.base.logs import get_logger

@@ -1,4 +1,4 @@
-"""Options of an instance that have one value here: shown in responses, and accepted in requests that state them.
+"""Instance options that have one value here. Responses show it, and requests may state it.
 
 Names and shapes are those of RunInstances and LaunchTemplateData."""
 
@@ -11,14 +11,14 @@ from vmhost.model.instance_type import InstanceType
 
 METADATA: Mapping[str, Any] = {
     "HttpTokens": "optional",
-    # The metadata service listens in the instance's own network, so that no response passes a router.
+    # The metadata service listens in the instance's own network namespace, so no response passes a router.
     "HttpPutResponseHopLimit": 1,
     "HttpEndpoint": "enabled",
     "HttpProtocolIpv6": "disabled",
     "InstanceMetadataTags": "enabled",
 }
 CPU_CREDITS = "unlimited"
-"""A burstable instance may use more than its baseline at any time; there are no credits that it could use up."""
+"""A burstable instance may exceed its baseline at any time; there are no credits to use up."""
 PLACEMENT: Mapping[str, Any] = {"GroupName": "", "Tenancy": "default"}
 OPTIONS: Mapping[str, Any] = {
     "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
@@ -47,17 +47,17 @@ SHOWN = (
     "NetworkPerformanceOptions",
     "PrivateDnsNameOptions",
 )
-"""Those that DescribeInstances shows by the same name and in the same shape."""
+"""Options that DescribeInstances shows with the same name and shape."""
 
 
 def options_of(itype: InstanceType) -> Mapping[str, Any]:
-    """All options, with those that depend on the type."""
+    """Return all options, including those that depend on the type."""
     cpu = {**cpu_options(itype), "AmdSevSnp": "disabled", "NestedVirtualization": "disabled"}
     burst = {"CreditSpecification": {"CpuCredits": CPU_CREDITS}} if itype.burstable else {}
     return {**OPTIONS, "CpuOptions": cpu, **burst}
 
 
 def cpu_options(itype: InstanceType) -> Mapping[str, int]:
-    """Cores and threads of a type: the xen types here show whole cores, the nitro ones two threads each."""
+    """Return cores and threads of a type: xen types have one thread per core here, nitro types two."""
     threads = 1 if itype.hypervisor == "xen" else 2
     return {"CoreCount": max(itype.vcpus // threads, 1), "ThreadsPerCore": min(threads, itype.vcpus)}

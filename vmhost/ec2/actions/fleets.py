@@ -1,4 +1,4 @@
-"""Fleets: a wish for a number of machines, kept true."""
+"""Fleets: each keeps a number of instances running."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ from vmhost.base.errors import CloudError, InvalidInput, Unsupported
 from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
 from vmhost.control.fleets.service import FleetRequest
 from vmhost.control.instances.record import InstanceState
-from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, moment, only, tag_list, tags_by_resource
-from vmhost.ec2.actions.launch import template_of
+from vmhost.ec2.actions.action import (
+    Action,
+    Context,
+    Params,
+    ResponseData,
+    check_count,
+    check_supported,
+    tag_list,
+    tags_for_resource,
+    utc_datetime,
+)
+from vmhost.ec2.actions.run_instances import template_of
 from vmhost.ec2.filters import Field, Keep, parse_filters
-from vmhost.ec2.pages import PageRequest, paginate, parse_page
+from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 
 _ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
 _EXCESS = {"termination": False, "no-termination": True}
 _MAX_DELETED = 100
 _NO_BOUNDS = {"MinTargetCapacity": 0, "SingleAvailabilityZone": False, "SingleInstanceType": False}
 _LOWEST_PRICE = frozenset({"lowest-price", "lowestPrice"})
-"""EC2 documents the first spelling, answers with the second and takes both."""
+"""EC2 documents the first spelling, returns the second and accepts both."""
 _ON_DEMAND = {"AllocationStrategy": _LOWEST_PRICE, **_NO_BOUNDS}
 _SPOT = {
     "AllocationStrategy": _LOWEST_PRICE,
@@ -28,16 +38,17 @@ _SPOT = {
     "InstancePoolsToUseCount": 1,
     **_NO_BOUNDS,
 }
-"""EC2's defaults. There are no Spot Instances here, so that nothing else can be asked of them."""
+"""EC2's defaults. There are no Spot Instances here, so other values are not supported."""
 _SHOWN_STRATEGY = {"AllocationStrategy": "lowestPrice"}
 _SHOWN_SPOT = {**_SHOWN_STRATEGY, "InstanceInterruptionBehavior": "terminate", "InstancePoolsToUseCount": 1}
+_TAGGED_BY_TEMPLATE = frozenset({"instance", "network-interface", "volume"})
 _HEALTHY = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
 
-def _both_spellings(member: str) -> Callable[[Answer], Iterator[str]]:
-    """EC2 writes states with _ in its responses and documents them with - for its filters."""
+def _both_spellings(member: str) -> Callable[[ResponseData], Iterator[str]]:
+    """Match both spellings: EC2 uses _ in responses and documents - for filters."""
 
-    def values(fleet: Answer) -> Iterator[str]:
+    def values(fleet: ResponseData) -> Iterator[str]:
         if text := fleet.get(member):
             yield from {text, text.replace("_", "-")}
 
@@ -58,27 +69,35 @@ def _check_create(context: Context, params: Params) -> FleetRequest:
     if not configs:
         raise InvalidInput("the request must contain the parameter LaunchTemplateConfigs", code="MissingParameter")
     if len(configs) != 1:
-        raise Unsupported(f"CreateFleet got {len(configs)} LaunchTemplateConfigs; one is supported here")
-    only("LaunchTemplateConfigs", configs[0], frozenset({"LaunchTemplateSpecification", "Overrides"}))
+        raise Unsupported(f"CreateFleet supports one LaunchTemplateConfig here; the request has {len(configs)}")
+    check_supported("LaunchTemplateConfigs", configs[0], frozenset({"LaunchTemplateSpecification", "Overrides"}))
     template, version = template_of(configs[0].get("LaunchTemplateSpecification", {}))
-    tags = tags_by_resource(params, ("fleet", "instance"))
     return FleetRequest(
         template=template,
         template_version=version,
         target=_target(params["TargetCapacitySpecification"]),
         type=params.get("Type", "maintain"),
         overrides=tuple(_override(override) for override in configs[0].get("Overrides", ())),
-        tags=tags["fleet"],
-        instance_tags=tags["instance"],
+        tags=_tags(params),
         keep_excess=_keep_excess(params) or False,
         client_token=params.get("ClientToken") or None,
         replace_unhealthy=params.get("ReplaceUnhealthyInstances", False),
     )
 
 
+def _tags(params: Params) -> dict[str, str]:
+    """Return the fleet's tags. As documented, only the launch template of a `maintain` fleet can tag its instances."""
+    kinds = [specification.get("ResourceType") for specification in params.get("TagSpecifications", ())]
+    if refused := next((kind for kind in kinds if kind in _TAGGED_BY_TEMPLATE), None):
+        raise InvalidInput(
+            f"TagSpecifications of a maintain fleet cannot tag {refused}; put these tags in the launch template"
+        )
+    return tags_for_resource(params, "fleet")
+
+
 def _target(capacity: Params) -> int:
     total: int = capacity["TotalTargetCapacity"]
-    only(
+    check_supported(
         "TargetCapacitySpecification",
         capacity,
         frozenset({"TotalTargetCapacity"}),
@@ -89,18 +108,18 @@ def _target(capacity: Params) -> int:
 
 
 def _override(override: Params) -> FleetOverride:
-    only("Overrides", override, frozenset({"AvailabilityZone", "InstanceType"}), {"WeightedCapacity": 1.0})
+    check_supported("Overrides", override, frozenset({"AvailabilityZone", "InstanceType"}), {"WeightedCapacity": 1.0})
     return FleetOverride(type_name=override.get("InstanceType"), zone=override.get("AvailabilityZone"))
 
 
 def _keep_excess(params: Params) -> bool | None:
     policy = params.get("ExcessCapacityTerminationPolicy")
     if policy is not None and policy not in _EXCESS:
-        raise InvalidInput(f"ExcessCapacityTerminationPolicy '{policy}' is invalid; expected {' or '.join(_EXCESS)}")
+        raise InvalidInput(f"invalid ExcessCapacityTerminationPolicy '{policy}'; use {' or '.join(_EXCESS)}")
     return None if policy is None else _EXCESS[policy]
 
 
-def _create(context: Context, request: FleetRequest) -> Answer:
+def _create(context: Context, request: FleetRequest) -> ResponseData:
     fleet = context.cloud.fleets.create(request)
     return {"FleetId": fleet.id, "Errors": [], "Instances": []}
 
@@ -128,20 +147,20 @@ def _check_describe(context: Context, params: Params) -> FleetQuery:
     )
 
 
-def _describe(context: Context, query: FleetQuery) -> Answer:
-    chosen = (_answer(context, f) for f in context.cloud.fleets.all() if not query.ids or f.id in query.ids)
+def _describe(context: Context, query: FleetQuery) -> ResponseData:
+    chosen = (_response(context, f) for f in context.cloud.fleets.all() if not query.ids or f.id in query.ids)
     page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["FleetId"])
     return {"Fleets": list(page.items), "NextToken": page.next_token}
 
 
-def _answer(context: Context, fleet: Fleet) -> Answer:
+def _response(context: Context, fleet: Fleet) -> ResponseData:
     fulfilled = float(len([i for i in context.cloud.fleets.members(fleet.id) if i.state in _HEALTHY]))
     trouble = context.cloud.fleets.trouble(fleet.id)
     specification = {"LaunchTemplateId": fleet.template_id, "Version": str(fleet.template_version)}
     overrides = [{"InstanceType": o.type_name, "AvailabilityZone": o.zone} for o in fleet.overrides]
     return {
         "ActivityStatus": _activity(fleet, fulfilled, trouble),
-        "CreateTime": moment(fleet.created_at),
+        "CreateTime": utc_datetime(fleet.created_at),
         "FleetId": fleet.id,
         "FleetState": fleet.state.value,
         "ClientToken": fleet.client_token or "",
@@ -174,7 +193,7 @@ def _activity(fleet: Fleet, fulfilled: float, trouble: str) -> str | None:
     return "error" if trouble else "pending_fulfillment"
 
 
-def _error(trouble: str) -> Answer:
+def _error(trouble: str) -> ResponseData:
     return {"Lifecycle": "on-demand", "ErrorCode": "UnfulfillableCapacity", "ErrorMessage": trouble}
 
 
@@ -192,7 +211,7 @@ def _check_members(context: Context, params: Params) -> MemberQuery:
     return MemberQuery(fleet=_known(context, params["FleetId"]), keep=keep, page=parse_page(params, low=1, high=1000))
 
 
-def _members(context: Context, query: MemberQuery) -> Answer:
+def _members(context: Context, query: MemberQuery) -> ResponseData:
     active = (
         {"InstanceId": instance.id, "InstanceType": instance.type_name, "InstanceHealth": "healthy"}
         for instance in context.cloud.fleets.members(query.fleet.id)
@@ -208,7 +227,7 @@ def _members(context: Context, query: MemberQuery) -> Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetChange:
-    """What to change of a fleet; None stays."""
+    """What to change in a fleet; None keeps it."""
 
     fleet_id: str
     target: int | None
@@ -224,34 +243,34 @@ def _check_modify(context: Context, params: Params) -> FleetChange:
     )
 
 
-def _modify(context: Context, change: FleetChange) -> Answer:
+def _modify(context: Context, change: FleetChange) -> ResponseData:
     context.cloud.fleets.modify(change.fleet_id, target=change.target, keep_excess=change.keep_excess)
     return {"Return": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetEnd:
-    """Which fleets to end, and whether their instances end with them."""
+class FleetDeletion:
+    """Which fleets to delete, and whether to terminate their instances."""
 
     ids: tuple[str, ...]
     terminate_instances: bool
 
 
-def _check_delete(_: Context, params: Params) -> FleetEnd:
+def _check_delete(_: Context, params: Params) -> FleetDeletion:
     ids = tuple(dict.fromkeys(params["FleetIds"]))
     if not ids:
         raise InvalidInput("the request must contain the parameter FleetId", code="MissingParameter")
-    at_most(_MAX_DELETED, "fleet ids", ids)
-    return FleetEnd(ids=ids, terminate_instances=params["TerminateInstances"])
+    check_count(_MAX_DELETED, "fleet ids", ids)
+    return FleetDeletion(ids=ids, terminate_instances=params["TerminateInstances"])
 
 
-def _delete(context: Context, end: FleetEnd) -> Answer:
-    done: list[Answer] = []
-    refused: list[Answer] = []
-    for fleet_id in end.ids:
+def _delete(context: Context, deletion: FleetDeletion) -> ResponseData:
+    done: list[ResponseData] = []
+    refused: list[ResponseData] = []
+    for fleet_id in deletion.ids:
         try:
             before = _known(context, fleet_id).state
-            context.cloud.fleets.delete((fleet_id,), terminate_instances=end.terminate_instances)
+            context.cloud.fleets.delete((fleet_id,), terminate_instances=deletion.terminate_instances)
         except CloudError as error:
             refused.append({"FleetId": fleet_id, "Error": {"Code": _deletion_code(error), "Message": error.message}})
             continue
@@ -269,35 +288,35 @@ def _deletion_code(error: CloudError) -> str:
 ACTIONS = (
     Action(
         name="CreateFleet",
-        takes=frozenset({"ClientToken", "ExcessCapacityTerminationPolicy", "LaunchTemplateConfigs"})
+        supported=frozenset({"ClientToken", "ExcessCapacityTerminationPolicy", "LaunchTemplateConfigs"})
         | {"ReplaceUnhealthyInstances", "TagSpecifications", "TargetCapacitySpecification", "Type"},
         fixed={"OnDemandOptions": _ON_DEMAND, "SpotOptions": _SPOT, "TerminateInstancesWithExpiration": False},
         check=_check_create,
-        dry=lambda context, request: context.cloud.fleets.check_create(request),
+        dry_run=lambda context, request: context.cloud.fleets.check_create(request),
         act=_create,
     ),
     Action(
         name="DescribeFleets",
-        takes=frozenset({"Filters", "FleetIds", "MaxResults", "NextToken"}),
+        supported=frozenset({"Filters", "FleetIds", "MaxResults", "NextToken"}),
         check=_check_describe,
         act=_describe,
     ),
     Action(
         name="DescribeFleetInstances",
-        takes=frozenset({"Filters", "FleetId", "MaxResults", "NextToken"}),
+        supported=frozenset({"Filters", "FleetId", "MaxResults", "NextToken"}),
         check=_check_members,
         act=_members,
     ),
     Action(
         name="ModifyFleet",
-        takes=frozenset({"ExcessCapacityTerminationPolicy", "FleetId", "TargetCapacitySpecification"}),
+        supported=frozenset({"ExcessCapacityTerminationPolicy", "FleetId", "TargetCapacitySpecification"}),
         check=_check_modify,
-        dry=lambda context, change: context.cloud.fleets.check_modify(change.fleet_id, change.target),
+        dry_run=lambda context, change: context.cloud.fleets.check_modify(change.fleet_id, change.target),
         act=_modify,
     ),
     Action(
         name="DeleteFleets",
-        takes=frozenset({"FleetIds", "TerminateInstances"}),
+        supported=frozenset({"FleetIds", "TerminateInstances"}),
         check=_check_delete,
         act=_delete,
     ),

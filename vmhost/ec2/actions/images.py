@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import NotFound
-from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params
-from vmhost.ec2.actions.instance_answer import PLATFORM
+from vmhost.ec2.actions.action import ACCOUNT_ID, Action, Context, Params, ResponseData
+from vmhost.ec2.actions.instance_response import PLATFORM
 from vmhost.ec2.filters import Field, Keep, parse_filters
-from vmhost.ec2.pages import PageRequest, paginate, parse_page
+from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 from vmhost.model.image import Image, check_image_id
 
-_OURS = frozenset({"self", ACCOUNT})
+_OURS = frozenset({"self", ACCOUNT_ID})
 _FIELDS: Mapping[str, Field] = {
     "architecture": "Architecture",
     "creation-date": "CreationDate",
@@ -35,7 +35,7 @@ class ImageQuery:
 
     ids: tuple[str, ...]
     ours: bool
-    """Whether the owners asked for include the one there is."""
+    """Whether the requested owners include the only one there is."""
     keep: Keep
     page: PageRequest
 
@@ -56,19 +56,19 @@ def _check(context: Context, params: Params) -> ImageQuery:
     )
 
 
-def _act(context: Context, query: ImageQuery) -> Answer:
+def _act(context: Context, query: ImageQuery) -> ResponseData:
     images = tuple(context.cloud.images.values()) if query.ours else ()
-    chosen = (_answer(image) for image in images if not query.ids or image.id in query.ids)
+    chosen = (_response(image) for image in images if not query.ids or image.id in query.ids)
     page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["ImageId"])
     return {"Images": list(page.items), "NextToken": page.next_token}
 
 
-def _answer(image: Image) -> Answer:
+def _response(image: Image) -> ResponseData:
     return {
         "ImageId": image.id,
-        "ImageLocation": f"{ACCOUNT}/{image.name}",
+        "ImageLocation": f"{ACCOUNT_ID}/{image.name}",
         "State": "available",
-        "OwnerId": ACCOUNT,
+        "OwnerId": ACCOUNT_ID,
         "CreationDate": image.created,
         "Public": True,
         "Architecture": image.architecture,
@@ -78,7 +78,7 @@ def _answer(image: Image) -> Answer:
         "Name": image.name,
         "PlatformDetails": PLATFORM,
         "UsageOperation": "RunInstances",
-        # A list that EC2 always has, and programs read without a look.
+        # EC2 always returns this list, and programs rely on it.
         "BlockDeviceMappings": [],
         "VirtualizationType": "hvm",
     }
@@ -87,7 +87,7 @@ def _answer(image: Image) -> Answer:
 ACTIONS = (
     Action(
         name="DescribeImages",
-        takes=frozenset({"ExecutableUsers", "Filters", "ImageIds", "MaxResults", "NextToken", "Owners"})
+        supported=frozenset({"ExecutableUsers", "Filters", "ImageIds", "MaxResults", "NextToken", "Owners"})
         | {"IncludeDeprecated", "IncludeDisabled"},
         check=_check,
         act=_act,

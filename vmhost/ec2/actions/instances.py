@@ -1,4 +1,4 @@
-"""DescribeInstances, and the four that change what an instance does."""
+"""DescribeInstances, and the actions that start, stop, reboot and terminate."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.lifecycle import Event
 from vmhost.control.instances.record import Instance, StateChange
-from vmhost.ec2.actions.base import ACCOUNT, Action, Answer, Context, Params, at_most
-from vmhost.ec2.actions.instance_answer import Catalogue, instance_answer
-from vmhost.ec2.filters import Field, Keep, parse_filters, shown_tags
-from vmhost.ec2.pages import PageRequest, paginate, parse_page
+from vmhost.ec2.actions.action import ACCOUNT_ID, Action, Context, Params, ResponseData, check_count
+from vmhost.ec2.actions.instance_response import Catalogue, instance_response
+from vmhost.ec2.filters import Field, Keep, item_tags, parse_filters
+from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 
 _MAX_CHANGED = 1000
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", re.ASCII)
@@ -70,7 +70,7 @@ _FIELDS: Mapping[str, Field] = {
 
 
 def parse_ids(params: Params) -> tuple[str, ...]:
-    """The request's InstanceIds, each once. Raises InvalidInput for what is no id."""
+    """Return the request's InstanceIds without duplicates. Raises InvalidInput for a malformed id."""
     ids = tuple(dict.fromkeys(params.get("InstanceIds", ())))
     for instance_id in ids:
         check_id(instance_id)
@@ -78,13 +78,13 @@ def parse_ids(params: Params) -> tuple[str, ...]:
 
 
 def check_id(instance_id: str) -> None:
-    """Raises InvalidInput for what is no id of an instance."""
+    """Raise InvalidInput for a malformed instance id."""
     if not INSTANCE_ID.fullmatch(instance_id):
         raise InvalidInput(f'Invalid id: "{instance_id[:60]}"', code="InvalidInstanceID.Malformed")
 
 
-def named(cloud: Cloud, ids: Sequence[str]) -> tuple[Instance, ...]:
-    """The instances of these ids, or all. Raises NotFound naming those that do not exist."""
+def find_instances(cloud: Cloud, ids: Sequence[str]) -> tuple[Instance, ...]:
+    """Return the instances with these ids, or all. Raises NotFound naming those that do not exist."""
     known = {instance.id: instance for instance in cloud.instances.all()}
     missing = [instance_id for instance_id in ids if instance_id not in known]
     if missing:
@@ -103,34 +103,35 @@ class InstanceQuery:
 
 
 def parse_query(context: Context, params: Params, keep: Keep) -> InstanceQuery:
-    """What describing instances has in common. Raises InvalidInput, NotFound."""
+    """Parse the parameters that all actions describing instances share. Raises InvalidInput, NotFound."""
     ids = parse_ids(params)
     if ids and params.get("MaxResults") is not None:
         raise InvalidInput(
             "The parameter instancesSet cannot be used with the parameter maxResults",
             code="InvalidParameterCombination",
         )
-    named(context.cloud, ids)
+    find_instances(context.cloud, ids)
     return InstanceQuery(ids=ids, keep=keep, page=parse_page(params, low=5, high=1000))
 
 
 def _check_describe(context: Context, params: Params) -> InstanceQuery:
-    return parse_query(context, params, parse_filters(params, _FIELDS, shown_tags))
+    return parse_query(context, params, parse_filters(params, _FIELDS, item_tags))
 
 
-def _describe(context: Context, query: InstanceQuery) -> Answer:
+def _describe(context: Context, query: InstanceQuery) -> ResponseData:
     catalogue = Catalogue.of(context.cloud)
     rows = (
-        (instance.reservation_id, instance_answer(instance, catalogue)) for instance in named(context.cloud, query.ids)
+        (instance.reservation_id, instance_response(instance, catalogue))
+        for instance in find_instances(context.cloud, query.ids)
     )
-    chosen = (row for row in rows if query.keep({**row[1], "ReservationId": row[0], "OwnerId": ACCOUNT}))
+    chosen = (row for row in rows if query.keep({**row[1], "ReservationId": row[0], "OwnerId": ACCOUNT_ID}))
     page = paginate(chosen, query.page, lambda row: row[1]["InstanceId"])
-    reservations: dict[str, list[Answer]] = {}
+    reservations: dict[str, list[ResponseData]] = {}
     for reservation_id, shown in page.items:
         reservations.setdefault(reservation_id, []).append(shown)
     return {
         "Reservations": [
-            {"ReservationId": reservation_id, "OwnerId": ACCOUNT, "Groups": [], "Instances": instances}
+            {"ReservationId": reservation_id, "OwnerId": ACCOUNT_ID, "Groups": [], "Instances": instances}
             for reservation_id, instances in reservations.items()
         ],
         "NextToken": page.next_token,
@@ -138,40 +139,40 @@ def _describe(context: Context, query: InstanceQuery) -> Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """Which instances to change, and how roughly."""
+class InstanceChange:
+    """Which instances to change, and whether by force."""
 
     ids: tuple[str, ...]
     force: bool
 
 
-def _check_order(context: Context, params: Params) -> Order:
+def _check_change(context: Context, params: Params) -> InstanceChange:
     ids = parse_ids(params)
     if not ids:
         raise InvalidInput("No instances specified", code="InvalidParameterCombination")
-    at_most(_MAX_CHANGED, "instance ids", ids)
-    named(context.cloud, ids)
-    return Order(ids=ids, force=params.get("Force", False))
+    check_count(_MAX_CHANGED, "instance ids", ids)
+    find_instances(context.cloud, ids)
+    return InstanceChange(ids=ids, force=params.get("Force", False))
 
 
-def _start(context: Context, order: Order) -> Answer:
-    return {"StartingInstances": _changes(context.cloud.instances.start(order.ids))}
+def _start(context: Context, change: InstanceChange) -> ResponseData:
+    return {"StartingInstances": _changes(context.cloud.instances.start(change.ids))}
 
 
-def _stop(context: Context, order: Order) -> Answer:
-    return {"StoppingInstances": _changes(context.cloud.instances.stop(order.ids, force=order.force))}
+def _stop(context: Context, change: InstanceChange) -> ResponseData:
+    return {"StoppingInstances": _changes(context.cloud.instances.stop(change.ids, force=change.force))}
 
 
-def _terminate(context: Context, order: Order) -> Answer:
-    return {"TerminatingInstances": _changes(context.cloud.instances.terminate(order.ids))}
+def _terminate(context: Context, change: InstanceChange) -> ResponseData:
+    return {"TerminatingInstances": _changes(context.cloud.instances.terminate(change.ids))}
 
 
-def _reboot(context: Context, order: Order) -> Answer:
-    context.cloud.instances.reboot(order.ids)
+def _reboot(context: Context, change: InstanceChange) -> ResponseData:
+    context.cloud.instances.reboot(change.ids)
     return {}
 
 
-def _changes(changes: Iterable[StateChange]) -> list[Answer]:
+def _changes(changes: Iterable[StateChange]) -> list[ResponseData]:
     return [
         {
             "InstanceId": change.instance_id,
@@ -185,34 +186,34 @@ def _changes(changes: Iterable[StateChange]) -> list[Answer]:
 _IDS = frozenset({"InstanceIds"})
 
 
-def _dry(event: Event) -> Callable[[Context, Order], None]:
-    return lambda context, order: context.cloud.instances.check_request(order.ids, event)
+def _dry_run(event: Event) -> Callable[[Context, InstanceChange], None]:
+    return lambda context, change: context.cloud.instances.check_request(change.ids, event)
 
 
 ACTIONS = (
     Action(
         name="DescribeInstances",
-        takes=_IDS | {"Filters", "MaxResults", "NextToken"},
+        supported=_IDS | {"Filters", "MaxResults", "NextToken"},
         fixed={"IncludeManagedResources": False},
         check=_check_describe,
         act=_describe,
     ),
-    Action(name="StartInstances", takes=_IDS, check=_check_order, dry=_dry(Event.START), act=_start),
+    Action(name="StartInstances", supported=_IDS, check=_check_change, dry_run=_dry_run(Event.START), act=_start),
     Action(
         name="StopInstances",
-        takes=_IDS | {"Force"},
+        supported=_IDS | {"Force"},
         fixed={"Hibernate": False, "SkipOsShutdown": False},
-        check=_check_order,
-        dry=_dry(Event.STOP),
+        check=_check_change,
+        dry_run=_dry_run(Event.STOP),
         act=_stop,
     ),
-    Action(name="RebootInstances", takes=_IDS, check=_check_order, dry=_dry(Event.REBOOT), act=_reboot),
+    Action(name="RebootInstances", supported=_IDS, check=_check_change, dry_run=_dry_run(Event.REBOOT), act=_reboot),
     Action(
         name="TerminateInstances",
-        takes=_IDS,
+        supported=_IDS,
         fixed={"Force": False, "SkipOsShutdown": False},
-        check=_check_order,
-        dry=_dry(Event.TERMINATE),
+        check=_check_change,
+        dry_run=_dry_run(Event.TERMINATE),
         act=_terminate,
     ),
 )

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput
-from vmhost.ec2.actions.base import Action, Answer, Context, Params
-from vmhost.ec2.actions.instance_answer import zone_id
+from vmhost.ec2.actions.action import Action, Context, Params, ResponseData
+from vmhost.ec2.actions.instance_response import zone_id
 from vmhost.ec2.filters import Field, Keep, parse_filters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Names asked for (none: all) and the filters."""
+class PlaceQuery:
+    """Requested names (empty: all) and the filters."""
 
     names: frozenset[str]
     keep: Keep
@@ -35,7 +35,7 @@ _ZONE_FIELDS: Mapping[str, Field] = {
 }
 
 
-def _zones(context: Context) -> list[Answer]:
+def _zones(context: Context) -> list[ResponseData]:
     region = context.cloud.region
     return [
         {
@@ -53,43 +53,43 @@ def _zones(context: Context) -> list[Answer]:
     ]
 
 
-def _check_regions(context: Context, params: Params) -> Choice:
+def _check_regions(context: Context, params: Params) -> PlaceQuery:
     for name in params.get("RegionNames", ()):
         if name != context.cloud.region:
             raise InvalidInput(f"region '{name[:40]}' is not provided here; the only one is {context.cloud.region}")
-    return Choice(names=frozenset(), keep=parse_filters(params, _REGION_FIELDS))
+    return PlaceQuery(names=frozenset(), keep=parse_filters(params, _REGION_FIELDS))
 
 
-def _regions(context: Context, choice: Choice) -> Answer:
+def _regions(context: Context, query: PlaceQuery) -> ResponseData:
     region = context.cloud.region
     shown = {"RegionName": region, "Endpoint": context.endpoint, "OptInStatus": "opt-in-not-required"}
-    return {"Regions": [shown] if choice.keep(shown) else []}
+    return {"Regions": [shown] if query.keep(shown) else []}
 
 
-def _check_zones(context: Context, params: Params) -> Choice:
+def _check_zones(context: Context, params: Params) -> PlaceQuery:
     known = {name for zone in _zones(context) for name in (zone["ZoneName"], zone["ZoneId"])}
-    asked = frozenset([*params.get("ZoneNames", ()), *params.get("ZoneIds", ())])
-    if missing := asked - known:
+    requested = frozenset([*params.get("ZoneNames", ()), *params.get("ZoneIds", ())])
+    if missing := requested - known:
         names = ", ".join(sorted(known))
         raise InvalidInput(f"availability zone '{min(missing)[:40]}' is not provided here; zones are {names}")
-    return Choice(names=asked, keep=parse_filters(params, _ZONE_FIELDS))
+    return PlaceQuery(names=requested, keep=parse_filters(params, _ZONE_FIELDS))
 
 
-def _describe_zones(context: Context, choice: Choice) -> Answer:
-    named = (z for z in _zones(context) if not choice.names or {z["ZoneName"], z["ZoneId"]} & choice.names)
-    return {"AvailabilityZones": list(filter(choice.keep, named))}
+def _describe_zones(context: Context, query: PlaceQuery) -> ResponseData:
+    found = (z for z in _zones(context) if not query.names or {z["ZoneName"], z["ZoneId"]} & query.names)
+    return {"AvailabilityZones": list(filter(query.keep, found))}
 
 
 ACTIONS = (
     Action(
         name="DescribeRegions",
-        takes=frozenset({"AllRegions", "Filters", "RegionNames"}),
+        supported=frozenset({"AllRegions", "Filters", "RegionNames"}),
         check=_check_regions,
         act=_regions,
     ),
     Action(
         name="DescribeAvailabilityZones",
-        takes=frozenset({"AllAvailabilityZones", "Filters", "ZoneIds", "ZoneNames"}),
+        supported=frozenset({"AllAvailabilityZones", "Filters", "ZoneIds", "ZoneNames"}),
         check=_check_zones,
         act=_describe_zones,
     ),

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput
-from vmhost.ec2.actions.base import Action, Answer, Context, Params, at_most, tag_map
+from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, check_count, tag_map
 from vmhost.ec2.filters import Field, Keep, parse_filters
-from vmhost.ec2.pages import PageRequest, paginate, parse_page
+from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 
 _MAX_RESOURCES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagChange:
-    """Which tags to put on, or to take off, which resources."""
+    """Which tags to add to which resources."""
 
     ids: tuple[str, ...]
     tags: Mapping[str, str]
@@ -32,22 +32,22 @@ def _resources(params: Params) -> tuple[str, ...]:
     ids = tuple(dict.fromkeys(params["Resources"]))
     if not ids:
         raise InvalidInput("the request must contain the parameter ResourceId", code="MissingParameter")
-    at_most(_MAX_RESOURCES, "resource ids", ids)
+    check_count(_MAX_RESOURCES, "resource ids", ids)
     return ids
 
 
-def _create(context: Context, change: TagChange) -> Answer:
+def _create(context: Context, change: TagChange) -> ResponseData:
     context.cloud.tags.add(change.ids, change.tags)
     return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagRemoval:
-    """Which tags to take off which resources."""
+    """Which tags to remove from which resources."""
 
     ids: tuple[str, ...]
     tags: Mapping[str, str | None] | None
-    """By key: the value that it must have, or None for any; no mapping at all: every tag of the user's own."""
+    """By key the value that the tag must have, None for any. Without a mapping: all tags except those of AWS."""
 
 
 def _check_delete(_: Context, params: Params) -> TagRemoval:
@@ -57,7 +57,7 @@ def _check_delete(_: Context, params: Params) -> TagRemoval:
     )
 
 
-def _delete(context: Context, removal: TagRemoval) -> Answer:
+def _delete(context: Context, removal: TagRemoval) -> ResponseData:
     context.cloud.tags.remove(removal.ids, removal.tags)
     return {}
 
@@ -83,13 +83,13 @@ def _check_describe(_: Context, params: Params) -> TagQuery:
     return TagQuery(keep=keep, page=parse_page(params, low=5, high=1000))
 
 
-def _describe(context: Context, query: TagQuery) -> Answer:
+def _describe(context: Context, query: TagQuery) -> ResponseData:
     chosen = filter(query.keep, _all(context))
     page = paginate(chosen, query.page, lambda tag: f"{tag['ResourceId']} {tag['Key']}")
     return {"Tags": list(page.items), "NextToken": page.next_token}
 
 
-def _all(context: Context) -> Iterator[Answer]:
+def _all(context: Context) -> Iterator[ResponseData]:
     for kind, resource_id, tags in context.cloud.tags.all():
         for key, value in tags.items():
             yield {"Key": key, "ResourceId": resource_id, "ResourceType": kind, "Value": value}
@@ -98,21 +98,21 @@ def _all(context: Context) -> Iterator[Answer]:
 ACTIONS = (
     Action(
         name="CreateTags",
-        takes=frozenset({"Resources", "Tags"}),
+        supported=frozenset({"Resources", "Tags"}),
         check=_check_create,
-        dry=lambda context, change: context.cloud.tags.check_add(change.ids, change.tags),
+        dry_run=lambda context, change: context.cloud.tags.check_add(change.ids, change.tags),
         act=_create,
     ),
     Action(
         name="DeleteTags",
-        takes=frozenset({"Resources", "Tags"}),
+        supported=frozenset({"Resources", "Tags"}),
         check=_check_delete,
-        dry=lambda context, removal: context.cloud.tags.check_remove(removal.ids, removal.tags),
+        dry_run=lambda context, removal: context.cloud.tags.check_remove(removal.ids, removal.tags),
         act=_delete,
     ),
     Action(
         name="DescribeTags",
-        takes=frozenset({"Filters", "MaxResults", "NextToken"}),
+        supported=frozenset({"Filters", "MaxResults", "NextToken"}),
         check=_check_describe,
         act=_describe,
     ),

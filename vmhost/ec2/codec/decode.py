@@ -1,4 +1,4 @@
-"""A request's tree as a dict of typed values, by the operation's input shape."""
+"""Decodes a request's tree into a dict of typed values by the operation's input shape."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.ec2.codec.form import Tree
-from vmhost.ec2.model import Kind, ListOf, Scalar, Shape, Structure
+from vmhost.ec2.service_model import ListOf, Scalar, ScalarType, Shape, Structure
 
 MAX_INDEX = 10_000
 
 Node: TypeAlias = "str | Tree"
 Decoder: TypeAlias = Callable[[Node, str], Any]
-"""Takes the node and its dotted name (for messages); gives the typed value."""
+"""Takes the node and its dotted name (for messages); returns the typed value."""
 
 _INDEX = re.compile(r"[1-9]\d{0,4}", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
@@ -25,7 +25,7 @@ _DECIMAL = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?
 
 
 def decoder(shape: Structure) -> Callable[[Tree], dict[str, Any]]:
-    """A function from a request's tree (without Action and Version) to a dict by member names.
+    """Return a function that decodes a request's tree (without Action and Version) to a dict by member names.
 
     It raises InvalidInput: UnknownParameter, MissingParameter, InvalidParameterValue."""
     decode = _structure(shape)
@@ -43,7 +43,7 @@ def _decoder(shape: Shape) -> Decoder:
 def _structure(shape: Structure) -> Decoder:
     members = {m.request_name: (m.name, _decoder(m.shape)) for m in shape.members}
     required = tuple(m.request_name for m in shape.members if m.required and not isinstance(m.shape, ListOf))
-    # An empty list and an absent one look alike on the wire; the action knows what an empty one means.
+    # An empty list and a missing one are the same on the wire; the action decides what an empty one means.
     lists = tuple(m.name for m in shape.members if m.required and isinstance(m.shape, ListOf))
 
     def decode(node: Node, path: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _list(shape: ListOf) -> Decoder:
 
 
 def _scalar(shape: Scalar) -> Decoder:
-    convert, expected = _SCALARS[shape.kind]
+    convert, expected = _SCALARS[shape.type]
 
     def decode(node: Node, path: str) -> Any:
         if not isinstance(node, str):
@@ -118,23 +118,23 @@ def _boolean(text: str) -> bool:
 
 
 def _timestamp(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    utc_datetime = datetime.fromisoformat(text)
+    return (utc_datetime if utc_datetime.tzinfo else utc_datetime.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _blob(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-_SCALARS: dict[Kind, tuple[Callable[[str], Any], str]] = {
-    Kind.STRING: (str, "text"),
-    Kind.INTEGER: (_integer(32), "a whole number"),
-    Kind.LONG: (_integer(64), "a whole number"),
-    Kind.DOUBLE: (_decimal, "a number"),
-    Kind.FLOAT: (_decimal, "a number"),
-    Kind.BOOLEAN: (_boolean, "true or false"),
-    Kind.TIMESTAMP: (_timestamp, "a time such as 2026-01-31T12:00:00Z"),
-    Kind.BLOB: (_blob, "base64"),
+_SCALARS: dict[ScalarType, tuple[Callable[[str], Any], str]] = {
+    ScalarType.STRING: (str, "text"),
+    ScalarType.INTEGER: (_integer(32), "a whole number"),
+    ScalarType.LONG: (_integer(64), "a whole number"),
+    ScalarType.DOUBLE: (_decimal, "a number"),
+    ScalarType.FLOAT: (_decimal, "a number"),
+    ScalarType.BOOLEAN: (_boolean, "true or false"),
+    ScalarType.TIMESTAMP: (_timestamp, "a time such as 2026-01-31T12:00:00Z"),
+    ScalarType.BLOB: (_blob, "base64"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Dicts as the XML that EC2's clients read, by the operation's output shape; and errors in EC2's envelope."""
+"""Encodes dicts as EC2's XML by the operation's output shape, and errors in EC2's envelope."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from vmhost.ec2.model import Kind, ListOf, Operation, Scalar, Shape, Structure
+from vmhost.ec2.service_model import ListOf, Operation, Scalar, ScalarType, Shape, Structure
 
 Write: TypeAlias = Callable[[Any, list[str]], None]
 
@@ -18,13 +18,13 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
 
 def encoder(operation: Operation, namespace: str) -> Callable[[Mapping[str, Any], str], bytes]:
-    """A function from an answer (a dict by member names; None is left out) and a request id to the response body."""
+    """Return a function that encodes a response (by member names; None is omitted) and a request id."""
     write = _structure(operation.output) if operation.output else _success
     name = f"{operation.name}Response"
 
-    def encode(answer: Mapping[str, Any], request_id: str) -> bytes:
+    def encode(response: Mapping[str, Any], request_id: str) -> bytes:
         out = [_DECLARATION, f'<{name} xmlns="{namespace}/"><requestId>{escape(request_id)}</requestId>']
-        write(answer, out)
+        write(response, out)
         out.append(f"</{name}>")
         return "".join(out).encode()
 
@@ -32,7 +32,7 @@ def encoder(operation: Operation, namespace: str) -> Callable[[Mapping[str, Any]
 
 
 def encode_error(code: str, message: str, request_id: str) -> bytes:
-    """The body of a refusal."""
+    """Encode an error response."""
     return (
         f"{_DECLARATION}<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
         f"</Error></Errors><RequestID>{escape(request_id)}</RequestID></Response>"
@@ -40,7 +40,7 @@ def encode_error(code: str, message: str, request_id: str) -> bytes:
 
 
 def escape(text: str) -> str:
-    """The text as XML content; what XML cannot carry becomes U+FFFD."""
+    """Escape text for XML; characters that XML does not allow become U+FFFD."""
     return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], "\ufffd"), text) if _SPECIAL.search(text) else text
 
 
@@ -49,7 +49,7 @@ def _success(_: Mapping[str, Any], out: list[str]) -> None:
 
 
 def _structure(shape: Structure) -> Write:
-    texts = {m.name: (m.tag, _TEXTS[m.shape.kind]) for m in shape.members if isinstance(m.shape, Scalar)}
+    texts = {m.name: (m.tag, _TEXTS[m.shape.type]) for m in shape.members if isinstance(m.shape, Scalar)}
     nested = {m.name: (m.tag, _write(m.shape)) for m in shape.members if not isinstance(m.shape, Scalar)}
 
     def write(value: Mapping[str, Any], out: list[str]) -> None:
@@ -73,7 +73,7 @@ def _write(shape: Shape) -> Write:
         return _structure(shape)
     if isinstance(shape, ListOf):
         return _list(shape)
-    text = _TEXTS[shape.kind]
+    text = _TEXTS[shape.type]
     return lambda value, out: out.append(text(value))
 
 
@@ -91,17 +91,17 @@ def _list(shape: ListOf) -> Write:
 
 
 def timestamp(value: datetime) -> str:
-    """The time as EC2 writes it: UTC, milliseconds, a Z."""
+    """Format a time as EC2 does: UTC with milliseconds and Z."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-_TEXTS: Mapping[Kind, Callable[[Any], str]] = {
-    Kind.STRING: escape,
-    Kind.INTEGER: str,
-    Kind.LONG: str,
-    Kind.DOUBLE: repr,
-    Kind.FLOAT: repr,
-    Kind.BOOLEAN: lambda value: "true" if value else "false",
-    Kind.TIMESTAMP: timestamp,
-    Kind.BLOB: lambda value: base64.b64encode(value).decode(),
+_TEXTS: Mapping[ScalarType, Callable[[Any], str]] = {
+    ScalarType.STRING: escape,
+    ScalarType.INTEGER: str,
+    ScalarType.LONG: str,
+    ScalarType.DOUBLE: repr,
+    ScalarType.FLOAT: repr,
+    ScalarType.BOOLEAN: lambda value: "true" if value else "false",
+    ScalarType.TIMESTAMP: timestamp,
+    ScalarType.BLOB: lambda value: base64.b64encode(value).decode(),
 }

@@ -1,4 +1,4 @@
-"""A Query form's bytes as a tree: `Filter.1.Value.2=x` becomes {"Filter": {"1": {"Value": {"2": "x"}}}}. Bounded."""
+"""Parses query forms into trees: `Filter.1.Value.2=x` becomes {"Filter": {"1": {"Value": {"2": "x"}}}}."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Tree: TypeAlias = "dict[str, str | Tree]"
 
 
 def parse_form(body: bytes) -> Tree:
-    """The form as a tree of its dotted names.
+    """Parse a form into a tree of its dotted names, within limits on fields and depth.
 
-    Raises InvalidInput (MalformedQueryString, InvalidParameterValue) for bytes that are no form, names given twice,
-    and characters that no XML answer could repeat."""
+    Raises InvalidInput (MalformedQueryString, InvalidParameterValue) for a malformed form, duplicate names, and
+    characters that XML does not allow."""
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -30,7 +30,7 @@ def parse_form(body: bytes) -> Tree:
         )
     except ValueError:
         raise InvalidInput(
-            f"the body is no form of at most {MAX_FIELDS} fields; expected application/x-www-form-urlencoded UTF-8",
+            f"malformed request body; send application/x-www-form-urlencoded UTF-8 of at most {MAX_FIELDS} fields",
             code="MalformedQueryString",
         ) from None
     root: Tree = {}
@@ -41,14 +41,14 @@ def parse_form(body: bytes) -> Tree:
 
 def _put(root: Tree, name: str, value: str) -> None:
     if _NOT_XML.search(name) or _NOT_XML.search(value):
-        raise InvalidInput(f"parameter {name[:80]!r} holds a control character; expected text that XML can carry")
+        raise InvalidInput(f"parameter {name[:80]!r} has a control character; remove it")
     *path, last = name.split(".", MAX_DEPTH)
     node = root
     for part in path:
         child = node.setdefault(part, {})
         if isinstance(child, str):
-            raise InvalidInput(f"parameter {name[:80]} is given both as a value and as a structure; expected one")
+            raise InvalidInput(f"parameter {name[:80]} is given both as a value and as a structure")
         node = child
     if last in node:
-        raise InvalidInput(f"parameter {name[:80]} is given twice; expected once")
+        raise InvalidInput(f"parameter {name[:80]} is given twice")
     node[last] = value

@@ -11,7 +11,7 @@ from client.load.latency_bands import banded, begins_ms
 from client.load.report.page.elements import ms, paragraph, per_s, percentile_cells, seconds, section, table, time_cell
 from client.load.report.report import Report
 from client.load.summary import Mark, TimelineColumn, latency_of
-from vmhost.base.markup import Html, fill, join
+from vmhost.base.html_template import Html, fill, join
 
 HEAT_ROWS_MAX = 40
 MARK_LABELS_MAX = 20

@@ -21,7 +21,7 @@ from client.load.report.page.elements import (
 from client.load.report.report import Report
 from client.load.summary import Fault, InstanceSummary, latency_of
 from client.load.verdict import BUSY_PERCENT
-from vmhost.base.markup import Html, fill, join
+from vmhost.base.html_template import Html, fill, join
 
 INSTANCES_MAX = 200
 ITEMS_MAX = 100

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from client.load.histogram import SAMPLES_BEYOND_MIN
 from client.load.summary import Latency
-from vmhost.base.markup import Html, escape, fill, join
+from vmhost.base.html_template import Html, escape, fill, join
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 TOO_FEW = f"–: fewer than {SAMPLES_BEYOND_MIN} samples are above this percentile, so chance would decide it."

@@ -15,7 +15,7 @@ from client.load.report.page.elements import paragraph, per_s, percentile_cells,
 from client.load.report.report import Report
 from client.load.report.sweep_text import headline, note, row_of
 from client.load.sweep import Sweep
-from vmhost.base.markup import Html, fill, join
+from vmhost.base.html_template import Html, fill, join
 
 COLUMNS_MAX = 600
 """The columns over time, shared by the runs of a page, which limits its size."""

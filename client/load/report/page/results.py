@@ -21,7 +21,7 @@ from client.load.report.page.elements import (
 from client.load.report.report import Report
 from client.load.summary import Fault, Latency
 from client.load.verdict import LAG_MAX_MS, Verdict, connections_bind
-from vmhost.base.markup import Html, fill, join
+from vmhost.base.html_template import Html, fill, join
 
 _SIGNS = {Verdict.VALID: "✓", Verdict.INVALID: "?", Verdict.FAILED: "✗"}
 _SHORT = ("p50", "p99", "max")

@@ -1,0 +1,146 @@
+"""EC2's wire format for our client: dicts to form fields, XML to elements, error responses to exceptions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+from vmhost.api.constants import API_VERSION
+from vmhost.base.errors import (
+    CloudError,
+    Conflict,
+    DeadlineExceeded,
+    Denied,
+    Internal,
+    InvalidInput,
+    NoCapacity,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
+
+Value: TypeAlias = "str | float | Sequence[Value] | Mapping[str, Value] | None"
+
+_BY_KIND = {kind.kind: kind for kind in CloudError.__subclasses__()}
+_BY_CODE: Mapping[str, type[CloudError]] = {
+    "AuthFailure": Unauthenticated,
+    "MissingAuthenticationToken": Unauthenticated,
+    "IncompleteSignature": Unauthenticated,
+    "SignatureDoesNotMatch": Unauthenticated,
+    "RequestExpired": Unauthenticated,
+    "UnauthorizedOperation": Denied,
+    "DryRunOperation": Denied,
+    "InsufficientInstanceCapacity": NoCapacity,
+    "fleetIdDoesNotExist": NotFound,
+    "UnsupportedOperation": Unsupported,
+    "Unsupported": Unsupported,
+    "InvalidAction": Unsupported,
+    "Unavailable": Unavailable,
+    "InternalError": Internal,
+    "InternalFailure": Internal,
+}
+
+
+def form(action: str, params: Mapping[str, Value]) -> bytes:
+    """Encode an action's request; lists are numbered from 1, None is omitted."""
+    fields = [("Action", action), ("Version", API_VERSION)]
+    for name, value in params.items():
+        fields.extend(_flat(name, value))
+    return urlencode(fields).encode()
+
+
+def _flat(name: str, value: Value) -> Iterator[tuple[str, str]]:
+    if isinstance(value, bool):
+        yield name, "true" if value else "false"
+    elif isinstance(value, str | int | float):
+        yield name, str(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}", item)
+    elif value is not None:
+        for number, item in enumerate(value, 1):
+            yield from _flat(f"{name}.{number}", item)
+
+
+class Element:
+    """An XML element of a response. Paths have no namespaces; a missing element is empty."""
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: ElementTree.Element | None) -> None:
+        self._node = node
+
+    def text(self, path: str) -> str | None:
+        """Return the text at the path, or None."""
+        found = self._find(path)
+        return None if found is None else found.text or ""
+
+    def need(self, path: str) -> str:
+        """Return the text at the path. Raises Internal if it is missing."""
+        text = self.text(path)
+        if text is None:
+            raise Internal(f"the platform's response has no {path}; is it a glasscloud with EC2 API {API_VERSION}?")
+        return text
+
+    def child(self, path: str) -> Element:
+        """Return the element at the path."""
+        return Element(self._find(path))
+
+    def items(self, path: str) -> list[Element]:
+        """Return the items of the list at the path."""
+        return [Element(child) for child in self._find(path) or ()]
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags in its tagSet."""
+        return {item.need("key"): item.text("value") or "" for item in self.items("tagSet")}
+
+    def _find(self, path: str) -> ElementTree.Element | None:
+        return None if self._node is None else self._node.find("/".join(f"{{*}}{part}" for part in path.split("/")))
+
+
+def parse_xml(body: bytes) -> Element:
+    """Parse a response. Raises Internal if it is not XML."""
+    try:
+        return Element(ElementTree.fromstring(body))
+    except ElementTree.ParseError as error:
+        raise Internal(f"the platform's response is not XML ({error}); is it a glasscloud?") from None
+
+
+def error_of_xml(status: int, body: bytes) -> CloudError:
+    """Return the exception for an EC2 error response."""
+    try:
+        root = parse_xml(body)
+        code, message = root.need("Errors/Error/Code"), root.need("Errors/Error/Message")
+    except Internal:
+        return Unavailable(f"the platform responded with {status} without an EC2 error; is it a glasscloud?")
+    return error_of_code(code, message, status=status)
+
+
+def error_of_code(code: str, message: str, *, status: int = 400) -> CloudError:
+    """Return the exception for an EC2 error code."""
+    return _kind_of(code, status)(message, code=code)
+
+
+def _kind_of(code: str, status: int) -> type[CloudError]:
+    if code == DeadlineExceeded.default_code and status >= 500:
+        return DeadlineExceeded
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if ".NotFound" in code or code.endswith("NotFoundException"):
+        return NotFound
+    if code.startswith("Incorrect") or "AlreadyExists" in code or code == "IdempotentParameterMismatch":
+        return Conflict
+    return Unavailable if status >= 500 else InvalidInput
+
+
+def error_of_json(status: int, body: bytes) -> CloudError:
+    """Return the exception for an error response of the platform's own JSON endpoints."""
+    try:
+        error: dict[str, Any] = json.loads(body)["error"]
+        return _BY_KIND.get(error["kind"], Internal)(str(error["message"]), code=str(error["code"]))
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(f"the platform responded with {status} without an error object; is it a glasscloud?")

@@ -1,0 +1,237 @@
+"""Launch templates."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vmhost.base.errors import InvalidInput, NotFound
+from vmhost.control.cloud import Cloud
+from vmhost.control.instances.launcher import DEFAULT_TYPE
+from vmhost.control.templates.record import LaunchTemplate, LaunchTemplateVersion
+from vmhost.control.templates.service import TemplateRequest
+from vmhost.ec2.actions.action import (
+    ACCOUNT_ID,
+    Action,
+    Context,
+    Params,
+    ResponseData,
+    check_count,
+    check_supported,
+    tag_list,
+    tags_for_resource,
+    utc_datetime,
+)
+from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of
+from vmhost.ec2.actions.run_instances import NOT_CREATED, check_template_id, template_of, user_data
+from vmhost.ec2.filters import Field, Keep, item_tags, parse_filters
+from vmhost.ec2.pagination import PageRequest, paginate, parse_page
+
+_NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
+_DATA = frozenset({"ImageId", "InstanceType", "TagSpecifications", "UserData"})
+_MAX_NAMED = 200
+_DEFAULT, _LATEST = "$Default", "$Latest"
+_VERSION_MAX = 999_999_999
+_ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
+_FIELDS: Mapping[str, Field] = {"create-time": "CreateTime", "launch-template-name": "LaunchTemplateName"}
+_VERSION_FIELDS: Mapping[str, Field] = {
+    "create-time": "CreateTime",
+    "ebs-optimized": "LaunchTemplateData.EbsOptimized",
+    "http-endpoint": "LaunchTemplateData.MetadataOptions.HttpEndpoint",
+    "http-tokens": "LaunchTemplateData.MetadataOptions.HttpTokens",
+    "image-id": "LaunchTemplateData.ImageId",
+    "instance-type": "LaunchTemplateData.InstanceType",
+    "is-default-version": "DefaultVersion",
+}
+
+
+def _check_create(context: Context, params: Params) -> TemplateRequest:
+    name, data = params["LaunchTemplateName"], params["LaunchTemplateData"]
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"invalid launch template name '{name[:130]}'; use 3 to 128 letters, digits and ( ) . - / _",
+            code="InvalidLaunchTemplateName.MalformedException",
+        )
+    check_supported("LaunchTemplateData", data, _DATA, _fixed(context.cloud, data.get("InstanceType")))
+    return TemplateRequest(
+        name=name,
+        image_id=data.get("ImageId") or None,
+        type_name=data.get("InstanceType") or None,
+        user_data=user_data(data),
+        instance_tags=tags_for_resource(data, "instance", NOT_CREATED),
+        tags=tags_for_resource(params, "launch-template"),
+        description=params.get("VersionDescription"),
+        client_token=params.get("ClientToken") or None,
+        stated={name: value for name, value in data.items() if name not in _DATA},
+    )
+
+
+def _fixed(cloud: Cloud, type_name: str | None) -> Params:
+    """Return the options that a template's data may state."""
+    itype = next((itype for itype in cloud.types.types if itype.name == (type_name or DEFAULT_TYPE)), None)
+    options = options_of(itype) if itype else OPTIONS
+    return {**options, "InstanceInitiatedShutdownBehavior": "stop", "Placement": PLACEMENT}
+
+
+def _create(context: Context, request: TemplateRequest) -> ResponseData:
+    return {"LaunchTemplate": _response(context.cloud.templates.create(request))}
+
+
+def _check_one(context: Context, params: Params) -> LaunchTemplate:
+    template, _ = template_of(params)
+    return context.cloud.templates.get(template)
+
+
+def _delete(context: Context, template: LaunchTemplate) -> ResponseData:
+    return {"LaunchTemplate": _response(context.cloud.templates.delete(template.id))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateQuery:
+    """Which templates, and which page of them."""
+
+    wanted: frozenset[str]
+    keep: Keep
+    page: PageRequest
+
+
+def _check_describe(context: Context, params: Params) -> TemplateQuery:
+    ids = params.get("LaunchTemplateIds", ())
+    for template_id in ids:
+        check_template_id(template_id)
+    requested = [*ids, *params.get("LaunchTemplateNames", ())]
+    check_count(_MAX_NAMED, "launch templates", requested)
+    return TemplateQuery(
+        wanted=frozenset(context.cloud.templates.get(template).id for template in requested),
+        keep=parse_filters(params, _FIELDS, item_tags),
+        page=parse_page(params, low=1, high=200),
+    )
+
+
+def _describe(context: Context, query: TemplateQuery) -> ResponseData:
+    chosen = (_response(t) for t in context.cloud.templates.all() if not query.wanted or t.id in query.wanted)
+    page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["LaunchTemplateId"])
+    return {"LaunchTemplates": list(page.items), "NextToken": page.next_token}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionQuery:
+    """Which versions of which templates, and which page of them."""
+
+    versions: tuple[tuple[LaunchTemplate, LaunchTemplateVersion], ...]
+    keep: Keep
+    page: PageRequest
+
+
+def _check_versions(context: Context, params: Params) -> VersionQuery:
+    texts = params.get("Versions", ())
+    if "LaunchTemplateId" in params or "LaunchTemplateName" in params:
+        templates: tuple[LaunchTemplate, ...] = (_check_one(context, params),)
+    elif texts and set(texts) <= {_DEFAULT, _LATEST}:
+        templates = context.cloud.templates.all()
+    else:
+        raise InvalidInput(
+            "name a launch template, or request only the versions $Latest and $Default, of all templates",
+            code="MissingParameter",
+        )
+    low, high = _number(params, "MinVersion", 1), _number(params, "MaxVersion", _VERSION_MAX)
+    return VersionQuery(
+        versions=tuple(
+            (template, version)
+            for template in templates
+            for numbers in (_numbers(template, texts),)
+            for version in template.versions
+            if version.number in numbers and low <= version.number <= high
+        ),
+        keep=parse_filters(params, _VERSION_FIELDS),
+        page=parse_page(params, low=1, high=200),
+    )
+
+
+def _number(params: Params, name: str, default: int) -> int:
+    text: str = params.get(name, str(default))
+    if not (text.isascii() and text.isdecimal()):
+        raise InvalidInput(f"invalid {name} '{text[:20]}'; give a version number")
+    return int(text)
+
+
+def _numbers(template: LaunchTemplate, texts: Sequence[str]) -> frozenset[int]:
+    """Return the numbers of the named versions, or of all versions if none is named."""
+    known = {str(version.number): version.number for version in template.versions}
+    known |= {_DEFAULT: template.default_version, _LATEST: template.versions[-1].number}
+    for text in texts:
+        if text not in known:
+            raise NotFound(
+                f"Could not find the specified version {text[:20]} for the launch template with ID {template.id}.",
+                code="InvalidLaunchTemplateId.VersionNotFound",
+            )
+    return frozenset(known[text] for text in texts or known)
+
+
+def _describe_versions(_: Context, query: VersionQuery) -> ResponseData:
+    chosen = filter(query.keep, (_version(template, version) for template, version in query.versions))
+    page = paginate(chosen, query.page, lambda shown: f"{shown['LaunchTemplateId']} {shown['VersionNumber']:09d}")
+    return {"LaunchTemplateVersions": list(page.items), "NextToken": page.next_token}
+
+
+def _response(template: LaunchTemplate) -> ResponseData:
+    return {
+        "LaunchTemplateId": template.id,
+        "LaunchTemplateName": template.name,
+        "CreateTime": utc_datetime(template.created_at),
+        "CreatedBy": _ROOT,
+        "DefaultVersionNumber": template.default_version,
+        "LatestVersionNumber": template.versions[-1].number,
+        "Tags": tag_list(template.tags),
+    }
+
+
+def _version(template: LaunchTemplate, version: LaunchTemplateVersion) -> ResponseData:
+    tags = [{"ResourceType": "instance", "Tags": tag_list(version.tags)}] if version.tags else None
+    return {
+        "LaunchTemplateId": template.id,
+        "LaunchTemplateName": template.name,
+        "VersionNumber": version.number,
+        "VersionDescription": version.description,
+        "CreateTime": utc_datetime(version.created_at),
+        "CreatedBy": _ROOT,
+        "DefaultVersion": version.number == template.default_version,
+        "LaunchTemplateData": {
+            "ImageId": version.image_id,
+            "InstanceType": version.type_name,
+            "UserData": None if version.user_data is None else base64.b64encode(version.user_data).decode(),
+            "TagSpecifications": tags,
+            **version.stated,
+        },
+    }
+
+
+_ONE = frozenset({"LaunchTemplateId", "LaunchTemplateName"})
+
+ACTIONS = (
+    Action(
+        name="CreateLaunchTemplate",
+        supported=frozenset({"ClientToken", "LaunchTemplateData", "LaunchTemplateName"})
+        | {"TagSpecifications", "VersionDescription"},
+        check=_check_create,
+        dry_run=lambda context, request: context.cloud.templates.check_create(request),
+        act=_create,
+    ),
+    Action(
+        name="DescribeLaunchTemplates",
+        supported=frozenset({"Filters", "LaunchTemplateIds", "LaunchTemplateNames", "MaxResults", "NextToken"}),
+        fixed={"IncludeManagedResources": False},
+        check=_check_describe,
+        act=_describe,
+    ),
+    Action(
+        name="DescribeLaunchTemplateVersions",
+        supported=_ONE | {"Filters", "MaxResults", "MaxVersion", "MinVersion", "NextToken", "Versions"},
+        fixed={"IncludeManagedResources": False, "ResolveAlias": False},
+        check=_check_versions,
+        act=_describe_versions,
+    ),
+    Action(name="DeleteLaunchTemplate", supported=_ONE, check=_check_one, act=_delete),
+)
