@@ -18,17 +18,17 @@ from bench.cpu_usage import call
 from bench.measurement import Measurement, at_least, at_most
 from bench.platform_setup import require_engine
 from client.experiments.cpu_isolation import Isolation, Outcome, judge_isolation, window_of
-from client.experiments.kill import choose_victim
+from client.experiments.experiment import choose_victim
 from client.experiments.measure import measure_window
-from client.experiments.noisy_neighbor import reading
-from client.experiments.results import HogPlan
+from client.experiments.noisy_neighbor import NoisyNeighbor, read_cpu
+from client.experiments.results import Result
 from client.local.local_plan import LocalPlan
 from client.local.supervised_cloud import own_cloud
 from client.session import Session, open_session
 from vmhost.api.access import Access
 
 ROUNDS = 20
-PLAN = HogPlan(before_s=3.0, hog_s=4.0, after_s=0.5)
+PLAN = NoisyNeighbor(before_s=3.0, hog_s=4.0, after_s=0.5)
 _WINDOW_S = 3.0
 _DEMO_S_MAX = 30.0
 
@@ -61,22 +61,22 @@ async def run() -> list[Measurement]:
 
 async def _whole(session: Session) -> float:
     started = time.monotonic()
-    await session.experiments.hog(choose_victim(session.watcher.state, random.Random(1)))
+    await session.experiments.run(NoisyNeighbor(), choose_victim(session.watcher.state, random.Random(1)))
     return time.monotonic() - started
 
 
-async def _hogged(session: Session) -> Isolation:
+async def _hogged(session: Session) -> Result:
     victim = choose_victim(session.watcher.state, random.Random())
-    return (await session.experiments.hog(victim, PLAN)).isolation
+    return await session.experiments.run(PLAN, victim)
 
 
 async def _without_a_hog(session: Session) -> list[Isolation]:
     """Two consecutive windows on each host, judged as if there had been a hog in the second."""
-    start, first = await reading(session, "first window")
+    start, first = await read_cpu(session, "first window")
     await asyncio.sleep(_WINDOW_S)
-    middle, second = await reading(session, "second window")
+    middle, second = await read_cpu(session, "second window")
     await asyncio.sleep(_WINDOW_S)
-    end, third = await reading(session, "end")
+    end, third = await read_cpu(session, "end")
     before = await measure_window(session.load, start.at, middle.at)
     after = await measure_window(session.load, middle.at, end.at)
     cloud_state = session.watcher.state
@@ -103,13 +103,14 @@ async def _remove_limits(cloud: str) -> None:
     await call("docker", "update", *options, *found.split())
 
 
-def _of(found: Sequence[Isolation], wanted: Outcome, name: str) -> Measurement:
-    count = sum(1 for each in found if each.outcome is wanted)
+def _of(found: Sequence[Result], wanted: Outcome, name: str) -> Measurement:
+    count = sum(1 for each in found if each.verdict == wanted)
     return at_least(name, count, len(found), f"of {len(found)}", _outcomes(found))
 
 
-def _outcomes(found: Sequence[Isolation]) -> str:
-    """How often each outcome occurred, and the first sentence of each."""
-    counts = Counter(each.outcome.value for each in found)
-    first = {each.outcome.value: each.sentence for each in reversed(found)}
-    return "; ".join(f"{count} x {first[outcome]}" for outcome, count in counts.items())
+def _outcomes(found: Sequence[Result | Isolation]) -> str:
+    """How often each outcome occurred, and the first reason of each."""
+    reasons = [(each.verdict if isinstance(each, Result) else each.outcome.value, each.reason) for each in found]
+    counts = Counter(verdict for verdict, _ in reasons)
+    first = dict(reversed(reasons))
+    return "; ".join(f"{count} x {verdict}: {first[verdict]}" for verdict, count in counts.items())

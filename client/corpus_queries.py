@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from client.experiments.results import SearchResult
+from client.search_service import SearchResult
 from server.api.queries import CorpusQuery, load
 from vmhost.base.logs import get_logger
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from client.experiments.kill import Kill
+from client.experiments.noisy_neighbor import NoisyNeighbor
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
 
@@ -19,8 +21,7 @@ Do = Callable[[CloudClient, str], Awaitable[Any]]
 class Action:
     """One thing to do to an instance. In which states it is possible, the platform says.
 
-    `measured`: it is an experiment, of which one runs at a time and which ends in a verdict. `asks`: the question that
-    the page puts before it is done; empty for what needs none."""
+    `experiment`: the experiment that it runs; empty for others. `asks`: the question to ask first, if any."""
 
     name: str
     """Also the name of the platform's request."""
@@ -28,7 +29,7 @@ class Action:
     what: str
     """What happens, in a few words."""
     asks: str = ""
-    measured: bool = False
+    experiment: str = ""
     do: Do | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -67,13 +68,13 @@ ACTIONS: tuple[Action, ...] = (
         label="Kill",
         what="ends its program instantly, as a crash would",
         asks="Kill ends its program instantly, as a crash would. Continue?",
-        measured=True,
+        experiment=Kill.name,
     ),
     Action(
         name="hog",
         label="Hog",
         what="makes it use all the CPU it can get",
-        measured=True,
+        experiment=NoisyNeighbor.name,
     ),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
@@ -89,9 +90,9 @@ def hindrance(
     states = allowed.get(action.name)
     if states is not None and view.state not in states:
         return f"it is {view.state}; {action.name} works on {_either(states)} instances"
-    if action.measured and busy:
+    if action.experiment and busy:
         return f"the {busy} is still being measured"
-    if action.name == "hog" and hogging:
+    if action.experiment == NoisyNeighbor.name and hogging:
         return "a CPU hog already runs in it"
     return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from client.cloud_state import CloudState
@@ -12,8 +12,8 @@ from client.console.actions import BY_NAME, hindrance
 from client.console.asking import Asker
 from client.console.feed import Feed
 from client.console.starting_over import Defaults, own, start_over
-from client.experiments.kill import choose_victim
-from client.experiments.results import HogPlan
+from client.experiments.catalogue import EXPERIMENTS
+from client.experiments.experiment import choose_victim
 from client.session import Session
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
@@ -56,8 +56,8 @@ class Desk:
         """The cloud as it is known now."""
         return self._session.watcher.state
 
-    async def act(self, name: str, instance_id: str, plan: HogPlan | None = None) -> None:
-        """Does the named action to the instance; a hog goes by the plan.
+    async def act(self, name: str, instance_id: str, options: Mapping[str, Any]) -> None:
+        """Does the named action to the instance; `options` are an experiment's.
 
         Raises NotFound, Conflict in words, and the platform's refusals."""
         action = BY_NAME.get(name)
@@ -72,21 +72,20 @@ class Desk:
         if action.do is not None:
             await action.do(self._session.cloud, instance_id)
         else:
-            self.experiment(name, instance_id, plan)
+            self.experiment(action.experiment, instance_id, options)
 
-    def experiment(self, kind: str, instance_id: str | None, plan: HogPlan | None = None) -> str:
-        """Begins a kill or a hog of the instance, or of any that serves; its id. All that follows is told in the feed.
+    def experiment(self, name: str, instance_id: str | None, options: Mapping[str, Any]) -> str:
+        """Start an experiment on the instance, or on any that serves; return its id. The feed shows the rest.
 
-        Raises Conflict while one is measured or none can be its victim, NotFound for an instance nobody knows."""
+        Raises Conflict while one is measured or no instance runs, NotFound for an unknown experiment or instance."""
+        kind = EXPERIMENTS.get(name)
+        if kind is None:
+            raise NotFound(f"there is no experiment {name[:40]!r}; there are {', '.join(EXPERIMENTS)}")
+        experiment = kind.of(options)
         session = self._session
         session.experiments.must_be_idle()
         victim = choose_victim(self.world, self._rng) if instance_id is None else self._instance(instance_id)
-        if kind == "kill":
-            self._begin(session.experiments.kill(victim, by=THE_CONSOLE))
-        elif kind == "hog":
-            self._begin(session.experiments.hog(victim, plan, by=THE_CONSOLE))
-        else:
-            raise NotFound(f"there is no experiment {kind[:40]!r}; there are kill and hog")
+        self._begin(session.experiments.run(experiment, victim, by=THE_CONSOLE))
         return victim.id
 
     async def search(self, query: str) -> dict[str, Any]:

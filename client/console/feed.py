@@ -8,15 +8,18 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from client.cloud_state import CloudState, fold
+from client.cloud_state import CloudState
+from client.cloud_watcher import CloudChange
 from client.console.board import Board, Rows, Tail, Value
 from client.console.log import Entry, change_entry
 from client.console.remembered import Remembered
-from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json, step_json
+from client.console.rows import cloud_json, hosts_json, instance_rows, request_json, second_json
 from client.console.tasks import Tasks
-from client.experiments.results import HogProgress, KillProgress, Step
+from client.experiments.catalogue import EXPERIMENTS
+from client.experiments.results import Step, step_json
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
+from vmhost.base.ids import short_ids
 from vmhost.base.sse import Hub
 from vmhost.base.suspend_detector import SuspendDetector
 
@@ -69,6 +72,9 @@ class Feed:
                 "verdict": self.verdict,
                 "answers": self.answers,
                 "share": self.share,
+                "experiments": Value(
+                    [{"name": each.name, "title": each.title, "button": each.button} for each in EXPERIMENTS.values()]
+                ),
                 "links": Value(links),
             }
         )
@@ -78,11 +84,10 @@ class Feed:
 
     # hearing
 
-    def on_cloud(self, event: CloudEvent) -> None:
+    def on_cloud(self, change: CloudChange) -> None:
         """An event of the platform."""
-        before = self.world.instances
-        self.world = fold(self.world, event)
-        if isinstance(event, InstanceView) and (entry := change_entry(before.get(event.id), event)) is not None:
+        self.world, event = change.after, change.event
+        if isinstance(event, InstanceView) and (entry := change_entry(change.before.instances.get(event.id), event)):
             self.enter(entry)
         self._hear_tasks(event)
         self._retell()
@@ -128,13 +133,14 @@ class Feed:
 
     def on_step(self, step: Step) -> None:
         """An experiment has begun, has come further or has ended."""
-        over = not isinstance(step.what, KillProgress | HogProgress)
-        told = step_json(step, self.world)
+        over = not step.running
+        told = step_json(step, short_ids(self.world.instances))
         self.look_at_the_clock(time.time())
         if over and self._slept_s:
             told = {
                 **told,
                 "held": None,
+                "verdict": "inconclusive",
                 "sentence": f"inconclusive: this computer slept {self._slept_s:.0f} s meanwhile",
             }
         if over or not self.busy:
@@ -142,7 +148,7 @@ class Feed:
         self.experiment.set(None if over else told)
         if over:
             self.verdict.set(told)
-        self.busy = "" if over else told["kind"]
+        self.busy = "" if over else step.title
         self._retell()
 
     def look_at_the_clock(self, at: float) -> None:

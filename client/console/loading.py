@@ -7,17 +7,18 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from client.cloud_events import instance_news
+from client.cloud_watcher import CloudChange
 from client.console.feed import Feed
 from client.console.load_rows import Course, aim_json, course_now, course_past, idle_json, running_json
-from client.console.log import change_entry
-from client.experiments.results import KillProgress, Step
+from client.experiments.results import Step
 from client.load.live.live_state import next_rate
 from client.load.plan.model import Plan
 from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Snapshot
 from client.session import DEFAULT_RATE, Session
 from client.terminal.numbers import short_rate
-from vmhost.api.views import CloudEvent, InstanceView
+from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict, NotFound
 from vmhost.base.ids import short_ids
 from vmhost.base.logs import get_logger
@@ -31,8 +32,8 @@ def death_of(old: InstanceView | None, new: InstanceView, *, short: str, ours: s
     experiment, which marks the load itself."""
     if old is None or old.state != "running" or new.state == "running" or new.id == ours:
         return ""
-    entry = change_entry(old, new)
-    return "" if entry is None else f"{short} {entry.text}"
+    news = instance_news(old, new)
+    return "" if news is None else f"{short} {news.text}"
 
 
 class Loading:
@@ -42,7 +43,6 @@ class Loading:
         self._session = session
         self._load = session.load
         self._feed = feed
-        self._world = session.watcher.state
         self._number = self._load.number if self._load.running else 0
         self._ours = ""
         self._marks: asyncio.Queue[str] = asyncio.Queue(MARKS_WAITING_MAX)
@@ -52,7 +52,6 @@ class Loading:
 
     async def run(self) -> None:
         """Tells the feed how the load goes and marks what happens on it, until cancelled."""
-        self._world = self._session.watcher.state
         self._number = self._load.number if self._load.running else 0
         heard: list[tuple[list[Any], Any]] = [
             (self._load.listeners, self._on_change),
@@ -97,16 +96,16 @@ class Loading:
             self._note(f"{short_rate(self._load.rate_per_s)}/s")
         self._number = number
 
-    def _on_cloud(self, event: CloudEvent) -> None:
-        before, self._world = self._world, self._session.watcher.state
+    def _on_cloud(self, change: CloudChange) -> None:
+        event = change.event
         if not isinstance(event, InstanceView) or not self._load.running:
             return
-        short = short_ids(self._world.instances).get(event.id, event.id)
-        self._note(death_of(before.instances.get(event.id), event, short=short, ours=self._ours))
+        short = short_ids(change.after.instances).get(event.id, event.id)
+        self._note(death_of(change.before.instances.get(event.id), event, short=short, ours=self._ours))
 
     def _on_step(self, step: Step) -> None:
-        if isinstance(step.what, KillProgress):
-            self._ours = step.what.victim.id
+        if step.ends_instance:
+            self._ours = step.instance_id
 
     def _note(self, text: str) -> None:
         if not text:

@@ -6,10 +6,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from client.cloud_state import shard_of
-from vmhost.api.views import InstanceView, ReasonView
-
-_OWNER_ENDED = "Client.UserInitiatedShutdown"
+from client.cloud_events import instance_news
+from vmhost.api.views import InstanceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,37 +32,11 @@ class Entry:
 
 
 def change_entry(old: InstanceView | None, new: InstanceView) -> Entry | None:
-    """What an instance's change is worth telling; None for steps in between."""
-    if old is not None and old.state == new.state:
-        return None
-    text, tone = _change(old, new)
-    if not text:
+    """Return the line for an instance's change; None if it means nothing to people."""
+    news = instance_news(old, new)
+    if news is None:
         return None
     return Entry(
-        id=f"{new.id}.{new.generation}", at=new.changed_at or time.time(), text=text, tone=tone, instances=(new.id,)
-    )
-
-
-def _change(old: InstanceView | None, new: InstanceView) -> tuple[str, str]:
-    if new.state == "running":
-        shard = shard_of(new)
-        part = "" if shard is None else f", for shard {shard}"
-        return f"runs on {new.host}{part}", "good"
-    if new.state == "pending":
-        return f"is starting on {new.host}", "neutral"
-    if old is not None and old.state == "running":
-        return f"is {new.state}{why(new.reason)}", "care"
-    if new.state == "terminated" and old is not None and old.state == "pending":
-        return f"could not start{why(new.reason)}", "bad"
-    if new.state in ("stopped", "terminated"):
-        return f"is {new.state}", "neutral"
-    return "", "neutral"
-
-
-def why(reason: ReasonView | None) -> str:
-    """The reason's words after a colon; nothing where there are none."""
-    if reason is None or not reason.message:
-        return ""
-    if reason.code == _OWNER_ENDED:
-        return ": its owner ended it"
-    return f": {reason.message.removeprefix(f'{reason.code}: ')}"
+        id=f"{new.id}.{new.generation}", at=new.changed_at or time.time(), text=news.text, tone=news.tone.value,
+        instances=(new.id,),
+    )  # fmt: skip

@@ -8,7 +8,6 @@ from typing import Any
 
 from client.cloud_state import CloudState, shard_of
 from client.console.actions import ACTIONS, hindrance
-from client.experiments.results import Failure, HogResult, KillProgress, KillResult, Step, verdict_json
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import InstanceView, UseView
 from vmhost.base.ids import short_ids
@@ -69,26 +68,6 @@ def _instance(view: InstanceView, short: str, world: CloudState, busy: str) -> d
             if (reason := hindrance(action, view, allowed=allowed, busy=busy, hogging=hogging))
         },
     }
-
-
-def step_json(step: Step, world: CloudState) -> dict[str, Any]:
-    """A step of an experiment: its progress, its verdict or why it has none."""
-    shorts, what = short_ids(world.instances), step.what
-    told: dict[str, Any]
-    if isinstance(what, KillResult | HogResult):
-        told = verdict_json(what, shorts)
-        return {"id": step.number, "by": step.by, **told}
-    if isinstance(what, Failure):
-        told = {"kind": what.kind, "instance_id": what.instance_id, "held": None, "sentence": what.error}
-    elif isinstance(what, KillProgress):
-        told = {
-            "kind": "kill", "instance_id": what.victim.id, "alone": what.victim.fleet is None, "seen_s": what.seen_s,
-            "replaced_s": what.replaced_s,
-        }  # fmt: skip
-    else:
-        stage = {"stage": what.stage.value, "rate_per_s": what.plan.rate_per_s, "hog_s": what.plan.hog_s}
-        told = {"kind": "hog", "instance_id": what.victim.id, **stage}
-    return {"id": step.number, "by": step.by, "short": shorts.get(told["instance_id"]), **told}
 
 
 def request_json(record: FlowRecord, **more: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
+from client.cloud_events import reason_text
 from client.cloud_state import CloudState
-from client.console.log import Entry, why
+from client.console.log import Entry
 from client.console.rows import CONSOLE_AGENT
 from vmhost.api.views import CallView, CloudEvent, FaultView, InstanceView, Snapshot
 
@@ -177,7 +178,7 @@ def _failure(action: str, view: InstanceView) -> str | None:
     """Why the instance did not become what was asked; None where it did."""
     if action not in _MAKES_RUN or view.state == "running":
         return None
-    return f"it is {view.state}{why(view.reason)}"
+    return f"it is {view.state}{reason_text(view.reason)}"
 
 
 def _by(name: str) -> str:

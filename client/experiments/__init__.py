@@ -1,4 +1,5 @@
-"""Experiments on a cloud that is up: change one thing under load, measure, and judge.
+"""Experiments on a running cloud: cause a fault under load, measure before, during and after, and judge.
 
-Law: whatever judges is pure; only the experiments themselves and `runner` act on the cloud.
+Rule: judging is pure; only an experiment's `run` and the runner act on the cloud. To add an experiment, write a file
+with a class that has the members of `Experiment`, and list it in `catalogue`.
 """

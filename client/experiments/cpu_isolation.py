@@ -1,9 +1,9 @@
-"""Judge CPU isolation: did a CPU hog stay within its limit, and did its neighbors get the CPU they asked for? Pure.
+"""Judge CPU isolation: did a CPU hog stay within its limit, and did its neighbors get the CPU that they needed? Pure.
 
-Compared are two windows under the same load: a control window without the hog, and one with it. What counts is what
-the kernel counted: CPU received, time held back by the own limit, time that threads were runnable and waited for a
-core. How long clients waited follows from that and is shown beside it, but decides nothing: it also holds the load's
-own unevenness and whatever else this computer does.
+Two windows under the same load are compared: a control window without the hog, and one with it. The verdict is based on
+the kernel's counters: CPU received, time throttled, time that threads were runnable and waited for a core. Latencies
+that clients saw are shown beside it but do not decide: they also depend on the load's own variation and on other
+programs of this computer.
 """
 
 from __future__ import annotations
@@ -17,37 +17,36 @@ from client.load.summary import InstanceSummary, Latency, Summary
 from vmhost.api.views import CpuView, HostView, InstanceView
 
 LIMIT_TOLERANCE = 1.05
-"""The hog may read as up to 5 % above its limit: the two ends of a window are not measured in one instant."""
+"""The hog may read as up to 5 % above its limit, because a window's ends are not measured at one instant."""
 
 WAIT_RISE_MS_MAX = 5.0
-"""A neighbor may wait this much longer for a core, on average for each of its responses, than without the hog. Under
-weights it was measured at 0.3 ms, without any limit in a group with a quota at 57 ms."""
+"""A neighbor may wait this much longer for a core, on average per response, than without the hog. Measured: 0.3 ms
+under weights, 57 ms without any limit in a group with a quota."""
 
 OWN_TIME_RISE_MS_MAX = 10.0
-"""The slow end of a neighbor's own service time may rise by this much (docs/specification.md), if it also waited for a
-core longer than before."""
+"""A neighbor's own tail service time may rise by this much (docs/specification.md) if it also waited longer for a
+core."""
 
 SHARE_KEPT_MIN = 0.75
-"""A neighbor that answers no requests, gets less of the CPU than this part of what it used before, and waits for the
-rest is starved. One that answers uses less when it is asked less, so its wait for each response counts instead."""
+"""A neighbor without requests is starved if it gets less than this part of the CPU that it used before, and waits for
+the rest. For a neighbor with requests, whose CPU use follows them, the wait per response counts instead."""
 
 OTHERS_RISE_CORES_MAX = 0.15
-"""Programs outside the instances may use this much more of the host's cores during the hog than before it; a slower
-neighbor is then not the hog's doing alone."""
+"""Programs outside the instances may use this much more of the host's cores during the hog than before; beyond that,
+a slower neighbor is not caused by the hog alone."""
 
 BUSY_SHARE_MAX = 0.5
-"""Where programs outside the instances use more than this part of the host's cores, too little is left to divide."""
+"""If programs outside the instances use more than this part of the host's cores, too little is left to share."""
 
 HOG_RECEIVED_MIN = 0.5
 """A hog that received less than this part of its guarantee tested nothing."""
 
-
 CULPRIT_RISE_CORES_MIN = 0.1
-"""An instance is to blame only if it used at least this much more CPU than before."""
+"""An instance is blamed only if it used at least this much more CPU than before."""
 
 
 class Outcome(StrEnum):
-    """What an isolation experiment found."""
+    """The verdict of an isolation experiment."""
 
     ISOLATED = "isolated"
     LEAKED = "leaked"
@@ -61,16 +60,16 @@ class CpuUse:
     cores: float
     """Received, on average."""
     throttled_percent: float | None
-    """Of the window, held back by its own CPU limit; None where that is not counted."""
+    """Percentage of the window in which its own CPU limit throttled it; None if that is not counted."""
     waiting: float | None
-    """Threads that were runnable and waited for a core, on average; None where that is not counted."""
+    """Average number of threads that were runnable and waited for a core; None if that is not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What was measured in one window, about one host and its `host_cores`.
+    """The measurements of one window on one host with `host_cores`.
 
-    `others_cores`: CPU of these that no instance used, None if unknown."""
+    `others_cores`: CPU of these that programs outside the instances used, None if unknown."""
 
     cpu: Mapping[str, CpuUse]
     host_cores: int
@@ -80,7 +79,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HogRow:
-    """What the hog asked for and received, in cores, beside its limit."""
+    """The CPU that the hog requested and received, and its limit, in cores."""
 
     instance_id: str
     requested_cores: float
@@ -89,48 +88,53 @@ class HogRow:
     guaranteed_cores: float
     throttled_percent: float | None
 
+    @property
+    def exceeds_its_limit(self) -> bool:
+        """Whether it received more than its limit."""
+        return self.received_cores is not None and self.received_cores > self.limit_cores * LIMIT_TOLERANCE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeighborRow:
-    """One other instance of the hog's host, without the hog and beside it.
+    """Another instance on the hog's host, without the hog and with it.
 
-    `wait_ms`: waiting for a core, on average for each response. `own_ms`: the slow end of its own service time, at the
-    percentile `tail` that both windows carry. `delayed`: it did not get the CPU that it asked for."""
+    `wait_ms`: waiting for a core, on average per response. `own_ms`: its own service time at the percentile `tail` that
+    the samples of both windows support. `delayed`: it did not get the CPU that it needed."""
 
     instance_id: str
     cores: tuple[float, float]
     wait_ms: tuple[float, float] | None
     answers: bool = True
-    """Whether it answered requests; else `wait_ms` is for each second."""
+    """Whether it responded to requests; else `wait_ms` is per second."""
     tail: str = ""
     own_ms: tuple[float, float] | None = None
     delayed: bool = False
     culprit: str = ""
-    """The instance that used more CPU meanwhile; empty where it was not delayed, or none did."""
+    """The instance that used more CPU meanwhile; empty if there is none, or if this one was not delayed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolation:
-    """The verdict: an outcome, a sentence with whole instance ids, and what it rests on."""
+    """The verdict: an outcome, a reason with whole instance ids, and the figures behind them."""
 
     outcome: Outcome
-    sentence: str
+    reason: str
     hog: HogRow | None
     neighbors: tuple[NeighborRow, ...] = ()
 
     @property
     def held(self) -> bool | None:
-        """True for isolated, False for leaked, None where nothing can be said."""
+        """True for isolated, False for leaked, None for inconclusive."""
         return {Outcome.ISOLATED: True, Outcome.LEAKED: False}.get(self.outcome)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Who took CPU from whom: (culprit, victim)."""
+        """Pairs of culprit and victim."""
         return tuple((row.culprit, row.instance_id) for row in self.neighbors if row.culprit)
 
 
 def window_of(first: CpuView, last: CpuView, load: Summary, host: HostView) -> Window:
-    """The window between two readings, as far as it concerns this host."""
+    """Return the window between two readings, for this host."""
     before = {each.id: each for each in first.instances}
     cpu = {}
     on_host = 0.0
@@ -167,10 +171,10 @@ def judge_isolation(
     *, hog: InstanceView | None, requested_cores: float, instances: Sequence[InstanceView], host: HostView,
     enforced: bool, control: Window, beside: Window,
 ) -> Isolation:  # fmt: skip
-    """Judges two windows on one host, the second with a hog in that instance.
+    """Judge two windows on one host, the second with a hog in that instance.
 
-    Without a hog (None) it says who of the host's instances was delayed and by whom, as a control of the method. Where
-    no CPU limit is `enforced`, nothing is called isolated: nothing would hold the next hog."""
+    Without a hog (None) it finds delayed instances and culprits all the same, to check the method. If no CPU limit is
+    `enforced`, the verdict is never "isolated": nothing would limit the next hog."""
     row = None if hog is None else _hog_row(hog, requested_cores, beside.cpu.get(hog.id))
     suspects = [each.id for each in instances if each.host == host.id or host.shared]
     neighbors = tuple(
@@ -180,22 +184,24 @@ def judge_isolation(
         if each.id in control.cpu and each.id in beside.cpu
     )
     outcome, reason = _hog_alone(row) or _neighbors(row, neighbors, host, enforced, control, beside)
-    return Isolation(outcome=outcome, sentence=f"{outcome}{reason}", hog=row, neighbors=neighbors)
+    return Isolation(outcome=outcome, reason=reason, hog=row, neighbors=neighbors)
 
 
 def _hog_alone(hog: HogRow | None) -> tuple[Outcome, str] | None:
-    """What the hog's own CPU decides already; None where its neighbors are to be asked."""
+    """Return the verdict if the hog's own CPU decides it; None if the neighbors decide."""
     if hog is None:
         return None
     if hog.received_cores is None:
-        return Outcome.INCONCLUSIVE, f": the CPU that {hog.instance_id} received could not be measured"
-    if hog.received_cores > hog.limit_cores * LIMIT_TOLERANCE:
-        received = f"{hog.received_cores:.2f} cores, its limit is {hog.limit_cores:.2f}"
-        return Outcome.LEAKED, f" by {hog.instance_id}: it received {received}"
+        return Outcome.INCONCLUSIVE, f"the CPU that {hog.instance_id} received could not be measured"
+    if hog.exceeds_its_limit:
+        return (
+            Outcome.LEAKED,
+            f"{hog.instance_id} received {hog.received_cores:.2f} cores, its limit is {hog.limit_cores:.2f}",
+        )
     if hog.received_cores < hog.guaranteed_cores * HOG_RECEIVED_MIN:
         return Outcome.INCONCLUSIVE, (
-            f": the hog received {hog.received_cores:.2f} cores, too little to disturb its neighbors; other programs "
-            "keep this computer busy"
+            f"the hog received {hog.received_cores:.2f} cores, too little to disturb its neighbors; "
+            "other programs keep this computer busy"
         )
     return None
 
@@ -205,44 +211,44 @@ def _neighbors(
 ) -> tuple[Outcome, str]:
     if control.load.failed:
         count = control.load.failed
-        failed = f"{count} request{'' if count == 1 else 's'} failed before the hog began"
-        return Outcome.INCONCLUSIVE, f": {failed}; lower the load and try again"
+        failed = f"{count} request{'' if count == 1 else 's'} failed before the hog started"
+        return Outcome.INCONCLUSIVE, f"{failed}; lower the load and try again"
     if not rows:
         return (
             Outcome.INCONCLUSIVE,
-            f": no other instance ran on {host.id} throughout; a hog there disturbs none",
+            f"no other instance ran on {host.id} throughout, so the hog had no neighbor",
         )
     for row in rows:
         if row.wait_ms is None:
-            return Outcome.INCONCLUSIVE, f": this system does not tell how long {row.instance_id} waits for a core"
+            return Outcome.INCONCLUSIVE, f"this system does not report how long {row.instance_id} waits for a core"
     delayed = [row for row in rows if row.delayed]
     if beside.others_cores is not None and beside.others_cores > BUSY_SHARE_MAX * beside.host_cores:
         busy = f"{beside.others_cores:.2f} of the {beside.host_cores} cores under {host.id}"
-        return Outcome.INCONCLUSIVE, f": programs outside the instances used {busy}; try again when they are done"
+        return Outcome.INCONCLUSIVE, f"programs outside the instances used {busy}; try again when they are done"
     if not delayed:
         return _not_delayed(hog, rows, enforced)
     worst = max(delayed, key=_wait_rise)
     if control.others_cores is None or beside.others_cores is None:
-        return Outcome.INCONCLUSIVE, f": {_delay(worst)}; the CPU of programs outside the instances is not known here"
+        return Outcome.INCONCLUSIVE, f"{_delay(worst)}; the CPU of programs outside the instances is not known here"
     rise = beside.others_cores - control.others_cores
     if rise > OTHERS_RISE_CORES_MAX:
         others = f"programs outside the instances used {rise:.2f} cores more of {host.id} than before"
-        return Outcome.INCONCLUSIVE, f": {_delay(worst)}, but {others}"
+        return Outcome.INCONCLUSIVE, f"{_delay(worst)}, but {others}"
     if not worst.culprit:
-        return Outcome.INCONCLUSIVE, f": {_delay(worst)}, but no other instance used more CPU than before"
+        return Outcome.INCONCLUSIVE, f"{_delay(worst)}, but no other instance used more CPU than before"
     more = f"; {len(delayed) - 1} more were delayed" if len(delayed) > 1 else ""
-    return Outcome.LEAKED, f" by {worst.culprit}: {_delay(worst)}{more}"
+    return Outcome.LEAKED, f"{worst.culprit} delayed others: {_delay(worst)}{more}"
 
 
 def _not_delayed(hog: HogRow | None, rows: Sequence[NeighborRow], enforced: bool) -> tuple[Outcome, str]:
     rise_ms = max(map(_wait_rise, rows))
-    later = f"{rise_ms:.1f} ms later for each response" if rise_ms >= 0.05 else "no later than without the hog"
+    later = f"{rise_ms:.1f} ms later per response" if rise_ms >= 0.05 else "no later than without the hog"
     one = len(rows) == 1
-    got = f"its {'neighbor' if one else f'{len(rows)} neighbors'} got the CPU that {'it' if one else 'they'} asked for"
-    asked = "" if hog is None else f"the hog received {hog.received_cores:.2f} of {hog.requested_cores:g} cores; "
+    got = f"its {'neighbor' if one else f'{len(rows)} neighbors'} got the CPU that {'it' if one else 'they'} needed"
+    received = "" if hog is None else f"the hog received {hog.received_cores:.2f} of {hog.requested_cores:g} cores; "
     if not enforced:
-        return Outcome.INCONCLUSIVE, f": {asked}{got} this time, {later}, but no CPU limit is enforced here"
-    return Outcome.ISOLATED, f": {asked}{got}, {later}"
+        return Outcome.INCONCLUSIVE, f"{received}{got} this time, {later}, but no CPU limit is enforced here"
+    return Outcome.ISOLATED, f"{received}{got}, {later}"
 
 
 def _wait_rise(row: NeighborRow) -> float:
@@ -255,7 +261,7 @@ def _delay(row: NeighborRow) -> str:
         return (
             f"{row.instance_id} received {row.cores[1]:.3f} cores ({row.cores[0]:.3f} before) and waited for the rest"
         )
-    return f"{row.instance_id} waited {during:.1f} ms for a core for each response ({before:.1f} before)"
+    return f"{row.instance_id} waited {during:.1f} ms for a core per response ({before:.1f} before)"
 
 
 def _hog_row(hog: InstanceView, requested_cores: float, use: CpuUse | None) -> HogRow:
@@ -278,7 +284,7 @@ def _neighbor(view: InstanceView, suspects: Sequence[str], control: Window, besi
     tail, own_ms = _own_times(loads)
     guaranteed = 0.0 if view.limits is None else view.limits.cpu_guaranteed_cores
     answers = any(load is not None and load.latency.count for load in loads)
-    # One that received its guarantee got what it was promised.
+    # It received its guarantee.
     delayed = not guaranteed or now.cores < guaranteed * 0.95
     if delayed:
         delayed = wait_ms is not None and (_waits(wait_ms, own_ms) if answers else _starved(then, now))
@@ -295,7 +301,7 @@ def _neighbor(view: InstanceView, suspects: Sequence[str], control: Window, besi
 
 
 def _wait_ms(use: CpuUse, load: InstanceSummary | None, seconds: float) -> float | None:
-    """Waiting for a core for each response; for an instance that answered nothing, for each second."""
+    """Return the wait for a core per response; per second for an instance without responses."""
     if use.waiting is None:
         return None
     responses = 0 if load is None else load.latency.count
@@ -303,7 +309,7 @@ def _wait_ms(use: CpuUse, load: InstanceSummary | None, seconds: float) -> float
 
 
 def _own_times(loads: tuple[InstanceSummary | None, InstanceSummary | None]) -> tuple[str, tuple[float, float] | None]:
-    """The highest percentile of the own service time that both windows carry, and its two values in milliseconds."""
+    """Return the highest percentile of its own service time that both windows support, and the values in ms."""
     then, now = loads
     if then is None or now is None or min(then.own.count, now.own.count) < SAMPLES_BEYOND_MIN:
         return "", None
@@ -320,20 +326,20 @@ def _percentile(latency: Latency, name: str) -> float | None:
 
 
 def _waits(wait_ms: tuple[float, float], own_ms: tuple[float, float] | None) -> bool:
-    """Whether a neighbor that answers requests waited too long for the CPU."""
+    """Return whether a neighbor with requests waited too long for the CPU."""
     rise_ms = wait_ms[1] - wait_ms[0]
     slower = own_ms is not None and own_ms[1] - own_ms[0] > OWN_TIME_RISE_MS_MAX
     return rise_ms > WAIT_RISE_MS_MAX or (slower and rise_ms > 0)
 
 
 def _starved(then: CpuUse, now: CpuUse) -> bool:
-    """Whether a neighbor that answers nothing got less CPU and waited for what is missing."""
+    """Return whether a neighbor without requests got less CPU and waited for the rest."""
     waits_more = (now.waiting or 0.0) - (then.waiting or 0.0)
     return now.cores < SHARE_KEPT_MIN * then.cores and waits_more > then.cores - now.cores
 
 
 def _culprit(suspects: Sequence[str], control: Window, beside: Window) -> str:
-    """The suspect whose CPU rose by most; empty where none rose by a tenth of a core."""
+    """Return the suspect whose CPU use rose most; empty if none rose enough."""
     rises = {
         each: beside.cpu[each].cores - (control.cpu[each].cores if each in control.cpu else 0.0)
         for each in suspects

@@ -1,137 +1,200 @@
-"""The kill experiment: one instance ends as by a crash; how soon it is noticed and replaced, and what it cost."""
+"""The kill experiment: one instance ends as in a crash. How soon is it noticed and replaced, and what is lost?"""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 from client.cloud_state import CloudState, is_replacement, shard_of
-from client.experiments.results import KillProgress, KillResult
+from client.experiments.experiment import Report
+from client.experiments.results import Progress, Result, Row
+from client.experiments.slowdown import client_rows
+from client.experiments.system import SystemUnderTest
 from client.load.summary import Mark, Summary
-from client.verdicts import judge_kill
 from vmhost.api.views import InstanceView
-from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded
+from vmhost.base.errors import CloudError, DeadlineExceeded
 
-if TYPE_CHECKING:
-    from client.session import Session
-
-SEEN_DEADLINE_S = 10.0
+NOTICED_DEADLINE_S = 10.0
 REPLACED_DEADLINE_S = 30.0
 BEFORE_S = 10.0
-"""The others' usual times are those of so long before the kill, or of as long as the load runs."""
-AFTER_S = 2.0
-"""The account closes so long after the replacement serves, so that every request under way has ended."""
+"""The window before the kill has this length, or starts with the load."""
 
 
-def choose_victim(cloud_state: CloudState, rng: random.Random) -> InstanceView:
-    """One running instance of the search service, any; in a cloud without that service one of the others.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillTimes:
+    """Seconds from the kill until the platform reported it, and until a replacement served; None: not in time.
 
-    Raises Conflict when none runs."""
-    service = [view for view in cloud_state.present if shard_of(view) is not None]
-    candidates = [view for view in cloud_state.running if shard_of(view) is not None or not service]
-    if candidates:
-        return rng.choice(candidates)
-    if service:
-        raise Conflict("no instance is running; replacements are starting, try again in a moment")
-    raise Conflict("no instance is running; launch or start one first")
+    `alone`: the instance belongs to no fleet, so nothing replaces it."""
+
+    noticed_s: float | None = None
+    replaced_s: float | None = None
+    alone: bool = False
 
 
-async def run_kill(session: Session, victim: InstanceView, told: Callable[[KillProgress], None]) -> KillResult:
-    """Kills the instance and follows what becomes of it; `told` hears each step. Raises CloudErrors.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """Kills an instance. Without a load nothing is said about lost requests."""
 
-    Without a load it is killed all the same, and nothing is said of losses. One without a fleet has no replacement to
-    wait for."""
-    progress = KillProgress(victim=victim)
-    before = frozenset(session.watcher.state.instances)
-    mark = await session.load.mark(f"kill {victim.id}")
-    began = time.monotonic()
-    told(progress)
-    seen = asyncio.ensure_future(_seen(session, victim.id))
-    try:
-        await session.cloud.kill(victim.id)
-        progress = replace(progress, seen_s=await _seconds_until(seen, began))
-    finally:
-        seen.cancel()
-    told(progress)
-    alone = victim.fleet is None
-    replacement = None if alone else await _replacement(session, victim, before)
-    if replacement is not None:
-        progress = replace(progress, replaced_s=time.monotonic() - began)
-        told(progress)
-    mended = await session.load.mark(f"{victim.id} replaced" if replacement else f"{victim.id} not replaced")
-    await asyncio.sleep(AFTER_S)
-    now = time.time()
-    window = await _window(session, mark, now)
-    return KillResult(
-        instance_id=victim.id,
-        replacement_id=replacement,
-        seen_s=progress.seen_s,
-        replaced_s=progress.replaced_s,
-        alone=alone,
-        window=window,
-        before=await _before(session, mark),
-        during=None if mended is None else await _window(session, mark, mended.at),
-        after=await _window(session, mended, now),
-        judgement=judge_kill(
+    name: ClassVar[str] = "kill"
+    title: ClassVar[str] = "kill"
+    button: ClassVar[str] = "Kill one"
+    key: ClassVar[str] = "k"
+    ends_instance: ClassVar[bool] = True
+
+    after_s: float = 2.0
+    """The account is closed this long after the replacement serves, when requests in flight have ended."""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Return the experiment; it has no options."""
+        return cls()
+
+    async def run(self, system: SystemUnderTest, victim: InstanceView, report: Report) -> Result:
+        """Kill the instance, and measure until its replacement serves. Raises CloudErrors."""
+        before = frozenset(system.watcher.state.instances)
+        killed = await system.load.mark(f"kill {victim.id}")
+        start = time.monotonic()
+        alone, action = victim.fleet is None, f"killed {victim.id}"
+        report(Progress(action=action, stage="waiting until the platform notices"))
+        noticed_s = await _kill(system, victim.id)
+        times = KillTimes(noticed_s=noticed_s, alone=alone)
+        report(Progress(action=action, stage=f"{_noticed(times)}; waiting for its replacement"))
+        replacement = None if alone else await _replacement(system, victim, before)
+        if replacement is not None:
+            times = replace(times, replaced_s=time.monotonic() - start)
+        report(Progress(action=action, stage=f"{account(times)}; counting lost requests"))
+        replaced = await system.load.mark(f"{victim.id} {'replaced' if replacement else 'not replaced'}")
+        await asyncio.sleep(self.after_s)
+        return await self._result(system, victim, times, replacement, killed, replaced)
+
+    async def _result(
+        self, system: SystemUnderTest, victim: InstanceView, times: KillTimes, replacement: str | None,
+        killed: Mark | None, replaced: Mark | None,
+    ) -> Result:  # fmt: skip
+        now = time.time()
+        whole = await _window(system, killed, now)
+        verdict, held, reason = judge_kill(times, whole)
+        return Result(
+            experiment=self.name,
             instance_id=victim.id,
-            seen_s=progress.seen_s,
-            replaced_s=progress.replaced_s,
-            alone=alone,
-            lost=None if window is None else window.failed,
-            requests=None if window is None else window.offered,
-        ),
-    )
+            action=f"killed {victim.id}",
+            account=account(times),
+            verdict=verdict,
+            held=held,
+            reason=reason,
+            rows=(
+                Row(label="noticed after", unit="s", during=times.noticed_s, bad=times.noticed_s is None),
+                *([] if times.alone else [_replaced_row(times, replacement)]),
+                *client_rows(
+                    victim.id,
+                    whole=whole,
+                    before=await _before(system, killed),
+                    during=None if replaced is None else await _window(system, killed, replaced.at),
+                    after=await _window(system, replaced, now),
+                ),
+            ),
+            problems=_problems(times),
+            phases={} if whole is None else {"kill": whole},
+        )
 
 
-async def _before(session: Session, kill: Mark | None) -> Summary | None:
-    began = session.load.began
-    if kill is None or began is None:
+def judge_kill(times: KillTimes, load: Summary | None) -> tuple[str, bool | None, str]:
+    """Return verdict, whether it is good, and the reason. `load` is the whole window; None without a lasting load."""
+    if load is not None and load.failed:
+        return (
+            "failed",
+            False,
+            f"{load.failed} of {_requests(load.offered)} {'was' if load.failed == 1 else 'were'} lost",
+        )
+    if problems := _problems(times):
+        return "failed", False, "; ".join(problems)
+    if load is None:
+        return "inconclusive", None, "no load ran throughout, so losses are not known"
+    if times.alone:
+        return "inconclusive", None, f"none of {_requests(load.offered)} was lost, but it belongs to no fleet"
+    return "passed", True, f"none of {_requests(load.offered)} was lost"
+
+
+def account(times: KillTimes) -> str:
+    """Return the times in words: "noticed after 0.08 s, replaced after 0.9 s"."""
+    if times.alone:
+        return f"{_noticed(times)}; not in a fleet, so nothing replaces it"
+    replaced = "not replaced" if times.replaced_s is None else f"replaced after {_seconds(times.replaced_s)}"
+    return f"{_noticed(times)}, {replaced}"
+
+
+def _noticed(times: KillTimes) -> str:
+    return "not noticed" if times.noticed_s is None else f"noticed after {_seconds(times.noticed_s)}"
+
+
+def _problems(times: KillTimes) -> tuple[str, ...]:
+    problems = []
+    if times.noticed_s is None:
+        problems.append(f"its end was not noticed within {NOTICED_DEADLINE_S:.0f} s")
+    if not times.alone and times.replaced_s is None:
+        problems.append(f"it was not replaced within {REPLACED_DEADLINE_S:.0f} s")
+    return tuple(problems)
+
+
+def _replaced_row(times: KillTimes, replacement: str | None) -> Row:
+    return Row(
+        label="replaced after", unit="s", during=times.replaced_s, instance_id=replacement or "",
+        bad=times.replaced_s is None,
+    )  # fmt: skip
+
+
+async def _before(system: SystemUnderTest, killed: Mark | None) -> Summary | None:
+    began = system.load.began
+    if killed is None or began is None:
         return None
-    return await session.load.window(max(began, kill.at - BEFORE_S), kill.at)
+    return await system.load.window(max(began, killed.at - BEFORE_S), killed.at)
 
 
-async def _window(session: Session, since: Mark | None, until: float) -> Summary | None:
-    return None if since is None else await session.load.window(since.at, until)
+async def _window(system: SystemUnderTest, since: Mark | None, until: float) -> Summary | None:
+    return None if since is None else await system.load.window(since.at, until)
 
 
-async def _seen(session: Session, instance_id: str) -> None:
-    def dead(cloud_state: CloudState) -> bool:
-        view = cloud_state.instances.get(instance_id)
+async def _kill(system: SystemUnderTest, instance_id: str) -> float | None:
+    """Kill the instance; return the seconds until the platform reports it, None if it does not in time."""
+
+    def dead(state: CloudState) -> bool:
+        view = state.instances.get(instance_id)
         return view is None or view.state != "running"
 
-    await session.watcher.until(dead, deadline_s=SEEN_DEADLINE_S, what=f"noticing the death of {instance_id}")
-
-
-async def _seconds_until(seen: asyncio.Future[None], began: float) -> float | None:
+    start = time.monotonic()
+    await system.cloud.kill(instance_id)
     try:
-        await seen
+        await system.watcher.until(dead, deadline_s=NOTICED_DEADLINE_S, what=f"noticing the end of {instance_id}")
     except DeadlineExceeded:
         return None
-    return time.monotonic() - began
+    return time.monotonic() - start
 
 
-async def _replacement(session: Session, victim: InstanceView, before: frozenset[str]) -> str | None:
-    """The instance that took the victim's place, once it runs and, if it serves searches, the front end asks it; None
-    when none does in time."""
+async def _replacement(system: SystemUnderTest, victim: InstanceView, before: frozenset[str]) -> str | None:
+    """Wait until a replacement runs and, if it serves searches, gets requests; return its id, None if not in time."""
 
-    def news(cloud_state: CloudState) -> list[str]:
-        return [view.id for view in cloud_state.running if is_replacement(view, victim, before)]
+    def replacements(state: CloudState) -> frozenset[str]:
+        return frozenset(view.id for view in state.running if is_replacement(view, victim, before))
 
     try:
         async with asyncio.timeout(REPLACED_DEADLINE_S):
-            cloud_state = await session.watcher.until(
-                lambda cloud_state: bool(news(cloud_state)),
-                deadline_s=REPLACED_DEADLINE_S,
-                what=f"replacing {victim.id}",
+            state = await system.watcher.until(
+                lambda state: bool(replacements(state)), deadline_s=REPLACED_DEADLINE_S, what=f"replacing {victim.id}"
             )
-            heirs = frozenset(news(cloud_state))
-            if shard_of(victim) is None:
-                return min(heirs)
-            await session.service.wait_for_rotation(lambda ids: bool(heirs & ids), deadline_s=REPLACED_DEADLINE_S)
-            return min(heirs)
+            found = replacements(state)
+            if shard_of(victim) is not None:
+                await system.service.wait_for_rotation(lambda ids: bool(found & ids), deadline_s=REPLACED_DEADLINE_S)
+            return min(found)
     except (CloudError, TimeoutError):
         return None
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 0.1 else f"{seconds:.1f} s"
+
+
+def _requests(count: int) -> str:
+    return f"{count} request" if count == 1 else f"{count} requests"

@@ -1,47 +1,156 @@
-"""The CPU hog experiment: one instance uses all the CPU it can get; do its neighbors get what they ask for?"""
+"""The noisy neighbor experiment: a CPU hog runs in one instance. Do its neighbors get the CPU that they need?"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
-from client.experiments.cpu_isolation import judge_isolation, window_of
+from client.experiments.cpu_isolation import Isolation, judge_isolation, window_of
+from client.experiments.experiment import Report
 from client.experiments.measure import mark_load, measure_window
-from client.experiments.results import HogPlan, HogProgress, HogResult, Stage
-from client.load.summary import Mark
+from client.experiments.results import Progress, Result, Row
+from client.experiments.slowdown import client_rows
+from client.experiments.system import SystemUnderTest
+from client.load.summary import Mark, Summary
 from vmhost.api.views import CpuView, HostView, InstanceView
-from vmhost.base.errors import CloudError, NotFound
+from vmhost.base.errors import CloudError, InvalidInput, NotFound
 
-if TYPE_CHECKING:
-    from client.session import Session
-
+RATE_PER_S = 200.0
+"""A p99 needs 1,000 requests of the other instances in each window."""
+HOG_S_MAX = 60.0
+WORKERS_MAX = 64
+"""The platform's limits, checked here too: it would refuse only after the window before the hog was measured."""
 _SETTLE_S = 2.0
 _RAMP = 0.06
 """The part of the hog's time at either end that is not measured."""
 _END_DEADLINE_S = 5.0
 
 
-async def run_cpu_hog(
-    session: Session, victim: InstanceView, plan: HogPlan, told: Callable[[HogProgress], None]
-) -> HogResult:
-    """Raises the load, measures a control window, hogs the instance's CPU, and puts the load back; `told` hears each
-    stage.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoisyNeighbor:
+    """Runs a CPU hog in an instance, with windows before, during and after it: less than 30 s in total."""
 
-    Where no load runs, the usual one is sent meanwhile: without traffic the neighbors ask for no CPU. Users in a closed
-    loop stay as they are. Raises CloudErrors, Conflict where the load ends meanwhile; the load is put back in any case,
-    and the hog ends by itself."""
-    async with _enough_load(session, plan):
-        return await _hog(session, victim, plan, told)
+    name: ClassVar[str] = "noisy_neighbor"
+    title: ClassVar[str] = "CPU hog"
+    button: ClassVar[str] = "Hog one"
+    key: ClassVar[str] = "h"
+    ends_instance: ClassVar[bool] = False
+
+    rate_per_s: float = RATE_PER_S
+    before_s: float = 8.0
+    hog_s: float = 8.0
+    after_s: float = 5.0
+    workers_per_vcpu: int = 8
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Return the experiment with `seconds` and `workers_per_vcpu` of the hog. Raises InvalidInput."""
+        usual = cls()
+        seconds, workers = options.get("seconds", usual.hog_s), options.get("workers_per_vcpu", usual.workers_per_vcpu)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= HOG_S_MAX:
+            raise InvalidInput(f"seconds must be a number from 1 to {HOG_S_MAX:g}, not {str(seconds)[:40]!r}")
+        if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= WORKERS_MAX:
+            raise InvalidInput(
+                f"workers_per_vcpu must be a whole number from 1 to {WORKERS_MAX}, not {str(workers)[:40]!r}"
+            )
+        return cls(hog_s=float(seconds), workers_per_vcpu=workers)
+
+    async def run(self, system: SystemUnderTest, victim: InstanceView, report: Report) -> Result:
+        """Raise the load, measure a control window, run the hog, and restore the load.
+
+        If no load runs, one is sent for this: without traffic the neighbors need no CPU. Users in a closed loop stay as
+        they are. Raises CloudErrors, Conflict if the load ends meanwhile; the hog ends by itself in any case."""
+        async with _enough_load(system, self.rate_per_s):
+            return await self._measure(system, victim, report)
+
+    async def _measure(self, system: SystemUnderTest, victim: InstanceView, report: Report) -> Result:
+        load, host, action = system.load, _host(system, victim), f"chose {victim.id} for a CPU hog"
+        report(Progress(action=action, stage=f"measuring at {self.rate_per_s:.0f} requests/s first"))
+        await asyncio.sleep(min(_SETTLE_S, self.before_s / 4))
+        calm, cpu_calm = await read_cpu(system, "before the CPU hog")
+        await asyncio.sleep(self.before_s)
+        start, cpu_start = await read_cpu(system, f"CPU hog in {victim.id}")
+        report(
+            Progress(action=action, stage=f"it uses all the CPU it can get for {self.hog_s:.0f} s; watch the others")
+        )
+        fault = await system.cloud.hog_cpu(victim.id, seconds=self.hog_s, workers_per_vcpu=self.workers_per_vcpu)
+        # Its loops start one after the other and all end at the same time: exclude both ends from the window.
+        await asyncio.sleep(self.hog_s * _RAMP)
+        hogging, cpu_hogging = await read_cpu(system, "CPU hog at work")
+        await asyncio.sleep(self.hog_s * (1 - 2 * _RAMP))
+        ended, cpu_ended = await read_cpu(system, "CPU hog ends")
+        report(Progress(action=action, stage="the hog has ended; measuring how the others recover"))
+        await _until_over(system, victim.id)
+        over = await mark_load(load, "after the CPU hog")
+        await asyncio.sleep(self.after_s)
+        before = await measure_window(load, calm.at, start.at)
+        during = await measure_window(load, hogging.at, ended.at)
+        after = await measure_window(load, over.at, time.time())
+        state = system.watcher.state
+        isolation = judge_isolation(
+            hog=state.instances.get(victim.id, victim),
+            requested_cores=fault.workers,
+            instances=state.running,
+            host=host,
+            enforced=state.enforces("cpu"),
+            control=window_of(cpu_calm, cpu_start, before, host),
+            beside=window_of(cpu_hogging, cpu_ended, during, host),
+        )
+        return result_of(victim.id, isolation, before=before, during=during, after=after)
+
+
+def result_of(victim: str, isolation: Isolation, *, before: Summary, during: Summary, after: Summary) -> Result:
+    """Return the result of the measured windows. Pure."""
+    p99s = (window.others(victim).p99 for window in (before, during, after))
+    figures = ", ".join("-" if value is None else f"{value:.1f}" for value in p99s)
+    return Result(
+        experiment=NoisyNeighbor.name,
+        instance_id=victim,
+        action=f"ran a CPU hog in {victim}",
+        account=f"{during.failed} of {during.offered} requests lost; "
+        f"p99 of the others before, during, after: {figures} ms",
+        verdict=isolation.outcome.value,
+        held=isolation.held,
+        reason=isolation.reason,
+        rows=(
+            *_isolation_rows(isolation),
+            *client_rows(victim, whole=during, before=before, during=during, after=after),
+        ),
+        phases={"before hog": before, "hog": during, "after hog": after},
+    )
+
+
+def _isolation_rows(isolation: Isolation) -> list[Row]:
+    rows = []
+    if (hog := isolation.hog) is not None:
+        rows.append(
+            Row(
+                label=f"CPU of the hog, of {hog.requested_cores:g} cores requested, limit {hog.limit_cores:.2f}",
+                unit="cores", during=hog.received_cores, instance_id=hog.instance_id, bad=hog.exceeds_its_limit,
+            )
+        )  # fmt: skip
+    for each in isolation.neighbors:
+        waits = each.wait_ms or (None, None)
+        blame = f", delayed by {each.culprit}" if each.culprit else ""
+        per = "response" if each.answers else "second"
+        rows.append(
+            Row(
+                label=f"neighbor {each.instance_id}{blame}: waits for a core, per {per}",
+                unit="ms", before=waits[0], during=waits[1], instance_id=each.instance_id, bad=each.delayed,
+            )
+        )  # fmt: skip
+    return rows
 
 
 @contextlib.asynccontextmanager
-async def _enough_load(session: Session, plan: HogPlan) -> AsyncIterator[None]:
-    load = session.load
+async def _enough_load(system: SystemUnderTest, rate_per_s: float) -> AsyncIterator[None]:
+    load = system.load
     if not load.running:
-        await load.start(await session.plan_load(plan.rate_per_s))
+        await load.start(await system.plan_load(rate_per_s))
         try:
             yield
         finally:
@@ -52,69 +161,30 @@ async def _enough_load(session: Session, plan: HogPlan) -> AsyncIterator[None]:
         return
     usual = load.rate_per_s
     try:
-        await load.set_rate(max(plan.rate_per_s, usual))
+        await load.set_rate(max(rate_per_s, usual))
         yield
     finally:
         with contextlib.suppress(CloudError):
             await load.set_rate(usual)
 
 
-async def _hog(session: Session, victim: InstanceView, plan: HogPlan, told: Callable[[HogProgress], None]) -> HogResult:
-    load, host = session.load, _host(session, victim)
-    told(HogProgress(victim=victim, stage=Stage.BEFORE, plan=plan))
-    await asyncio.sleep(min(_SETTLE_S, plan.before_s / 4))
-    start, cpu_start = await reading(session, "before the CPU hog")
-    await asyncio.sleep(plan.before_s)
-    begun, cpu_begun = await reading(session, f"CPU hog in {victim.id}")
-    told(HogProgress(victim=victim, stage=Stage.DURING, plan=plan))
-    fault = await session.cloud.hog_cpu(victim.id, seconds=plan.hog_s, workers_per_vcpu=plan.workers_per_vcpu)
-    # Its loops are started one after the other, and all end at its time: neither belongs to the window.
-    await asyncio.sleep(plan.hog_s * _RAMP)
-    hogging, cpu_hogging = await reading(session, "CPU hog at work")
-    await asyncio.sleep(plan.hog_s * (1 - 2 * _RAMP))
-    ended, cpu_ended = await reading(session, "CPU hog ends")
-    told(HogProgress(victim=victim, stage=Stage.AFTER, plan=plan))
-    await _until_over(session, victim.id)
-    over = await mark_load(load, "after the CPU hog")
-    await asyncio.sleep(plan.after_s)
-    before = await measure_window(load, start.at, begun.at)
-    during = await measure_window(load, hogging.at, ended.at)
-    cloud_state = session.watcher.state
-    return HogResult(
-        instance_id=victim.id,
-        before=before,
-        during=during,
-        after=await measure_window(load, over.at, time.time()),
-        isolation=judge_isolation(
-            hog=cloud_state.instances.get(victim.id, victim),
-            requested_cores=fault.workers,
-            instances=cloud_state.running,
-            host=host,
-            enforced=cloud_state.enforces("cpu"),
-            control=window_of(cpu_start, cpu_begun, before, host),
-            beside=window_of(cpu_hogging, cpu_ended, during, host),
-        ),
-    )
+async def read_cpu(system: SystemUnderTest, text: str) -> tuple[Mark, CpuView]:
+    """Mark the load and read the CPU counters at that moment."""
+    mark = await mark_load(system.load, text)
+    return mark, await system.cloud.cpu()
 
 
-async def reading(session: Session, text: str) -> tuple[Mark, CpuView]:
-    """Marks the load's course and reads the CPU's counters at that moment."""
-    mark = await mark_load(session.load, text)
-    return mark, await session.cloud.cpu()
-
-
-def _host(session: Session, instance: InstanceView) -> HostView:
-    snapshot = session.watcher.state.snapshot
-    hosts = () if snapshot is None else snapshot.hosts
-    for host in hosts:
+def _host(system: SystemUnderTest, instance: InstanceView) -> HostView:
+    snapshot = system.watcher.state.snapshot
+    for host in () if snapshot is None else snapshot.hosts:
         if host.id == instance.host:
             return host
-    raise NotFound(f"host {instance.host} of {instance.id} is not known; wait until the platform answers")
+    raise NotFound(f"host {instance.host} of {instance.id} is not known; wait until the platform responds")
 
 
-async def _until_over(session: Session, instance_id: str) -> None:
-    """Waits for the platform to say that the hog ended; goes on without it after a while."""
+async def _until_over(system: SystemUnderTest, instance_id: str) -> None:
+    """Wait until the platform reports the hog's end; continue without it after a while."""
     with contextlib.suppress(CloudError):
-        await session.watcher.until(
-            lambda cloud_state: instance_id not in cloud_state.hogging, deadline_s=_END_DEADLINE_S, what="the hog's end"
+        await system.watcher.until(
+            lambda state: instance_id not in state.hogging, deadline_s=_END_DEADLINE_S, what="the hog's end"
         )

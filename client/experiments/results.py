@@ -1,204 +1,137 @@
-"""What experiments are to do and what they measured. Pure."""
+"""What an experiment reports, in the same shape for each: its progress, then a result or a failure. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from client.experiments.cpu_isolation import Isolation
 from client.load.summary import Summary
-from client.verdicts import Judgement, WorstVictim, worst_victim
-from server.api.timing import RequestTrace
-from vmhost.api.views import InstanceView
-from vmhost.base.ids import short_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """What a search brought, and its way."""
+class Row:
+    """One figure before, during and after the fault; None where it was not measured or has no meaning."""
 
-    query: str
-    total: int
-    titles: tuple[str, ...]
-    partial: bool
-    trace: RequestTrace | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillProgress:
-    """How far a kill has come, for those who watch."""
-
-    victim: InstanceView
-    seen_s: float | None = None
-    replaced_s: float | None = None
+    label: str
+    unit: str = ""
+    """"s", "ms", "cores"; empty for a count."""
+    before: float | None = None
+    during: float | None = None
+    after: float | None = None
+    instance_id: str = ""
+    """The instance that the figure is about; empty for the service as a whole."""
+    bad: bool = False
+    """Whether the figure counts against the service or its isolation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KillResult:
-    """What was measured. Seconds count from the kill; None where it did not happen within its deadline.
+class Progress:
+    """The stage of a running experiment."""
 
-    `seen_s`: the platform told that the instance was no longer running. `replaced_s`: another one in its place was
-    being asked by the front end. `window` is the whole account, from the kill to two seconds after its replacement;
-    `before` are the ten seconds before the kill, `during` lasts until the replacement, `after` are those two seconds.
-    A window is None where no load was sent throughout."""
+    action: str
+    """What was done; follows the name of the user: "killed i-0a12"."""
+    stage: str
+    """What is known and what happens now: "noticed after 0.1 s; waiting for its replacement"."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What was measured, and the verdict. Texts contain whole instance ids; see `shortened`."""
+
+    experiment: str
     instance_id: str
-    replacement_id: str | None
-    seen_s: float | None
-    replaced_s: float | None
-    window: Summary | None
-    judgement: Judgement
-    alone: bool = False
-    """It belongs to no fleet, so nothing replaces it."""
-    before: Summary | None = None
-    during: Summary | None = None
-    after: Summary | None = None
+    action: str
+    """What was done; follows the name of the user: "killed i-0a12"."""
+    account: str
+    """What happened then, in one line."""
+    verdict: str
+    """Such as "passed" or "isolated"; "inconclusive" where nothing can be said."""
+    held: bool | None
+    """Whether the verdict is good; None if it is inconclusive."""
+    reason: str
+    """Why this is the verdict."""
+    rows: tuple[Row, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What the service failed to do, beside lost requests."""
+    phases: Mapping[str, Summary] = field(default_factory=dict)
+    """The load in each phase, by the phase's name."""
 
     @property
-    def worst_victim(self) -> WorstVictim | None:
-        """Who of the others suffered most."""
-        return worst_victim(self.instance_id, before=self.before, during=self.during, after=self.after)
-
-
-class Stage(StrEnum):
-    """Where a CPU hog experiment is."""
-
-    BEFORE = "before"
-    DURING = "during"
-    AFTER = "after"
-
-
-HOG_RATE = 200.0
-HOG_S = 8.0
-WORKERS_PER_VCPU = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HogPlan:
-    """How long and how hard: below 30 s in all. A p99 takes 1,000 attempts of the others in each window."""
-
-    rate_per_s: float = HOG_RATE
-    before_s: float = 8.0
-    hog_s: float = HOG_S
-    after_s: float = 5.0
-    workers_per_vcpu: int = WORKERS_PER_VCPU
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HogProgress:
-    """How far a CPU hog has come, for those who watch."""
-
-    victim: InstanceView
-    stage: Stage
-    plan: HogPlan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HogResult:
-    """What was measured in the three windows, and whether the hog's neighbors were isolated from it."""
-
-    instance_id: str
-    before: Summary
-    during: Summary
-    after: Summary
-    isolation: Isolation
-
-    @property
-    def lost(self) -> int:
-        """Requests that failed beside the hog; a replica should have answered them."""
-        return self.during.failed
-
-    @property
-    def judgement(self) -> Judgement:
-        """The verdict and what clients noticed of it, in one sentence."""
-        before, during, _ = self.others_p99_ms()
-        felt = (
-            "too few requests for a p99" if before is None or during is None else f"p99 {before:.1f} -> {during:.1f} ms"
-        )
-        clients = f"clients of the other instances: {felt}, {self.lost} lost"
-        return Judgement(held=self.isolation.held, sentence=f"{self.isolation.sentence}; {clients}")
-
-    def others_p99_ms(self) -> tuple[float | None, float | None, float | None]:
-        """The other instances' p99 before, during and after."""
-        windows = (self.before, self.during, self.after)
-        before, during, after = (window.others(self.instance_id).p99 for window in windows)
-        return before, during, after
-
-    @property
-    def worst_victim(self) -> WorstVictim | None:
-        """Which of the others became slower by most, as clients saw it."""
-        return worst_victim(self.instance_id, before=self.before, during=self.during, after=self.after)
+    def sentence(self) -> str:
+        """Verdict and reason."""
+        return f"{self.verdict}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An experiment that came to no result, and why."""
+    """Why an experiment ended without a result."""
 
-    kind: str
-    instance_id: str
     error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of the session's experiment of that number, for everybody who watches; `by`: who asked for it.
+    """One step of an experiment, published to everything that shows it. The last step is a result or a failure.
 
-    The last step of each is a result or a failure."""
+    `number` counts the session's experiments; `by` says who started this one: "the terminal", "the console"."""
 
     number: int
     by: str
-    what: KillProgress | KillResult | HogProgress | HogResult | Failure
+    experiment: str
+    title: str
+    instance_id: str
+    ends_instance: bool
+    """Whether the end of the instance is part of the experiment."""
+    what: Progress | Result | Failure
+
+    @property
+    def running(self) -> bool:
+        """Whether the experiment goes on after this step."""
+        return isinstance(self.what, Progress)
 
 
-def verdict_json(result: KillResult | HogResult, shorts: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The verdict for programs: of a kill its times, of both what was lost and how the others fared.
+def step_json(step: Step, shorts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a step as JSON, with short ids in texts.
 
-    `windows` holds the others' p99 in milliseconds before, during and after; `worst` is the instance that became slower
-    by most, by its highest percentile that the samples carry. Null is what is not known: `lost` and `requests` where no
-    load was sent, the times of a hog, figures of too few samples. `isolation` is a hog's: its outcome, the hog's CPU
-    and that of its neighbors. `shorts` are the short ids that are shown elsewhere."""
-    kill = isinstance(result, KillResult)
-    counted = result.window if isinstance(result, KillResult) else result.during
-    windows = {"before": result.before, "during": result.during, "after": result.after}
-    worst = result.worst_victim
-    isolation = result.isolation if isinstance(result, HogResult) else None
-    named = {result.instance_id, *([] if worst is None else [worst.instance_id])}
-    named |= {row.instance_id for row in isolation.neighbors} if isolation else set()
-    shown = {**short_ids(sorted(named)), **(shorts or {})}
-    return {
-        "kind": "kill" if kill else "hog",
-        "instance_id": result.instance_id,
-        "short": shown[result.instance_id],
-        "replacement_id": result.replacement_id if isinstance(result, KillResult) else None,
-        "seen_s": result.seen_s if isinstance(result, KillResult) else None,
-        "replaced_s": result.replaced_s if isinstance(result, KillResult) else None,
-        "alone": isinstance(result, KillResult) and result.alone,
-        "lost": None if counted is None else counted.failed,
-        "requests": None if counted is None else counted.offered,
-        "held": result.judgement.held,
-        "sentence": shortened(result.judgement.sentence, shown),
-        "worst": worst and {"short": shown[worst.instance_id], **asdict(worst)},
-        "windows": {
-            name: None if window is None else window.others(result.instance_id).p99 for name, window in windows.items()
-        },
-        "isolation": isolation and _isolation_json(isolation, shown),
+    `sentence` says where the experiment is, or its verdict and reason, or why it failed. Only a result has a `verdict`
+    and `rows`; figures that were not measured are null."""
+    base = {
+        "id": step.number,
+        "by": step.by,
+        "experiment": step.experiment,
+        "title": step.title,
+        "instance_id": step.instance_id,
+        "short": shorts.get(step.instance_id, step.instance_id),
+        "running": step.running,
+        "held": None,
     }
+    match step.what:
+        case Progress(stage=stage):
+            return {**base, "sentence": shortened(stage, shorts)}
+        case Failure(error=error):
+            return {**base, "sentence": shortened(error, shorts)}
+        case Result() as result:
+            return {**base, **result_json(result, shorts)}
 
 
-def _isolation_json(isolation: Isolation, shown: Mapping[str, str]) -> dict[str, Any]:
+def result_json(result: Result, shorts: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return a result as JSON; texts contain short ids if `shorts` are given."""
+    shorts = shorts or {}
     return {
-        "outcome": isolation.outcome.value,
-        "sentence": shortened(isolation.sentence, shown),
-        "hog": isolation.hog and asdict(isolation.hog),
-        "neighbors": [{**asdict(row), "short": shown[row.instance_id]} for row in isolation.neighbors],
-        "pairs": [{"culprit": culprit, "victim": victim} for culprit, victim in isolation.pairs],
+        "experiment": result.experiment,
+        "instance_id": result.instance_id,
+        "account": shortened(f"{result.action}: {result.account}", shorts),
+        "verdict": result.verdict,
+        "held": result.held,
+        "reason": shortened(result.reason, shorts),
+        "sentence": shortened(result.sentence, shorts),
+        "rows": [{**asdict(row), "label": shortened(row.label, shorts)} for row in result.rows],
     }
 
 
 def shortened(sentence: str, shorts: Mapping[str, str]) -> str:
-    """The sentence with short ids in place of whole ones."""
+    """Return the sentence with short ids instead of whole ones."""
     for whole, short in shorts.items():
         sentence = sentence.replace(whole, short)
     return sentence

@@ -1,4 +1,4 @@
-"""The report of `demo --once`: what was measured and whether it is good. Pure."""
+"""The report of `demo --once`: what was measured, and whether it passed. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from client.experiments.results import HOG_RATE, HogResult, KillResult, shortened, verdict_json
+from client.experiments.noisy_neighbor import RATE_PER_S
+from client.experiments.results import Result, result_json, shortened
 from client.load.report.report import Report
 from client.load.summary import Summary
 from client.terminal.text import columns_of
-from client.verdicts import SLOWER_MS, PhaseRow, phase_table
+from client.tour.phase_table import SLOWER_MS, PhaseRow, phase_table
 from vmhost.base.ids import short_ids
 
-SCHEMA = 2
+SCHEMA = 3
 _HEADINGS = ("PHASE", "INSTANCE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "TAIL ms", "SLOWEST", "SLOWER")
 _LEGEND = (
     "TAIL: p99 from 1,000 requests on, p90 from 100, else the slowest. "
@@ -23,29 +24,29 @@ _LEGEND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TourPlan:
-    """`seconds` is the length of the quiet phase, of the kill's and of the hog; what comes between takes half.
+    """`seconds` is the length of the quiet phase and of the hog; other phases take half of it or more.
 
-    The rate gives each of four machines about the 1,000 requests in ten seconds that a p99 takes."""
+    At this rate each of four instances gets about the 1,000 requests in ten seconds that a p99 needs."""
 
     seconds: float = 10.0
-    rate_per_s: float = HOG_RATE * 1.1
+    rate_per_s: float = RATE_PER_S * 1.1
     seed: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TourReport:
-    """Everything of one tour."""
+    """Everything about one tour."""
 
     plan: TourPlan
     driver: str
     stands_for: str
     phases: Mapping[str, Summary]
-    kill: KillResult
-    hog: HogResult
+    results: tuple[Result, ...]
+    """Of the experiments, in their order."""
     load: Report
     up_s: float = 0.0
     left_behind: tuple[str, ...] = ()
-    """Programs, containers, networks and volumes that are still there after the end."""
+    """Programs, containers, networks and volumes that still exist after the end."""
 
     @property
     def lost(self) -> int:
@@ -54,30 +55,25 @@ class TourReport:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why the tour did not go well; empty when it did."""
+        """Why the tour failed; empty if it passed. That a CPU hog was not isolated is no failure of the service."""
         found = []
         if self.lost:
             kinds = ", ".join(f"{name} {count}" for name, count in self.load.summary.errors.items())
             found.append(f"{self.lost} of {self.load.summary.offered} requests were lost ({kinds})")
-        if self.kill.seen_s is None:
-            found.append("the death was not noticed")
-        if self.kill.replaced_s is None:
-            found.append("the dead machine was not replaced")
+        found += [f"{each.action}: {problem}" for each in self.results for problem in each.problems]
         found += [f"left behind: {each}" for each in self.left_behind]
         return tuple(found)
 
     @property
     def good(self) -> bool:
-        """Whether the tour went well."""
+        """Whether the tour passed."""
         return not self.failures
 
 
 def report_json(report: TourReport) -> dict[str, Any]:
-    """The report for programs, schema 2; latencies in milliseconds, null where there are too few samples.
+    """Return the report as JSON, schema 3; latencies in milliseconds, null for too few samples.
 
-    `hog.isolation` says what the CPU hog asked for and received, how its neighbors fared, and the outcome: isolated,
-    leaked or inconclusive."""
-    before, during, after = report.hog.others_p99_ms()
+    `experiments` holds for each experiment its verdict, the reason, and rows of figures before, during and after."""
     rows = phase_table(report.phases)
     return {
         "schema": SCHEMA,
@@ -91,23 +87,7 @@ def report_json(report: TourReport) -> dict[str, Any]:
         "requests": report.load.summary.offered,
         "lost": report.lost,
         "generator": {"verdict": report.load.verdict.value, "reason": report.load.reason},
-        "kill": {
-            "instance_id": report.kill.instance_id,
-            "replacement_id": report.kill.replacement_id,
-            "seen_s": _rounded(report.kill.seen_s),
-            "replaced_s": _rounded(report.kill.replaced_s),
-            "requests": None if report.kill.window is None else report.kill.window.offered,
-            "lost": None if report.kill.window is None else report.kill.window.failed,
-            "sentence": report.kill.judgement.sentence,
-        },
-        "hog": {
-            "instance_id": report.hog.instance_id,
-            "requests": report.hog.during.offered,
-            "lost": report.hog.lost,
-            "others_p99_ms": {"before": before, "during": during, "after": after},
-            "isolation": verdict_json(report.hog)["isolation"],
-            "sentence": report.hog.judgement.sentence,
-        },
+        "experiments": [result_json(each) for each in report.results],
         "phases": [_phase_json(name, summary, rows) for name, summary in report.phases.items()],
         "left_behind": list(report.left_behind),
     }
@@ -125,24 +105,21 @@ def _phase_json(name: str, summary: Summary, rows: tuple[PhaseRow, ...]) -> dict
     }
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
-
-
 def report_lines(report: TourReport) -> list[str]:
-    """The report for people, the verdict last."""
+    """Return the report as text lines, the verdict last."""
     rows = phase_table(report.phases)
-    shorts = short_ids([*(row.instance_id for row in rows), report.kill.instance_id, report.hog.instance_id])
-    return [
+    shorts = short_ids([*(row.instance_id for row in rows), *(each.instance_id for each in report.results)])
+    lines = [
         f"instances: {report.stands_for}",
         *columns_of([_HEADINGS, *(_cells(row, shorts[row.instance_id]) for row in rows)]),
         _LEGEND,
         "",
-        shortened(report.kill.judgement.sentence, shorts),
-        shortened(f"CPU hog in {report.hog.instance_id}: {report.hog.judgement.sentence}", shorts),
-        *([] if report.load.verdict.value != "INVALID" else [f"mind: {report.load.reason}"]),
-        *_verdict(report),
     ]
+    for each in report.results:
+        lines += [shortened(f"{each.action}: {each.account}", shorts), shortened(f"  {each.sentence}", shorts)]
+    if report.load.verdict.value == "INVALID":
+        lines.append(f"note: {report.load.reason}")
+    return [*lines, *_verdict(report, shorts)]
 
 
 def _cells(row: PhaseRow, short: str) -> tuple[str, ...]:
@@ -153,12 +130,12 @@ def _cells(row: PhaseRow, short: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _verdict(report: TourReport) -> list[str]:
+def _verdict(report: TourReport, shorts: Mapping[str, str]) -> list[str]:
+    if not report.good:
+        return [shortened(f"failed: {reason}", shorts) for reason in report.failures]
+    verdicts = ", ".join(f"{each.experiment.replace('_', ' ')} {each.verdict}" for each in report.results)
     total = report.load.summary.offered
-    if report.good:
-        outcome = report.hog.isolation.outcome.value
-        return [f"service: none of {total} requests was lost, nothing is left behind; CPU isolation: {outcome}"]
-    return [f"not good: {reason}" for reason in report.failures]
+    return [f"passed: none of {total} requests was lost, nothing is left behind; {verdicts}"]
 
 
 def _ms(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The tour without a person: up, load, a hard kill, a hog, more load, down; then a verdict that can fail."""
+"""The tour, a demo without a person: start a cloud, send load, run each experiment, stop, and report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from client.experiments.kill import choose_victim
+from client.experiments.experiment import Experiment, choose_victim
+from client.experiments.kill import Kill
 from client.experiments.measure import mark_load, measure_window
-from client.experiments.results import HogPlan, HogResult, KillResult, shortened
+from client.experiments.noisy_neighbor import NoisyNeighbor
+from client.experiments.results import Result, shortened
 from client.local.local_plan import LocalPlan
 from client.local.supervised_cloud import SupervisedCloud, own_cloud, sweep_abandoned_demos
 from client.process_tree import ProcessInfo, process_tree, still_running
@@ -29,7 +31,7 @@ Say = Callable[[str], None]
 
 
 async def run_tour(plan: LocalPlan, tour: TourPlan, *, as_json: bool) -> int:
-    """Takes the tour and prints its report; 0 if nothing of the others was lost and nothing is left behind."""
+    """Run the tour and print its report; return 0 if it passed."""
     report = await _tour(plan, tour, _say)
     print(json.dumps(report_json(report), indent=2) if as_json else "\n".join(report_lines(report)), flush=True)
     return 0 if report.good else 1
@@ -42,7 +44,7 @@ async def _tour(plan: LocalPlan, tour: TourPlan, say: Say) -> TourReport:
     async with own_cloud(plan, say) as supervisor:
         up_s = time.monotonic() - began
         say(f"up after {up_s:.1f} s: {supervisor.facts.search}/search?q=hypervisor")
-        async with _told(supervisor, say), _session(supervisor) as session:
+        async with _messages_printed(supervisor, say), _session(supervisor) as session:
             report = await _phases(session, tour, say)
             programs = process_tree(supervisor.facts.supervisor)
         say("down")
@@ -52,28 +54,20 @@ async def _tour(plan: LocalPlan, tour: TourPlan, say: Say) -> TourReport:
 
 async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
     rng = random.Random(tour.seed)
-    say(f"load: {tour.rate_per_s:g} requests a second for {tour.seconds:g} s")
+    say(f"load: {tour.rate_per_s:g} requests per second for {tour.seconds:g} s")
     await session.start_load(tour.rate_per_s, seed=tour.seed)
     start = await mark_load(session.load, "quiet")
     await asyncio.sleep(tour.seconds)
-    calm = await mark_load(session.load, "kill phase")
-    kill = await _kill_in_the_middle(session, tour, rng, say)
-    hogged = await mark_load(session.load, "hog phase")
-    hog = await _hog(session, tour, rng, say)
+    phases = {"quiet": await measure_window(session.load, start.at, time.time())}
+    results = [await _experiment(session, experiment, rng, say) for experiment in _experiments(tour)]
+    for result in results:
+        phases.update(result.phases)
     more = await mark_load(session.load, "more load")
-    say(shortened(hog.judgement.sentence, short_ids(session.watcher.state.instances)))
     say("more load")
     await asyncio.sleep(tour.seconds / 2)
-    phases = {
-        "quiet": await measure_window(session.load, start.at, calm.at),
-        "kill": await measure_window(session.load, calm.at, hogged.at),
-        "before hog": hog.before,
-        "hog": hog.during,
-        "after hog": hog.after,
-        "more": await measure_window(session.load, more.at, time.time()),
-    }
+    phases["more"] = await measure_window(session.load, more.at, time.time())
     outcome = await session.stop_load()
-    assert outcome is not None, "it has been measured until now"
+    assert outcome is not None, "it was measured until now"
     snapshot = session.watcher.state.snapshot
     assert snapshot is not None
     return TourReport(
@@ -81,45 +75,43 @@ async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
         driver=snapshot.driver,
         stands_for=snapshot.stands_for,
         phases=phases,
-        kill=kill,
-        hog=hog,
+        results=tuple(results),
         load=outcome,
     )
 
 
-async def _kill_in_the_middle(session: Session, tour: TourPlan, rng: random.Random, say: Say) -> KillResult:
-    began = time.monotonic()
-    await asyncio.sleep(tour.seconds / 2)
-    victim = choose_victim(session.watcher.state, rng)
-    short = short_ids(session.watcher.state.instances)[victim.id]
-    say(f"killing {short}")
-    result = await session.experiments.kill(victim, by=TOUR)
-    say(shortened(result.judgement.sentence, {victim.id: short}))
-    await asyncio.sleep(max(0.0, tour.seconds - (time.monotonic() - began)))
+def _experiments(tour: TourPlan) -> tuple[Experiment, ...]:
+    return (
+        Kill(after_s=tour.seconds / 2),
+        NoisyNeighbor(
+            rate_per_s=tour.rate_per_s, before_s=tour.seconds * 0.8, hog_s=tour.seconds, after_s=tour.seconds / 2
+        ),
+    )
+
+
+async def _experiment(session: Session, experiment: Experiment, rng: random.Random, say: Say) -> Result:
+    state = session.watcher.state
+    victim, shorts = choose_victim(state, rng), short_ids(state.instances)
+    say(f"experiment: {experiment.title} in {shorts[victim.id]}")
+    result = await session.experiments.run(experiment, victim, by=TOUR)
+    shorts = short_ids(session.watcher.state.instances)
+    say(shortened(f"{result.action}: {result.account}", shorts))
+    say(shortened(f"  {result.sentence}", shorts))
     return result
 
 
-async def _hog(session: Session, tour: TourPlan, rng: random.Random, say: Say) -> HogResult:
-    victim = choose_victim(session.watcher.state, rng)
-    plan = HogPlan(
-        rate_per_s=tour.rate_per_s, before_s=tour.seconds * 0.8, hog_s=tour.seconds, after_s=tour.seconds / 2
-    )
-    say(f"running a CPU hog in {short_ids(session.watcher.state.instances)[victim.id]} for {plan.hog_s:g} s")
-    return await session.experiments.hog(victim, plan, by=TOUR)
-
-
 @contextlib.asynccontextmanager
-async def _told(supervisor: SupervisedCloud, say: Say) -> AsyncIterator[None]:
-    """Says what the supervisor tells meanwhile; its giving up ends the block."""
+async def _messages_printed(supervisor: SupervisedCloud, say: Say) -> AsyncIterator[None]:
+    """Print the supervisor's messages meanwhile; the cloud's failure ends the block."""
 
-    async def tell() -> None:
+    async def show() -> None:
         async for text in supervisor.messages():
             say(text)
 
     async with asyncio.TaskGroup() as tasks:
-        telling = tasks.create_task(tell())
+        showing = tasks.create_task(show())
         yield
-        telling.cancel()
+        showing.cancel()
 
 
 @contextlib.asynccontextmanager

@@ -6,14 +6,23 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
+from client.cloud_events import Tone
 from client.cloud_state import shard_of
+from client.experiments.catalogue import EXPERIMENTS
 from client.load.summary import Latency
 from client.load.summary import Snapshot as LoadSnapshot
 from client.terminal.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
-from client.view.screen_texts import GLOSSARY, KEYS, isolation_lines, isolation_sentence
-from client.view.view_state import PAUSE_LEAVES_S, PAUSE_SETTLES_S, Note, Panel, Tone, ViewState, path_of
+from client.view.screen_texts import GLOSSARY, isolation_lines, isolation_sentence
+from client.view.view_state import PAUSE_LEAVES_S, PAUSE_SETTLES_S, Note, Panel, ViewState, path_of
 from vmhost.api.views import InstanceView
 
+KEYS = (
+    *((each.key, each.title) for each in EXPERIMENTS.values()),
+    ("+ -", "load"),
+    ("s", "search"),
+    ("?", "glossary"),
+    ("q", "quit"),
+)
 COLUMNS_MIN, ROWS_MIN = 60, 20
 _SIDE_BY_SIDE_MIN = 72
 _QUERY_MIN = 6

@@ -8,8 +8,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
-from client.experiments.kill import choose_victim
+from client.cloud_events import Tone
+from client.cloud_watcher import CloudChange
+from client.experiments.catalogue import EXPERIMENTS
+from client.experiments.experiment import Experiment, choose_victim
 from client.experiments.results import Step
 from client.local.state_dir import LocalFacts
 from client.session import DEFAULT_RATE, Session
@@ -21,17 +25,15 @@ from client.view.served_session import ViewOptions, show_session
 from client.view.view_state import (
     Note,
     Panel,
-    Tone,
     ViewState,
     next_rate,
     noted,
     on_answering,
     on_cloud,
-    on_found,
     on_load,
+    on_search_result,
     on_step,
 )
-from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.errors import CloudError
 
 _FRAME_S = 0.1
@@ -53,8 +55,7 @@ class LiveView:
         self._tasks: asyncio.TaskGroup | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._keys: dict[str, Callable[[], None]] = {
-            "k": self._kill,
-            "h": self._hog,
+            **{each.key: partial(self._experiment, each.of({})) for each in EXPERIMENTS.values()},
             "+": lambda: self._step(1),
             "=": lambda: self._step(1),
             "-": lambda: self._step(-1),
@@ -73,9 +74,9 @@ class LiveView:
         self._session.watcher.answering.append(self.on_answering)
         self._session.experiments.listeners.append(self.on_step)
 
-    def on_cloud(self, event: CloudEvent) -> None:
+    def on_cloud(self, change: CloudChange) -> None:
         """Show an event of the platform."""
-        self._show(on_cloud(self.state, event, time.time()))
+        self._show(on_cloud(self.state, change, time.time()))
 
     def on_answering(self, answers: bool) -> None:
         """Show that the platform stopped responding, or responds again."""
@@ -174,19 +175,13 @@ class LiveView:
         except CloudError as error:
             self._note(error.message, tone=Tone.BAD)
 
-    def _kill(self) -> None:
-        self._experiment(self._session.experiments.kill)
-
-    def _hog(self) -> None:
-        self._experiment(self._session.experiments.hog)
-
-    def _experiment(self, perform: Callable[[InstanceView], Awaitable[object]]) -> None:
+    def _experiment(self, experiment: Experiment) -> None:
         async def work() -> None:
             victim = choose_victim(self._session.watcher.state, self._rng)
             self._session.experiments.must_be_idle()
             # Its steps report everything from here on, a failure too.
             with contextlib.suppress(CloudError):
-                await perform(victim)
+                await self._session.experiments.run(experiment, victim)
 
         if not self._refused():
             self._start(work)
@@ -218,7 +213,7 @@ class LiveView:
         return False
 
     async def _search(self, query: str) -> None:
-        self._show(on_found(self.state, await self._session.service.search(query), time.time()))
+        self._show(on_search_result(self.state, await self._session.service.search(query), time.time()))
 
     def _open(self, url: str) -> None:
         if url and not open_browser(url):
@@ -245,5 +240,5 @@ async def show_live(facts: LocalFacts, messages: AsyncIterator[str], options: Vi
         finally:
             # The alternate screen is gone; print the results so that they stay readable.
             for note in view.state.notes:
-                if note.key.startswith("experiment") or note.tone in (Tone.GOOD, Tone.BAD):
+                if note.key.startswith("experiment") or note.tone is Tone.BAD:
                     print(note_line(note))

@@ -10,7 +10,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from client.experiments.kill import choose_victim
+from client.cloud_watcher import CloudChange
+from client.experiments.experiment import choose_victim
+from client.experiments.kill import Kill
 from client.experiments.results import Step
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.state_dir import LocalFacts
@@ -19,7 +21,6 @@ from client.terminal.text import clean
 from client.view.demo_screen import clock
 from client.view.served_session import ViewOptions, show_session
 from client.view.view_state import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
-from vmhost.api.views import CloudEvent
 from vmhost.base.errors import CloudError
 
 EVERY_S = 10.0
@@ -105,9 +106,9 @@ class PlainView:
         self._session.watcher.answering.append(self.on_answering)
         self._session.experiments.listeners.append(self.on_step)
 
-    def on_cloud(self, event: CloudEvent) -> None:
+    def on_cloud(self, change: CloudChange) -> None:
         """Print an event of the platform."""
-        self._show(on_cloud(self.state, event, time.time()))
+        self._show(on_cloud(self.state, change, time.time()))
 
     def on_answering(self, answers: bool) -> None:
         """Print that the platform stopped responding, or responds again."""
@@ -172,10 +173,7 @@ class PlainView:
             return
         # Its steps report everything from here on, a failure too.
         with contextlib.suppress(CloudError):
-            result = await self._session.experiments.kill(victim, by="the demo")
-            if result.judgement.held is not None:
-                verdict = "no request was lost" if result.judgement.held else "clients noticed the failure"
-                self._show(noted(self.state, Note(at=time.time(), text=f"verdict: {verdict}")))
+            await self._session.experiments.run(Kill(), victim, by="the demo")
 
 
 async def show_plain(facts: LocalFacts, messages: AsyncIterator[str], options: ViewOptions) -> None:

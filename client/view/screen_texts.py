@@ -1,18 +1,9 @@
-"""Texts of the screen: keys, the glossary, and which limits are enforced here. Pure."""
+"""Texts of the screen: the glossary, and which limits are enforced here. Pure."""
 
 from __future__ import annotations
 
 from client.terminal.text import cells, clean, cut, wrap
 from vmhost.api.views import CapabilityView, Snapshot
-
-KEYS = (
-    ("k", "kill"),
-    ("h", "CPU hog"),
-    ("+ -", "load"),
-    ("s", "search"),
-    ("?", "glossary"),
-    ("q", "quit"),
-)
 
 GLOSSARY = (
     "instance               behaves like a computer of its own (w: its isolation)",

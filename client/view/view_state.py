@@ -1,4 +1,4 @@
-"""The state that the view shows, folded from events. Pure: no clock, no terminal."""
+"""The state that the view shows, derived from events. Pure."""
 
 from __future__ import annotations
 
@@ -6,52 +6,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from client.cloud_state import CloudState, fold, shard_of
-from client.experiments.results import (
-    HogProgress,
-    HogResult,
-    KillProgress,
-    KillResult,
-    SearchResult,
-    Stage,
-    Step,
-    shortened,
-)
+from client.cloud_events import Tone, instance_news
+from client.cloud_state import CloudState
+from client.cloud_watcher import CloudChange
+from client.experiments.results import Failure, Progress, Result, Step, shortened
 from client.experiments.runner import TERMINAL
 from client.load.summary import Snapshot as LoadSnapshot
+from client.search_service import SearchResult
 from client.terminal.text import clean, cut
-from client.verdicts import kill_account
 from server.api.timing import RequestTrace, parse
-from vmhost.api.views import CloudEvent, InstanceView, ReasonView
+from vmhost.api.views import InstanceView
 from vmhost.base.ids import short_ids
 
 NOTES_MAX = 50
 PAUSE_S_MIN = 5.0
-"""Snapshots come twice a second; where none came for so long, everything stood still."""
+"""Snapshots come twice a second; a gap of this length means that everything was paused."""
 PAUSE_SETTLES_S = 15.0
-"""By then the requests of the pause have been answered or given up, and left the window of ten seconds."""
+"""By then the requests of the pause have ended and left the window of ten seconds."""
 PAUSE_LEAVES_S = 75.0
 """By then they have left the window of a minute too."""
 _QUERY_COLUMNS_MAX = 40
-_OWNER_ENDED = "Client.UserInitiatedShutdown"
 RATES = (1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
 class Panel(Enum):
-    """What covers the notes."""
+    """What is shown instead of the notes."""
 
     NONE = "none"
     ISOLATION = "isolation"
     GLOSSARY = "glossary"
-
-
-class Tone(Enum):
-    """How a note is meant."""
-
-    NEUTRAL = "neutral"
-    GOOD = "good"
-    CARE = "care"
-    BAD = "bad"
 
 
 _TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.CARE}
@@ -59,7 +42,7 @@ _TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.CARE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """One thing that happened. A note with the same key takes its place."""
+    """Something that happened. A later note with the same key replaces it."""
 
     at: float
     text: str
@@ -69,13 +52,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A time in which this computer slept, or all our programs were stopped: what it did to figures says nothing."""
+    """A time in which this computer slept or our programs were stopped; its figures are left out."""
 
     at: float
     """Epoch seconds of its end."""
     seconds: float
     failed: int
-    """Requests that failed because of it, so far as they have ended."""
+    """Requests that failed because of it so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +67,9 @@ class ViewState:
 
     search_url: str
     console_url: str = ""
-    """With the token; empty where no console is served."""
+    """With the token; empty if no console is served."""
     why: str = ""
-    """Why it is this driver and how to get the other, in two sentences; empty where somebody chose it."""
+    """Why this driver was selected and how to get the other, in two sentences; empty if the user chose it."""
     cloud_state: CloudState = field(default_factory=CloudState)
     load: LoadSnapshot | None = None
     """None while no load runs."""
@@ -97,22 +80,22 @@ class ViewState:
     notes: tuple[Note, ...] = ()
     panel: Panel = Panel.NONE
     prompt: str | None = None
-    """What was typed so far into the search line; None while it is not open."""
-    mine: frozenset[str] = frozenset()
-    """Instances that an experiment killed: their deaths are told by their kill's own note."""
+    """The text typed into the search line; None while it is closed."""
+    ended_by_experiment: frozenset[str] = frozenset()
+    """Instances whose end is part of an experiment and has that experiment's note."""
 
     @property
     def shorts(self) -> Mapping[str, str]:
-        """Short ids, unique among all that is known."""
+        """Short ids, unique among all known instances."""
         return short_ids(self.cloud_state.instances)
 
     def short(self, instance_id: str) -> str:
-        """The instance's short id."""
+        """Return the instance's short id."""
         return self.shorts.get(instance_id, instance_id[:6])
 
 
 def noted(state: ViewState, note: Note) -> ViewState:
-    """With the note at the end, or in the place of the one with its key."""
+    """Return the state with the note at the end, or in place of the one with the same key."""
     if note.key and any(each.key == note.key for each in state.notes):
         notes = tuple(replace(note, at=each.at) if each.key == note.key else each for each in state.notes)
     else:
@@ -120,50 +103,27 @@ def noted(state: ViewState, note: Note) -> ViewState:
     return replace(state, notes=notes)
 
 
-def on_cloud(state: ViewState, event: CloudEvent, now: float) -> ViewState:
-    """After an event of the platform."""
-    before = state.cloud_state.instances
-    after = replace(state, cloud_state=fold(state.cloud_state, event))
-    if isinstance(event, InstanceView) and (text := _story(after, before.get(event.id), event)):
-        tone = Tone.NEUTRAL if event.state == "running" and not event.impaired else Tone.CARE
-        return noted(after, Note(at=now, text=text, tone=tone))
-    return after
-
-
-def _story(state: ViewState, old: InstanceView | None, new: InstanceView) -> str:
-    """What the change is worth telling; empty for the steps in between and for what we did ourselves."""
-    short = state.short(new.id)
-    if new.state == "running" and (old is None or old.state != "running"):
-        shard = shard_of(new)
-        return f"{short} runs on {new.host}" + ("" if shard is None else f" and serves shard {shard}")
-    if old is not None and new.state == "running" and old.impaired != new.impaired:
-        return f"{short} cannot answer: {clean(new.impaired)}" if new.impaired else f"{short} can answer again"
-    if old is not None and old.state == "running" and new.state != "running" and new.id not in state.mine:
-        return f"{short} is {new.state}{_why(new.reason)}"
-    if new.state == "terminated" and old is not None and old.state == "pending":
-        return f"{short} could not start{_why(new.reason)}"
-    return ""
-
-
-def _why(reason: ReasonView | None) -> str:
-    """EC2's reason as people say it: without its code."""
-    if reason is None or not reason.message:
-        return ""
-    if reason.code == _OWNER_ENDED:
-        return ": terminated by its owner"
-    return f": {clean(reason.message.removeprefix(f'{reason.code}: '))}"
+def on_cloud(state: ViewState, change: CloudChange, now: float) -> ViewState:
+    """Return the state after an event of the platform."""
+    after, event = replace(state, cloud_state=change.after), change.event
+    if not isinstance(event, InstanceView):
+        return after
+    news = instance_news(change.before.instances.get(event.id), event)
+    if news is None or news.minor or (event.state != "running" and event.id in state.ended_by_experiment):
+        return after
+    return noted(after, Note(at=now, text=f"{after.short(event.id)} {news.text}", tone=news.tone))
 
 
 def on_answering(state: ViewState, answers: bool, now: float) -> ViewState:
-    """The platform has stopped answering, or answers again."""
+    """Return the state after the platform stopped responding, or responds again."""
     if answers:
-        return noted(state, Note(at=now, text="the platform answers again", tone=Tone.GOOD))
-    text = "the platform does not answer; the instances shown may be out of date"
+        return noted(state, Note(at=now, text="the platform responds again", tone=Tone.GOOD))
+    text = "the platform does not respond; the instances shown may be out of date"
     return noted(state, Note(at=now, text=text, tone=Tone.BAD))
 
 
 def on_load(state: ViewState, snapshot: LoadSnapshot | None) -> ViewState:
-    """After half a second of load, or after its end."""
+    """Return the state after half a second of load, or after its end."""
     if snapshot is None:
         return replace(state, load=None, pause=None)
     state = _after_pause(state, snapshot)
@@ -175,7 +135,7 @@ def on_load(state: ViewState, snapshot: LoadSnapshot | None) -> ViewState:
 
 
 def _after_pause(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
-    """Notes a pause between two snapshots, and counts what fails until its requests have ended."""
+    """Note a pause between two snapshots, and count failures until its requests have ended."""
     before = state.load
     if before is None or snapshot.elapsed_s < before.elapsed_s:
         return replace(state, pause=None)
@@ -191,80 +151,27 @@ def _after_pause(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
 
 
 def on_step(state: ViewState, step: Step, now: float) -> ViewState:
-    """An experiment has come so far, or to its end, whoever asked for it."""
+    """Return the state after a step of an experiment."""
     key, by = f"experiment {step.number}", "you" if step.by == TERMINAL else step.by
+    if step.ends_instance:
+        state = replace(state, ended_by_experiment=state.ended_by_experiment | {step.instance_id})
+    shorts = {**state.shorts, step.instance_id: state.short(step.instance_id)}
+
+    def with_note(state: ViewState, text: str, tone: Tone, suffix: str = "") -> ViewState:
+        return noted(state, Note(at=now, text=shortened(text, shorts), key=key + suffix, tone=tone))
+
     match step.what:
-        case KillProgress():
-            return _on_kill(state, step.what, now, key=key, by=by)
-        case KillResult():
-            return _on_killed(state, step.what, now, key=key, by=by)
-        case HogProgress():
-            return _on_hog(state, step.what, now, key=key)
-        case HogResult():
-            return _on_hogged(state, step.what, now, key=key)
-    note = Note(at=now, text=f"the {step.what.kind}: {step.what.error}", key=key, tone=Tone.BAD)
-    return noted(state, note)
+        case Progress(action=action, stage=stage):
+            return with_note(state, f"{by} {action}: {stage} …", Tone.CARE)
+        case Failure(error=error):
+            return with_note(state, f"the {step.title}: {error}", Tone.BAD)
+        case Result() as result:
+            state = with_note(state, f"{by} {result.action}: {result.account}", Tone.NEUTRAL)
+            return with_note(state, result.sentence, _TONES[result.held], " verdict")
 
 
-def _on_kill(state: ViewState, progress: KillProgress, now: float, *, key: str, by: str) -> ViewState:
-    """A kill has come so far."""
-    victim = progress.victim
-    parts = []
-    if progress.seen_s is not None:
-        parts.append(f"noticed after {seconds(progress.seen_s)}")
-    if victim.fleet is None:
-        parts.append("nothing replaces it: it belongs to no fleet")
-    elif progress.replaced_s is not None:
-        parts.append(f"replaced after {seconds(progress.replaced_s)}")
-    text = f"{by} killed {state.short(victim.id)}{': ' + ', '.join(parts) if parts else ''} …"
-    state = replace(state, mine=state.mine | {victim.id})
-    return noted(state, Note(at=now, text=text, key=key, tone=Tone.CARE))
-
-
-def _on_killed(state: ViewState, result: KillResult, now: float, *, key: str, by: str) -> ViewState:
-    """A kill has been accounted for."""
-    window = result.window
-    account = kill_account(
-        seen_s=result.seen_s,
-        replaced_s=result.replaced_s,
-        lost=None if window is None else window.failed,
-        requests=None if window is None else window.offered,
-        alone=result.alone,
-        brief=True,
-    )
-    text = f"{by} killed {state.short(result.instance_id)}: {account}"
-    return noted(state, Note(at=now, text=text, key=key, tone=_TONES[result.judgement.held]))
-
-
-def _on_hog(state: ViewState, progress: HogProgress, now: float, *, key: str) -> ViewState:
-    """A CPU hog has come so far."""
-    short, plan = state.short(progress.victim.id), progress.plan
-    text = {
-        Stage.BEFORE: f"measuring at {plan.rate_per_s:.0f} requests/s first; then {short} hogs the CPU …",
-        Stage.DURING: f"{short} hogs the CPU for {plan.hog_s:.0f} s; watch the others …",
-        Stage.AFTER: f"{short} stopped hogging; measuring how the others recover …",
-    }[progress.stage]
-    return noted(state, Note(at=now, text=text, key=key, tone=Tone.CARE))
-
-
-def _on_hogged(state: ViewState, result: HogResult, now: float, *, key: str) -> ViewState:
-    """A CPU hog has been judged."""
-    state = noted(state, Note(at=now, text=hog_account(state.short(result.instance_id), result), key=key))
-    sentence = shortened(result.isolation.sentence, short_ids(state.cloud_state.instances))
-    return noted(state, Note(at=now, text=sentence, tone=_TONES[result.isolation.held]))
-
-
-def hog_account(short: str, result: HogResult) -> str:
-    """What clients noticed of the hog, in a sentence."""
-    figures = ", ".join("-" if value is None else f"{value:.1f}" for value in result.others_p99_ms())
-    return (
-        f"{short} hogged the CPU: {result.lost} of {result.during.offered} requests lost; "
-        f"p99 of the others before, during, after: {figures} ms"
-    )
-
-
-def on_found(state: ViewState, found: SearchResult, now: float) -> ViewState:
-    """A search was answered."""
+def on_search_result(state: ViewState, found: SearchResult, now: float) -> ViewState:
+    """Return the state after a search."""
     hits = f"{found.total} hit" if found.total == 1 else f"{found.total} hits"
     first = f"; first: {clean(found.titles[0])}" if found.titles else ""
     part = " (a shard is missing)" if found.partial else ""
@@ -277,11 +184,11 @@ def on_found(state: ViewState, found: SearchResult, now: float) -> ViewState:
 
 
 def path_of(state: ViewState, trace: RequestTrace, *, brief: bool = False) -> str:
-    """How long a request took and where: "3.4 ms = front end 0.5 + slower of [i-0a12 2.1 | i-0d90 2.9]"."""
+    """Return how long a request took and where: "3.4 ms = front end 0.5 + slower of [i-0a12 2.1 | i-0d90 2.9]"."""
     attempts = sorted((each for each in trace.attempts if each.outcome == "won"), key=lambda each: each.shard)
-    ways = " | ".join(f"{state.short(each.instance_id)} {each.dur_ms:.1f}{_role(each.hedge)}" for each in attempts)
+    paths = " | ".join(f"{state.short(each.instance_id)} {each.dur_ms:.1f}{_role(each.hedge)}" for each in attempts)
     which = "" if brief or len(attempts) < 2 else "slower of " if len(attempts) == 2 else "slowest of "
-    leaves = f" + {which}[{ways}]" if ways else ""
+    leaves = f" + {which}[{paths}]" if paths else ""
     return f"{trace.total_ms:.1f} ms = front end {trace.frontend_ms:.1f}{leaves}"
 
 
@@ -290,12 +197,7 @@ def _role(hedge: bool) -> str:
 
 
 def next_rate(rate: float, step: int) -> float:
-    """The rate a step up or down the ladder."""
+    """Return the next higher or lower of the usual rates."""
     if step > 0:
         return next((each for each in RATES if each > rate), RATES[-1])
     return next((each for each in reversed(RATES) if each < rate), RATES[0])
-
-
-def seconds(value: float) -> str:
-    """Seconds as people read them."""
-    return f"{value:.2f} s" if value < 0.1 else f"{value:.1f} s"

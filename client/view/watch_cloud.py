@@ -21,7 +21,8 @@ from client.load.distributed.worker_token import WorkerToken
 from client.local.state_dir import DEMO_PREFIX
 from client.local.target_cloud import find_access, find_queries, find_search_url, not_running
 from client.program_name import DEFAULT_CLOUD, program_name
-from client.session import SearchService, Session, open_session
+from client.search_service import SearchService
+from client.session import Session, open_session
 from client.view.plain_view import JSON_LINES, TEXT, PlainView
 from client.view.view_state import Note, ViewState
 from vmhost.api.access import ACCESS_VARIABLE, Access

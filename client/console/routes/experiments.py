@@ -1,4 +1,4 @@
-"""Kills and hogs whose cost is measured, and starting over."""
+"""Experiments, and starting over."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
         gate.must_act(request)
         data = await body_of(request)
         victim = text_of(data, "instance_id", chars_max=64) if "instance_id" in data else None
-        return web.json_response({"instance_id": desk.experiment(request.match_info["kind"], victim)}, status=202)
+        return web.json_response({"instance_id": desk.experiment(request.match_info["name"], victim, data)}, status=202)
 
     async def start_over(request: web.Request) -> web.Response:
         gate.must_act(request)
@@ -27,7 +27,7 @@ def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
         return web.json_response({"ends": await desk.start_over_ends()})
 
     return [
-        web.post("/api/experiments/{kind}", experiment),
+        web.post("/api/experiments/{name}", experiment),
         web.get("/api/start-over", ends),
         web.post("/api/start-over", start_over),
     ]

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from client.console.desk import Desk
 from client.console.guard import Door
 from client.console.launching import Launch
 from client.console.routes.body import body_of
-from client.experiments.results import HogPlan
-from vmhost.base.errors import InvalidInput
-
-HOG_S_MAX = 60.0
-WORKERS_MAX = 64
-"""The platform's bounds, held here too: it would refuse only after the time before the hog was measured."""
 
 
 def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
@@ -36,8 +28,7 @@ def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
 
     async def act(request: web.Request) -> web.Response:
         gate.must_act(request)
-        plan = hog_plan(await body_of(request))
-        await desk.act(request.match_info["action"], request.match_info["id"], plan)
+        await desk.act(request.match_info["action"], request.match_info["id"], await body_of(request))
         return web.json_response({})
 
     async def end_hog(request: web.Request) -> web.Response:
@@ -62,16 +53,3 @@ def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
         web.delete("/api/instances/{id}/hog", end_hog),
         web.post("/api/instances/{id}/{action}", act),
     ]
-
-
-def hog_plan(data: dict[str, Any]) -> HogPlan:
-    """How long and how hard to hog, where the page says it; else as usual. Raises InvalidInput."""
-    usual = HogPlan()
-    seconds, strength = data.get("seconds", usual.hog_s), data.get("workers_per_vcpu", usual.workers_per_vcpu)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= HOG_S_MAX:
-        raise InvalidInput(f"seconds must be a number from 1 to {HOG_S_MAX:g}, not {str(seconds)[:40]!r}")
-    if isinstance(strength, bool) or not isinstance(strength, int) or not 1 <= strength <= WORKERS_MAX:
-        raise InvalidInput(
-            f"workers_per_vcpu must be a whole number from 1 to {WORKERS_MAX}, not {str(strength)[:40]!r}"
-        )
-    return HogPlan(hog_s=float(seconds), workers_per_vcpu=strength)

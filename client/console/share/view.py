@@ -22,7 +22,7 @@ _SECOND = ("id", "req_s", "failed_s", "p99_ms")
 _MACHINE = ("req_s", "p99_ms", "aside")
 _REQUEST = ("id", "at", "source", "status", "partial", "total_ms", "frontend_ms", "name", "colour")
 _ATTEMPT = ("instance_id", "host", "shard", "start_ms", "dur_ms", "search_ms", "hedge", "retry", "outcome")
-_EXPERIMENT = ("kind", "instance_id", "short", "held", "sentence", "seen_s", "replaced_s", "lost", "requests", "stage")
+_EXPERIMENT = ("experiment", "title", "instance_id", "short", "running", "held", "account", "sentence")
 
 
 class View:

@@ -183,8 +183,8 @@ async def test_one_is_killed_and_its_death_its_marks_and_its_successor_are_seen(
     await expect(ghost).to_contain_text(re.compile(r"killed \d\d:\d\d:\d\d"))
     assert await ghost.locator("a").inner_text() in before
     await expect(verdict).to_contain_text(re.compile(r"replaced after\s*\d"), timeout=HEALED_WITHIN_MS)
-    await expect(verdict).to_contain_text(re.compile(r"lost\s*\d+ of \d+ requests"), timeout=HEALED_WITHIN_MS)
-    await expect(verdict).to_contain_text(re.compile("before.*during.*after|no measurable effect"))
+    await expect(verdict).to_contain_text(re.compile(r"lost requests\s*\d+"), timeout=HEALED_WITHIN_MS)
+    await expect(verdict).to_contain_text(re.compile("before.*during"))
     await expect(load.locator(".marks li", has_text="replaced").first).to_be_visible()
     await expect(ghost).to_have_count(0)
     await served(page, len(before))

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from client.experiments.kill import choose_victim
+from client.experiments.experiment import choose_victim
+from client.experiments.kill import Kill
 from client.session import Session
 from client.terminal.text import Line, plain
 from client.view.live_view import LiveView
@@ -47,7 +48,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def kill_by_the_console(session: Session) -> None:
-    await session.experiments.kill(choose_victim(session.watcher.state, random.Random(1)), by="the console")
+    await session.experiments.run(Kill(), choose_victim(session.watcher.state, random.Random(1)), by="the console")
 
 
 async def test_live_view_shows_changes_by_others(session: Session) -> None:
@@ -91,7 +92,7 @@ async def test_plain_view_shows_changes_by_others(session: Session) -> None:
             await session.stop_load()
             await until(lambda: any("the load has ended" in line for line in lines))
         await kill_by_the_console(session)
-        assert "the console killed i-" in lines[-1]
+        assert "the console killed i-" in lines[-2]
         assert "no load ran" in lines[-1]
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

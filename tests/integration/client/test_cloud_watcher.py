@@ -43,7 +43,7 @@ async def test_silence_and_return_are_reported_once() -> None:
         url = await first.enter_async_context(platform(0))
         async with CloudClient(Access.fresh(url)) as cloud:
             watch = CloudWatcher(cloud)
-            watch.listeners.append(events_seen.put_nowait)
+            watch.listeners.append(lambda change: events_seen.put_nowait(change.event))
             watch.answering.append(events_seen.put_nowait)
             following = asyncio.create_task(watch.run())
             try:

@@ -183,8 +183,8 @@ async def test_killing_an_own_instance_ends_at_once_as_nothing_replaces_it(conso
     assert (answer.status, answer.data) == (202, {"instance_id": instance_id})
     board = await console.until(lambda board: board["verdict"] is not None)
     verdict = board["verdict"]
-    assert (verdict["alone"], verdict["held"], verdict["replaced_s"]) == (True, None, None)
-    assert "nothing replaces it: it belongs to no fleet" in verdict["sentence"]
+    assert (verdict["verdict"], verdict["held"]) == ("inconclusive", None)
+    assert "not in a fleet, so nothing replaces it" in verdict["account"]
     (row,) = board["instances"]
     assert (row["state"], row["death"]["how"]) == ("stopped", "killed")
 

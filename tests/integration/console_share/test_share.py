@@ -14,9 +14,11 @@ from aiohttp import web
 from share_console import JSON, LAN, Stand, stand, until
 
 from client.cli import main
+from client.cloud_state import CloudState, fold
+from client.cloud_watcher import CloudChange
 from client.console.share.cast import Cast
 from client.console.share.guests import Guests
-from client.session import SearchService
+from client.search_service import SearchService
 from tests.unit.client.client_builders import IDS, cloud, instance
 from vmhost.base.errors import InvalidInput
 from vmhost.base.sse import read_events
@@ -218,7 +220,8 @@ async def test_our_own_searches_say_who_they_are(console: Stand) -> None:
 async def test_what_happens_before_the_audience_follows_is_shown_too(console: Stand) -> None:
     """An event after the audience's first look at the feed and before its subscription."""
     cast = Cast(console.feed)
-    console.feed.on_cloud(cloud(instance(0)))
+    now = cloud(instance(0))
+    console.feed.on_cloud(CloudChange(event=now, before=CloudState(), after=fold(CloudState(), now)))
     console.feed.snapshot()
 
     async def phone(request: web.BaseRequest) -> web.StreamResponse:

@@ -195,7 +195,7 @@ async def test_a_phone_that_takes_nothing_is_let_go(console: Stand, monkeypatch:
         state = console.sharing.state
         await until(lambda: state()["here"] == 1, "it follows")  # type: ignore[index]
         # More than kernel and transport hold for it.
-        flood = {"is": {"kind": "kill", "sentence": "x" * 1_000_000}}
+        flood = {"is": {"experiment": "kill", "sentence": "x" * 1_000_000}}
 
         def gone() -> bool:
             flood["is"]["sentence"] = flood["is"]["sentence"][::-1] + "x"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from client.corpus_queries import matching_queries, sample_queries
-from client.experiments.results import SearchResult
+from client.search_service import SearchResult
 from server.api.queries import CorpusQuery, load
 
 QUERIES = tuple(CorpusQuery(query=f"q{n}", weight=1 / (n + 1), total=n) for n in range(500))

@@ -102,9 +102,8 @@ def judge(
 def test_isolated() -> None:
     found = judge(HOGGED)
     assert (found.outcome, found.held, found.pairs) == (Outcome.ISOLATED, True, ())
-    assert found.sentence == (
-        "isolated: the hog received 0.90 of 16 cores; its neighbor got the CPU that it asked for, "
-        "0.2 ms later for each response"
+    assert found.reason == (
+        "the hog received 0.90 of 16 cores; its neighbor got the CPU that it needed, 0.2 ms later per response"
     )
     assert found.hog is not None
     assert (found.hog.received_cores, found.hog.limit_cores) == (pytest.approx(0.9), 1.0)
@@ -116,7 +115,7 @@ def test_isolated() -> None:
 def test_leaked_if_hog_exceeds_its_limit() -> None:
     found = judge({**HOGGED, HOG: (1.41, 14.9)})
     assert (found.outcome, found.held) == (Outcome.LEAKED, False)
-    assert found.sentence == f"leaked by {HOG}: it received 1.41 cores, its limit is 1.00"
+    assert found.reason == f"{HOG} received 1.41 cores, its limit is 1.00"
 
 
 def test_small_excess_is_tolerated() -> None:
@@ -127,7 +126,7 @@ def test_starved_neighbor_names_its_culprit() -> None:
     found = judge({**HOGGED, HOG: (0.73, 15.8), NEIGHBOR: (0.012, 0.5)}, loads=(load(), load(responses=90)))
     assert found.outcome is Outcome.LEAKED
     assert found.pairs == ((HOG, NEIGHBOR),)
-    assert found.sentence == (f"leaked by {HOG}: {NEIGHBOR} waited 55.6 ms for a core for each response (0.2 before)")
+    assert found.reason == f"{HOG} delayed others: {NEIGHBOR} waited 55.6 ms for a core per response (0.2 before)"
 
 
 def test_slower_neighbor_that_waited_was_delayed() -> None:
@@ -146,7 +145,7 @@ def test_silent_neighbor_is_judged_by_its_cpu() -> None:
     silent = load(responses=0)
     starved = judge({**HOGGED, NEIGHBOR: (0.02, 0.4)}, loads=(silent, silent))
     assert (starved.outcome, starved.pairs) == (Outcome.LEAKED, ((HOG, NEIGHBOR),))
-    assert starved.sentence.endswith(f"{NEIGHBOR} received 0.020 cores (0.060 before) and waited for the rest")
+    assert starved.reason.endswith(f"{NEIGHBOR} received 0.020 cores (0.060 before) and waited for the rest")
     assert judge({**HOGGED, NEIGHBOR: (0.02, 0.02)}, loads=(silent, silent)).outcome is Outcome.ISOLATED
 
 
@@ -165,27 +164,27 @@ def test_no_culprit_without_a_hog() -> None:
     assert judge(QUIET, hog=False).outcome is Outcome.ISOLATED
     delayed = judge({**QUIET, NEIGHBOR: (0.03, 0.9)}, hog=False)
     assert (delayed.outcome, delayed.pairs) == (Outcome.INCONCLUSIVE, ())
-    assert delayed.sentence.endswith("but no other instance used more CPU than before")
+    assert delayed.reason.endswith("but no other instance used more CPU than before")
 
 
 def test_other_programs_make_it_inconclusive() -> None:
     starved = {**HOGGED, HOG: (0.4, 15.0), NEIGHBOR: (0.03, 0.9)}
     rising = judge(starved, others=(0.15, 0.45))
     assert (rising.outcome, rising.held) == (Outcome.INCONCLUSIVE, None)
-    assert "programs outside the instances used 0.30 cores more of host-a than before" in rising.sentence
+    assert "programs outside the instances used 0.30 cores more of host-a than before" in rising.reason
     busy = judge(starved, others=(0.6, 0.6))
     assert busy.outcome is Outcome.INCONCLUSIVE
-    assert "programs outside the instances used 0.60 of the 1 cores under host-a" in busy.sentence
+    assert "programs outside the instances used 0.60 of the 1 cores under host-a" in busy.reason
 
 
 @pytest.mark.parametrize(
     ("found", "words"),
     [
         (lambda: judge({HOG: (0.9, 15.0), FAR: (0.06, 0.02)}), "no other instance ran on host-a throughout"),
-        (lambda: judge({**HOGGED, NEIGHBOR: (0.06, None)}), f"does not tell how long {NEIGHBOR} waits for a core"),
+        (lambda: judge({**HOGGED, NEIGHBOR: (0.06, None)}), f"does not report how long {NEIGHBOR} waits for a core"),
         (lambda: judge({**HOGGED, HOG: (0.04, 0.1)}), "the hog received 0.04 cores, too little"),
         (lambda: judge({NEIGHBOR: (0.06, 0.02)}), f"the CPU that {HOG} received could not be measured"),
-        (lambda: judge(HOGGED, loads=(load(failed=2), load())), "2 requests failed before the hog began"),
+        (lambda: judge(HOGGED, loads=(load(failed=2), load())), "2 requests failed before the hog started"),
         (lambda: judge(HOGGED, enforced=False), "but no CPU limit is enforced here"),
         (
             lambda: judge({**HOGGED, NEIGHBOR: (0.01, 2.0)}, cores=False),
@@ -196,7 +195,7 @@ def test_other_programs_make_it_inconclusive() -> None:
 def test_inconclusive_names_the_reason(found: Any, words: str) -> None:
     verdict = found()
     assert (verdict.outcome, verdict.held) == (Outcome.INCONCLUSIVE, None)
-    assert words in verdict.sentence
+    assert words in verdict.reason
 
 
 def test_shared_hosts_are_measured_on_all_cores() -> None:

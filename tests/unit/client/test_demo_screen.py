@@ -4,45 +4,34 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from client_builders import IDS, cloud, cloud_state, instance, load, summary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.cloud_state import CloudState
-from client.experiments.cpu_isolation import Isolation, Outcome
-from client.experiments.results import (
-    Failure,
-    HogPlan,
-    HogProgress,
-    HogResult,
-    KillProgress,
-    KillResult,
-    SearchResult,
-    Stage,
-    Step,
-)
+from client.cloud_events import Tone
+from client.cloud_state import CloudState, fold
+from client.cloud_watcher import CloudChange
+from client.experiments.results import Failure, Progress, Result, Step
 from client.experiments.runner import TERMINAL
 from client.load.summary import Snapshot as LoadSnapshot
+from client.search_service import SearchResult
 from client.terminal.text import cells, painted, plain, width_of
-from client.verdicts import judge_kill
 from client.view.demo_screen import render
 from client.view.view_state import (
     Note,
     Panel,
-    Tone,
     ViewState,
     next_rate,
     noted,
     on_answering,
     on_cloud,
-    on_found,
     on_load,
+    on_search_result,
     on_step,
 )
-from vmhost.api.views import ReasonView
+from vmhost.api.views import CloudEvent, ReasonView
 
 NOON = time.mktime((2026, 11, 23, 14, 2, 11, 0, 0, -1))
 WHY = "instances are plain processes: no Docker engine found. Containers instead: start a Docker engine"
@@ -57,22 +46,38 @@ def running(**changes: object) -> ViewState:
     return replace(on_load(state, load()), **changes)  # type: ignore[arg-type]
 
 
-def after_step(state: ViewState, what: Any, at: float = NOON, *, by: str = TERMINAL) -> ViewState:
-    return on_step(state, Step(number=1, by=by, what=what), at)
+def after_cloud(state: ViewState, event: CloudEvent) -> ViewState:
+    before = state.cloud_state
+    return on_cloud(state, CloudChange(event=event, before=before, after=fold(before, event)), NOON)
+
+
+def after_step(
+    state: ViewState, what: Progress | Result | Failure, at: float = NOON, *, by: str = TERMINAL
+) -> ViewState:
+    step = Step(
+        number=1, by=by, experiment="kill", title="kill", instance_id=IDS[0], ends_instance=True, what=what
+    )  # fmt: skip
+    return on_step(state, step, at)
+
+
+def killing(stage: str = "waiting until the platform notices") -> Progress:
+    return Progress(action=f"killed {IDS[0]}", stage=stage)
+
+
+KILLED = Result(
+    experiment="kill", instance_id=IDS[0], action=f"killed {IDS[0]}",
+    account="noticed after 0.08 s, replaced after 0.9 s", verdict="passed", held=True,
+    reason="none of 412 requests was lost",
+)  # fmt: skip
 
 
 def killed(state: ViewState) -> ViewState:
-    window = summary(requests=412)
-    judgement = judge_kill(instance_id=IDS[0], seen_s=0.08, replaced_s=0.9, lost=0, requests=412)
-    result = KillResult(
-        instance_id=IDS[0], replacement_id=IDS[1], seen_s=0.08, replaced_s=0.9, window=window, judgement=judgement
-    )
-    return after_step(state, result)
+    return after_step(state, KILLED)
 
 
 def test_first_screen() -> None:
     lines = shown(killed(running()))
-    assert lines[:9] == [
+    assert lines[:10] == [
         "glasscloud: 4 instances answer one search box          Ctrl-C removes everything",
         "  search  http://127.0.0.1:8000/search?q=hypervisor                 (o opens it)",
         "  Plain processes: no Docker engine found. Isolated: crashes, not CPU (w: why)",
@@ -81,7 +86,8 @@ def test_first_screen() -> None:
         " i-00b3 shard 1 running   10/s 2.2ms     i-00d9 shard 1 running   10/s 2.1ms",
         " 20 req/s  failed 0  last minute: half within 2.1 ms, 9 of 10 within 2.2 ms",
         ' last: "hypervisor" 3.4 ms = front end 0.5 + slower of [i-00a1 2.1 | i-00d9 2.9]',
-        " 14:02:11 you killed i-00a1: noticed 0.08 s, replaced 0.9 s, 0 of 412 lost",
+        " 14:02:11 you killed i-00a1: noticed after 0.08 s, replaced after 0.9 s",
+        " 14:02:11 passed: none of 412 requests was lost",
     ]
     assert lines[-1] == " k kill   h CPU hog   + - load   s search   ? glossary   q quit"
     assert len(lines) == 24
@@ -152,35 +158,38 @@ def test_colour_only_if_enabled() -> None:
     assert "\x1b[" in "".join(painted(each, colour=True) for each in lines)
 
 
-def test_kill_progress_is_one_line() -> None:
-    state = after_step(running(), KillProgress(victim=instance(0)))
-    assert state.notes[-1].text == "you killed i-00a1 …"
-    state = after_step(state, KillProgress(victim=instance(0), seen_s=0.08), NOON + 1)
-    assert state.notes[-1].text == "you killed i-00a1: noticed after 0.08 s …"
+def test_progress_is_replaced_by_account_and_verdict() -> None:
+    state = after_step(running(), killing())
+    assert state.notes[-1].text == "you killed i-00a1: waiting until the platform notices …"
+    state = after_step(state, killing("noticed after 0.08 s; waiting for its replacement"), NOON + 1)
+    assert state.notes[-1].text == "you killed i-00a1: noticed after 0.08 s; waiting for its replacement …"
     state = killed(state)
-    assert [note.text for note in state.notes] == ["you killed i-00a1: noticed 0.08 s, replaced 0.9 s, 0 of 412 lost"]
+    assert [(note.text, note.tone) for note in state.notes] == [
+        ("you killed i-00a1: noticed after 0.08 s, replaced after 0.9 s", Tone.NEUTRAL),
+        ("passed: none of 412 requests was lost", Tone.GOOD),
+    ]
     assert state.notes[0].at == NOON
 
 
 def test_experiment_victims_get_no_second_note() -> None:
-    state = after_step(running(), KillProgress(victim=instance(0)))
-    state = on_cloud(state, instance(0, state="stopped", generation=2), NOON)
+    state = after_step(running(), killing())
+    state = after_cloud(state, instance(0, state="stopped", generation=2))
     assert len(state.notes) == 1
-    state = on_cloud(state, instance(1, state="stopped", generation=2), NOON)
+    state = after_cloud(state, instance(1, state="stopped", generation=2))
     assert state.notes[-1].text == "i-00b3 is stopped"
 
 
 def test_new_instance_note_names_host_and_shard() -> None:
-    state = on_cloud(running(), instance(0, own_id="i-0ffff000000000001", state="pending"), NOON)
-    state = on_cloud(state, instance(0, own_id="i-0ffff000000000001", generation=2), NOON)
-    assert [note.text for note in state.notes] == ["i-0fff runs on host-a and serves shard 0"]
+    state = after_cloud(running(), instance(0, own_id="i-0ffff000000000001", state="pending"))
+    state = after_cloud(state, instance(0, own_id="i-0ffff000000000001", generation=2))
+    assert [note.text for note in state.notes] == ["i-0fff runs on host-a, for shard 0"]
 
 
 def test_platform_silence_is_noted() -> None:
     state = on_answering(on_answering(running(), False, NOON), True, NOON)
     first, second = (note.text for note in state.notes)
-    assert first.startswith("the platform does not answer")
-    assert second == "the platform answers again"
+    assert first.startswith("the platform does not respond")
+    assert second == "the platform responds again"
 
 
 def test_only_reported_limits_are_enforced() -> None:
@@ -193,45 +202,34 @@ def test_only_reported_limits_are_enforced() -> None:
     ("code", "message", "shown_text"),
     [
         ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown",
-         "i-00b3 is shutting-down: terminated by its owner"),
+         "i-00b3 is shutting-down: requested by its owner"),
         ("Server.InternalError", "Server.InternalError: its program was killed by signal 9 (SIGKILL)",
          "i-00b3 is shutting-down: its program was killed by signal 9 (SIGKILL)"),
     ],
 )  # fmt: skip
 def test_reason_of_an_end_is_shown(code: str, message: str, shown_text: str) -> None:
     ended = replace(instance(1, state="shutting-down", generation=2), reason=ReasonView(code=code, message=message))
-    assert on_cloud(running(), ended, NOON).notes[-1].text == shown_text
+    assert after_cloud(running(), ended).notes[-1].text == shown_text
 
 
 def test_long_query_is_cut() -> None:
     found = SearchResult(query="hypervisor " * 30, total=1, titles=(), partial=False, trace=None)
-    text = on_found(running(), found, NOON).notes[-1].text
+    text = on_search_result(running(), found, NOON).notes[-1].text
     assert text.startswith('search "hypervisor hypervisor')
     assert text.endswith('…": 1 hit')
     assert len(text) < 70
 
 
 def test_older_generation_is_ignored() -> None:
-    state = on_cloud(running(), instance(0, state="stopped", generation=5), NOON)
-    assert on_cloud(state, instance(0, generation=4), NOON).cloud_state == state.cloud_state
+    state = after_cloud(running(), instance(0, state="stopped", generation=5))
+    assert after_cloud(state, instance(0, generation=4)).cloud_state == state.cloud_state
 
 
-def test_cpu_hog_ends_with_figures_and_verdict() -> None:
-    state = after_step(running(), HogProgress(victim=instance(0), stage=Stage.DURING, plan=HogPlan()))
-    assert "i-00a1 hogs the CPU for 8 s" in state.notes[-1].text
-    before, during = summary(requests=2000), summary(requests=2000, ms={1: 30.0, 2: 30.0, 3: 30.0})
-    result = HogResult(
-        instance_id=IDS[0],
-        before=before,
-        during=during,
-        after=before,
-        isolation=Isolation(outcome=Outcome.LEAKED, sentence=f"leaked by {IDS[0]}: {IDS[1]} waited", hog=None),
-    )
-    state = after_step(state, result)
-    assert [note.text for note in state.notes] == [
-        "i-00a1 hogged the CPU: 0 of 2000 requests lost; p99 of the others before, during, after: 2.2, 30.0, 2.2 ms",
-        "leaked by i-00a1: i-00b3 waited",
-    ]
+@pytest.mark.parametrize(("held", "tone"), [(True, Tone.GOOD), (False, Tone.BAD), (None, Tone.CARE)])
+def test_verdict_has_its_tone(held: bool | None, tone: Tone) -> None:
+    result = replace(KILLED, held=held, verdict="leaked", reason=f"{IDS[0]} delayed {IDS[1]}")
+    note = after_step(running(), result).notes[-1]
+    assert (note.text, note.tone) == ("leaked: i-00a1 delayed i-00b3", tone)
 
 
 def test_short_ids_are_unique() -> None:
@@ -258,25 +256,13 @@ def test_screen_without_a_load() -> None:
 
 
 def test_experiments_of_others_name_their_source() -> None:
-    state = after_step(running(), KillProgress(victim=instance(0)), by="the console")
-    assert state.notes[-1].text == "the console killed i-00a1 …"
-
-
-def test_kill_without_a_load_is_inconclusive() -> None:
-    judgement = judge_kill(instance_id=IDS[0], seen_s=0.08, replaced_s=0.9, lost=None, requests=None)
-    result = KillResult(
-        instance_id=IDS[0], replacement_id=IDS[1], seen_s=0.08, replaced_s=0.9, window=None, judgement=judgement
-    )
-    note = after_step(running(), result).notes[-1]
-    assert note.tone is Tone.CARE
-    assert note.text == (
-        "you killed i-00a1: noticed 0.08 s, replaced 0.9 s; no load ran throughout, so losses are not known"
-    )
+    state = after_step(running(), killing(), by="the console")
+    assert state.notes[-1].text.startswith("the console killed i-00a1: ")
 
 
 def test_failed_experiment_replaces_its_progress() -> None:
-    state = after_step(running(), KillProgress(victim=instance(0)))
-    state = after_step(state, Failure(kind="kill", instance_id=IDS[0], error="it is gone already"))
+    state = after_step(running(), killing())
+    state = after_step(state, Failure(error="it is gone already"))
     assert [(note.text, note.tone) for note in state.notes] == [("the kill: it is gone already", Tone.BAD)]
 
 
@@ -288,7 +274,7 @@ def test_rate_steps(rate: float, step: int, expected: float) -> None:
 
 
 def test_new_snapshot_replaces_the_instances() -> None:
-    state = on_cloud(running(), cloud(instance(2), instance(3)), NOON)
+    state = after_cloud(running(), cloud(instance(2), instance(3)))
     assert shown(state)[0].startswith("glasscloud: 2 instances answer")
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from client_builders import IDS, summary
 
-from client.experiments import cpu_isolation
-from client.experiments.results import HogResult, KillResult
+from client.experiments.results import Result
 from client.load.environment import Environment
 from client.load.plan.model import constant
 from client.load.report.report import make_report
 from client.load.summary import ProcessResult, RunResult
 from client.tour.tour_report import TourPlan, TourReport, report_json, report_lines
-from client.verdicts import judge_kill
 
 HERE = Environment(
     system="Linux 6", cpu="a processor", cores=2, usable_cores=1, python="3.11", versions={}, load_average=0.1,
@@ -19,7 +17,7 @@ HERE = Environment(
 )  # fmt: skip
 
 
-def report(requests: int) -> TourReport:
+def report(requests: int, *, problems: tuple[str, ...] = ()) -> TourReport:
     """A tour in which each instance got `requests / 2` in each phase, with 2.0 to 2.2 ms each."""
     figures = summary(requests=requests)
     result = RunResult(
@@ -31,14 +29,14 @@ def report(requests: int) -> TourReport:
         driver="process",
         stands_for="plain processes on one OS",
         phases={"quiet": figures, "hog": figures},
-        kill=KillResult(
-            instance_id=IDS[0], replacement_id=IDS[1], seen_s=0.08, replaced_s=0.9, window=figures,
-            judgement=judge_kill(instance_id=IDS[0], seen_s=0.08, replaced_s=0.9, lost=0, requests=412),
-        ),
-        hog=HogResult(
-            instance_id=IDS[2], before=figures, during=figures, after=figures,
-            isolation=cpu_isolation.Isolation(
-                outcome=cpu_isolation.Outcome.ISOLATED, sentence="isolated: its neighbor got its CPU", hog=None
+        results=(
+            Result(
+                experiment="kill", instance_id=IDS[0], action=f"killed {IDS[0]}", account="noticed after 0.08 s",
+                verdict="passed", held=True, reason="none was lost", problems=problems,
+            ),
+            Result(
+                experiment="noisy_neighbor", instance_id=IDS[2], action=f"ran a CPU hog in {IDS[2]}", account="0 lost",
+                verdict="isolated", held=True, reason="its neighbor got its CPU",
             ),
         ),
         load=make_report(constant("http://127.0.0.1:8000/", 20, duration_s=10), result, HERE),
@@ -55,16 +53,28 @@ def test_rows_show_the_highest_supported_percentile() -> None:
 
 
 def test_short_ids_everywhere() -> None:
-    text = "\n".join(report_lines(report(2000)))
-    assert "i-00a1 killed: noticed after 0.08 s" in text
-    assert "CPU hog in i-00c7: isolated: its neighbor got its CPU; clients of the other instances" in text
-    assert not any(each in text for each in IDS)
+    lines = report_lines(report(2000))
+    assert lines[-5:] == [
+        "killed i-00a1: noticed after 0.08 s",
+        "  passed: none was lost",
+        "ran a CPU hog in i-00c7: 0 lost",
+        "  isolated: its neighbor got its CPU",
+        "passed: none of 2000 requests was lost, nothing is left behind; kill passed, noisy neighbor isolated",
+    ]
+    assert not any(each in "\n".join(lines) for each in IDS)
 
 
-def test_json_has_whole_ids_and_the_isolation() -> None:
+def test_problem_of_an_experiment_fails_the_tour() -> None:
+    failed = report(2000, problems=("it was not replaced within 30 s",))
+    assert not failed.good
+    assert report_lines(failed)[-1] == "failed: killed i-00a1: it was not replaced within 30 s"
+
+
+def test_json_has_whole_ids() -> None:
     document = report_json(report(400))
-    assert document["hog"]["isolation"]["outcome"] == "isolated"
-    assert (document["hog"]["instance_id"], document["kill"]["instance_id"]) == (IDS[2], IDS[0])
+    assert [each["verdict"] for each in document["experiments"]] == ["passed", "isolated"]
+    assert [each["instance_id"] for each in document["experiments"]] == [IDS[0], IDS[2]]
+    assert document["experiments"][0]["account"] == f"killed {IDS[0]}: noticed after 0.08 s"
     row = document["phases"][0]["instances"][0]
     assert (row["p99_ms"], row["tail"], row["tail_ms"]) == (None, "p90", row["tail_ms"])
     assert row["tail_ms"] > 2

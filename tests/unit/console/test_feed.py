@@ -10,7 +10,7 @@ from client.cloud_state import CloudState
 from client.console.feed import SILENT_S_MAX, Feed
 from client.console.remembered import REQUESTS_KEPT, Remembered
 from client.console.rows import CONSOLE_AGENT, LOAD_AGENT
-from client.experiments.results import Failure, KillProgress, Step
+from client.experiments.results import Failure, Progress, Step
 from server.api.flow import FlowRecord
 from server.api.timing import RequestTrace
 from tests.unit.client.client_builders import instance
@@ -85,17 +85,22 @@ async def test_a_reader_of_a_quiet_cloud_hears_that_the_console_is_alive() -> No
 
 
 def test_a_sleep_is_named_and_an_experiment_over_it_has_no_verdict() -> None:
-    told, victim = feed(), instance(0)
+    def step(number: int, what: Progress | Failure) -> Step:
+        return Step(
+            number=number, by="the console", experiment="kill", title="kill", instance_id=instance(0).id,
+            ends_instance=True, what=what,
+        )  # fmt: skip
+
+    told, started = feed(), Progress(action="killed it", stage="waiting until the platform notices")
     now = time.time()
     told.look_at_the_clock(now)
-    told.on_step(Step(number=1, by="the console", what=KillProgress(victim=victim)))
+    told.on_step(step(1, started))
+    assert told.snapshot()["experiment"]["sentence"] == "waiting until the platform notices"
     told.look_at_the_clock(now + 62.0)
-    told.on_step(
-        Step(number=1, by="the console", what=Failure(kind="kill", instance_id=victim.id, error="lost 3 requests"))
-    )
+    told.on_step(step(1, Failure(error="lost 3 requests")))
     board = told.snapshot()
     assert board["verdict"]["sentence"] == "inconclusive: this computer slept 60 s meanwhile"
     assert board["log"][0]["text"] == "this computer slept 60 s; figures of that time are left out"
-    told.on_step(Step(number=2, by="the console", what=KillProgress(victim=victim)))
-    told.on_step(Step(number=2, by="the console", what=Failure(kind="kill", instance_id=victim.id, error="refused")))
+    told.on_step(step(2, started))
+    told.on_step(step(2, Failure(error="refused")))
     assert told.snapshot()["verdict"]["sentence"] == "refused"

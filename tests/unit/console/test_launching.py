@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from client.console.launching import USER_DATA_BYTES_MAX, Launch, types_json
-from client.console.routes.instances import hog_plan
-from client.experiments.results import HogPlan
 from vmhost.api.views import LimitsView, RoomView, TypesView, TypeView
 from vmhost.base.errors import InvalidInput
 
@@ -73,19 +71,3 @@ def test_user_data_may_have_just_as_many_bytes_as_ec2_takes() -> None:
 def test_a_type_that_fits_nowhere_says_why_for_each_host() -> None:
     told = types_json(TypesView(as_of="2025-01-01", region="us-east-1", types=(kind(0, 2), kind(0, 0))))
     assert [each["why"] for each in told["types"]] == ["", "host-0 is full; host-1 is full"]
-
-
-def test_a_hog_lasts_as_usual_unless_the_page_says_how_long() -> None:
-    assert hog_plan({}) == HogPlan()
-    plan = hog_plan({"seconds": 3, "workers_per_vcpu": 2})
-    assert (plan.hog_s, plan.workers_per_vcpu) == (3.0, 2)
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [{"seconds": value} for value in (0, 61, "9", True, float("nan"))]
-    + [{"workers_per_vcpu": value} for value in (0, 65, 1.5, None)],
-)
-def test_a_hog_beyond_bounds_is_refused_before_anything_is_measured(asked: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match=next(iter(asked))):
-        hog_plan(asked)

@@ -40,7 +40,7 @@ def test_the_console_s_own_pages_are_not_among_them() -> None:
         "app.js",
         "pages.js",
         "share/panel.js",
-        "overview/deeds.js",
+        "overview/experiments.js",
         "strip/strip.js",
     }
     assert sum(len(each.packed) for each in found.values()) < 60_000

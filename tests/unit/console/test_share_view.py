@@ -44,7 +44,14 @@ def second(number: int) -> dict[str, Any]:
 
 def snapshot(**more: Any) -> dict[str, Any]:
     """All sections of the console's feed."""
-    step = {"id": 1, "by": SECRET, "kind": "kill", "instance_id": "i-0a", "short": "i-0a", "sentence": "nobody lost"}
+    step = {
+        "id": 1,
+        "by": SECRET,
+        "experiment": "kill",
+        "instance_id": "i-0a",
+        "short": "i-0a",
+        "sentence": "0 lost",
+    }
     return {
         "now": 1.0,
         "cloud": {"name": "c", "driver": "process", "stands_for": "processes", "walls": [SECRET], "why": SECRET},
@@ -56,7 +63,7 @@ def snapshot(**more: Any) -> dict[str, Any]:
         "log": [{"by": SECRET}],
         "load": {"plan": SECRET},
         "experiment": None,
-        "verdict": {**step, "worst": {"secret": SECRET}},
+        "verdict": {**step, "rows": [{"secret": SECRET}]},
         "answers": {"platform": True, "service": True},
         "share": {"who": [SECRET]},
         "links": {"api": SECRET},
@@ -81,7 +88,7 @@ def test_what_the_page_draws_is_told() -> None:
     assert [each["id"] for each in whole["instances"]] == ["i-0a"]
     assert whole["seconds"][0]["machines"]["i-0a"]["req_s"] == 10.0
     assert whole["requests"][0]["attempts"][0]["outcome"] == "won"
-    assert whole["verdict"]["sentence"] == "nobody lost"
+    assert whole["verdict"]["sentence"] == "0 lost"
 
 
 def test_nothing_new_is_nothing_to_tell() -> None:

@@ -37,8 +37,8 @@ function Experiment() {
   const experiment = useStore((state) => state.experiment);
   const verdict = useStore((state) => state.verdict);
   const text = experiment
-    ? `${experiment.short ?? experiment.instance_id} ${experiment.kind === "kill" ? "was killed" : "hogs the CPU"}; the effect on the others is being measured …`
-    : verdict?.sentence;
+    ? `${experiment.title} in ${experiment.short}: ${experiment.sentence} …`
+    : verdict && [verdict.account, verdict.sentence].filter(Boolean).join("; ");
   return html`<p role="status" class="verdict" hidden=${!text}>${text}</p>`;
 }
 

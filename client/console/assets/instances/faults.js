@@ -20,7 +20,7 @@ export function Faults({ instance }) {
   const number = (name) => (event) => set({ ...hog, [name]: event.target.valueAsNumber });
   return html`<div class="faults">
     ${instance.hog && html`<${UnderWay} hog=${instance.hog} why=${whyNot} onEnd=${() => asked(remove(path))} />`}
-    ${experiment?.instance_id === instance.id && html`<p>The ${experiment.kind} is being measured${experiment.stage ? html`: ${STAGES[experiment.stage]}` : ""} …</p>`}
+    ${experiment?.instance_id === instance.id && html`<p>The ${experiment.title} is being measured: ${experiment.sentence} …</p>`}
     <p role="alert" class="bad">${said}</p>
     <section><h2><${Word} name="kill">Kill<//></h2><p>Ends the program instantly. The platform is not told and has to find out.</p>
       <div class="actions"><${Actions} instance=${instance} say=${say} names=${["kill"]} /></div></section>
@@ -33,8 +33,6 @@ export function Faults({ instance }) {
     ${verdict?.instance_id === instance.id && html`<section><h2>Last result</h2><p>${verdict.sentence}</p></section>`}
   </div>`;
 }
-
-const STAGES = { before: "the others before the hog", during: "the others during the hog", after: "the others after the hog" };
 
 function UnderWay({ hog, why, onEnd }) {
   const now = useStore((state) => state.now);

@@ -23,5 +23,5 @@ export function useActing() {
 export function useHindrance() {
   const whyNot = useWhyNot();
   const experiment = useStore((state) => state.experiment);
-  return whyNot || (experiment ? `The ${experiment.kind} is still being measured. The load cannot change until it ends.` : "");
+  return whyNot || (experiment ? `The ${experiment.title} is still being measured. The load cannot change until it ends.` : "");
 }

@@ -3,7 +3,7 @@
 
 import { html } from "../lib/ui.js";
 import { Asked } from "./asked.js";
-import { Deeds } from "./deeds.js";
+import { Experiments } from "./experiments.js";
 import { Hints } from "./hints.js";
 import { Sentence } from "./sentence.js";
 import { Stage } from "./stage.js";
@@ -14,7 +14,7 @@ export function Overview() {
     <${Sentence} />
     <${Hints} />
     <${Stage} />
-    <${Deeds} />
+    <${Experiments} />
     <${Asked} />
     <${Twin} />
   </div>`;

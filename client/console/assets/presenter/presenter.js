@@ -8,7 +8,7 @@ import { freeze, put, useStore } from "../lib/store.js";
 import { Dialog } from "../lib/dialog.js";
 import { useWhyNot } from "../lib/may.js";
 import { Asked } from "../overview/asked.js";
-import { Deeds } from "../overview/deeds.js";
+import { Experiments } from "../overview/experiments.js";
 import { Stage } from "../overview/stage.js";
 import { Twin } from "../overview/twin.js";
 import { Share } from "../share/panel.js";
@@ -23,7 +23,7 @@ export function Presenter() {
   const earlier = useStore((state) => state.earlier);
   useKeys();
   const invited = useStore((state) => state.invited);
-  const { title, say, stage, deeds, page } = SCENES[scene];
+  const { title, say, stage, experiments, page } = SCENES[scene];
   const shown = page && PAGES.find((each) => each.path === page);
   if (invited) return html`<div class="presenter"><${Share} /></div>`;
   return html`<div class="presenter">
@@ -31,7 +31,7 @@ export function Presenter() {
     <p class="say">${say}${stage && slower > 1 && html` <b>Shown ${slower} times slower.</b>`}</p>
     ${stage && html`<${Stage} key=${stage} only=${stage === "mine" ? mine : undefined} />`}
     ${stage === "mine" && html`<${Asked} />`}
-    ${deeds?.length > 0 && html`<${Deeds} show=${deeds} earlier=${earlier} />`}
+    ${experiments?.length > 0 && html`<${Experiments} show=${experiments} earlier=${earlier} />`}
     ${stage && html`<${Twin} />`}
     ${shown && html`<${Lazy} load=${shown.load} rest=${[]} />`}
   </div>`;
