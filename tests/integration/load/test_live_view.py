@@ -100,7 +100,7 @@ async def viewed(plan: Plan) -> AsyncIterator[tuple[LoadRun, LiveLoadView, Paper
             await asyncio.gather(showing, return_exceptions=True)
 
 
-async def test_keys_change_the_rate_pause_mark_and_stop_the_real_run() -> None:
+async def test_keys_control_a_real_run() -> None:
     async with service() as url, viewed(constant(url, 20.0)) as (run, view, paper, showing):
         await paper.until(lambda text: re.search(r"<\S+ ms│ *[░▒▓█]", text))
         view.key("+")
@@ -119,7 +119,7 @@ async def test_keys_change_the_rate_pause_mark_and_stop_the_real_run() -> None:
     assert report.result.stopped
 
 
-async def test_pressing_faster_than_the_run_can_follow_ends_at_the_rate_pressed_last() -> None:
+async def test_fast_keys_end_at_the_last_rate() -> None:
     async with service() as url, viewed(constant(url, 10.0)) as (run, view, paper, showing):
         await paper.until(lambda text: "in all" in text)
         for key in "++++++---":
@@ -140,7 +140,7 @@ async def test_the_view_ends_with_the_run() -> None:
             assert (await run.finished()).summary.ok > 0
 
 
-async def test_a_screen_that_is_gone_stops_the_run_and_what_was_measured_stays() -> None:
+async def test_lost_screen_stops_the_run_and_keeps_results() -> None:
     async with service() as url, viewed(constant(url, 50.0)) as (run, _, paper, showing):
         await paper.until(lambda text: "in all" in text)
         paper.torn = True
@@ -165,7 +165,7 @@ async def url() -> AsyncIterator[str]:
         yield address
 
 
-async def test_on_a_real_terminal_keys_work_and_it_is_given_back(url: str) -> None:
+async def test_keys_on_a_real_terminal(url: str) -> None:
     await asyncio.to_thread(_on_a_terminal, url)
 
 

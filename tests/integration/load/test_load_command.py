@@ -64,9 +64,7 @@ async def load(*arguments: str) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_no_text_of_a_script_or_a_plan_reaches_the_terminal_with_escape_characters(
-    service: Service, tmp_path: Path
-) -> None:
+async def test_escape_sequences_never_reach_the_terminal(service: Service, tmp_path: Path) -> None:
     script, plan = tmp_path / "flow.py", tmp_path / "plan.toml"
     script.write_text(
         "async def flow(user):\n"
@@ -86,7 +84,7 @@ async def test_no_text_of_a_script_or_a_plan_reaches_the_terminal_with_escape_ch
 
 
 @pytest.mark.parametrize("loop", [["--rate", "40", "--processes", "2"], ["--users", "4", "--think", "50ms"]])
-async def test_a_failure_is_shown_with_its_request_and_response(service: Service, loop: list[str]) -> None:
+async def test_failure_is_shown_with_request_and_response(service: Service, loop: list[str]) -> None:
     header = "Authorization: Bearer hunter2"
     code, out, err = await load(f"{service.url}/bad", "-d", "a=1&token=hunter2", "-H", header, "--for", "1s", *loop)
     assert code == 1, err
@@ -96,14 +94,14 @@ async def test_a_failure_is_shown_with_its_request_and_response(service: Service
     assert "hunter2" not in out + err
 
 
-async def test_examples_stay_few_however_many_processes_fail(service: Service) -> None:
+async def test_examples_stay_few_with_many_processes(service: Service) -> None:
     _, out, _ = await load(f"{service.url}/bad", "--rate", "200", "--for", "1s", "--processes", "3", "--json")
     report = json.loads(out)
     assert report["errors"] == {"5xx": 200}
     assert len(report["examples"]) == 3
 
 
-async def test_a_run_leaves_its_page_and_its_log(service: Service, tmp_path: Path) -> None:
+async def test_run_writes_page_and_log(service: Service, tmp_path: Path) -> None:
     page, log = tmp_path / "run.html", tmp_path / "run.hlog"
     code, out, err = await load(
         f"{service.url}/", "--rate", "50", "--for", "1s", "--json", "--report", str(page), "--hlog", str(log)
@@ -118,7 +116,7 @@ async def test_a_run_leaves_its_page_and_its_log(service: Service, tmp_path: Pat
     assert f"log: {log}" in err
 
 
-async def test_the_habits_of_curl_work(service: Service) -> None:
+async def test_curl_options(service: Service) -> None:
     code, _, err = await load(f"{service.url}/x", "--rate", "20", "--for", "0.5s", "-d", "a=b", "-H", "X-Test: yes")
     assert code in {0, 3}, err
     assert set(service.requests) == {("POST", b"a=b", "application/x-www-form-urlencoded")}
@@ -129,7 +127,7 @@ async def test_the_habits_of_curl_work(service: Service) -> None:
     assert set(service.requests) == {("PUT", b"{}", "text/json")}
 
 
-async def test_users_and_as_fast_as_it_goes_are_closed_loops(service: Service) -> None:
+async def test_users_and_rate_max_are_closed_loops(service: Service) -> None:
     code, out, err = await load(f"{service.url}/", "--users", "3", "--think", "100ms", "--for", "0.5s", "--json")
     assert code == 0, err
     assert json.loads(out)["model"] == "closed loop, 3 users thinking 0.1 s (exponential)"
@@ -140,14 +138,14 @@ async def test_users_and_as_fast_as_it_goes_are_closed_loops(service: Service) -
     assert report["requests"]["ok"] > 50
 
 
-async def test_a_threshold_that_does_not_hold_ends_with_1(service: Service) -> None:
+async def test_broken_threshold_exits_with_1(service: Service) -> None:
     code, out, _ = await load(f"{service.url}/bad", "--rate", "20", "--for", "0.5s", "--threshold", "errors<1%")
     assert code in {1, 3}
     assert "errors<1%" in out
     assert "10 of 10 requests failed (100 %)" in out
 
 
-async def test_a_plan_of_tenants_is_one_run_with_a_report_for_each(service: Service, tmp_path: Path) -> None:
+async def test_tenants_have_a_report_each(service: Service, tmp_path: Path) -> None:
     plan, log = tmp_path / "plan.toml", tmp_path / "log.hlog"
     tables = [
         f'[[tenant]]\nname = "{name}"\nrate = {rate}\n[[tenant.target]]\nurl = "{service.url}/{name}"\n'
@@ -162,7 +160,7 @@ async def test_a_plan_of_tenants_is_one_run_with_a_report_for_each(service: Serv
     assert read_hlog(tmp_path / "log-noisy.hlog").merged("response").total == 20
 
 
-async def test_repeating_gives_each_run_and_their_spread(service: Service) -> None:
+async def test_repeat_reports_each_run_and_the_spread(service: Service) -> None:
     code, out, err = await load(f"{service.url}/", "--rate", "20", "--for", "0.5s", "--repeat", "3", "--json")
     document = json.loads(out)
     assert code in {0, 3}, err
@@ -171,7 +169,7 @@ async def test_repeating_gives_each_run_and_their_spread(service: Service) -> No
     assert "run 2 of 3" in err
 
 
-async def test_a_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
+async def test_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
     script = tmp_path / "flow.py"
     script.write_text(
         "async def flow(user):\n"
@@ -194,7 +192,7 @@ async def test_a_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
     assert "the whole flow" in page.read_text()
 
 
-async def test_who_has_read_enough_loses_neither_the_page_nor_the_verdict(service: Service, tmp_path: Path) -> None:
+async def test_closed_pipe_keeps_page_and_verdict(service: Service, tmp_path: Path) -> None:
     page = tmp_path / "run.html"
     process = await start(f"{service.url}/bad", "--rate", "20", "--for", "0.5s", "--json", "--report", str(page))
     async with asyncio.timeout(60):
@@ -210,14 +208,14 @@ async def test_who_has_read_enough_loses_neither_the_page_nor_the_verdict(servic
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("option", ["--report", "--hlog"])
-async def test_what_could_not_be_written_is_no_success(service: Service, option: str) -> None:
+async def test_unwritten_output_is_a_failure(service: Service, option: str) -> None:
     code, out, err = await load(f"{service.url}/", "--rate", "20", "--for", "0.5s", option, "/dev/full")
     assert code in {1, 3}
     assert "No space left on device" in err
     assert "20.0" in out
 
 
-async def test_prometheus_sees_the_run_while_it_goes_on(service: Service) -> None:
+async def test_prometheus_metrics_during_a_run(service: Service) -> None:
     async with asyncio.timeout(60):
         process = await start(f"{service.url}/", "--rate", "50", "--for", "1h", "--prometheus", "127.0.0.1:0")
         assert process.stderr is not None
@@ -234,7 +232,7 @@ async def test_prometheus_sees_the_run_while_it_goes_on(service: Service) -> Non
     assert b"stopped early" in out
 
 
-async def test_workers_of_other_machines_send_the_load(service: Service, tmp_path: Path) -> None:
+async def test_remote_workers_send_the_load(service: Service, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("0123456789abcdef0123456789abcdef")
     token.chmod(0o600)
@@ -257,7 +255,7 @@ async def test_workers_of_other_machines_send_the_load(service: Service, tmp_pat
     assert len(report["generator"]["processes"]) == 2
 
 
-async def test_ctrl_c_before_it_begins_ends_it(tmp_path: Path) -> None:
+async def test_ctrl_c_before_the_start(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("0123456789abcdef0123456789abcdef")
     async with asyncio.timeout(30):
@@ -294,7 +292,7 @@ async def test_ctrl_c_before_it_begins_ends_it(tmp_path: Path) -> None:
         (["nowhere.py", "-d", "x"], "--data cannot be used with a script"),
     ],
 )
-async def test_wrong_use_is_one_clear_line(arguments: list[str], said: str) -> None:
+async def test_wrong_usage_is_one_line(arguments: list[str], said: str) -> None:
     code, out, err = await load(*arguments)
     assert code == 2, err
     assert out == ""
@@ -305,7 +303,7 @@ async def test_wrong_use_is_one_clear_line(arguments: list[str], said: str) -> N
 # --once
 
 
-async def test_one_flow_is_run_and_both_sides_are_shown(service: Service, tmp_path: Path) -> None:
+async def test_once_shows_the_requests_of_a_flow(service: Service, tmp_path: Path) -> None:
     script = tmp_path / "flow.py"
     script.write_text(
         "async def on_start(user):\n    print('hello \\x1b[31mred')\n    await user.get('/start')\n"
@@ -328,7 +326,7 @@ async def test_one_flow_is_run_and_both_sides_are_shown(service: Service, tmp_pa
     assert "\x1b" not in out
 
 
-async def test_one_request_of_each_target_is_sent_and_shown(service: Service, tmp_path: Path) -> None:
+async def test_once_shows_a_request_of_each_target(service: Service, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(
         f'rate = 100\nfor = "1m"\n'
@@ -356,15 +354,13 @@ async def test_one_request_of_each_target_is_sent_and_shown(service: Service, tm
         ),
     ],
 )
-async def test_once_says_why_it_cannot(arguments: list[str], code: set[int], told: str) -> None:
+async def test_once_refuses_other_options(arguments: list[str], code: set[int], told: str) -> None:
     found, _, err = await load(*arguments)
     assert found in code
     assert told in err
 
 
-async def test_one_flow_that_fails_as_it_is_loaded_or_set_up_shows_what_it_printed(
-    service: Service, tmp_path: Path
-) -> None:
+async def test_once_shows_output_of_a_failing_script(service: Service, tmp_path: Path) -> None:
     script = tmp_path / "flow.py"
     script.write_text("print('loading')\nasync def setup(url):\n    1 / 0\nasync def flow(user): pass\n")
     code, out, err = await load(str(script), "--url", service.url, "--once")
@@ -373,7 +369,7 @@ async def test_one_flow_that_fails_as_it_is_loaded_or_set_up_shows_what_it_print
     assert "flow.py:3" in err
 
 
-async def test_unreachable_server_is_told_as_json_and_exits_2() -> None:
+async def test_unreachable_server_is_json_and_exits_2() -> None:
     code, out, err = await load("http://127.0.0.1:9/", "--json")
     assert code == 2
     told = json.loads(out)

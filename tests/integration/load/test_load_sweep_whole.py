@@ -53,7 +53,7 @@ async def sweep(*options: str) -> asyncio.subprocess.Process:
     )  # fmt: skip
 
 
-async def test_the_knee_lies_below_the_capacity_and_the_sweep_stops_above_it(server: Server, tmp_path: Path) -> None:
+async def test_knee_is_below_the_capacity(server: Server, tmp_path: Path) -> None:
     page = tmp_path / "sweep.html"
     process = await sweep(
         server.url, "--from", "100", "--to", "800", "--steps", "4", "--for", "1s", "--rest", "0.1s", "--timeout", "1s",
@@ -72,7 +72,7 @@ async def test_the_knee_lies_below_the_capacity_and_the_sweep_stops_above_it(ser
     assert f"knee {data['knee_per_s']:g}/s" in page.read_text()
 
 
-async def test_ctrl_c_ends_it_and_tells_what_was_measured_so_far(server: Server) -> None:
+async def test_ctrl_c_prints_the_steps_so_far(server: Server) -> None:
     process = await sweep(server.url, "--from", "100", "--to", "800", "--for", "1s", "--rest", "1h")
     assert process.stderr is not None
     told = await process.stderr.readline()
@@ -86,7 +86,7 @@ async def test_ctrl_c_ends_it_and_tells_what_was_measured_so_far(server: Server)
     assert err == b""
 
 
-async def test_a_step_that_was_cut_short_is_no_step(server: Server) -> None:
+async def test_incomplete_step_is_dropped(server: Server) -> None:
     process = await sweep(server.url, "--from", "100", "--to", "800", "--for", "1h")
     await server.asked.wait()
     process.send_signal(signal.SIGTERM)
@@ -94,7 +94,7 @@ async def test_a_step_that_was_cut_short_is_no_step(server: Server) -> None:
     assert process.returncode == 128 + signal.SIGTERM
 
 
-async def test_a_server_that_is_not_there_is_an_error_and_an_unwritable_page_one_before_it(tmp_path: Path) -> None:
+async def test_unreachable_server_and_unwritable_page_are_errors(tmp_path: Path) -> None:
     process = await sweep("http://127.0.0.1:1/", "--from", "50", "--to", "800")
     out, err = await process.communicate()
     assert (process.returncode, out) == (2, b"")
@@ -111,7 +111,7 @@ async def test_a_server_that_is_not_there_is_an_error_and_an_unwritable_page_one
     assert b"cannot be written" in err
 
 
-async def test_a_proxy_that_is_ignored_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ignored_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:2")
     process = await sweep("http://127.0.0.1:1/", "--from", "50", "--to", "800")
     _, err = await process.communicate()

@@ -34,7 +34,7 @@ def inner(counts: bytes, *, digits: int = 3, lowest: int = 1, cookie: int = 0x1C
 
 @settings(deadline=None)
 @given(st.lists(values, max_size=200))
-def test_what_is_read_back_has_the_same_counts(samples: list[int]) -> None:
+def test_round_trip_keeps_the_counts(samples: list[int]) -> None:
     histogram = recorded(samples)
     again = from_hdr_text(hdr_text(histogram))
     assert (again.counts, again.total) == (histogram.counts, histogram.total)
@@ -45,7 +45,7 @@ def test_what_is_read_back_has_the_same_counts(samples: list[int]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 2047), max_size=200))
-def test_below_two_milliseconds_nothing_is_lost(samples: list[int]) -> None:
+def test_below_two_milliseconds_values_are_exact(samples: list[int]) -> None:
     assert from_hdr_bytes(hdr_bytes(recorded(samples))) == recorded(samples)
 
 
@@ -56,7 +56,7 @@ def test_counts_of_any_length(count: int) -> None:
     assert from_hdr_bytes(hdr_bytes(histogram)).counts == {5: count}
 
 
-def test_a_number_of_nine_bytes_has_all_bits_in_its_last() -> None:
+def test_number_of_nine_bytes() -> None:
     # 2^55 as a zigzag number is 2^56, which is bit 0 of the ninth byte.
     assert from_hdr_bytes(inner(b"\x80" * 8 + b"\x01\x02")).counts == {0: 2**55, 1: 1}
 

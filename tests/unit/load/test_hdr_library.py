@@ -67,7 +67,7 @@ def test_we_read_what_it_writes(samples: list[int]) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(values, min_size=10, max_size=100))
-def test_both_tell_the_same_percentile(samples: list[int]) -> None:
+def test_both_have_the_same_percentiles(samples: list[int]) -> None:
     # Twice the samples, so that half of them is a whole number: the two round ranks differently.
     ours, _ = both(samples * 2)
     read = HdrHistogram.decode(hdr_text(ours))

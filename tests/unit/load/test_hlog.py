@@ -48,7 +48,7 @@ def samples(count: int = 1) -> str:
     return hdr_text(histogram)
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+def test_written_log_is_read(tmp_path: Path) -> None:
     first, second = stats(0), stats(1, seconds=0.25, faults=(Fault.TIMEOUT, Fault.WRONG))
     log = read_hlog(written(tmp_path / "a.hlog", first, second))
     assert (log.began, log.cut_short) == (BEGAN, False)
@@ -147,12 +147,12 @@ def test_base_time_of_other_writers(tmp_path: Path, header: str, stamp: float, s
 
 
 @pytest.mark.parametrize("name", ["no/such/folder.hlog", "."])
-def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
+def test_unwritable_path_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match=r"log .* cannot be written: "):
         open_hlog(tmp_path / name)
 
 
-def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+def test_unreadable_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"cannot be read: No such file"):
         read_hlog(tmp_path / "none.hlog")
 
@@ -173,7 +173,7 @@ class Small(io.BytesIO):
 
 
 @pytest.mark.parametrize(("room", "fault"), [(350, "bytes could be written"), (0, "No space left on device")])
-def test_a_full_disk_ends_the_log_and_not_the_run(room: int, fault: str) -> None:
+def test_full_disk_ends_the_log_only(room: int, fault: str) -> None:
     file = Small(room)
     writer = HlogWriter(file, BEGAN)
     for second in range(3):

@@ -15,11 +15,11 @@ from client.load.live.live_json import BANDS_MAX, bands_of, live_json
 from client.load.summary import Fault
 
 
-def test_without_a_load_it_is_idle_and_nothing_else() -> None:
+def test_idle_without_a_load() -> None:
     assert live_json(None, None) == {"state": "idle"}
 
 
-def test_figures_of_a_run_are_plain_json() -> None:
+def test_figures_of_a_run() -> None:
     of = metrics(second(0, {2.0: 90}, faults={Fault.RESET: 10}), second(1, {2.0: 100}))
     of.mark("a kill", 1.5)
     told = live_json(snapshot(of, 2.0), plan(), number=3, sent="by 2 workers")
@@ -35,12 +35,12 @@ def test_figures_of_a_run_are_plain_json() -> None:
     assert set(told["windows"]) == {"moment", "recent", "minute", "total"}
 
 
-def test_users_have_no_rate_and_an_end_is_told() -> None:
+def test_closed_loop_and_ending_state() -> None:
     told = live_json(snapshot(metrics(second(0, {2.0: 1})), 60.0, rate=0.0), plan(users=7))
     assert (told["state"], told["loop"], told["rate_per_s"], told["users"]) == ("ending", "closed", None, 7)
 
 
-def test_a_column_counts_its_second_in_the_bands_of_its_times() -> None:
+def test_column_counts_requests_by_band() -> None:
     told = live_json(snapshot(metrics(second(0, {0.01: 2, 2.0: 5, 5000.0: 1}, faults={Fault.RESET: 3})), 1.0), plan())
     (column,) = told["columns"]
     assert (column["began_s"], column["seconds"], column["offered"], column["ok"], column["failed"]) == (0, 1, 11, 8, 3)
@@ -51,7 +51,7 @@ def test_a_column_counts_its_second_in_the_bands_of_its_times() -> None:
     assert edges[middle] <= 2.0 < edges[middle + 1]
 
 
-def test_a_reader_gets_what_may_have_changed_since_it_looked() -> None:
+def test_reader_gets_changed_columns_only() -> None:
     of = metrics(*(second(number, {2.0: 1}) for number in range(30)))
 
     def began(since: float | None) -> list[float]:
@@ -63,7 +63,7 @@ def test_a_reader_gets_what_may_have_changed_since_it_looked() -> None:
     assert began(0.0) == list(range(30))
 
 
-def test_a_reader_from_before_the_columns_became_wider_gets_them_all() -> None:
+def test_reader_gets_all_columns_when_they_become_wider() -> None:
     of = metrics(*(second(number, {2.0: 1}) for number in range(610)))
     told = live_json(snapshot(of, 610.0), plan(), since=599.0)
     assert (told["column_s"], len(told["columns"])) == (2.0, 305)
@@ -71,7 +71,7 @@ def test_a_reader_from_before_the_columns_became_wider_gets_them_all() -> None:
 
 
 @given(st.floats(0.0001, 300.0), st.lists(st.integers(0, 3_600_000_000), max_size=30))
-def test_no_request_is_lost_and_the_bands_are_few(timeout_s: float, times_us: list[int]) -> None:
+def test_bands_contain_every_request(timeout_s: float, times_us: list[int]) -> None:
     bands, histogram = bands_of(timeout_s), Histogram()
     for each in times_us:
         histogram.record(each)
@@ -82,7 +82,7 @@ def test_no_request_is_lost_and_the_bands_are_few(timeout_s: float, times_us: li
 
 
 @pytest.mark.parametrize("grains", [4, 5, 8, 10])
-def test_a_band_holds_what_is_between_its_edges(grains: int) -> None:
+def test_band_contains_values_between_its_edges(grains: int) -> None:
     for value_us in (1, 2, 99, 100, 1000, 1584, 1585, 10_000, 2_000_000):
         band = band_of(value_us, grains)
         assert begins_ms(band, grains) <= value_us / 1000 * 1.000001

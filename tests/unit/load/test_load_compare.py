@@ -32,7 +32,7 @@ def row(comparison: Comparison, name: str) -> ComparedFigure:
     return next(row for row in comparison.rows if row.name == name)
 
 
-def test_a_difference_larger_than_the_scatter_of_the_parts_is_beyond_the_noise() -> None:
+def test_large_difference_is_beyond_the_noise() -> None:
     comparison = of(run(NOISY), run(SLOWER))
     found = row(comparison, "response p50 ms")
     assert found.noise is Significance.BEYOND
@@ -44,42 +44,42 @@ def test_a_difference_larger_than_the_scatter_of_the_parts_is_beyond_the_noise()
     assert "requests/s" not in comparison.worse
 
 
-def test_faster_is_beyond_the_noise_and_not_worse() -> None:
+def test_faster_is_not_worse() -> None:
     comparison = of(run(SLOWER), run(NOISY))
     assert row(comparison, "response p99 ms").noise is Significance.BEYOND
     assert comparison.worse == ()
 
 
-def test_a_difference_smaller_than_the_scatter_is_within_it() -> None:
+def test_small_difference_is_within_the_noise() -> None:
     comparison = of(run(NOISY), run(MOVED))
     assert {row.noise for row in comparison.rows} == {Significance.WITHIN}
 
 
-def test_one_slow_second_of_ten_is_an_event_and_no_finding() -> None:
+def test_one_slow_second_is_within_the_noise() -> None:
     # The whole run's p99 goes from 2.6 to 900 ms, by one part of ten.
     found = row(of(run(NOISY), run((*NOISY[:-1], 900_000))), "response p99 ms")
     assert (found.b, found.noise) == (pytest.approx(900, rel=0.01), Significance.WITHIN)
 
 
-def test_fewer_answers_are_worse() -> None:
+def test_lower_rate_is_worse() -> None:
     comparison = of(run(per_s=1000), run(per_s=900))
     assert comparison.worse == ("requests/s",)
     assert row(comparison, "requests/s").percent == pytest.approx(-10)
 
 
-def test_errors_are_a_share_of_what_ended() -> None:
+def test_errors_are_a_share_of_ended_requests() -> None:
     comparison = of(run(), run(errors=(10, 12, 9, 11, 10, 10, 13, 9, 11, 10)))
     assert row(comparison, "errors %").b == pytest.approx(1.05)
     assert "errors %" in comparison.worse
     assert row(of(run(), run(errors=(1,))), "errors %").noise is Significance.WITHIN
 
 
-def test_less_than_a_histogram_can_tell_is_no_difference_even_without_scatter() -> None:
+def test_difference_below_the_resolution_is_ignored() -> None:
     assert row(of(run((2000,) * 10), run((2001,) * 10)), "response p50 ms").noise is Significance.WITHIN
     assert row(of(run((2000,) * 10), run((2100,) * 10)), "response p50 ms").noise is Significance.BEYOND
 
 
-def test_parts_with_few_requests_are_compared_where_the_whole_run_has_enough() -> None:
+def test_parts_with_few_requests_are_compared() -> None:
     comparison = of(run(NOISY, per_s=500), run(SLOWER, per_s=500))
     assert row(comparison, "response p99 ms").noise is Significance.BEYOND
     assert row(of(run(NOISY, per_s=500), run(MOVED, per_s=500)), "response p99 ms").noise is Significance.WITHIN
@@ -89,7 +89,7 @@ def test_parts_with_few_requests_are_compared_where_the_whole_run_has_enough() -
     assert {"response mean ms", "response p50 ms", "response p90 ms", "response max ms"} <= set(few.worse)
 
 
-def test_a_short_run_that_is_plainly_worse_is_worse() -> None:
+def test_short_run_can_be_worse() -> None:
     # A smoke test of 30 requests: 5 ms before, 91 ms after.
     comparison = of(run((5000, 5200, 4900), per_s=10), run((91_000, 90_000, 92_500), per_s=10))
     mean = row(comparison, "response mean ms")
@@ -104,7 +104,7 @@ def test_two_seconds_are_too_short_to_compare() -> None:
     assert row(comparison, "response p50 ms").interval is None
 
 
-def test_a_report_of_an_older_version_is_compared_as_before() -> None:
+def test_report_of_an_older_version_is_compared() -> None:
     old = report_json(run(NOISY, per_s=500))
     for batch in (*old["batches"], *old["service_batches"]):
         del batch["ranked"]
@@ -113,7 +113,7 @@ def test_a_report_of_an_older_version_is_compared_as_before() -> None:
     assert row(comparison, "response p90 ms").noise is Significance.BEYOND
 
 
-def test_a_last_second_that_was_cut_off_is_no_lower_rate() -> None:
+def test_incomplete_last_second_does_not_lower_the_rate() -> None:
     cut: dict[str, Any] = report_json(run((2000,) * 7))
     cut["elapsed_s"] = 6.4
     cut["timeline"][6]["completed"] = 400
@@ -130,7 +130,7 @@ def repeated(*tooks_us: int, invalid: bool = False) -> dict[str, Any]:
     return repeat_json(Repeats(runs=tuple(runs), times=len(runs)))
 
 
-def test_repeated_runs_are_samples_themselves() -> None:
+def test_repeated_runs_are_the_samples() -> None:
     comparison = compare(read_run("a", repeated(2000, 2400, 2900)), read_run("b", repeated(2200, 2300, 3100)))
     found = row(comparison, "response p99 ms")
     assert (found.a, found.b) == (pytest.approx(2.4), pytest.approx(2.3))
@@ -142,13 +142,13 @@ def test_repeated_runs_are_samples_themselves() -> None:
     )
 
 
-def test_too_few_repeats_fall_back_to_the_parts_of_the_median_run() -> None:
+def test_few_repetitions_use_parts_of_the_median_run() -> None:
     comparison = compare(read_run("a", repeated(2000, 2000, 2000)), read_run("b", report_json(run((2500,) * 10))))
     assert comparison.samples.startswith("10 and 10 parts of one run each; --repeat shows")
     assert "response p50 ms" in comparison.worse
 
 
-def test_an_invalid_repeat_is_warned_of_and_does_not_count() -> None:
+def test_invalid_repetition_gives_a_warning() -> None:
     b = read_run("b", repeated(2000, 2010, 2020, invalid=True))
     assert len(b.repeats) == 3
     assert any(
@@ -172,23 +172,23 @@ def test_an_invalid_repeat_is_warned_of_and_does_not_count() -> None:
         ),
     ],
 )
-def test_runs_that_are_not_comparable_are_warned_of_in_words(other: Report, told: str) -> None:
+def test_runs_that_are_not_comparable_give_a_warning(other: Report, told: str) -> None:
     comparison = of(run(), other)
     assert any(told in text for text in comparison.warnings)
     assert any(told in line for line in compare_lines(comparison) if line.startswith("warning: "))
 
 
-def test_equal_runs_are_compared_without_a_warning() -> None:
+def test_equal_plans_give_no_warning() -> None:
     assert of(run(), run(plan=constant(run().plan.targets[0].url, 1000, duration_s=10, seed=7))).warnings == ()
 
 
-def test_a_document_of_an_earlier_version_without_a_setting_is_the_same_plan() -> None:
+def test_plan_of_an_older_version_without_a_new_setting() -> None:
     earlier = report_json(run())
     del earlier["plan"]["resolve"], earlier["plan"]["cacert"]
     assert compare(read_run("a.json", earlier), read_run("b.json", report_json(run()))).warnings == ()
 
 
-def test_the_table_tells_every_figure_and_its_worth() -> None:
+def test_table_shows_every_figure() -> None:
     lines = compare_lines(of(run(NOISY), run(SLOWER)))
     p50 = next(line.split() for line in lines if "response p50" in line)
     assert p50[3:5] == ["2.10", "3.60"]
@@ -197,7 +197,7 @@ def test_the_table_tells_every_figure_and_its_worth() -> None:
     assert sum("noise" in line or "cannot tell" in line for line in lines) == 10
 
 
-def test_json_is_plain_and_has_the_interval() -> None:
+def test_comparison_json_has_the_interval() -> None:
     data = json.loads(json.dumps(compare_json(of(run(NOISY), run(SLOWER)))))
     assert (data["schema"], data["kind"], data["a"]["name"]) == (1, "compare", "a.json")
     (p50,) = (each for each in data["figures"] if each["name"] == "response p50 ms")
@@ -216,7 +216,7 @@ def test_json_is_plain_and_has_the_interval() -> None:
         ({**report_json(run()), "errors": 3}, "not a report of a run"),
     ],
 )
-def test_what_is_no_report_is_refused(data: Any, told: str) -> None:
+def test_other_documents_are_refused(data: Any, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
         read_run("x.json", data)
 
@@ -244,13 +244,13 @@ def files(tmp_path: Path) -> dict[str, str]:
         ("short", "short", 0, 3),
     ],
 )
-def test_the_exit_code_tells_only_when_asked(files: dict[str, str], a: str, b: str, code: int, gate: int) -> None:
+def test_exit_code_with_fail_if_worse(files: dict[str, str], a: str, b: str, code: int, gate: int) -> None:
     assert main(["load", "compare", files[a], files[b]]) == code
     assert main(["load", "compare", files[a], files[b], "--fail-if-worse", "--json"]) == gate
 
 
 @pytest.mark.parametrize(("name", "told"), [("torn", "not JSON"), ("absent", "No such file")])
-def test_a_file_that_cannot_be_read_is_named(
+def test_unreadable_file_is_named(
     files: dict[str, str], name: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["load", "compare", files["usual"], files[name]]) == 2
@@ -260,11 +260,11 @@ def test_a_file_that_cannot_be_read_is_named(
 
 
 @pytest.mark.parametrize("asked", [["load", "compare", "--help"], ["help", "load", "compare"]])
-def test_a_command_below_a_command_has_its_own_help(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_subcommand_has_its_own_help(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(asked) == 0
     assert f"usage: {program_name()} load compare" in capsys.readouterr().out
 
 
-def test_a_word_that_is_no_subcommand_stays_a_url(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_words_are_urls(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["load", "compar"]) == 2
     assert capsys.readouterr().err.startswith("glasscloud load: URL 'compar'")

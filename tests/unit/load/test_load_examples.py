@@ -23,7 +23,7 @@ def example(number: int = 0, fault: str = "5xx", **changes: object) -> FailureEx
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def test_three_of_a_kind_are_enough_and_thirty_in_all() -> None:
+def test_three_examples_of_a_kind_and_thirty_in_total() -> None:
     book = FailureExamples()
     for number in range(100):
         for status in (500, 502, 503):
@@ -40,13 +40,13 @@ def test_three_of_a_kind_are_enough_and_thirty_in_all() -> None:
     assert len(book.all) == EXAMPLES_MAX
 
 
-def test_the_warm_up_gives_no_examples() -> None:
+def test_warm_up_gives_no_examples() -> None:
     book = FailureExamples(since_ns=1000)
     assert not book.wants(example().kind, due_ns=999)
     assert book.wants(example().kind, due_ns=1000)
 
 
-def test_lines_json_and_page_show_what_was_sent_and_what_came_back() -> None:
+def test_examples_are_in_text_json_and_page() -> None:
     report = run(errors=(5,))
     report = replace(
         report,

@@ -74,7 +74,7 @@ def report(measured: RunResult, plan: Plan = PLAN) -> Report:
         (result(lost=True), Verdict.INVALID, 3, "1 of 1 generator processes were lost (process 1)"),
     ],
 )
-def test_the_verdict_names_its_reason(measured: RunResult, verdict: Verdict, exit_code: int, told: str) -> None:
+def test_verdict_and_reason(measured: RunResult, verdict: Verdict, exit_code: int, told: str) -> None:
     made = report(measured)
     assert (made.verdict, made.exit_code) == (verdict, exit_code)
     assert told in made.reason
@@ -104,7 +104,7 @@ def late(*, requests: int, of_which: int) -> RunResult:
         (2000, 30, Verdict.INVALID),
     ],
 )
-def test_one_late_wake_up_does_not_spoil_a_small_run(requests: int, of_which: int, verdict: Verdict) -> None:
+def test_one_late_request_does_not_invalidate_a_small_run(requests: int, of_which: int, verdict: Verdict) -> None:
     assert report(late(requests=requests, of_which=of_which)).verdict is verdict
 
 
@@ -115,7 +115,7 @@ def limited(*, first_ms: float | None, connections: int = 64, waited: int = 400,
     return result(processes=(process,), **changes)  # type: ignore[arg-type]
 
 
-def test_own_limit_of_connections_makes_a_run_invalid() -> None:
+def test_too_few_connections_make_a_run_invalid() -> None:
     made = report(limited(first_ms=1000, unsent=300))
     assert made.verdict is Verdict.INVALID
     assert made.reason == (
@@ -132,19 +132,19 @@ def test_own_limit_of_connections_makes_a_run_invalid() -> None:
         (limited(first_ms=None, good=0, unsent=300), "because the service did not answer"),
     ],
 )
-def test_a_slow_service_is_not_excused_by_the_limit(measured: RunResult, told: str) -> None:
+def test_slow_service_with_busy_connections_fails(measured: RunResult, told: str) -> None:
     made = report(measured)
     assert made.verdict is Verdict.FAILED
     assert told in made.reason
 
 
-def test_a_few_that_waited_say_nothing() -> None:
+def test_few_waiting_requests_are_ignored() -> None:
     assert report(limited(first_ms=1000, waited=10)).verdict is Verdict.VALID
 
 
 @pytest.mark.parametrize("plan", [PLAN, CLOSED])
 @pytest.mark.parametrize("shortage", [Shortage.FILES, Shortage.PORTS, Shortage.MEMORY])
-def test_a_shortage_of_this_side_makes_a_run_invalid(plan: Plan, shortage: Shortage) -> None:
+def test_shortage_of_the_generator_makes_a_run_invalid(plan: Plan, shortage: Shortage) -> None:
     own = GeneratorLimits(short_of=shortage, short_times=1234, files_max=256)
     process = ProcessResult(name="process 1", cpu_percent=12.0, precise_timer=True, missed=0, own=own)
     made = report(result(processes=(process,), refused=50), plan)
@@ -164,19 +164,19 @@ def test_a_shortage_of_this_side_makes_a_run_invalid(plan: Plan, shortage: Short
         (("errors<1%", "p99.99<1s"), Verdict.FAILED, "too few for a p99.99"),
     ],
 )
-def test_a_threshold_that_does_not_hold_fails_the_run(thresholds: tuple[str, ...], verdict: Verdict, told: str) -> None:
+def test_broken_threshold_fails_the_run(thresholds: tuple[str, ...], verdict: Verdict, told: str) -> None:
     measured = result(refused=3) if any("errors" in text for text in thresholds) else result()
     made = report(measured, replace(PLAN, thresholds=thresholds))
     assert made.verdict is verdict
     assert told in made.reason
 
 
-def test_what_may_fail_is_said_by_the_threshold() -> None:
+def test_error_threshold_allows_failures() -> None:
     assert report(result(refused=3), replace(PLAN, thresholds=("p99<1s", "errors<1%"))).verdict is Verdict.VALID
     assert report(result(refused=3), replace(PLAN, thresholds=("p99<1s",))).verdict is Verdict.FAILED
 
 
-def test_a_closed_loop_has_no_schedule_to_miss_and_says_when_it_was_the_limit() -> None:
+def test_closed_loop_is_generator_bound() -> None:
     made = report(result(cpu=99.0, lag_us=50_000), CLOSED)
     assert made.verdict is Verdict.VALID
     assert made.assessment.generator_bound
@@ -184,7 +184,7 @@ def test_a_closed_loop_has_no_schedule_to_miss_and_says_when_it_was_the_limit() 
     assert not report(result(cpu=40.0), CLOSED).assessment.generator_bound
 
 
-def test_json_has_the_promised_top_level_and_latencies_in_ms() -> None:
+def test_json_fields_and_latencies_in_ms() -> None:
     data = json.loads(json.dumps(report_json(report(result(refused=1)))))
     assert data["verdict"] == "FAILED"
     assert (data["offered_per_s"], data["started_per_s"], data["completed_per_s"]) == (100.1, 100.0, 100.0)
@@ -197,7 +197,7 @@ def test_json_has_the_promised_top_level_and_latencies_in_ms() -> None:
     assert len(data["timeline"]) == 10
 
 
-def test_secrets_stay_out_of_what_is_told() -> None:
+def test_secrets_are_hidden() -> None:
     headers = (("Authorization", "Bearer geheim"), ("Accept", "text/html"), ("X-Key", "geheim"))
     plan = replace(PLAN, targets=(Target(url="http://127.0.0.1:8000/", headers=headers),))
     told = json.dumps(report_json(report(result(), plan))) + "\n".join(text_report(report(result(), plan)))
@@ -205,14 +205,14 @@ def test_secrets_stay_out_of_what_is_told() -> None:
     assert "text/html" in told
 
 
-def test_a_run_is_cut_into_ten_batches_whose_samples_are_its_own() -> None:
+def test_run_is_cut_into_ten_batches() -> None:
     parts = batches(result().timeline)
     assert len(parts) == 10
     assert [part.max_us for part in parts] == [2000 + second for second in range(10)]
     assert sum(part.total for part in parts) == 1000
 
 
-def test_the_text_opens_with_the_verdict_and_prints_no_percentile_of_too_few() -> None:
+def test_text_report_has_no_percentile_of_few_samples() -> None:
     lines = text_report(report(result(good=100)))
     assert lines[0] == "VALID: the generator kept its schedule; all 100 requests got a good response"
     response = next(line for line in lines[1:] if "response" in line)

@@ -55,13 +55,13 @@ def swept(rates: RateRange = RATES, serve: object = mm1) -> Sweep:
     return sweep
 
 
-def test_the_ladder_climbs_by_one_factor_from_end_to_end() -> None:
+def test_ladder_rises_by_a_constant_factor() -> None:
     assert RATES.ladder == (100, 376, 1410, 5320, 20_000)
     assert RateRange(from_per_s=1, to_per_s=9, steps=2).ladder == (1, 9)
     assert RateRange(from_per_s=100, to_per_s=100.1, steps=20).ladder == (100, 100.1)
 
 
-def test_the_sweep_climbs_until_it_breaks_then_looks_closer_below() -> None:
+def test_sweep_rises_until_broken_then_halves() -> None:
     sweep = swept()
     assert [each.rate_per_s for each in sweep.steps] == [100, 376, 1410, 5320, 2740, 1970, 2320, 2520]
     assert sweep.broken is not None
@@ -70,7 +70,7 @@ def test_the_sweep_climbs_until_it_breaks_then_looks_closer_below() -> None:
 
 
 @pytest.mark.parametrize("steps", [4, 8, 16, 40])
-def test_the_knee_of_a_known_queue_is_where_its_time_has_grown_fivefold(steps: int) -> None:
+def test_knee_of_a_queue_is_at_five_times_its_latency(steps: int) -> None:
     sweep = swept(RateRange(from_per_s=100, to_per_s=20_000, steps=steps))
     assert sweep.knee is not None
     assert sweep.first_bad is not None
@@ -79,27 +79,27 @@ def test_the_knee_of_a_known_queue_is_where_its_time_has_grown_fivefold(steps: i
     assert len(sweep.steps) <= steps
 
 
-def test_a_sweep_ends_when_it_is_fine_enough_before_its_steps_are_used_up() -> None:
+def test_sweep_ends_when_it_is_fine_enough() -> None:
     sweep = swept(RateRange(from_per_s=100, to_per_s=20_000, steps=40))
     assert len(sweep.steps) < 40
     assert sweep.knee is not None
     assert sweep.knee.rate_per_s == pytest.approx(2420, rel=0.05)
 
 
-def test_power_is_highest_at_half_the_capacity_of_a_queue_with_random_arrivals() -> None:
+def test_power_is_highest_at_half_the_capacity() -> None:
     peak = swept().power_peak
     assert peak is not None
     assert peak.rate_per_s == 1410
 
 
-def test_a_server_that_never_breaks_is_asked_up_to_the_end_and_no_more() -> None:
+def test_server_that_never_breaks_is_measured_up_to_the_end() -> None:
     sweep = swept(serve=step)
     assert [each.rate_per_s for each in sweep.steps] == list(RATES.ladder)
     assert sweep.reason == "it does not break up to 20000/s: raise --to"
     assert (sweep.knee, sweep.exit_code) == (sweep.steps[-1], 0)
 
 
-def test_a_server_that_gets_slow_and_keeps_up_has_a_knee_without_breaking() -> None:
+def test_slow_server_has_a_knee_without_breaking() -> None:
     sweep = swept(serve=lambda rate: step(rate, 1.0 if rate < 5000 else 9.0))
     assert sweep.knee is not None
     assert sweep.broken is None
@@ -109,7 +109,7 @@ def test_a_server_that_gets_slow_and_keeps_up_has_a_knee_without_breaking() -> N
     )
 
 
-def test_a_good_rate_above_a_bad_one_is_no_knee() -> None:
+def test_good_rate_above_a_bad_one_is_not_the_knee() -> None:
     sweep = Sweep(range=RATES, steps=(step(100), step(376, 9.0), step(1410)))
     assert sweep.knee is sweep.steps[0]
 
@@ -122,14 +122,14 @@ def test_no_good_rate_ends_the_sweep_at_once() -> None:
     assert sweep_lines(sweep)[0] == "no knee found"
 
 
-def test_a_generator_that_cannot_keep_up_ends_the_sweep_as_the_limit() -> None:
+def test_slow_generator_ends_the_sweep() -> None:
     sweep = swept(serve=lambda rate: step(rate, invalid="its CPU 98 %" if rate > 1000 else None))
     assert [each.rate_per_s for each in sweep.steps] == [100, 376, 1410]
     assert sweep.reason == "the generator is the limit at 1410/s: its CPU 98 %"
     assert (sweep.exit_code, sweep.knee) == (3, sweep.steps[1])
 
 
-def test_what_was_measured_before_a_halt_is_told() -> None:
+def test_steps_before_a_halt_are_reported() -> None:
     sweep = Sweep(range=RATES, steps=(step(100), step(376)), halted="stopped")
     assert sweep.next_rate() is None
     assert sweep_lines(sweep)[:2] == ["the knee is at 376/s, where p90 is 2.00 ms", "  stopped"]
@@ -149,17 +149,17 @@ def test_what_was_measured_before_a_halt_is_told() -> None:
         (step(1000, 2.0, last_ms=500.0), Health.BROKEN, "completed 91 % of the offered rate"),
     ],
 )
-def test_each_health_has_its_figure(made: SweepStep, health: Health, why: str) -> None:
+def test_health_of_a_step(made: SweepStep, health: Health, why: str) -> None:
     sweep = Sweep(range=RATES, steps=(step(100), made))
     assert (sweep.health(made), sweep.why(made)) == (health, why)
     assert why in step_line(sweep, made)
 
 
-def test_steps_are_judged_by_the_highest_percentile_that_the_lowest_rate_can_tell() -> None:
+def test_tail_is_the_highest_percentile_of_the_lowest_rate() -> None:
     assert [Sweep(range=RATES, steps=(step(rate),)).tail for rate in (10, 100, 200)] == ["p50", "p90", "p99"]
 
 
-def test_a_step_is_made_of_a_run() -> None:
+def test_step_of_a_run() -> None:
     made = step_of(1000, run((2000,) * 4 + (9000,), errors=(20,)))
     assert (made.offered, made.completed, made.failed, made.invalid) == (5000, 4980, 20, None)
     assert made.last_ms == pytest.approx(9, rel=0.01)
@@ -179,12 +179,12 @@ def test_a_step_is_made_of_a_run() -> None:
         (RateRange(from_per_s=3, to_per_s=200, steps=8), "3/s for 5 s makes 15 requests; expected 20"),
     ],
 )
-def test_a_range_that_makes_no_sense_is_refused(rates: RateRange, told: str) -> None:
+def test_invalid_range_is_refused(rates: RateRange, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
         check_range(rates, step_s=5)
 
 
-def test_the_table_has_a_row_for_each_rate_in_order_and_marks_the_knee() -> None:
+def test_table_has_a_row_per_rate() -> None:
     sweep = swept()
     rows = [line.split() for line in sweep_lines(sweep) if " %  " in line and ":" not in line[:40]]
     assert [float(row[0]) for row in rows] == sorted(each.rate_per_s for each in sweep.steps)
@@ -192,7 +192,7 @@ def test_the_table_has_a_row_for_each_rate_in_order_and_marks_the_knee() -> None
     assert knee[0] == "2320"
 
 
-def test_the_plot_fits_a_terminal_and_shows_each_curve_and_the_knee() -> None:
+def test_plot_fits_a_terminal() -> None:
     lines = plot_lines(swept())
     assert all(len(line) <= COLUMNS for line in lines)
     picture = "".join(lines[1:-2])
@@ -204,12 +204,12 @@ def test_the_plot_fits_a_terminal_and_shows_each_curve_and_the_knee() -> None:
     assert "1000/s" in lines[-1]
 
 
-def test_one_step_alone_is_plotted_and_none_is_not() -> None:
+def test_plot_of_one_step_and_of_none() -> None:
     assert plot_lines(Sweep(range=RATES, steps=(step(200),)))
     assert plot_lines(Sweep(range=RATES, steps=(step(200, response=Latency(), service=Latency()),))) == []
 
 
-def test_json_is_plain_and_complete() -> None:
+def test_sweep_json() -> None:
     data = json.loads(json.dumps(sweep_json(swept(), PLAN, None)))
     assert (data["schema"], data["knee_per_s"], data["broken_per_s"], data["power_per_s"]) == (1, 2320, 5320, 1410)
     assert [each["health"] for each in data["steps"]] == ["good"] * 5 + ["slow"] * 2 + ["broken"]

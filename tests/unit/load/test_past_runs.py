@@ -16,7 +16,7 @@ def past(number: int, report: Report, **changes: str) -> PastRun:
     return PastRun(number=number, began=1_700_000_000.0, ended=1_700_000_010.5, report=report, **changes)  # type: ignore[arg-type]
 
 
-def test_a_line_of_the_list_is_plain_json() -> None:
+def test_row_of_the_list_of_runs() -> None:
     report = run(errors=(5,))
     told = past_run_json(past(3, report, error="a process has gone"))
     assert json.loads(json.dumps(told)) == told
@@ -27,11 +27,11 @@ def test_a_line_of_the_list_is_plain_json() -> None:
     }  # fmt: skip
 
 
-def test_users_are_told_in_the_title() -> None:
+def test_title_names_the_users() -> None:
     assert past(1, run(plan=CLOSED)).title == "closed loop, 10 users asking again at once"
 
 
-def test_two_runs_in_memory_are_compared_as_their_documents_would_be() -> None:
+def test_two_past_runs_are_compared() -> None:
     comparison = compare_past_runs(past(1, run()), past(2, run((8000,) * 10)))
     assert (comparison.a.name, comparison.b.name) == ("run 1", "run 2")
     told = compare_json(comparison)
@@ -40,5 +40,5 @@ def test_two_runs_in_memory_are_compared_as_their_documents_would_be() -> None:
     assert compare_lines(comparison)[0].startswith("A  run 1   VALID")
 
 
-def test_a_page_is_made_of_a_run_in_memory() -> None:
+def test_page_of_a_past_run() -> None:
     assert "Heat map" in report_page([past(1, run()).report])

@@ -62,7 +62,7 @@ def told(series: Series, name: str, **labels: str) -> float:
     return series[name, frozenset(labels.items())]
 
 
-def test_the_parser_finds_what_was_measured() -> None:
+def test_prometheus_parser_finds_the_figures() -> None:
     endings = {(0, 200, GOOD): [1000, 3000], (0, 503, Fault.SERVER_ERROR): [500], (0, 0, Fault.TIMEOUT): [2_000_000]}
     series = parsed(prometheus_text(snapshot(endings), plan()))
     plain = {name: value for (name, labels), value in series.items() if not labels}
@@ -78,7 +78,7 @@ def test_the_parser_finds_what_was_measured() -> None:
     assert told(series, "answers_total", status="503") == 1
 
 
-def test_buckets_are_cumulative_and_hold_their_bound() -> None:
+def test_buckets_are_cumulative() -> None:
     times_us = [499, 500, 501, 5000, 5001, 2_000_000, 2_100_000, 61_000_000]
     series = parsed(prometheus_text(snapshot({(0, 200, GOOD): times_us}), plan()))
     below = {
@@ -90,14 +90,14 @@ def test_buckets_are_cumulative_and_hold_their_bound() -> None:
     assert told(series, "response_seconds_bucket", le="+Inf") == told(series, "response_seconds_count") == 8
 
 
-def test_before_the_first_answer_there_are_zeros() -> None:
+def test_zeros_before_the_first_response() -> None:
     series = parsed(prometheus_text(snapshot({}), plan()))
     assert told(series, "ok_total") == told(series, "response_seconds_sum") == 0
     assert told(series, "response_seconds_bucket", le="60") == 0
     assert not [name for name, _ in series if name in {"errors_total", "answers_total"}]
 
 
-def test_targets_stand_apart_and_add_up() -> None:
+def test_targets_are_separate_series() -> None:
     names = ("search", "home")
     measured = snapshot({(0, 200, GOOD): [1000] * 3, (1, 200, GOOD): [2000], (1, 0, Fault.RESET): [9]}, names)
     series = parsed(prometheus_text(measured, plan("acme", names)))
@@ -110,7 +110,7 @@ def test_targets_stand_apart_and_add_up() -> None:
     assert sum(value for (name, _), value in series.items() if name == "ok_total") == measured.total.ok
 
 
-def test_tenants_stand_side_by_side_under_one_heading() -> None:
+def test_tenants_share_a_heading() -> None:
     quiet, noisy = snapshot({(0, 200, GOOD): [1000]}), snapshot({(0, 200, GOOD): [1000] * 9})
     text = prometheus_text_of([(quiet, plan("quiet")), (noisy, plan("noisy"))])
     series = parsed(text)
@@ -121,13 +121,13 @@ def test_tenants_stand_side_by_side_under_one_heading() -> None:
 
 
 @pytest.mark.parametrize("name", ['a "quoted" name', "back\\slash", "two\nlines", "\\n", 'all \\"\n', "}{,="])
-def test_names_of_any_kind_are_escaped(name: str) -> None:
+def test_names_are_escaped(name: str) -> None:
     text = prometheus_text(snapshot({(0, 200, GOOD): [1000]}), plan(name))
     assert told(parsed(text), "ok_total", tenant=name) == 1
     assert text.endswith("\n")
 
 
-def test_the_histogram_is_only_read() -> None:
+def test_histogram_is_not_changed() -> None:
     measured = snapshot({(0, 200, GOOD): [1000, 7000]})
     before = measured.total.response_histogram.copy()
     prometheus_text(measured, plan())

@@ -196,7 +196,7 @@ def test_page_opens_with_the_verdict_and_its_meaning() -> None:
     header = read(made).all("header")[0]
     assert "FAILED" in header.text
     assert made.reason in header.text
-    assert "requests failed or a threshold is broken" in header.text
+    assert "something failed or a threshold is broken" in header.text
     assert "say nothing about the service" in read(report(bad=3, cpu=99.0)).all("header")[0].text
     unsure = report(plan=replace(PLAN, thresholds=("p99.99<1s",)))
     assert "too few responses to judge" in read(unsure).all("header")[0].text

@@ -71,7 +71,7 @@ def _means(report: Report) -> str:
             return "Nothing was measured."
         if any(each.held is False for each in report.assessment.thresholds):
             return (
-                "The load generator kept its schedule, so the figures count: requests failed or a threshold is broken"
+                "The load generator kept its schedule, so the figures count: something failed or a threshold is broken."
             )
         return "The load generator kept its schedule, but there were too few responses to judge the thresholds."
     if report.assessment.generator_bound:
