@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.drivers.container.engine_session import DEFAULT_IMAGE, IMAGE_VARIABLE
+from vmhost.drivers.context import DriverContext
 from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import GuestSpec
 from vmhost.model.image import Boot

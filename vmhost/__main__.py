@@ -15,7 +15,7 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import configure
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
-from vmhost.drivers.base import LeftoverPolicy
+from vmhost.drivers.context import LeftoverPolicy
 from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE, Settings, default_state
 
 EXAMPLES = """\
@@ -81,7 +81,8 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
         port=arguments.port,
         port_search=arguments.port_search,
         state=arguments.state or default_state(arguments.cloud, environ),
-        cloud=CloudSettings(name=arguments.cloud, hosts=arguments.hosts, overcommit=arguments.overcommit),
+        cloud=CloudSettings(name=arguments.cloud, overcommit=arguments.overcommit),
+        hosts=arguments.hosts,
         images=tuple(arguments.images),
         image=environ.get(IMAGE_VARIABLE) or DEFAULT_IMAGE,
         network=arguments.network,

@@ -22,10 +22,10 @@ from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.cloud import Cloud
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.record import INSTANCES, InstanceState
-from vmhost.control.sizing import REGION
 from vmhost.driver_choice import CONTAINER, PROCESS, Choice, choose
-from vmhost.drivers.base import Driver, DriverContext, LeftoverPolicy
 from vmhost.drivers.container.labels import removal
+from vmhost.drivers.context import DriverContext, LeftoverPolicy
+from vmhost.drivers.ports import Driver
 from vmhost.drivers.registry import make_driver
 from vmhost.ec2.actions.action import ACCOUNT_ID
 from vmhost.ec2.auth import Auth
@@ -33,6 +33,7 @@ from vmhost.http_api import serve_api
 from vmhost.metadata.instance_facts import InstanceFacts
 from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.image import Image
+from vmhost.model.region import REGION
 from vmhost.settings import AUTO, Settings
 from vmhost.store.store import Store
 
@@ -183,6 +184,7 @@ def _context(
         cloud=settings.cloud.name,
         state_dir=settings.state,
         metadata=metadata,
+        hosts=settings.hosts,
         network_cidr=settings.network,
         known=known,
         leftovers=leftovers,

@@ -12,7 +12,7 @@ from pathlib import Path
 from vmhost.access_copy import AccessCopy
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
-from vmhost.drivers.base import LeftoverPolicy
+from vmhost.drivers.context import LeftoverPolicy
 from vmhost.drivers.registry import FACTORIES
 
 AUTO = "auto"
@@ -36,6 +36,8 @@ class Settings:
     state: Path
     """Folder for keys, store and logs."""
     cloud: CloudSettings = field(default_factory=CloudSettings)
+    hosts: int = 2
+    """Into how many logical hosts the computer is divided."""
     images: tuple[Path, ...] = ()
     """Image catalogues in addition to the platform's own."""
     image: str = DEFAULT_IMAGE

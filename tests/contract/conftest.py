@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness import Harness, Listener, MakeHarness, driver_params
 
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 
 
 @pytest.fixture(params=driver_params())
@@ -28,6 +28,6 @@ async def driver(under_test: Harness) -> AsyncIterator[Driver]:
 
 @pytest.fixture
 async def listener(driver: Driver) -> AsyncIterator[Listener]:
-    one = Listener(driver.events())
+    one = Listener(driver.instances.events())
     yield one
     await one.close()

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 from vmhost.model.guest import GuestEvent, GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits

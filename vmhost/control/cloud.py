@@ -31,17 +31,17 @@ from vmhost.control.instances.service import InstanceService
 from vmhost.control.inventory import Inventory
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources
-from vmhost.control.sizing import REGION, split
 from vmhost.control.stats import UsageMeter
 from vmhost.control.tags import TagService
 from vmhost.control.task_supervisor import TaskSupervisor
 from vmhost.control.templates.record import TEMPLATES
 from vmhost.control.templates.service import TemplateService
 from vmhost.control.timeouts import Timeouts
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 from vmhost.model.guest import Capabilities
 from vmhost.model.image import Image
 from vmhost.model.instance_type import TypeCatalogue
+from vmhost.model.region import REGION
 from vmhost.store.store import Store
 
 KINDS: tuple[Kind[Any], ...] = (INSTANCES, TEMPLATES, FLEETS, CLIENT_TOKENS)
@@ -58,7 +58,6 @@ class CloudSettings:
     """What the owner of a cloud decides."""
 
     name: str = "glasscloud"
-    hosts: int = 2
     overcommit: float = 1.0
     """Factor of the hosts' capacity that may be allocated."""
 
@@ -125,14 +124,13 @@ class Cloud:
         return self._driver.capabilities()
 
     async def open(self) -> None:
-        """Open the driver, divide the computer into hosts, and take over the instances of an earlier run.
+        """Open the driver, prepare its hosts, and take over the instances of an earlier run.
 
         Raises Unavailable or DeadlineExceeded from the driver, Conflict if there are guests but no records."""
         async with deadline(self._timeouts.open_s, f"opening the {self._driver.name} driver"):
             await self._driver.open()
-            check_records(self._resources, await self._driver.list_guests(), adopt=self._adopt)
-            hosts = split(await self._driver.capacity(), self.settings.hosts)
-            await self._driver.prepare_hosts(hosts)
+            check_records(self._resources, await self._driver.instances.list(), adopt=self._adopt)
+            hosts = await self._driver.hosts.prepare()
         inventory = Inventory(
             driver=self._driver.name,
             hosts=hosts,

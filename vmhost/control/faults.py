@@ -18,7 +18,7 @@ from vmhost.control.instances.record import Instance, InstanceState
 from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Table
 from vmhost.control.task_supervisor import TaskSupervisor
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 
 MAX_HOG_S = 60.0
 MAX_WORKERS_PER_VCPU = 64
@@ -106,7 +106,7 @@ class Faults:
         begun = self._begin("kill", instance_id)
         try:
             async with deadline(_KILL_S, f"killing {instance_id}"):
-                await self._driver.kill(instance_id)
+                await self._driver.instances.kill(instance_id)
         finally:
             self._end(begun)
         return begun
@@ -160,7 +160,7 @@ class Faults:
         try:
             if not hog.unwanted:
                 async with asyncio.timeout(None) as hog.cut, deadline(limit + _MARGIN_S, f"hogging {instance_id}"):
-                    code = await self._driver.execute(instance_id, command, timeout_s=limit)
+                    code = await self._driver.shell.execute(instance_id, command, timeout_s=limit)
                 if code:
                     _log.warning("hog_ended_early", instance=instance_id, exit_code=code)
         except TimeoutError:

@@ -46,11 +46,10 @@ class HostUsage:
         return tuple(_host_view(room, self._isolation) for room in self.rooms())
 
     def types(self, catalogue: TypeCatalogue) -> TypesView:
-        """Return each instance type with its limits here and how many more of it every host has room for."""
+        """Return each instance type with its limits on the largest host, and how many more each host has room for."""
         rooms, images = self.rooms(), self._inventory.images.values()
         disk_gib = min((image.root_gib for image in images if self._inventory.driver in image.boots), default=1)
-        # All hosts have the same size, so the limits are the same on each, except for which CPUs they are.
-        host = self._inventory.hosts[0]
+        host = max(self._inventory.hosts, key=lambda each: each.ceiling_cores)
         return TypesView(
             as_of=catalogue.as_of,
             region=catalogue.region,

@@ -13,7 +13,7 @@ from vmhost.base.errors import CloudError
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.record import Instance, InstanceState
 from vmhost.control.resources import Table
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 from vmhost.model.guest import GuestCpu, GuestStats
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class UsageMeter:
     async def read(self) -> StatsView:
         """Return the usage of the running instances, without those that do not answer in time."""
         ids = tuple(self._running())
-        found = await self._measure(ids, self._driver.stats)
+        found = await self._measure(ids, self._driver.instances.stats)
         uses = {instance_id: self._rates(at, stats) for instance_id, (at, stats) in found.items()}
         self._before = {key: value for key, value in self._before.items() if key in uses}
         return StatsView(at=self._clock.now(), instances=tuple(uses[key] for key in ids if key in uses))
@@ -45,8 +45,8 @@ class UsageMeter:
         hosts = self._running()
         at = self._clock.monotonic()
         async with deadline(self._timeout_s, "reading the counters of the cores"):
-            cores = await self._driver.core_seconds()
-        found = await self._measure(tuple(hosts), self._driver.cpu)
+            cores = await self._driver.hosts.core_seconds()
+        found = await self._measure(tuple(hosts), self._driver.instances.cpu)
         return CpuView(
             at=at,
             cores={str(core): seconds for core, seconds in cores.items()},

@@ -1,1 +1,1 @@
-"""Drivers: each makes, limits, monitors and removes guests of one kind, behind one protocol (`base`)."""
+"""Drivers: each makes, limits, monitors and removes guests of one kind, behind the same ports (`ports`)."""

@@ -1,6 +1,6 @@
 """The drivers by name. A driver is imported only when it is used: `--driver fake` needs no Docker library.
 
-To add a driver: a package that implements `base.Driver`, a line in FACTORIES, and a fixture for the contract tests.
+To add a driver: a package that implements `ports.Driver`, a line in FACTORIES, and a fixture for the contract tests.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from vmhost.base.errors import InvalidInput
-from vmhost.drivers.base import Driver, DriverContext
+from vmhost.drivers.context import DriverContext
+from vmhost.drivers.ports import Driver
 
 FACTORIES: Mapping[str, str] = {
     "container": "vmhost.drivers.container.driver:ContainerDriver",
-    "fake": "vmhost.drivers.fake:make_driver",
+    "fake": "vmhost.drivers.fake.driver:make_driver",
     "process": "vmhost.drivers.process.driver:ProcessDriver",
 }
 """Module and callable, which takes a DriverContext."""

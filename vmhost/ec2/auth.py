@@ -10,7 +10,7 @@ from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import Unauthenticated, Unsupported
 from vmhost.base.sigv4 import ALGORITHM, Credentials, Unsigned, scope_of, verify
 from vmhost.base.web_guard import LOOPBACK, check_sender
-from vmhost.control.sizing import REGION
+from vmhost.model.region import REGION
 
 SERVICE = "ec2"
 

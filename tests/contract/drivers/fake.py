@@ -9,14 +9,14 @@ from pathlib import Path
 from harness import Harness
 
 from vmhost.base.errors import InvalidInput
-from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
+from vmhost.drivers.fake import FakeDriver, FakeInstances, FakeSettings, FakeShell, FakeWorld
 from vmhost.model.guest import Death, Endpoint, GuestSpec
 from vmhost.model.image import Boot
 
 _FAILS = ("fails",)
 
 
-class _FailingDriver(FakeDriver):
+class _Instances(FakeInstances):
     """Runs no programs, so it recognizes those of the suite by their names."""
 
     async def create(self, spec: GuestSpec) -> None:
@@ -26,16 +26,25 @@ class _FailingDriver(FakeDriver):
 
     async def start(self, instance_id: str) -> Endpoint:
         endpoint = await super().start(instance_id)
-        guest = self.world.guests[instance_id]
+        guest = self._world.guests[instance_id]
         if guest.spec.boot.command == _FAILS:
             self.die(instance_id, Death(exit_code=3))
         return endpoint
 
+
+class _Shell(FakeShell):
     async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
         script = command[-1]
-        self.settings = FakeSettings(execute_s=30.0 if "sleep" in script else 0.0)
+        self._settings = FakeSettings(execute_s=30.0 if "sleep" in script else 0.0)
         code = await super().execute(instance_id, command, timeout_s=timeout_s)
         return 7 if script == "exit 7" else code
+
+
+def _driver(world: FakeWorld) -> FakeDriver:
+    driver = FakeDriver(world=world)
+    driver.instances = _Instances(driver.settings, world)
+    driver.shell = _Shell(driver.settings, world)
+    return driver
 
 
 @asynccontextmanager
@@ -43,7 +52,7 @@ async def harness(state: Path) -> AsyncIterator[Harness]:
     """A world of its own."""
     world = FakeWorld()
     yield Harness(
-        make=lambda: _FailingDriver(world=world),
+        make=lambda: _driver(world),
         boot=Boot(command=("runs",)),
         failing_boot=Boot(command=_FAILS),
         survives=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import Harness
 
-from vmhost.drivers.base import DriverContext
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.image import Boot

@@ -40,12 +40,12 @@ class Guest:
         return f"{self.cloud.cloud}-{self.id}"
 
     async def __aenter__(self) -> Guest:
-        await self.driver.create(spec(self.id, boot=self.boot, limits=self.limits))
-        self.endpoint = await self.driver.start(self.id)
+        await self.driver.instances.create(spec(self.id, boot=self.boot, limits=self.limits))
+        self.endpoint = await self.driver.instances.start(self.id)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.driver.remove(self.id)
+        await self.driver.instances.remove(self.id)
 
     async def says(self, *command: str) -> str:
         """What a program prints inside the guest."""

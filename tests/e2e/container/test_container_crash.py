@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
 from engine_world import spec
-from vmhost.drivers.base import DriverContext
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.metadata.metadata_server import InstanceMetadata
 
@@ -31,8 +31,8 @@ async def main():
     driver = ContainerDriver(context, helper=True if sys.argv[5] == "helper" else None)
     await driver.open()
     for instance_id in ("i-run", "i-made"):
-        await driver.create(spec(instance_id))
-    print((await driver.start("i-run")).address, flush=True)
+        await driver.instances.create(spec(instance_id))
+    print((await driver.instances.start("i-run")).address, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -43,7 +43,7 @@ async def test_closing_amid_launches_leaves_nothing(tmp_path: Path) -> None:
     async with world("amid", tmp_path) as one:
         driver = one.driver()
         await driver.open()
-        launches = [asyncio.ensure_future(driver.create(spec(f"i-{number}"))) for number in range(6)]
+        launches = [asyncio.ensure_future(driver.instances.create(spec(f"i-{number}"))) for number in range(6)]
         await asyncio.sleep(0.02)
         for launch in launches:
             launch.cancel()
@@ -64,13 +64,13 @@ async def test_guests_survive_a_killed_platform_and_are_adopted(tmp_path: Path, 
         driver = one.driver()
         await driver.open()
         try:
-            found = {status.instance_id: status for status in await driver.list_guests()}
+            found = {status.instance_id: status for status in await driver.instances.list()}
             assert set(found) == {"i-run", "i-made"}
             assert found["i-made"].phase is GuestPhase.STOPPED
             endpoint = found["i-run"].endpoint
             assert endpoint is not None
             assert endpoint.address == killed.stdout.strip()
-            assert await driver.start("i-run") == endpoint
+            assert await driver.instances.start("i-run") == endpoint
             guest = Guest(cloud=one, driver=driver, id="i-run")
             assert await guest.reaches("169.254.169.254", 80)
             assert not await guest.reaches("169.254.1.1", 80)
@@ -113,8 +113,8 @@ async def test_guest_using_metadata_ports_is_adopted(tmp_path: Path, last: int) 
 
 
 async def _impaired(driver: ContainerDriver) -> str:
-    (listed,) = await driver.list_guests()
-    seen = await driver.inspect(listed.instance_id)
+    (listed,) = await driver.instances.list()
+    seen = await driver.instances.inspect(listed.instance_id)
     assert seen
     assert seen.impaired == listed.impaired
     return seen.impaired
@@ -142,6 +142,6 @@ async def test_interrupted_boot_is_finished_by_next_start(tmp_path: Path) -> Non
         second = one.driver()
         await second.open()
         try:
-            assert await second.start("i-cut") == guest.endpoint
+            assert await second.instances.start("i-cut") == guest.endpoint
         finally:
             await second.close(remove=True)

@@ -128,7 +128,9 @@ async def test_a_flood_of_new_flows_is_bounded(make_guest: Callable[..., Guest])
 
 async def test_usual_connections_between_guests_are_unaffected(make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest, make_guest() as neighbor:
-        serving = asyncio.create_task(neighbor.driver.execute(neighbor.id, ["python", "-c", _ACCEPT], timeout_s=30))
+        serving = asyncio.create_task(
+            neighbor.driver.shell.execute(neighbor.id, ["python", "-c", _ACCEPT], timeout_s=30)
+        )
         async with asyncio.timeout(5):
             while not await guest.reaches(neighbor.endpoint.address, 8080):
                 await asyncio.sleep(0.05)

@@ -31,7 +31,7 @@ async def published(driver: ContainerDriver, instance_id: str) -> AsyncIterator[
             if event.instance_id == instance_id:
                 seen.set()
 
-    task = asyncio.create_task(listen(driver.events()))
+    task = asyncio.create_task(listen(driver.instances.events()))
     await asyncio.sleep(0)
     try:
         yield seen
@@ -47,11 +47,11 @@ async def becomes(driver: ContainerDriver, instance_id: str, change: Callable[[]
             while True:
                 await seen.wait()
                 seen.clear()
-                status = await driver.inspect(instance_id)
+                status = await driver.instances.inspect(instance_id)
                 assert status is not None
                 if impaired in status.impaired and bool(impaired) is bool(status.impaired):
                     break
-    listed = {one.instance_id: one for one in await driver.list_guests()}[instance_id]
+    listed = {one.instance_id: one for one in await driver.instances.list()}[instance_id]
     assert listed.impaired == status.impaired
 
 
@@ -67,11 +67,11 @@ async def test_a_paused_guest_can_be_stopped_and_removed(
     async with make_guest() as guest:
         docker("pause", guest.container)
         async with asyncio.timeout(10):
-            await driver.stop(guest.id, grace_s=0)
-        status = await driver.inspect(guest.id)
+            await driver.instances.stop(guest.id, grace_s=0)
+        status = await driver.instances.inspect(guest.id)
         assert status is not None
         assert status.impaired == ""
-        await driver.start(guest.id)
+        await driver.instances.start(guest.id)
         docker("pause", guest.container)
 
 
@@ -91,8 +91,8 @@ async def test_start_reconnects_a_disconnected_guest_with_rules(
         await becomes(
             driver, guest.id, lambda: docker("network", "disconnect", "-f", network, guest.container), "not connected"
         )
-        assert await driver.start(guest.id) == guest.endpoint
-        status = await driver.inspect(guest.id)
+        assert await driver.instances.start(guest.id) == guest.endpoint
+        status = await driver.instances.inspect(guest.id)
         assert status is not None
         assert status.impaired == ""
         assert await guest.reaches("169.254.169.254", 80)

@@ -17,8 +17,8 @@ async def test_helper_does_the_same_work(make_guest: Callable[..., Guest]) -> No
         assert await guest.reaches("169.254.169.254", 80)
         assert not await guest.reaches("169.254.1.1", 80)
         assert guest.driver.capabilities().of("connections").enforced
-        assert await guest.driver.execute(guest.id, ["sh", "-c", "sleep 50 & sleep 50"], timeout_s=0.3) == 137
-        stats = await guest.driver.stats(guest.id)
+        assert await guest.driver.shell.execute(guest.id, ["sh", "-c", "sleep 50 & sleep 50"], timeout_s=0.3) == 137
+        stats = await guest.driver.instances.stats(guest.id)
         assert stats
         assert stats.pids == 2
 
@@ -33,6 +33,6 @@ async def test_helper_has_few_capabilities_and_no_engine_socket(cloud: World, ma
 async def test_dead_helper_is_started_again(cloud: World, make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
         docker("kill", f"{cloud.cloud}-helper")
-        await guest.driver.kill(guest.id)
-        assert await guest.driver.start(guest.id) == guest.endpoint
+        await guest.driver.instances.kill(guest.id)
+        assert await guest.driver.instances.start(guest.id) == guest.endpoint
         assert await guest.reaches("169.254.169.254", 80)

@@ -23,7 +23,7 @@ _BURN = ["sh", "-c", "while :; do :; done & while :; do :; done"]
 
 async def _death(driver: ContainerDriver, instance_id: str, act: Callable[[], object]) -> tuple[GuestEvent, float]:
     """The death that the act causes, and how long after the act it was published."""
-    events = driver.events()
+    events = driver.instances.events()
     await asyncio.sleep(0)
     started = time.monotonic()
     await asyncio.to_thread(act)
@@ -36,11 +36,11 @@ async def _death(driver: ContainerDriver, instance_id: str, act: Callable[[], ob
 
 async def test_cpu_hog_gets_only_its_quota(make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
-        hog = asyncio.create_task(guest.driver.execute(guest.id, _BURN, timeout_s=2.5))
+        hog = asyncio.create_task(guest.driver.shell.execute(guest.id, _BURN, timeout_s=2.5))
         await asyncio.sleep(0.5)
-        before, started = await guest.driver.stats(guest.id), time.monotonic()
+        before, started = await guest.driver.instances.stats(guest.id), time.monotonic()
         await asyncio.sleep(1.5)
-        after, took = await guest.driver.stats(guest.id), time.monotonic() - started
+        after, took = await guest.driver.instances.stats(guest.id), time.monotonic() - started
         assert await hog != 0
         assert before
         assert after
@@ -50,11 +50,11 @@ async def test_cpu_hog_gets_only_its_quota(make_guest: Callable[..., Guest]) -> 
 
 async def test_killed_command_leaves_no_child(make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
-        cancelled = asyncio.create_task(guest.driver.execute(guest.id, _BURN, timeout_s=30))
+        cancelled = asyncio.create_task(guest.driver.shell.execute(guest.id, _BURN, timeout_s=30))
         await asyncio.sleep(0.5)
         cancelled.cancel()
         await asyncio.wait([cancelled])
-        stats = await guest.driver.stats(guest.id)
+        stats = await guest.driver.instances.stats(guest.id)
         assert stats
         assert stats.pids == 2  # the engine's init and the program
 
@@ -65,7 +65,7 @@ async def test_guest_above_its_memory_is_killed(make_guest: Callable[..., Guest]
         event, _ = await _death(guest.driver, guest.id, lambda: None)
         assert event.death
         assert event.death.oom
-        status = await guest.driver.inspect(guest.id)
+        status = await guest.driver.instances.inspect(guest.id)
         assert status
         assert status.death
         assert status.death.oom
@@ -89,14 +89,14 @@ async def test_host_group_limits_its_guests(cloud: World, driver: ContainerDrive
     isolation = driver.capabilities().of("host")
     if not isolation.enforced:
         pytest.skip(f"hosts have no limits here: {isolation.why}")
-    await driver.prepare_hosts([Host(id="host-w", zone="us-east-1a", cpu_cores=0.5, memory_mib=1024, pids=500)])
+    await driver.hosts.set_limits((Host(id="host-w", zone="us-east-1a", cpu_cores=0.5, memory_mib=1024, pids=500),))
     generous = replace(LIMITS, cpu_quota_cores=0.5)
     ids = ["i-w1", "i-w2"]
     for instance_id in ids:
-        await driver.create(spec(instance_id, host_id="host-w", limits=generous))
-        await driver.start(instance_id)
+        await driver.instances.create(spec(instance_id, host_id="host-w", limits=generous))
+        await driver.instances.start(instance_id)
     try:
-        hogs = [asyncio.create_task(driver.execute(one, _BURN, timeout_s=2.5)) for one in ids]
+        hogs = [asyncio.create_task(driver.shell.execute(one, _BURN, timeout_s=2.5)) for one in ids]
         await asyncio.sleep(0.7)
         before, started = await _cpu_seconds(driver, ids), time.monotonic()
         await asyncio.sleep(1.5)
@@ -105,17 +105,17 @@ async def test_host_group_limits_its_guests(cloud: World, driver: ContainerDrive
         await asyncio.wait(hogs)
     finally:
         for instance_id in ids:
-            await driver.remove(instance_id)
+            await driver.instances.remove(instance_id)
 
 
 async def _cpu_seconds(driver: ContainerDriver, ids: list[str]) -> float:
-    found = [await driver.stats(one) for one in ids]
+    found = [await driver.instances.stats(one) for one in ids]
     return sum(one.cpu_seconds for one in found if one)
 
 
 async def test_new_limits_hold_a_running_guest(make_guest: Callable[..., Guest]) -> None:
     async with make_guest() as guest:
-        await guest.driver.resize(guest.id, replace(LIMITS, memory_mib=256, pids=32, cpu_quota_cores=0.2))
+        await guest.driver.instances.resize(guest.id, replace(LIMITS, memory_mib=256, pids=32, cpu_quota_cores=0.2))
         shown = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.PidsLimit}} {{.HostConfig.CpuQuota}}"
         assert docker("inspect", guest.container, "-f", shown) == f"{256 << 20} {256 << 20} 32 2000"
 
@@ -124,9 +124,9 @@ async def test_objects_of_another_cloud_not_touched(cloud: World, driver: Contai
     name = f"{cloud.cloud}-i-foreign"
     docker("run", "-d", "--name", name, "--network", "none", "--entrypoint", "sleep", IMAGE, "60")
     try:
-        assert await driver.inspect("i-foreign") is None
-        await driver.kill("i-foreign")
-        await driver.remove("i-foreign")
+        assert await driver.instances.inspect("i-foreign") is None
+        await driver.instances.kill("i-foreign")
+        await driver.instances.remove("i-foreign")
         assert docker("inspect", name, "-f", "{{.State.Running}}") == "true"
     finally:
         docker("rm", "-f", name)

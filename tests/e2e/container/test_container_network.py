@@ -58,7 +58,7 @@ async def test_unopened_driver_can_sweep(tmp_path: Path) -> None:
     async with world("sweep", tmp_path) as one:
         driver = one.driver()
         await driver.open()
-        await driver.prepare_hosts([Host(id="host-a", zone="us-east-1a", cpu_cores=1.0, memory_mib=512, pids=500)])
+        await driver.hosts.set_limits((Host(id="host-a", zone="us-east-1a", cpu_cores=1.0, memory_mib=512, pids=500),))
         await Guest(cloud=one, driver=driver, id="i-01").__aenter__()
         await driver.close(remove=False)
         assert left_of(one.cloud)
@@ -90,7 +90,7 @@ async def test_retried_boot_sets_the_rate(tmp_path: Path, monkeypatch: pytest.Mo
         driver = one.driver()
         await driver.open()
         try:
-            await driver.create(spec("i-01"))
+            await driver.instances.create(spec("i-01"))
             laid: list[int] = []
 
             async def shape(_: object, mbps: int) -> None:
@@ -98,10 +98,10 @@ async def test_retried_boot_sets_the_rate(tmp_path: Path, monkeypatch: pytest.Mo
                 if len(laid) == 1:
                     raise Unavailable("no tc for once")
 
-            monkeypatch.setattr(driver._session.namespaces, "shape", shape)
+            monkeypatch.setattr(driver._runtime.session.namespaces, "shape", shape)
             with pytest.raises(Unavailable):
-                await driver.start("i-01")
-            await driver.start("i-01")
+                await driver.instances.start("i-01")
+            await driver.instances.start("i-01")
             assert len(laid) == 2
         finally:
             await driver.close(remove=True)
@@ -113,18 +113,18 @@ async def test_refused_address_is_an_error(tmp_path: Path) -> None:
         await driver.open()
         taker = docker("create", "--network", "none", "--entrypoint", "sleep", IMAGE, "60")
         try:
-            await driver.create(spec("i-01"))
+            await driver.instances.create(spec("i-01"))
             wanted = docker("inspect", f"{one.cloud}-i-01", "-f", '{{index .Config.Labels "glasscloud.address"}}')
             docker("network", "disconnect", "none", taker)
             docker("network", "connect", "--ip", wanted, one.cloud, taker)
             docker("start", taker)
             with pytest.raises(Unavailable, match="no address on network"):
-                await driver.start("i-01")
-            status = await driver.inspect("i-01")
+                await driver.instances.start("i-01")
+            status = await driver.instances.inspect("i-01")
             assert status is not None
             assert status.endpoint is None
             docker("rm", "-f", taker)
-            assert (await driver.start("i-01")).address == wanted
+            assert (await driver.instances.start("i-01")).address == wanted
         finally:
             docker("rm", "-f", taker, check=False)
             await driver.close(remove=True)

@@ -28,7 +28,7 @@ async def test_a_flood_of_short_lines_is_bounded(make_guest: Callable[..., Guest
         before, started = _lines(guest), time.monotonic()
         await asyncio.sleep(2)
         assert (_lines(guest) - before) / (time.monotonic() - started) < 1500
-        assert "bytes of output left out" in await guest.driver.console(guest.id)
+        assert "bytes of output left out" in await guest.driver.shell.console(guest.id)
 
 
 async def test_last_output_and_exit_code_remain(make_guest: Callable[..., Guest]) -> None:
@@ -38,7 +38,7 @@ async def test_last_output_and_exit_code_remain(make_guest: Callable[..., Guest]
             while docker("inspect", guest.container, "-f", "{{.State.Running}}") == "true":
                 await asyncio.sleep(0.05)
         assert docker("inspect", guest.container, "-f", "{{.State.ExitCode}}") == "3"
-        assert (await guest.driver.console(guest.id)).splitlines()[-2:] == ["line 199999", "the end"]
+        assert (await guest.driver.shell.console(guest.id)).splitlines()[-2:] == ["line 199999", "the end"]
 
 
 async def test_a_guest_cannot_print_past_the_limit(make_guest: Callable[..., Guest]) -> None:
@@ -57,10 +57,10 @@ async def test_an_images_own_program_runs_as_it_would(cloud: World, make_guest: 
     try:
         async with make_guest(boot=replace(SLEEPER, image=name, command=())) as guest:
             async with asyncio.timeout(5):
-                while "mine" not in await guest.driver.console(guest.id):
+                while "mine" not in await guest.driver.shell.console(guest.id):
                     await asyncio.sleep(0.05)
             started = time.monotonic()
-            await guest.driver.stop(guest.id, grace_s=5)
+            await guest.driver.instances.stop(guest.id, grace_s=5)
             # sh ends at SIGTERM, which our first process passes on.
             assert time.monotonic() - started < 4
     finally:
@@ -70,13 +70,13 @@ async def test_an_images_own_program_runs_as_it_would(cloud: World, make_guest: 
 
 async def test_a_program_that_is_missing_is_named(make_guest: Callable[..., Guest]) -> None:
     guest = make_guest(boot=replace(SLEEPER, command=("no-such-program",)))
-    await guest.driver.create(spec(guest.id, boot=guest.boot))
+    await guest.driver.instances.create(spec(guest.id, boot=guest.boot))
     try:
         with pytest.raises(Conflict, match="127"):
-            await guest.driver.start(guest.id)
-        assert "no-such-program: not found" in await guest.driver.console(guest.id)
+            await guest.driver.instances.start(guest.id)
+        assert "no-such-program: not found" in await guest.driver.shell.console(guest.id)
     finally:
-        await guest.driver.remove(guest.id)
+        await guest.driver.instances.remove(guest.id)
 
 
 def _lines(guest: Guest) -> int:

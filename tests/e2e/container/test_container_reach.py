@@ -97,12 +97,12 @@ async def test_guest_may_use_port_80(make_guest: Callable[..., Guest]) -> None:
 async def test_rules_set_and_address_kept_at_every_boot(make_guest: Callable[..., Guest], again: str) -> None:
     async with make_guest() as guest:
         if again == "stop":
-            await guest.driver.stop(guest.id, grace_s=0)
+            await guest.driver.instances.stop(guest.id, grace_s=0)
         else:
-            await guest.driver.kill(guest.id)
+            await guest.driver.instances.kill(guest.id)
         if again == "outside":
             docker("start", guest.container)
-        assert await guest.driver.start(guest.id) == guest.endpoint
+        assert await guest.driver.instances.start(guest.id) == guest.endpoint
         assert await guest.reaches(METADATA, 80)
         assert not await guest.reaches("169.254.1.1", 80)
 
@@ -148,6 +148,6 @@ async def test_network_rate_holds(make_guest: Callable[..., Guest]) -> None:
         for _ in range(50):
             if "Connection refused" not in await sender.python(send, receiver.endpoint.address):
                 break
-        took = float((await receiver.driver.console(receiver.id)).split()[-1])
+        took = float((await receiver.driver.shell.console(receiver.id)).split()[-1])
         # 0.75 MB are 6 Mbit; the bucket lets the first Mbit through at once.
         assert 0.4 < took < 2.5

@@ -30,7 +30,8 @@ def _settings(state: Path, cloud: str, hosts: int, *, keep: bool) -> Settings:
         driver="container",
         port=0,
         state=state,
-        cloud=CloudSettings(name=cloud, hosts=hosts, overcommit=4),
+        cloud=CloudSettings(name=cloud, overcommit=4),
+        hosts=hosts,
         keep=keep,
     )
 

@@ -46,7 +46,7 @@ _PTYS_IN_USE = "print(open('/proc/sys/kernel/pty/nr').read())"
 async def _taken(guest: Guest) -> None:
     """Wait until the guest's program has taken all that it can."""
     async with asyncio.timeout(_DEADLINE_S):
-        while "took" not in await guest.driver.console(guest.id):
+        while "took" not in await guest.driver.shell.console(guest.id):
             await asyncio.sleep(0.1)
 
 

@@ -65,7 +65,7 @@ async def test_hog_ends_with_its_instance(world: World) -> None:
         with cloud.hub.subscribe() as reader:
             await cloud.faults.hog_cpu(one.id, seconds=20)
             await until(lambda: bool(world.engine.guests[one.id].commands))
-            world.driver.die(one.id, Death(exit_code=137))
+            world.driver.instances.die(one.id, Death(exit_code=137))
             assert (await faults(reader, 2))[1]["phase"] == "ended"
 
 

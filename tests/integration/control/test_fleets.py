@@ -78,7 +78,7 @@ async def test_deleted_fleet_launches_nothing(world: World, terminate: bool) -> 
             await until(lambda: cloud.fleets.all()[0].state is FleetState.DELETED)
         else:
             victim = cloud.fleets.members(fleet.id)[0]
-            world.driver.die(victim.id, Death(exit_code=1))
+            world.driver.instances.die(victim.id, Death(exit_code=1))
             await until(in_state(cloud, victim.id, InstanceState.STOPPED))
             assert len(cloud.fleets.members(fleet.id)) == 2
         with pytest.raises(Conflict):

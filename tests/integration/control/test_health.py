@@ -21,12 +21,12 @@ from vmhost.model.guest import Death
 async def test_unresponsive_guest_is_impaired_until_it_answers(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        world.driver.impair(one.id, "its container is paused")
+        world.driver.instances.impair(one.id, "its container is paused")
         await until(lambda: cloud.instances.get(one.id).impaired == "its container is paused")
         assert instance_status(cloud.instances.get(one.id)) == "impaired"
         assert cloud.instances.get(one.id).state is InstanceState.RUNNING
         assert cloud.instances.get(one.id).generation > one.generation
-        world.driver.impair(one.id, "")
+        world.driver.instances.impair(one.id, "")
         await until(lambda: instance_status(cloud.instances.get(one.id)) == "ok")
 
 
@@ -40,7 +40,7 @@ async def test_impairment_with_lost_event_is_found(world: World) -> None:
 async def test_stop_ends_the_impairment(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        world.driver.impair(one.id, "its container is paused")
+        world.driver.instances.impair(one.id, "its container is paused")
         await until(lambda: cloud.instances.get(one.id).impaired != "")
         cloud.instances.stop([one.id])
         await until(in_state(cloud, one.id, InstanceState.STOPPED))
@@ -51,7 +51,7 @@ async def test_lost_network_is_attached_again(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            world.driver.detach(one.id)
+            world.driver.instances.detach(one.id)
             told = [(await anext(reader)).data["impaired"] for _ in range(2)]
         assert told == ["it is not connected to the instance network", ""]
         assert world.engine.guests[one.id].attached
@@ -63,7 +63,7 @@ async def test_fleet_with_health_checks_replaces_impaired(world: World) -> None:
         fleet = await make_fleet(cloud, 2, replace_unhealthy=True)
         await until(fleet_runs(cloud, fleet, 2))
         ill, well = cloud.fleets.members(fleet.id)
-        world.driver.impair(ill.id, "its container is paused")
+        world.driver.instances.impair(ill.id, "its container is paused")
         await until(in_state(cloud, ill.id, InstanceState.TERMINATED))
         await until(fleet_runs(cloud, fleet, 2))
         assert well.id in {one.id for one in cloud.fleets.members(fleet.id)}
@@ -79,14 +79,14 @@ async def test_briefly_impaired_or_unchecked_instances_are_kept(world: World) ->
             await until(fleet_runs(cloud, fleet, 1))
         (one,), (other,) = cloud.fleets.members(checked.id), cloud.fleets.members(unchecked.id)
         for each in (one, other):
-            world.driver.impair(each.id, "its container is paused")
+            world.driver.instances.impair(each.id, "its container is paused")
             await until(lambda each=each: cloud.instances.get(each.id).impaired != "")  # type: ignore[misc]
         clock.advance(30)
-        world.driver.impair(one.id, "its container is paused again")
+        world.driver.instances.impair(one.id, "its container is paused again")
         await until(lambda: cloud.instances.get(one.id).impaired.endswith("again"))
         assert cloud.instances.get(one.id).state is InstanceState.RUNNING
         clock.advance(600)
-        world.driver.impair(other.id, "its container is paused again")
+        world.driver.instances.impair(other.id, "its container is paused again")
         await until(lambda: cloud.instances.get(other.id).impaired.endswith("again"))
         assert cloud.instances.get(other.id).state is InstanceState.RUNNING
 
@@ -142,7 +142,7 @@ async def test_deaths_are_visible_while_disk_is_full(world: World) -> None:
     async with world.up(remove=False) as cloud:
         one, two = await launch(cloud), await launch(cloud)
         with full_disk(cloud):
-            world.driver.die(one.id, Death(exit_code=137))
+            world.driver.instances.die(one.id, Death(exit_code=137))
             await until(in_state(cloud, one.id, InstanceState.STOPPED))
             with pytest.raises(Unavailable):
                 cloud.instances.stop([two.id])
@@ -156,7 +156,7 @@ async def test_deaths_are_visible_while_disk_is_full(world: World) -> None:
 async def test_missing_console_says_so(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        world.driver.vanish(one.id)
+        world.driver.instances.vanish(one.id)
         cloud.instances.terminate([one.id])
         await until(in_state(cloud, one.id, InstanceState.TERMINATED))
         with pytest.raises(Conflict, match="its console output was not kept"):

@@ -13,7 +13,7 @@ from vmhost.control.cloud import CloudSettings
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.control.instances.record import InstanceState, Wanted
 from vmhost.control.templates.service import TemplateRequest
-from vmhost.drivers.fake import FakeDriver, FakeSettings
+from vmhost.drivers.fake import FakeInstances, FakeSettings
 from vmhost.model.guest import Death, Endpoint, GuestSpec, GuestStatus
 from vmhost.store.store import Key, Row
 
@@ -110,7 +110,7 @@ async def test_terminate_interrupts_a_slow_boot(world: World) -> None:
 async def test_interrupted_measurement_is_discarded(world: World) -> None:
     asked, answer = asyncio.Event(), asyncio.Event()
 
-    class Slow(FakeDriver):
+    class Slow(FakeInstances):
         async def inspect(self, instance_id: str) -> GuestStatus | None:
             if not answer.is_set():
                 asked.set()
@@ -119,8 +119,8 @@ async def test_interrupted_measurement_is_discarded(world: World) -> None:
 
     async with world.up() as cloud:
         one = await launch(cloud)
-        world.driver.__class__ = Slow
-        world.driver.gap()
+        world.driver.instances.__class__ = Slow
+        world.driver.instances.gap()
         world.engine.guests[one.id].running = False
         await asked.wait()
         world.engine.guests[one.id].running = True
@@ -152,7 +152,7 @@ async def test_forced_stop_gives_no_grace(world: World) -> None:
 async def test_dead_instance_is_stopped_with_its_reason(world: World, death: Death, code: str, words: str) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        world.driver.die(one.id, death)
+        world.driver.instances.die(one.id, death)
         await until(in_state(cloud, one.id, InstanceState.STOPPED), within_s=0.5)
         after = cloud.instances.get(one.id)
         assert after.reason is not None
@@ -164,7 +164,7 @@ async def test_dead_instance_is_stopped_with_its_reason(world: World, death: Dea
 async def test_exit_code_0_terminates_if_requested(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud, shutdown_behavior="terminate")
-        world.driver.die(one.id, Death(exit_code=0))
+        world.driver.instances.die(one.id, Death(exit_code=0))
         await until(in_state(cloud, one.id, InstanceState.TERMINATED))
         assert cloud.instances.get(one.id).reason.code == "Client.InstanceInitiatedShutdown"  # type: ignore[union-attr]
 
@@ -173,7 +173,7 @@ async def test_deaths_without_events_are_found(world: World) -> None:
     async with world.up() as cloud:
         told, silent = await launch(cloud), await launch(cloud)
         world.engine.guests[told.id].running = False
-        world.driver.gap()
+        world.driver.instances.gap()
         await until(in_state(cloud, told.id, InstanceState.STOPPED))
         del world.engine.guests[silent.id]
         await until(in_state(cloud, silent.id, InstanceState.STOPPED))
@@ -187,7 +187,7 @@ async def test_failed_launch_is_terminated_and_leaves_nothing(world: World) -> N
         reason = cloud.instances.get(one.id).reason
         assert reason is not None
         assert reason.code == "Server.InternalError"
-        assert "start number 3 fails" in reason.message
+        assert "start number 3 failed" in reason.message
         assert world.engine.guests == {}
 
 
@@ -198,13 +198,13 @@ async def test_launch_is_retried_after_one_failure(world: World) -> None:
 
 
 async def test_driver_bug_fails_only_its_launch(world: World) -> None:
-    class Buggy(FakeDriver):
+    class Buggy(FakeInstances):
         async def create(self, spec: GuestSpec) -> None:
             raise RuntimeError("a bug")
 
     async with world.up() as cloud:
         fine = await launch(cloud)
-        world.driver.__class__ = Buggy
+        world.driver.instances.__class__ = Buggy
         (one,) = cloud.instances.run(LaunchRequest(image_id=IMAGE))
         await until(in_state(cloud, one.id, InstanceState.TERMINATED))
         reason = cloud.instances.get(one.id).reason
@@ -242,7 +242,7 @@ async def test_stray_guests_are_removed(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         stray = replace(world.engine.guests[one.id].spec, instance_id="i-0badbadbadbadbad0")
-        await world.driver.create(stray)
+        await world.driver.instances.create(stray)
         await until(lambda: set(world.engine.guests) == {one.id})
 
 
@@ -386,7 +386,7 @@ async def test_token_of_forgotten_instances_is_refused(world: World) -> None:
         assert refused.value.code == "IdempotentInstanceTerminated"
 
 
-class _SlowToCancel(FakeDriver):
+class _SlowToCancel(FakeInstances):
     """Takes a moment to notice that its caller has given up."""
 
     async def stop(self, instance_id: str, *, grace_s: float) -> None:
@@ -401,7 +401,7 @@ async def test_repeated_forced_stops_and_terminate_succeed(world: World) -> None
     world.settings, world.timeouts = FakeSettings(stop_s=30), replace(QUICK, stop_grace_s=30)
     async with world.up() as cloud:
         one, two = await launch(cloud), await launch(cloud)
-        world.driver.__class__ = _SlowToCancel
+        world.driver.instances.__class__ = _SlowToCancel
         cloud.instances.stop([one.id, two.id])
         await asyncio.sleep(0.01)
         for _ in range(3):
@@ -429,7 +429,7 @@ async def test_call_about_several_instances_is_one_transaction(world: World) -> 
         cloud._store.write = write  # type: ignore[method-assign]
 
 
-class _NoAddress(FakeDriver):
+class _NoAddress(FakeInstances):
     """Boots guests that never get an address."""
 
     starts = 0
@@ -445,7 +445,7 @@ class _NoAddress(FakeDriver):
 
 async def test_start_without_effect_fails_after_a_few_tries(world: World) -> None:
     async with world.up() as cloud:
-        world.driver.__class__ = _NoAddress
+        world.driver.instances.__class__ = _NoAddress
         _NoAddress.starts = 0
         (one,) = cloud.instances.run(LaunchRequest(image_id=IMAGE))
         await until(in_state(cloud, one.id, InstanceState.TERMINATED))

@@ -14,7 +14,7 @@ from vmhost.base.errors import CloudError, Conflict, Unavailable
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.control.instances.record import INSTANCES, InstanceState
-from vmhost.drivers.fake import FakeDriver, FakeSettings
+from vmhost.drivers.fake import FakeInstances, FakeSettings
 from vmhost.model.guest import Endpoint
 from vmhost.store.store import Key, Row, Store
 
@@ -258,7 +258,7 @@ async def test_start_without_engine_keeps_records(world: World) -> None:
 
 
 async def test_crash_after_reboot_causes_no_second_reboot(world: World) -> None:
-    class NeverReturns(FakeDriver):
+    class NeverReturns(FakeInstances):
         async def start(self, instance_id: str) -> Endpoint:
             await super().start(instance_id)
             await asyncio.Event().wait()
@@ -268,7 +268,7 @@ async def test_crash_after_reboot_causes_no_second_reboot(world: World) -> None:
         one = await launch(cloud)
     cloud = world.cloud()
     await cloud.open()
-    world.driver.__class__ = NeverReturns
+    world.driver.instances.__class__ = NeverReturns
     cloud.instances.reboot([one.id])
     await until(lambda: world.engine.guests[one.id].boots == 2)
     await crash(cloud)

@@ -9,8 +9,8 @@ import pytest
 from process_guests import Sockets
 
 from vmhost.base.errors import Unsupported
-from vmhost.drivers.base import DriverContext
 from vmhost.drivers.cgroups import ControlGroups
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.cgroup_isolation import CgroupIsolation
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.drivers.process.isolation import Isolation

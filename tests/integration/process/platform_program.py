@@ -9,7 +9,7 @@ from pathlib import Path
 import uvloop
 from process_guests import Sockets, python
 
-from vmhost.drivers.base import DriverContext
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.drivers.process.polled_isolation import PolledIsolation
 
@@ -25,9 +25,9 @@ async def main(folder: Path, isolation: str) -> None:
     context = DriverContext(cloud="test", state_dir=folder, metadata=Sockets())
     driver = ProcessDriver(context, isolation=PolledIsolation("a test wants it so") if isolation == "polled" else None)
     await driver.open()
-    await driver.create(python("i-1", FAMILY))
-    await driver.start("i-1")
-    while "end" not in (said := await driver.console("i-1")):
+    await driver.instances.create(python("i-1", FAMILY))
+    await driver.instances.start("i-1")
+    while "end" not in (said := await driver.shell.console("i-1")):
         await asyncio.sleep(0.01)
     print(said.partition(" end")[0], flush=True)
     await asyncio.Event().wait()

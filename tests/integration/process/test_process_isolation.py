@@ -43,46 +43,46 @@ time.sleep(60)
 
 
 async def test_group_kills_a_guest_above_its_memory(walled: ProcessDriver) -> None:
-    await walled.create(python("i-1", EAT, memory_mib=48))
-    events = walled.events()
-    await walled.start("i-1")
+    await walled.instances.create(python("i-1", EAT, memory_mib=48))
+    events = walled.instances.events()
+    await walled.instances.start("i-1")
     assert await next_death(events) == Death(exit_code=137, oom=True, detail="above its memory limit of 48 MiB")
 
 
 async def test_failed_measurement_does_not_end_polling(watched: ProcessDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage, looks = watched._isolation.usage, itertools.count()
+    usage, looks = watched.runtime.isolation.usage, itertools.count()
 
     async def now_and_then(spec: GuestSpec, leaders: Collection[int]) -> Usage | None:
         if next(looks) == 1:
             raise subprocess.TimeoutExpired("ps", 5.0)
         return await usage(spec, leaders)
 
-    monkeypatch.setattr(watched._isolation, "usage", now_and_then)
-    await watched.create(python("i-1", EAT.replace("0.002", "0.05"), memory_mib=48))
-    events = watched.events()
-    await watched.start("i-1")
+    monkeypatch.setattr(watched.runtime.isolation, "usage", now_and_then)
+    await watched.instances.create(python("i-1", EAT.replace("0.002", "0.05"), memory_mib=48))
+    events = watched.instances.events()
+    await watched.instances.start("i-1")
     assert (await next_death(events)).oom
 
 
 async def test_polling_kills_a_guest_above_its_memory(watched: ProcessDriver) -> None:
-    await watched.create(python("i-1", EAT, memory_mib=48))
-    events = watched.events()
-    await watched.start("i-1")
+    await watched.instances.create(python("i-1", EAT, memory_mib=48))
+    events = watched.instances.events()
+    await watched.instances.start("i-1")
     assert await next_death(events) == Death(
         exit_code=137, oom=True, detail="above its memory limit of 48 MiB (polled)"
     )
 
 
 async def test_restarted_guest_not_blamed_for_earlier_oom(walled: ProcessDriver) -> None:
-    await walled.create(
+    await walled.instances.create(
         python("i-1", f"import os\nif not os.path.exists('x'):\n open('x', 'w')\n{_indent(EAT)}{SLEEP}")
     )
-    await walled.resize("i-1", limits(memory_mib=48))
-    events = walled.events()
-    await walled.start("i-1")
+    await walled.instances.resize("i-1", limits(memory_mib=48))
+    events = walled.instances.events()
+    await walled.instances.start("i-1")
     assert (await next_death(events)).oom
-    await walled.start("i-1")
-    await walled.kill("i-1")
+    await walled.instances.start("i-1")
+    await walled.instances.kill("i-1")
     assert await next_death(events) == Death(exit_code=137, detail="killed by SIGKILL")
 
 
@@ -91,37 +91,37 @@ def _indent(program: str) -> str:
 
 
 async def test_group_limits_the_processes_of_a_guest(walled: ProcessDriver) -> None:
-    await walled.create(python("i-1", FORK, pids=20))
-    await walled.start("i-1")
+    await walled.instances.create(python("i-1", FORK, pids=20))
+    await walled.instances.start("i-1")
     assert int((await _printed(walled, "i-1", "end")).split()[1]) == 19
-    used = await walled.stats("i-1")
+    used = await walled.instances.stats("i-1")
     assert used is not None
     assert used.pids == 20
-    await walled.kill("i-1")
+    await walled.instances.kill("i-1")
 
 
 async def test_command_has_the_limits_of_its_guest(walled: ProcessDriver) -> None:
-    await walled.create(python("i-1", SLEEP, memory_mib=48))
-    await walled.start("i-1")
+    await walled.instances.create(python("i-1", SLEEP, memory_mib=48))
+    await walled.instances.start("i-1")
     program = python("i-1", EAT).boot.command
-    assert await walled.execute("i-1", program, timeout_s=DEADLINE_S) == 137
+    assert await walled.shell.execute("i-1", program, timeout_s=DEADLINE_S) == 137
 
 
 async def test_resize_changes_a_running_guests_limits(walled: ProcessDriver) -> None:
-    await walled.create(python("i-1", EAT.replace("0.002", "0.05"), memory_mib=1024))
-    events = walled.events()
-    await walled.start("i-1")
-    await walled.resize("i-1", limits(memory_mib=40))
+    await walled.instances.create(python("i-1", EAT.replace("0.002", "0.05"), memory_mib=1024))
+    events = walled.instances.events()
+    await walled.instances.start("i-1")
+    await walled.instances.resize("i-1", limits(memory_mib=40))
     assert (await next_death(events)).detail == "above its memory limit of 40 MiB"
 
 
 async def test_guests_share_their_hosts_limits(walled: ProcessDriver) -> None:
-    await walled.prepare_hosts([replace(HOST, memory_mib=64)])
-    await walled.create(python("i-1", EAT, memory_mib=512))
-    events = walled.events()
-    await walled.start("i-1")
+    await walled.hosts.set_limits((replace(HOST, memory_mib=64),))
+    await walled.instances.create(python("i-1", EAT, memory_mib=512))
+    events = walled.instances.events()
+    await walled.instances.start("i-1")
     assert (await next_death(events)).oom
-    await walled.prepare_hosts([HOST])
+    await walled.hosts.set_limits((HOST,))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux pins programs to CPUs")
@@ -129,10 +129,10 @@ async def test_program_starts_on_the_cpus_of_its_host(watched: ProcessDriver) ->
     """It can undo that, so it is not shown as enforced."""
     cpu = max(os.sched_getaffinity(0))
     host = replace(HOST, cpus=(cpu,), shared=False)
-    await watched.prepare_hosts([host])
+    await watched.hosts.set_limits((host,))
     spec = python("i-1", "import os; print('on', *os.sched_getaffinity(0), 'end', flush=True)\n" + SLEEP)
-    await watched.create(replace(spec, limits=replace(spec.limits, cpus=host.cpus)))
-    await watched.start("i-1")
+    await watched.instances.create(replace(spec, limits=replace(spec.limits, cpus=host.cpus)))
+    await watched.instances.start("i-1")
     assert (await _printed(watched, "i-1", "end")).split() == ["on", str(cpu), "end"]
     shown = watched.capabilities().of("cores")
     assert not shown.enforced
@@ -169,15 +169,15 @@ async def test_guests_have_cpu_limits_only_if_asked_for(walled: ProcessDriver, c
     await isolation.prepare([HOST])
     spec = python("i-1", SPIN.format(0.4) + SLEEP)
     spec = replace(spec, limits=replace(spec.limits, cpu_quota_cores=0.2))
-    walled._opened_isolation = isolation
-    await walled.create(spec)
-    await walled.start("i-1")
+    walled.runtime.opened_isolation = isolation
+    await walled.instances.create(spec)
+    await walled.instances.start("i-1")
     used = float((await _printed(walled, "i-1", "end")).split()[0])
     assert used < (0.2 if cpu_limits else 0.35)
-    stats = await walled.stats("i-1")
+    stats = await walled.instances.stats("i-1")
     assert stats is not None
     assert (stats.throttled_seconds is None) is not cpu_limits
-    await walled.remove("i-1")
+    await walled.instances.remove("i-1")
     await isolation.close(remove=True)
 
 
@@ -190,24 +190,29 @@ async def test_capabilities_say_what_is_enforced(walled: ProcessDriver, watched:
     assert [seen.of(name).enforced for name in names] == [True, False, False, False, False]
     assert "measured" in seen.of("memory").why
     assert "GLASSCLOUD_PROCESS_CPU_LIMITS" in held.of("cpu").why
-    assert "only all guests together have a weight" in held.of("cpu").why
+    assert "only all instances together have a weight" in held.of("cpu").why
     assert {item.name for item in held.items}.isdisjoint({"resize", "stats", "metadata", "keep"})
-    assert "processes share the host's cores" in seen.of("cpu").why
+    assert "processes share the host's CPUs" in seen.of("cpu").why
+
+
+_BURN = """
+import time
+while time.process_time() < 0.2:
+    pass
+"""
 
 
 async def test_cpu_time_never_goes_back(watched: ProcessDriver) -> None:
-    await watched.create(python("i-1", SLEEP))
-    await watched.start("i-1")
+    await watched.instances.create(python("i-1", SLEEP))
+    await watched.instances.start("i-1")
     seen = []
-    spin = asyncio.create_task(
-        watched.execute("i-1", python("i-1", SPIN.format(0.3)).boot.command, timeout_s=DEADLINE_S)
-    )
+    spin = asyncio.create_task(watched.shell.execute("i-1", python("i-1", _BURN).boot.command, timeout_s=DEADLINE_S))
     while not spin.done():
-        used = await watched.stats("i-1")
+        used = await watched.instances.stats("i-1")
         assert used is not None
         seen.append(used.cpu_seconds)
         await asyncio.sleep(0.02)
-    used = await watched.stats("i-1")
+    used = await watched.instances.stats("i-1")
     assert used is not None
     seen.append(used.cpu_seconds)
     assert seen == sorted(seen)

@@ -9,7 +9,7 @@ from pathlib import Path
 from process_guests import python
 from test_process_driver import _printed
 
-from vmhost.drivers.base import DriverContext
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.metadata.instance_facts import InstanceFacts
 from vmhost.metadata.metadata_server import InstanceMetadata
@@ -48,8 +48,8 @@ async def test_each_guest_learns_who_it_is(tmp_path: Path) -> None:
     await driver.open()
     for name in ("i-1", "i-2"):
         spec = python(name, "")
-        await driver.create(replace(spec, boot=replace(spec.boot, command=(sys.executable, "-c", ASK))))
-        await driver.start(name)
+        await driver.instances.create(replace(spec, boot=replace(spec.boot, command=(sys.executable, "-c", ASK))))
+        await driver.instances.start(name)
     for name in ("i-1", "i-2"):
         said = await _printed(driver, name, "end")
         assert said.strip() == f"I am {name} data of {name} {{'Name': '{name.upper()}'}} end"

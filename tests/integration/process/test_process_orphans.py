@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from process_guests import DEADLINE_S, python, until
 
-from vmhost.drivers.base import DriverContext
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process import guest_launcher, orphans
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.model.guest import GuestPhase
@@ -53,7 +53,7 @@ async def test_guests_end_with_a_killed_platform(context: DriverContext, isolati
 async def _nothing_runs_for_the_next(context: DriverContext) -> None:
     after = ProcessDriver(context)
     await after.open()
-    [status] = await after.list_guests()
+    [status] = await after.instances.list()
     assert (status.instance_id, status.phase) == ("i-1", GuestPhase.STOPPED)
     await after.close(remove=True)
 
@@ -128,7 +128,7 @@ async def test_closing_twice_or_unopened_is_fine(context: DriverContext) -> None
     driver = ProcessDriver(context)
     await driver.close(remove=True)
     await driver.open()
-    await driver.create(python("i-1", "import time; time.sleep(60)"))
-    await driver.start("i-1")
+    await driver.instances.create(python("i-1", "import time; time.sleep(60)"))
+    await driver.instances.start("i-1")
     await driver.close(remove=True)
     await driver.close(remove=True)

@@ -13,7 +13,7 @@ from process_guests import limits, python
 from test_process_driver import SLEEP, _printed
 
 from vmhost.base.errors import Unsupported
-from vmhost.drivers.base import DriverContext
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.drivers.process.systemd_isolation import ServiceManager, SystemdIsolation, managers_group, properties
 from vmhost.model.host import Host
@@ -68,15 +68,17 @@ async def scoped(manager: Path, context: DriverContext, tmp_path: Path) -> Async
 
 async def test_guest_runs_in_its_own_slice_with_limits(scoped: ProcessDriver, manager: Path) -> None:
     host = Host(id="host-a", zone="us-east-1a", cpu_cores=0.75, memory_mib=900, pids=400)
-    await scoped.prepare_hosts([host])
-    await scoped.create(python("i-1", "import os; print('seen', os.environ.get('XDG_RUNTIME_DIR'))\n" + SLEEP))
-    await scoped.start("i-1")
+    await scoped.hosts.set_limits((host,))
+    await scoped.instances.create(
+        python("i-1", "import os; print('seen', os.environ.get('XDG_RUNTIME_DIR'))\n" + SLEEP)
+    )
+    await scoped.instances.start("i-1")
     await _printed(scoped, "i-1", "seen None")
-    used = await scoped.stats("i-1")
+    used = await scoped.instances.stats("i-1")
     assert used is not None
     assert (used.cpu_seconds, used.memory_mib, used.pids) == (1.5, 48.0, 3)
-    await scoped.resize("i-1", replace(limits(), memory_mib=99))
-    await scoped.remove("i-1")
+    await scoped.instances.resize("i-1", replace(limits(), memory_mib=99))
+    await scoped.instances.remove("i-1")
     asked = (manager / "asked").read_text()
     slice_ = "glasscloud-t-host_a-i_1.slice"
     for words in (
@@ -90,9 +92,9 @@ async def test_guest_runs_in_its_own_slice_with_limits(scoped: ProcessDriver, ma
 
 
 async def test_a_command_enters_its_guests_slice(scoped: ProcessDriver, manager: Path) -> None:
-    await scoped.create(python("i-1", SLEEP))
-    await scoped.start("i-1")
-    assert await scoped.execute("i-1", ["sh", "-c", "exit 5"], timeout_s=5) == 5
+    await scoped.instances.create(python("i-1", SLEEP))
+    await scoped.instances.start("i-1")
+    assert await scoped.shell.execute("i-1", ["sh", "-c", "exit 5"], timeout_s=5) == 5
     assert (manager / "asked").read_text().count("--slice=glasscloud-t-host_a-i_1.slice") == 2
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import CloudError, Conflict
-from vmhost.drivers.base import LeftoverPolicy
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.ownership import (
     Decision,
@@ -23,6 +22,7 @@ from vmhost.drivers.container.ownership import (
     owner_id,
     take_id,
 )
+from vmhost.drivers.context import LeftoverPolicy
 
 GUEST = {labels.INSTANCE: "i-01", labels.OWNER: "aa"}
 OLD_GUEST = {labels.INSTANCE: "i-01"}

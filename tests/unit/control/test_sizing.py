@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from vmhost.base.errors import InvalidInput
 from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.placement import HostRoom, place
-from vmhost.control.sizing import limits_of, overcommitted, split
-from vmhost.drivers.base import Capacity
+from vmhost.control.sizing import limits_of, overcommitted
+from vmhost.drivers.logical_hosts import Capacity, split
 from vmhost.model.cpu_share import equal_sets, guests_weight, reserved_cores
 from vmhost.model.host import Host, HostUse
 
@@ -18,9 +18,7 @@ HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.75, memory_mib=1280, pid
 
 def capacity(cpus: int, memory_mib: int, *, threads: int = 1, secured: bool = True) -> Capacity:
     cores = tuple(tuple(range(cpu, cpu + threads)) for cpu in range(0, cpus, threads))
-    return Capacity(
-        cpu_cores=cpus, memory_mib=memory_mib, pids=32_768, architecture="x86_64", cores=cores, weights_guests=secured
-    )
+    return Capacity(cpu_cores=cpus, memory_mib=memory_mib, pids=32_768, cores=cores, weights_guests=secured)
 
 
 def test_default_fleet_fits_a_small_engine() -> None:

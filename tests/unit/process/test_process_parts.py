@@ -204,5 +204,3 @@ def test_the_machine_has_a_size() -> None:
     assert machine_capacity.cores() >= 1
     assert machine_capacity.memory_mib() > 100
     assert machine_capacity.pids() > 100
-    names = [machine_capacity.architecture(name) for name in ("x86_64", "AMD64", "aarch64", "arm64")]
-    assert names == ["x86_64", "x86_64", "arm64", "arm64"]

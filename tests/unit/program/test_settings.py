@@ -53,7 +53,7 @@ def test_arguments_become_settings(tmp_path: Path) -> None:
     arguments = parser().parse_args([*line.split(), "--state", str(tmp_path), "--cloud", "lab-1"])
     settings = settings_of(arguments, {"GLASSCLOUD_IMAGE": "mine:1"})
     assert (settings.driver, settings.port, settings.state, settings.keep) == ("fake", 0, tmp_path, True)
-    assert (settings.cloud.name, settings.cloud.hosts, settings.cloud.overcommit) == ("lab-1", 3, 1.5)
+    assert (settings.cloud.name, settings.hosts, settings.cloud.overcommit) == ("lab-1", 3, 1.5)
     assert settings.images == (Path("a.toml"), Path("b.toml"))
     assert (settings.allowed_hosts, settings.image) == (frozenset({"vmhost"}), "mine:1")
 

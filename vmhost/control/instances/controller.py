@@ -17,7 +17,7 @@ from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Resources
 from vmhost.control.task_supervisor import TaskSupervisor
 from vmhost.control.timeouts import Timeouts
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 from vmhost.model.guest import GuestPhase, GuestStatus
 
 _AT_ONCE = 16
@@ -101,7 +101,7 @@ class InstanceController:
         failures = 0
         while True:
             try:
-                async for event in self._driver.events():
+                async for event in self._driver.instances.events():
                     failures = 0
                     if not event.instance_id:
                         await self._compare_all()
@@ -132,7 +132,7 @@ class InstanceController:
         An error of the driver is raised only the first time."""
         try:
             async with deadline(self._timeouts.measure_s, "listing all guests"):
-                guests = {guest.instance_id: guest for guest in await self._driver.list_guests()}
+                guests = {guest.instance_id: guest for guest in await self._driver.instances.list()}
         except CloudError as error:
             if first:
                 raise
@@ -152,7 +152,7 @@ class InstanceController:
                     return
                 try:
                     async with deadline(self._timeouts.remove_s, f"removing {instance_id}"):
-                        await self._driver.remove(instance_id)
+                        await self._driver.instances.remove(instance_id)
                     _log.info("stray_guest_removed", id=instance_id)
                 except CloudError as error:
                     _log.warning("stray_guest_not_removed", id=instance_id, error=error.message)

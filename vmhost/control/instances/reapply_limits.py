@@ -10,7 +10,7 @@ from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.record import Instance
 from vmhost.control.inventory import Inventory
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 from vmhost.model.limits import Limits
 
 _log = get_logger("cloud")
@@ -21,7 +21,7 @@ async def reapply_limits(
 ) -> None:
     """Resize every known guest. Raises when the guests cannot be listed; a guest that cannot be resized is logged."""
     async with deadline(timeout_s, "listing all guests"):
-        existing = {guest.instance_id for guest in await driver.list_guests()}
+        existing = {guest.instance_id for guest in await driver.instances.list()}
     async with asyncio.TaskGroup() as group:
         for instance in instances:
             if instance.id in existing and (limits := inventory.limits(instance)) is not None:
@@ -31,6 +31,6 @@ async def reapply_limits(
 async def _resize(driver: Driver, instance_id: str, limits: Limits, timeout_s: float) -> None:
     try:
         async with deadline(timeout_s, f"resizing {instance_id}"):
-            await driver.resize(instance_id, limits)
+            await driver.instances.resize(instance_id, limits)
     except CloudError as error:
         _log.warning("guest_not_resized", id=instance_id, error=error.message)

@@ -26,7 +26,7 @@ from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, 
 from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Resources
 from vmhost.control.timeouts import Timeouts
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
 _WANTED = {Event.START: Wanted.RUNNING, Event.STOP: Wanted.STOPPED, Event.TERMINATE: Wanted.TERMINATED}
@@ -127,7 +127,7 @@ class InstanceReconciler:
 
     async def _measure(self) -> GuestStatus | None:
         async with self._deadline("inspect", self._timeouts.measure_s):
-            return await self._driver.inspect(self.id)
+            return await self._driver.instances.inspect(self.id)
 
     def _next_step(self, observed: GuestStatus | None) -> Decision:
         if observed and observed.phase is GuestPhase.STOPPED and observed.death is None:
@@ -182,7 +182,7 @@ class InstanceReconciler:
     async def _create(self) -> None:
         spec = self._inventory.spec(self.instance)
         async with self._deadline("create", self._timeouts.create_s):
-            await self._driver.create(spec)
+            await self._driver.instances.create(spec)
 
     async def _start(self) -> None:
         self._told = None
@@ -190,7 +190,7 @@ class InstanceReconciler:
             # Recorded, so that a crash after the start is not followed by a second reboot.
             self._observe(reboot_stopped=True)
         async with self._deadline("start", self._timeouts.start_s):
-            await self._driver.start(self.id)
+            await self._driver.instances.start(self.id)
         self._reboot_over()
 
     def _reboot_over(self) -> None:
@@ -200,12 +200,12 @@ class InstanceReconciler:
     async def _stop(self) -> None:
         grace = 0.0 if self._forced else self._timeouts.stop_grace_s
         async with self._deadline("stop", grace + self._timeouts.stop_s):
-            await self._driver.stop(self.id, grace_s=grace)
+            await self._driver.instances.stop(self.id, grace_s=grace)
 
     async def _remove(self) -> None:
         await self._keep_console()
         async with self._deadline("remove", self._timeouts.remove_s):
-            await self._driver.remove(self.id)
+            await self._driver.instances.remove(self.id)
         if self.instance.state is InstanceState.SHUTTING_DOWN:
             self._down(Event.REMOVED, self.instance.reason)
 
@@ -216,7 +216,7 @@ class InstanceReconciler:
         # The guest goes also where its console cannot be read.
         with contextlib.suppress(CloudError):
             async with deadline(self._timeouts.console_s, f"reading the console of {self.id}"):
-                self._console.keep(self.id, await self._driver.console(self.id))
+                self._console.keep(self.id, await self._driver.shell.console(self.id))
 
     def _down(self, event: Event, reason: Reason | None) -> None:
         wanted = _WANTED.get(event, self.instance.wanted)

@@ -16,7 +16,7 @@ from vmhost.control.instances.view import instance_view
 from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Table
 from vmhost.control.timeouts import Timeouts
-from vmhost.drivers.base import Driver
+from vmhost.drivers.ports import Driver
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
 
@@ -99,7 +99,7 @@ class InstanceService:
         self._table.get(instance_id)
         try:
             async with deadline(self._timeouts.measure_s, f"reading the console of {instance_id}"):
-                return await self._driver.console(instance_id)
+                return await self._driver.shell.console(instance_id)
         except NotFound:
             if (kept := self._console.read(instance_id)) is not None:
                 return kept

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.base.logs import get_logger
-from vmhost.drivers.base import MetadataServer
 from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.engine_session import EngineSession
 from vmhost.drivers.container.namespaces import ContainerProcess
+from vmhost.drivers.context import MetadataServer
 from vmhost.model.guest import Endpoint, GuestPhase, GuestStatus
 
 _log = get_logger("driver")

@@ -55,7 +55,7 @@ def read_event(event: Mapping[str, Any]) -> EngineEvent:
 
 
 class EngineEventWatcher:
-    """Calls `on_event` on the event loop for each happening until closed; after a broken stream, first with a gap."""
+    """Calls `on_event` on the event loop for each event until closed. After a broken stream it starts with a gap."""
 
     def __init__(self, engine: Engine, on_event: Callable[[EngineEvent], None], *, pause_s: float = _PAUSE_S) -> None:
         self._engine = engine

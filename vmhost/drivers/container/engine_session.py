@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vmhost.base.docker_engines import find_engines
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
-from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container import container_config, isolation, labels, netns
 from vmhost.drivers.container.cpu_sets import CpuSets, available_cpus
 from vmhost.drivers.container.engine import Engine
@@ -25,6 +24,7 @@ from vmhost.drivers.container.network import InstanceNetwork
 from vmhost.drivers.container.own_location import Location, locate, own_container
 from vmhost.drivers.container.ownership import Owner, Presence
 from vmhost.drivers.container.take_ownership import remove_containers, take_ownership
+from vmhost.drivers.context import DriverContext
 from vmhost.model.guest import Capabilities
 
 DEFAULT_IMAGE = "glasscloud:latest"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from vmhost.base.errors import Conflict, InvalidInput
 from vmhost.base.web import write_atomically
-from vmhost.drivers.base import LeftoverPolicy
 from vmhost.drivers.container import labels
+from vmhost.drivers.context import LeftoverPolicy
 
 _FILE = "owner"
 _CONTAINER = "container:"

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from vmhost.base.errors import Conflict, NotFound
 from vmhost.base.logs import get_logger
-from vmhost.drivers.base import DriverContext
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_responses import EngineNetwork, ListedContainer
@@ -29,6 +28,7 @@ from vmhost.drivers.container.ownership import (
     owner_id,
     take_id,
 )
+from vmhost.drivers.context import DriverContext
 
 _log = get_logger("driver")
 

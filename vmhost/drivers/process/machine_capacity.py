@@ -13,7 +13,6 @@ from vmhost.drivers.cgroups import own_memory_limit
 from vmhost.model.guest import Capability
 from vmhost.model.host import Host
 
-_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
 _PIDS = (Path("/proc/sys/kernel/pid_max"), Path("/proc/sys/kernel/threads-max"))
 _PIDS_MAX = 1 << 16
 _PIDS_SHARE = 2
@@ -54,8 +53,3 @@ def pids() -> int:
     found = [int(path.read_text()) for path in _PIDS if path.exists()]
     own = resource.getrlimit(resource.RLIMIT_NPROC)[0]
     return min([*found, _PIDS_MAX, own if own > 0 else _PIDS_MAX]) // _PIDS_SHARE
-
-
-def architecture(name: str) -> str:
-    """Return a processor's name as EC2 spells it."""
-    return _ARCHITECTURES.get(name.lower(), name.lower())
