@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -13,6 +13,9 @@ from vmhost.control.cloud import Cloud
 
 ACCOUNT_ID = "000000000000"
 """The account that owns every resource here."""
+
+DEPENDS = object()
+"""A fixed value that depends on the request; the action's check compares it."""
 
 T = TypeVar("T")
 Params: TypeAlias = Mapping[str, Any]
@@ -38,12 +41,15 @@ class Action(Generic[T]):
 
     name: str
     supported: frozenset[str]
-    """Parameters that it honors."""
+    """Paths of the parameters that it honors, such as "Placement.HostId", each with all that is below it."""
     check: Callable[[Context, Params], T]
     """Validates and types the request; changes nothing."""
     act: Callable[[Context, T], ResponseData | Awaitable[ResponseData]]
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters that are accepted with the one value that is true here anyway."""
+    """Parameters that are accepted only with the value that is true here anyway: that value, a frozenset of its
+    spellings, DEPENDS, or a mapping for the members of a structure."""
+    without_effect: frozenset[str] = frozenset()
+    """Parameters that are accepted with any value, because none of them changes the result here."""
     dry_run: Callable[[Context, T], object] = lambda _, __: None
     """Raises all that `act` would raise now and changes nothing; called after `check`."""
 
@@ -54,7 +60,7 @@ class Action(Generic[T]):
 
     async def call(self, context: Context, params: Params) -> ResponseData:
         """Perform the action. Raises CloudErrors; Denied (DryRunOperation) if a dry run succeeds."""
-        check_supported(self.name, params, self.supported | {"DryRun"}, self.fixed)
+        check_supported(self.name, params, self.supported | self.without_effect | {"DryRun"}, self.fixed)
         request = self.check(context, params)
         if params.get("DryRun"):
             self.dry_run(context, request)
@@ -64,24 +70,30 @@ class Action(Generic[T]):
 
 
 def check_supported(
-    where: str, params: Params, supported: frozenset[str], fixed: Mapping[str, Any] | None = None
+    where: str, params: Params, supported: Collection[str], fixed: Mapping[str, Any], parent: str = ""
 ) -> None:
-    """Raise Unsupported for a parameter that is neither supported nor given with its fixed value.
-
-    A fixed structure may be given in part; a frozenset lists several values that are accepted."""
+    """Raise Unsupported for a parameter that is neither supported nor given with its fixed value."""
     for name, value in params.items():
-        if name not in supported:
-            _check_fixed(where, name, value, fixed or {})
+        path = parent + name
+        if path in supported:
+            continue
+        allowed = fixed.get(name)
+        if isinstance(allowed, Mapping) or any(other.startswith(f"{path}.") for other in supported):
+            for item in value if isinstance(value, list) else (value,):
+                check_supported(where, item, supported, allowed or {}, f"{path}.")
+        elif name not in fixed:
+            raise Unsupported(f"{where} does not support {path} here; leave it out")
+        elif allowed is not DEPENDS:
+            check_fixed(where, path, value, allowed)
 
 
-def _check_fixed(where: str, path: str, value: Any, fixed: Mapping[str, Any]) -> None:
-    name = path.rpartition(".")[2]
-    if name not in fixed:
-        raise Unsupported(f"{where} does not support {path} here; leave it out")
-    allowed = fixed[name]
+def check_fixed(where: str, path: str, value: Any, allowed: Any) -> None:
+    """Raise Unsupported unless the value is the allowed one, or one of the allowed frozenset."""
     if isinstance(allowed, Mapping):
-        for inner, given in value.items():
-            _check_fixed(where, f"{path}.{inner}", given, allowed)
+        for name, given in value.items():
+            if name not in allowed:
+                raise Unsupported(f"{where} does not support {path}.{name} here; leave it out")
+            check_fixed(where, f"{path}.{name}", given, allowed[name])
     elif value not in allowed if isinstance(allowed, frozenset) else value != allowed:
         always = min(allowed) if isinstance(allowed, frozenset) else allowed
         raise Unsupported(f"{where} does not support {path}={_format(value)} here; it is always {_format(always)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vmhost.ec2.actions.action import DEPENDS, check_supported
 from vmhost.model.instance_type import InstanceType
 
 METADATA: Mapping[str, Any] = {
@@ -38,6 +39,8 @@ OPTIONS: Mapping[str, Any] = {
         "EnableResourceNameDnsAAAARecord": False,
     },
 }
+BY_TYPE: Mapping[str, Any] = {"CpuOptions": DEPENDS, "CreditSpecification": DEPENDS}
+"""Options whose value depends on the instance type (`check_type_options`)."""
 SHOWN = (
     "CapacityReservationSpecification",
     "EbsOptimized",
@@ -50,11 +53,11 @@ SHOWN = (
 """Options that DescribeInstances shows with the same name and shape."""
 
 
-def options_of(itype: InstanceType) -> Mapping[str, Any]:
-    """Return all options, including those that depend on the type."""
+def check_type_options(where: str, stated: Mapping[str, Any], itype: InstanceType) -> None:
+    """Raise Unsupported unless the stated BY_TYPE options have the values that are true of the type."""
     cpu = {**cpu_options(itype), "AmdSevSnp": "disabled", "NestedVirtualization": "disabled"}
-    burst = {"CreditSpecification": {"CpuCredits": CPU_CREDITS}} if itype.burstable else {}
-    return {**OPTIONS, "CpuOptions": cpu, **burst}
+    allowed = {"CpuOptions": cpu} | ({"CreditSpecification": {"CpuCredits": CPU_CREDITS}} if itype.burstable else {})
+    check_supported(f"{where} of a {itype.name}", stated, (), allowed)
 
 
 def cpu_options(itype: InstanceType) -> Mapping[str, int]:

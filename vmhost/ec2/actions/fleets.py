@@ -11,12 +11,13 @@ from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
 from vmhost.control.fleets.service import FleetRequest
 from vmhost.control.instances.record import InstanceState
 from vmhost.ec2.actions.action import (
+    DEPENDS,
     Action,
     Context,
     Params,
     ResponseData,
     check_count,
-    check_supported,
+    check_fixed,
     tag_list,
     tags_for_resource,
     utc_datetime,
@@ -39,6 +40,12 @@ _SPOT = {
     **_NO_BOUNDS,
 }
 """EC2's defaults. There are no Spot Instances here, so other values are not supported."""
+_CAPACITY = {
+    "DefaultTargetCapacityType": "on-demand",
+    "OnDemandTargetCapacity": DEPENDS,
+    "SpotTargetCapacity": 0,
+    "TargetCapacityUnitType": "units",
+}
 _SHOWN_STRATEGY = {"AllocationStrategy": "lowestPrice"}
 _SHOWN_SPOT = {**_SHOWN_STRATEGY, "InstanceInterruptionBehavior": "terminate", "InstancePoolsToUseCount": 1}
 _TAGGED_BY_TEMPLATE = frozenset({"instance", "network-interface", "volume"})
@@ -70,7 +77,6 @@ def _check_create(context: Context, params: Params) -> FleetRequest:
         raise InvalidInput("the request must contain the parameter LaunchTemplateConfigs", code="MissingParameter")
     if len(configs) != 1:
         raise Unsupported(f"CreateFleet supports one LaunchTemplateConfig here; the request has {len(configs)}")
-    check_supported("LaunchTemplateConfigs", configs[0], frozenset({"LaunchTemplateSpecification", "Overrides"}))
     template, version = template_of(configs[0].get("LaunchTemplateSpecification", {}))
     return FleetRequest(
         template=template,
@@ -97,18 +103,13 @@ def _tags(params: Params) -> dict[str, str]:
 
 def _target(capacity: Params) -> int:
     total: int = capacity["TotalTargetCapacity"]
-    check_supported(
-        "TargetCapacitySpecification",
-        capacity,
-        frozenset({"TotalTargetCapacity"}),
-        {"DefaultTargetCapacityType": "on-demand", "OnDemandTargetCapacity": total, "SpotTargetCapacity": 0}
-        | {"TargetCapacityUnitType": "units"},
+    check_fixed(
+        "TargetCapacitySpecification", "OnDemandTargetCapacity", capacity.get("OnDemandTargetCapacity", total), total
     )
     return total
 
 
 def _override(override: Params) -> FleetOverride:
-    check_supported("Overrides", override, frozenset({"AvailabilityZone", "InstanceType"}), {"WeightedCapacity": 1.0})
     return FleetOverride(type_name=override.get("InstanceType"), zone=override.get("AvailabilityZone"))
 
 
@@ -288,9 +289,28 @@ def _deletion_code(error: CloudError) -> str:
 ACTIONS = (
     Action(
         name="CreateFleet",
-        supported=frozenset({"ClientToken", "ExcessCapacityTerminationPolicy", "LaunchTemplateConfigs"})
-        | {"ReplaceUnhealthyInstances", "TagSpecifications", "TargetCapacitySpecification", "Type"},
-        fixed={"OnDemandOptions": _ON_DEMAND, "SpotOptions": _SPOT, "TerminateInstancesWithExpiration": False},
+        supported=frozenset(
+            {
+                "ClientToken",
+                "ExcessCapacityTerminationPolicy",
+                "LaunchTemplateConfigs.LaunchTemplateSpecification.LaunchTemplateId",
+                "LaunchTemplateConfigs.LaunchTemplateSpecification.LaunchTemplateName",
+                "LaunchTemplateConfigs.LaunchTemplateSpecification.Version",
+                "LaunchTemplateConfigs.Overrides.AvailabilityZone",
+                "LaunchTemplateConfigs.Overrides.InstanceType",
+                "ReplaceUnhealthyInstances",
+                "TagSpecifications",
+                "TargetCapacitySpecification.TotalTargetCapacity",
+                "Type",
+            }
+        ),
+        fixed={
+            "LaunchTemplateConfigs": {"Overrides": {"WeightedCapacity": 1.0}},
+            "OnDemandOptions": _ON_DEMAND,
+            "SpotOptions": _SPOT,
+            "TargetCapacitySpecification": _CAPACITY,
+            "TerminateInstancesWithExpiration": False,
+        },
         check=_check_create,
         dry_run=lambda context, request: context.cloud.fleets.check_create(request),
         act=_create,
@@ -309,7 +329,9 @@ ACTIONS = (
     ),
     Action(
         name="ModifyFleet",
-        supported=frozenset({"ExcessCapacityTerminationPolicy", "FleetId", "TargetCapacitySpecification"}),
+        supported=frozenset({"ExcessCapacityTerminationPolicy", "FleetId"})
+        | {"TargetCapacitySpecification.TotalTargetCapacity"},
+        fixed={"TargetCapacitySpecification": _CAPACITY},
         check=_check_modify,
         dry_run=lambda context, change: context.cloud.fleets.check_modify(change.fleet_id, change.target),
         act=_modify,

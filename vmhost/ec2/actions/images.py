@@ -87,8 +87,9 @@ def _response(image: Image) -> ResponseData:
 ACTIONS = (
     Action(
         name="DescribeImages",
-        supported=frozenset({"ExecutableUsers", "Filters", "ImageIds", "MaxResults", "NextToken", "Owners"})
-        | {"IncludeDeprecated", "IncludeDisabled"},
+        supported=frozenset({"ExecutableUsers", "Filters", "ImageIds", "MaxResults", "NextToken", "Owners"}),
+        # No image here is deprecated or disabled.
+        without_effect=frozenset({"IncludeDeprecated", "IncludeDisabled"}),
         check=_check,
         act=_act,
     ),

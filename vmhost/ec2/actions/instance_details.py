@@ -110,7 +110,13 @@ ACTIONS = (
         check=_check_credits,
         act=_credits,
     ),
-    Action(name="GetConsoleOutput", supported=frozenset({"InstanceId", "Latest"}), check=_check_id, act=_console),
+    Action(
+        name="GetConsoleOutput",
+        supported=frozenset({"InstanceId"}),
+        without_effect=frozenset({"Latest"}),
+        check=_check_id,
+        act=_console,
+    ),
     Action(
         name="DescribeInstanceAttribute",
         supported=frozenset({"Attribute", "InstanceId"}),

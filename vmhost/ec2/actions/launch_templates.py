@@ -19,18 +19,19 @@ from vmhost.ec2.actions.action import (
     Params,
     ResponseData,
     check_count,
-    check_supported,
     tag_list,
     tags_for_resource,
     utc_datetime,
 )
-from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of
+from vmhost.ec2.actions.fixed_options import BY_TYPE, OPTIONS, PLACEMENT, check_type_options
 from vmhost.ec2.actions.run_instances import NOT_CREATED, check_template_id, template_of, user_data
 from vmhost.ec2.filters import Field, Keep, item_tags, parse_filters
 from vmhost.ec2.pagination import PageRequest, paginate, parse_page
+from vmhost.model.instance_type import InstanceType
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
-_DATA = frozenset({"ImageId", "InstanceType", "TagSpecifications", "UserData"})
+_DATA = ("ImageId", "InstanceType", "TagSpecifications", "UserData")
+_FIXED_DATA = {**OPTIONS, **BY_TYPE, "InstanceInitiatedShutdownBehavior": "stop", "Placement": PLACEMENT}
 _MAX_NAMED = 200
 _DEFAULT, _LATEST = "$Default", "$Latest"
 _VERSION_MAX = 999_999_999
@@ -54,7 +55,8 @@ def _check_create(context: Context, params: Params) -> TemplateRequest:
             f"invalid launch template name '{name[:130]}'; use 3 to 128 letters, digits and ( ) . - / _",
             code="InvalidLaunchTemplateName.MalformedException",
         )
-    check_supported("LaunchTemplateData", data, _DATA, _fixed(context.cloud, data.get("InstanceType")))
+    if stated := {name: data[name] for name in BY_TYPE if name in data}:
+        check_type_options("LaunchTemplateData", stated, _type_of(context.cloud, data))
     return TemplateRequest(
         name=name,
         image_id=data.get("ImageId") or None,
@@ -68,11 +70,15 @@ def _check_create(context: Context, params: Params) -> TemplateRequest:
     )
 
 
-def _fixed(cloud: Cloud, type_name: str | None) -> Params:
-    """Return the options that a template's data may state."""
-    itype = next((itype for itype in cloud.types.types if itype.name == (type_name or DEFAULT_TYPE)), None)
-    options = options_of(itype) if itype else OPTIONS
-    return {**options, "InstanceInitiatedShutdownBehavior": "stop", "Placement": PLACEMENT}
+def _type_of(cloud: Cloud, data: Params) -> InstanceType:
+    """Return the instance type in the data, or the default. Raises InvalidInput for an unknown one."""
+    name = data.get("InstanceType") or DEFAULT_TYPE
+    for itype in cloud.types.types:
+        if itype.name == name:
+            return itype
+    raise InvalidInput(
+        f"CpuOptions and CreditSpecification need an instance type of the catalogue here, not {name[:40]!r}"
+    )
 
 
 def _create(context: Context, request: TemplateRequest) -> ResponseData:
@@ -213,8 +219,9 @@ _ONE = frozenset({"LaunchTemplateId", "LaunchTemplateName"})
 ACTIONS = (
     Action(
         name="CreateLaunchTemplate",
-        supported=frozenset({"ClientToken", "LaunchTemplateData", "LaunchTemplateName"})
-        | {"TagSpecifications", "VersionDescription"},
+        supported=frozenset({"ClientToken", "LaunchTemplateName", "TagSpecifications", "VersionDescription"})
+        | {f"LaunchTemplateData.{name}" for name in _DATA},
+        fixed={"LaunchTemplateData": _FIXED_DATA},
         check=_check_create,
         dry_run=lambda context, request: context.cloud.templates.check_create(request),
         act=_create,

@@ -83,13 +83,16 @@ def _describe_zones(context: Context, query: PlaceQuery) -> ResponseData:
 ACTIONS = (
     Action(
         name="DescribeRegions",
-        supported=frozenset({"AllRegions", "Filters", "RegionNames"}),
+        supported=frozenset({"Filters", "RegionNames"}),
+        # The only region and its zones are always enabled.
+        without_effect=frozenset({"AllRegions"}),
         check=_check_regions,
         act=_regions,
     ),
     Action(
         name="DescribeAvailabilityZones",
-        supported=frozenset({"AllAvailabilityZones", "Filters", "ZoneIds", "ZoneNames"}),
+        supported=frozenset({"Filters", "ZoneIds", "ZoneNames"}),
+        without_effect=frozenset({"AllAvailabilityZones"}),
         check=_check_zones,
         act=_describe_zones,
     ),

@@ -8,16 +8,8 @@ import re
 from vmhost.api.constants import USER_DATA_BYTES_MAX
 from vmhost.base.errors import InvalidInput
 from vmhost.control.instances.launcher import LaunchRequest
-from vmhost.ec2.actions.action import (
-    ACCOUNT_ID,
-    Action,
-    Context,
-    Params,
-    ResponseData,
-    check_supported,
-    tags_for_resource,
-)
-from vmhost.ec2.actions.fixed_options import OPTIONS, PLACEMENT, options_of
+from vmhost.ec2.actions.action import ACCOUNT_ID, Action, Context, Params, ResponseData, tags_for_resource
+from vmhost.ec2.actions.fixed_options import BY_TYPE, OPTIONS, PLACEMENT, check_type_options
 from vmhost.ec2.actions.instance_response import Catalogue, instance_response
 
 _TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}", re.ASCII)
@@ -30,21 +22,19 @@ _SUPPORTED = frozenset(
         "LaunchTemplate",
         "MaxCount",
         "MinCount",
-        "Placement",
+        "Placement.AvailabilityZone",
+        "Placement.HostId",
         "TagSpecifications",
         "UserData",
     }
 )
-_BY_TYPE = frozenset({"CpuOptions", "CreditSpecification"})
-"""Options whose fixed value depends on the instance type."""
-_FIXED = {**OPTIONS, "EnablePrimaryIpv6": False, "Ipv6AddressCount": 0}
+_FIXED = {**OPTIONS, **BY_TYPE, "EnablePrimaryIpv6": False, "Ipv6AddressCount": 0, "Placement": PLACEMENT}
 NOT_CREATED = frozenset({"elastic-gpu", "network-interface", "spot-instances-request", "volume"})
 """Resources that EC2 creates and tags at a launch besides the instance."""
 
 
 def _check(context: Context, params: Params) -> LaunchRequest:
     placement = params.get("Placement", {})
-    check_supported("Placement", placement, frozenset({"AvailabilityZone", "HostId"}), PLACEMENT)
     template, version = template_of(params["LaunchTemplate"]) if "LaunchTemplate" in params else (None, None)
     if not template and not params.get("ImageId"):
         raise InvalidInput(
@@ -64,9 +54,8 @@ def _check(context: Context, params: Params) -> LaunchRequest:
         template_version=version,
         shutdown_behavior=params.get("InstanceInitiatedShutdownBehavior", "stop"),
     )
-    if stated := {name: params[name] for name in _BY_TYPE if name in params}:
-        itype = context.cloud.instances.check_run(request)
-        check_supported(f"RunInstances of a {itype.name}", stated, frozenset(), options_of(itype))
+    if stated := {name: params[name] for name in BY_TYPE if name in params}:
+        check_type_options("RunInstances", stated, context.cloud.instances.check_run(request))
     return request
 
 
@@ -118,7 +107,7 @@ def _act(context: Context, request: LaunchRequest) -> ResponseData:
 ACTIONS = (
     Action(
         name="RunInstances",
-        supported=_SUPPORTED | _BY_TYPE,
+        supported=_SUPPORTED,
         fixed=_FIXED,
         check=_check,
         dry_run=lambda context, request: context.cloud.instances.check_run(request),
