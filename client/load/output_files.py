@@ -39,7 +39,7 @@ class OutputFiles:
             path = self._log_of(run.plan.name, repetition)
             writer = HlogWriter(self._files.enter_context(open_hlog(path)), run.metrics.began)
             self._writers.append((path, writer))
-            run.on_interval = writer.stretch
+            run.on_interval = writer.write_interval
 
     def done(self, reports: Sequence[Report]) -> list[str]:
         """Writes the page, closes the logs and says what came of them, for people."""

@@ -69,17 +69,17 @@ class Bands:
 
     first: int
     count: int
-    grains: int
+    per_decade: int
 
     @property
     def edges_ms(self) -> list[float]:
         """The lower edges, and the upper edge of the last band."""
-        return [round(begins_ms(self.first + n, self.grains), 4) for n in range(self.count + 1)]
+        return [round(begins_ms(self.first + n, self.per_decade), 4) for n in range(self.count + 1)]
 
     def counts(self, histogram: Histogram) -> list[int]:
         """Returns the number of samples in each band."""
         counts = [0] * self.count
-        for band, count in banded(histogram, self.grains).items():
+        for band, count in banded(histogram, self.per_decade).items():
             counts[min(max(band - self.first, 0), self.count - 1)] += count
         return counts
 
@@ -87,12 +87,12 @@ class Bands:
 def bands_of(timeout_s: float) -> Bands:
     """Returns the bands from 0.1 ms to the timeout, as fine as possible; the same for all columns of a run."""
     slowest_us = round(timeout_s * 1e6)
-    for grains in _BANDS_PER_DECADE:
-        first = band_of(FASTEST_US, grains)
-        count = max(1, band_of(slowest_us, grains) - first + 1)
+    for per_decade in _BANDS_PER_DECADE:
+        first = band_of(FASTEST_US, per_decade)
+        count = max(1, band_of(slowest_us, per_decade) - first + 1)
         if count <= BANDS_MAX:
             break
-    return Bands(first=first, count=min(count, BANDS_MAX), grains=grains)
+    return Bands(first=first, count=min(count, BANDS_MAX), per_decade=per_decade)
 
 
 def _new_columns(timeline: tuple[TimelineColumn, ...], plan: Plan, since: float | None) -> tuple[TimelineColumn, ...]:

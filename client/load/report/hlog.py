@@ -53,7 +53,7 @@ class HlogWriter:
         self._file = file
         self._write(_header(began))
 
-    def stretch(self, stats: IntervalStats) -> None:
+    def write_interval(self, stats: IntervalStats) -> None:
         """Writes an interval whose requests have all ended."""
         start_s, seconds = stats.start_ns / NS_PER_S, (stats.end_ns - stats.start_ns) / NS_PER_S
         self._write(

@@ -79,7 +79,7 @@ def _thresholds(report: Report) -> list[str]:
 def _hedges(report: Report) -> str:
     total = report.summary
     share = 100 * total.hedged / max(1, total.started)
-    return f"{total.hedged} requests sent twice ({share:.1f} % more load); the second answered first {total.hedges_won}"
+    return f"{total.hedged} requests sent twice ({share:.1f} % more load); the second won {total.hedges_won} times"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -32,7 +32,7 @@ writer = HlogWriter(open_hlog(Path(sys.argv[1])), 1_700_000_000.0)
 for second in range(3):
     stats = IntervalStats(second * 10**9, (second + 1) * 10**9)
     stats.record_outcome((0, 200, ""), 1000 + second, 900)
-    writer.stretch(stats)
+    writer.write_interval(stats)
 print("written", flush=True)
 sys.stdin.read()
 """
@@ -107,7 +107,7 @@ async def test_a_run_is_told_while_it_runs_and_kept_second_by_second(url: str, t
     path, plan = tmp_path / "run.hlog", constant(url, 100, duration_s=1.5)
 
     def keep(stats: IntervalStats) -> None:
-        writer.stretch(stats)
+        writer.write_interval(stats)
 
     def latest() -> str:
         return prometheus_text(run.snapshot(), plan)

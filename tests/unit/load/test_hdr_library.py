@@ -96,7 +96,7 @@ def test_it_reads_our_logs(tmp_path: Path) -> None:
             for number in range(20):
                 stats.record_outcome((0, 200, GOOD), 1000 * number + second, 900 * number)
             stats.record_outcome((0, 200, Fault.WRONG), 17, 17)
-            writer.stretch(stats)
+            writer.write_interval(stats)
     theirs = list(lines_of(path))
     assert [each.get_tag() for each in theirs] == ["response", "service", "error.wrong-answer"] * 3
     for second, response in enumerate(theirs[::3]):

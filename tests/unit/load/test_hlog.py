@@ -36,7 +36,7 @@ def written(path: Path, *tallies: IntervalStats, began: float = BEGAN) -> Path:
     with open_hlog(path) as file:
         writer = HlogWriter(file, began)
         for each in tallies:
-            writer.stretch(each)
+            writer.write_interval(each)
         assert writer.fault == ""
     return path
 
@@ -177,9 +177,9 @@ def test_full_disk_ends_the_log_only(room: int, fault: str) -> None:
     file = Small(room)
     writer = HlogWriter(file, BEGAN)
     for second in range(3):
-        writer.stretch(stats(second))
+        writer.write_interval(stats(second))
     assert fault in writer.fault
     file.room = 10_000
     kept = file.getvalue()
-    writer.stretch(stats(3))
+    writer.write_interval(stats(3))
     assert file.getvalue() == kept

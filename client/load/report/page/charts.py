@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from client.load.histogram import SAMPLES_BEYOND_MIN, Histogram, merged
 from client.load.latency_bands import banded, begins_ms
@@ -26,6 +27,7 @@ _FIGURE = """<figure data-chart="{kind}" data-options="{options}">
 {table}
 </details>
 </figure>"""
+_SUMMED = ("seconds", "offered", "started", "completed", "ok")
 _TIMES = ("p50", "p90", "p99", "max")
 _RATES: dict[str, Callable[[TimelineColumn], int]] = {
     "offered": lambda column: column.offered,
@@ -91,21 +93,16 @@ def fewer_columns(columns: tuple[TimelineColumn, ...], most: int) -> tuple[Timel
 
 
 def _merged(columns: Sequence[TimelineColumn]) -> TimelineColumn:
-    errors: dict[str, int] = {}
+    errors: Counter[str] = Counter()
     for column in columns:
-        for name, count in column.errors.items():
-            errors[name] = errors.get(name, 0) + count
-    return TimelineColumn(
-        began=columns[0].began,
-        seconds=sum(column.seconds for column in columns),
-        offered=sum(column.offered for column in columns),
-        started=sum(column.started for column in columns),
-        completed=sum(column.completed for column in columns),
-        ok=sum(column.ok for column in columns),
-        errors=errors,
+        errors.update(column.errors)
+    counts = {name: sum(getattr(column, name) for column in columns) for name in _SUMMED}
+    return replace(
+        columns[0],
+        errors=dict(errors),
         response_histogram=merged(column.response_histogram for column in columns),
         service_histogram=merged(column.service_histogram for column in columns),
-        warm_up=columns[0].warm_up,
+        **counts,
     )
 
 
@@ -182,7 +179,7 @@ def percentiles(report: Report) -> Html:
     known = [n for line in values.values() for n, value in enumerate(line) if value is not None]
     last = max(known, default=0)
     rows: list[list[object]] = [
-        [f"p{percent}", *(_percentile_cell(values[name][number], percent, lines[name]) for name in lines)]
+        [f"p{percent}", *(_percentile_cell(values[name][number], percent, each) for name, each in lines.items())]
         for number, percent in enumerate(names[: last + 1])
     ]
     rows.append(["max", *(ms(histogram.max_us / 1000) for histogram in lines.values())])

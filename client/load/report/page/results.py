@@ -100,38 +100,31 @@ def figures(report: Report) -> Html:
     if not closed:
         service = [*percentile_cells(total.service), f"{total.service.count:,}"]
         rows.append(["service", "from when each was sent", *service])
-    cards = join([*_latency_cards(report), *_count_cards(report)])
+    cards = fill('<dl class="cards">{cards}</dl>', cards=join(_cards(report)))
     latencies = table("Latencies in milliseconds", ("ms", "counted", *PERCENTILES, "samples"), rows, words=2)
-    return section(
-        "Figures", fill('<dl class="cards">{cards}</dl>', cards=cards), latencies, paragraph(TOO_FEW, "note")
-    )
+    return section("Figures", cards, latencies, paragraph(TOO_FEW, "note"))
 
 
-def _latency_cards(report: Report) -> Iterable[Html]:
-    response, start = report.summary.response, "sent" if report.plan.closed else "due"
-    about = (
-        "half of the requests were faster",
-        "one in a hundred was slower",
-        f"the slowest, from when it was {start}",
-    )
-    for name, cell, text in zip(_SHORT, percentile_cells(response, _SHORT), about, strict=True):
-        yield _card(f"response {name}", cell, "ms" if getattr(response, name) is not None else "", text, "big")
-
-
-def _count_cards(report: Report) -> Iterable[Html]:
-    total, length_s, missed = report.summary, report.seconds, report.result.missed
+def _cards(report: Report) -> Iterable[Html]:
+    total, length_s = report.summary, report.seconds
+    since = "sent" if report.plan.closed else "due"
+    about = ("half of the requests were faster", "one in a hundred was slower", f"the slowest, since it was {since}")
+    for name, cell, text in zip(_SHORT, percentile_cells(total.response, _SHORT), about, strict=True):
+        unit = "ms" if getattr(total.response, name) is not None else ""
+        yield _card(f"response {name}", cell, text, unit=unit, kind="big")
     if report.plan.closed is None:
-        unsent, about = total.offered - total.started, f"never sent; the generator missed {missed:,} of them"
-        yield _card("offered", per_s(total.offered / length_s), "/s", f"{total.offered:,} requests were due")
-        yield _card("dropped", f"{unsent:,}", "", about, "bad" if unsent else "")
-    yield _card("started", per_s(total.started / length_s), "/s", f"{total.started:,} were sent")
-    yield _card("completed", per_s(total.completed / length_s), "/s", f"{total.completed:,} got a response")
-    yield _card("good", share(total.ok, total.offered), "", f"{total.ok:,} of {total.offered:,}")
-    about = f"{share(total.failed, total.offered)} of all"
-    yield _card("failed", f"{total.failed:,}", "", about, "bad" if total.failed else "")
+        unsent, missed = total.offered - total.started, report.result.missed
+        text = f"never sent; the generator missed {missed:,} of them"
+        yield _card("offered", per_s(total.offered / length_s), f"{total.offered:,} requests were due", unit="/s")
+        yield _card("dropped", f"{unsent:,}", text, kind="bad" if unsent else "")
+    yield _card("started", per_s(total.started / length_s), f"{total.started:,} were sent", unit="/s")
+    yield _card("completed", per_s(total.completed / length_s), f"{total.completed:,} got a response", unit="/s")
+    yield _card("good", share(total.ok, total.offered), f"{total.ok:,} of {total.offered:,}")
+    text = f"{share(total.failed, total.offered)} of all"
+    yield _card("failed", f"{total.failed:,}", text, kind="bad" if total.failed else "")
 
 
-def _card(name: str, value: object, unit: str, about: str, kind: str = "") -> Html:
+def _card(name: str, value: object, about: str, *, unit: str = "", kind: str = "") -> Html:
     return fill(_CARD, name=name, value=value, unit=unit, about=about, kind=kind)
 
 
@@ -206,9 +199,8 @@ def send_lag(report: Report) -> Html:
         ["waiting for a connection", busy, *percentile_cells(lag.connection)],
         ["generator late", "the load generator woke up or worked too slowly", *percentile_cells(lag.generator)],
     )
-    return section(
-        title, paragraph(text), table("Send lag in milliseconds", ("ms", "cause", *PERCENTILES), rows, words=2)
-    )
+    numbers = table("Send lag in milliseconds", ("ms", "cause", *PERCENTILES), rows, words=2)
+    return section(title, paragraph(text), numbers)
 
 
 def _tail(latency: Latency) -> str:
