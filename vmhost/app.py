@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vmhost.access_copy import write_access_copy
 from vmhost.api.access import Access
+from vmhost.base.clock import SystemClock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, url_of, write_ready
@@ -247,10 +248,10 @@ def _not_kept(driver: Driver) -> str:
 
 async def _sweep_one(driver: Driver) -> None:
     try:
-        async with deadline(_SWEEP_S, f"opening the {driver.name} driver"):
+        async with deadline(SystemClock(), _SWEEP_S, f"opening the {driver.name} driver"):
             await driver.open()
     finally:
-        async with deadline(_SWEEP_S, f"removing everything of the {driver.name} driver"):
+        async with deadline(SystemClock(), _SWEEP_S, f"removing everything of the {driver.name} driver"):
             await driver.close(remove=True)
 
 

@@ -6,7 +6,15 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+
+class Timer(Protocol):
+    """A call that was scheduled."""
+
+    def cancel(self) -> object:
+        """Prevent the call; once it was made, do nothing."""
 
 
 class Clock(Protocol):
@@ -21,6 +29,9 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
 
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call back `seconds` later, from the event loop."""
+
 
 class SystemClock:
     """The operating system's clocks."""
@@ -33,6 +44,9 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
 
 class ManualClock:
@@ -52,15 +66,18 @@ class ManualClock:
     @property
     def sleeping(self) -> int:
         """Return how many tasks are sleeping."""
-        return len(self._sleepers)
+        return sum(not wake.done() for _, _, wake in self._sleepers)
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), wake))
-        await wake
+        await self._wake_in(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        wake = self._wake_in(seconds)
+        wake.add_done_callback(lambda _: wake.cancelled() or callback())
+        return wake
 
     def advance(self, seconds: float) -> None:
         """Move time forward and wake, in order, the sleepers that are due."""
@@ -69,3 +86,11 @@ class ManualClock:
             _, _, wake = heapq.heappop(self._sleepers)
             if not wake.done():
                 wake.set_result(None)
+
+    def _wake_in(self, seconds: float) -> asyncio.Future[None]:
+        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if seconds <= 0:
+            wake.set_result(None)
+        else:
+            heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), wake))
+        return wake

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from vmhost.api.views import View
 from vmhost.base.clock import Clock, SystemClock
-from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput
 from vmhost.base.ids import Ids, RandomIds
 from vmhost.base.logs import get_logger
 from vmhost.base.sse import Hub
@@ -109,7 +108,7 @@ class Cloud:
         self._store = store
         self._ids = ids or RandomIds()
         self._timeouts = timeouts or Timeouts()
-        self._tasks = TaskSupervisor()
+        self._tasks = TaskSupervisor(self.clock)
         self._is_open = False
         self._adopt = adopt
         self._resources = Resources(store, KINDS, self.clock)
@@ -127,7 +126,7 @@ class Cloud:
         """Open the driver, prepare its hosts, and take over the instances of an earlier run.
 
         Raises Unavailable or DeadlineExceeded from the driver, Conflict if there are guests but no records."""
-        async with deadline(self._timeouts.open_s, f"opening the {self._driver.name} driver"):
+        async with deadline(self.clock, self._timeouts.open_s, f"opening the {self._driver.name} driver"):
             await self._driver.open()
             check_records(self._resources, await self._driver.instances.list(), adopt=self._adopt)
             hosts = await self._driver.hosts.prepare()
@@ -140,7 +139,8 @@ class Cloud:
             addresses_reachable=self._driver.capabilities().addresses_reachable,
         )
         controller = self._make_services(inventory)
-        await reapply_limits(self._driver, inventory, self._instances, timeout_s=self._timeouts.measure_s)
+        timeout_s = self._timeouts.measure_s
+        await reapply_limits(self._driver, inventory, self._instances, clock=self.clock, timeout_s=timeout_s)
         await self._tasks.open()
         await controller.open()
         self.fleets.open()
@@ -178,6 +178,7 @@ class Cloud:
             console=console,
             driver=self._driver,
             timeouts=self._timeouts,
+            clock=self.clock,
         )
         self.fleets = FleetService(
             resources=self._resources,
@@ -208,10 +209,10 @@ class Cloud:
         Returns what could not be removed in that time; it stays on record, and the next `open` removes it. A cloud
         whose `open` failed removes nothing."""
         remove = remove and self._is_open
-        until = asyncio.get_running_loop().time() + self._timeouts.close_s
+        until = self.clock.monotonic() + self._timeouts.close_s
         # A task that waits for a driver which hangs is ended with the driver.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._timeouts.close_s * _TASKS_SHARE):
+        with contextlib.suppress(DeadlineExceeded):
+            async with deadline(self.clock, self._timeouts.close_s * _TASKS_SHARE, "ending the tasks"):
                 await self._tasks.close()
         self.hub.close()
         marked: tuple[str, ...] = ()
@@ -220,14 +221,12 @@ class Cloud:
             with contextlib.suppress(CloudError):
                 marked = self._mark_all_for_termination()
         try:
-            async with asyncio.timeout_at(until):
+            async with deadline(self.clock, until - self.clock.monotonic(), f"closing the {self._driver.name} driver"):
                 await self._driver.close(remove=remove)
             if remove:
                 self._store.clear()
-        except (CloudError, TimeoutError) as error:
-            return Leftovers(
-                instances=marked, why=str(error) or f"the {self._driver.name} driver did not close in time"
-            )
+        except CloudError as error:
+            return Leftovers(instances=marked, why=str(error))
         return None
 
     def _mark_all_for_termination(self) -> tuple[str, ...]:
@@ -248,12 +247,12 @@ class Cloud:
         while True:
             if self.hub.wanted("stats"):
                 self.hub.publish("stats", (await self.usage.read()).to_json())
-            await asyncio.sleep(self._timeouts.stats_s)
+            await self.clock.sleep(self._timeouts.stats_s)
 
     async def _maintain(self, controller: InstanceController) -> None:
         """Store what could not be stored before, and forget records whose time is over."""
         while True:
-            await asyncio.sleep(self._timeouts.resync_s)
+            await self.clock.sleep(self._timeouts.resync_s)
             self._resources.save()
             try:
                 controller.forget_terminated()

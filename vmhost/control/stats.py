@@ -44,7 +44,7 @@ class UsageMeter:
         """Return the CPU counters of the running instances and of the cores, without those that do not answer."""
         hosts = self._running()
         at = self._clock.monotonic()
-        async with deadline(self._timeout_s, "reading the counters of the cores"):
+        async with deadline(self._clock, self._timeout_s, "reading the counters of the cores"):
             cores = await self._driver.hosts.core_seconds()
         found = await self._measure(tuple(hosts), self._driver.instances.cpu)
         return CpuView(
@@ -55,7 +55,7 @@ class UsageMeter:
 
     def _running(self) -> dict[str, str]:
         """Return the running instances with their hosts."""
-        return {each.id: each.host_id for each in self._instances if each.state is InstanceState.RUNNING}
+        return {each.id: each.host_id for each in self._instances if each.api_state is InstanceState.RUNNING}
 
     async def _measure(
         self, ids: Sequence[str], read: Callable[[str], Awaitable[T | None]]
@@ -67,7 +67,7 @@ class UsageMeter:
         async def one(instance_id: str) -> None:
             async with limit:
                 with contextlib.suppress(CloudError):
-                    async with deadline(self._timeout_s, f"measuring {instance_id}"):
+                    async with deadline(self._clock, self._timeout_s, f"measuring {instance_id}"):
                         measured = await read(instance_id)
                     if measured is not None:
                         found[instance_id] = (self._clock.monotonic(), measured)

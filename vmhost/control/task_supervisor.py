@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from vmhost.base.clock import Clock
 from vmhost.base.logs import get_logger
 
 _log = get_logger("control")
@@ -13,7 +14,8 @@ _log = get_logger("control")
 class TaskSupervisor:
     """A TaskGroup that can be opened in one task and closed in another."""
 
-    def __init__(self, *, restart_after_s: float = 1.0) -> None:
+    def __init__(self, clock: Clock, *, restart_after_s: float = 1.0) -> None:
+        self._clock = clock
         self._restart_after_s = restart_after_s
         self._group: asyncio.TaskGroup | None = None
         self._group_task: asyncio.Task[None] | None = None
@@ -57,4 +59,4 @@ class TaskSupervisor:
                 _log.exception("task_failed", task=name, restart=restart)
             if not restart:
                 return None
-            await asyncio.sleep(self._restart_after_s)
+            await self._clock.sleep(self._restart_after_s)

@@ -5,6 +5,7 @@ A file's version is SQLite's `user_version`.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -17,6 +18,18 @@ APPLICATION_ID = 0x676C6373
 Migration: TypeAlias = tuple[str, ...] | Callable[[sqlite3.Connection], None]
 """SQL statements, or a function that runs them."""
 
+
+def _make_reboot_a_state(connection: sqlite3.Connection) -> None:
+    """Replace the flags of an unfinished reboot, which version 2 kept beside the state `running`."""
+    for record_id, body in connection.execute("SELECT id, body FROM instance").fetchall():
+        fields = json.loads(body)
+        rebooting, stopped = fields.pop("rebooting", False), fields.pop("reboot_stopped", False)
+        if rebooting and fields["state"] == "running":
+            fields["state"] = "restarting" if stopped else "rebooting"
+        changed = json.dumps(fields, separators=(",", ":"), sort_keys=True)
+        connection.execute("UPDATE instance SET body = ? WHERE id = ?", (changed, record_id))
+
+
 MIGRATIONS: Mapping[int, Migration] = {
     1: (
         "CREATE TABLE instance (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
@@ -25,6 +38,7 @@ MIGRATIONS: Mapping[int, Migration] = {
         "CREATE TABLE token (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
     ),
     2: ("CREATE TABLE console (id TEXT PRIMARY KEY, body TEXT NOT NULL)",),
+    3: _make_reboot_a_state,
 }
 """By the version that each one produces from the version before it. A published migration never changes."""
 

@@ -48,7 +48,7 @@ async def test_hog_runs_workers_per_vcpu_one_at_a_time(world: World) -> None:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
             fault = await cloud.faults.hog_cpu(one.id, seconds=2.5, workers_per_vcpu=8)
-            with pytest.raises(Conflict, match="hogged already"):
+            with pytest.raises(Conflict, match="already has a CPU hog"):
                 await cloud.faults.hog_cpu(one.id, seconds=1)
             started, ended = await faults(reader, 2)
         assert (started["fault"], started["phase"], ended["phase"]) == ("cpu_hog", "started", "ended")
@@ -102,13 +102,13 @@ async def test_hog_ended_before_its_start_never_starts(world: World) -> None:
 async def test_ending_an_unknown_fault_is_refused(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        with pytest.raises(Conflict, match=f"{one.id} is not hogged"):
+        with pytest.raises(Conflict, match=f"{one.id} has no CPU hog"):
             await cloud.faults.end(instance_id=one.id)
         with pytest.raises(NotFound, match="i-0ffffffffffffffff"):
             await cloud.faults.end(instance_id="i-0ffffffffffffffff")
-        with pytest.raises(NotFound, match="no hog 'fault-0'"):
+        with pytest.raises(NotFound, match="no recent fault 'fault-0'"):
             await cloud.faults.end(fault_id="fault-0")
-        with pytest.raises(InvalidInput, match="just one"):
+        with pytest.raises(InvalidInput, match="either the id"):
             await cloud.faults.end()
         killed = await cloud.faults.kill(one.id)
         assert (await cloud.faults.end(fault_id=killed.fault_id)).phase == "ended"

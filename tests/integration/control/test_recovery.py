@@ -236,7 +236,7 @@ async def test_reboot_interrupted_by_a_crash_is_finished(world: World) -> None:
     world.settings = FakeSettings()
     async with world.up() as cloud:
         await until(lambda: world.running() == {one.id})
-        await until(lambda: not cloud.instances.get(one.id).rebooting)
+        await until(lambda: cloud.instances.get(one.id).state is InstanceState.RUNNING)
         assert cloud.instances.get(one.id).state is InstanceState.RUNNING
         assert world.engine.guests[one.id].boots == 2
 
@@ -273,7 +273,7 @@ async def test_crash_after_reboot_causes_no_second_reboot(world: World) -> None:
     await until(lambda: world.engine.guests[one.id].boots == 2)
     await crash(cloud)
     async with world.up() as cloud:
-        await until(lambda: not cloud.instances.get(one.id).rebooting)
+        await until(lambda: cloud.instances.get(one.id).state is InstanceState.RUNNING)
         assert world.engine.guests[one.id].boots == 2
         assert world.running() == {one.id}
 

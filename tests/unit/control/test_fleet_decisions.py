@@ -97,7 +97,7 @@ def test_one_decision_reaches_the_target(target: int, members: list[tuple[Instan
     after = [one for one in before if one.id not in step.terminate]
     after += [member(100 + number) for number in range(step.launch)]
     assert decide(fleet, after) == FleetDecision()
-    alive = [one for one in after if one.state in (InstanceState.PENDING, InstanceState.RUNNING)]
+    alive = [one for one in after if one.api_state in (InstanceState.PENDING, InstanceState.RUNNING)]
     assert len(alive) == target
 
 

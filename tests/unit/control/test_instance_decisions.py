@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.control.instances.decide import SETTLED, Decision, DriverCall, decide
-from vmhost.control.instances.lifecycle import TABLE, Event, next_state
+from vmhost.control.instances.decide import Decision, DriverCall, admit, decide
+from vmhost.control.instances.lifecycle import REQUESTS, TABLE, Event, next_state
 from vmhost.control.instances.record import Instance, InstanceState, Wanted
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
@@ -16,10 +16,11 @@ RUNNING = GuestStatus(instance_id=I, phase=GuestPhase.RUNNING, endpoint=Endpoint
 MADE = GuestStatus(instance_id=I, phase=GuestPhase.STOPPED)
 DEAD = GuestStatus(instance_id=I, phase=GuestPhase.STOPPED, death=Death(exit_code=137))
 ENDED = GuestStatus(instance_id=I, phase=GuestPhase.STOPPED, death=Death(exit_code=0))
-OBSERVED = (None, MADE, DEAD, ENDED, RUNNING)
+UNREACHABLE = replace(RUNNING, endpoint=None)
+OBSERVED = (None, MADE, DEAD, ENDED, RUNNING, UNREACHABLE)
 
 
-def instance(state: InstanceState, shutdown_behavior: str = "stop", *, rebooting: bool = False) -> Instance:
+def instance(state: InstanceState, shutdown_behavior: str = "stop") -> Instance:
     return Instance(
         id=I,
         reservation_id="r-01",
@@ -34,7 +35,6 @@ def instance(state: InstanceState, shutdown_behavior: str = "stop", *, rebooting
         launched_at=0,
         changed_at=0,
         shutdown_behavior=shutdown_behavior,
-        rebooting=rebooting,
     )
 
 
@@ -45,19 +45,27 @@ def instance(state: InstanceState, shutdown_behavior: str = "stop", *, rebooting
         (InstanceState.PENDING, MADE, Decision(call=DriverCall.START)),
         (InstanceState.PENDING, DEAD, Decision(call=DriverCall.START)),
         (InstanceState.PENDING, RUNNING, Decision(event=Event.STARTED)),
-        (InstanceState.RUNNING, RUNNING, SETTLED),
+        (InstanceState.RUNNING, RUNNING, None),
+        (InstanceState.REBOOTING, RUNNING, Decision(call=DriverCall.STOP)),
+        (InstanceState.REBOOTING, ENDED, Decision(event=Event.STOPPED)),
+        (InstanceState.REBOOTING, DEAD, Decision(event=Event.STOPPED)),
+        (InstanceState.RESTARTING, ENDED, Decision(call=DriverCall.START)),
+        (InstanceState.RESTARTING, UNREACHABLE, Decision(call=DriverCall.START)),
+        (InstanceState.RESTARTING, RUNNING, Decision(event=Event.STARTED)),
         (InstanceState.STOPPING, RUNNING, Decision(call=DriverCall.STOP)),
         (InstanceState.STOPPING, DEAD, Decision(event=Event.STOPPED)),
-        (InstanceState.STOPPED, MADE, SETTLED),
-        (InstanceState.STOPPED, None, SETTLED),
+        (InstanceState.STOPPED, MADE, None),
+        (InstanceState.STOPPED, None, None),
         (InstanceState.STOPPED, RUNNING, Decision(call=DriverCall.STOP)),
         (InstanceState.SHUTTING_DOWN, RUNNING, Decision(call=DriverCall.REMOVE)),
         (InstanceState.SHUTTING_DOWN, None, Decision(call=DriverCall.REMOVE)),
         (InstanceState.TERMINATED, MADE, Decision(call=DriverCall.REMOVE)),
-        (InstanceState.TERMINATED, None, SETTLED),
+        (InstanceState.TERMINATED, None, None),
     ],
 )
-def test_next_step_toward_the_wanted_state(state: InstanceState, observed: GuestStatus | None, step: Decision) -> None:
+def test_next_step_toward_the_wanted_state(
+    state: InstanceState, observed: GuestStatus | None, step: Decision | None
+) -> None:
     assert decide(instance(state), observed) == step
 
 
@@ -79,6 +87,7 @@ def test_next_step_toward_the_wanted_state(state: InstanceState, observed: Guest
 )
 def test_unexpected_exit_stops_with_a_reason(observed: GuestStatus | None, code: str, words: str) -> None:
     step = decide(instance(InstanceState.RUNNING), observed, memory_mib=512)
+    assert step is not None
     assert step.event is Event.DIED
     assert step.reason is not None
     assert step.reason.code == code
@@ -87,58 +96,76 @@ def test_unexpected_exit_stops_with_a_reason(observed: GuestStatus | None, code:
 
 
 def test_exit_code_0_can_terminate() -> None:
-    assert decide(instance(InstanceState.RUNNING, "terminate"), ENDED).event is Event.TERMINATE
-    assert decide(instance(InstanceState.RUNNING, "terminate"), DEAD).event is Event.DIED
+    for observed, event in ((ENDED, Event.TERMINATE), (DEAD, Event.DIED)):
+        decision = decide(instance(InstanceState.RUNNING, "terminate"), observed)
+        assert decision is not None
+        assert decision.event is event
 
 
+@pytest.mark.parametrize("state", [InstanceState.REBOOTING, InstanceState.RESTARTING])
 @pytest.mark.parametrize("shutdown_behavior", ["stop", "terminate"])
-@pytest.mark.parametrize(
-    ("observed", "act"), [(RUNNING, DriverCall.STOP), (ENDED, DriverCall.START), (DEAD, DriverCall.START)]
-)
-def test_stop_of_a_reboot_is_no_failure(observed: GuestStatus, act: DriverCall, shutdown_behavior: str) -> None:
-    rebooting = instance(InstanceState.RUNNING, shutdown_behavior, rebooting=True)
-    assert decide(rebooting, observed) == Decision(call=act)
+def test_exit_during_a_reboot_is_no_failure(state: InstanceState, shutdown_behavior: str) -> None:
+    for observed in (ENDED, DEAD):
+        decision = decide(instance(state, shutdown_behavior), observed)
+        assert decision is not None
+        assert decision.event in (None, Event.STOPPED)
 
 
-def test_guest_gone_during_reboot_has_died() -> None:
-    assert decide(instance(InstanceState.RUNNING, rebooting=True), None).event is Event.DIED
+@pytest.mark.parametrize("state", [InstanceState.REBOOTING, InstanceState.RESTARTING])
+def test_guest_gone_during_reboot_has_died(state: InstanceState) -> None:
+    decision = decide(instance(state), None)
+    assert decision is not None
+    assert decision.event is Event.DIED
+
+
+@given(state=st.sampled_from(InstanceState), request=st.sampled_from(sorted(REQUESTS)))
+def test_request_is_accepted_ignored_or_refused_by_the_table(state: InstanceState, request: Event) -> None:
+    admission = admit(instance(state), request)
+    target = TABLE.get((state, request))
+    if target is None:
+        assert admission.refusal is not None
+        assert admission.refusal.code == "IncorrectInstanceState"
+        assert not admission.changes
+    else:
+        assert admission.refusal is None
+        assert admission.changes.get("state", state) is target
+        assert bool(admission.changes) is (target is not state)
 
 
 @given(state=st.sampled_from(InstanceState), observed=st.sampled_from(OBSERVED))
 def test_every_decided_event_is_in_the_table(state: InstanceState, observed: GuestStatus | None) -> None:
-    step = decide(instance(state), observed)
-    assert step.event is None or (state, step.event) in TABLE
+    decision = decide(instance(state), observed)
+    assert decision is None or decision.event is None or (state, decision.event) in TABLE
 
 
 @given(
     state=st.sampled_from(InstanceState),
-    rebooting=st.booleans(),
     observed=st.sampled_from(OBSERVED),
     disturbances=st.lists(st.sampled_from(OBSERVED), max_size=6),
 )
 def test_decisions_settle_from_any_state(
-    state: InstanceState, rebooting: bool, observed: GuestStatus | None, disturbances: list[GuestStatus | None]
+    state: InstanceState, observed: GuestStatus | None, disturbances: list[GuestStatus | None]
 ) -> None:
-    one, seen = instance(state, rebooting=rebooting), observed
+    one, seen = instance(state), observed
     for disturbance in disturbances:
         one, _ = _advance(one, seen)
         seen = disturbance
     for _ in range(8):
-        if decide(one, seen) == SETTLED:
+        if decide(one, seen) is None:
             break
         one, seen = _advance(one, seen)
-    assert decide(one, seen) == SETTLED
+    assert decide(one, seen) is None
     assert one.state in (InstanceState.RUNNING, InstanceState.STOPPED, InstanceState.TERMINATED)
 
 
 def _advance(one: Instance, seen: GuestStatus | None) -> tuple[Instance, GuestStatus | None]:
-    """A driver that does what it is told."""
-    step = decide(one, seen)
-    if step.event is not None:
-        return replace(one, state=next_state(one.state, step.event), rebooting=False), seen
-    if step.call is DriverCall.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
+    """Carry out one decision with a driver that never fails."""
+    decision = decide(one, seen)
+    if decision is None:
+        return one, seen
+    if decision.event is not None:
+        return replace(one, state=next_state(one.state, decision.event)), seen
+    if decision.call is DriverCall.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
         one = replace(one, state=next_state(one.state, Event.REMOVED))
-    if step.call is DriverCall.START:
-        one = replace(one, rebooting=False)
     after = {DriverCall.CREATE: MADE, DriverCall.START: RUNNING, DriverCall.STOP: ENDED, DriverCall.REMOVE: None}
-    return one, after[step.call] if step.call else seen
+    return one, after[decision.call] if decision.call else seen

@@ -25,7 +25,7 @@ def test_pair_follows_the_table_or_is_refused(state: InstanceState, event: Event
     with pytest.raises(Conflict) as refused:
         next_state(state, event, subject="instance i-1")
     assert refused.value.code == "IncorrectInstanceState"
-    assert str(refused.value).startswith(f"instance i-1 is {state}; {event} needs ")
+    assert str(refused.value).startswith(f"instance i-1 is {state.in_api}; {event} needs ")
 
 
 @given(events=st.lists(st.sampled_from(Event), max_size=40))
@@ -61,7 +61,7 @@ def test_every_state_can_be_reached_and_drawn() -> None:
 
 
 def test_codes_are_those_of_ec2() -> None:
-    assert {state.value: state.code for state in InstanceState} == {
+    assert {state.in_api.value: state.code for state in InstanceState} == {
         "pending": 0,
         "running": 16,
         "shutting-down": 32,

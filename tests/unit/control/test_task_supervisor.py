@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
+from vmhost.base.clock import SystemClock
 from vmhost.base.errors import DeadlineExceeded
 from vmhost.control.deadline import deadline
 from vmhost.control.task_supervisor import TaskSupervisor
 
 
 async def test_failed_task_restarts_without_affecting_others() -> None:
-    tasks = TaskSupervisor(restart_after_s=0.001)
+    tasks = TaskSupervisor(SystemClock(), restart_after_s=0.001)
     await tasks.open()
     tries, done, waited = 0, asyncio.Event(), asyncio.Event()
 
@@ -34,7 +35,7 @@ async def test_failed_task_restarts_without_affecting_others() -> None:
 
 
 async def test_task_without_restart_fails_once() -> None:
-    tasks = TaskSupervisor(restart_after_s=0.0)
+    tasks = TaskSupervisor(SystemClock(), restart_after_s=0.0)
     await tasks.open()
     tries = 0
 
@@ -51,7 +52,7 @@ async def test_task_without_restart_fails_once() -> None:
 
 
 async def test_close_cancels_tasks_and_refuses_new_ones() -> None:
-    tasks = TaskSupervisor()
+    tasks = TaskSupervisor(SystemClock())
     await tasks.open()
     ended = asyncio.Event()
 
@@ -71,11 +72,11 @@ async def test_close_cancels_tasks_and_refuses_new_ones() -> None:
 
 async def test_expired_deadline_names_its_subject() -> None:
     with pytest.raises(DeadlineExceeded, match=r"baking did not end within 0.01 s"):
-        async with deadline(0.01, "baking"):
+        async with deadline(SystemClock(), 0.01, "baking"):
             await asyncio.Event().wait()
 
 
 async def test_inner_timeout_is_not_the_deadline() -> None:
     with pytest.raises(TimeoutError, match="inner"):
-        async with deadline(5, "baking"):
+        async with deadline(SystemClock(), 5, "baking"):
             raise TimeoutError("inner")

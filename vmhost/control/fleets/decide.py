@@ -44,11 +44,11 @@ def decide(fleet: Fleet, instances: Sequence[Instance], *, unhealthy: Collection
     if fleet.state not in _WORKING:
         return FleetDecision(over=not instances)
     to_replace = frozenset(unhealthy) if fleet.replace_unhealthy else frozenset()
-    live = [each for each in instances if each.state in _COUNTED and each.id not in to_replace]
+    live = [each for each in instances if each.api_state in _COUNTED and each.id not in to_replace]
     stopped = tuple(
         each.id
         for each in instances
-        if each.state is InstanceState.STOPPED or (each.state is InstanceState.RUNNING and each.id in to_replace)
+        if each.state is InstanceState.STOPPED or (each.api_state is InstanceState.RUNNING and each.id in to_replace)
     )
     excess = 0 if fleet.keep_excess else max(0, len(live) - fleet.target)
     return FleetDecision(launch=max(0, fleet.target - len(live)), terminate=stopped + surplus(live, excess))
@@ -79,7 +79,7 @@ def overrides_in_order(fleet: Fleet, live: Sequence[Instance], price: Price) -> 
         return sum(
             override.type_name in (None, each.type_name) and override.zone in (None, each.zone)
             for each in live
-            if each.state in _COUNTED
+            if each.api_state in _COUNTED
         )
 
     return tuple(sorted(overrides, key=lambda override: (price(fleet, override), used(override))))

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, NoCapacity
 from vmhost.base.logs import get_logger
 from vmhost.control.call_log import CallLog
-from vmhost.control.fleets.decide import Price, decide, members, overrides_in_order
+from vmhost.control.fleets.decide import FleetDecision, Price, decide, members, overrides_in_order
 from vmhost.control.fleets.record import FLEETS, Fleet, FleetState
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher, LaunchRequest
 from vmhost.control.instances.lifecycle import Event
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
+from vmhost.control.reconciler import Reconciler, Retry
 from vmhost.control.resources import Resources
 from vmhost.control.timeouts import Timeouts
 
 _AT_ONCE = 16
 """Launches before other tasks get their turn."""
+_NOTHING = FleetDecision()
 _log = get_logger("fleets")
 
 
-class FleetReconciler:
-    """The task of one fleet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetStatus:
+    """A fleet as measured now."""
+
+    fleet: Fleet
+    members: tuple[Instance, ...]
+    unhealthy: frozenset[str]
+    """Members that have been impaired for too long."""
+    may_launch: bool
+    """False while the next launch waits for the end of a back-off."""
+
+
+class FleetReconciler(Reconciler[FleetStatus, FleetDecision, None]):
+    """The owner of one fleet."""
 
     def __init__(
         self,
@@ -40,7 +52,7 @@ class FleetReconciler:
         timeouts: Timeouts,
         clock: Clock,
     ) -> None:
-        self.id = fleet_id
+        super().__init__(fleet_id, clock=clock, retry=Retry(clock, timeouts.fleet, immediate=1))
         self.trouble = ""
         """Why the last launch failed; empty if it succeeded."""
         self._resources = resources
@@ -51,111 +63,94 @@ class FleetReconciler:
         self._controller = controller
         self._calls = calls
         self._timeouts = timeouts
-        self._clock = clock
-        self._wake = asyncio.Event()
-        self._logged_refusal = ""
-        self._failures = 0
+        self._recorded_refusal = ""
         self._lacks_room = False
-        self._not_before = 0.0
-
-    def wake(self) -> None:
-        """Let the task look again, because something changed."""
-        self._wake.set()
 
     def on_room(self) -> None:
         """Retry at once a launch that found no room: an instance has freed its place."""
         if self._lacks_room:
-            self._not_before = 0.0
-            self._wake.set()
+            self.retry.now()
+            self.wake()
 
     def on_change(self, changed: Instance, former: Instance | None) -> None:
-        """Learn from a change of one of its instances whether launches succeed, and look again."""
-        moved = former is not None and former.state is not changed.state
-        if (
-            moved
-            and changed.state is InstanceState.SHUTTING_DOWN
-            and not changed.boots
-            and changed.wanted is Wanted.RUNNING
-        ):
-            self._failed(changed.reason.message if changed.reason else "the launch failed")
-        elif moved and former and former.state is InstanceState.RUNNING and changed.state is InstanceState.STOPPED:
+        """Learn from a change of one of its instances whether launches succeed, and measure again."""
+        if former is not None and former.api_state is not changed.api_state:
+            self._learn(changed, former)
+        self.wake()
+
+    def _learn(self, changed: Instance, former: Instance) -> None:
+        why = changed.reason.message if changed.reason else "it stopped for an unknown reason"
+        state = changed.api_state
+        if state is InstanceState.SHUTTING_DOWN and not changed.boots and changed.wanted is Wanted.RUNNING:
+            self._launch_failed(why)
+        elif state is InstanceState.STOPPED and former.api_state is InstanceState.RUNNING:
             if self._clock.now() - former.launched_at < self._timeouts.early_death_s:
-                self._failed(changed.reason.message if changed.reason else "it stopped right after its start")
+                self._launch_failed(why)
             else:
-                self._failures, self._not_before = 0, 0.0
-        self._wake.set()
+                self.retry.reset()
 
-    async def run(self) -> None:
-        """Work until the fleet is deleted and its instances are gone."""
-        while True:
-            await asyncio.sleep(0)
-            self._wake.clear()
-            try:
-                if self._reconcile():
-                    return
-            except CloudError as error:
-                # Such as a full disk.
-                _log.warning("fleet_not_reconciled", fleet=self.id, error=error.message)
-                await asyncio.sleep(self._timeouts.retry.most_s)
-            wait = self._next_look_s()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
+    async def measure(self) -> FleetStatus:
+        """Return the fleet with its members and their health."""
+        await self._clock.sleep(0)
+        own = members(self._instances, self.id)
+        late = {each.id for each in own if self._healthy_for_s(each) <= 0}
+        may_launch = not self.retry.wait_s
+        return FleetStatus(
+            fleet=self._fleets.get(self.id), members=own, unhealthy=frozenset(late), may_launch=may_launch
+        )
 
-    def _next_look_s(self) -> float | None:
-        """Return how long to wait if nothing happens: until the back-off or an impaired instance's time is over."""
-        waits = [self._not_before - self._clock.monotonic()]
-        waits += [self._timeouts.unhealthy_s - impaired_s for impaired_s in self._impaired_s().values()]
-        return min((wait for wait in waits if wait > 0), default=None)
+    def decide(self, observed: FleetStatus) -> FleetDecision | None:
+        """Return the next step toward the target."""
+        decision = decide(observed.fleet, observed.members, unhealthy=observed.unhealthy)
+        if not observed.may_launch:
+            decision = replace(decision, launch=0)
+        return None if decision == _NOTHING else decision
 
-    def _impaired_s(self) -> dict[str, float]:
-        """Return for how long the fleet's impaired instances have been so."""
-        now = self._clock.now()
-        return {each.id: now - each.impaired_at for each in self._members() if each.impaired_at is not None}
-
-    def _members(self) -> tuple[Instance, ...]:
-        return members(self._instances, self.id)
-
-    def _reconcile(self) -> bool:
-        fleet = self._fleets.get(self.id)
-        unhealthy = {key for key, impaired_s in self._impaired_s().items() if impaired_s >= self._timeouts.unhealthy_s}
-        decision = decide(fleet, self._members(), unhealthy=unhealthy)
+    async def act(self, decision: FleetDecision, observed: FleetStatus) -> None:
+        """Terminate, delete or launch."""
         if decision.terminate:
             self._controller.request(decision.terminate, Event.TERMINATE)
             self._calls.record("TerminateInstances", by=self.id, instances=decision.terminate)
         if decision.over:
-            self._resources.commit([replace(fleet, state=FleetState.DELETED)])
-            return True
-        if decision.launch and self._clock.monotonic() >= self._not_before:
-            self._launch_missing(fleet, decision.launch)
-        return False
+            self._resources.commit([replace(observed.fleet, state=FleetState.DELETED)])
+        if decision.launch:
+            self._launch(observed.fleet, decision.launch)
 
-    def _launch_missing(self, fleet: Fleet, count: int) -> None:
+    def is_over(self, observed: FleetStatus) -> bool:
+        """Return whether the fleet is deleted and its members are gone."""
+        return observed.fleet.state is FleetState.DELETED
+
+    def on_progress(self) -> None:
+        """Keep counting failures: whether a launch succeeded is known only later (`on_change`)."""
+
+    def look_again_s(self) -> float | None:
+        """Return the time until the next launch, or until an impaired member is to be replaced."""
+        waits = [self.retry.wait_s, *(self._healthy_for_s(each) for each in members(self._instances, self.id))]
+        return min((wait for wait in waits if 0 < wait < float("inf")), default=None)
+
+    def _healthy_for_s(self, member: Instance) -> float:
+        """Return how long the member may still be impaired before it counts as unhealthy."""
+        if member.impaired_at is None:
+            return float("inf")
+        return member.impaired_at + self._timeouts.unhealthy_s - self._clock.now()
+
+    def _launch(self, fleet: Fleet, count: int) -> None:
         launched: list[str] = []
-        refused: CloudError | None = None
+        refusal: CloudError | None = None
         try:
             for _ in range(min(count, _AT_ONCE)):
                 launched.extend(each.id for each in self._launch_one(fleet))
-            self.trouble, self._lacks_room = "", False
+            self.trouble = ""
         except CloudError as error:
-            refused = error
-            self._failed(error.message)
-            self._lacks_room = isinstance(error, NoCapacity)
-        self._record_launch(launched, refused)
-        # There may be more to launch, and the first failure is retried at once.
-        self._wake.set()
-
-    def _record_launch(self, launched: Sequence[str], refused: CloudError | None) -> None:
-        if launched:
-            self._calls.record("RunInstances", by=self.id, instances=launched)
-        # The launch is retried again and again; the same refusal is recorded once.
-        if refused is not None and refused.message != self._logged_refusal:
-            self._calls.record("RunInstances", by=self.id, instances=(), error=refused)
-        self._logged_refusal = refused.message if refused else ""
+            self.trouble, refusal = error.message, error
+            raise
+        finally:
+            self._lacks_room = isinstance(refusal, NoCapacity)
+            self._record(launched, refusal)
 
     def _launch_one(self, fleet: Fleet) -> Sequence[Instance]:
         last: NoCapacity | None = None
-        for override in overrides_in_order(fleet, self._members(), self._price):
+        for override in overrides_in_order(fleet, members(self._instances, self.id), self._price):
             try:
                 return self._launcher.run(
                     LaunchRequest(
@@ -173,9 +168,15 @@ class FleetReconciler:
             raise last
         return ()
 
-    def _failed(self, why: str) -> None:
+    def _record(self, launched: Sequence[str], refusal: CloudError | None) -> None:
+        if launched:
+            self._calls.record("RunInstances", by=self.id, instances=launched)
+        # The launch is retried again and again; the same refusal is recorded once.
+        if refusal is not None and refusal.message != self._recorded_refusal:
+            self._calls.record("RunInstances", by=self.id, instances=(), error=refusal)
+        self._recorded_refusal = refusal.message if refusal else ""
+
+    def _launch_failed(self, why: str) -> None:
         self.trouble = why
-        self._failures += 1
-        delay = self._timeouts.fleet.delay_s(self._failures - 1)
-        self._not_before = self._clock.monotonic() + delay
-        _log.warning("fleet_launch_failed", fleet=self.id, why=why, retry_after_s=delay)
+        self.retry.failed()
+        _log.warning("fleet_launch_failed", fleet=self.id, why=why, retry_after_s=round(self.retry.wait_s, 3))

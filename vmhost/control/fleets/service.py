@@ -148,7 +148,8 @@ class FleetService:
 
     def forget_deleted(self) -> None:
         """Forget deleted fleets of which no instance is on record any more."""
-        in_use = {instance.fleet_id for instance in self._instances}
+        in_use = {instance.fleet_id for instance in self._instances if instance.fleet_id}
+        in_use |= self._reconcilers.keys()
         self._resources.commit(
             forget=[each for each in self._table if each.state is FleetState.DELETED and each.id not in in_use]
         )

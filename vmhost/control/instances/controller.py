@@ -10,8 +10,9 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
+from vmhost.control.instances.decide import admit
 from vmhost.control.instances.lifecycle import Event
-from vmhost.control.instances.reconciler import InstanceReconciler, admitted
+from vmhost.control.instances.reconciler import InstanceReconciler, InstanceRequest
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, StateChange
 from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Resources
@@ -53,7 +54,7 @@ class InstanceController:
         """Start the task of every recorded instance and remove guests without a record."""
         self._tasks.spawn(self._follow_events, "events")
         # Follow the events before listing the guests, so that nothing is missed in between.
-        await asyncio.sleep(0)
+        await self._clock.sleep(0)
         for instance in self._instances:
             if instance.state is not InstanceState.TERMINATED:
                 self.add(instance.id)
@@ -72,29 +73,31 @@ class InstanceController:
             clock=self._clock,
         )
 
-        async def live() -> None:
+        async def run() -> None:
             await reconciler.run()
             self._reconcilers.pop(instance_id, None)
 
-        self._tasks.spawn(live, instance_id)
+        self._tasks.spawn(run, instance_id)
 
     def request(self, ids: Sequence[str], event: Event, *, force: bool = False) -> tuple[StateChange, ...]:
-        """Record the request for all of the instances in one transaction, or for none. Raises NotFound or Conflict."""
-        before = [self._instances.get(instance_id) for instance_id in dict.fromkeys(ids)]
-        changes = {one.id: admitted(one, event) for one in before}
+        """Record the request for all of the instances in one transaction, or for none. Raises NotFound or Conflict.
+
+        The task of each instance then carries it out."""
+        former = [self._instances.get(instance_id) for instance_id in dict.fromkeys(ids)]
+        changes = {each.id: admit(each, event).required() for each in former}
         self._resources.commit(self._instances.changed(key, **fields) for key, fields in changes.items() if fields)
-        return tuple(self._asked(one, event, force) for one in before)
+        for each in former:
+            if reconciler := self._reconcilers.get(each.id):
+                reconciler.request(InstanceRequest(event=event, former=each, force=force))
+        return tuple(
+            StateChange(instance_id=each.id, previous=each.api_state, current=self._instances.get(each.id).api_state)
+            for each in former
+        )
 
     def check(self, ids: Sequence[str], event: Event) -> None:
         """Raise what `request` would raise now; change nothing."""
         for instance_id in ids:
-            admitted(self._instances.get(instance_id), event)
-
-    def _asked(self, before: Instance, event: Event, force: bool) -> StateChange:
-        reconciler = self._reconcilers.get(before.id)
-        if reconciler is not None:
-            return reconciler.asked(event, before, force=force)
-        return StateChange(instance_id=before.id, previous=before.state, current=before.state)
+            admit(self._instances.get(instance_id), event).required()
 
     async def _follow_events(self) -> None:
         """Wake the task of the instance that an event is about; after a gap in the events, compare all of them."""
@@ -110,12 +113,12 @@ class InstanceController:
             except CloudError as error:
                 _log.warning("driver_events_failed", error=error.message)
             failures += 1
-            await asyncio.sleep(self._timeouts.retry.delay_s(failures))
+            await self._clock.sleep(self._timeouts.retry.delay_s(failures))
             await self._compare_all()
 
     async def _resync(self) -> None:
         while True:
-            await asyncio.sleep(self._timeouts.resync_s)
+            await self._clock.sleep(self._timeouts.resync_s)
             await self._compare_all()
 
     def forget_terminated(self) -> None:
@@ -131,7 +134,7 @@ class InstanceController:
 
         An error of the driver is raised only the first time."""
         try:
-            async with deadline(self._timeouts.measure_s, "listing all guests"):
+            async with deadline(self._clock, self._timeouts.measure_s, "listing all guests"):
                 guests = {guest.instance_id: guest for guest in await self._driver.instances.list()}
         except CloudError as error:
             if first:
@@ -151,7 +154,7 @@ class InstanceController:
                 if instance_id in self._reconcilers:
                     return
                 try:
-                    async with deadline(self._timeouts.remove_s, f"removing {instance_id}"):
+                    async with deadline(self._clock, self._timeouts.remove_s, f"removing {instance_id}"):
                         await self._driver.instances.remove(instance_id)
                     _log.info("stray_guest_removed", id=instance_id)
                 except CloudError as error:

@@ -1,14 +1,47 @@
-"""Decide the next step for one instance from its record and what was just measured. Pure."""
+"""Decide what becomes of a request about an instance, and the next step for it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
+from vmhost.base.errors import Conflict
+from vmhost.control.admission import Admission
 from vmhost.control.instances import reasons
-from vmhost.control.instances.lifecycle import Event
-from vmhost.control.instances.record import Instance, InstanceState, Reason
+from vmhost.control.instances.lifecycle import Event, next_state
+from vmhost.control.instances.record import Instance, InstanceState, Reason, Wanted
 from vmhost.model.guest import GuestPhase, GuestStatus
+
+FRESH: Mapping[str, Any] = {"impaired": "", "impaired_at": None}
+"""Fields that every change of state resets."""
+_WANTED = {
+    Event.START: Wanted.RUNNING,
+    Event.REBOOT: Wanted.RUNNING,
+    Event.STOP: Wanted.STOPPED,
+    Event.TERMINATE: Wanted.TERMINATED,
+}
+
+
+def admit(instance: Instance, request: Event) -> Admission:
+    """Accept a request that leads to another state, ignore one that leads to the same, refuse the others."""
+    try:
+        state = next_state(instance.state, request, subject=f"instance {instance.id}")
+    except Conflict as refusal:
+        return Admission(refusal=refusal)
+    if state is instance.state:
+        return Admission()
+    reason = instance.reason if request is Event.REBOOT else _reason(instance, request)
+    return Admission(changes={"state": state, "wanted": _WANTED[request], "reason": reason, **FRESH})
+
+
+def _reason(instance: Instance, request: Event) -> Reason | None:
+    """Return why the state changes. An instance that stopped by itself keeps the reason for that."""
+    if request is Event.START:
+        return None
+    stopped_by_itself = instance.state is InstanceState.STOPPED and instance.wanted is Wanted.RUNNING
+    return instance.reason if stopped_by_itself else reasons.USER_SHUTDOWN
 
 
 class DriverCall(Enum):
@@ -22,43 +55,42 @@ class DriverCall(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A call to make, or an event that has happened, or (neither) nothing to do."""
+    """A call to make, or an event that has happened."""
 
     call: DriverCall | None = None
     event: Event | None = None
     reason: Reason | None = None
 
 
-SETTLED = Decision()
-
-
-def decide(instance: Instance, observed: GuestStatus | None, *, memory_mib: int | None = None) -> Decision:
-    """Return the next step towards the wanted state; `SETTLED` when it is reached."""
+def decide(instance: Instance, observed: GuestStatus | None, *, memory_mib: int | None = None) -> Decision | None:
+    """Return the next step toward the wanted state; None when it is reached."""
     running = observed is not None and observed.phase is GuestPhase.RUNNING
     match instance.state:
         case InstanceState.PENDING:
-            return _toward_running(observed)
+            return _until_started(observed) if observed else Decision(call=DriverCall.CREATE)
         case InstanceState.RUNNING:
-            if instance.rebooting and observed is not None and not (running and instance.reboot_stopped):
-                return Decision(call=DriverCall.STOP if running else DriverCall.START)
             if observed is not None and running and observed.endpoint is None:
                 # It lost its network; another start attaches it again.
                 return Decision(call=DriverCall.START)
-            return SETTLED if running else _after_exit(instance, observed, memory_mib)
+            return None if running else _after_exit(instance, observed, memory_mib)
+        case InstanceState.REBOOTING:
+            if observed is None:
+                return _after_exit(instance, observed, memory_mib)
+            return Decision(call=DriverCall.STOP) if running else Decision(event=Event.STOPPED)
+        case InstanceState.RESTARTING:
+            return _until_started(observed) if observed else _after_exit(instance, observed, memory_mib)
         case InstanceState.STOPPING:
             return Decision(call=DriverCall.STOP) if running else Decision(event=Event.STOPPED)
         case InstanceState.STOPPED:
-            return Decision(call=DriverCall.STOP) if running else SETTLED
+            return Decision(call=DriverCall.STOP) if running else None
         case InstanceState.SHUTTING_DOWN:
             # Even without a guest: one that was only partly created may have left something behind.
             return Decision(call=DriverCall.REMOVE)
         case InstanceState.TERMINATED:
-            return Decision(call=DriverCall.REMOVE) if observed is not None else SETTLED
+            return Decision(call=DriverCall.REMOVE) if observed is not None else None
 
 
-def _toward_running(observed: GuestStatus | None) -> Decision:
-    if observed is None:
-        return Decision(call=DriverCall.CREATE)
+def _until_started(observed: GuestStatus) -> Decision:
     if observed.phase is GuestPhase.RUNNING and observed.endpoint is not None:
         return Decision(event=Event.STARTED)
     return Decision(call=DriverCall.START)

@@ -136,7 +136,7 @@ class Launcher:
         return found
 
     def _plan(self, request: LaunchRequest) -> _LaunchPlan:
-        _check(request, existing=sum(each.state in _COUNTED for each in self._instances))
+        _check(request, existing=sum(each.api_state in _COUNTED for each in self._instances))
         template, version = None, LaunchTemplateVersion(number=0, created_at=0)
         if request.template is not None:
             template, version = self._templates.version(request.template, request.template_version)
@@ -177,7 +177,7 @@ class Launcher:
         return Counter(
             each.host_id
             for each in self._instances
-            if each.state in (InstanceState.PENDING, InstanceState.RUNNING)
+            if each.api_state in (InstanceState.PENDING, InstanceState.RUNNING)
             and (
                 (request.fleet_id is not None and each.fleet_id == request.fleet_id)
                 or (request.spread_key is not None and each.spread_key == request.spread_key)

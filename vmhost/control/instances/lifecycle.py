@@ -36,10 +36,23 @@ TABLE: Mapping[tuple[State, Event], State] = {
     (State.PENDING, Event.START_FAILED): State.STOPPED,
     (State.PENDING, Event.TERMINATE): State.SHUTTING_DOWN,
     (State.RUNNING, Event.START): State.RUNNING,
-    (State.RUNNING, Event.REBOOT): State.RUNNING,
+    (State.RUNNING, Event.REBOOT): State.REBOOTING,
     (State.RUNNING, Event.STOP): State.STOPPING,
     (State.RUNNING, Event.DIED): State.STOPPED,
     (State.RUNNING, Event.TERMINATE): State.SHUTTING_DOWN,
+    (State.REBOOTING, Event.START): State.REBOOTING,
+    (State.REBOOTING, Event.REBOOT): State.REBOOTING,
+    (State.REBOOTING, Event.STOP): State.STOPPING,
+    (State.REBOOTING, Event.STOPPED): State.RESTARTING,
+    (State.REBOOTING, Event.DIED): State.STOPPED,
+    (State.REBOOTING, Event.TERMINATE): State.SHUTTING_DOWN,
+    (State.RESTARTING, Event.START): State.RESTARTING,
+    (State.RESTARTING, Event.REBOOT): State.RESTARTING,
+    (State.RESTARTING, Event.STOP): State.STOPPING,
+    (State.RESTARTING, Event.STARTED): State.RUNNING,
+    (State.RESTARTING, Event.START_FAILED): State.STOPPED,
+    (State.RESTARTING, Event.DIED): State.STOPPED,
+    (State.RESTARTING, Event.TERMINATE): State.SHUTTING_DOWN,
     (State.STOPPING, Event.STOP): State.STOPPING,
     (State.STOPPING, Event.STOPPED): State.STOPPED,
     (State.STOPPING, Event.TERMINATE): State.SHUTTING_DOWN,
@@ -58,17 +71,14 @@ def next_state(state: State, event: Event, *, subject: str = "the instance") -> 
     try:
         return TABLE[state, event]
     except KeyError:
-        able = ", ".join(sorted({origin.value for origin, known in TABLE if known is event}))
-        raise Conflict(f"{subject} is {state}; {event} needs {able}") from None
+        able = ", ".join(sorted({origin.in_api.value for origin, known in TABLE if known is event}))
+        raise Conflict(f"{subject} is {state.in_api}; {event} needs {able}") from None
 
 
 def states_for(event: Event) -> tuple[State, ...]:
-    """Return the states in which the request has an effect: a new state, or a reboot."""
-    return tuple(
-        origin
-        for (origin, known), target in TABLE.items()
-        if known is event and (target is not origin or event is Event.REBOOT)
-    )
+    """Return the states, as the API shows them, in which the request has an effect."""
+    effective = (origin.in_api for (origin, known), target in TABLE.items() if known is event and target is not origin)
+    return tuple(dict.fromkeys(effective))
 
 
 def mermaid() -> str:
@@ -112,8 +122,8 @@ def document() -> str:
             "  signal or the memory limit.",
             "- A launch that fails is `shutting-down` until nothing of it is left, then `terminated`, with its",
             "  `StateReason`.",
-            "- A reboot is recorded until the guest is up again: if the platform crashes meanwhile, its next start",
-            "  finishes the reboot. The instance is `running` all the while, and `stopped` if the reboot fails.",
+            "- EC2's API shows `rebooting` and `restarting` as `running`. If the platform crashes during a reboot, its",
+            "  next start finishes it. If the reboot fails, the instance is `stopped`.",
             "- A terminated instance stays visible for one hour, with its last console output.",
             "",
         ]

@@ -1,46 +1,49 @@
-"""One instance's task: it measures, takes one step, and measures again, until the wanted state is reached.
-
-Requests are admitted by the lifecycle table and recorded (`admitted`, `InstanceController.request`) before this task
-acts on them; a driver call for the former state is then interrupted. Every other change of state is written here.
-"""
+"""One instance's task: it brings the guest to the state that its owner wants, and records what it observes."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vmhost.api.constants import PORT_TAG
 from vmhost.base.clock import Clock
-from vmhost.base.errors import CloudError, DeadlineExceeded, Internal, Unavailable
+from vmhost.base.errors import CloudError, DeadlineExceeded, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
 from vmhost.control.instances import reasons
 from vmhost.control.instances.console import ConsoleArchive
-from vmhost.control.instances.decide import Decision, DriverCall, decide
+from vmhost.control.instances.decide import FRESH, Decision, DriverCall, decide
 from vmhost.control.instances.lifecycle import Event, next_state
-from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Reason, StateChange, Wanted
+from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Reason, Wanted
 from vmhost.control.inventory import Inventory
+from vmhost.control.reconciler import Reconciler, Retry
 from vmhost.control.resources import Resources
 from vmhost.control.timeouts import Timeouts
 from vmhost.drivers.ports import Driver
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
-_WANTED = {Event.START: Wanted.RUNNING, Event.STOP: Wanted.STOPPED, Event.TERMINATE: Wanted.TERMINATED}
-_AFRESH: Mapping[str, Any] = {"rebooting": False, "reboot_stopped": False, "impaired": "", "impaired_at": None}
-"""What a new state begins with."""
 _TRANSIENT = (Unavailable, DeadlineExceeded)
-_log = get_logger("machine")
+_START_FAILURES = {
+    InstanceState.PENDING: (Event.START_FAILED, "start"),
+    InstanceState.RESTARTING: (Event.START_FAILED, "reboot"),
+}
+_log = get_logger("instances")
 
 
-class _BrokenOff(Exception):
-    """An owner asked for something else while the driver was at work."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRequest:
+    """A request that was admitted and recorded."""
+
+    event: Event
+    former: Instance
+    """The record before the request."""
+    force: bool = False
+    """For a stop: without waiting for the program to end by itself."""
 
 
-class InstanceReconciler:
+class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceRequest]):
     """The owner of one instance, from its record to its end."""
 
     def __init__(
@@ -54,265 +57,180 @@ class InstanceReconciler:
         timeouts: Timeouts,
         clock: Clock,
     ) -> None:
-        self.id = instance_id
+        super().__init__(instance_id, clock=clock, retry=Retry(clock, timeouts.retry))
         self._resources = resources
         self._instances = resources.table(INSTANCES)
         self._console = console
         self._driver = driver
         self._inventory = inventory
         self._timeouts = timeouts
-        self._clock = clock
-        self._wake = asyncio.Event()
-        self._call: asyncio.Timeout | None = None
-        self._broken_off = False
-        self._act: DriverCall | None = None
-        self._tried: DriverCall | None = None
-        self._done: tuple[DriverCall, GuestStatus | None] | None = None
-        """The last call that succeeded, and what was observed before it."""
-        self._forced = False
-        self._failures = 0
-        self._told: Death | None = None
-
-    def _observe(self, **fields: Any) -> Instance:
-        after = self._instances.changed(self.id, **fields)
-        self._resources.observe(after)
-        return after
+        self._force_stop = False
+        self._removing = False
+        self._death: Death | None = None
+        """How the program ended, as an event of the driver said."""
 
     @property
     def instance(self) -> Instance:
         """The record as it is now."""
         return self._instances.get(self.id)
 
-    def asked(self, event: Event, before: Instance, *, force: bool = False) -> StateChange:
-        """Acts on what an owner asked for, which is admitted and recorded already; `before` is the record until then.
+    def request(self, request: InstanceRequest) -> None:
+        """Let the task carry out the request. A removal in progress is not interrupted."""
+        accepted = self.instance.state is not request.former.state
+        self.submit(request, interrupt=(accepted or request.force) and not self._removing)
 
-        With `force` a stop gives no grace."""
-        state = self.instance.state
-        self._forced = event is Event.STOP and force
-        if state is not before.state:
-            self._failures, self._done = 0, None
-            _log_change(before, self.instance)
-        if (state is not before.state or force) and self._act is not DriverCall.REMOVE:
-            self._break_off()
-        self._wake.set()
-        return StateChange(instance_id=self.id, previous=before.state, current=state)
+    def apply(self, request: InstanceRequest) -> None:
+        """Take note of a request that was recorded."""
+        self._force_stop = request.event is Event.STOP and request.force
+        if self.instance.state is not request.former.state:
+            self.retry.reset()
+            _log_change(request.former, self.instance)
 
     def notice(self, death: Death | None = None) -> None:
-        """The driver saw something; the machine will look."""
-        self._told = death or self._told
-        self._wake.set()
+        """Let the task measure again, because the driver reported an event."""
+        self._death = death or self._death
+        self.wake()
 
-    async def run(self) -> None:
-        """Works until the instance is terminated and nothing of it is left."""
-        while True:
-            self._wake.clear()
-            try:
-                observed = await self._measure()
-                if self._is_over(observed):
-                    return
-                self._note_health(observed)
-                step = self._next_step(observed)
-                self._check_progress(step, observed)
-                await self._take(step, observed)
-            except _BrokenOff:
-                continue
-            except CloudError as error:
-                await self._after_failure(error)
-            except Exception as error:
-                _log.exception("driver_failed", id=self.id)
-                await self._after_failure(_internal(error))
-
-    def _is_over(self, observed: GuestStatus | None) -> bool:
+    def is_over(self, observed: GuestStatus | None) -> bool:
+        """Return whether the instance is terminated and its guest gone."""
         return observed is None and self.instance.state is InstanceState.TERMINATED
 
-    async def _measure(self) -> GuestStatus | None:
-        async with self._deadline("inspect", self._timeouts.measure_s):
-            return await self._driver.instances.inspect(self.id)
-
-    def _next_step(self, observed: GuestStatus | None) -> Decision:
+    async def measure(self) -> GuestStatus | None:
+        """Inspect the guest, and record whether a running instance can answer and at which address."""
+        async with self.limited(self._timeouts.measure_s, f"inspect of {self.id}"):
+            observed = await self._driver.instances.inspect(self.id)
         if observed and observed.phase is GuestPhase.STOPPED and observed.death is None:
-            observed = replace(observed, death=self._told)
+            return replace(observed, death=self._death)
+        if observed and observed.phase is GuestPhase.RUNNING and self.instance.state is InstanceState.RUNNING:
+            self._note_health(observed)
+            self._note_address(observed)
+        return observed
+
+    def decide(self, observed: GuestStatus | None) -> Decision | None:
+        """Return the next step toward the wanted state."""
         limits = self._inventory.limits(self.instance)
         return decide(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
 
-    def _check_progress(self, step: Decision, observed: GuestStatus | None) -> None:
-        """Raises Unavailable when the call that is next has just succeeded and changed nothing that can be seen."""
-        done, self._done = self._done, None
-        if step.call is not None and done == (step.call, observed):
-            raise Unavailable(f"{step.call.name.lower()} changed nothing: {_in_words(observed)}")
-        if step.call is None or done is not None:
-            self._failures = 0
-
-    def _note_health(self, observed: GuestStatus | None) -> None:
-        before = self.instance
-        if before.state is not InstanceState.RUNNING or observed is None or observed.phase is not GuestPhase.RUNNING:
-            return
-        why = "" if before.rebooting else observed.impaired
-        if why != before.impaired:
-            self._observe(impaired=why, impaired_at=self._clock.now() if why else None)
-            _log.info("instance_status_changed", id=self.id, status="impaired" if why else "ok", reason=why)
-
-    async def _take(self, step: Decision, observed: GuestStatus | None) -> None:
-        if step.call is not None:
-            await self._carry_out(step.call)
-            self._done = (step.call, observed)
-        elif step.event is Event.STARTED:
+    async def act(self, decision: Decision, observed: GuestStatus | None) -> None:
+        """Call the driver, or record the event."""
+        match decision.call:
+            case DriverCall.CREATE:
+                await self._create()
+            case DriverCall.START:
+                await self._start()
+            case DriverCall.STOP:
+                await self._stop()
+            case DriverCall.REMOVE:
+                await self._remove()
+        if decision.event is Event.STARTED:
             self._started(observed)
-        elif step.event is not None:
-            self._down(step.event, step.reason or self.instance.reason)
-        else:
-            self._refresh(observed)
-            await self._wake.wait()
+        elif decision.event is not None:
+            self._ended(decision.event, decision.reason or self.instance.reason)
 
-    async def _carry_out(self, act: DriverCall) -> None:
-        self._act = self._tried = act
-        try:
-            match act:
-                case DriverCall.CREATE:
-                    await self._create()
-                case DriverCall.START:
-                    await self._start()
-                case DriverCall.STOP:
-                    await self._stop()
-                case DriverCall.REMOVE:
-                    await self._remove()
-        finally:
-            self._act = None
+    def on_failure(self, error: CloudError) -> bool:
+        """Give up a launch, start or reboot after a few attempts; everything else is tried again for ever."""
+        lasting = not isinstance(error, _TRANSIENT) or self.retry.failures >= self._timeouts.tries
+        state = self.instance.state
+        if not lasting or state not in _START_FAILURES:
+            return False
+        event, verb = _START_FAILURES[state]
+        if state is InstanceState.PENDING and not self.instance.boots:
+            event, verb = Event.LAUNCH_FAILED, "launch"
+        self.retry.reset()
+        self._move(event, reason=reasons.of_failure(verb, error.message), **_location(self.instance, None))
+        return True
+
+    def explain_no_effect(self, decision: Decision, observed: GuestStatus | None) -> str:
+        """Return the message for a driver call that succeeded and changed nothing."""
+        name = decision.call.name.lower() if decision.call else str(decision.event)
+        return f"{name} changed nothing: {_describe(observed)}"
 
     async def _create(self) -> None:
         spec = self._inventory.spec(self.instance)
-        async with self._deadline("create", self._timeouts.create_s):
+        async with self.limited(self._timeouts.create_s, f"create of {self.id}"):
             await self._driver.instances.create(spec)
 
     async def _start(self) -> None:
-        self._told = None
-        if self.instance.rebooting and not self.instance.reboot_stopped:
-            # Recorded, so that a crash after the start is not followed by a second reboot.
-            self._observe(reboot_stopped=True)
-        async with self._deadline("start", self._timeouts.start_s):
+        self._death = None
+        async with self.limited(self._timeouts.start_s, f"start of {self.id}"):
             await self._driver.instances.start(self.id)
-        self._reboot_over()
-
-    def _reboot_over(self) -> None:
-        if self.instance.rebooting:
-            self._observe(rebooting=False, reboot_stopped=False)
 
     async def _stop(self) -> None:
-        grace = 0.0 if self._forced else self._timeouts.stop_grace_s
-        async with self._deadline("stop", grace + self._timeouts.stop_s):
-            await self._driver.instances.stop(self.id, grace_s=grace)
+        grace_s = 0.0 if self._force_stop else self._timeouts.stop_grace_s
+        async with self.limited(grace_s + self._timeouts.stop_s, f"stop of {self.id}"):
+            await self._driver.instances.stop(self.id, grace_s=grace_s)
 
     async def _remove(self) -> None:
-        await self._keep_console()
-        async with self._deadline("remove", self._timeouts.remove_s):
-            await self._driver.instances.remove(self.id)
+        self._removing = True
+        try:
+            await self._keep_console()
+            async with self.limited(self._timeouts.remove_s, f"remove of {self.id}"):
+                await self._driver.instances.remove(self.id)
+        finally:
+            self._removing = False
         if self.instance.state is InstanceState.SHUTTING_DOWN:
-            self._down(Event.REMOVED, self.instance.reason)
+            self._ended(Event.REMOVED, self.instance.reason)
 
     async def _keep_console(self) -> None:
-        """What the program printed can be read for a while after its guest is gone."""
+        """Keep the console output, which can be read for a while after the guest is gone."""
         if self.instance.state is not InstanceState.SHUTTING_DOWN:
             return
-        # The guest goes also where its console cannot be read.
+        # The guest is removed even if its console cannot be read.
         with contextlib.suppress(CloudError):
-            async with deadline(self._timeouts.console_s, f"reading the console of {self.id}"):
+            async with deadline(self._clock, self._timeouts.console_s, f"reading the console of {self.id}"):
                 self._console.keep(self.id, await self._driver.shell.console(self.id))
 
-    def _down(self, event: Event, reason: Reason | None) -> None:
-        wanted = _WANTED.get(event, self.instance.wanted)
-        self._move(event, reason=reason, wanted=wanted, **_whereabouts(self.instance, None))
-
     def _started(self, observed: GuestStatus | None) -> None:
-        boots = self.instance.boots + 1
-        where = _whereabouts(self.instance, observed.endpoint if observed else None)
-        self._move(Event.STARTED, reason=None, launched_at=self._clock.now(), boots=boots, **where)
+        location = _location(self.instance, observed.endpoint if observed else None)
+        if self.instance.state is InstanceState.RESTARTING:
+            self._move(Event.STARTED, **location)
+        else:
+            boots = self.instance.boots + 1
+            self._move(Event.STARTED, reason=None, launched_at=self._clock.now(), boots=boots, **location)
 
-    def _refresh(self, observed: GuestStatus | None) -> None:
-        self._reboot_over()
-        if self.instance.state is InstanceState.RUNNING and observed and observed.endpoint:
-            where = _whereabouts(self.instance, observed.endpoint)
-            if where["address"] != self.instance.address or where["port"] != self.instance.port:
-                self._observe(**where)
+    def _ended(self, event: Event, reason: Reason | None) -> None:
+        if self.instance.state is InstanceState.REBOOTING and event is Event.STOPPED:
+            self._move(event)
+            return
+        wanted = Wanted.TERMINATED if event is Event.TERMINATE else self.instance.wanted
+        self._move(event, reason=reason, wanted=wanted, **_location(self.instance, None))
+
+    def _note_health(self, observed: GuestStatus) -> None:
+        if observed.impaired != self.instance.impaired:
+            since = self._clock.now() if observed.impaired else None
+            self._observe(impaired=observed.impaired, impaired_at=since)
+            status = "impaired" if observed.impaired else "ok"
+            _log.info("instance_status_changed", id=self.id, status=status, reason=observed.impaired)
+
+    def _note_address(self, observed: GuestStatus) -> None:
+        if observed.endpoint is not None:
+            location = _location(self.instance, observed.endpoint)
+            if location["address"] != self.instance.address or location["port"] != self.instance.port:
+                self._observe(**location)
 
     def _move(self, event: Event, **fields: Any) -> None:
-        before = self.instance
-        state = next_state(before.state, event, subject=f"instance {self.id}")
-        _log_change(before, self._observe(state=state, **_AFRESH, **fields))
+        former = self.instance
+        state = next_state(former.state, event, subject=f"instance {self.id}")
+        _log_change(former, self._observe(state=state, **FRESH, **fields))
 
-    async def _after_failure(self, error: CloudError) -> None:
-        self._failures += 1
-        lasting = not isinstance(error, _TRANSIENT) or self._failures >= self._timeouts.tries
-        if lasting and (failed := self._failed_boot()) is not None:
-            event, verb = failed
-            self._failures = 0
-            self._move(event, reason=reasons.of_failure(verb, error.message), **_whereabouts(self.instance, None))
-            return
-        delay = self._timeouts.retry.delay_s(self._failures)
-        _log.warning("driver_call_failed", id=self.id, error=error.message, failures=self._failures, again_s=delay)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await self._wake.wait()
-
-    def _failed_boot(self) -> tuple[Event, str] | None:
-        """What has failed if the guest cannot be brought up, and its name; None when no boot is under way."""
-        if self.instance.state is InstanceState.PENDING:
-            return (Event.START_FAILED, "start") if self.instance.boots else (Event.LAUNCH_FAILED, "launch")
-        if self.instance.rebooting and self._tried is DriverCall.START:
-            return Event.DIED, "reboot"
-        return None
-
-    def _break_off(self) -> None:
-        if self._call is not None and not self._broken_off:
-            self._broken_off = True
-            # One whose time is over ends by itself.
-            if not self._call.expired():
-                self._call.reschedule(asyncio.get_running_loop().time())
-
-    @contextlib.asynccontextmanager
-    async def _deadline(self, verb: str, seconds: float) -> AsyncIterator[None]:
-        """Ends what is awaited inside: after `seconds` (DeadlineExceeded), or when it is broken off (_BrokenOff)."""
-        self._broken_off = False
-        try:
-            async with asyncio.timeout(seconds) as self._call:
-                yield
-        except TimeoutError:
-            if self._broken_off:
-                raise _BrokenOff from None
-            raise DeadlineExceeded(f"{verb} of {self.id} did not end within {seconds:g} s") from None
-        finally:
-            self._call = None
+    def _observe(self, **fields: Any) -> Instance:
+        changed = self._instances.changed(self.id, **fields)
+        self._resources.observe(changed)
+        return changed
 
 
-def admitted(before: Instance, event: Event) -> dict[str, Any]:
-    """The fields of the record that change when an owner asks for this; empty when nothing does.
-
-    Raises Conflict where the lifecycle table lacks the event."""
-    state = next_state(before.state, event, subject=f"instance {before.id}")
-    if state is not before.state:
-        return {"state": state, "wanted": _WANTED[event], "reason": _reason(before, event), **_AFRESH}
-    # Recorded, so that a crash between its stop and its start does not make a death of it.
-    return {"rebooting": True} if event is Event.REBOOT and not before.rebooting else {}
-
-
-def _log_change(before: Instance, after: Instance) -> None:
+def _log_change(former: Instance, changed: Instance) -> None:
     _log.info(
         "instance_state_changed",
-        id=after.id,
-        old=before.state.value,
-        new=after.state.value,
-        generation=after.generation,
-        reason=after.reason.message if after.reason else None,
+        id=changed.id,
+        old=former.state.value,
+        new=changed.state.value,
+        generation=changed.generation,
+        reason=changed.reason.message if changed.reason else None,
     )
 
 
-def _internal(error: Exception) -> CloudError:
-    """An unforeseen error as users may see it; what else it says is for the log."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return Unavailable(f"the operating system refused it: {os.strerror(error.errno)}")
-    return Internal("internal error; the platform's log has the details")
-
-
-def _in_words(observed: GuestStatus | None) -> str:
+def _describe(observed: GuestStatus | None) -> str:
     if observed is None:
         return "there is no guest"
     if observed.phase is GuestPhase.RUNNING:
@@ -320,16 +238,8 @@ def _in_words(observed: GuestStatus | None) -> str:
     return "the guest is stopped"
 
 
-def _reason(before: Instance, event: Event) -> Reason | None:
-    """Why the asked for change happens; a machine that died by itself keeps the reason of its death."""
-    if event is Event.START:
-        return None
-    died = before.state is InstanceState.STOPPED and before.wanted is Wanted.RUNNING
-    return before.reason if died else reasons.USER_SHUTDOWN
-
-
-def _whereabouts(instance: Instance, endpoint: Endpoint | None) -> dict[str, Any]:
-    """Address, port and the port's tag as the driver tells them."""
+def _location(instance: Instance, endpoint: Endpoint | None) -> Mapping[str, Any]:
+    """Return the fields for address and port, and the tag of the port."""
     tags = {key: value for key, value in instance.tags.items() if key != PORT_TAG}
     if endpoint is None:
         return {"address": None, "port": None, "tags": tags}

@@ -10,10 +10,14 @@ from vmhost.control.kind import Kind
 
 
 class InstanceState(StrEnum):
-    """EC2's six states."""
+    """EC2's six states, and two that EC2's API shows as running: the halves of a reboot."""
 
     PENDING = "pending"
     RUNNING = "running"
+    REBOOTING = "rebooting"
+    """A reboot was requested; the program has not ended yet."""
+    RESTARTING = "restarting"
+    """The program has ended for a reboot and is starting again."""
     STOPPING = "stopping"
     STOPPED = "stopped"
     SHUTTING_DOWN = "shutting-down"
@@ -22,7 +26,12 @@ class InstanceState(StrEnum):
     @property
     def code(self) -> int:
         """Return the state's number in the API (InstanceState.Code)."""
-        return _CODES[self]
+        return _CODES[self.in_api]
+
+    @property
+    def in_api(self) -> InstanceState:
+        """Return the state that EC2's API shows."""
+        return InstanceState.RUNNING if self in (InstanceState.REBOOTING, InstanceState.RESTARTING) else self
 
 
 _CODES: Mapping[InstanceState, int] = {
@@ -53,7 +62,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance."""
+    """One instance. Outside of its reconciler, compare `api_state`, not `state`."""
 
     id: str
     reservation_id: str
@@ -69,7 +78,7 @@ class Instance:
     launched_at: float
     """Epoch seconds of the last start (EC2's LaunchTime)."""
     changed_at: float
-    """Epoch seconds of the last change of state."""
+    """Epoch seconds of the last change of the state that the API shows."""
     reason: Reason | None = None
     address: str | None = None
     """Address of the guest as the driver measured it; None while it has none."""
@@ -86,18 +95,19 @@ class Instance:
     """Instances with the same key are placed on different hosts if there is room."""
     boots: int = 0
     """Number of successful starts; 0 while the launch may still fail."""
-    rebooting: bool = False
-    """Whether a reboot was requested that has not finished; only while running."""
     impaired: str = ""
     """Why a running instance cannot answer; empty if it can, and in every other state."""
     impaired_at: float | None = None
     """Since when, in epoch seconds."""
-    reboot_stopped: bool = False
-    """Whether that reboot has already stopped the program, so that a running one is the new one."""
+
+    @property
+    def api_state(self) -> InstanceState:
+        """Return the state that EC2's API shows: one of six."""
+        return self.state.in_api
 
 
 def _stamp(former: Instance, changed: Instance, now: float) -> Instance:
-    changed_at = former.changed_at if changed.state is former.state else now
+    changed_at = former.changed_at if changed.api_state is former.api_state else now
     return replace(changed, generation=former.generation + 1, changed_at=changed_at)
 
 

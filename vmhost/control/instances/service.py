@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vmhost.api.views import InstanceView
+from vmhost.base.clock import Clock
 from vmhost.base.errors import Conflict, NotFound
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
@@ -34,6 +35,7 @@ class InstanceService:
         console: ConsoleArchive,
         driver: Driver,
         timeouts: Timeouts,
+        clock: Clock,
     ) -> None:
         self._table = table
         self._inventory = inventory
@@ -42,6 +44,7 @@ class InstanceService:
         self._console = console
         self._driver = driver
         self._timeouts = timeouts
+        self._clock = clock
 
     def all(self) -> tuple[Instance, ...]:
         """Return every instance, including those terminated within the last hour."""
@@ -98,11 +101,11 @@ class InstanceService:
         Raises NotFound, Unavailable, or Conflict if the output of a terminated instance was not kept."""
         self._table.get(instance_id)
         try:
-            async with deadline(self._timeouts.measure_s, f"reading the console of {instance_id}"):
+            async with deadline(self._clock, self._timeouts.measure_s, f"reading the console of {instance_id}"):
                 return await self._driver.shell.console(instance_id)
         except NotFound:
             if (kept := self._console.read(instance_id)) is not None:
                 return kept
-            if (state := self._table.get(instance_id).state) is InstanceState.PENDING:
+            if (state := self._table.get(instance_id).api_state) is InstanceState.PENDING:
                 return ""
             raise Conflict(f"instance {instance_id} is {state}; its console output was not kept") from None

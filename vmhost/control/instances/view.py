@@ -15,7 +15,7 @@ def instance_view(instance: Instance, limits: Limits | None, web_port: int | Non
     return InstanceView(
         id=instance.id,
         type=instance.type_name,
-        state=instance.state.value,
+        state=instance.api_state.value,
         host=instance.host_id,
         zone=instance.zone,
         image=instance.image_id,

@@ -155,7 +155,7 @@ def _describe(context: Context, query: FleetQuery) -> ResponseData:
 
 
 def _response(context: Context, fleet: Fleet) -> ResponseData:
-    fulfilled = float(len([i for i in context.cloud.fleets.members(fleet.id) if i.state in _HEALTHY]))
+    fulfilled = float(len([i for i in context.cloud.fleets.members(fleet.id) if i.api_state in _HEALTHY]))
     trouble = context.cloud.fleets.trouble(fleet.id)
     specification = {"LaunchTemplateId": fleet.template_id, "Version": str(fleet.template_version)}
     overrides = [{"InstanceType": o.type_name, "AvailabilityZone": o.zone} for o in fleet.overrides]
@@ -216,7 +216,7 @@ def _members(context: Context, query: MemberQuery) -> ResponseData:
     active = (
         {"InstanceId": instance.id, "InstanceType": instance.type_name, "InstanceHealth": "healthy"}
         for instance in context.cloud.fleets.members(query.fleet.id)
-        if instance.state in _HEALTHY
+        if instance.api_state in _HEALTHY
     )
     page = paginate(filter(query.keep, active), query.page, lambda shown: shown["InstanceId"])
     return {

@@ -81,7 +81,7 @@ def zone_id(zone: str) -> str:
 
 def state(instance: Instance) -> ResponseData:
     """Return code and name of the instance's state."""
-    return {"Code": instance.state.code, "Name": instance.state.value}
+    return {"Code": instance.api_state.code, "Name": instance.api_state.value}
 
 
 def architecture(instance: Instance, catalogue: Catalogue) -> str | None:

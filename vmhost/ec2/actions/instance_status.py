@@ -35,12 +35,12 @@ class StatusQuery:
 
 def instance_status(instance: Instance) -> str:
     """Return EC2's status: ok while it can respond, impaired if it cannot or has failed."""
-    if instance.state is InstanceState.RUNNING:
+    if instance.api_state is InstanceState.RUNNING:
         return "impaired" if instance.impaired else "ok"
-    if instance.state is InstanceState.PENDING:
+    if instance.api_state is InstanceState.PENDING:
         return "initializing"
     died = instance.reason is not None and not is_orderly(instance.reason)
-    return "impaired" if died and instance.state is not InstanceState.TERMINATED else "not-applicable"
+    return "impaired" if died and instance.api_state is not InstanceState.TERMINATED else "not-applicable"
 
 
 def system_status(instance: Instance) -> str:
@@ -58,7 +58,7 @@ def _check(context: Context, params: Params) -> StatusQuery:
 def _act(context: Context, query: StatusQuery) -> ResponseData:
     chosen: Iterable[Instance] = find_instances(context.cloud, query.instances.ids)
     if not query.all_states:
-        chosen = (instance for instance in chosen if instance.state is InstanceState.RUNNING)
+        chosen = (instance for instance in chosen if instance.api_state is InstanceState.RUNNING)
     shown = filter(query.instances.keep, map(_response, chosen))
     page = paginate(shown, query.instances.page, lambda status: status["InstanceId"])
     return {"InstanceStatuses": list(page.items), "NextToken": page.next_token}
