@@ -24,13 +24,14 @@ class Action:
     `experiment`: the experiment that it runs; empty for others. `asks`: the question to ask first, if any."""
 
     name: str
-    """Also the name of the platform's request."""
+    """Also the name of the platform's request, unless it injects a `fault` of another name."""
     label: str
     what: str
     """What happens, in a few words."""
     asks: str = ""
     experiment: str = ""
     do: Do | None = None
+    fault: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The action as the page draws it."""
@@ -75,6 +76,7 @@ ACTIONS: tuple[Action, ...] = (
         label="Hog",
         what="makes it use all the CPU it can get",
         experiment=NoisyNeighbor.name,
+        fault="cpu_hog",
     ),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
@@ -87,7 +89,7 @@ def hindrance(
 
     `allowed` are the states in which the platform accepts each action; one that it does not name is left to the
     platform to refuse. `busy` names the experiment under way."""
-    states = allowed.get(action.name)
+    states = allowed.get(action.fault or action.name)
     if states is not None and view.state not in states:
         return f"it is {view.state}; {action.name} works on {_either(states)} instances"
     if action.experiment and busy:

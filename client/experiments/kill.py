@@ -165,7 +165,7 @@ async def _kill(system: SystemUnderTest, instance_id: str) -> float | None:
         return view is None or view.state != "running"
 
     start = time.monotonic()
-    await system.cloud.kill(instance_id)
+    await system.cloud.inject_fault("kill", instance_id)
     try:
         await system.watcher.until(dead, deadline_s=NOTICED_DEADLINE_S, what=f"noticing the end of {instance_id}")
     except DeadlineExceeded:

@@ -77,7 +77,9 @@ class NoisyNeighbor:
         report(
             Progress(action=action, stage=f"it uses all the CPU it can get for {self.hog_s:.0f} s; watch the others")
         )
-        fault = await system.cloud.hog_cpu(victim.id, seconds=self.hog_s, workers_per_vcpu=self.workers_per_vcpu)
+        fault = await system.cloud.inject_fault(
+            "cpu_hog", victim.id, seconds=self.hog_s, workers_per_vcpu=self.workers_per_vcpu
+        )
         # Its loops start one after the other and all end at the same time: exclude both ends from the window.
         await asyncio.sleep(self.hog_s * _RAMP)
         hogging, cpu_hogging = await read_cpu(system, "CPU hog at work")
@@ -93,7 +95,7 @@ class NoisyNeighbor:
         state = system.watcher.state
         isolation = judge_isolation(
             hog=state.instances.get(victim.id, victim),
-            requested_cores=fault.workers,
+            requested_cores=int(fault.details["workers"]),
             instances=state.running,
             host=host,
             enforced=state.enforces("cpu"),

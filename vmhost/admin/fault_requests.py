@@ -1,65 +1,45 @@
-"""Parses the JSON requests to /_glasscloud/faults."""
+"""The requests that can be sent to /_glasscloud/faults, typed. Pure."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from vmhost.base.errors import InvalidInput
+from vmhost.faults.fault import Fault
+from vmhost.faults.registry import parse_fault
+
+_END = "end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kill:
-    """Kill the instance's program as a crash would."""
+class FaultRequest:
+    """Inject a fault into an instance; without a fault, end the one that is named by its id or its instance."""
 
-    instance_id: str
+    fault: Fault | None
+    instance_id: str | None = None
+    fault_id: str | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HogCpu:
-    """Run a CPU hog in the instance for some seconds."""
-
-    instance_id: str
-    seconds: float
-    workers_per_vcpu: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndFault:
-    """End a CPU hog early, named by one of the two ids."""
-
-    fault_id: str | None
-    instance_id: str | None
-
-
-FaultRequest: TypeAlias = Kill | HogCpu | EndFault
+    @property
+    def action(self) -> str:
+        """Return the request's name in the log of calls."""
+        return "EndFault" if self.fault is None else type(self.fault).__name__
 
 
 def parse_fault_request(body: bytes) -> FaultRequest:
-    """Parse the JSON body. Raises InvalidInput, also for unknown fields."""
+    """Read the JSON body, such as `{"fault": "kill", "instance_id": "i-…"}`. Raises InvalidInput."""
     fields = _object(body)
-    fault = fields.pop("fault", None)
-    match fault:
-        case "kill":
-            parsed: FaultRequest = Kill(instance_id=_name(fields, "instance_id"))
-        case "cpu_hog":
-            parsed = HogCpu(
-                instance_id=_name(fields, "instance_id"),
-                seconds=_number(fields.pop("seconds", 10.0), "seconds"),
-                workers_per_vcpu=_workers(fields.pop("workers_per_vcpu", 8)),
-            )
-        case "end":
-            by_id = "fault_id" in fields
-            parsed = EndFault(
-                fault_id=_name(fields, "fault_id") if by_id else None,
-                instance_id=None if by_id else _name(fields, "instance_id"),
-            )
-        case _:
-            raise InvalidInput(f"unknown fault {str(fault)[:40]!r}; use kill, cpu_hog or end")
-    if fields:
-        raise InvalidInput(f"the fault {fault} does not support {min(fields)[:40]}", code="UnknownParameter")
-    return parsed
+    name = fields.pop("fault", None)
+    if name == _END:
+        key = "fault_id" if "fault_id" in fields else "instance_id"
+        request = FaultRequest(fault=None, **{key: _id(fields, key)})
+        if fields:
+            raise InvalidInput(f"ending a fault takes no {min(fields)[:40]}", code="UnknownParameter")
+        return request
+    instance_id = fields.pop("instance_id", None)
+    fault = parse_fault(name, fields)
+    return FaultRequest(fault=fault, instance_id=_id({"instance_id": instance_id}, "instance_id"))
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -68,28 +48,12 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise InvalidInput('the body must be a JSON object such as {"fault": "kill", "instance_id": "i-…"}')
+        raise InvalidInput('the body must be a JSON object, such as {"fault": "kill", "instance_id": "i-…"}')
     return value
 
 
-def _name(fields: dict[str, Any], key: str) -> str:
+def _id(fields: dict[str, Any], key: str) -> str:
     value = fields.pop(key, None)
     if not isinstance(value, str) or not value:
         raise InvalidInput(f"{key} is required", code="MissingParameter")
     return value
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidInput(f"{name} must be a number, not {str(value)[:40]!r}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise InvalidInput(f"{name} with {len(str(value))} digits is out of range") from None
-
-
-def _workers(value: Any) -> int:
-    number = _number(value, "workers_per_vcpu")
-    if not number.is_integer():
-        raise InvalidInput(f"workers_per_vcpu must be a whole number, not {number:g}")
-    return int(number)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from vmhost.admin.fault_requests import EndFault, FaultRequest, HogCpu, Kill, parse_fault_request
+from vmhost.admin.fault_requests import FaultRequest, parse_fault_request
 from vmhost.admin.snapshot import snapshot
 from vmhost.api.views import FaultView
 from vmhost.base.sse import respond
 from vmhost.base.user_agent import client_name
 from vmhost.control.cloud import Cloud
+from vmhost.faults.registry import describe
 
 PREFIX = "/_glasscloud/"
 HEALTH = PREFIX + "health"
@@ -35,13 +36,14 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
 
     async def faults(request: web.Request) -> web.Response:
         wanted = parse_fault_request(await request.read())
-        with cloud.calls.recording(
-            type(wanted).__name__, by=client_name(request.headers.get("User-Agent", ""))
-        ) as call:
+        with cloud.calls.recording(wanted.action, by=client_name(request.headers.get("User-Agent", ""))) as call:
             call.add_instances((wanted.instance_id,) if wanted.instance_id else ())
             fault = await _apply(cloud, wanted)
             call.add_instances((fault.instance_id,))
         return web.json_response(fault.to_json())
+
+    async def known_faults(_: web.Request) -> web.Response:
+        return web.json_response({"faults": describe()})
 
     async def end_streams(_: web.Application) -> None:
         cloud.hub.close()
@@ -51,16 +53,12 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     app.router.add_get(PREFIX + "types", types)
     app.router.add_get(PREFIX + "cpu", cpu)
     app.router.add_get(PREFIX + "events", events)
+    app.router.add_get(PREFIX + "faults", known_faults)
     app.router.add_post(PREFIX + "faults", faults)
     app.on_shutdown.append(end_streams)
 
 
 async def _apply(cloud: Cloud, wanted: FaultRequest) -> FaultView:
-    match wanted:
-        case Kill():
-            return await cloud.faults.kill(wanted.instance_id)
-        case HogCpu():
-            seconds, workers = wanted.seconds, wanted.workers_per_vcpu
-            return await cloud.faults.hog_cpu(wanted.instance_id, seconds=seconds, workers_per_vcpu=workers)
-        case EndFault():
-            return await cloud.faults.end(fault_id=wanted.fault_id, instance_id=wanted.instance_id)
+    if wanted.fault is not None and wanted.instance_id is not None:
+        return await cloud.faults.inject(wanted.instance_id, wanted.fault)
+    return await cloud.faults.end(fault_id=wanted.fault_id, instance_id=wanted.instance_id)

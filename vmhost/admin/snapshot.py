@@ -6,11 +6,11 @@ from vmhost.api.views import CapabilityView, Snapshot
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.lifecycle import REQUESTS, Event, states_for
 from vmhost.control.instances.record import InstanceState
+from vmhost.faults.registry import FAULTS
 
-_FAULTS = ("kill", "hog")
 ALLOWED = {
     **{event.value: tuple(state.value for state in states_for(event)) for event in Event if event in REQUESTS},
-    **dict.fromkeys(_FAULTS, (InstanceState.RUNNING.value,)),
+    **dict.fromkeys(FAULTS, (InstanceState.RUNNING.value,)),
 }
 """The states in which each request has an effect, from the lifecycle table."""
 

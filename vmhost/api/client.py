@@ -92,25 +92,16 @@ class CloudClient:
             await self._clock.sleep(pause)
             pause = min(pause * 2, _PAUSE_MAX_S)
 
-    async def kill(self, instance_id: str) -> FaultView:
-        """Kill the instance's program as a crash would; the platform has to notice by itself."""
-        return await self._fault({"fault": "kill", "instance_id": instance_id})
+    async def inject_fault(self, fault: str, instance_id: str, **parameters: float) -> FaultView:
+        """Inject a fault into the instance; for one that lasts, returns when it has started.
 
-    async def hog_cpu(self, instance_id: str, *, seconds: float = 10.0, workers_per_vcpu: int = 8) -> FaultView:
-        """Run a CPU hog in the instance for some seconds; returns when it has started."""
-        return await self._fault(
-            {
-                "fault": "cpu_hog",
-                "instance_id": instance_id,
-                "seconds": seconds,
-                "workers_per_vcpu": workers_per_vcpu,
-            }
-        )
+        The faults and their parameters are those in `vmhost/faults`, such as "kill" or "cpu_hog"."""
+        return await self._fault({"fault": fault, "instance_id": instance_id, **parameters})
 
     async def end_fault(self, *, fault_id: str | None = None, instance_id: str | None = None) -> FaultView:
-        """End a running fault early, by its id or its instance; returns when it has ended.
+        """End a fault early, given its id or its instance; returns when it has ended.
 
-        It is no error if the fault has ended already; an instance without a running fault is a Conflict."""
+        Ending one that has ended already is no error; if no fault is running in the instance, raises Conflict."""
         names = {"fault_id": fault_id, "instance_id": instance_id}
         return await self._fault({"fault": "end", **{key: name for key, name in names.items() if name is not None}})
 

@@ -130,19 +130,19 @@ class InstanceView(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultView(View):
-    """A fault that was requested, as it starts or ends."""
+    """An injected fault that has started or ended."""
 
     fault_id: str
     fault: str
-    """"kill" or "cpu_hog"."""
+    """Its name, such as "kill" or "cpu_hog"."""
     instance_id: str
     phase: str
     """"started" or "ended"."""
     at: float
     until: float | None = None
-    """Epoch seconds at which a running CPU hog ends by itself; None if nothing is running."""
-    workers: int = 0
-    """Number of endless loops that a CPU hog runs: the cores that it requests."""
+    """Epoch seconds at which a fault that has started ends by itself; None for one that does not last."""
+    details: Mapping[str, float] = field(default_factory=dict)
+    """Numbers of this fault, such as the `workers` of a CPU hog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +187,7 @@ class Snapshot(View):
     calls: tuple[CallView, ...] = ()
     """The last calls since the platform started, oldest first."""
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each request ("start", "stop", "reboot", "terminate", "kill", "hog") the states in which it has an effect."""
+    """By request ("start", "stop", "reboot", "terminate", "kill", "cpu_hog"): the states in which it has an effect."""
 
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "allowed": lambda states: {request: tuple(each) for request, each in states.items()},

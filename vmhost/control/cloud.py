@@ -16,7 +16,7 @@ from vmhost.base.sse import Hub
 from vmhost.control.call_log import CallLog
 from vmhost.control.client_tokens import CLIENT_TOKENS, forget_expired
 from vmhost.control.deadline import deadline
-from vmhost.control.faults import Faults
+from vmhost.control.faults import FaultService
 from vmhost.control.fleets.record import FLEETS
 from vmhost.control.fleets.service import FleetService
 from vmhost.control.host_usage import HostUsage
@@ -81,7 +81,7 @@ class Cloud:
     instances: InstanceService
     fleets: FleetService
     hosts: HostUsage
-    faults: Faults
+    faults: FaultService
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class Cloud:
             clock=self.clock,
             ids=self._ids,
         )
-        self.faults = Faults(
+        self.faults = FaultService(
             instances=self._instances,
             inventory=inventory,
             driver=self._driver,

@@ -76,7 +76,7 @@ async def test_kill_reaches_every_event_reader(client: CloudClient) -> None:
         async with asyncio.timeout(5):
             while not seen:
                 await asyncio.sleep(0.01)
-        fault = await client.kill(instance.id)
+        fault = await client.inject_fault("kill", instance.id)
     assert (fault.fault, fault.instance_id, fault.phase) == ("kill", instance.id, "started")
     assert isinstance(seen[0], Snapshot)
     phases = [event.phase for event in seen if isinstance(event, FaultView) and event.fault_id == fault.fault_id]
@@ -92,7 +92,7 @@ async def test_kill_reaches_every_event_reader(client: CloudClient) -> None:
 async def test_late_reader_sees_running_fault_and_earlier_calls(client: CloudClient, cloud: Served) -> None:
     (instance,) = await running(client)
     cloud.driver.settings = replace(cloud.driver.settings, execute_s=60)
-    hog = await client.hog_cpu(instance.id, seconds=60)
+    hog = await client.inject_fault("cpu_hog", instance.id, seconds=60)
     assert hog.until == hog.at + 60
     seen: list[CloudEvent] = []
     async with asyncio.TaskGroup() as group:
@@ -100,9 +100,9 @@ async def test_late_reader_sees_running_fault_and_earlier_calls(client: CloudCli
         async with asyncio.timeout(5):
             while not seen:
                 await asyncio.sleep(0.01)
-        begun = time.monotonic()
+        start = time.monotonic()
         ended = await client.end_fault(instance_id=instance.id)
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - start < 1
     (snapshot, *_) = seen
     assert isinstance(snapshot, Snapshot)
     assert snapshot.faults == (hog,)
@@ -171,12 +171,12 @@ async def test_cpu_counters_cover_instances_and_cores(client: CloudClient, cloud
 
 async def test_cpu_hog_has_an_end_time(client: CloudClient) -> None:
     (instance,) = await running(client)
-    fault = await client.hog_cpu(instance.id, seconds=0.1, workers_per_vcpu=1)
-    assert (fault.fault, fault.phase, fault.workers) == ("cpu_hog", "started", 2)
+    fault = await client.inject_fault("cpu_hog", instance.id, seconds=0.1, workers_per_vcpu=1)
+    assert (fault.fault, fault.phase, fault.details) == ("cpu_hog", "started", {"workers": 2})
     with pytest.raises(InvalidInput, match="60"):
-        await client.hog_cpu(instance.id, seconds=3600)
+        await client.inject_fault("cpu_hog", instance.id, seconds=3600)
     with pytest.raises(NotFound):
-        await client.kill("i-00000000000000000")
+        await client.inject_fault("kill", "i-00000000000000000")
 
 
 async def test_templates_and_fleets_lifecycle(client: CloudClient, cloud: Served) -> None:

@@ -10,6 +10,7 @@ from tests.integration.console.asked_console import Console
 from tests.integration.ec2.ec2_server import IMAGE
 from vmhost.api.client import CloudClient
 from vmhost.control.instances.launcher import LaunchRequest
+from vmhost.faults.cpu_hog import HogCpu
 
 WISH = {"image_id": IMAGE, "type": "t3.nano"}
 NOBODY = "i-00000000000000000"
@@ -142,7 +143,7 @@ async def test_what_an_instance_keeps_is_read_and_that_of_nobody_is_not_found(co
 
 async def test_a_hog_shows_its_end_and_is_ended_from_here(console: Console) -> None:
     instance_id = await launched(console)
-    fault = await console.served.cloud.faults.hog_cpu(instance_id, seconds=40.0)
+    fault = await console.served.cloud.faults.inject(instance_id, HogCpu(seconds=40.0))
 
     def row(board: dict[str, Any]) -> dict[str, Any]:
         return next(each for each in board["instances"] if each["id"] == instance_id)

@@ -11,9 +11,10 @@ from fake_cloud import World, launch, until
 
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
 from vmhost.base.sse import Subscription
-from vmhost.control.faults import HOG_SCRIPT
 from vmhost.control.instances.record import InstanceState
 from vmhost.drivers.fake import FakeSettings
+from vmhost.faults.cpu_hog import HOG_SCRIPT, HogCpu
+from vmhost.faults.kill import Kill
 from vmhost.model.guest import Death
 
 
@@ -31,15 +32,15 @@ async def test_kill_is_seen_only_through_the_driver(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            fault = await cloud.faults.kill(one.id)
+            fault = await cloud.faults.inject(one.id, Kill())
             started, ended = await faults(reader, 2)
         assert started == fault.to_json()
         assert (started["fault"], started["phase"], ended["phase"]) == ("kill", "started", "ended")
         await until(lambda: cloud.instances.get(one.id).state is InstanceState.STOPPED, within_s=0.9)
         with pytest.raises(Conflict, match="is stopped; kill needs running"):
-            await cloud.faults.kill(one.id)
+            await cloud.faults.inject(one.id, Kill())
         with pytest.raises(NotFound):
-            await cloud.faults.kill("i-0ffffffffffffffff")
+            await cloud.faults.inject("i-0ffffffffffffffff", Kill())
 
 
 async def test_hog_runs_workers_per_vcpu_one_at_a_time(world: World) -> None:
@@ -47,15 +48,15 @@ async def test_hog_runs_workers_per_vcpu_one_at_a_time(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            fault = await cloud.faults.hog_cpu(one.id, seconds=2.5, workers_per_vcpu=8)
-            with pytest.raises(Conflict, match="already has a CPU hog"):
-                await cloud.faults.hog_cpu(one.id, seconds=1)
+            fault = await cloud.faults.inject(one.id, HogCpu(seconds=2.5, workers_per_vcpu=8))
+            with pytest.raises(Conflict, match="already has the fault cpu_hog"):
+                await cloud.faults.inject(one.id, HogCpu(seconds=1))
             started, ended = await faults(reader, 2)
         assert (started["fault"], started["phase"], ended["phase"]) == ("cpu_hog", "started", "ended")
         assert started["fault_id"] == ended["fault_id"] == fault.fault_id
         (command,) = world.engine.guests[one.id].commands
         assert command == ("sh", "-c", HOG_SCRIPT, "hog", "2.5", "3", "16")
-        await cloud.faults.hog_cpu(one.id, seconds=1)
+        await cloud.faults.inject(one.id, HogCpu(seconds=1))
 
 
 async def test_hog_ends_with_its_instance(world: World) -> None:
@@ -63,7 +64,7 @@ async def test_hog_ends_with_its_instance(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            await cloud.faults.hog_cpu(one.id, seconds=20)
+            await cloud.faults.inject(one.id, HogCpu(seconds=20))
             await until(lambda: bool(world.engine.guests[one.id].commands))
             world.driver.instances.die(one.id, Death(exit_code=137))
             assert (await faults(reader, 2))[1]["phase"] == "ended"
@@ -74,7 +75,7 @@ async def test_hog_can_be_ended_early(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         for by_instance in (True, False):
-            started = await cloud.faults.hog_cpu(one.id, seconds=60)
+            started = await cloud.faults.inject(one.id, HogCpu(seconds=60))
             assert started.until == started.at + 60
             assert cloud.faults.running() == (started,)
             await until(lambda: world.engine.guests[one.id].inside == 1)
@@ -93,7 +94,7 @@ async def test_hog_ended_before_its_start_never_starts(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
-            await cloud.faults.hog_cpu(one.id, seconds=60)
+            await cloud.faults.inject(one.id, HogCpu(seconds=60))
             await cloud.faults.end(instance_id=one.id)
             assert [fault["phase"] for fault in await faults(reader, 2)] == ["started", "ended"]
         assert world.engine.guests[one.id].commands == []
@@ -102,7 +103,7 @@ async def test_hog_ended_before_its_start_never_starts(world: World) -> None:
 async def test_ending_an_unknown_fault_is_refused(world: World) -> None:
     async with world.up() as cloud:
         one = await launch(cloud)
-        with pytest.raises(Conflict, match=f"{one.id} has no CPU hog"):
+        with pytest.raises(Conflict, match=f"no fault is running in instance {one.id}"):
             await cloud.faults.end(instance_id=one.id)
         with pytest.raises(NotFound, match="i-0ffffffffffffffff"):
             await cloud.faults.end(instance_id="i-0ffffffffffffffff")
@@ -110,7 +111,7 @@ async def test_ending_an_unknown_fault_is_refused(world: World) -> None:
             await cloud.faults.end(fault_id="fault-0")
         with pytest.raises(InvalidInput, match="either the id"):
             await cloud.faults.end()
-        killed = await cloud.faults.kill(one.id)
+        killed = await cloud.faults.inject(one.id, Kill())
         assert (await cloud.faults.end(fault_id=killed.fault_id)).phase == "ended"
 
 
@@ -119,7 +120,7 @@ async def test_unbounded_hogs_are_refused(world: World, seconds: float, workers:
     async with world.up() as cloud:
         one = await launch(cloud)
         with pytest.raises(InvalidInput):
-            await cloud.faults.hog_cpu(one.id, seconds=seconds, workers_per_vcpu=workers)
+            await cloud.faults.inject(one.id, HogCpu(seconds=seconds, workers_per_vcpu=workers))
 
 
 async def test_hog_script_burns_cpu_and_ends() -> None:

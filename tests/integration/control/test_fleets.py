@@ -13,6 +13,7 @@ from vmhost.control.fleets.service import FleetRequest
 from vmhost.control.instances.record import InstanceState
 from vmhost.control.timeouts import Backoff
 from vmhost.drivers.fake import FakeSettings
+from vmhost.faults.kill import Kill
 from vmhost.model.guest import Death
 
 
@@ -31,7 +32,7 @@ async def test_killed_member_is_replaced_on_its_host(world: World) -> None:
         fleet = await make_fleet(cloud, 2)
         await until(fleet_runs(cloud, fleet, 2))
         victim = cloud.fleets.members(fleet.id)[0]
-        await cloud.faults.kill(victim.id)
+        await cloud.faults.inject(victim.id, Kill())
         await until(lambda: victim.id not in {one.id for one in cloud.fleets.members(fleet.id)}, within_s=0.9)
         await until(fleet_runs(cloud, fleet, 2), within_s=0.9)
         assert {one.host_id for one in cloud.fleets.members(fleet.id)} == {"host-a", "host-b"}

@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, launch, tagged
 from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from vmhost.faults.kill import Kill
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def test_filters_and_pages_select_instances(ec2: Ec2) -> None:
 async def test_failed_instance_has_a_reason(ec2: Ec2, cloud: Served) -> None:
     (instance_id,) = await launch(ec2)
     await ec2.wait("instance_running", [instance_id])
-    await cloud.cloud.faults.kill(instance_id)
+    await cloud.cloud.faults.inject(instance_id, Kill())
     await ec2.wait("instance_stopped", [instance_id])
     dead = (await describe(ec2, InstanceIds=[instance_id]))[0]
     assert dead["StateReason"]["Code"].startswith("Server.")
@@ -211,7 +212,7 @@ async def test_fleet_keeps_its_size(ec2: Ec2, cloud: Served) -> None:
     async with asyncio.timeout(10):
         while len(before := await members()) < 2:
             await asyncio.sleep(0.02)
-        await cloud.cloud.faults.kill(before[0]["InstanceId"])
+        await cloud.cloud.faults.inject(before[0]["InstanceId"], Kill())
         while len(after := await members()) < 2 or before[0]["InstanceId"] in [one["InstanceId"] for one in after]:
             await asyncio.sleep(0.02)
     fleet = (await ec2.describe_fleets(FleetIds=[fleet_id]))["Fleets"][0]

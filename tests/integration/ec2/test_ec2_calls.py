@@ -128,13 +128,13 @@ async def test_faults_are_logged_as_calls(cloud: Served, ec2: Ec2) -> None:
     (one,) = await launch(ec2)
     await ec2.wait("instance_running", [one])
     async with CloudClient(cloud.access, agent="glasscloud-console") as client:
-        hog = await client.hog_cpu(one, seconds=0.1)
+        hog = await client.inject_fault("cpu_hog", one, seconds=0.1)
         await client.end_fault(fault_id=hog.fault_id)
         with pytest.raises(Conflict):
             await client.end_fault(instance_id=one)
         with pytest.raises(NotFound):
             await client.end_fault(fault_id="fault-0")
-        await client.kill(one)
+        await client.inject_fault("kill", one)
         calls: tuple[CallView, ...] = (await client.status()).calls
     assert calls == cloud.cloud.calls.last()
     assert logged(cloud)[1:] == [

@@ -90,5 +90,5 @@ async def _load_and_kill(cloud: CloudClient, session: aiohttp.ClientSession, url
         for _ in range(4):
             tasks.create_task(user())
         await asyncio.sleep(0.5)
-        await cloud.kill(victim)
+        await cloud.inject_fault("kill", victim)
     return answered

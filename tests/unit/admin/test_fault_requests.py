@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.admin.fault_requests import EndFault, HogCpu, Kill, parse_fault_request
+from vmhost.admin.fault_requests import FaultRequest, parse_fault_request
 from vmhost.base.errors import InvalidInput
+from vmhost.faults.cpu_hog import HogCpu
+from vmhost.faults.kill import Kill
+from vmhost.faults.registry import describe
 
 ODD = (
     b"[" * 5000,
@@ -20,14 +23,20 @@ ODD = (
 
 
 def test_valid_requests_are_parsed() -> None:
-    assert parse_fault_request(b'{"fault": "kill", "instance_id": "i-1"}') == Kill(instance_id="i-1")
-    assert parse_fault_request(b'{"fault": "cpu_hog", "instance_id": "i-1", "seconds": 2}') == HogCpu(
-        instance_id="i-1", seconds=2.0, workers_per_vcpu=8
-    )
-    assert parse_fault_request(b'{"fault": "end", "fault_id": "fault-1"}') == EndFault(
-        fault_id="fault-1", instance_id=None
-    )
-    assert parse_fault_request(b'{"fault": "end", "instance_id": "i-1"}') == EndFault(fault_id=None, instance_id="i-1")
+    kill = parse_fault_request(b'{"fault": "kill", "instance_id": "i-1"}')
+    assert (kill, kill.action) == (FaultRequest(fault=Kill(), instance_id="i-1"), "Kill")
+    hog = parse_fault_request(b'{"fault": "cpu_hog", "instance_id": "i-1", "seconds": 2}')
+    assert (hog.fault, hog.action) == (HogCpu(seconds=2.0, workers_per_vcpu=8), "HogCpu")
+    end = parse_fault_request(b'{"fault": "end", "fault_id": "fault-1"}')
+    assert (end, end.action) == (FaultRequest(fault=None, fault_id="fault-1"), "EndFault")
+    by_instance = parse_fault_request(b'{"fault": "end", "instance_id": "i-1"}')
+    assert by_instance == FaultRequest(fault=None, instance_id="i-1")
+
+
+def test_faults_are_described_with_their_bounds() -> None:
+    described = {each["fault"]: each["parameters"] for each in describe()}
+    assert described["kill"] == {}
+    assert described["cpu_hog"]["workers_per_vcpu"] == {"default": 8, "least": 1, "most": 64, "unit": ""}
 
 
 @pytest.mark.parametrize(

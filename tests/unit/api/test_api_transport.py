@@ -121,7 +121,7 @@ async def test_fault_response_is_the_started_fault() -> None:
         return web.json_response(FAULT.to_json())
 
     async with client_of(handler) as client:
-        assert await client.kill("i-1") == FAULT
+        assert await client.inject_fault("kill", "i-1") == FAULT
 
 
 @pytest.mark.parametrize("endpoint", ["", "127.0.0.1:4566", "ftp://host", "http://"])

@@ -1,0 +1,20 @@
+"""The fault `kill`: the instance's program ends as in a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vmhost.faults.fault import Fault, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill(Fault):
+    """Kills the program. The platform notices it only by the driver's event."""
+
+    name: ClassVar[str] = "kill"
+    summary: ClassVar[str] = "kill the instance's program"
+
+    async def inject(self, target: Target) -> None:
+        """Kill the program."""
+        await target.driver.instances.kill(target.instance_id)
