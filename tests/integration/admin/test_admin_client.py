@@ -61,7 +61,7 @@ async def test_status_shows_the_whole_cloud(client: CloudClient) -> None:
         whole = told[instance.id]
         assert whole.limits is not None
         assert whole.limits.memory_mib == 512
-        assert replace(whole, generation=None, changed_at=None, limits=None) == replace(
+        assert replace(whole, generation=None, changed_at=None, limits=None, web_port=None) == replace(
             instance, launched_at=whole.launched_at
         )
 
