@@ -1,4 +1,4 @@
-"""What becomes of a request: it is accepted, ignored because nothing would change, or refused with a reason. Pure."""
+"""Admission of requests: accepted, ignored because nothing would change, or refused with a reason. Pure."""
 
 from __future__ import annotations
 

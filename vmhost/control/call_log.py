@@ -21,7 +21,7 @@ _OK = "ok"
 
 @dataclass(slots=True, kw_only=True)
 class OpenCall:
-    """What is known so far of a call that is being carried out."""
+    """A call that is being carried out."""
 
     instances: tuple[str, ...] = ()
     is_read: bool = False

@@ -54,7 +54,7 @@ _log = get_logger("cloud")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudSettings:
-    """What the owner of a cloud decides."""
+    """The settings of one cloud."""
 
     name: str = "glasscloud"
     overcommit: float = 1.0
@@ -67,7 +67,7 @@ class CloudSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """What a cloud could not remove when it was closed."""
+    """The rest of a cloud that could not be removed when it was closed."""
 
     instances: tuple[str, ...]
     """The instances that were to be removed; some of them may be gone."""

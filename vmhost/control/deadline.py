@@ -15,7 +15,7 @@ class Interrupted(Exception):
 
 
 class Limited:
-    """What runs under a time limit."""
+    """A body that runs under a time limit."""
 
     def __init__(self) -> None:
         self._timeout = asyncio.timeout(None)

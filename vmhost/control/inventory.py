@@ -1,4 +1,4 @@
-"""What instances are launched on and from: hosts, overcommit, instance types, images. Pure, fixed after the start."""
+"""The hosts, instance types and images that instances can be launched on and from. Pure; fixed after the start."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[R]):
-    """What the generic code needs to know about one kind of resource."""
+    """A description of one kind of resource, for the generic code."""
 
     name: str
     """EC2's name of the resource type, such as "launch-template"."""
@@ -29,7 +29,7 @@ class Kind(Generic[R]):
     prefix: str = ""
     """Start of the ids, such as "lt"."""
     noun: str = ""
-    """How error messages call an id, such as "fleet ID"."""
+    """Name of an id in error messages, such as "fleet ID"."""
     not_found: str = ""
     """EC2's error code for an id that does not exist."""
     taggable: bool = False

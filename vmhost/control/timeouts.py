@@ -1,4 +1,4 @@
-"""How long the control plane waits: time limits, back-offs and intervals, in seconds."""
+"""Time limits, back-offs and intervals of the control plane, in seconds."""
 
 from __future__ import annotations
 

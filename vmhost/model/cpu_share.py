@@ -1,4 +1,4 @@
-"""How the CPU is divided between hosts, and between all guests together and the machine's other programs. Pure."""
+"""Divide the CPUs between hosts, and between all guests and the other programs of the computer. Pure."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 from vmhost.model.host import Host
 
 _BUSY_PROGRAMS = 3
-"""The platform, the front end and the load generator: each keeps at most one CPU busy."""
+"""The platform, the front end and the load generator each use at most one CPU."""
 _WEIGHT_EACH = 600
-"""Of all guests together, for each CPU of theirs, where an ordinary program has 100. Three busy programs beside them
-then take at most 3 / 6 = half a CPU from them, however the scheduler spreads them."""
+"""Weight of all guests together for each of their CPUs; an ordinary program has 100. Three other busy programs then
+take at most 3 / 6 = half a CPU from the guests, however the scheduler distributes them."""
 _WEIGHT_MAX = 10_000
-"""The largest that control groups of version 2 take."""
+"""The maximum in control groups version 2."""
 
 
 def count_cpus(hosts: Sequence[Host]) -> int:
-    """How many CPUs these hosts have together."""
+    """Return the number of CPUs that these hosts have together."""
     known = {cpu for host in hosts for cpu in host.cpus}
     return len(known) or max(1, round(sum(host.cpu_cores for host in hosts)))
 
 
 def guests_weight(cpus: int) -> int:
-    """The weight of all guests together on so many CPUs, on the scale of control groups version 2."""
+    """Return the weight of all guests together on this number of CPUs, on the scale of control groups version 2."""
     return max(1, min(_WEIGHT_MAX, _WEIGHT_EACH * cpus))
 
 
 def reserved_cores(cpus: float, *, leftover: int, secured: bool) -> float:
-    """Cores of the hosts' CPUs that are not guaranteed to guests, because busy programs of the platform may take them.
+    """Return the cores that are not guaranteed to guests, because busy programs of the platform may take them.
 
     `secured`: the guests together have `guests_weight`; the scheduler then moves busy programs to the `leftover` CPUs,
     which no host has. Without it a busy program stays where it is and gets as much of a CPU as all guests there."""
@@ -37,7 +37,7 @@ def reserved_cores(cpus: float, *, leftover: int, secured: bool) -> float:
 
 
 def equal_sets(cores: Sequence[Sequence[int]], hosts: int) -> tuple[tuple[int, ...], ...]:
-    """As many sets of CPUs as there are hosts, all of one size; none where there are more hosts than CPUs.
+    """Return one set of CPUs for each host, all of one size; nothing if there are more hosts than CPUs.
 
     `cores` are physical cores, each with its threads. A physical core stays whole, and each host gets as many cores of
     each kind; only where that is impossible are the threads of a core divided."""

@@ -1,4 +1,4 @@
-"""What control and drivers say to each other about one guest."""
+"""A guest: what the control plane and the drivers tell each other about it. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vmhost.model.limits import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
-    """Everything a driver needs to make one guest."""
+    """Everything that a driver needs to create a guest."""
 
     instance_id: str
     host_id: str
@@ -20,55 +20,55 @@ class GuestSpec:
     limits: Limits
     environment: Mapping[str, str] = field(default_factory=dict)
     record: str = ""
-    """The instance's record at its launch, which the driver keeps with the guest and gives back in its status."""
+    """The instance's record at its launch. The driver keeps it with the guest and returns it in the guest's status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a started guest can be reached."""
+    """The address of a started guest."""
 
     address: str
     port: int | None = None
-    """Set only where the guest shares its address with others and was told another port than its image's."""
+    """Set only if the guest shares its address with others and has another port than its image says."""
 
 
 class GuestPhase(StrEnum):
-    """What a driver sees of a guest."""
+    """Whether a guest runs, as its driver sees it."""
 
     STOPPED = "stopped"
-    """Made, not running (never started, stopped or dead)."""
+    """Created but not running: never started, stopped or dead."""
     RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """How a guest's program ended."""
+    """The end of a guest's program."""
 
     exit_code: int | None
-    """The program's code, or None when the OS did not say; 128 + n means signal n."""
+    """The program's exit code, None if unknown; 128 + n means signal n."""
     oom: bool = False
     detail: str = ""
-    """A few words more, such as "above its memory limit of 512 MiB (watched)"."""
+    """More information, such as "above its memory limit of 512 MiB (watched)"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestStatus:
-    """One guest as measured now."""
+    """A guest as measured now."""
 
     instance_id: str
     phase: GuestPhase
     endpoint: Endpoint | None = None
     impaired: str = ""
-    """Why a running guest cannot answer, such as "its container is paused"; empty when it can."""
+    """Why a running guest cannot respond, such as "its container is paused"; empty if it can."""
     death: Death | None = None
     record: str = ""
-    """What the guest's spec said; empty where it is not known, such as for a guest of an older version."""
+    """The record from the guest's spec; empty if unknown, as for a guest created by an older version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestEvent:
-    """A driver noticed that a guest started, died, or became or ceased to be impaired; `control` inspects before it
-    acts on it."""
+    """A driver noticed that a guest started or died, or that its impairment changed. The control plane inspects the
+    guest before it acts on the event."""
 
     instance_id: str
     phase: GuestPhase
@@ -77,7 +77,7 @@ class GuestEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestStats:
-    """What a guest uses now; None where this driver cannot tell."""
+    """The resources that a guest uses now; None where this driver cannot measure them."""
 
     instance_id: str
     cpu_seconds: float
@@ -85,24 +85,24 @@ class GuestStats:
     memory_mib: float
     pids: int | None = None
     throttled_seconds: float | None = None
-    """Time it was held back by its CPU quota since it started."""
+    """Time that it was throttled by its CPU quota since it started."""
     oom_kills: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestCpu:
-    """What a guest has had of the CPU since it started, in seconds; None where this driver cannot tell."""
+    """CPU time of a guest since it started, in seconds; None where this driver cannot measure it."""
 
     used: float
     throttled: float | None = None
-    """Time in which its own CPU limit held it back."""
+    """Time that it was throttled by its own CPU limit."""
     waited: float | None = None
-    """Time in which its threads were runnable and waited for a core, summed over those that live."""
+    """Time that its threads were runnable and waited for a core, summed over its living threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """One kind of isolation: whether this driver enforces it here, and if not, why."""
+    """One kind of isolation: whether this driver enforces it here, and why not."""
 
     name: str
     """crash, cpu, cores, memory, pids, disk, network, host …"""
@@ -112,21 +112,21 @@ class Capability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a driver can do on this machine. Callers ask this, never the driver's type."""
+    """What a driver can do on this computer. Callers check this, never the driver's name."""
 
     driver: str
     stands_for: str
-    """In words: "containers: all share one Linux kernel"."""
+    """A description, such as "containers: all share one Linux kernel"."""
     one: str = ""
-    """What one instance is, in three words and its kernel: "container, shared kernel 6.18"."""
+    """A short description of one instance: "container, shared kernel 6.18"."""
     items: tuple[Capability, ...]
     addresses_reachable: bool = True
     """Whether other programs on this computer can connect to the instances' addresses."""
     not_kept: str = ""
-    """Why its instances end with the platform; empty where they can be kept."""
+    """Why its instances end with the platform; empty if they can be kept."""
 
     def of(self, name: str) -> Capability:
-        """The named capability; one that the driver does not list is not enforced."""
+        """Return the capability; one that the driver does not list is not enforced."""
         for item in self.items:
             if item.name == name:
                 return item

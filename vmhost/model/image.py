@@ -1,4 +1,4 @@
-"""An image (AMI): what to boot, said once for each driver that can boot it."""
+"""An image (AMI): what each driver boots for it. Pure."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from dataclasses import dataclass, field
 from vmhost.base.errors import InvalidInput
 
 OWN_USER = "own"
-"""As a boot's user: a kernel user of its own for each instance."""
+"""As the user of a boot: each instance gets a kernel user of its own."""
 _ID = re.compile(r"ami-[0-9a-z]{8,17}", re.ASCII)
 
 
 def check_image_id(image_id: str) -> None:
-    """Raises InvalidInput for what is no id of an image."""
+    """Raise InvalidInput if this is not the id of an image."""
     if not _ID.fullmatch(image_id):
         raise InvalidInput(f'Invalid id: "{image_id[:60]}" (expecting "ami-...")', code="InvalidAMIID.Malformed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """How one driver boots the image."""
+    """What one driver needs to boot the image."""
 
     command: tuple[str, ...] = ()
-    """Program and arguments; empty: what the image itself says (containers)."""
+    """Program and arguments; empty: those of the container image."""
     image: str | None = None
     """The container image's reference."""
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     read_only: bool = False
-    """Whether the root file system may be mounted read-only."""
+    """Whether the root file system can be mounted read-only."""
     port: int = 8080
-    """Where the guest's service listens; a guest without an address of its own gets another."""
+    """Port of the guest's service; a guest without an address of its own gets another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""An instance type: EC2's published promise of a machine's size, before it becomes limits."""
+"""An instance type: its size as EC2 publishes it. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceType:
-    """One row of the catalogue; figures as EC2 publishes them."""
+    """One row of the catalogue, with EC2's published numbers."""
 
     name: str
     family: str
@@ -22,20 +22,20 @@ class InstanceType:
     baseline_percent: float | None = None
     """Guaranteed share of each vCPU in percent for burstable types; None means the whole vCPU."""
     network_words: str = ""
-    """What EC2 says of the network where it gives no figures: those above are then ours, to lay a limit by."""
+    """EC2's description of the network if it publishes no numbers; those above are then our estimate."""
     architectures: tuple[str, ...] = ("x86_64",)
 
     @property
     def burstable(self) -> bool:
-        """Whether the type earns CPU credits (the t families)."""
+        """Return whether the type earns CPU credits (the t families)."""
         return self.baseline_percent is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeCatalogue:
-    """EC2's types and the date of their figures."""
+    """EC2's types and the date of their numbers."""
 
     as_of: str
-    """ISO date at which figures and prices were those that EC2 publishes."""
+    """ISO date on which EC2 published these numbers and prices."""
     region: str
     types: tuple[InstanceType, ...]

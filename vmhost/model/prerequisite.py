@@ -1,4 +1,4 @@
-"""What must be present before instances can be containers, and what is missing of it."""
+"""The prerequisites of containers, and which of them is missing."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the cloud keeps across restarts: one SQLite file, one transaction for each change, migrations by version."""
+"""The storage of the cloud: one SQLite file, one transaction for each change, migrations by version."""

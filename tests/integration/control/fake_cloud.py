@@ -1,4 +1,4 @@
-"""A cloud on fake machines that outlive it, so that tests can kill the control plane and start another."""
+"""A cloud on fake guests that outlive it, so that tests can kill the control plane and start another."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ QUICK = Timeouts(
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """What outlives a control plane: its store's file and the machines."""
+    """What outlives a control plane: its store's file and the guests."""
 
     path: Path
     engine: FakeWorld = field(default_factory=FakeWorld)
@@ -62,7 +62,7 @@ class World:
     driver: FakeDriver = field(init=False)
 
     def cloud(self, *, adopt: bool = False) -> Cloud:
-        """A new control plane, not open."""
+        """Return a new control plane that is not open."""
         self.driver = FakeDriver(self.settings, self.engine)
         return Cloud(
             driver=self.driver,
@@ -77,7 +77,7 @@ class World:
 
     @asynccontextmanager
     async def up(self, *, remove: bool = True, adopt: bool = False) -> AsyncIterator[Cloud]:
-        """A control plane while the context lasts."""
+        """Run a control plane while the context lasts."""
         cloud = self.cloud(adopt=adopt)
         try:
             await cloud.open()
@@ -86,36 +86,36 @@ class World:
             await cloud.close(remove=remove)
 
     def running(self) -> set[str]:
-        """The ids of the machines that run."""
+        """Return the ids of the running guests."""
         return {key for key, guest in self.engine.guests.items() if guest.running}
 
 
 async def until(holds: Callable[[], bool], *, within_s: float = 3.0) -> None:
-    """Waits for what must become so."""
+    """Wait until the condition holds."""
     async with asyncio.timeout(within_s):
         while not holds():
             await asyncio.sleep(0.002)
 
 
 def states(cloud: Cloud) -> list[str]:
-    """The states of all instances, sorted."""
+    """Return the states of all instances, sorted."""
     return sorted(one.state.value for one in cloud.instances.all())
 
 
 def in_state(cloud: Cloud, instance_id: str, state: InstanceState) -> Callable[[], bool]:
-    """Whether the instance is in the state, as a condition to wait for."""
+    """Return a condition: the instance is in the state."""
     return lambda: cloud.instances.get(instance_id).state is state
 
 
 async def launch(cloud: Cloud, **wishes: object) -> Instance:
-    """One running t3.nano."""
+    """Launch one t3.nano and wait until it runs."""
     (one,) = cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", **wishes))  # type: ignore[arg-type]
     await until(in_state(cloud, one.id, InstanceState.RUNNING))
     return cloud.instances.get(one.id)
 
 
 async def make_fleet(cloud: Cloud, target: int, **wishes: object) -> Fleet:
-    """A fleet of t3.nano, not yet complete."""
+    """Create a fleet of t3.nano, without waiting for its instances."""
     if not cloud.templates.all():
         cloud.templates.create(
             TemplateRequest(name="nano", image_id=IMAGE, type_name="t3.nano", instance_tags={"role": "leaf"})
@@ -124,5 +124,5 @@ async def make_fleet(cloud: Cloud, target: int, **wishes: object) -> Fleet:
 
 
 def fleet_runs(cloud: Cloud, fleet: Fleet, count: int) -> Callable[[], bool]:
-    """Whether the fleet has just so many instances and all run, as a condition to wait for."""
+    """Return a condition: the fleet has exactly `count` instances and all run."""
     return lambda: [one.state for one in cloud.fleets.members(fleet.id)] == [InstanceState.RUNNING] * count

@@ -1,4 +1,4 @@
-"""What everyone is told without asking: calls, whoever made them, and what the hosts have promised."""
+"""Published events: calls of users and fleets, and the allocation of hosts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.drivers.fake import FakeSettings
 
 
-async def told(reader: Subscription, kind: str, count: int) -> list[dict[str, Any]]:
-    """The data of so many events of that kind."""
+async def next_events(reader: Subscription, kind: str, count: int) -> list[dict[str, Any]]:
+    """Return the data of the next `count` events of that kind."""
     found: list[dict[str, Any]] = []
     async with asyncio.timeout(3):
         while len(found) < count:
@@ -29,7 +29,7 @@ async def told(reader: Subscription, kind: str, count: int) -> list[dict[str, An
     return found
 
 
-def promised(cloud: Cloud) -> dict[str, tuple[float, int]]:
+def allocated(cloud: Cloud) -> dict[str, tuple[float, int]]:
     return {host.id: (host.cpu_used, host.memory_used_mib) for host in cloud.hosts.hosts()}
 
 
@@ -37,13 +37,13 @@ async def test_host_usage_is_published_once_per_turn(world: World) -> None:
     async with world.up() as cloud:
         with cloud.hub.subscribe(without=frozenset({"stats"})) as reader:
             made = cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=6))
-            grown = await told(reader, "host", 2)
-            assert {view["id"]: (view["cpu_used"], view["memory_used_mib"]) for view in grown} == promised(cloud)
+            grown = await next_events(reader, "host", 2)
+            assert {view["id"]: (view["cpu_used"], view["memory_used_mib"]) for view in grown} == allocated(cloud)
             cloud.instances.terminate([one.id for one in made])
-            await until(lambda: set(promised(cloud).values()) == {(0, 0)})
+            await until(lambda: set(allocated(cloud).values()) == {(0, 0)})
             shrunk: list[dict[str, Any]] = []
             while {view["id"] for view in shrunk if view["memory_used_mib"] == 0} != {"host-a", "host-b"}:
-                shrunk += await told(reader, "host", 1)
+                shrunk += await next_events(reader, "host", 1)
         assert len(shrunk) <= len(made)
 
 
@@ -125,7 +125,7 @@ async def test_types_are_computed_within_20_ms(world: World) -> None:
         cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=60))
         took = []
         for _ in range(10):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             json.dumps(cloud.hosts.types(cloud.types).to_json())
-            took.append(time.perf_counter() - begun)
+            took.append(time.perf_counter() - start)
         assert min(took) < 0.02

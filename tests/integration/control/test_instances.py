@@ -108,12 +108,12 @@ async def test_terminate_interrupts_a_slow_boot(world: World) -> None:
 
 
 async def test_interrupted_measurement_is_discarded(world: World) -> None:
-    asked, answer = asyncio.Event(), asyncio.Event()
+    called, answer = asyncio.Event(), asyncio.Event()
 
     class Slow(FakeInstances):
         async def inspect(self, instance_id: str) -> GuestStatus | None:
             if not answer.is_set():
-                asked.set()
+                called.set()
                 await answer.wait()
             return await super().inspect(instance_id)
 
@@ -122,7 +122,7 @@ async def test_interrupted_measurement_is_discarded(world: World) -> None:
         world.driver.instances.__class__ = Slow
         world.driver.instances.gap()
         world.engine.guests[one.id].running = False
-        await asked.wait()
+        await called.wait()
         world.engine.guests[one.id].running = True
         cloud.instances.stop([one.id])
         await asyncio.sleep(0.01)
@@ -171,10 +171,10 @@ async def test_exit_code_0_terminates_if_requested(world: World) -> None:
 
 async def test_deaths_without_events_are_found(world: World) -> None:
     async with world.up() as cloud:
-        told, silent = await launch(cloud), await launch(cloud)
-        world.engine.guests[told.id].running = False
+        with_event, silent = await launch(cloud), await launch(cloud)
+        world.engine.guests[with_event.id].running = False
         world.driver.instances.gap()
-        await until(in_state(cloud, told.id, InstanceState.STOPPED))
+        await until(in_state(cloud, with_event.id, InstanceState.STOPPED))
         del world.engine.guests[silent.id]
         await until(in_state(cloud, silent.id, InstanceState.STOPPED))
 

@@ -124,8 +124,8 @@ async def test_close_with_remove_leaves_nothing(world: World) -> None:
     async with world.up() as cloud:
         await make_fleet(cloud, 20)
         await until(lambda: len(world.engine.guests) > 3)
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
     assert world.engine.guests == {}
     async with world.up() as cloud:
         assert (cloud.instances.all(), cloud.fleets.all(), cloud.templates.all()) == ((), (), ())
@@ -152,7 +152,7 @@ async def test_unanswering_driver_stops_the_start(world: World) -> None:
 
 
 async def _act_at_random(cloud: Cloud, dice: random.Random) -> None:
-    """One thing that an owner might ask; refusals are fine."""
+    """Send one random request; refusals are fine."""
     ids = [one.id for one in cloud.instances.all()] or ["i-0ffffffffffffffff"]
     target = [dice.choice(ids)]
     try:
@@ -199,7 +199,7 @@ async def test_random_crashes_lose_and_orphan_nothing(world: World, seed: int) -
 
 
 def _settled(world: World, cloud: Cloud) -> bool:
-    """Every record at rest and true of the machines, and every fleet at its target."""
+    """Return whether every record is settled and matches its guest, and every fleet has its target."""
     running = {one.id for one in cloud.instances.all() if one.state is InstanceState.RUNNING}
     stopped = {one.id for one in cloud.instances.all() if one.state is InstanceState.STOPPED}
     gone = {one.id for one in cloud.instances.all() if one.state is InstanceState.TERMINATED}

@@ -48,13 +48,13 @@ def test_placed_instance_fits_and_refused_fits_nowhere(rooms: list[HostRoom], ki
 @given(rooms=rooms_strategy, name=st.sampled_from(sorted(TYPES)))
 def test_how_many_agrees_with_placement(rooms: list[HostRoom], name: str) -> None:
     for one in rooms:
-        told, placed, filled = one.how_many(TYPES[name]), 0, one
-        assert bool(one.shortage(TYPES[name])) is (told == 0)
+        count, placed, filled = one.how_many(TYPES[name]), 0, one
+        assert bool(one.shortage(TYPES[name])) is (count == 0)
         with contextlib.suppress(NoCapacity):
-            while placed <= told:
+            while placed <= count:
                 place(TYPES[name], [filled])
                 filled, placed = filled.with_one(TYPES[name]), placed + 1
-        assert placed == told
+        assert placed == count
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,10 @@ async def test_chosen_driver_is_used_without_probing() -> None:
 
 
 async def test_auto_needs_every_image_for_containers() -> None:
-    asked: list[str] = []
+    probed: list[str] = []
 
     async def missing_prerequisite(reference: str) -> MissingPrerequisite | None:
-        asked.append(reference)
+        probed.append(reference)
         return (
             MissingPrerequisite(prerequisite=Prerequisite.IMAGE, reason="no image two") if reference == "two" else None
         )
@@ -43,7 +43,7 @@ async def test_auto_needs_every_image_for_containers() -> None:
     refused = await choose("auto", [image("one"), image("two")], missing_prerequisite)
     assert (refused.driver, refused.missing) == ("process", "image")
     assert refused.why == "instances are plain processes: no image two"
-    assert asked == ["one", "one", "two"]
+    assert probed == ["one", "one", "two"]
 
 
 def test_arguments_become_settings(tmp_path: Path) -> None:

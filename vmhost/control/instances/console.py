@@ -15,7 +15,7 @@ _KEPT_MAX = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleOutput:
-    """What an instance's program printed last."""
+    """The last output of an instance's program."""
 
     id: str
     """The instance's id."""

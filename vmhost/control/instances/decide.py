@@ -1,4 +1,4 @@
-"""Decide what becomes of a request about an instance, and the next step for it. Pure."""
+"""Decide whether a request about an instance is admitted, and which step comes next. Pure."""
 
 from __future__ import annotations
 

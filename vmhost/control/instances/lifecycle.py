@@ -13,7 +13,7 @@ from vmhost.control.instances.record import InstanceState as State
 
 
 class Event(StrEnum):
-    """What can happen to an instance: requests of its owner (the first four), and what was observed of its guest."""
+    """A request of the instance's owner (the first four), or something that was observed of its guest."""
 
     START = "start"
     STOP = "stop"

@@ -67,7 +67,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
         self._force_stop = False
         self._removing = False
         self._death: Death | None = None
-        """How the program ended, as an event of the driver said."""
+        """The end of the program, as reported by an event of the driver."""
 
     @property
     def instance(self) -> Instance:

@@ -125,7 +125,7 @@ INSTANCES = Kind(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChange:
-    """What Start-, Stop- and TerminateInstances answer for each instance."""
+    """The response to a start, stop or terminate request for one instance."""
 
     instance_id: str
     previous: InstanceState
