@@ -15,6 +15,8 @@ from tests.integration.ec2.ec2_server import IMAGE, Served, served
 from vmhost.api.client import CloudClient
 from vmhost.api.views import CallView, CloudEvent, FaultView, HostView, InstanceView, Snapshot, StatsView
 from vmhost.base.errors import Conflict, InvalidInput, NoCapacity, NotFound, Unauthenticated, Unsupported
+from vmhost.drivers.fake.driver import FakeShell
+from vmhost.drivers.fake.world import FakeSettings
 from vmhost.model.guest import GuestCpu
 
 
@@ -91,7 +93,7 @@ async def test_kill_reaches_every_event_reader(client: CloudClient) -> None:
 
 async def test_late_reader_sees_running_fault_and_earlier_calls(client: CloudClient, cloud: Served) -> None:
     (instance,) = await running(client)
-    cloud.driver.settings = replace(cloud.driver.settings, execute_s=60)
+    cloud.driver.shell = FakeShell(FakeSettings(execute_s=60), cloud.driver.world)
     hog = await client.inject_fault("cpu_hog", instance.id, seconds=60)
     assert hog.until == hog.at + 60
     seen: list[CloudEvent] = []
