@@ -60,7 +60,7 @@ def _impairment(old: InstanceView | None, new: InstanceView) -> InstanceNews | N
 
 
 def reason_text(reason: ReasonView | None) -> str:
-    """Return EC2's reason after a colon, without its code; empty if there is none."""
+    """Return EC2's reason after a colon, without its code; empty without one."""
     if reason is None or not reason.message:
         return ""
     if reason.code == _OWNER_ENDED:

@@ -107,6 +107,6 @@ class SearchService:
 
 
 def _error_message(data: object) -> str:
-    """Return the message of an error response; empty if there is none."""
+    """Return the message of an error response; empty without one."""
     error = data.get("error") if isinstance(data, dict) else None
     return str(error.get("message", "")) if isinstance(error, dict) else ""

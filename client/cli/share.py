@@ -126,7 +126,7 @@ def check_same_address(args: argparse.Namespace, url: str, program: str) -> None
 def choose(args: argparse.Namespace, offered: list[dict[str, Any]], why: str = "") -> dict[str, Any] | None:
     """Return the request for the console; None if the user says no.
 
-    `why` is the reason why no address can be offered. Raises InvalidInput if there is none to choose."""
+    `why` is the reason why no address can be offered. Raises InvalidInput if there is no address to choose."""
     from vmhost.base.errors import InvalidInput
 
     if why:

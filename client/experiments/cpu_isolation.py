@@ -110,7 +110,7 @@ class NeighborRow:
     own_ms: tuple[float, float] | None = None
     delayed: bool = False
     culprit: str = ""
-    """The instance that used more CPU meanwhile; empty if there is none, or if this one was not delayed."""
+    """The instance that used more CPU meanwhile; empty without one, or if this one was not delayed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

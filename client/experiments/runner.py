@@ -1,4 +1,4 @@
-"""Run one experiment at a time: the effects of two at once could not be told apart in the figures."""
+"""Run one experiment at a time: two at once could not be separated in the figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TERMINAL = "the terminal"
 class ExperimentRunner:
     """Runs the session's experiments, at most one at a time, and publishes every step to all `listeners`.
 
-    An experiment belongs to the session: whoever started it may be cancelled, and it is still measured to its end.
+    An experiment belongs to the session: if its caller is cancelled, it is still measured to its end.
     Listeners do not raise and do not wait."""
 
     def __init__(self, system: SystemUnderTest) -> None:

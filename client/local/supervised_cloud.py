@@ -135,7 +135,7 @@ async def _drain(process: asyncio.subprocess.Process) -> None:
 
 
 def find_running(state: Path) -> LocalFacts | None:
-    """Return the cloud that is up in that folder; None if there is none or its programs are draining."""
+    """Return the cloud that is up in that folder; None without one, or while its programs drain."""
     facts = read_facts(state) if is_held(state) else None
     return facts if facts is not None and _alive(facts.supervisor) else None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 def browser_command(
     environ: Mapping[str, str] = os.environ, platform: str = sys.platform, which: object = None
 ) -> str | None:
-    """Return the program that opens an address in a window; None if there is none.
+    """Return the program that opens an address in a window; None without one.
 
     Text browsers are ignored: they would need the terminal."""
     find = which if callable(which) else shutil.which

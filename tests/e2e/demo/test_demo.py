@@ -153,7 +153,7 @@ def test_keys_work_and_terminal_is_restored(environment: dict[str, str]) -> None
         screen.press("k", until=r"you killed i-0\w+: noticed .*, replaced .* lost")
         screen.press("?", until=r"hedge .*press any key to go back")
         screen.press("x", until=r"k kill")
-        screen.press('s"unclosed\r', until="a quotation mark is opened and never closed")
+        screen.press('s"unclosed\r', until="a quotation mark is not closed")
         assert "'kind'" not in screen.text
         screen.press("shypervisor\r", until=r'search "hypervisor": \d+ hits')
         screen.press("+", until=r"50 req/s")
