@@ -150,7 +150,7 @@ def test_keys_work_and_terminal_is_restored(environment: dict[str, str]) -> None
         assert "\x1b[?1049h" not in screen.until("starting the platform")
         screen.until("k kill")
         below = process_tree(demo.pid)
-        screen.press("k", until=r"you killed i-0\w+: noticed .*, replaced .* lost")
+        screen.press("k", until=r"you killed i-0\w+: noticed .*, replaced .*: none of \d+ requests was lost")
         screen.press("?", until=r"hedge .*press any key to go back")
         screen.press("x", until=r"k kill")
         screen.press('s"unclosed\r', until="a quotation mark is not closed")
