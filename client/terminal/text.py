@@ -18,7 +18,7 @@ class Style(StrEnum):
     BOLD = "\x1b[1m"
     DIM = "\x1b[2m"
     GOOD = "\x1b[32m"
-    CARE = "\x1b[33m"
+    WARNING = "\x1b[33m"
     BAD = "\x1b[31m"
     SHADE = "\x1b[36m"
     """The cells of a heat map: neither good nor bad."""

@@ -26,11 +26,16 @@ KEYS = (
 COLUMNS_MIN, ROWS_MIN = 60, 20
 _SIDE_BY_SIDE_MIN = 72
 _QUERY_MIN = 6
-_STATE_STYLES = {"running": Style.GOOD, "pending": Style.CARE, "stopping": Style.CARE, "shutting-down": Style.CARE}
+_STATE_STYLES = {
+    "running": Style.GOOD,
+    "pending": Style.WARNING,
+    "stopping": Style.WARNING,
+    "shutting-down": Style.WARNING,
+}
 _TONE_STYLES = {
     Tone.NEUTRAL: Style.PLAIN,
     Tone.GOOD: Style.GOOD,
-    Tone.CARE: Style.CARE,
+    Tone.CARE: Style.WARNING,
     Tone.BAD: Style.BAD,
 }
 

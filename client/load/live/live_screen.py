@@ -45,10 +45,8 @@ def _figures(state: LiveState, snapshot: Snapshot, columns: int, room: int) -> l
     top = [_title(state, columns), _status(state, snapshot, columns), *_requests(state, snapshot, columns)]
     times = _times(snapshot, columns, closed=closed)
     whole = _whole(snapshot, columns, closed=closed)
-    errors, health = (
-        _errors(snapshot),
-        [_generator(snapshot, columns, closed=closed), *_messages(state, snapshot, room)],
-    )
+    errors = _errors(snapshot)
+    health = [_generator(snapshot, columns, closed=closed), *_messages(state, snapshot, room)]
     heat_least = _HEAT_ROWS_MIN + 2 + bool(snapshot.marks) + bool(snapshot.total.failed)
     left = room - len(top) - len(times) - 1 - len(health)
     instances = instance_lines(snapshot.recent, columns, left - heat_least)
@@ -76,16 +74,16 @@ def _time(state: LiveState) -> Line:
     elapsed_s = state.snapshot.elapsed_s if state.snapshot is not None else 0.0
     duration_s = state.plan.duration_s
     if state.draining:
-        return line(Span("waiting for the last responses", Style.CARE))
+        return line(Span("waiting for the last responses", Style.WARNING))
     if duration_s is None:
         time = f"{clock(elapsed_s)}, until stopped"
     else:
         time = f"{clock(elapsed_s)} of {clock(duration_s)}, {clock(duration_s - int(elapsed_s))} left"
-    return line(Span("PAUSED", Style.CARE), f"  {time}") if state.paused else line(time)
+    return line(Span("PAUSED", Style.WARNING), f"  {time}") if state.paused else line(time)
 
 
 def _status(state: LiveState, snapshot: Snapshot, columns: int) -> Line:
-    waiting = Span(f"waiting {snapshot.waiting:,}", Style.CARE if snapshot.waiting else Style.PLAIN)
+    waiting = Span(f"waiting {snapshot.waiting:,}", Style.WARNING if snapshot.waiting else Style.PLAIN)
     right = line(f"in flight {snapshot.in_flight:,}   ", waiting)
     room = max(0, columns - width_of(right) - 3)
     model = cut(clean(state.model), room)
@@ -195,7 +193,7 @@ def _mark_row(snapshot: Snapshot, heat: HeatMap) -> Line:
         column = heat.column_at(_since_start(snapshot, mark))
         if column is not None:
             row[column] = _mark_name(number)
-    return line(f"{'marks':>{_NAME - 1}}│", Span("".join(row), Style.CARE))
+    return line(f"{'marks':>{_NAME - 1}}│", Span("".join(row), Style.WARNING))
 
 
 def _time_row(heat: HeatMap, room: int) -> Line:
@@ -233,7 +231,7 @@ def _errors(snapshot: Snapshot) -> Line:
 def _generator(snapshot: Snapshot, columns: int, *, closed: bool) -> Line:
     count = snapshot.processes
     lag = "" if closed else f"   lag p99 {milliseconds(lag_p99_ms(snapshot))} ms"
-    style = Style.CARE if near_limit(snapshot) else Style.PLAIN
+    style = Style.WARNING if near_limit(snapshot) else Style.PLAIN
     cpu = f"CPU {snapshot.cpu_percent:.0f} %"
     one = count == 1
     texts = [
@@ -245,9 +243,9 @@ def _generator(snapshot: Snapshot, columns: int, *, closed: bool) -> Line:
 
 def _messages(state: LiveState, snapshot: Snapshot, room: int) -> list[Line]:
     """Returns a fixed number of lines with the most urgent messages, so that the lines below never move."""
-    message = [line(Span(f" {clean(state.message)}", Style.CARE))] if state.message else []
+    message = [line(Span(f" {clean(state.message)}", Style.WARNING))] if state.message else []
     text = limit_warning(snapshot)
-    warning = [line(Span(f" {text}", Style.CARE))] if text else []
+    warning = [line(Span(f" {text}", Style.WARNING))] if text else []
     places = 2 if room > _ROOMY else 1
     return [*message, *warning, *_marks(snapshot), *[line()] * places][:places]
 

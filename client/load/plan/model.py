@@ -96,7 +96,7 @@ class ClosedLoop:
     def model(self) -> str:
         """The arrival process in words, for reports."""
         kind = "exponential" if self.think_varies else "constant"
-        thinking = f"thinking {self.think_s:g} s ({kind})" if self.think_s else "asking again at once"
+        thinking = f"thinking {self.think_s:g} s ({kind})" if self.think_s else "without think time"
         coming = f", coming within {self.ramp_up_s:g} s" if self.ramp_up_s else ""
         return f"closed loop, {self.users} {'user' if self.users == 1 else 'users'} {thinking}{coming}"
 

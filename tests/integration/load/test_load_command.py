@@ -134,7 +134,7 @@ async def test_users_and_rate_max_are_closed_loops(service: Service) -> None:
     code, out, err = await load(f"{service.url}/", "--rate", "max", "-c", "2", "--for", "0.5s", "--json")
     assert code == 0, err
     report = json.loads(out)
-    assert report["model"] == "closed loop, 2 users asking again at once"
+    assert report["model"] == "closed loop, 2 users without think time"
     assert report["requests"]["ok"] > 50
 
 

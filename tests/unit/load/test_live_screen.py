@@ -116,7 +116,7 @@ def test_closed_loop_has_no_rate_and_one_latency() -> None:
     lines = shown(on_snapshot(state(plan(users=50, duration_s=None)), snapshot(of, 6.2)))
     assert lines[:7] == [
         " http://127.0.0.1:8000/                                      0:06, until stopped",
-        " closed loop, 50 users asking again at once              in flight 3   waiting 0",
+        " closed loop, 50 users without think time                in flight 3   waiting 0",
         " requests          target    offered    started  completed     failed",
         " per second             -      1,000      1,000      1,000        0.0",
         " in all                        6,000      6,000      6,000          0",

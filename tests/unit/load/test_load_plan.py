@@ -155,7 +155,7 @@ def test_json_that_is_no_plan_is_refused_by_field(data: object, named: str) -> N
         (RICH, "open loop, ramp 1 to 2/s in 1 s, Poisson"),
         (with_open(wave=Wave(amplitude_per_s=5, period_s=10)), "open loop, sine 20±5/s each 10 s"),
         (with_open(trace=(0.0, 1.0)), "open loop, replay of 2 arrivals"),
-        (replace(PLAN, open=None, closed=ClosedLoop(users=1)), "closed loop, 1 user asking again at once"),
+        (replace(PLAN, open=None, closed=ClosedLoop(users=1)), "closed loop, 1 user without think time"),
         (
             replace(PLAN, open=None, closed=ClosedLoop(users=9, think_s=2, think_varies=True)),
             "closed loop, 9 users thinking 2 s (exponential)",

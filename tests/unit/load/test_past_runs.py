@@ -28,7 +28,7 @@ def test_row_of_the_list_of_runs() -> None:
 
 
 def test_title_names_the_users() -> None:
-    assert past(1, run(plan=CLOSED)).title == "closed loop, 10 users asking again at once"
+    assert past(1, run(plan=CLOSED)).title == "closed loop, 10 users without think time"
 
 
 def test_two_past_runs_are_compared() -> None:

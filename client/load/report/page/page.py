@@ -49,7 +49,8 @@ def sweep_page(sweep: Sweep, plan: Plan) -> str:
     text += f"The knee is the highest rate whose {sweep.tail} is at most five times that at the lowest rate."
     marks = [] if sweep.knee is None else [[sweep.knee.rate_per_s, f"knee {sweep.knee.rate_per_s:g}/s"]]
     drawing = chart("sweep", "Latency by offered rate", text, numbers, folded=False, options={"marks": marks})
-    summary = section(headline(sweep), paragraph(f"{urls}: {sweep.reason}"), drawing)
+    title = headline(sweep)
+    summary = section(title[:1].upper() + title[1:], paragraph(f"{urls}: {sweep.reason}"), drawing)
     return _page(title=f"Sweep of {urls}", heading="Load sweep", content=summary)
 
 
