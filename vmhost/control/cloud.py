@@ -20,16 +20,16 @@ from vmhost.control.faults import FaultService
 from vmhost.control.fleets.record import FLEETS
 from vmhost.control.fleets.service import FleetService
 from vmhost.control.host_usage import HostUsage
-from vmhost.control.instances.adoption import check_records
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher
-from vmhost.control.instances.reapply_limits import reapply_limits
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.instances.service import InstanceService
+from vmhost.control.instances.takeover import adopt_guests, reapply_limits
 from vmhost.control.inventory import Inventory
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources
+from vmhost.control.runtime import Runtime
 from vmhost.control.stats import UsageMeter
 from vmhost.control.tags import TagService
 from vmhost.control.task_supervisor import TaskSupervisor
@@ -79,6 +79,7 @@ class Cloud:
 
     region = REGION
     instances: InstanceService
+    templates: TemplateService
     fleets: FleetService
     hosts: HostUsage
     faults: FaultService
@@ -113,7 +114,6 @@ class Cloud:
         self._adopt = adopt
         self._resources = Resources(store, KINDS, self.clock)
         self._instances = self._resources.table(INSTANCES)
-        self.templates = TemplateService(self._resources, self.clock, self._ids)
         self.tags = TagService(self._resources, self.images)
         self.calls = CallLog(clock=self.clock, ids=self._ids, publish=self._publisher("call"))
         self.usage = UsageMeter(driver, self._instances, self.clock, timeout_s=self._timeouts.measure_s)
@@ -128,7 +128,7 @@ class Cloud:
         Raises Unavailable or DeadlineExceeded from the driver, Conflict if there are guests but no records."""
         async with deadline(self.clock, self._timeouts.open_s, f"opening the {self._driver.name} driver"):
             await self._driver.open()
-            check_records(self._resources, await self._driver.instances.list(), adopt=self._adopt)
+            adopt_guests(self._resources, await self._driver.instances.list(), adopt=self._adopt)
             hosts = await self._driver.hosts.prepare()
         inventory = Inventory(
             driver=self._driver.name,
@@ -138,9 +138,17 @@ class Cloud:
             images=self.images,
             addresses_reachable=self._driver.capabilities().addresses_reachable,
         )
-        controller = self._make_services(inventory)
-        timeout_s = self._timeouts.measure_s
-        await reapply_limits(self._driver, inventory, self._instances, clock=self.clock, timeout_s=timeout_s)
+        runtime = Runtime(
+            resources=self._resources,
+            inventory=inventory,
+            driver=self._driver,
+            tasks=self._tasks,
+            timeouts=self._timeouts,
+            clock=self.clock,
+            ids=self._ids,
+        )
+        controller = self._make_services(runtime)
+        await reapply_limits(runtime)
         await self._tasks.open()
         await controller.open()
         self.fleets.open()
@@ -148,59 +156,16 @@ class Cloud:
         self._tasks.spawn(lambda: self._maintain(controller), "maintenance")
         self._is_open = True
 
-    def _make_services(self, inventory: Inventory) -> InstanceController:
-        isolation = self._driver.capabilities().of("host")
-        self.hosts = HostUsage(inventory, self._instances, isolation=isolation, publish=self._publisher("host"))
+    def _make_services(self, runtime: Runtime) -> InstanceController:
+        self.hosts = HostUsage(runtime, self._publisher("host"))
         self._instances.listen(lambda changed, _: self._publish_instance(changed))
         console = ConsoleArchive(self._store)
-        controller = InstanceController(
-            resources=self._resources,
-            console=console,
-            inventory=inventory,
-            driver=self._driver,
-            tasks=self._tasks,
-            timeouts=self._timeouts,
-            clock=self.clock,
-        )
-        launcher = Launcher(
-            inventory=inventory,
-            resources=self._resources,
-            templates=self.templates,
-            controller=controller,
-            clock=self.clock,
-            ids=self._ids,
-        )
-        self.instances = InstanceService(
-            table=self._instances,
-            inventory=inventory,
-            launcher=launcher,
-            controller=controller,
-            console=console,
-            driver=self._driver,
-            timeouts=self._timeouts,
-            clock=self.clock,
-        )
-        self.fleets = FleetService(
-            resources=self._resources,
-            templates=self.templates,
-            inventory=inventory,
-            launcher=launcher,
-            controller=controller,
-            calls=self.calls,
-            tasks=self._tasks,
-            timeouts=self._timeouts,
-            clock=self.clock,
-            ids=self._ids,
-        )
-        self.faults = FaultService(
-            instances=self._instances,
-            inventory=inventory,
-            driver=self._driver,
-            tasks=self._tasks,
-            clock=self.clock,
-            ids=self._ids,
-            publish=self._publisher("fault"),
-        )
+        controller = InstanceController(runtime, console)
+        self.templates = TemplateService(runtime)
+        launcher = Launcher(runtime, self.templates, controller)
+        self.instances = InstanceService(runtime, launcher, controller, console)
+        self.fleets = FleetService(runtime, self.templates, launcher, controller, self.calls)
+        self.faults = FaultService(runtime, self._publisher("fault"))
         return controller
 
     async def close(self, *, remove: bool) -> Leftovers | None:

@@ -8,16 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vmhost.api.views import FaultView
-from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
-from vmhost.base.ids import Ids
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import Interrupted, Limited, deadline
-from vmhost.control.instances.record import Instance, InstanceState
-from vmhost.control.inventory import Inventory
-from vmhost.control.resources import Table
-from vmhost.control.task_supervisor import TaskSupervisor
-from vmhost.drivers.ports import Driver
+from vmhost.control.instances.record import INSTANCES, InstanceState
+from vmhost.control.runtime import Runtime
 from vmhost.faults.fault import Fault, Target
 
 _MARGIN_S = 10.0
@@ -47,23 +42,9 @@ class _Lasting:
 class FaultService:
     """Injects faults, and publishes when they start and end."""
 
-    def __init__(
-        self,
-        *,
-        instances: Table[Instance],
-        inventory: Inventory,
-        driver: Driver,
-        tasks: TaskSupervisor,
-        clock: Clock,
-        ids: Ids,
-        publish: Callable[[FaultView], None],
-    ) -> None:
-        self._instances = instances
-        self._inventory = inventory
-        self._driver = driver
-        self._tasks = tasks
-        self._clock = clock
-        self._ids = ids
+    def __init__(self, runtime: Runtime, publish: Callable[[FaultView], None]) -> None:
+        self._runtime = runtime
+        self._instances = runtime.resources.table(INSTANCES)
         self._publish = publish
         self._lasting: dict[tuple[str, str], _Lasting] = {}
         """By instance and name of the fault."""
@@ -88,10 +69,10 @@ class FaultService:
         if fault.duration_s is not None:
             lasting = _Lasting(started, asyncio.get_running_loop().create_future())
             self._lasting[instance_id, fault.name] = lasting
-            self._tasks.spawn(lambda: self._run(lasting, fault, target), started.fault_id, restart=False)
+            self._runtime.tasks.spawn(lambda: self._run(lasting, fault, target), started.fault_id, restart=False)
             return started
         try:
-            async with deadline(self._clock, _MARGIN_S, f"{fault.name} of {instance_id}"):
+            async with deadline(self._runtime.clock, _MARGIN_S, f"{fault.name} of {instance_id}"):
                 await fault.inject(target)
         finally:
             self._end(started)
@@ -108,15 +89,15 @@ class FaultService:
         if isinstance(found, FaultView):
             return found
         found.cancel()
-        async with deadline(self._clock, _END_S, f"ending {found.started.fault_id}"):
+        async with deadline(self._runtime.clock, _END_S, f"ending {found.started.fault_id}"):
             return await asyncio.shield(found.ended)
 
     def _target(self, instance_id: str, fault: Fault) -> Target:
         instance = self._instances.get(instance_id)
         if instance.api_state is not InstanceState.RUNNING:
             raise Conflict(f"instance {instance_id} is {instance.api_state}; {fault.name} needs running")
-        vcpus = self._inventory.type_named(instance.type_name).vcpus
-        return Target(instance_id=instance_id, vcpus=vcpus, driver=self._driver)
+        vcpus = self._runtime.inventory.type_named(instance.type_name).vcpus
+        return Target(instance_id=instance_id, vcpus=vcpus, driver=self._runtime.driver)
 
     def _in_instance(self, instance_id: str) -> _Lasting:
         self._instances.get(instance_id)
@@ -142,7 +123,7 @@ class FaultService:
         try:
             if not lasting.is_cancelled:
                 subject = f"{fault.name} in {target.instance_id}"
-                async with deadline(self._clock, limit_s, subject) as lasting.injection:
+                async with deadline(self._runtime.clock, limit_s, subject) as lasting.injection:
                     await fault.inject(target)
         except Interrupted:
             _log.info("fault_cancelled", fault=fault.name, instance=target.instance_id)
@@ -154,9 +135,9 @@ class FaultService:
             lasting.ended.set_result(self._end(lasting.started))
 
     def _start(self, fault: Fault, target: Target) -> FaultView:
-        now = self._clock.now()
+        now = self._runtime.clock.now()
         view = FaultView(
-            fault_id=self._ids.new("fault"),
+            fault_id=self._runtime.ids.new("fault"),
             fault=fault.name,
             instance_id=target.instance_id,
             phase="started",
@@ -169,7 +150,7 @@ class FaultService:
         return view
 
     def _end(self, started: FaultView) -> FaultView:
-        view = replace(started, phase="ended", at=self._clock.now(), until=None)
+        view = replace(started, phase="ended", at=self._runtime.clock.now(), until=None)
         del self._running[started.fault_id]
         self._ended.append(view)
         self._publish(view)

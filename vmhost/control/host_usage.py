@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from vmhost.api.views import HostView, LimitsView, RoomView, TypesView, TypeView
-from vmhost.control.instances.record import Instance
-from vmhost.control.inventory import Inventory, is_allocated
+from vmhost.control.instances.record import INSTANCES, Instance
+from vmhost.control.inventory import is_allocated
 from vmhost.control.placement import HostRoom
-from vmhost.control.resources import Table
+from vmhost.control.runtime import Runtime
 from vmhost.control.sizing import limits_of
 from vmhost.model.guest import Capability
 from vmhost.model.instance_type import InstanceType, TypeCatalogue
@@ -20,22 +20,14 @@ from vmhost.model.limits import Limits
 class HostUsage:
     """The allocation of the hosts. Publishes each host whose allocation changed."""
 
-    def __init__(
-        self,
-        inventory: Inventory,
-        instances: Table[Instance],
-        *,
-        isolation: Capability,
-        publish: Callable[[HostView], None],
-    ) -> None:
-        """`isolation`: whether the driver confines instances to their host."""
-        self._inventory = inventory
-        self._instances = instances
-        self._isolation = isolation
+    def __init__(self, runtime: Runtime, publish: Callable[[HostView], None]) -> None:
+        self._inventory = runtime.inventory
+        self._instances = runtime.resources.table(INSTANCES)
+        self._isolation = runtime.driver.capabilities().of("host")
         self._publish = publish
         self._published = frozenset(self.hosts())
         self._check_is_due = False
-        instances.listen(self._on_change)
+        self._instances.listen(self._on_change)
 
     def rooms(self) -> tuple[HostRoom, ...]:
         """Return the capacity of each host and what is allocated of it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, NoCapacity
 from vmhost.base.logs import get_logger
 from vmhost.control.call_log import CallLog
@@ -16,8 +15,7 @@ from vmhost.control.instances.launcher import Launcher, LaunchRequest
 from vmhost.control.instances.lifecycle import Event
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.reconciler import Reconciler, Retry
-from vmhost.control.resources import Resources
-from vmhost.control.timeouts import Timeouts
+from vmhost.control.runtime import Runtime
 
 _AT_ONCE = 16
 """Launches before other tasks get their turn."""
@@ -43,25 +41,24 @@ class FleetReconciler(Reconciler[FleetStatus, FleetDecision, None]):
     def __init__(
         self,
         fleet_id: str,
-        *,
-        resources: Resources,
+        runtime: Runtime,
         launcher: Launcher,
-        price: Price,
         controller: InstanceController,
+        *,
         calls: CallLog,
-        timeouts: Timeouts,
-        clock: Clock,
+        price: Price,
     ) -> None:
+        clock, timeouts = runtime.clock, runtime.timeouts
         super().__init__(fleet_id, clock=clock, retry=Retry(clock, timeouts.fleet, immediate=1))
         self.trouble = ""
         """Why the last launch failed; empty if it succeeded."""
-        self._resources = resources
-        self._fleets = resources.table(FLEETS)
-        self._instances = resources.table(INSTANCES)
+        self._resources = runtime.resources
+        self._fleets = runtime.resources.table(FLEETS)
+        self._instances = runtime.resources.table(INSTANCES)
         self._launcher = launcher
-        self._price = price
         self._controller = controller
         self._calls = calls
+        self._price = price
         self._timeouts = timeouts
         self._recorded_refusal = ""
         self._lacks_room = False

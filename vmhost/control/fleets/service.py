@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unsupported
-from vmhost.base.ids import Ids
 from vmhost.control import tags
 from vmhost.control.call_log import CallLog
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
@@ -17,11 +15,8 @@ from vmhost.control.fleets.record import FLEETS, Fleet, FleetOverride, FleetStat
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import DEFAULT_TYPE, MAX_INSTANCES, Launcher
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState
-from vmhost.control.inventory import Inventory
-from vmhost.control.resources import Resources
-from vmhost.control.task_supervisor import TaskSupervisor
+from vmhost.control.runtime import Runtime
 from vmhost.control.templates.service import TemplateService
-from vmhost.control.timeouts import Timeouts
 
 _ACTION = "CreateFleet"
 _DELETED = frozenset({FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING})
@@ -53,31 +48,20 @@ class FleetService:
 
     def __init__(
         self,
-        *,
-        resources: Resources,
+        runtime: Runtime,
         templates: TemplateService,
-        inventory: Inventory,
         launcher: Launcher,
         controller: InstanceController,
         calls: CallLog,
-        tasks: TaskSupervisor,
-        timeouts: Timeouts,
-        clock: Clock,
-        ids: Ids,
     ) -> None:
-        self._resources = resources
-        self._table = resources.table(FLEETS)
-        self._instances = resources.table(INSTANCES)
-        self._tokens = resources.table(CLIENT_TOKENS)
+        self._runtime = runtime
+        self._table = runtime.resources.table(FLEETS)
+        self._instances = runtime.resources.table(INSTANCES)
+        self._tokens = runtime.resources.table(CLIENT_TOKENS)
         self._templates = templates
-        self._inventory = inventory
         self._launcher = launcher
         self._controller = controller
         self._calls = calls
-        self._tasks = tasks
-        self._timeouts = timeouts
-        self._clock = clock
-        self._ids = ids
         self._reconcilers: dict[str, FleetReconciler] = {}
         self._instances.listen(self._on_change)
 
@@ -109,7 +93,7 @@ class FleetService:
         if earlier := self._earlier(request):
             return earlier
         fleet = self._fleet(request)
-        self._resources.commit((fleet, *token_of(_ACTION, request, [fleet.id], fleet.created_at)))
+        self._runtime.resources.commit((fleet, *token_of(_ACTION, request, [fleet.id], fleet.created_at)))
         self._start_task(fleet.id)
         return fleet
 
@@ -126,7 +110,7 @@ class FleetService:
             target=fleet.target if target is None else target,
             keep_excess=fleet.keep_excess if keep_excess is None else keep_excess,
         )
-        self._resources.commit([changed])
+        self._runtime.resources.commit([changed])
         self._reconcilers[fleet_id].wake()
         return changed
 
@@ -141,7 +125,7 @@ class FleetService:
         fleets = [self._active(fleet_id) for fleet_id in dict.fromkeys(ids)]
         state = FleetState.DELETED_TERMINATING if terminate_instances else FleetState.DELETED_RUNNING
         changed = tuple(replace(fleet, state=state) for fleet in fleets)
-        self._resources.commit(changed)
+        self._runtime.resources.commit(changed)
         for fleet in changed:
             self._reconcilers[fleet.id].wake()
         return changed
@@ -150,7 +134,7 @@ class FleetService:
         """Forget deleted fleets of which no instance is on record any more."""
         in_use = {instance.fleet_id for instance in self._instances if instance.fleet_id}
         in_use |= self._reconcilers.keys()
-        self._resources.commit(
+        self._runtime.resources.commit(
             forget=[each for each in self._table if each.state is FleetState.DELETED and each.id not in in_use]
         )
 
@@ -170,17 +154,17 @@ class FleetService:
         _check_target(request.target)
         template, version = self._templates.version(request.template, request.template_version)
         for override in request.overrides:
-            self._inventory.type_named(override.type_name or version.type_name or DEFAULT_TYPE)
+            self._runtime.inventory.type_named(override.type_name or version.type_name or DEFAULT_TYPE)
         tags.check(request.tags)
         tags.check(request.instance_tags)
         return Fleet(
-            id=self._ids.new(FLEETS.prefix),
+            id=self._runtime.ids.new(FLEETS.prefix),
             type=request.type,
             state=FleetState.ACTIVE,
             template_id=template.id,
             template_version=version.number,
             target=request.target,
-            created_at=self._clock.now(),
+            created_at=self._runtime.clock.now(),
             overrides=request.overrides,
             tags=dict(request.tags),
             instance_tags=dict(request.instance_tags),
@@ -194,27 +178,20 @@ class FleetService:
         try:
             _, version = self._templates.version(fleet.template_id, str(fleet.template_version))
             name = override.type_name or version.type_name or DEFAULT_TYPE
-            return self._inventory.type_named(name).price_usd_hour
+            return self._runtime.inventory.type_named(name).price_usd_hour
         except CloudError:
             return 0.0
 
     def _start_task(self, fleet_id: str) -> None:
         reconciler = self._reconcilers[fleet_id] = FleetReconciler(
-            fleet_id,
-            resources=self._resources,
-            launcher=self._launcher,
-            price=self._price,
-            controller=self._controller,
-            calls=self._calls,
-            timeouts=self._timeouts,
-            clock=self._clock,
+            fleet_id, self._runtime, self._launcher, self._controller, calls=self._calls, price=self._price
         )
 
         async def run() -> None:
             await reconciler.run()
             self._reconcilers.pop(fleet_id, None)
 
-        self._tasks.spawn(run, fleet_id)
+        self._runtime.tasks.spawn(run, fleet_id)
 
     def _on_change(self, changed: Instance, former: Instance | None) -> None:
         if changed.fleet_id in self._reconcilers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
@@ -14,11 +13,7 @@ from vmhost.control.instances.decide import admit
 from vmhost.control.instances.lifecycle import Event
 from vmhost.control.instances.reconciler import InstanceReconciler, InstanceRequest
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, StateChange
-from vmhost.control.inventory import Inventory
-from vmhost.control.resources import Resources
-from vmhost.control.task_supervisor import TaskSupervisor
-from vmhost.control.timeouts import Timeouts
-from vmhost.drivers.ports import Driver
+from vmhost.control.runtime import Runtime
 from vmhost.model.guest import GuestPhase, GuestStatus
 
 _AT_ONCE = 16
@@ -29,55 +24,32 @@ _log = get_logger("instances")
 class InstanceController:
     """The tasks of all instances of one cloud."""
 
-    def __init__(
-        self,
-        *,
-        resources: Resources,
-        console: ConsoleArchive,
-        inventory: Inventory,
-        driver: Driver,
-        tasks: TaskSupervisor,
-        timeouts: Timeouts,
-        clock: Clock,
-    ) -> None:
-        self._resources = resources
-        self._instances = resources.table(INSTANCES)
+    def __init__(self, runtime: Runtime, console: ConsoleArchive) -> None:
+        self._runtime = runtime
+        self._instances = runtime.resources.table(INSTANCES)
         self._console = console
-        self._inventory = inventory
-        self._driver = driver
-        self._tasks = tasks
-        self._timeouts = timeouts
-        self._clock = clock
         self._reconcilers: dict[str, InstanceReconciler] = {}
 
     async def open(self) -> None:
         """Start the task of every recorded instance and remove guests without a record."""
-        self._tasks.spawn(self._follow_events, "events")
+        self._runtime.tasks.spawn(self._follow_events, "events")
         # Follow the events before listing the guests, so that nothing is missed in between.
-        await self._clock.sleep(0)
+        await self._runtime.clock.sleep(0)
         for instance in self._instances:
             if instance.state is not InstanceState.TERMINATED:
                 self.add(instance.id)
         await self._compare_all(first=True)
-        self._tasks.spawn(self._resync, "resync")
+        self._runtime.tasks.spawn(self._resync, "resync")
 
     def add(self, instance_id: str) -> None:
         """Start the task of a recorded instance."""
-        reconciler = self._reconcilers[instance_id] = InstanceReconciler(
-            instance_id,
-            resources=self._resources,
-            console=self._console,
-            driver=self._driver,
-            inventory=self._inventory,
-            timeouts=self._timeouts,
-            clock=self._clock,
-        )
+        reconciler = self._reconcilers[instance_id] = InstanceReconciler(instance_id, self._runtime, self._console)
 
         async def run() -> None:
             await reconciler.run()
             self._reconcilers.pop(instance_id, None)
 
-        self._tasks.spawn(run, instance_id)
+        self._runtime.tasks.spawn(run, instance_id)
 
     def request(self, ids: Sequence[str], event: Event, *, force: bool = False) -> tuple[StateChange, ...]:
         """Record the request for all of the instances in one transaction, or for none. Raises NotFound or Conflict.
@@ -85,7 +57,8 @@ class InstanceController:
         The task of each instance then carries it out."""
         former = [self._instances.get(instance_id) for instance_id in dict.fromkeys(ids)]
         changes = {each.id: admit(each, event).required() for each in former}
-        self._resources.commit(self._instances.changed(key, **fields) for key, fields in changes.items() if fields)
+        accepted = [self._instances.changed(key, **fields) for key, fields in changes.items() if fields]
+        self._runtime.resources.commit(accepted)
         for each in former:
             if reconciler := self._reconcilers.get(each.id):
                 reconciler.request(InstanceRequest(event=event, former=each, force=force))
@@ -104,7 +77,7 @@ class InstanceController:
         failures = 0
         while True:
             try:
-                async for event in self._driver.instances.events():
+                async for event in self._runtime.driver.instances.events():
                     failures = 0
                     if not event.instance_id:
                         await self._compare_all()
@@ -113,20 +86,24 @@ class InstanceController:
             except CloudError as error:
                 _log.warning("driver_events_failed", error=error.message)
             failures += 1
-            await self._clock.sleep(self._timeouts.retry.delay_s(failures))
+            await self._runtime.clock.sleep(self._runtime.timeouts.retry.delay_s(failures))
             await self._compare_all()
 
     async def _resync(self) -> None:
         while True:
-            await self._clock.sleep(self._timeouts.resync_s)
+            await self._runtime.clock.sleep(self._runtime.timeouts.resync_s)
             await self._compare_all()
 
     def forget_terminated(self) -> None:
         """Forget instances whose time after their termination is over."""
-        oldest = self._clock.now() - self._timeouts.keep_terminated_s
-        old = [each for each in self._instances if each.state is InstanceState.TERMINATED and each.changed_at < oldest]
+        oldest = self._runtime.clock.now() - self._runtime.timeouts.keep_terminated_s
+        old = [
+            each
+            for each in self._instances
+            if each.state is InstanceState.TERMINATED and each.changed_at < oldest and each.id not in self._reconcilers
+        ]
         if old:
-            self._resources.commit(forget=old)
+            self._runtime.resources.commit(forget=old)
             self._console.forget(each.id for each in old)
 
     async def _compare_all(self, *, first: bool = False) -> None:
@@ -134,8 +111,8 @@ class InstanceController:
 
         An error of the driver is raised only the first time."""
         try:
-            async with deadline(self._clock, self._timeouts.measure_s, "listing all guests"):
-                guests = {guest.instance_id: guest for guest in await self._driver.instances.list()}
+            async with deadline(self._runtime.clock, self._runtime.timeouts.measure_s, "listing all guests"):
+                guests = {guest.instance_id: guest for guest in await self._runtime.driver.instances.list()}
         except CloudError as error:
             if first:
                 raise
@@ -147,15 +124,15 @@ class InstanceController:
         await self._remove_strays(set(guests) - set(self._reconcilers))
 
     async def _remove_strays(self, ids: Iterable[str]) -> None:
-        limit = asyncio.Semaphore(_AT_ONCE)
+        runtime, limit = self._runtime, asyncio.Semaphore(_AT_ONCE)
 
         async def remove(instance_id: str) -> None:
             async with limit:
                 if instance_id in self._reconcilers:
                     return
                 try:
-                    async with deadline(self._clock, self._timeouts.remove_s, f"removing {instance_id}"):
-                        await self._driver.instances.remove(instance_id)
+                    async with deadline(runtime.clock, runtime.timeouts.remove_s, f"removing {instance_id}"):
+                        await runtime.driver.instances.remove(instance_id)
                     _log.info("stray_guest_removed", id=instance_id)
                 except CloudError as error:
                     _log.warning("stray_guest_not_removed", id=instance_id, error=error.message)

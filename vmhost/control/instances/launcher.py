@@ -7,16 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vmhost.api.constants import FLEET_TAG, USER_DATA_BYTES_MAX
-from vmhost.base.clock import Clock
 from vmhost.base.errors import InvalidInput, NoCapacity
-from vmhost.base.ids import Ids
 from vmhost.control import tags
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
-from vmhost.control.inventory import Inventory
 from vmhost.control.placement import HostRoom, PlacementConstraint, place
-from vmhost.control.resources import Resources
+from vmhost.control.runtime import Runtime
 from vmhost.control.templates.record import LaunchTemplateVersion
 from vmhost.control.templates.service import TemplateService
 from vmhost.model.host import Host
@@ -74,24 +71,13 @@ class _LaunchPlan:
 class Launcher:
     """Places and records new instances. Nothing in it awaits, so two launches never take the same room."""
 
-    def __init__(
-        self,
-        *,
-        inventory: Inventory,
-        resources: Resources,
-        templates: TemplateService,
-        controller: InstanceController,
-        clock: Clock,
-        ids: Ids,
-    ) -> None:
-        self._inventory = inventory
-        self._resources = resources
-        self._instances = resources.table(INSTANCES)
-        self._tokens = resources.table(CLIENT_TOKENS)
+    def __init__(self, runtime: Runtime, templates: TemplateService, controller: InstanceController) -> None:
+        self._runtime = runtime
+        self._inventory = runtime.inventory
+        self._instances = runtime.resources.table(INSTANCES)
+        self._tokens = runtime.resources.table(CLIENT_TOKENS)
         self._templates = templates
         self._controller = controller
-        self._clock = clock
-        self._ids = ids
 
     def run(self, request: LaunchRequest) -> tuple[Instance, ...]:
         """Launch the instances and return them, pending. Raises InvalidInput, NotFound, or NoCapacity if fewer than
@@ -100,8 +86,8 @@ class Launcher:
             return self._earlier(request, created)
         plan = self._plan(request)
         instances = self._records(request, plan, self._place(request, plan.itype))
-        token = token_of(_ACTION, request, [each.id for each in instances], self._clock.now())
-        self._resources.commit((*instances, *token))
+        token = token_of(_ACTION, request, [each.id for each in instances], self._runtime.clock.now())
+        self._runtime.resources.commit((*instances, *token))
         for instance in instances:
             self._controller.add(instance.id)
         return instances
@@ -185,10 +171,10 @@ class Launcher:
         )
 
     def _records(self, request: LaunchRequest, plan: _LaunchPlan, hosts: list[Host]) -> tuple[Instance, ...]:
-        now, reservation = self._clock.now(), self._ids.new("r")
+        now, reservation = self._runtime.clock.now(), self._runtime.ids.new("r")
         return tuple(
             Instance(
-                id=self._ids.new(INSTANCES.prefix),
+                id=self._runtime.ids.new(INSTANCES.prefix),
                 reservation_id=reservation,
                 launch_index=index,
                 image_id=plan.image_id,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vmhost.api.constants import PORT_TAG
-from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, DeadlineExceeded, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
@@ -17,11 +16,8 @@ from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.decide import FRESH, Decision, DriverCall, decide
 from vmhost.control.instances.lifecycle import Event, next_state
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Reason, Wanted
-from vmhost.control.inventory import Inventory
 from vmhost.control.reconciler import Reconciler, Retry
-from vmhost.control.resources import Resources
-from vmhost.control.timeouts import Timeouts
-from vmhost.drivers.ports import Driver
+from vmhost.control.runtime import Runtime
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
 _TRANSIENT = (Unavailable, DeadlineExceeded)
@@ -46,24 +42,13 @@ class InstanceRequest:
 class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceRequest]):
     """The owner of one instance, from its record to its end."""
 
-    def __init__(
-        self,
-        instance_id: str,
-        *,
-        resources: Resources,
-        console: ConsoleArchive,
-        driver: Driver,
-        inventory: Inventory,
-        timeouts: Timeouts,
-        clock: Clock,
-    ) -> None:
-        super().__init__(instance_id, clock=clock, retry=Retry(clock, timeouts.retry))
-        self._resources = resources
-        self._instances = resources.table(INSTANCES)
+    def __init__(self, instance_id: str, runtime: Runtime, console: ConsoleArchive) -> None:
+        super().__init__(instance_id, clock=runtime.clock, retry=Retry(runtime.clock, runtime.timeouts.retry))
+        self._runtime = runtime
+        self._timeouts = runtime.timeouts
+        self._driver = runtime.driver
+        self._instances = runtime.resources.table(INSTANCES)
         self._console = console
-        self._driver = driver
-        self._inventory = inventory
-        self._timeouts = timeouts
         self._force_stop = False
         self._removing = False
         self._death: Death | None = None
@@ -108,7 +93,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
 
     def decide(self, observed: GuestStatus | None) -> Decision | None:
         """Return the next step toward the wanted state."""
-        limits = self._inventory.limits(self.instance)
+        limits = self._runtime.inventory.limits(self.instance)
         return decide(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
 
     async def act(self, decision: Decision, observed: GuestStatus | None) -> None:
@@ -146,7 +131,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
         return f"{name} changed nothing: {_describe(observed)}"
 
     async def _create(self) -> None:
-        spec = self._inventory.spec(self.instance)
+        spec = self._runtime.inventory.spec(self.instance)
         async with self.limited(self._timeouts.create_s, f"create of {self.id}"):
             await self._driver.instances.create(spec)
 
@@ -215,7 +200,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
 
     def _observe(self, **fields: Any) -> Instance:
         changed = self._instances.changed(self.id, **fields)
-        self._resources.observe(changed)
+        self._runtime.resources.observe(changed)
         return changed
 
 

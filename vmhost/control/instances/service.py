@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vmhost.api.views import InstanceView
-from vmhost.base.clock import Clock
 from vmhost.base.errors import Conflict, NotFound
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher, LaunchRequest
 from vmhost.control.instances.lifecycle import Event
-from vmhost.control.instances.record import Instance, InstanceState, StateChange
+from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, StateChange
 from vmhost.control.instances.view import instance_view
-from vmhost.control.inventory import Inventory
-from vmhost.control.resources import Table
-from vmhost.control.timeouts import Timeouts
-from vmhost.drivers.ports import Driver
+from vmhost.control.runtime import Runtime
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
 
@@ -26,25 +22,13 @@ class InstanceService:
     """The instances of one cloud. Each request about several instances is carried out for all of them or for none."""
 
     def __init__(
-        self,
-        *,
-        table: Table[Instance],
-        inventory: Inventory,
-        launcher: Launcher,
-        controller: InstanceController,
-        console: ConsoleArchive,
-        driver: Driver,
-        timeouts: Timeouts,
-        clock: Clock,
+        self, runtime: Runtime, launcher: Launcher, controller: InstanceController, console: ConsoleArchive
     ) -> None:
-        self._table = table
-        self._inventory = inventory
+        self._runtime = runtime
+        self._table = runtime.resources.table(INSTANCES)
         self._launcher = launcher
         self._controller = controller
         self._console = console
-        self._driver = driver
-        self._timeouts = timeouts
-        self._clock = clock
 
     def all(self) -> tuple[Instance, ...]:
         """Return every instance, including those terminated within the last hour."""
@@ -56,11 +40,11 @@ class InstanceService:
 
     def limits(self, instance: Instance) -> Limits | None:
         """Return the limits of the instance; None if its type or host no longer exists."""
-        return self._inventory.limits(instance)
+        return self._runtime.inventory.limits(instance)
 
     def view(self, instance: Instance) -> InstanceView:
         """Return the instance as clients see it."""
-        return instance_view(instance, self._inventory.limits(instance), self._inventory.web_port(instance))
+        return instance_view(instance, self._runtime.inventory)
 
     def run(self, request: LaunchRequest) -> tuple[Instance, ...]:
         """Launch between `min_count` and `max_count` instances and return them, pending.
@@ -100,9 +84,10 @@ class InstanceService:
 
         Raises NotFound, Unavailable, or Conflict if the output of a terminated instance was not kept."""
         self._table.get(instance_id)
+        runtime = self._runtime
         try:
-            async with deadline(self._clock, self._timeouts.measure_s, f"reading the console of {instance_id}"):
-                return await self._driver.shell.console(instance_id)
+            async with deadline(runtime.clock, runtime.timeouts.measure_s, f"reading the console of {instance_id}"):
+                return await runtime.driver.shell.console(instance_id)
         except NotFound:
             if (kept := self._console.read(instance_id)) is not None:
                 return kept

@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 from vmhost.api.views import InstanceView, LimitsView, ReasonView
 from vmhost.control.instances.record import Instance
-from vmhost.model.limits import Limits
+from vmhost.control.inventory import Inventory
 
 
-def instance_view(instance: Instance, limits: Limits | None, web_port: int | None) -> InstanceView:
+def instance_view(instance: Instance, inventory: Inventory) -> InstanceView:
     """Return the view of the instance."""
-    reason = instance.reason
+    reason, limits = instance.reason, inventory.limits(instance)
     return InstanceView(
         id=instance.id,
         type=instance.type_name,
@@ -22,7 +22,7 @@ def instance_view(instance: Instance, limits: Limits | None, web_port: int | Non
         launched_at=instance.launched_at,
         address=instance.address,
         port=instance.port,
-        web_port=web_port,
+        web_port=inventory.web_port(instance),
         tags=dict(instance.tags),
         fleet=instance.fleet_id,
         reason=ReasonView(code=reason.code, message=reason.message) if reason else None,

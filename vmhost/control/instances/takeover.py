@@ -1,22 +1,29 @@
-"""Guests that exist without a record: an emptied store must not cause the removal of a whole cloud."""
+"""Take over the guests of an earlier run: adopt those without a record, and give all of them today's limits.
+
+An emptied store must not cause the removal of a whole cloud; and today's hosts may have another size.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vmhost.base.errors import Conflict
+from vmhost.base.errors import CloudError, Conflict
 from vmhost.base.logs import get_logger
+from vmhost.control.deadline import deadline
 from vmhost.control.fleets.record import FLEETS
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.resources import Resources
+from vmhost.control.runtime import Runtime
 from vmhost.model.guest import GuestPhase, GuestStatus
+from vmhost.model.limits import Limits
 from vmhost.store.codec import load
 
 _log = get_logger("cloud")
 
 
-def check_records(resources: Resources, guests: Iterable[GuestStatus], *, adopt: bool) -> None:
+def adopt_guests(resources: Resources, guests: Iterable[GuestStatus], *, adopt: bool) -> None:
     """With `adopt`, record every guest without a record, from the copy of its record that it carries.
 
     Raises Conflict, changing nothing, if a guest carries no copy, or if there is no record of any instance."""
@@ -56,3 +63,21 @@ def _adopted(guest: GuestStatus) -> Instance:
         port=endpoint.port if endpoint else None,
         boots=max(1, launched.boots),
     )
+
+
+async def reapply_limits(runtime: Runtime) -> None:
+    """Resize every known guest. Raises when the guests cannot be listed; a guest that cannot be resized is logged."""
+    async with deadline(runtime.clock, runtime.timeouts.measure_s, "listing all guests"):
+        existing = {guest.instance_id for guest in await runtime.driver.instances.list()}
+    async with asyncio.TaskGroup() as group:
+        for instance in runtime.resources.table(INSTANCES):
+            if instance.id in existing and (limits := runtime.inventory.limits(instance)) is not None:
+                group.create_task(_resize(runtime, instance.id, limits))
+
+
+async def _resize(runtime: Runtime, instance_id: str, limits: Limits) -> None:
+    try:
+        async with deadline(runtime.clock, runtime.timeouts.measure_s, f"resizing {instance_id}"):
+            await runtime.driver.instances.resize(instance_id, limits)
+    except CloudError as error:
+        _log.warning("guest_not_resized", id=instance_id, error=error.message)
