@@ -15,10 +15,10 @@ from pathlib import Path
 from server.api.results import Document, shard_of
 from server.corpus import python_docs
 from server.corpus.compiled_modules import compiled_modules
-from server.corpus.index_folder import IndexFolder, Manifest, refuse_foreign, replacing
 from server.corpus.query_generator import corpus_queries
 from server.corpus.text_folder import folder_documents, lesson_documents, text_files
-from server.leaf.index import VERSION, ShardIndex
+from server.index.index_folder import IndexFolder, Manifest, refuse_foreign, replacing
+from server.index.shard_index import VERSION, ShardIndex
 from vmhost.base.errors import Unavailable
 
 SHARDS_MAX = 64
@@ -70,7 +70,7 @@ def _ignore_interrupts() -> None:
 def _code_hashes() -> list[str]:
     """Hashes of our own code, which may turn the same sources into other documents after a change."""
     here = Path(__file__).parent
-    code = [*sorted(here.glob("*.py")), *(here.parent / "leaf" / name for name in ("index.py", "passages.py"))]
+    code = [*sorted(here.glob("*.py")), *sorted((here.parent / "index").glob("*.py"))]
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
 
 

@@ -42,7 +42,7 @@ def default_lessons() -> Path | None:
 def run(args: argparse.Namespace) -> int:
     """Build the index if it is missing or out of date; returns the exit code."""
     from server.corpus.build_index import SHARDS_MAX, Sources, build
-    from server.corpus.index_folder import size_of
+    from server.index.index_folder import size_of
 
     if not 1 <= args.shards <= SHARDS_MAX:
         print(f"error: --shards {args.shards} is out of range (1 to {SHARDS_MAX})", file=sys.stderr)

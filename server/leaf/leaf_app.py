@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from server.api.results import HITS_MAX, Hit
+from server.index.shard_index import ShardIndex
 from server.leaf.identity import Identity
-from server.leaf.index import ShardIndex
 from server.query import parse
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 

@@ -37,8 +37,8 @@ async def run(args: argparse.Namespace) -> None:
     clock = SystemClock()
     identity = await _identity(args, clock)
     # Imported only now: it takes a moment, in which the metadata service can come up.
+    from server.index.open_shard import open_shard
     from server.leaf.leaf_app import Leaf
-    from server.leaf.open_shard import open_shard
 
     shard, digest = open_shard(identity.index, identity.shard, identity.shards)
     app = Leaf(identity, shard, digest, clock.monotonic).app()

@@ -12,9 +12,9 @@ import aiohttp
 
 from server.api.results import Document
 from server.api.timing import parse
-from server.corpus.index_folder import IndexFolder, Manifest
 from server.frontend.deployment import deploy
 from server.frontend.main import add_arguments, checked_options, serving
+from server.index.index_folder import IndexFolder, Manifest
 from tests.integration.server_frontend.leaves import until_true
 from vmhost.api.client import CloudClient
 from vmhost.app import platform

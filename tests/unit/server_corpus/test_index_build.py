@@ -13,10 +13,10 @@ import pytest
 
 from server.api.queries import draw, load
 from server.corpus.build_index import Sources, build
-from server.corpus.index_folder import IndexFolder
 from server.corpus.text_folder import FILE_BYTES_MAX
-from server.leaf.index import ShardIndex
-from server.leaf.open_shard import open_shard
+from server.index.index_folder import IndexFolder
+from server.index.open_shard import open_shard
+from server.index.shard_index import ShardIndex
 from server.query import parse
 from vmhost.base.errors import InvalidInput, Unavailable
 

@@ -11,8 +11,8 @@ import pytest
 from server.api.results import Document, Hit, shard_of
 from server.corpus.python_docs import python_documents, source_files
 from server.corpus.text_folder import lesson_documents
-from server.leaf.index import ShardIndex, cutter
-from server.leaf.passages import snippet as snippet_of
+from server.index.passages import snippet as snippet_of
+from server.index.shard_index import ShardIndex, cutter
 from server.query import parse
 
 LESSONS = {

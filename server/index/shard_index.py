@@ -18,7 +18,7 @@ import tantivy
 from tantivy import Occur
 
 from server.api.results import Document, Hit, url_of
-from server.leaf.passages import Passage, pack, passages_of, snippet, unpack
+from server.index.passages import Passage, pack, passages_of, snippet, unpack
 from server.query import Query, Term
 from vmhost.base.errors import Unavailable
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.api.results import SNIPPET_CHARS
-from server.leaf.passages import Passage, pack, passages_of, snippet, unpack
+from server.index.passages import Passage, pack, passages_of, snippet, unpack
 
 _TEXTS = st.lists(
     st.sampled_from(["Server", "the naïve", "☃", " ", "\t", "\n\n", "\x1c", "\u2028", "x" * 200, "-", "a"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.leaf.index import ShardIndex
+from server.index.shard_index import ShardIndex
 from server.query import CHARS_MAX, Query, Term, parse
 from vmhost.base.errors import InvalidInput
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from server.api.results import shard_of
-from server.corpus.index_folder import IndexFolder
-from server.leaf.index import VERSION, ShardIndex
+from server.index.index_folder import IndexFolder
+from server.index.shard_index import VERSION, ShardIndex
 from vmhost.base.errors import Unavailable
 from vmhost.base.logs import get_logger
 
