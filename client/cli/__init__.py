@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -51,6 +52,7 @@ ALONE = frozenset({"load"})
 """Commands that work in an installation without the cloud's packages."""
 LOG_VARIABLE = "GLASSCLOUD_LOG_LEVEL"
 """Environment variable: the log level on standard error."""
+_COLUMNS = 80
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _CLOUDS_LIBRARIES = ("botocore", "docker", "tantivy")
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
@@ -141,7 +143,7 @@ def _run(command: ModuleType, args: Sequence[str]) -> int:
 
     parser = Parser(
         prog=f"{program_name()} {command.NAME}",
-        description=command.HELP,
+        description="\n".join(textwrap.fill(line, _COLUMNS) for line in command.HELP.splitlines()),
         epilog=f"examples:\n{examples(command.EXAMPLES)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -21,7 +21,7 @@ _NO_SEARCH = (
 _EVERYWHERE = ("", "0.0.0.0", "::")
 EXAMPLES = """\
   glasscloud console
-  GLASSCLOUD_ACCESS=/state/access.json glasscloud console --frontend http://server:8000 --port 8081
+  glasscloud console --access access.json --frontend http://server:8000
 """
 
 

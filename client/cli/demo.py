@@ -24,7 +24,7 @@ HELP = (
 EXAMPLES = """\
   glasscloud demo
   glasscloud demo --driver process --instances 6 --shards 3
-  glasscloud demo --once                 the tour without a terminal; exit code 0 if it passed
+  glasscloud demo --once        the tour; exit code 0 if it passed
   glasscloud demo --once --json > tour.json
 """
 

@@ -17,7 +17,7 @@ NAME = "down"
 HELP = "stop the cloud and remove everything that belongs to it, also what a killed cloud left behind"
 EXAMPLES = """\
   glasscloud down
-  glasscloud down --cloud mine        the cloud named mine, also what a killed compose left of it
+  glasscloud down --cloud mine        the cloud named mine
 """
 _DRAIN_DEADLINE_S = 30.0
 _NOUNS = {"container": "instance"}

@@ -21,7 +21,7 @@ EXAMPLES = """\
   glasscloud up
   glasscloud up --driver process --instances 6 --shards 3
   glasscloud up --corpus ~/notes        search your own documents
-  glasscloud up --share                 then let the phones of an audience search and watch
+  glasscloud up --share                 then share it with an audience
   GLASSCLOUD_CLOUD=mine glasscloud up   a second cloud, named mine
 """
 _DRAIN_DEADLINE_S = 30.0

@@ -14,7 +14,7 @@ EXAMPLES = """\
   glasscloud watch
   glasscloud watch --load 20
   glasscloud watch --load 20 --json
-  GLASSCLOUD_ACCESS=/state/access.json glasscloud watch --frontend http://server:8000 --load 20
+  glasscloud watch --access access.json --frontend http://server:8000
 """
 
 

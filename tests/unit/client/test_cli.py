@@ -58,6 +58,14 @@ def test_every_command_has_help_with_examples(name: str, capsys: pytest.CaptureF
     assert name == importlib.import_module(f"client.cli.{name}").NAME
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_fits_80_columns(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out.replace(program_name(), "glasscloud")
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_parse(name: str) -> None:
     module = importlib.import_module(f"client.cli.{name}")
