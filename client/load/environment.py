@@ -1,4 +1,4 @@
-"""Where a run was made: what a reader must know before comparing its figures with another machine's."""
+"""The computer of a run: what a reader must know before comparing its figures with another computer's."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _PACKAGES = ("glasscloud", "uvloop", "httptools")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """A machine and its programs. `usable_cores` is how many this process may run on; `same_host`: the server is on
-    this machine too and shares its processors with the generator."""
+    """A computer and its programs. `usable_cores` is the number this process may run on; `same_host`: the server is on
+    this computer too and shares its CPUs with the load generator."""
 
     system: str
     cpu: str
@@ -30,7 +30,7 @@ class Environment:
 
 
 def observe_environment(hosts: Sequence[str]) -> Environment:
-    """This machine, and whether one of these hosts is it."""
+    """This computer, and whether one of these hosts is it."""
     return Environment(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=_cpu_model(),
@@ -44,7 +44,7 @@ def observe_environment(hosts: Sequence[str]) -> Environment:
 
 
 def ignored_proxies(urls: Sequence[str], environ: Mapping[str, str] = os.environ) -> list[str]:
-    """The proxy variables that other programs would obey for these URLs; load goes straight to the server."""
+    """The proxy variables that other programs use for these URLs; the load goes straight to the server."""
     schemes = {url.partition("://")[0].lower() for url in urls}
     names = [f"{scheme}_proxy" for scheme in sorted(schemes)] + ["all_proxy"]
     return [each for name in names for each in (name, name.upper()) if environ.get(each)]
@@ -71,7 +71,7 @@ def _cpu_model() -> str:
 
 
 def _is_here(host: str) -> bool:
-    """Whether the host is an address of this machine: loopback, or one that a socket here can be bound to."""
+    """Whether the host is an address of this computer: loopback, or one to which a socket can be bound here."""
     if host == "localhost":
         return True
     try:

@@ -1,6 +1,6 @@
 """Examples of failures: what was sent, what came back and what is wrong with it, a few of each kind.
 
-Nothing is done for requests that succeed, and nothing for failures of a kind of which there are enough examples.
+They cost nothing for requests that succeed, nor for failures of a kind of which there are enough examples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FailureExample:
 
     @property
     def kind(self) -> Kind:
-        """What it is an example of."""
+        """The kind of failure."""
         return self.target, self.status, self.fault
 
 
@@ -46,7 +46,7 @@ class FailureExamples:
 
     @property
     def all(self) -> tuple[FailureExample, ...]:
-        """All of them, the first first."""
+        """All examples, the oldest first."""
         return tuple(self._all)
 
     def wants(self, kind: Kind, due_ns: int = 0) -> bool:
@@ -56,19 +56,19 @@ class FailureExamples:
         return self._counts.get(kind, 0) < PER_KIND_MAX
 
     def add(self, kind: Kind, example: FailureExample) -> None:
-        """Keeps an example that is wanted."""
+        """Keep an example that is wanted."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
         self._all.append(example)
 
     def take(self) -> list[FailureExample]:
-        """Those that were added since this was called before."""
+        """The examples added since the last call."""
         new = self._all[self._sent :]
         self._sent = len(self._all)
         return new
 
 
 def bounded_example(example: FailureExample) -> FailureExample:
-    """The example as another process sent it, no longer than one of ours."""
+    """An example from another process, cut to the length of one made here."""
     return FailureExample(
         target=example.target[:200],
         status=example.status,

@@ -1,4 +1,4 @@
-"""Where the generator itself, and not the service, was the limit: facts that each process reports. Pure."""
+"""Where the load generator itself, not the service, was the limit: facts that each process reports. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Shortage(StrEnum):
-    """What a process needed for a connection and the system did not give."""
+    """What the system did not have left when a process opened a connection."""
 
     NONE = ""
     FILES = "open files"
@@ -18,12 +18,12 @@ class Shortage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorLimits:
-    """`connections` is the most at once (flows of a script; 0: each user has its own), and `waited` counts the arrivals
-    for which all were busy.
+    """The limits of a process: `connections` is the most at once (flows of a script; 0: each user has its own), and
+    `waited` counts the arrivals for which all were busy.
 
-    `first_service_ms` is the mean service time of the first good answers: what the service needs before requests queue.
-    `short_of` is what ran out, in `short_times` attempts to connect; `files_max` is the limit of open files.
-    `used_up` is the source whose last row ended the run."""
+    `first_service_ms` is the mean service time of the first good responses: what the service needs before requests
+    queue. `short_of` is what ran out, in `short_times` attempts to connect; `files_max` is the limit of open files.
+    `used_up` is the data source whose last row ended the run."""
 
     connections: int = 0
     waited: int = 0

@@ -1,7 +1,7 @@
 """Latency histograms with three exact digits, mergeable without loss.
 
 The buckets are those of HdrHistogram (three significant digits, unit 1 microsecond): exact below 2,048 us, then 1,024
-buckets for each doubling, so that no value is told more than 0.1 % too high. Counts sit in a dict, because a second of
+buckets for each doubling, so that no value is shown more than 0.1 % too high. Counts sit in a dict, because a second of
 load touches a few hundred of the 20,000 buckets: recording costs about 0.1 us and a closed second a few kilobytes.
 """
 
@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 HIGHEST_US = 3_600_000_000
-"""One hour; anything longer is told as one hour."""
+"""One hour; anything longer counts as one hour."""
 SAMPLES_BEYOND_MIN = 10
-"""No percentile is told with fewer samples beyond it: it would be one request's accident."""
+"""No percentile is shown with fewer samples beyond it: a single request would decide it."""
 _SUB_BITS = 10
 _EXACT_BITS = _SUB_BITS + 1
 _EXACT_BELOW_US = 1 << _EXACT_BITS
@@ -45,7 +45,7 @@ class Histogram:
         self.sum_us = 0
 
     def record(self, value_us: int) -> None:
-        """Counts one value; a negative one counts as 0, one above an hour as an hour."""
+        """Count one value; a negative one counts as 0, one above an hour as an hour."""
         # bucket_of, written out, the usual case first: this runs for every request.
         if value_us < _EXACT_BELOW_US:
             if value_us < 0:
@@ -62,7 +62,7 @@ class Histogram:
             self.max_us = value_us
 
     def add(self, other: Histogram) -> None:
-        """Merges another histogram into this one, exactly."""
+        """Add another histogram to this one, exactly."""
         if self.total:
             counts = self.counts
             for bucket, count in other.counts.items():
@@ -74,7 +74,7 @@ class Histogram:
         self.max_us = max(self.max_us, other.max_us)
 
     def copy(self) -> Histogram:
-        """Another one with the same samples."""
+        """A copy with the same samples."""
         result = Histogram()
         result.add(self)
         return result
@@ -116,9 +116,9 @@ class Histogram:
 
     @classmethod
     def from_json(cls, data: list[int]) -> Histogram:
-        """The same histogram. Raises ValueError when `data` is no such list."""
+        """The histogram again. Raises ValueError if `data` is not such a list."""
         if len(data) < 2 or len(data) % 2:
-            raise ValueError(f"a histogram of {len(data)} numbers; expected max, sum and pairs of gap and count")
+            raise ValueError(f"a histogram has max, sum and pairs of gap and count; this one has {len(data)} numbers")
         histogram = cls()
         histogram.max_us, histogram.sum_us = data[0], data[1]
         bucket = 0

@@ -34,7 +34,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 def request_text(method: str, url: str, headers: Headers, body: bytes) -> str:
-    """The request as it goes over the wire, cut and without secrets."""
+    """The request as it is sent, cut and without secrets."""
     return "\n".join([f"{method} {without_secrets(url)} HTTP/1.1", *_header_lines(headers, request=True), *_body(body)])
 
 

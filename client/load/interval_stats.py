@@ -1,9 +1,9 @@
-"""Counting a stretch of the schedule, so that counts of several processes add up to what one would have counted.
+"""Statistics of one interval of the schedule; those of several processes add up to what one would have counted.
 
-A tally is one second, or less where a mark cuts it. A request keeps the tally in which it was due and is counted there
-when it ends, however late; so what happened before, during and after an event stays apart. Every request ends in
-exactly one cell, by its ending: target, status and fault; all distributions that a report shows are sums of cells.
-The steps of a scripted flow have cells of their own beside the flow's, by name: processes meet them in any order.
+An interval is one second, or less if a mark cuts it. A request belongs to the interval in which it was due and is
+counted there when it ends, however late; so the time before, during and after an event stays apart. Every request has
+exactly one outcome: target, status and fault; all distributions in a report are sums over outcomes. The steps of a
+script's flow have outcomes of their own beside the flow's, by name, because processes meet them in any order.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from client.load.schedule import NS_PER_S
 from server.api.timing import Attempt
 
 INSTANCES_MAX = 1000
-"""Beyond so many names in one tally the header is noise, and further ones are not kept."""
+"""With more names than this in one interval the header is noise; further ones are not kept."""
 MESSAGES_MAX = 5
-"""So many different messages of a script are kept in one tally; the first ones tell what is wrong."""
+"""The most different messages of a script that are kept of one interval; the first ones show what is wrong."""
 GOOD = ""
-"""The fault of a good answer."""
+"""The fault of a good response."""
 
 _COUNTED = (
     "offered", "started", "hedged", "hedges_won", "resent", "received_bytes", "outcomes", "steps", "messages",
@@ -29,11 +29,11 @@ _COUNTED = (
 )  # fmt: skip
 
 Outcome = tuple[int | str, int, str]
-"""The target's number or the step's name, the status (0: no answer came) and the fault (empty: none)."""
+"""The target's number or the step's name, the status (0: no response came) and the fault (empty: none)."""
 
 
 class OutcomeStats:
-    """The times of requests that ended one way. `service` None: the same as `response`, as in a closed loop."""
+    """The times of requests with one outcome. `service` None: the same as `response`, as in a closed loop."""
 
     __slots__ = ("response", "service")
 
@@ -42,7 +42,7 @@ class OutcomeStats:
         self.service: Histogram | None = None if same else Histogram()
 
     def add(self, other: OutcomeStats) -> None:
-        """Merges the same ending of another stretch or process."""
+        """Add the same outcome of another interval or process."""
         if self.service is not None or other.service is not None:
             mine = self.service or self.response.copy()
             mine.add(other.service or other.response)
@@ -64,7 +64,7 @@ class InstanceStats:
         self.own = Histogram()
 
     def count(self, attempt: Attempt) -> None:
-        """Counts one attempt by its outcome."""
+        """Count one attempt."""
         outcome = attempt.outcome
         if attempt.search_ms is not None:
             self.own.record(int(attempt.search_ms * 1000))
@@ -73,7 +73,7 @@ class InstanceStats:
         elif outcome == "lost":
             self.lost += 1
             if attempt.hedge:
-                # A hedge that came second was cut short by the first one's speed: it says nothing of this instance.
+                # A hedge that came second ended early because the first was quick: it says nothing about this instance.
                 return
         elif outcome == "error":
             self.errors += 1
@@ -83,7 +83,7 @@ class InstanceStats:
         self.latency.record(int(attempt.dur_ms * 1000))
 
     def add(self, other: InstanceStats) -> None:
-        """Merges another stretch of the same instance."""
+        """Add another interval of the same instance."""
         self.answered += other.answered
         self.lost += other.lost
         self.late += other.late
@@ -93,7 +93,7 @@ class InstanceStats:
 
 
 class IntervalStats:
-    """All that is counted of one stretch, which begins and ends at these nanoseconds."""
+    """Everything that is counted of one interval, which starts and ends at these nanoseconds."""
 
     __slots__ = (
         "connection_lag",
@@ -129,24 +129,24 @@ class IntervalStats:
         self.instances: dict[str, InstanceStats] = {}
 
     def record_arrival(self) -> None:
-        """A request of this stretch was taken up."""
+        """Count a request that is due in this interval."""
         self.offered += 1
         self.pending += 1
 
     def record_sent(self, generator_us: int, connection_us: int) -> None:
-        """It was sent, so late by our own fault and so late for want of a connection."""
+        """Count a request that was sent: how late because of the generator, and how late for lack of a connection."""
         self.started += 1
         self.generator_lag.record(generator_us)
         self.connection_lag.record(connection_us)
 
     def discard(self, *, sent: bool) -> None:
-        """It is not counted after all, because the computer stood still while it was under way."""
+        """Take a request back, because the computer stood still while it was under way."""
         self.offered -= 1
         self.pending -= 1
         self.started -= sent
 
     def record_outcome(self, outcome: Outcome, response_us: int, service_us: int | None) -> None:
-        """It ended so; `service_us` None in a closed loop, where both times are one."""
+        """Count a request that has ended; `service_us` is None in a closed loop, where both times are the same."""
         self.pending -= 1
         entry = self.outcomes.get(outcome) or self.add_outcome(outcome, same=service_us is None)
         entry.response.record(response_us)
@@ -154,24 +154,24 @@ class IntervalStats:
             entry.service.record(service_us)
 
     def add_outcome(self, outcome: Outcome, *, same: bool) -> OutcomeStats:
-        """A new cell for an ending that has none yet."""
+        """New statistics for an outcome that has none yet."""
         entry = self.outcomes[outcome] = OutcomeStats(same=same)
         return entry
 
     def record_step(self, outcome: Outcome, service_us: int) -> None:
-        """A step of one of this stretch's flows ended so."""
+        """Count a step of one of this interval's flows."""
         entry = self.steps.get(outcome)
         if entry is None:
             entry = self.steps[outcome] = OutcomeStats(same=True)
         entry.response.record(service_us)
 
     def record_message(self, message: str, count: int = 1) -> None:
-        """A script said so of what went wrong."""
+        """Count a script's message about what went wrong."""
         if message in self.messages or len(self.messages) < MESSAGES_MAX:
             self.messages[message] = self.messages.get(message, 0) + count
 
     def record_attempts(self, attempts: Iterable[Attempt]) -> None:
-        """An answer told of these attempts."""
+        """Count the attempts of a response."""
         for attempt in attempts:
             instance = self.instances.get(attempt.instance_id)
             if instance is None:
@@ -182,7 +182,7 @@ class IntervalStats:
             instance.count(attempt)
 
     def add(self, other: IntervalStats) -> None:
-        """Merges the counts of another stretch or process into this one, exactly."""
+        """Add the counts of another interval or process, exactly."""
         self.offered += other.offered
         self.started += other.started
         self.pending += other.pending
@@ -203,7 +203,7 @@ class IntervalStats:
             known.add(instance)
 
     def drain(self) -> IntervalStats | None:
-        """What was counted since this was called before, as a tally of its own; None if nothing was."""
+        """What was counted since the last call, as statistics of its own; None if nothing was."""
         counts = self.offered or self.started or self.hedged or self.hedges_won or self.resent
         if not (counts or self.outcomes or self.steps or self.instances):
             return None
@@ -214,7 +214,7 @@ class IntervalStats:
         return drained
 
     def pieces(self) -> Iterator[IntervalStats]:
-        """The same in several tallies, none of which takes long to tell; together they are this one."""
+        """The same in several parts that each take little time to send; their sum is this one."""
         rest = IntervalStats(self.start_ns, self.end_ns)
         for name in _COUNTED:
             if name not in ("outcomes", "steps", "connection_lag"):
@@ -230,7 +230,7 @@ class IntervalStats:
                 yield piece
 
     def to_json(self, origin_ns: int = 0) -> dict[str, Any]:
-        """The tally as plain data, its times counted from `origin_ns`."""
+        """The statistics as plain data, with times counted from `origin_ns`."""
         return {
             "from": self.start_ns - origin_ns,
             "to": self.end_ns - origin_ns,
@@ -251,7 +251,7 @@ class IntervalStats:
 
     @classmethod
     def from_json(cls, data: Any) -> IntervalStats:
-        """The same tally. Raises ValueError for anything that `to_json` did not write."""
+        """The statistics again. Raises ValueError for anything that `to_json` did not write."""
         try:
             stats = cls(int(data["from"]), int(data["to"]))
             counts = data["counts"]
@@ -272,7 +272,7 @@ class IntervalStats:
                 one.answered, one.lost, one.late, one.errors = int(answered), int(lost), int(late), int(errors)
                 one.latency, one.own = Histogram.from_json(latency), Histogram.from_json(own)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no tally: {error!r}") from error
+            raise ValueError(f"not interval statistics: {error!r}") from error
         return stats
 
 
@@ -285,7 +285,7 @@ def _add_outcomes(mine: dict[Outcome, OutcomeStats], others: dict[Outcome, Outco
 
 
 class Recorder:
-    """One process's tallies, open as long as a request of theirs is under way. In constant memory."""
+    """One process's interval statistics, each kept while one of its requests is under way. Uses constant memory."""
 
     def __init__(self, start_ns: int) -> None:
         self._start_ns = start_ns
@@ -295,23 +295,23 @@ class Recorder:
         self._untold: deque[IntervalStats] = deque()
 
     def stats_at(self, due_ns: int) -> IntervalStats:
-        """The tally for a request due then; due times come in rising order."""
+        """The statistics for a request due at that time; due times come in rising order."""
         if due_ns >= self._current.end_ns:
             self._begin(due_ns)
         return self._current
 
     def cut(self, at_ns: int) -> None:
-        """Begins a new stretch there, so that windows that begin or end there are exact to the request.
+        """Start a new interval there, so that windows that start or end there are exact to the request.
 
-        What was due then and has been taken up already stays in the stretch before."""
+        Requests that were due after that time and have already started stay in the interval before."""
         self._cuts.append(at_ns)
         self._cuts.sort()
         if self._current.start_ns < at_ns < self._current.end_ns:
             self._current.end_ns = at_ns
 
     def take(self) -> Iterator[dict[str, Any]]:
-        """What was counted and not told yet, piece by piece, times counted from the start; requests may end between one
-        and the next. Whoever calls it meanwhile gets what an earlier caller has not come to."""
+        """What was counted and not sent yet, in parts, with times counted from the start; requests may end between one
+        part and the next. Another caller in the meantime gets the parts that an earlier one has not come to."""
         for stats in self._open:
             if (drained := stats.drain()) is not None:
                 self._untold.extend(drained.pieces())

@@ -1,7 +1,7 @@
-"""Frozen dataclasses to JSON and back, checked: what the generator's process and its askers tell each other.
+"""Dataclasses to JSON and back, with checks: for messages between a coordinator and its workers.
 
-One rule for all messages instead of one hand-written pair each. Understands str, bool, int, float, enums, None, unions
-with None, `tuple[X, ...]`, `list[X]`, `dict[str, X]` and dataclasses of these.
+Understands str, bool, int, float, enums, None, unions with None, `tuple[X, ...]`, `list[X]`, `dict[str, X]` and
+dataclasses of these.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def to_json(message: Any) -> Any:
 
 
 def from_json(kind: type[T], data: Any) -> T:
-    """The message again. Unknown fields are skipped, absent ones take their default. Raises ValueError saying which."""
+    """The message again. Unknown fields are skipped, absent ones get a default. Raises ValueError that names one."""
     result: T = _decode(kind, data, kind.__name__)
     return result
 

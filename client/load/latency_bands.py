@@ -1,6 +1,6 @@
-"""Response times in bands of equal factors, as heat maps have them: on a page, and in what is told of a run. Pure.
+"""Response times in bands of equal ratio, for heat maps. Pure.
 
-Band n of so many `grains` a decade begins at 10^(n / grains) microseconds, where the next lower one ends."""
+With `grains` bands a decade, band n covers times from 10^(n / grains) microseconds to the start of the next."""
 
 from __future__ import annotations
 

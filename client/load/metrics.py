@@ -1,6 +1,6 @@
-"""A run's figures, put together from what its processes counted: exact, whatever their number, in constant memory.
+"""A run's figures, summed up from what its processes counted: exact, whatever their number, in constant memory.
 
-Stretches of the last ten minutes are kept apart; the timeline keeps the whole run in at most so many columns, which
+The intervals of the last ten minutes are kept apart; the timeline keeps the whole run in at most 600 columns, which
 become twice as wide when there are too many. Times are seconds from the run's start inside, epoch seconds outside.
 """
 
@@ -30,7 +30,7 @@ class Timeline:
         self._summed: dict[int, TimelineColumn] = {}
 
     def add(self, stats: IntervalStats) -> None:
-        """Counts a stretch, or more of one."""
+        """Add an interval, or more of one."""
         number = stats.start_ns // NS_PER_S // self.width_s
         while number >= COLUMNS_MAX:
             self._widen()
@@ -81,7 +81,7 @@ class Timeline:
 
 
 class Metrics:
-    """The merged tallies of one run that began at `began` (epoch seconds). `targets` are the plan's names in order."""
+    """The statistics of one run that started at `began` (epoch seconds). `targets` are the plan's names in order."""
 
     def __init__(self, began: float, *, targets: tuple[str, ...] = (), warm_up_s: float = 0.0) -> None:
         self.began = began
@@ -95,7 +95,7 @@ class Metrics:
         self._given_until_ns = -1
 
     def add(self, stats: IntervalStats) -> None:
-        """Counts what a process counted, or more of it; a tally's times are nanoseconds from the run's start."""
+        """Add what a process counted in an interval; its times are nanoseconds from the run's start."""
         self.timeline.add(stats)
         if stats.start_ns >= self._warm_up_ns:
             self._total.add(stats)
@@ -103,19 +103,19 @@ class Metrics:
         if known is None:
             known = self._intervals[stats.start_ns] = IntervalStats(stats.start_ns, stats.end_ns)
             bisect.insort(self._starts, stats.start_ns)
-        # A mark may have cut it after its first part was told.
+        # A mark may have cut it after its first part was sent.
         known.end_ns = min(known.end_ns, stats.end_ns)
         known.add(stats)
         self._forget()
 
     def missed(self, count: int) -> None:
-        """So many arrivals were due and never taken up: they count as offered."""
+        """Count arrivals that were due and never started: they count as offered."""
         self._total.offered += count
 
     def mark(self, text: str, at_s: float) -> Mark:
-        """Notes an event at that many seconds from the start. Raises Conflict after the thousandth mark."""
+        """Note an event at that many seconds from the start. Raises Conflict after the thousandth mark."""
         if len(self.marks) >= MARKS_MAX:
-            raise Conflict(f"the run has {MARKS_MAX} marks already; expected no more")
+            raise Conflict(f"the run already has {MARKS_MAX} marks, which is the limit")
         mark = Mark(at=self.began + at_s, text=text)
         self.marks.append(mark)
         return mark
@@ -125,7 +125,7 @@ class Metrics:
         return self._summary(self._total, self._warm_up_ns / NS_PER_S, now_s, instances=instances)
 
     def window(self, since: float, until: float, now_s: float) -> Summary:
-        """The stretches of the last ten minutes whose middle lies between these epoch seconds: exact at marks, else to
+        """The intervals of the last ten minutes whose middle lies between these epoch seconds: exact at marks, else to
         a second."""
         begin_ns, end_ns = ((at - self.began) * NS_PER_S for at in (since, until))
         now_ns = round(now_s * NS_PER_S)
@@ -142,11 +142,11 @@ class Metrics:
         return self._summary(result, result.start_ns / NS_PER_S, result.end_ns / NS_PER_S)
 
     def intervals(self) -> Iterator[IntervalStats]:
-        """The stretches of the last ten minutes in order."""
+        """The intervals of the last ten minutes in order."""
         return (self._intervals[start_ns] for start_ns in self._starts)
 
     def finished_intervals(self, until_s: float) -> list[IntervalStats]:
-        """The stretches that were over by then and have not been given by an earlier call, in order."""
+        """The intervals that were over by then and that no earlier call returned, in order."""
         until_ns = until_s * NS_PER_S
         begin = bisect.bisect_right(self._starts, self._given_until_ns)
         found = [self._intervals[start_ns] for start_ns in self._starts[begin:]]

@@ -1,4 +1,4 @@
-"""How the rate goes over time, as the area under it: how many arrivals by when, and when so many. Pure.
+"""The rate over time, as the area under its curve: the number of arrivals by a time, and the time of an arrival. Pure.
 
 An arrival process is a rate and a spacing. In units of arrivals every process is the same: even spacing puts the n-th
 at n, independent users put them at sums of exponentials, and a rate turns those positions into seconds by the inverse
@@ -24,7 +24,7 @@ class RateCurve(Protocol):
         """How many arrivals there are until then; rises with time."""
 
     def when(self, arrivals: float) -> float | None:
-        """When there are so many, after any pause at that point; None where the rate never gets there."""
+        """The time at which this number is reached, after any pause there; None if the rate never gets there."""
 
 
 @dataclass(frozen=True, slots=True)

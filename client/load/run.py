@@ -1,4 +1,4 @@
-"""A run as an object: started, steered and read, whatever the number of processes that send it."""
+"""One run of a plan: started, steered and read, whatever the number of processes that send it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from client.load.engine.engine_result import EngineResult
 from client.load.environment import Environment, observe_environment
 from client.load.examples import FailureExample, FailureExamples, bounded_example
 from client.load.interval_stats import IntervalStats
@@ -21,49 +20,30 @@ from client.load.plan.model import Plan
 from client.load.plan.placeholders import variables_of
 from client.load.plan.urls import parse_resolve, parse_url
 from client.load.plan.validation import check_plan, check_rate
-from client.load.rates import ConstantRate, RateCurve, rate_curve
 from client.load.report.report import Report, make_report
-from client.load.schedule import NS_PER_S, Part, Schedule
+from client.load.run_worker import RunWorker, within
+from client.load.schedule import NS_PER_S, Part
 from client.load.script.captured_output import OutputLog
 from client.load.standstill import merge_standstills
-from client.load.summary import Latency, Mark, ProcessResult, RunResult, Snapshot, Summary, TracedRequest, latency_of
+from client.load.steered_rate import SteeredRate
+from client.load.summary import Mark, RunResult, Snapshot, Summary, latency_of
 from client.load.worker import WorkerJob
-from client.load.worker_processes import LocalWorkers, Worker, WorkerSource
-from vmhost.base.errors import CloudError, InvalidInput, Unavailable
+from client.load.worker_processes import LocalWorkers, WorkerSource
+from vmhost.base.errors import InvalidInput, Unavailable
 
 START_TIMEOUT_S = 20.0
-ANSWER_TIMEOUT_S = 10.0
 SNAPSHOT_EVERY_S = 0.5
 RECENT_S = 10.0
 MOMENT_S = 2.0
 MINUTE_S = 60.0
 SETTLE_S = 3.0
-"""So long after a second's last request has run into its timeout all processes have told of it."""
+"""This long after the last request of a second has run into its timeout, all processes have reported it."""
 GIVE_UP_S = 10.0
-"""So long after the last request has run into its timeout a process may take to end; then it is lost."""
+"""A process that has not ended this long after the last request has run into its timeout is lost."""
 HEAD_START_S = 0.02
 HEAD_START_FAR_S = 0.5
-"""The schedule begins so long after everybody is ready: the word to go takes its time, longer over a network."""
-_CLOCK_QUESTIONS = 15
-
-
-class WorkerState:
-    """One member in a run: its part, its clock, and what it said last."""
-
-    def __init__(self, worker: Worker, part: Part) -> None:
-        self.worker = worker
-        self.part = part
-        self.clock_ahead_ns = 0
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.clock: asyncio.Future[int] | None = None
-        self.flushed: dict[int, asyncio.Future[None]] = {}
-        self.ended: EngineResult | None = None
-        self.gone = False
-        self.offered = 0
-        self.in_flight = self.waiting = 0
-        self.cpu_percent = 0.0
-        self.last: TracedRequest | None = None
-        self.slowest: TracedRequest | None = None
+"""The schedule starts this long after all are ready, because the command to start takes its time, more over a
+network."""
 
 
 class LoadRun:
@@ -85,17 +65,15 @@ class LoadRun:
         self._source = worker_source or LocalWorkers()
         self._plan: Plan | None = None
         self._environment: Environment | None = None
-        self._states: list[WorkerState] = []
+        self._workers: list[RunWorker] = []
         self._tasks = asyncio.TaskGroup()
         self._numbers = itertools.count(1)
         self._start_ns = 0
         self._stopped_s: float | None = None
-        self._rate: RateCurve | None = None
+        self._rate: SteeredRate | None = None
         self._examples = FailureExamples()
         self._output = OutputLog()
         self._on_output = on_output
-        self._changes: list[tuple[int, float]] = []
-        self._error: CloudError | None = None
         self._result: asyncio.Future[RunResult] | None = None
 
     async def __aenter__(self) -> LoadRun:
@@ -106,108 +84,102 @@ class LoadRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            await asyncio.gather(*(state.worker.close() for state in self._states))
+            await asyncio.gather(*(each.worker.close() for each in self._workers))
         finally:
-            # The block's own error goes on as it is, not in a group; a cancellation may be the group's own affair.
+            # The block's own error is raised as it is, not in a group; a cancellation may come from the group itself.
             ours = isinstance(error, asyncio.CancelledError)
             await self._tasks.__aexit__(kind if ours else None, error if ours else None, trace if ours else None)
 
-    # Beginning
+    # Start
 
     async def start(self, plan: Plan) -> float:
-        """Starts the run; the epoch second of its beginning.
+        """Start the run; return its start as epoch seconds.
 
-        Raises InvalidInput for a plan that makes no sense, Unavailable where its server cannot be reached."""
+        Raises InvalidInput for a plan that makes no sense, Unavailable if its server cannot be reached."""
         await self.prepare(plan)
         return self.go(time.monotonic_ns() + round(self.head_start_s * NS_PER_S))
 
     async def prepare(self, plan: Plan) -> None:
-        """Everything but the beginning: processes started, servers reached, clocks compared. Raises as `start`."""
+        """Start the processes, reach the servers and compare clocks. Raises as `start` does."""
         if self._plan is not None:
             raise RuntimeError("a LoadRun does one run")
         plan = self._plan = check_plan(plan)
         resolved = parse_resolve(plan.resolve)
         origins = [parse_url(url)[0] for url in plan.urls if "{" not in url]
-        self._environment = observe_environment(
-            [resolved.get((each.host, each.port), (each.host,))[0] for each in origins]
-        )
+        hosts = [resolved.get((each.host, each.port), (each.host,))[0] for each in origins]
+        self._environment = observe_environment(hosts)
         variables = variables_of(plan, os.environ)
         workers = await self._source.acquire(self._wanted)
-        # Seated first: whatever is refused from here on, they are ended with the run.
-        self._states = [WorkerState(worker, Part(index, len(workers))) for index, worker in enumerate(workers)]
+        # Kept first: whatever is refused from here on, they are ended with the run.
+        self._workers = [RunWorker(worker, Part(index, len(workers))) for index, worker in enumerate(workers)]
         if plan.script is not None and (far := [worker.name for worker in workers if not worker.local]):
-            raise InvalidInput(f"script {plan.script} cannot run on {far[0]}; expected only processes of this machine")
-        for state in self._states:
-            self._tasks.create_task(self._receive(state))
-            state.worker.send(
-                {"job": to_json(WorkerJob(plan=plan, part=(state.part.index, state.part.of), variables=variables))}
-            )
-        limit_s = START_TIMEOUT_S + plan.timeout_s
-        await _within(limit_s, asyncio.gather(*(state.ready for state in self._states)), "the load generator's start")
-        await asyncio.gather(*(self._compare_clocks(state) for state in self._states if not state.worker.local))
+            raise InvalidInput(f"script {plan.script} cannot run on {far[0]}: scripts run only on this computer")
+        for each in self._workers:
+            self._tasks.create_task(self._receive(each))
+            part = (each.part.index, each.part.of)
+            each.worker.send({"job": to_json(WorkerJob(plan=plan, part=part, variables=variables))})
+        ready = asyncio.gather(*(each.ready for each in self._workers))
+        await within(START_TIMEOUT_S + plan.timeout_s, ready, "the load generator to start")
+        await asyncio.gather(*(each.compare_clocks() for each in self._workers if not each.worker.local))
 
     @property
     def head_start_s(self) -> float:
-        """How long before the beginning `go` must be called."""
-        return HEAD_START_S if all(state.worker.local for state in self._states) else HEAD_START_FAR_S
+        """How long before the start `go` must be called."""
+        return HEAD_START_S if all(each.worker.local for each in self._workers) else HEAD_START_FAR_S
 
     def go(self, start_ns: int) -> float:
-        """Begins at that monotonic time; the epoch second of it."""
+        """Start at that monotonic time; return it as epoch seconds."""
         plan = self._plan
         assert plan is not None, "prepare comes first"
         self._start_ns = start_ns
-        self._rate = rate_curve(plan.open) if plan.open is not None else None
+        self._rate = SteeredRate(plan.open, plan.seed) if plan.open is not None else None
         began = time.time() + (start_ns - time.monotonic_ns()) / NS_PER_S
         self.metrics = Metrics(began, targets=plan.target_names, warm_up_s=plan.warm_up_s)
         self._result = asyncio.get_running_loop().create_future()
-        for state in self._states:
-            state.worker.send({"go": start_ns + state.clock_ahead_ns})
-        self._tasks.create_task(self._publish())
-        # Whoever has gone since it was ready will not say so again.
+        for each in self._workers:
+            each.worker.send({"go": start_ns + each.clock_ahead_ns})
+        self._tasks.create_task(self._publish_regularly())
+        # A worker that has gone since it was ready will not report it again.
         self._check_whether_over()
         return began
 
     # Steering
 
     async def set_rate(self, rate_per_s: float) -> None:
-        """Changes the arrival rate of an open loop, in all processes at the same instant; 0 pauses it.
+        """Change the arrival rate of an open loop, in all processes at the same instant; 0 pauses it.
 
-        Raises InvalidInput for a rate that is not possible, or where there are users instead of a rate."""
+        Raises InvalidInput for a rate that is not possible, or if there are users instead of a rate."""
         check_rate(rate_per_s)
         self._must_run()
-        assert self._plan is not None
-        if self._plan.open is None:
-            raise InvalidInput(f"a rate of {rate_per_s:g}/s belongs to an open loop; this run has users")
+        if self._rate is None:
+            raise InvalidInput(f"a rate of {rate_per_s:g}/s cannot be set: this load has users, not a rate")
         at_ns = self._next_instant_ns()
-        self._changes.append((at_ns, rate_per_s))
-        assert self._rate is not None
-        at_s = (at_ns - self._start_ns) / NS_PER_S
-        self._rate = ConstantRate(rate_per_s, at_s, self._rate.reached(at_s))
-        for state in self._states:
-            state.worker.send({"rate": rate_per_s, "at": at_ns + state.clock_ahead_ns})
+        self._rate.change(rate_per_s, at_ns - self._start_ns)
+        for each in self._workers:
+            each.worker.send({"rate": rate_per_s, "at": at_ns + each.clock_ahead_ns})
         await self._sleep_until(at_ns)
 
     async def mark(self, text: str) -> Mark:
-        """Notes an event now; a window from or to its time is exact to the request."""
+        """Note an event now; a window from or to its time is exact to the request."""
         self._must_run()
         at_ns = self._next_instant_ns()
-        for state in self._states:
-            state.worker.send({"cut": at_ns + state.clock_ahead_ns})
+        for each in self._workers:
+            each.worker.send({"cut": at_ns + each.clock_ahead_ns})
         mark = self.metrics.mark(text[:200], (at_ns - self._start_ns) / NS_PER_S)
         await self._sleep_until(at_ns)
         return mark
 
     async def window(self, since: float, until: float) -> Summary:
-        """The summary, with histograms, of the requests due in that stretch of the last ten minutes (epoch seconds)."""
+        """The summary, with histograms, of the requests due in that part of the last ten minutes (epoch seconds)."""
         self._must_run()
-        await self._flush()
+        number = next(self._numbers)
+        await asyncio.gather(*(each.flush(number) for each in self._workers))
         return self.metrics.window(since, until, self._elapsed_s())
 
     async def snapshots(self, every_s: float = SNAPSHOT_EVERY_S) -> AsyncIterator[Snapshot]:
-        """The run as it stands, each so many seconds, and once more when it is over.
+        """The state of the run at this interval, and once more when it is over.
 
-        Making one takes some milliseconds, of which the load may feel something where there are few cores: look as
-        seldom as will do."""
+        To make one takes some milliseconds, which delays requests if there are few cores: take no more than needed."""
         assert self._result is not None, "start comes first"
         over = False
         while not over:
@@ -218,20 +190,20 @@ class LoadRun:
             yield self.snapshot()
 
     async def stop(self) -> Report:
-        """Ends the schedule now and gives the report of what was measured; also of a run that ended by itself."""
+        """End the schedule now and return the report of what was measured; also of a run that has ended by itself."""
         self.stop_soon()
         return await self.finished()
 
     def stop_soon(self) -> None:
-        """Asks for the end of the schedule without waiting for it: for signal handlers."""
+        """Start to end the schedule without waiting for it: for signal handlers."""
         if not self._over:
             if self._stopped_s is None:
                 self._stopped_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S
-            for state in self._states:
-                state.worker.send({"stop": True})
+            for each in self._workers:
+                each.worker.send({"stop": True})
 
     async def finished(self) -> Report:
-        """Waits for the run's end and gives its report."""
+        """Wait for the run's end and return its report."""
         assert self._result is not None, "start comes first"
         assert self._plan is not None
         assert self._environment is not None
@@ -245,18 +217,18 @@ class LoadRun:
 
     @property
     def processes(self) -> int:
-        """How many processes send."""
-        return len(self._states)
+        """The number of processes that send."""
+        return len(self._workers)
 
     @property
     def rate_per_s(self) -> float:
-        """The rate that is asked for at this moment; 0 where there are users instead."""
-        return self._rate_now(self._elapsed_s())
+        """The rate of the schedule at this moment; 0 if there are users instead."""
+        return 0.0 if self._rate is None else self._rate.now(self._elapsed_s())
 
     @property
     def error(self) -> str:
-        """In words, what became of a process that has gone before its end; empty while none has."""
-        return "" if self._error is None else self._error.message
+        """Why a process has gone before its end; empty if none has."""
+        return next((each.error.message for each in reversed(self._workers) if each.error is not None), "")
 
     @property
     def _over(self) -> bool:
@@ -264,161 +236,108 @@ class LoadRun:
 
     def _must_run(self) -> None:
         if self._over:
-            raise self._error or Unavailable("the load generator has ended; expected it to run")
+            raise Unavailable(self.error or "the load run has ended")
 
     def _next_instant_ns(self) -> int:
-        """An instant that every process hears of before it comes."""
+        """A time that comes after every process has received a message sent now."""
         return time.monotonic_ns() + round(self.head_start_s * NS_PER_S)
 
     async def _sleep_until(self, at_ns: int) -> None:
         await asyncio.sleep(max(0.0, (at_ns - time.monotonic_ns()) / NS_PER_S))
 
-    async def _flush(self) -> None:
-        """Returns when everything that has been counted by now is here."""
-        number = next(self._numbers)
-        waiting = []
-        for state in self._states:
-            if not state.gone and state.ended is None:
-                flushed = state.flushed[number] = asyncio.get_running_loop().create_future()
-                waiting.append(flushed)
-                state.worker.send({"flush": number})
-        await _within(ANSWER_TIMEOUT_S, asyncio.gather(*waiting), "an answer of the load generator")
+    # Messages of the workers
 
-    # Hearing
-
-    async def _receive(self, state: WorkerState) -> None:
-        # What is no line of ours ends the conversation as its own end would.
+    async def _receive(self, worker: RunWorker) -> None:
+        # A line that is not a message of ours ends the conversation as its own end would.
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            async for message in state.worker.lines():
-                self._on_message(state, message)
-        self._print(state, *state.worker.take_output())
-        state.gone = True
-        words = state.worker.exit_reason()
-        gone = Unavailable(f"the load generator has gone{f': {words}' if words else ''}; expected it to run")
-        if state.ended is None:
-            self._error = gone
-        for future in (state.ready, state.clock, *state.flushed.values()):
-            if future is not None:
-                _reject(future, gone)
+            async for message in worker.messages():
+                self._on_message(worker, message)
+        self._print(worker, *worker.worker.take_output())
+        worker.set_gone()
         self._check_whether_over()
 
-    def _on_message(self, state: WorkerState, message: dict[str, Any]) -> None:
+    def _on_message(self, worker: RunWorker, message: dict[str, Any]) -> None:
         match message:
             case {"stats": data}:
                 stats = IntervalStats.from_json(data)
-                state.offered += stats.offered
+                worker.offered += stats.offered
                 self.metrics.add(stats)
             case {"examples": list() as found}:
                 for example in (bounded_example(from_json(FailureExample, each)) for each in found):
                     if self._examples.wants(example.kind):
                         self._examples.add(example.kind, example)
             case {"output": list() as lines, "left_out": int() as left_out}:
-                self._print(state, [str(each) for each in lines], left_out)
-            case {"tick": tick}:
-                self._print(state, *state.worker.take_output())
-                state.in_flight, state.waiting = int(tick["in_flight"]), int(tick["waiting"])
-                state.cpu_percent = float(tick["cpu_percent"])
-                state.last = None if tick["last"] is None else from_json(TracedRequest, tick["last"])
-                state.slowest = None if tick["slowest"] is None else from_json(TracedRequest, tick["slowest"])
-            case {"ready": _}:
-                _resolve(state.ready, None)
-            case {"clock": _, "now": int() as now_ns}:
-                if state.clock is not None:
-                    _resolve(state.clock, now_ns)
-            case {"flushed": int() as number}:
-                if (flushed := state.flushed.pop(number, None)) is not None:
-                    _resolve(flushed, None)
-            case {"ended": data}:
-                state.ended = from_json(EngineResult, data)
+                self._print(worker, [str(each) for each in lines], left_out)
+            case {"tick": _}:
+                self._print(worker, *worker.worker.take_output())
+            case {"ended": _}:
                 self._check_whether_over()
-            case {"error": error}:
-                kind = InvalidInput if error["kind"] == InvalidInput.kind else Unavailable
-                _reject(state.ready, kind(error["message"]))
 
-    def _print(self, state: WorkerState, lines: Sequence[str], left_out: int) -> None:
+    def _print(self, worker: RunWorker, lines: Sequence[str], left_out: int) -> None:
         if not lines and not left_out:
             return
-        name = f"{state.worker.name}: " if len(self._states) > 1 else ""
+        name = f"{worker.worker.name}: " if len(self._workers) > 1 else ""
         shown = self._output.add([f"{name}{each}" for each in lines], left_out)
         if self._on_output is not None:
             self._on_output(shown)
 
-    async def _compare_clocks(self, state: WorkerState) -> None:
-        """Learns how far the member's clock is ahead, from the quickest of several questions (as NTP does)."""
-        best_ns = 1 << 62
-        for number in range(_CLOCK_QUESTIONS):
-            state.clock = asyncio.get_running_loop().create_future()
-            asked_ns = time.monotonic_ns()
-            state.worker.send({"clock": number})
-            theirs_ns = await _within(ANSWER_TIMEOUT_S, state.clock, f"the clock of {state.worker.name}")
-            now_ns = time.monotonic_ns()
-            if now_ns - asked_ns < best_ns:
-                best_ns = now_ns - asked_ns
-                state.clock_ahead_ns = theirs_ns - (asked_ns + now_ns) // 2
-
-    # Telling
+    # While it runs
 
     def _elapsed_s(self) -> float:
         if self._result is not None and self._result.done():
             return self._result.result().elapsed_s
         elapsed_s = max(0.0, (time.monotonic_ns() - self._start_ns) / NS_PER_S)
-        # What is waited for after the schedule's end makes the run no longer.
+        # The wait for responses after the schedule's end makes the run no longer.
         limit_s = None if self._plan is None else self._plan.duration_s
         return elapsed_s if limit_s is None else min(elapsed_s, limit_s)
 
-    async def _publish(self) -> None:
+    async def _publish_regularly(self) -> None:
         overdue = 0
         while not self._over:
             await asyncio.sleep(SNAPSHOT_EVERY_S)
             self._publish_intervals(self._elapsed_s())
-            # Counted in steps of our own, so that a pause of this process is not taken for a worker's.
+            # Counted in steps of this loop, so that a pause of this process is not taken for a worker's.
             overdue += self._overdue()
             if overdue * SNAPSHOT_EVERY_S >= GIVE_UP_S:
-                await self._give_up()
+                await self._end_late_workers()
                 overdue = 0
 
     def _overdue(self) -> bool:
         """Whether every process should have ended by now."""
-        assert self._plan is not None
-        ends = [self._stopped_s]
-        if self._plan.duration_s is not None:
-            ends.append(self._plan.duration_s)
-        end_s = min((each for each in ends if each is not None), default=None)
+        ends = [each for each in (self._stopped_s, self.plan.duration_s) if each is not None]
         run_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S
-        return end_s is not None and run_s > end_s + self._plan.timeout_s
+        return bool(ends) and run_s > min(ends) + self.plan.timeout_s
 
-    async def _give_up(self) -> None:
-        """Ends the processes that go on after the run's end as lost ones."""
-        await asyncio.gather(
-            *(state.worker.close() for state in self._states if state.ended is None and not state.gone)
-        )
+    async def _end_late_workers(self) -> None:
+        """End the processes that go on after the run's end; they count as lost."""
+        late = [each.worker for each in self._workers if each.ended is None and not each.gone]
+        await asyncio.gather(*(worker.close() for worker in late))
 
     def _publish_intervals(self, now_s: float) -> None:
-        assert self._plan is not None
         if self.on_interval is not None:
-            for stats in self.metrics.finished_intervals(now_s - self._plan.timeout_s - SETTLE_S):
+            for stats in self.metrics.finished_intervals(now_s - self.plan.timeout_s - SETTLE_S):
                 self.on_interval(stats)
 
     def snapshot(self) -> Snapshot:
-        """The run as it stands now, or as it ended."""
+        """The state of the run now, or at its end."""
         now_s, metrics = self._elapsed_s(), self.metrics
         now = metrics.began + now_s
-        shown = [state for state in self._states if not state.gone]
+        shown = [each for each in self._workers if not each.gone]
         return Snapshot(
             at=now,
             elapsed_s=now_s,
-            rate_per_s=self._rate_now(now_s),
-            in_flight=sum(state.in_flight for state in shown),
-            waiting=sum(state.waiting for state in shown),
-            cpu_percent=max((state.cpu_percent for state in shown), default=0.0),
+            rate_per_s=0.0 if self._rate is None else self._rate.now(now_s),
+            in_flight=sum(each.in_flight for each in shown),
+            waiting=sum(each.waiting for each in shown),
+            cpu_percent=max((each.cpu_percent for each in shown), default=0.0),
             processes=len(shown),
             total=metrics.total(now_s, instances=False),
             recent=metrics.window(now - RECENT_S, now, now_s),
             moment=metrics.window(now - MOMENT_S, now, now_s),
-            minute=self._minute(now, now_s),
-            last=next((state.last for state in shown if state.last is not None), None),
+            minute=latency_of(metrics.window(now - MINUTE_S, now, now_s).response_histogram),
+            last=next((each.last for each in shown if each.last is not None), None),
             slowest=max(
-                (state.slowest for state in shown if state.slowest is not None),
+                (each.slowest for each in shown if each.slowest is not None),
                 key=lambda traced: traced.response_ms,
                 default=None,
             ),
@@ -428,30 +347,22 @@ class LoadRun:
             output=self._output.lines,
         )
 
-    def _minute(self, now: float, now_s: float) -> Latency:
-        return latency_of(self.metrics.window(now - MINUTE_S, now, now_s).response_histogram)
-
-    def _rate_now(self, now_s: float) -> float:
-        """The rate that is asked for at this moment: the area of the half second round it."""
-        if self._rate is None:
-            return 0.0
-        if isinstance(self._rate, ConstantRate):
-            return self._rate.per_s
-        return round((self._rate.reached(now_s + 0.25) - self._rate.reached(max(0.0, now_s - 0.25))) / 0.5, 1)
-
-    # Ending
+    # End
 
     def _check_whether_over(self) -> None:
         if self._result is None or self._result.done():
             return
-        if all(state.gone or state.ended is not None for state in self._states):
+        if all(each.gone or each.ended is not None for each in self._workers):
             self._publish_intervals(float("inf"))
             self._result.set_result(self._make_result())
 
     def _make_result(self) -> RunResult:
-        ends = [state.ended for state in self._states if state.ended is not None]
+        ends = [each.ended for each in self._workers if each.ended is not None]
         elapsed_s = max((end.elapsed_s for end in ends), default=self._elapsed_s())
-        processes = tuple(self._process(state, elapsed_s) for state in self._states)
+        rate = self._rate
+        processes = tuple(
+            each.result(due=0 if rate is None else rate.due(each.part, elapsed_s)) for each in self._workers
+        )
         missed = sum(process.missed for process in processes)
         self.metrics.missed(missed)
         standstills = merge_standstills(standstill for end in ends for standstill in end.standstills)
@@ -461,58 +372,9 @@ class LoadRun:
             missed=missed,
             processes=processes,
             stopped=any(end.stopped for end in ends),
-            steered=bool(self._changes),
+            steered=rate is not None and rate.changed,
             marks=tuple(self.metrics.marks),
             timeline=self.metrics.timeline.columns(),
             examples=self._examples.all,
             output=self._output.lines,
         )
-
-    def _process(self, state: WorkerState, elapsed_s: float) -> ProcessResult:
-        if state.ended is not None:
-            return ProcessResult(
-                name=state.worker.name,
-                cpu_percent=state.ended.cpu_percent,
-                precise_timer=state.ended.precise_timer,
-                missed=state.ended.missed,
-                own=state.ended.own,
-                blocked=state.ended.blocked,
-                standstills=state.ended.standstills,
-            )
-        missed = max(0, self._due(state.part, elapsed_s) - state.offered)
-        return ProcessResult(
-            name=state.worker.name, cpu_percent=state.cpu_percent, precise_timer=True, missed=missed, lost=True
-        )
-
-    def _due(self, part: Part, until_s: float) -> int:
-        """How many arrivals of that part the schedule had until then, with all changes of its rate."""
-        assert self._plan is not None
-        if self._plan.open is None:
-            return 0
-        schedule = Schedule(self._plan.open, seed=self._plan.seed, start_ns=0, part=part)
-        due = 0
-        for at_ns, rate_per_s in self._changes:
-            due += schedule.count_before(at_ns - self._start_ns)
-            schedule.change_rate(rate_per_s, at_ns - self._start_ns)
-        return due + schedule.count_before(round(until_s * NS_PER_S))
-
-
-async def _within(seconds: float, awaited: Any, what: str) -> Any:
-    try:
-        async with asyncio.timeout(seconds):
-            return await awaited
-    except TimeoutError:
-        raise Unavailable(f"{what} did not come within {seconds:.0f} s; expected it at once") from None
-
-
-def _resolve(future: asyncio.Future[Any], value: Any) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _reject(future: asyncio.Future[Any], error: CloudError) -> None:
-    if not future.done():
-        future.set_exception(error)
-        # Whoever asks later learns of it; nobody asking is no fault.
-        with contextlib.suppress(asyncio.CancelledError):
-            future.exception()

@@ -1,4 +1,4 @@
-"""Which arrival is due when, decided before any request is sent and the same for everybody with the same seed. Pure.
+"""When each arrival is due, decided before any request is sent and the same in all processes with the same seed. Pure.
 
 All of a run's processes walk the same schedule; the i-th of N takes every N-th arrival. So a run can be repeated, split
 and put together again, and how the server answers never bends it.
@@ -15,7 +15,7 @@ from client.load.rates import ConstantRate, RateCurve, rate_curve
 
 NS_PER_S = 1_000_000_000
 COUNTED_MAX = 2_000_000
-"""So many arrivals are counted one by one; what is beyond them is taken from the area under the rate."""
+"""This number of arrivals is counted one by one; the rest is taken from the area under the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Schedule:
         self._go_on(part.index)
 
     def advance(self) -> None:
-        """The next one has been taken."""
+        """Go to the next arrival."""
         self._go_on(self._of)
 
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:
-        """Goes on at this constant rate from `at_ns`, before which every arrival must have been taken: no burst and no
-        gap, because the part of the way to the next arrival that has passed already counts."""
+        """Continue at this constant rate from `at_ns`, before which every arrival must have been taken: no burst and no
+        gap, because the part of the way to the next arrival that has already passed counts."""
         at_s = (at_ns - self._start_ns) / NS_PER_S
         self._rate = ConstantRate(rate_per_s, at_s, self._rate.reached(at_s))
         self.due_ns = self._due_ns(self._position)
@@ -60,10 +60,10 @@ class Schedule:
         return max(0, -(-(number - self.number) // self._of))
 
     def count_before(self, end_ns: int) -> int:
-        """Takes all that are due before `end_ns` and gives their number.
+        """Take all arrivals that are due before `end_ns` and return their number.
 
-        Exact for even spacing. Of independent users the first millions are counted, the rest is their mean, and the
-        schedule cannot go on."""
+        Exact for even spacing. Of independent users the first two million are counted, the rest is their mean, and the
+        schedule cannot continue."""
         count = 0
         if self._random is None:
             count = self._count_even(end_ns)
@@ -78,7 +78,7 @@ class Schedule:
         return count
 
     def _go_on(self, count: int) -> None:
-        """Passes so many arrivals of the whole."""
+        """Pass this number of arrivals of the whole schedule."""
         self.number += count
         if self._random is None:
             self._position = float(self.number)

@@ -1,4 +1,4 @@
-"""The load as a thing that outlives its runs: one after the other, whoever starts, steers and stops them."""
+"""A session of load runs: one after the other, started, steered and stopped from terminal and console alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from client.load.plan.model import OpenLoop, Plan
 from client.load.plan.validation import check_plan
 from client.load.report.past_run import PastRun
 from client.load.report.report import Report
-from client.load.run import ANSWER_TIMEOUT_S, SNAPSHOT_EVERY_S, LoadRun
+from client.load.run import SNAPSHOT_EVERY_S, LoadRun
+from client.load.run_worker import ANSWER_TIMEOUT_S
 from client.load.summary import Mark, Snapshot, Summary
 from vmhost.base.errors import CloudError, Conflict, Unavailable
 
@@ -24,27 +25,27 @@ if TYPE_CHECKING:
 
 PAST_MAX = 20
 SETTLE_S = 1.0
-"""Workers that come or go together are one change."""
+"""Workers that come or go within this time are one change."""
 BACK_S = 10.0
-"""So long after a run its workers may take to be there for the next one."""
+"""The time that workers have after a run to join again for the next one."""
 _EXACT_S = 0.001
 
 T = TypeVar("T")
 
 
 def _ignore(_: str) -> None:
-    """Nobody wants to know."""
+    """No-op callback."""
 
 
 class LoadSession:
-    """At most one load at a time, for everybody who holds it; the last twenty runs stay to be read.
+    """At most one load at a time, shared by everything that holds the session; keeps the last twenty runs.
 
     `async with LoadSession() as load: await load.start(plan)`. Leaving the block ends the run's processes. They are of
     this machine, or the workers that have joined `worker_pool`: when those come or go, a load without an end goes on as
     a new run of those that are there, at the rate of that moment. A load with an end keeps its senders.
 
-    `listeners` are called without a word at every beginning, end and change of the rate: they look for themselves, at
-    once, and do not raise. `say` is told in a line who sends, where that changes, and which workers cannot."""
+    `listeners` are called without an argument at every start, end and change of the rate; they must not raise. `say` is
+    called with a line that says who sends, when that changes, and which workers cannot send."""
 
     def __init__(
         self, *, processes: int = 1, worker_pool: WorkerPool | None = None, say: Callable[[str], None] = _ignore
@@ -58,7 +59,7 @@ class LoadSession:
         self._number = 0
         self._joined = 0
         self._plan: Plan | None = None
-        """The plan of the load that is on, between two of its runs too."""
+        """The plan of the present load, also between two of its runs."""
         self._run: LoadRun | None = None
         self._task: asyncio.Task[Report | None] | None = None
         self._stop = asyncio.Event()
@@ -75,11 +76,11 @@ class LoadSession:
             if not task.cancelled():
                 task.result()
 
-    # What is
+    # State
 
     @property
     def running(self) -> bool:
-        """Whether a load has begun and is not over."""
+        """Whether a load has started and is not over."""
         return self._plan is not None
 
     @property
@@ -89,41 +90,41 @@ class LoadSession:
 
     @property
     def number(self) -> int:
-        """The number of the run that began last; 0 before the first."""
+        """The number of the last run that started; 0 before the first."""
         return self._number
 
     @property
     def began(self) -> float | None:
-        """When the run began, epoch seconds; None while none runs."""
+        """When the run started, as epoch seconds; None if none runs."""
         return None if self._run is None else self._run.metrics.began
 
     @property
     def rate_per_s(self) -> float:
-        """The rate that is asked for now; 0 without a load and where there are users instead."""
+        """The rate of the schedule now; 0 without a load, or if there are users instead."""
         if self._run is not None:
             return self._run.rate_per_s
         return self._plan.open.rate_per_s if self._plan is not None and self._plan.open is not None else 0.0
 
     @property
     def sender(self) -> str:
-        """By whom the load is sent, or was last: "from here", "by 2 workers"."""
+        """Who sends the load, or did last: "from here", "by 2 workers"."""
         if not self._joined:
             return "from here"
         return f"by {self._joined} worker{'' if self._joined == 1 else 's'}"
 
     @property
     def past(self) -> tuple[PastRun, ...]:
-        """The last twenty runs that are over, the newest first, whatever ended them."""
+        """The last twenty runs that are over, the newest first."""
         return self._past
 
     def snapshot(self) -> Snapshot | None:
-        """The run as it stands now; None while none runs. Costs some milliseconds."""
+        """The state of the run now; None if none runs. Takes some milliseconds."""
         return None if self._run is None else self._run.snapshot()
 
     async def snapshots(self, every_s: float = SNAPSHOT_EVERY_S) -> AsyncIterator[Snapshot | None]:
-        """The load for ever: at once, then each so many seconds while a run goes on, and at every change.
+        """The state of the load, without an end: at once, at this interval while a run goes on, and at every change.
 
-        None where no load runs: once, until the next begins. Runs that follow upon each other have no None between."""
+        None once if no load runs, until the next one starts. There is no None between runs that follow each other."""
         news = asyncio.Event()
         self.listeners.append(news.set)
         try:
@@ -146,13 +147,13 @@ class LoadSession:
     # Steering
 
     async def start(self, plan: Plan) -> float:
-        """Starts a load; the epoch second of its beginning. Cancelled, it leaves none behind.
+        """Start a load; return its start as epoch seconds. If this is cancelled, no load is left behind.
 
-        Raises Conflict while one runs, InvalidInput for a plan that makes no sense, Unavailable where its server cannot
-        be reached or it was stopped before it began."""
+        Raises Conflict while one runs, InvalidInput for a plan that makes no sense, Unavailable if its server cannot be
+        reached or the load was stopped before it started."""
         if self._task is not None:
             running = "" if self._plan is None else f": {self._plan.model}"
-            raise Conflict(f"a load runs already{running}; stop it first")
+            raise Conflict(f"a load is running already{running}; stop it first")
         self._stop = asyncio.Event()
         started: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._serve(check_plan(plan), started))
@@ -163,7 +164,7 @@ class LoadSession:
             raise
 
     async def stop(self) -> Report | None:
-        """Ends the load and gives the report of its last run; None where none ran. Cancelled, it ends all the same.
+        """End the load and return the report of its last run; None if none ran. It also ends if this is cancelled.
 
         Waits for the requests under way, at most for the plan's timeout and ten seconds."""
         if self._task is None:
@@ -172,22 +173,22 @@ class LoadSession:
         return await asyncio.shield(self._task)
 
     async def set_rate(self, rate_per_s: float) -> None:
-        """Changes the rate from now on; 0 pauses. Raises as `LoadRun.set_rate`, Conflict where no load runs."""
+        """Change the rate from now on; 0 pauses. Raises as `LoadRun.set_rate` does, Conflict if no load runs."""
         if not self.running:
-            raise Conflict("no load runs, so it has no rate to change; start one first")
+            raise Conflict("no load is running; start one first")
         if self._run is None:
             raise Unavailable("the load is passing to other senders; try again in a moment")
         await self._run.set_rate(rate_per_s)
         self._notify()
 
     async def mark(self, text: str) -> Mark | None:
-        """Notes an event now; a window from or to its time is exact to the request. None where no load runs."""
+        """Note an event now; a window from or to its time is exact to the request. None if no load runs."""
         with contextlib.suppress(Unavailable):
             return None if self._run is None else await self._run.mark(text)
         return None
 
     async def window(self, since: float, until: float) -> Summary | None:
-        """The requests due in that stretch of the last ten minutes; None where no run lasted from then until now."""
+        """The requests due in that part of the last ten minutes; None if no run lasted from then until now."""
         run = self._run
         if run is None or since < run.metrics.began - _EXACT_S:
             return None
@@ -195,14 +196,14 @@ class LoadSession:
             return await run.window(since, until)
         return None
 
-    # One load, from its beginning to its end: LoadRun's block wants one task
+    # One load from start to end, in one task, because a LoadRun's block must be entered and left in the same task
 
     async def _serve(self, plan: Plan, started: asyncio.Future[float]) -> Report | None:
-        """Sends the plan until it is over; the report of its last run, None where it has none."""
+        """Send the plan until it is over; return the report of its last run, None if it has none."""
         try:
             return await self._send(plan, started)
         except asyncio.CancelledError:
-            _reject(started, Unavailable("the load generator was closed; expected it to be there"))
+            _reject(started, Unavailable("the load generator was closed"))
             raise
         except Exception as error:
             if not _reject(started, error):
@@ -236,9 +237,9 @@ class LoadSession:
     async def _run_once(
         self, plan: Plan, started: asyncio.Future[float], *, joined: int, present: int
     ) -> tuple[Report, int | None]:
-        """One run, by `joined` workers or from here: its report, and how many shall go on with the load, if any.
+        """Do one run, by `joined` workers or from here; return its report, and how many workers are to go on, if any.
 
-        Another number of workers than `present` is a change, also one while the run begins."""
+        A number of workers other than `present` is a change, also while the run starts."""
         async with LoadRun(
             processes=joined or self._processes, worker_source=self._worker_pool if joined else None
         ) as run:
@@ -247,7 +248,7 @@ class LoadSession:
             if not started.done():
                 started.set_result(began)
             again = await self._until_over(run, present)
-        # Whoever did not end in time has been ended by now, so that there is a report in any case.
+        # Processes that did not end in time have been ended by now, so there is a report in any case.
         report = await run.finished()
         past = PastRun(number=self._number, began=began, ended=time.time(), report=report, error=run.error)
         self._past = (past, *self._past)[:PAST_MAX]
@@ -261,9 +262,9 @@ class LoadSession:
         self._notify()
 
     async def _until_over(self, run: LoadRun, present: int) -> int | None:
-        """Returns when the run is over, or was told to end and had its time.
+        """Wait until the run is over, or was stopped and had its time to end.
 
-        So many workers shall go on with the load; None where it is over."""
+        Return how many workers are to go on with the load; None if it is over."""
         over, stopped = asyncio.create_task(run.finished()), asyncio.create_task(self._stop.wait())
         changed = asyncio.create_task(self._changed(present, endless=run.plan.endless))
         tasks: list[asyncio.Task[Any]] = [over, stopped, changed]
@@ -285,7 +286,7 @@ class LoadSession:
         return bool(self._joined) and run.plan.endless and bool(run.error)
 
     async def _changed(self, present: int, *, endless: bool) -> None:
-        """Returns when workers came or went and this load is to pass to those that are there."""
+        """Wait until workers have come or gone and this load is to pass to those that are there."""
         if self._worker_pool is None or not endless:
             await asyncio.get_running_loop().create_future()
             return
@@ -297,18 +298,18 @@ class LoadSession:
         return 0 if self._worker_pool is None else self._worker_pool.count
 
     async def _wait_for_return(self, count: int) -> None:
-        """Those that served are gone with their run and come back for the next: waits for them a while."""
+        """Wait a while for workers to join again, because each leaves after its run."""
         if self._worker_pool is not None and count:
             with contextlib.suppress(Unavailable):
                 await self._unless_stopped(self._worker_pool.wait_for(count, BACK_S))
 
     async def _unless_stopped(self, work: Coroutine[object, object, T]) -> T:
-        """What the work gives. Raises Unavailable as soon as the load is stopped."""
+        """The result of the work. Raises Unavailable as soon as the load is stopped."""
         working, stopped = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                raise Unavailable("the load was stopped before it began; expected to go on")
+                raise Unavailable("the load was stopped before it started")
             return working.result()
         finally:
             for task in (working, stopped):
@@ -316,7 +317,7 @@ class LoadSession:
             await asyncio.gather(working, stopped, return_exceptions=True)
 
     def _give_up(self, error: CloudError, started: asyncio.Future[float]) -> None:
-        """The load cannot begin, or not go on: whoever started it is told, or it stays with the run before."""
+        """Give the error to the caller of `start` if the load could not start, else keep it with the last run."""
         if not _reject(started, error) and self._past and not self._stop.is_set():
             self._past = (replace(self._past[0], error=error.message), *self._past[1:])
 
@@ -326,14 +327,14 @@ class LoadSession:
 
 
 def _as_steered(plan: Plan, report: Report, rate_per_s: float) -> Plan:
-    """The plan as it goes on: at the rate of this moment where somebody changed it by hand, else as it was."""
+    """The plan to go on with: at the present rate if it was changed by hand, else as it was."""
     if plan.open is None or not report.result.steered:
         return plan
     return replace(plan, open=OpenLoop(rate_per_s=rate_per_s, spacing=plan.open.spacing))
 
 
 def _reject(started: asyncio.Future[float], error: Exception) -> bool:
-    """Gives the error to whoever waits for the beginning; whether somebody did."""
+    """Give the error to the caller who waits for the start; return whether there was one."""
     if started.done():
         return False
     started.set_exception(error)

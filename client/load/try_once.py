@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from client.load.engine.connection_pool import connection_error_text, reach_all
+from client.load.engine.endpoint import connection_error_text, reach_all
 from client.load.engine.responses import FAULTS
 from client.load.http_text import raw_request_text, response_text, status_phrase
 from client.load.interval_stats import Recorder

@@ -1,12 +1,12 @@
-"""One of the generator's processes: `python -m client.load.worker`. JSON lines in, JSON lines out.
+"""A worker process of the load generator: `python -m client.load.worker`. JSON lines in, JSON lines out.
 
 In, in this order: `{"job": {"plan": …, "part": [i, of]}}`; any number of `{"clock": n}`; `{"go": at}`. Then, in any
 order: `{"rate": per_s, "at": at}`, `{"cut": at}`, `{"flush": n}`, `{"stop": true}`. All times are nanoseconds of this
-process's monotonic clock. The end of the input ends the process, so that it never outlives its asker.
+process's monotonic clock. The process ends with its input, so that it never outlives its coordinator.
 Out: `{"ready": pid}` or `{"error": {"kind", "message"}}`; `{"clock": n, "now": at}`; while it runs `{"stats": …}` for
-each stretch in which something was counted, `{"examples": […]}` of new failures, `{"output": […], "left_out": n}` of
-what a script printed, and each half second a `{"tick": …}`; `{"flushed": n}` after everything counted until then; at
-last `{"ended": …}`.
+each interval in which something was counted, `{"examples": […]}` of new failures, `{"output": […], "left_out": n}` that
+a script printed, and each half second a `{"tick": …}`; `{"flushed": n}` after everything counted until then; at last
+`{"ended": …}`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import Any, cast
 
 import uvloop
 
-from client.load.engine.engine_factory import EngineFactory, LoadEngine, prepare_engine
+from client.load.engine.engine_factory import EngineFactory, prepare_engine
+from client.load.engine.load_engine import LoadEngine
 from client.load.engine.resource_limits import raise_file_limit
 from client.load.interval_stats import Recorder
 from client.load.json_codec import from_json, to_json
@@ -43,8 +44,8 @@ LINE_MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerJob:
-    """What one process shall do: its part of a plan. `variables` are the environment's that the plan names; their
-    values are in no message that comes back."""
+    """What one process has to do: its part of a plan. `variables` are the environment variables that the plan names;
+    their values are in no message that comes back."""
 
     plan: Plan
     part: tuple[int, int] = (0, 1)
@@ -52,11 +53,11 @@ class WorkerJob:
 
 
 class LineWriter(asyncio.BaseProtocol):
-    """Lines to the asker, written without ever blocking the loop."""
+    """Writes lines to the coordinator without blocking the event loop."""
 
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
-        """Their values are hidden in all that is sent for people."""
+        """Their values are hidden in all text that is sent."""
         self._closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,13 +68,17 @@ class LineWriter(asyncio.BaseProtocol):
         self._closed.set()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Queues one line. What is counted has a bound, so a slow reader costs memory for its pauses only."""
+        """Queue a line; after the connection has ended it is dropped. Statistics are bounded, so a slow reader costs
+        memory only for its pauses."""
+        if self._transport.is_closing():
+            # The reader, which learns of the end a moment later, ends the run.
+            return
         if self.variables and "stats" not in message:
             message = cast(dict[str, Any], hidden(message, self.variables))
         self._transport.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
     async def close(self) -> None:
-        """Returns when all is written or nobody reads any more."""
+        """Wait until everything is written or the other side has gone."""
         self._transport.close()
         await self._closed.wait()
 
@@ -81,8 +86,8 @@ class LineWriter(asyncio.BaseProtocol):
 async def serve_run(
     reader: asyncio.StreamReader, outbox: LineWriter, *, scripts: bool = False, printed: CapturedOutput | None = None
 ) -> int:
-    """One run for one asker; the exit code. A plan's script is run only for an asker who may run code here anyway, and
-    what it prints arrives in `printed`."""
+    """Do one run for one coordinator; return the exit code. A plan's script is run only with `scripts`, for a
+    coordinator that may run code here anyway; `printed` gets its output."""
     try:
         job = _job(await reader.readline(), scripts=scripts)
         outbox.variables = job.variables
@@ -102,7 +107,7 @@ async def serve_run(
     run = WorkerRun(ready, start_ns, outbox, printed)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(run.engine.run())
-        helpers = [tasks.create_task(run.follow(reader, running.cancel)), tasks.create_task(run.tell())]
+        helpers = [tasks.create_task(run.follow(reader, running.cancel)), tasks.create_task(run.publish_regularly())]
         with contextlib.suppress(asyncio.CancelledError):
             ended = await running
             run.flush()
@@ -115,7 +120,7 @@ async def serve_run(
 
 
 def send_printed(outbox: LineWriter, printed: CapturedOutput | None, *, rest: bool = False) -> None:
-    """Sends what the script has printed since this was called before."""
+    """Send what the script has printed since the last call."""
     lines, left_out = ([], 0) if printed is None else printed.take(rest=rest)
     if lines or left_out:
         outbox.send({"output": lines, "left_out": left_out})
@@ -125,14 +130,14 @@ def _job(line: bytes, *, scripts: bool) -> WorkerJob:
     try:
         job = from_json(WorkerJob, json.loads(line)["job"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
+        raise InvalidInput(f"the job is not one JSON object on a line: {error}") from error
     if job.plan.script is not None and not scripts:
-        raise InvalidInput(f"script {job.plan.script} is not run for others; expected a plan with targets")
+        raise InvalidInput(f"script {job.plan.script} cannot run on a worker; use a plan with targets")
     return job
 
 
 async def _until_go(reader: asyncio.StreamReader, outbox: LineWriter) -> int | None:
-    """Answers questions for the clock until it is told when to begin; None when the asker goes away."""
+    """Answer questions about the clock until the start time comes; return it, or None if the coordinator has gone."""
     while line := await reader.readline():
         match json.loads(line):
             case {"clock": int() as number}:
@@ -145,7 +150,7 @@ async def _until_go(reader: asyncio.StreamReader, outbox: LineWriter) -> int | N
 
 
 class WorkerRun:
-    """An engine, and the conversation about it."""
+    """An engine, and the conversation with the coordinator about it."""
 
     def __init__(
         self, ready: EngineFactory, start_ns: int, outbox: LineWriter, printed: CapturedOutput | None = None
@@ -158,15 +163,15 @@ class WorkerRun:
         self.engine: LoadEngine = ready.engine(self._counted, start_ns)
 
     async def follow(self, reader: asyncio.StreamReader, abandon: Callable[[], Any]) -> None:
-        """Does what it is told until the asker goes away."""
+        """Carry out commands until the coordinator goes away."""
         while line := await reader.readline():
             try:
-                self._obey(json.loads(line))
+                self._carry_out(json.loads(line))
             except (CloudError, ValueError) as error:
                 self._outbox.send({"refused": str(error)})
         abandon()
 
-    def _obey(self, command: Any) -> None:
+    def _carry_out(self, command: Any) -> None:
         match command:
             case {"rate": float() | int() as rate, "at": int() as at_ns}:
                 self.engine.change_rate(check_rate(float(rate)), at_ns)
@@ -179,10 +184,10 @@ class WorkerRun:
             case {"stop": True}:
                 self.engine.stop()
             case _:
-                raise InvalidInput(f"command {str(command)[:60]} is not known; expected rate, cut, flush or stop")
+                raise InvalidInput(f"command {str(command)[:60]} is not known; use rate, cut, flush or stop")
 
     def flush(self) -> None:
-        """Sends everything that was counted."""
+        """Send everything that was counted."""
         for stats in self._counted.take():
             self._outbox.send({"stats": stats})
         self._send_examples()
@@ -191,8 +196,8 @@ class WorkerRun:
         if examples := self.engine.take_examples():
             self._outbox.send({"examples": to_json(examples)})
 
-    async def tell(self) -> None:
-        """Sends what was counted each half second, stretch by stretch, so that no request has to wait for it."""
+    async def publish_regularly(self) -> None:
+        """Send each half second what was counted, interval by interval, so that no request has to wait for it."""
         cpu_s, at_ns = time.process_time(), time.monotonic_ns()
         while True:
             await asyncio.sleep(TICK_EVERY_S)
@@ -222,11 +227,11 @@ class WorkerRun:
 async def _main() -> int:
     loop = asyncio.get_running_loop()
     raise_file_limit()
-    # The terminal's Ctrl-C is for the asker, who says stop and wants what was measured.
+    # The terminal's Ctrl-C is for the coordinator, which then stops the run and shows what was measured.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reader = asyncio.StreamReader(limit=LINE_MAX_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    # What a script or a program started by it prints is no line of ours: ours go out by another number.
+    # Output of a script, or of a program it starts, must not mix with our lines: they use another file descriptor.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _, outbox = await loop.connect_write_pipe(LineWriter, out)
@@ -241,10 +246,10 @@ def _is_stream(descriptor: int) -> bool:
 
 
 def main() -> int:
-    """Runs the process; its exit code."""
+    """Run the process; return its exit code."""
     if not (_is_stream(sys.stdin.fileno()) and _is_stream(sys.stdout.fileno())):
-        # An event loop cannot wait for a file, and uvloop aborts when asked to.
-        print("client.load.worker: standard input or output is a file; expected pipes", file=sys.stderr)
+        # An event loop cannot wait for a file, and uvloop aborts if it has to.
+        print("client.load.worker: standard input and output must be pipes, not files", file=sys.stderr)
         return 2
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_main())

@@ -1,4 +1,4 @@
-"""The processes that send a run's load: what can be said to one and heard from it, and those on this machine."""
+"""The worker processes that send a run's load: the interface to one, and the processes of this computer."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ STDERR_KEPT_BYTES = 2000
 
 
 class Worker(Protocol):
-    """One process of the generator, wherever it runs. Its lines are those of `client.load.worker`."""
+    """One worker process, wherever it runs. Its messages are those of `client.load.worker`."""
 
     name: str
     local: bool
-    """Whether it runs on this machine and so shares its clock."""
+    """Whether it runs on this computer and so shares its clock."""
 
     def send(self, message: dict[str, Any]) -> None:
-        """Says something; to one that has gone it says nothing."""
+        """Send a message; does nothing if the worker has gone."""
 
     def lines(self) -> AsyncIterator[dict[str, Any]]:
-        """What it says, until it ends or its line is cut."""
+        """Its messages, until it or its connection ends."""
 
     def take_output(self) -> tuple[Sequence[str], int]:
-        """Lines that programs started by its script have printed since this was called before, and how many more."""
+        """The lines that programs started by its script have printed since the last call, and the number left out."""
 
     def exit_reason(self) -> str:
-        """Why it may have ended, in a few words; empty where unknown."""
+        """Why it may have ended, in a few words; empty if unknown."""
 
     async def close(self) -> None:
-        """Ends it for certain."""
+        """End it, by force if it does not end by itself."""
 
 
 class WorkerSource(Protocol):
-    """Whoever can give members for a run."""
+    """Where a run gets its workers."""
 
     async def acquire(self, wanted: int) -> Sequence[Worker]:
-        """The processes for one run. Raises Unavailable."""
+        """The workers for one run. Raises Unavailable."""
 
 
 class LocalWorkers:
-    """Processes of this machine, started for each run."""
+    """Processes of this computer, started for each run."""
 
     async def acquire(self, wanted: int) -> Sequence[Worker]:
         started = [LocalWorker(f"process {number + 1}") for number in range(wanted)]
@@ -74,11 +74,11 @@ class LocalWorker:
 
     @property
     def pid(self) -> int | None:
-        """The process's id once it was started."""
+        """The process id, once it was started."""
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Starts it."""
+        """Start the process."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "client.load.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -100,7 +100,7 @@ class LocalWorker:
                 while line := await process.stdout.readline():
                     yield json.loads(line)
             self._code = await process.wait()
-            # What it said last arrives on another pipe, at about the same time.
+            # Its last error output arrives on another pipe, at about the same time.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(errors), 1.0)
         finally:

@@ -66,10 +66,8 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_chunks",
         "_done",
-        "_fresh",
         "_head",
         "_headers",
-        "_heads",
         "_held",
         "_in_body",
         "_on_close",
@@ -78,8 +76,10 @@ class Connection(asyncio.Protocol):
         "_response",
         "_size",
         "_tail",
-        "_transport",
+        "fresh",
+        "heads",
         "open",
+        "transport",
         "used",
     )
 
@@ -88,12 +88,13 @@ class Connection(asyncio.Protocol):
         self.used = False
         """Whether it has received a response already."""
         self._on_close = on_close
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._done: Done | None = None
-        self._heads = heads
+        self.heads = heads
+        """The heads it knows; with `fresh` and `transport` for subclasses that have a faster path."""
         self._head = False
-        # Whether the next bytes are the first of a response.
-        self._fresh = False
+        self.fresh = False
+        """Whether the next bytes are the first of a response."""
         # One parser for all responses: it starts over by itself after each.
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
@@ -120,7 +121,7 @@ class Connection(asyncio.Protocol):
 
         The server probably closed it while it was idle, so the request may be sent again if its method allows
         (RFC 9112 section 9.3.1, RFC 9110 section 9.2.2)."""
-        return self.used and self._fresh
+        return self.used and self.fresh
 
     def send(self, raw: bytes, done: Done, *, head: bool = False) -> None:
         """Send one prepared request on an idle connection; `head` means that its response has no body (HEAD)."""
@@ -128,9 +129,9 @@ class Connection(asyncio.Protocol):
             raise RuntimeError("the connection is not idle; one request at a time")
         self._done = done
         self._head = head
-        self._fresh = True
-        assert self._transport is not None
-        self._transport.write(raw)
+        self.fresh = True
+        assert self.transport is not None
+        self.transport.write(raw)
 
     def abort(self, failure: Failure = Failure.TIMEOUT) -> None:
         """Close the connection at once; a request in flight fails with `failure`."""
@@ -148,7 +149,7 @@ class Connection(asyncio.Protocol):
             # The standard library reads 256 KiB at a time; allocating that takes two thirds of the speed.
             transport.max_size = _RECEIVE_BYTES
         # uvloop's transports are not subclasses of asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = cast(asyncio.Transport, transport)
         self.open = True
 
     def data_received(self, data: bytes) -> None:
@@ -158,10 +159,10 @@ class Connection(asyncio.Protocol):
             if data.strip(b"\r\n"):
                 self._close(at_once=True)
             return
-        fresh = self._fresh
+        fresh = self.fresh
         if fresh:
-            self._fresh = False
-            response = None if self._heads is None or self._head else self._heads.find(data)
+            self.fresh = False
+            response = None if self.heads is None or self._head else self.heads.find(data)
             if response is not None:
                 self._done = None
                 self.used = True
@@ -184,8 +185,8 @@ class Connection(asyncio.Protocol):
         if failure is not None or rest:
             # Bytes that are no response followed the complete one.
             response.keep_alive = False
-        elif fresh and response.keep_alive and self._heads is not None and not self._head:
-            self._heads.learn(data, response)
+        elif fresh and response.keep_alive and self.heads is not None and not self._head:
+            self.heads.learn(data, response)
         self._deliver(response)
 
     def eof_received(self) -> None:
@@ -196,7 +197,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
-        self._transport = None
+        self.transport = None
         self._finish(None, Failure.RESET if exc is not None else Failure.CLOSED_EARLY)
         self._notify_closed()
 
@@ -302,11 +303,11 @@ class Connection(asyncio.Protocol):
 
     def _close(self, *, at_once: bool) -> None:
         self.open = False
-        if self._transport is not None:
+        if self.transport is not None:
             if at_once:
-                self._transport.abort()
+                self.transport.abort()
             else:
-                self._transport.close()
+                self.transport.close()
         self._notify_closed()
 
     def _notify_closed(self) -> None:

@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     if not args.keep:
         # With --keep the token may appear later, like the key of a cloud.
         read_token(args.token_file)
-    joining = worker_settings(
+    settings = worker_settings(
         parse_address(args.coordinator),
         token_file=None if args.token_file is None else str(args.token_file.absolute()),
         wait_s=None if args.keep else parse_duration(args.wait),
     )
     processes = processes_of(args.processes, usable_cores())
-    return run_until_stopped(lambda: supervise_workers(joining, processes))
+    return run_until_stopped(lambda: supervise_workers(settings, processes))

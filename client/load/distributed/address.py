@@ -1,4 +1,4 @@
-"""HOST:PORT."""
+"""Addresses of the form HOST:PORT."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ class Address:
 
 
 def parse_address(text: str, *, default_host: str | None = None) -> Address:
-    """The address in "host:7077" or "[::1]:7077", with a default host also in ":7077" and "7077".
-
-    Raises InvalidInput."""
+    """Parse "host:7077" or "[::1]:7077"; with a default host also ":7077" and "7077". Raises InvalidInput."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or default_host or ""
     if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-        raise InvalidInput(f"address {text!r} is not understood; expected HOST:PORT, such as 127.0.0.1:7077")
+        raise InvalidInput(f"address {text!r} is not understood; write HOST:PORT, such as 127.0.0.1:7077")
     return Address(host=host, port=int(port))

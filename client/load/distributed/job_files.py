@@ -1,6 +1,6 @@
-"""A job on its way to another machine: the files that its plan names go with it.
+"""Bundles a job for another computer with the files that its plan names.
 
-A worker reads no file because an asker names it, and runs no code that an asker sends.
+A worker reads no file because a coordinator names it, and runs no code that a coordinator sends.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from client.load.worker import WorkerJob
 from vmhost.base.errors import InvalidInput
 
 CONTENTS_MAX_CHARACTERS = 64 << 20
-"""In base64, so three quarters of it in bytes."""
+"""In base64, so three quarters of this in bytes."""
 
 
 def bundle(message: dict[str, Any]) -> dict[str, Any]:
-    """The job's message with the contents of its files. Raises InvalidInput for what cannot be read or sent."""
+    """The job's message with the contents of its files. Raises InvalidInput for files that cannot be read or sent."""
     plan = from_json(WorkerJob, message["job"]).plan
     files: dict[str, str] = {}
 
@@ -41,29 +41,29 @@ def bundle(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def unbundle(line: bytes, folder: Path) -> bytes:
-    """The job's line with its files put into `folder`. Raises InvalidInput for what must not be done here."""
+    """The job's line, after its files were written to `folder`. Raises InvalidInput for a job not allowed here."""
     try:
         message = json.loads(line)
         job = from_json(WorkerJob, message["job"])
         files = {str(path): base64.b64decode(text, validate=True) for path, text in message.get("files", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"the job is not understood: {error}; expected one JSON object on a line") from error
+        raise InvalidInput(f"the job is not one JSON object on a line: {error}") from error
     if job.plan.script is not None:
-        raise InvalidInput(f"script {job.plan.script} would be the asker's code on this machine; expected targets")
+        raise InvalidInput(f"script {job.plan.script} cannot run on a worker; use a plan with targets")
     names = {path: folder / f"file-{number}" for number, path in enumerate(files)}
     for path, name in names.items():
         name.write_bytes(files[path])
 
     def unpack(path: str) -> str:
         if path not in names:
-            raise InvalidInput(f"file {path} was not sent along; expected the plan's files with it")
+            raise InvalidInput(f"file {path} of the plan did not come with the job")
         return str(names[path])
 
     return json.dumps({"job": to_json(replace(job, plan=_with_paths(job.plan, unpack)))}).encode() + b"\n"
 
 
 def _with_paths(plan: Plan, path_of: Callable[[str], str]) -> Plan:
-    """The plan with `path_of` each path in place of it."""
+    """The plan with each path replaced by `path_of` it."""
 
     def moved(path: str | None) -> str | None:
         return None if path is None else path_of(path)

@@ -1,4 +1,4 @@
-"""Lines over a connection: bounded, one JSON object each; and noticing that the other machine has vanished."""
+"""Reads bounded lines of JSON from a connection, and detects that the other computer has vanished."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import socket
 from typing import Any
 
 BUFFER_BYTES = 1 << 16
-"""So much is taken from the network before it is asked for."""
+"""The most that is taken from the network before it is read here."""
 _KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 5000}
-"""A machine that vanished without a word is noticed within five seconds, also while nobody speaks."""
+"""A computer that has vanished without notice is detected within five seconds, also while no side sends."""
 
 
 class LineReader:
-    """What comes in, line by line, none longer than the reader of it allows."""
+    """Reads what comes in line by line; the caller sets the longest line."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._reader = reader
@@ -42,19 +42,19 @@ class LineReader:
         line = await self.next(bytes_max)
         data = json.loads(line) if line else {}
         if not isinstance(data, dict):
-            raise ValueError("a line is no JSON object")
+            raise ValueError("a line is not a JSON object")
         return data
 
     async def chunk(self) -> bytes:
-        """What comes next, not cut into lines; empty once the connection has ended."""
+        """The next bytes, not cut into lines; empty once the connection has ended."""
         try:
             return await self._reader.read(BUFFER_BYTES)
         except OSError:
-            # A reset, or the kernel's own timeout where the other machine has vanished.
+            # A reset, or the kernel's timeout after the other computer has vanished.
             return b""
 
     def take_held(self) -> bytes:
-        """What has come and was not asked for yet."""
+        """The bytes that have come and were not read yet."""
         held = bytes(self._held)
         self._held.clear()
         return held
@@ -66,7 +66,7 @@ def encode_line(message: dict[str, Any]) -> bytes:
 
 
 def detect_lost_peer(writer: asyncio.StreamWriter) -> None:
-    """Ends the connection soon after the other machine has vanished, as far as this system can."""
+    """Let the system end the connection soon after the other computer has vanished, as far as it can."""
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE.items():

@@ -1,4 +1,4 @@
-"""A worker that has joined, as a member of a run."""
+"""A worker that has joined from another computer, for use in a run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from client.load.worker_processes import EXIT_TIMEOUT_S
 
 WORKER_LINE_BYTES_MAX = 16 << 20
 _LINES_HELD_MAX = 16
-"""When this many lines wait, no more is read: the worker's own connection holds the rest back."""
+"""When this many lines wait, no more is read: the connection holds the rest back."""
 SILENCE_S = 5
-"""A worker in a run tells each half second; one that says nothing for so long is lost."""
+"""A worker in a run reports each half second; one that sends nothing for this long is lost."""
 
 
 class RemoteWorker:
-    """One process of a worker, at the other end of a connection that has proved itself."""
+    """One process of a worker, at the other end of a connection on which it has proved itself."""
 
     local = False
 
@@ -36,16 +36,16 @@ class RemoteWorker:
 
     @property
     def lost(self) -> bool:
-        """Whether it went, but not after a run or because it was let go."""
+        """Whether it went away, other than after a run or because it was closed."""
         return self._gone.is_set() and not self._dismissed
 
     async def listen(self) -> None:
-        """Hears it until its connection ends, which is also its end as a member."""
+        """Receive its lines until its connection ends, which ends it as a worker."""
         try:
             with contextlib.suppress(ValueError):
                 while line := await self._lines.next(WORKER_LINE_BYTES_MAX):
                     if not self._taken:
-                        # It has nothing to say before it has a job.
+                        # A worker sends nothing before it has a job.
                         return
                     await self._said.put(line)
         finally:
@@ -57,7 +57,7 @@ class RemoteWorker:
                 self._said.put_nowait(b"")
 
     def send(self, message: dict[str, Any]) -> None:
-        """As a Member; a plan's files go along. Raises InvalidInput for a plan whose files cannot."""
+        """As in `Worker`, with the plan's files. Raises InvalidInput for files that cannot be sent."""
         self._taken = True
         if "job" in message:
             message = bundle(message)
@@ -75,7 +75,7 @@ class RemoteWorker:
             yield message
 
     def take_output(self) -> tuple[Sequence[str], int]:
-        # It runs no scripts, and its own log is its own affair.
+        # It runs no scripts, and keeps its own log.
         return (), 0
 
     def exit_reason(self) -> str:
@@ -86,13 +86,13 @@ class RemoteWorker:
         self._writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EXIT_TIMEOUT_S):
-                # What is not read any more must not keep it from reaching its end.
+                # Lines that are not read any more must not keep `listen` from its end.
                 while not self._gone.is_set():
                     await self._said.get()
         self._writer.transport.abort()
 
     async def _next(self) -> bytes:
-        # Counted in seconds of our own, so that a pause of this process is not taken for the worker's.
+        # Counted in steps of this loop, so that a pause of this process is not taken for the worker's.
         silent_s = 0
         while silent_s < SILENCE_S:
             if self._gone.is_set() and self._said.empty():
@@ -102,6 +102,6 @@ class RemoteWorker:
                     return await self._said.get()
             except TimeoutError:
                 silent_s += self._running
-        self._words = f"nothing was heard of it for {SILENCE_S} s"
+        self._words = f"it sent nothing for {SILENCE_S} s"
         self._writer.transport.abort()
         return b""

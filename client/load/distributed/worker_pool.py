@@ -1,4 +1,4 @@
-"""The asker's side: workers come and go, and a run takes those that are there."""
+"""The coordinator's side: a pool of workers that join and leave, from which runs take what they need."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.web import listen
 
 UNPROVEN_MAX = 32
-"""So many connections may be without a proof at once; further ones are closed."""
+"""The most connections without a proof at once; further ones are closed."""
 WAIT_S = 30.0
 
 Say = Callable[[str], None]
 
 
 def _ignore(_: str) -> None:
-    """Nobody wants to know."""
+    """No-op callback."""
 
 
 class WorkerPool:
-    """Listens for workers while its block lasts; as a Crew it gives those that have joined and serve no run.
+    """Listens for workers while its block lasts; a `WorkerSource` of those that have joined and are in no run.
 
-    A member is one process of a worker and serves one run; its place is taken by a fresh one, a moment later, for the
-    next. `say` is told in a line who joins, leaves and is lost in a run, `warn` who is refused."""
+    Each is one process and serves one run; a moment later a fresh process joins in its place. `say` is called with a
+    line for each worker that joins, leaves or is lost in a run, `warn` for each that is refused."""
 
     def __init__(
         self, address: Address, token: WorkerToken, *, say: Say = _ignore, warn: Say = _ignore, wait_s: float = WAIT_S
     ) -> None:
         self.address = address
-        """Where it listens; once it does, with the port that it got."""
+        """Where it listens; after the start with the port that it got."""
         self._token = token
         self._say = say
         self._warn = warn
@@ -54,11 +54,11 @@ class WorkerPool:
 
     @property
     def count(self) -> int:
-        """How many have joined, those that serve a run among them."""
+        """How many workers have joined, including those in a run."""
         return self._count
 
     async def __aenter__(self) -> WorkerPool:
-        """Raises InvalidInput for an address that is taken or not ours."""
+        """Raises InvalidInput for an address that is taken or not of this computer."""
         sock = listen(self.address.host, self.address.port)
         self._server = await asyncio.start_server(self._connected, sock=sock, limit=BUFFER_BYTES)
         self.address = replace(self.address, port=sock.getsockname()[1])
@@ -74,7 +74,7 @@ class WorkerPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def wait_for(self, count: int, timeout_s: float) -> None:
-        """Returns once so many have joined and serve no run. Raises Unavailable when they do not come in time."""
+        """Wait until this many workers have joined and are in no run. Raises Unavailable if they come too late."""
         try:
             async with asyncio.timeout(timeout_s), self._news:
                 await self._news.wait_for(lambda: len(self._free) >= count)
@@ -85,12 +85,12 @@ class WorkerPool:
             ) from None
 
     async def changed(self, count: int) -> None:
-        """Returns once the number of those that have joined is another."""
+        """Wait until the number of workers that have joined is another."""
         async with self._news:
             await self._news.wait_for(lambda: self._count != count)
 
     async def acquire(self, wanted: int) -> Sequence[Worker]:
-        """So many of those that have joined, the first first; waits a while for them. Raises Unavailable."""
+        """Take this number of workers, those that joined first; wait a while for them. Raises Unavailable."""
         await self.wait_for(wanted, self._wait_s)
         taken, self._free = self._free[:wanted], self._free[wanted:]
         return taken
@@ -105,7 +105,7 @@ class WorkerPool:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, lines: LineReader, writer: asyncio.StreamWriter) -> None:
-        # One that is gone again already has no address.
+        # A connection that has already ended has no address.
         host, port = (writer.get_extra_info("peername") or ("nowhere", 0))[:2]
         where = Address(host=host, port=port)
         try:
@@ -115,7 +115,7 @@ class WorkerPool:
             except (HandshakeRefused, CloudError, OSError) as error:
                 self._warn(f"refused a worker from {where}: {error}")
                 await self._refuse(
-                    writer, str(error) if isinstance(error, HandshakeRefused) else "the asker has no token"
+                    writer, str(error) if isinstance(error, HandshakeRefused) else "the coordinator has no token"
                 )
                 return
             finally:
@@ -129,7 +129,7 @@ class WorkerPool:
             writer.transport.abort()
 
     def _distinct(self, name: str) -> str:
-        """The name, with a number where another worker has it: containers and copies of a machine share theirs."""
+        """The name, with a number if another worker has it: containers and cloned computers share theirs."""
         numbered = (f"{name} ({number})" for number in itertools.count(2))
         shown = next(each for each in itertools.chain([name], numbered) if each not in self._names)
         self._names.add(shown)
@@ -146,7 +146,7 @@ class WorkerPool:
     async def _keep(self, worker: RemoteWorker) -> None:
         self._free.append(worker)
         try:
-            await self._tell(1)
+            await self._change_count(1)
             self._say(f"worker {worker.name} has joined")
             await worker.listen()
         finally:
@@ -155,9 +155,9 @@ class WorkerPool:
                 self._say(f"worker {worker.name} has left: {worker.exit_reason()}")
             elif worker.lost:
                 self._say(f"worker {worker.name} is lost: {worker.exit_reason()}")
-            await self._tell(-1)
+            await self._change_count(-1)
 
-    async def _tell(self, more: int) -> None:
+    async def _change_count(self, more: int) -> None:
         self._count += more
         async with self._news:
             self._news.notify_all()

@@ -27,14 +27,14 @@ from vmhost.base.errors import CloudError
 from vmhost.base.web import run
 
 NO_COORDINATOR, REFUSED = 3, 4
-"""Exit codes: there was nobody to join; whoever was there did not want it. 0: served, or the asker went."""
+"""Exit codes: there was no coordinator; the coordinator refused it. 0: it served, or the coordinator went away."""
 _CONNECT_S = 5.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """What a process shall join, under which name; `wait_s` None waits for ever, whatever the asker says."""
+    """The coordinator that a process joins, and the name it uses; `wait_s` None waits for ever, also if refused."""
 
     host: str
     port: int
@@ -44,11 +44,11 @@ class WorkerSettings:
 
     @property
     def address(self) -> Address:
-        """The asker's."""
+        """The coordinator's address."""
         return Address(host=self.host, port=self.port)
 
     def say(self, text: str) -> None:
-        """A line of the log."""
+        """Print a line of the log."""
         print(clean(f"worker {self.name}: {text}"), file=sys.stderr, flush=True)
 
 
@@ -60,85 +60,85 @@ class CoordinatorConnection:
     writer: asyncio.StreamWriter
 
 
-async def join(joining: WorkerSettings) -> CoordinatorConnection | int:
-    """A connection to the asker, after as many tries as it takes; an exit code when it is time to give up."""
-    began, pause_s, told = time.monotonic(), _FIRST_PAUSE_S, ""
+async def join(settings: WorkerSettings) -> CoordinatorConnection | int:
+    """Connect to the coordinator, with as many tries as it takes; return an exit code when it is time to give up."""
+    began, pause_s, shown = time.monotonic(), _FIRST_PAUSE_S, ""
     while True:
         try:
-            return await _try(joining)
+            return await _try(settings)
         except (NoResponse, OSError, CloudError) as error:
-            reason = f"cannot join {joining.address}: {_told(error)}"
-            if joining.wait_s is not None and time.monotonic() - began + pause_s > joining.wait_s:
-                joining.say(f"{reason}; waited {joining.wait_s:g} s")
+            reason = f"cannot join {settings.address}: {_error_text(error)}"
+            if settings.wait_s is not None and time.monotonic() - began + pause_s > settings.wait_s:
+                settings.say(f"{reason}; waited {settings.wait_s:g} s")
                 return NO_COORDINATOR
         except HandshakeRefused as error:
-            reason, pause_s = f"refused by {joining.address}: {error}", _LAST_PAUSE_S
-            if joining.wait_s is not None:
-                joining.say(reason)
+            reason, pause_s = f"refused by {settings.address}: {error}", _LAST_PAUSE_S
+            if settings.wait_s is not None:
+                settings.say(reason)
                 return REFUSED
-        if reason != told:
-            joining.say(f"{reason}; trying again")
-            told = reason
-        # Many workers of one asker must not come back all at once.
+        if reason != shown:
+            settings.say(f"{reason}; trying again")
+            shown = reason
+        # Many workers of one coordinator must not come back all at once.
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
         pause_s = min(2 * pause_s, _LAST_PAUSE_S)
 
 
-async def _try(joining: WorkerSettings) -> CoordinatorConnection:
-    secret = read_token(None if joining.token_file is None else Path(joining.token_file)).secret()
+async def _try(settings: WorkerSettings) -> CoordinatorConnection:
+    secret = read_token(None if settings.token_file is None else Path(settings.token_file)).secret()
     async with asyncio.timeout(_CONNECT_S):
-        reader, writer = await asyncio.open_connection(joining.host, joining.port, limit=BUFFER_BYTES)
+        reader, writer = await asyncio.open_connection(settings.host, settings.port, limit=BUFFER_BYTES)
     lines = LineReader(reader)
     try:
         detect_lost_peer(writer)
-        await introduce(lines, writer, secret, joining.name)
+        await introduce(lines, writer, secret, settings.name)
     except BaseException:
         writer.transport.abort()
         raise
     return CoordinatorConnection(lines, writer)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-async def serve_one_run(joining: WorkerSettings) -> int:
-    """Joins, serves one run and leaves; the exit code."""
-    joined = await join(joining)
+async def serve_one_run(settings: WorkerSettings) -> int:
+    """Join, serve one run and leave; return the exit code."""
+    joined = await join(settings)
     if isinstance(joined, int):
         return joined
-    joining.say(f"joined {joining.address}")
+    settings.say(f"joined {settings.address}")
     reader, outbox = asyncio.StreamReader(limit=LINE_MAX_BYTES), LineWriter()
     outbox.connection_made(joined.writer.transport)
     try:
         with tempfile.TemporaryDirectory(prefix="glasscloud-load-") as folder:
             job = await joined.lines.next(LINE_MAX_BYTES)
             if not job:
-                joining.say("the asker has gone")
+                settings.say("the coordinator has gone")
                 return 0
             feeding = asyncio.create_task(_feed(joined.lines, reader, outbox))
             try:
                 reader.feed_data(unbundle(job, Path(folder)))
                 await serve_run(reader, outbox)
-                joining.say(f"left {joining.address}")
+                settings.say(f"left {settings.address}")
             except CloudError as error:
-                joining.say(f"a job is refused: {error.message}")
+                settings.say(f"a job is refused: {error.message}")
                 outbox.send({"error": {"kind": error.kind, "message": error.message}})
                 await outbox.close()
             finally:
                 feeding.cancel()
                 await asyncio.wait([feeding])
     except OSError as error:
-        joining.say(f"the connection to {joining.address} broke: {_told(error)}")
+        settings.say(f"the connection to {settings.address} broke: {_error_text(error)}")
     finally:
         joined.writer.transport.abort()
     return 0
 
 
 async def _feed(lines: LineReader, reader: asyncio.StreamReader, outbox: LineWriter) -> None:
-    """Hands on what the asker says after the job, for a reader of longer lines."""
+    """Pass on what the coordinator sends after the job, for a reader of longer lines."""
     data = lines.take_held()
     try:
         while True:
@@ -152,11 +152,11 @@ async def _feed(lines: LineReader, reader: asyncio.StreamReader, outbox: LineWri
 
 
 def main() -> int:
-    """Runs the process; its exit code."""
+    """Run the process; return its exit code."""
     raise_file_limit()
-    joining = from_json(WorkerSettings, json.loads(sys.argv[1]))
+    settings = from_json(WorkerSettings, json.loads(sys.argv[1]))
     with contextlib.suppress(BrokenPipeError):
-        return run(lambda: serve_one_run(joining))
+        return run(lambda: serve_one_run(settings))
     return 1
 
 

@@ -1,4 +1,4 @@
-"""A worker machine: so many processes, each followed by a fresh one after its run."""
+"""Keeps a number of worker processes running on this computer: each is followed by a fresh one after its run."""
 
 from __future__ import annotations
 
@@ -24,39 +24,41 @@ _PAUSE_S = 0.2
 
 
 def worker_settings(address: Address, *, token_file: str | None, wait_s: float | None) -> WorkerSettings:
-    """What this machine's processes shall join, under its own name."""
+    """The settings of this computer's worker processes, with its host name."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:56] or "worker"
     return WorkerSettings(host=address.host, port=address.port, name=name, token_file=token_file, wait_s=wait_s)
 
 
-async def supervise_workers(joining: WorkerSettings, processes: int) -> int:
-    """Keeps so many processes joined until they give up: 0 when each has served, else 1. Cancelling ends them."""
-    names = [f"{joining.name}-{number + 1}" for number in range(processes)]
+async def supervise_workers(settings: WorkerSettings, processes: int) -> int:
+    """Keep this number of processes joined until they give up; return 0 if each has served, else 1.
+
+    Cancelling ends them."""
+    names = [f"{settings.name}-{number + 1}" for number in range(processes)]
     async with asyncio.TaskGroup() as tasks:
-        kept = [tasks.create_task(_keep_one(replace(joining, name=name))) for name in names]
+        kept = [tasks.create_task(_keep_one(replace(settings, name=name))) for name in names]
     return max(task.result() for task in kept)
 
 
-async def _keep_one(joining: WorkerSettings) -> int:
+async def _keep_one(settings: WorkerSettings) -> int:
     served = False
     while True:
-        async with _process(joining) as process:
+        async with _process(settings) as process:
             code = await process.wait()
         if code in (NO_COORDINATOR, REFUSED):
             return 0 if served and code == NO_COORDINATOR else 1
         served = served or code == 0
         if code != 0:
-            joining.say(f"its process ended with code {code}; another takes its place")
+            settings.say(f"its process ended with code {code}; another takes its place")
         await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5))
 
 
 @contextlib.asynccontextmanager
-async def _process(joining: WorkerSettings) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process of its own session, so that a terminal's Ctrl-C reaches it through us; it ends with us in any case."""
+async def _process(settings: WorkerSettings) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process in a session of its own, so that a terminal's Ctrl-C reaches it through us; it always ends with us."""
     reading, lifeline = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "client.load.distributed.worker_process", json.dumps(to_json(joining)),
+            sys.executable, "-m", "client.load.distributed.worker_process", json.dumps(to_json(settings)),
             stdin=asyncio.subprocess.DEVNULL, env={**os.environ, LIFELINE: str(reading)}, pass_fds=(reading,),
             start_new_session=True,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The secret that an asker and its workers share, and proofs that somebody knows it."""
+"""The secret that a coordinator and its workers share, and proofs that a peer knows it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from vmhost.base.errors import InvalidInput
 
 TOKEN_VARIABLE = "GLASSCLOUD_LOAD_TOKEN"
-"""Environment variable: the token, where no file holds it."""
+"""The environment variable with the token, if no file is given."""
 SHORTEST = 16
-"""Whoever listens on the way can try tokens against a proof at home, so one must be too long to be guessed."""
+"""Anyone who listens on the way can try tokens against a proof offline, so a token must be too long to be guessed."""
 _NONCE_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerToken:
-    """A shared secret that never shows. A file is read anew for each proof, because it may be replaced meanwhile."""
+    """A shared secret that is never shown. A file is read again for each proof, because it may have been replaced."""
 
     file: Path | None = None
     text: str = field(default="", repr=False)
@@ -31,34 +31,34 @@ class WorkerToken:
         secret = self.text.strip().encode() if self.file is None else _read(self.file)
         if len(secret) < SHORTEST:
             raise InvalidInput(
-                f"the token has {len(secret)} characters; expected {SHORTEST} or more, such as: openssl rand -hex 32"
+                f"the token has {len(secret)} characters; use {SHORTEST} or more, such as: openssl rand -hex 32"
             )
         return secret
 
 
 def read_token(file: Path | None, environ: Mapping[str, str] = os.environ) -> WorkerToken:
-    """The token in that file, else in GLASSCLOUD_LOAD_TOKEN. Raises InvalidInput where it is in neither."""
+    """The token in that file, else in GLASSCLOUD_LOAD_TOKEN. Raises InvalidInput if it is in neither."""
     text = environ.get(TOKEN_VARIABLE, "")
     if file is None and not text:
-        raise InvalidInput(f"no token is given; expected --token-file FILE or the variable {TOKEN_VARIABLE}")
+        raise InvalidInput(f"a token is required: give --token-file FILE, or set the variable {TOKEN_VARIABLE}")
     token = WorkerToken(file=file, text=text)
     token.secret()
     return token
 
 
 def fresh_nonce() -> str:
-    """A number that was never used before, as text."""
+    """A random number that was never used before, as text."""
     return secrets.token_hex(_NONCE_BYTES)
 
 
 def make_proof(secret: bytes, side: str, *words: str) -> str:
-    """What only one who knows the secret can say to these words; `side` keeps a proof from being sent back."""
+    """The proof that one knows the secret, for these words; `side` keeps a proof from being sent back."""
     return hmac.digest(secret, json.dumps([side, *words]).encode(), "sha256").hex()
 
 
 def verify_proof(said: str, secret: bytes, side: str, *words: str) -> bool:
-    """Whether that was said by one who knows the secret, in a time that tells nothing."""
-    # JSON may hold half a surrogate pair, which is no text of ours but must not be an error either.
+    """Whether the proof comes from a peer that knows the secret; the time it takes reveals nothing."""
+    # JSON may hold half of a surrogate pair, which is not a proof but must not be an error either.
     return hmac.compare_digest(said.encode(errors="surrogatepass"), make_proof(secret, side, *words).encode())
 
 
@@ -66,4 +66,4 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes().strip()
     except OSError as error:
-        raise InvalidInput(f"token file {file} cannot be read: {error.strerror}; expected a secret in it") from None
+        raise InvalidInput(f"token file {file} cannot be read: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""Keeping a schedule: each arrival is handed over when it is due, or at once when that has passed."""
+"""Carries out a schedule: calls back for each arrival when it is due, or at once if that time has passed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from client.load.schedule import NS_PER_S, Schedule
 
 _BATCH_MAX = 128
 _QUANTUM_NS = 75_000
-"""Waking less than 0.075 ms after the last time would cost a core at high rates and gain nothing."""
+"""To wake less than 0.075 ms after the last time would cost a core at high rates and gain nothing."""
 _CATCH_UP_NS = NS_PER_S // 10
-"""So long after its end the schedule's last arrivals are still taken up; the rest is missed."""
+"""For this time after the schedule's end its last arrivals are still started; the rest is missed."""
 _CATCH_UP_MAX = 20_000
 
 OnArrival = Callable[[int, int, int], None]
@@ -23,7 +23,7 @@ OnArrival = Callable[[int, int, int], None]
 
 
 class ArrivalScheduler:
-    """A schedule under way. `begin` starts it; it is over at `end_ns`, after `stop`, or before arrival `count`."""
+    """Calls `on_arrival` for each arrival of a schedule, until `end_ns`, `stop` or the arrival number `count`."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ArrivalScheduler:
         return self._timer is not None and self._timer.precise
 
     def start(self) -> None:
-        """Takes what is due and sets the alarm for what comes."""
+        """Start what is due now, and set the timer for the next arrival."""
         self._timer = self._make_timer(self._take_due)
         self._take_due()
 
@@ -70,23 +70,23 @@ class ArrivalScheduler:
         return now_ns if self._end_ns is None else min(now_ns, self._end_ns)
 
     def close(self) -> None:
-        """Lets go of the alarm."""
+        """Close the timer."""
         if self._timer is not None:
             self._timer.close()
 
     def stop(self) -> None:
-        """Ends the schedule now; what is due by now is taken first."""
+        """End the schedule now; arrivals that are due by now are started first."""
         if not self.over:
             self.catch_up()
             self._end(self._now_ns())
 
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:
-        """Goes on at another rate from `at_ns` on, in the order in which it is told; 0 pauses."""
+        """Continue at another rate from `at_ns` on, in the order of the calls; 0 pauses."""
         self._changes.append((at_ns, rate_per_s))
         self._take_due()
 
     def catch_up(self) -> int:
-        """Takes all arrivals that are due by now; the time it did so."""
+        """Start all arrivals that are due by now; return the time at which that was done."""
         for _ in range(_CATCH_UP_MAX):
             now_ns = self._now_ns()
             if now_ns >= self._detector.check_at_ns:
@@ -98,9 +98,9 @@ class ArrivalScheduler:
         return self._now_ns()
 
     def skip(self, until_ns: int) -> None:
-        """Passes over the arrivals that were due before then: they are neither taken nor missed."""
+        """Pass over the arrivals that were due before that time: they are neither started nor missed."""
         while not self.over and (due_ns := self._next_due_ns()) is not None and due_ns < until_ns:
-            # Not beyond the next change of the rate, which is made when it is come to.
+            # Not beyond the next change of the rate, which takes effect when the schedule gets there.
             self._schedule.count_before(min(until_ns, self._changes[0][0]) if self._changes else until_ns)
 
     def _take_due(self) -> None:
@@ -139,7 +139,7 @@ class ArrivalScheduler:
 
     @property
     def exhausted(self) -> bool:
-        """Whether all of the arrivals before `count` have been taken."""
+        """Whether all arrivals before number `count` have been started."""
         return self._count is not None and self._schedule.number >= self._count
 
     def _take(self, due_ns: int, now_ns: int) -> None:

@@ -1,24 +1,22 @@
-"""The closed loop: users who ask, wait for the answer, think and ask again, each on a connection of their own.
+"""The closed loop: users who send a request, wait for the response, pause and send again, each on its own connection.
 
-Nothing is scheduled, so response and service time are one. The path from an answer to the next request is kept short:
-it is what limits how fast one core can ask.
+Nothing is scheduled, so response time and service time are the same. The path from a response to the next request is
+kept short, because it limits how many requests a second one core can send.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import random
 import time
 from collections.abc import Callable, Sequence
 
-from client.load.engine.connection_pool import Endpoint, connection_error_text
-from client.load.engine.engine_result import EngineResult, cpu_percent_since
-from client.load.engine.fast_path import FastPathConnection
+from client.load.engine.endpoint import connection_error_text
+from client.load.engine.http1_transport import Http1Channel
+from client.load.engine.load_engine import UserEngine
 from client.load.engine.resource_limits import ShortageCounter, file_limit
 from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
-from client.load.engine.standstill_detector import StandstillDetector
+from client.load.engine.transport import Channel, Transport
 from client.load.examples import FailureExample
 from client.load.generator_limits import GeneratorLimits
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
@@ -26,212 +24,188 @@ from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest, RequestSequence
 from client.load.schedule import NS_PER_S, Part
 from client.load.summary import Fault, TracedRequest
-from vmhost.base.errors import InvalidInput
-from vmhost.base.http1 import Connection, Failure, HttpFailure
-from vmhost.base.http_response import HeadCache, Response
+from vmhost.base.http1 import Failure, HttpFailure
+from vmhost.base.http_response import Response
 
-_SWEEP_S = 0.02
 _REST_AFTER_REFUSAL_S = 0.05
-"""A user whose connection was refused comes again so much later; at once would be a storm, not a user."""
+"""How long a user waits after a refused connection before it tries again."""
+_OK = 200
 _NS_PER_US = 1000
 _NO_END = 1 << 62
 
 
 class VirtualUser:
-    """One user. Its request under way, if any, was begun at `began_ns` and sent at `sent_ns`."""
+    """One user. Its request, if it waits for one, was due at `began_ns` and sent at `sent_ns`."""
 
     __slots__ = (
-        "asking", "began_ns", "connection", "done", "loop", "number", "prepared", "sent_ns", "server", "stats", "trace",
+        "began_ns", "connection", "engine", "number", "on_response", "prepared", "sent_ns", "server", "stats", "trace",
+        "waits",
     )  # fmt: skip
 
-    def __init__(self, loop: ClosedLoopEngine, number: int, stats: IntervalStats) -> None:
-        self.loop = loop
+    def __init__(self, engine: ClosedLoopEngine, number: int, stats: IntervalStats) -> None:
+        self.engine = engine
         self.number = number
         self.stats = stats
         self.began_ns = self.sent_ns = 0
-        self.connection: Connection | None = None
+        self.connection: Channel | None = None
         self.server = -1
         self.prepared: PreparedRequest
         self.trace = b""
-        self.asking = False
-        # Bound once: made anew for each request it would cost as much as counting one.
-        self.done = self._done
+        self.waits = False
+        # Bound once: to make it anew for each request would cost as much as counting one.
+        self.on_response = self._on_response
 
-    def _done(self, response: Response | None, failure: Failure | None) -> None:
-        """The connection's call when the request has ended: it is counted, and the user goes on."""
-        if not self.asking:
+    def _on_response(self, response: Response | None, failure: Failure | None) -> None:
+        """The connection's callback: count the request, then send the next one."""
+        if not self.waits:
             return
-        loop, stats, prepared = self.loop, self.stats, self.prepared
+        engine, stats, prepared = self.engine, self.stats, self.prepared
         if failure is not None and may_resend(prepared, self.connection, failure):
             # On a new connection, where this cannot happen again.
-            loop.resend(self)
+            engine.resend(self)
             return
-        now_ns = loop.now_ns()
-        if now_ns >= loop.detector.check_at_ns:
-            loop.detector.check(now_ns)
-        self.asking = False
+        now_ns = engine.now_ns()
+        if now_ns >= engine.detector.check_at_ns:
+            engine.detector.check(now_ns)
+        self.waits = False
         took_ns = now_ns - self.began_ns
-        if self.began_ns < loop.left_out_ns:
-            # The computer stood still while it was under way: it says nothing of the service.
+        if self.began_ns < engine.left_out_ns:
+            # The computer stood still in the meantime: this request says nothing about the service.
             pass
         elif response is not None:
             status = response.status
             fault = GOOD if prepared.easy and status < 400 else prepared.fault(response)
             stats.record_outcome((prepared.target, status, fault), took_ns // _NS_PER_US, None)
             stats.received_bytes += len(response.body)
-            if response.headers is not loop.attempts.without:
-                stats.record_attempts(loop.attempts.of(response))
+            if response.headers is not engine.attempts.without:
+                stats.record_attempts(engine.attempts.of(response))
             if fault:
-                loop.failures.answered(
+                engine.failures.answered(
                     prepared, response, fault, due_ns=self.began_ns, took_ns=took_ns, trace=self.trace
                 )
-            elif took_ns > loop.samples.above_ns:
-                loop.samples.note(prepared, response, self.trace, took_ns, took_ns)
+            elif took_ns > engine.samples.above_ns:
+                engine.samples.note(prepared, response, self.trace, took_ns, took_ns)
         else:
             assert failure is not None
-            loop.failed(self, FAULTS[failure], now_ns)
-        if now_ns < loop.closing_ns:
-            if loop.think is None:
-                loop.begin(self, now_ns)
+            engine.failed(self, FAULTS[failure], now_ns)
+        if now_ns < engine.closing_ns:
+            if engine.think is None:
+                engine.send(self, now_ns)
             else:
-                loop.later(self, loop.think())
+                engine.send_later(self, engine.think())
 
 
-class ClosedLoopEngine:
-    """One part of a plan's users. `run` may be awaited once; the rest acts while it runs."""
+class FastPathChannel(Http1Channel):
+    """A user's connection if the user sends again at once: a good response with the same head as the one before is
+    counted, and the next request sent, in one function. All other responses go the usual way.
+
+    A request costs some 8 microseconds of CPU; without this the promise beside wrk is broken (docs/specification.md).
+    """
+
+    __slots__ = ("user",)
+
+    user: VirtualUser
+
+    def data_received(self, data: bytes) -> None:
+        heads = self.heads
+        assert heads is not None
+        if not (self.fresh and len(data) == heads.last_length and data.startswith(heads.last_head)):
+            super().data_received(data)
+            return
+        like, user = heads.last, self.user
+        engine, prepared = user.engine, user.prepared
+        now_ns = engine.now_ns()
+        took_ns = now_ns - user.began_ns
+        stats = user.stats
+        assert like is not None
+        # Unusual: an end, a mark or a second that is over, a response to look at or to show.
+        if (
+            like.status != _OK
+            or like.headers is not engine.attempts.without
+            or took_ns > engine.samples.above_ns
+            or now_ns >= engine.closing_ns
+            or now_ns >= stats.end_ns
+        ):
+            super().data_received(data)
+            return
+        heads.hits += 1
+        outcome = (prepared.target, _OK, GOOD)
+        (stats.outcomes.get(outcome) or stats.add_outcome(outcome, same=True)).response.record(took_ns // _NS_PER_US)
+        stats.received_bytes += len(like.body)
+        # One request ends and one starts, so the number of pending ones stays the same.
+        stats.offered += 1
+        stats.started += 1
+        drawn = engine.drawn
+        user.prepared = prepared = drawn[user.number % len(drawn)]
+        user.number += engine.stride
+        user.began_ns = user.sent_ns = now_ns
+        self.used = True
+        assert self.transport is not None
+        self.transport.write(prepared.raw)
+
+
+class ClosedLoopEngine(UserEngine):
+    """Sends the requests of one part of a plan's users. The attributes without an underscore are for `VirtualUser`."""
 
     def __init__(
-        self,
-        plan: Plan,
-        *,
-        endpoints: Sequence[Endpoint],
-        requests: RequestSequence,
-        recorder: Recorder,
-        start_ns: int,
-        part: Part,
-        clock_ns: Callable[[], int] = time.monotonic_ns,
-    ) -> None:
-        assert plan.closed is not None
-        self._plan = plan
-        self._endpoints = endpoints
-        self._heads = [HeadCache(bodies=not requests.easy) for _ in endpoints]
+        self, plan: Plan, *, transports: Sequence[Transport], requests: RequestSequence, recorder: Recorder,
+        start_ns: int, part: Part, clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:  # fmt: skip
+        super().__init__(plan, recorder=recorder, start_ns=start_ns, part=part, clock_ns=clock_ns)
+        self._transports = transports
         self.drawn = requests.drawn
-        self._recorder = recorder
-        self._start_ns = start_ns
-        self._end_ns: int | None = None
-        if plan.duration_s is not None:
-            self._end_ns = start_ns + round(plan.duration_s * NS_PER_S)
-        self.closing_ns = self._end_ns or 1 << 62
-        self.now_ns = clock_ns
-        self.detector = StandstillDetector(self._leave_out, start_ns=start_ns, end_ns=self._end_ns)
         self.left_out_ns = 0
-        """The end of the last standstill; requests begun before it do not count any more."""
-        self.think = think_times(plan, part)
+        """The end of the last standstill; requests that were due before it do not count."""
         self._traced = plan.traced
-        # Whoever neither thinks nor is traced nor looks into bodies, and asks one server, goes the short way.
         end = requests.limit(plan.requests)
         self._end_number = _NO_END if end is None else end
-        brisk = self.think is None and not plan.traced and requests.easy and len(endpoints) == 1 and end is None
-        self._make = FastPathConnection if brisk else Connection
         self._trace_bits = random.Random().getrandbits
-        self._timeout_ns = round(plan.timeout_s * NS_PER_S)
         self.attempts = AttemptReader()
         self.samples = RequestSamples()
         self.failures = FailureRecorder(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
         self._shortages = ShortageCounter()
-        self._stopped = False
-        self._over = asyncio.Event()
-        # Users walk the same list of requests, each from its own place, as arrivals would.
-        self._numbers = range(part.index, plan.closed.users, part.of)
-        self.stride = plan.closed.users
         self._users: list[VirtualUser] = []
         self._used_up = requests.used_up if end is not None and end == requests.count else ""
         self._active = len(self._numbers)
+        assert plan.closed is not None
         self._ramp_up_s = plan.closed.ramp_up_s
-        self._tasks: asyncio.TaskGroup
 
     @property
     def in_flight(self) -> int:
-        """Requests sent and not yet ended."""
-        return sum(1 for user in self._users if user.asking and user.sent_ns)
+        return sum(1 for user in self._users if user.waits and user.sent_ns)
 
     @property
     def waiting(self) -> int:
-        """Users who wait for a connection."""
-        return sum(1 for user in self._users if user.asking and not user.sent_ns)
-
-    async def run(self, *, grace_s: float = 1.0) -> EngineResult:
-        """Lets the users ask until the end or `stop`, then waits for what is under way: to its timeout, or `grace_s`
-        after a stop. Cancelling ends every connection at once."""
-        delay_s = (self._start_ns - self.now_ns()) / NS_PER_S
-        if delay_s > 0:
-            await asyncio.sleep(delay_s)
-        cpu_s, started_ns = time.process_time(), self.now_ns()
-        async with asyncio.TaskGroup() as self._tasks:
-            self._users = [VirtualUser(self, number, self._recorder.stats_at(started_ns)) for number in self._numbers]
-            self.detector.start(started_ns)
-            sweeper = self._tasks.create_task(self._sweep_regularly())
-            try:
-                self._bring(started_ns)
-                await self._until_over()
-                ended_ns = self.now_ns()
-                self.detector.end_ns = min(self.detector.end_ns, ended_ns)
-                cpu_percent = cpu_percent_since(cpu_s, started_ns, ended_ns)
-                await self._drain(grace_s if self._stopped else self._plan.timeout_s + 1.0)
-            finally:
-                sweeper.cancel()
-                self._give_up_rest()
-        return EngineResult(
-            elapsed_s=max(0, min(ended_ns, self._end_ns or ended_ns) - self._start_ns) / NS_PER_S,
-            missed=0,
-            cpu_percent=round(cpu_percent, 1),
-            precise_timer=True,
-            stopped=self._stopped,
-            standstills=tuple(self.detector.standstills),
-            own=GeneratorLimits(
-                short_of=self._shortages.kind,
-                short_times=self._shortages.times,
-                files_max=file_limit(),
-                used_up="" if self._active else self._used_up,
-            ),
-        )
-
-    def stop(self) -> None:
-        """No user asks again."""
-        if not self._over.is_set():
-            self._stopped = True
-            self.closing_ns = self.now_ns()
-            self._over.set()
-
-    def change_rate(self, rate_per_s: float, at_ns: int) -> None:
-        """Refused: users ask as fast as they are answered. Raises InvalidInput."""
-        raise InvalidInput(f"a rate of {rate_per_s:g}/s belongs to an open loop; this one has users")
-
-    def catch_up(self) -> None:
-        """Nothing is scheduled, so nothing can be late."""
+        return sum(1 for user in self._users if user.waits and not user.sent_ns)
 
     def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """A fresh and the slowest good answer since this was asked before."""
         return self.samples.take()
 
     def take_examples(self) -> list[FailureExample]:
-        """Examples of failures that are new since this was called before."""
         return self.failures.book.take()
 
-    def _bring(self, now_ns: int) -> None:
-        """The users come, one after the other where there is a time for that."""
+    def _send_first(self, now_ns: int) -> None:
+        self._users = [VirtualUser(self, number, self._recorder.stats_at(now_ns)) for number in self._numbers]
         if not self._users:
             self._over.set()
         for user in self._users:
             if self._ramp_up_s:
-                self.later(user, self._ramp_up_s * user.number / self.stride)
+                self.send_later(user, self._ramp_up_s * user.number / self.stride)
             else:
-                self.begin(user, now_ns)
+                self.send(user, now_ns)
+
+    def _limits(self) -> GeneratorLimits:
+        return GeneratorLimits(
+            short_of=self._shortages.kind,
+            short_times=self._shortages.times,
+            files_max=file_limit(),
+            used_up="" if self._active else self._used_up,
+        )
 
     # One user
 
-    def begin(self, user: VirtualUser, now_ns: int) -> None:
-        """The user wants something now."""
+    def send(self, user: VirtualUser, now_ns: int) -> None:
+        """Send the user's next request."""
         if user.number >= self._end_number:
             self._active -= 1
             if not self._active:
@@ -246,67 +220,63 @@ class ClosedLoopEngine:
         stats.offered += 1
         stats.pending += 1
         user.began_ns = now_ns
-        user.asking = True
+        user.waits = True
         connection = user.connection
         if connection is not None and connection.open and user.server == prepared.server:
             user.sent_ns = now_ns
             stats.started += 1
-            connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
+            connection.send_request(prepared, user.on_response, self._new_trace(user))
         else:
             user.sent_ns = 0
             self._tasks.create_task(self._connect(user, user.number))
 
     def resend(self, user: VirtualUser) -> None:
-        """Sends the user's request again, on a new connection."""
+        """Send the user's request again, on a new connection."""
         user.stats.resent += 1
         self._tasks.create_task(self._connect(user, user.number))
 
-    def _bytes_of(self, user: VirtualUser, prepared: PreparedRequest) -> bytes:
-        if not self._traced:
-            return prepared.raw
-        user.trace = b"%048x" % self._trace_bits(192)
-        return prepared.with_trace(user.trace)
+    def _new_trace(self, user: VirtualUser) -> bytes:
+        if self._traced:
+            user.trace = b"%048x" % self._trace_bits(192)
+        return user.trace
 
-    def later(self, user: VirtualUser, delay_s: float) -> None:
-        """The user comes again after a pause, unless all is over by then."""
-        asyncio.get_running_loop().call_later(delay_s, self._come_again, user)
+    def send_later(self, user: VirtualUser, delay_s: float) -> None:
+        """Send the user's next request after a pause, unless the run is over by then."""
+        asyncio.get_running_loop().call_later(delay_s, self._send_unless_over, user)
 
-    def _come_again(self, user: VirtualUser) -> None:
+    def _send_unless_over(self, user: VirtualUser) -> None:
         now_ns = self.now_ns()
         if now_ns < self.closing_ns:
-            self.begin(user, now_ns)
+            self.send(user, now_ns)
 
     async def _connect(self, user: VirtualUser, number: int) -> None:
-        """Opens a connection for the user's present request, which `number` tells from its later ones, and sends it."""
+        """Open a connection for the user's present request, which `number` tells from later ones, and send it."""
         if user.connection is not None:
             user.connection.abort()
         prepared = user.prepared
-        endpoint = self._endpoints[prepared.server]
         connection, refusal, ours = None, "", False
         try:
-            connection = await endpoint.connect(
-                self._plan.timeout_s, heads=self._heads[prepared.server], make=self._make
-            )
+            connection = await self._transports[prepared.server].open_channel(self._plan.timeout_s)
         except HttpFailure as failure:
             refusal = connection_error_text(failure)
             ours = self._shortages.note(failure.__cause__)
-        if not user.asking or user.number != number:
-            # It has given up meanwhile, or all is over.
+        if not user.waits or user.number != number:
+            # It has given up in the meantime, or the run is over.
             if connection is not None:
                 connection.abort()
         elif connection is None or not connection.open:
             self._refused(user, Fault.GENERATOR if ours else Fault.CONNECT, refusal)
         else:
-            if isinstance(connection, FastPathConnection):
+            if isinstance(connection, FastPathChannel):
                 connection.user = user
             user.connection, user.server = connection, prepared.server
             if not user.sent_ns:
                 user.sent_ns = self.now_ns()
                 user.stats.started += user.began_ns >= self.left_out_ns
-            connection.send(self._bytes_of(user, prepared), user.done, head=prepared.head)
+            connection.send_request(prepared, user.on_response, self._new_trace(user))
 
     def failed(self, user: VirtualUser, fault: Fault, now_ns: int, cause: str = "") -> None:
-        """Counts the user's request as one without a response."""
+        """Count the user's request as one without a response."""
         if user.began_ns < self.left_out_ns:
             return
         prepared, took_ns = user.prepared, now_ns - user.began_ns
@@ -319,65 +289,38 @@ class ClosedLoopEngine:
     def _refused(self, user: VirtualUser, fault: Fault, cause: str) -> None:
         now_ns = self.now_ns()
         self.detector.check(now_ns)
-        user.asking = False
+        user.waits = False
         self.failed(user, fault, now_ns, cause)
-        self.later(user, max(_REST_AFTER_REFUSAL_S, self.think() if self.think else 0.0))
+        self.send_later(user, max(_REST_AFTER_REFUSAL_S, self.think() if self.think else 0.0))
 
-    # Time running out
+    # Timeouts and the end
 
-    async def _until_over(self) -> None:
-        left_s = None if self._end_ns is None else max(0.0, (self._end_ns - self.now_ns()) / NS_PER_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
-                await self._over.wait()
-        self.closing_ns = min(self.closing_ns, self.now_ns())
+    def _busy(self) -> bool:
+        return any(user.waits for user in self._users)
 
-    async def _sweep_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
-            now_ns = self.now_ns()
-            self.detector.check(now_ns)
-            for user in self._users:
-                if user.asking and now_ns - user.began_ns >= self._timeout_ns:
-                    self._give_up(user, Fault.TIMEOUT)
+    def _sweep(self, now_ns: int) -> None:
+        for user in self._users:
+            if user.waits and now_ns - user.began_ns >= self._timeout_ns:
+                self._give_up(user, Fault.TIMEOUT)
 
     def _give_up(self, user: VirtualUser, fault: Fault) -> None:
-        user.asking = False
+        user.waits = False
         self.failed(user, fault, self.now_ns())
         if user.connection is not None:
             user.connection.abort()
-        self._come_again(user)
-
-    async def _drain(self, grace_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                while any(user.asking for user in self._users):
-                    await asyncio.sleep(_SWEEP_S)
+        self._send_unless_over(user)
 
     def _leave_out(self, now_ns: int) -> None:
-        """After a standstill: what was under way in it is not counted."""
         for user in self._users:
-            if user.asking and user.began_ns >= self.left_out_ns:
+            if user.waits and user.began_ns >= self.left_out_ns:
                 user.stats.discard(sent=bool(user.sent_ns))
         self.left_out_ns = now_ns
 
-    def _give_up_rest(self) -> None:
+    async def _abort(self) -> None:
         self.detector.check(self.now_ns())
         self.closing_ns = 0
         for user in self._users:
-            if user.asking:
+            if user.waits:
                 self._give_up(user, Fault.UNFINISHED)
             if user.connection is not None:
                 user.connection.abort()
-
-
-def think_times(plan: Plan, part: Part) -> Callable[[], float] | None:
-    """Gives the seconds of the next pause; None where nobody thinks."""
-    assert plan.closed is not None
-    mean_s = plan.closed.think_s
-    if not mean_s:
-        return None
-    if not plan.closed.think_varies:
-        return lambda: mean_s
-    draw = random.Random(f"thinking {plan.seed} {part.index}").random
-    return lambda: -mean_s * math.log(1.0 - draw())

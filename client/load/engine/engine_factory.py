@@ -1,4 +1,4 @@
-"""Putting an engine together: requests prepared, servers reached, the part of the plan that is this process's."""
+"""Makes the engine for one process's part of a plan, after its requests are prepared and its servers are reached."""
 
 from __future__ import annotations
 
@@ -6,58 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from client.load.engine.closed_loop import ClosedLoopEngine
-from client.load.engine.connection_pool import Endpoint, reach_all
-from client.load.engine.engine_result import EngineResult
+from client.load.engine.closed_loop import ClosedLoopEngine, FastPathChannel
+from client.load.engine.endpoint import Endpoint, reach_all
+from client.load.engine.http1_transport import Http1Channel, Http1Transport
+from client.load.engine.load_engine import LoadEngine
 from client.load.engine.open_loop import OpenLoopEngine
-from client.load.examples import FailureExample
+from client.load.engine.transport import Transport
 from client.load.interval_stats import Recorder
 from client.load.plan.model import Plan
 from client.load.request_factory import prepare_requests
 from client.load.requests import RequestSequence
-from client.load.schedule import Part, Schedule
-from client.load.summary import TracedRequest
-
-
-class LoadEngine(Protocol):
-    """One process's part of a run."""
-
-    @property
-    def in_flight(self) -> int:
-        """Requests sent and not yet ended."""
-
-    @property
-    def waiting(self) -> int:
-        """Requests without a connection yet."""
-
-    async def run(self, *, grace_s: float = 1.0) -> EngineResult:
-        """Sends until the plan's end or `stop`, then waits for what is under way, after a stop `grace_s` at most."""
-
-    def stop(self) -> None:
-        """Begins nothing new."""
-
-    def change_rate(self, rate_per_s: float, at_ns: int) -> None:
-        """Another rate from then on. Raises InvalidInput for a loop without one."""
-
-    def catch_up(self) -> None:
-        """Takes up everything that is due by now, for windows."""
-
-    def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """A fresh and the slowest good answer since this was asked before."""
-
-    def take_examples(self) -> list[FailureExample]:
-        """Examples of failures that are new since this was called before."""
+from client.load.schedule import Part
 
 
 class EngineFactory(Protocol):
-    """All that is needed to begin, but for the time."""
+    """Everything that an engine needs, except the time at which it starts."""
 
     @property
     def plan(self) -> Plan:
-        """The plan, of which this process does a part."""
+        """The plan, of which this process sends a part."""
 
     def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
-        """The engine whose run begins at that time."""
+        """The engine for a run that starts at that time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,25 +40,26 @@ class HttpEngineFactory:
     endpoints: Sequence[Endpoint]
 
     def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
-        """The engine whose run begins at that time."""
-        plan, part = self.plan, self.part
-        if plan.closed is not None:
-            return ClosedLoopEngine(
-                plan, endpoints=self.endpoints, requests=self.requests, recorder=recorder, start_ns=start_ns,
-                part=part,
-            )  # fmt: skip
-        assert plan.open is not None
-        schedule = Schedule(plan.open, seed=plan.seed, start_ns=start_ns, part=part)
-        return OpenLoopEngine(
-            plan, endpoints=self.endpoints, requests=self.requests, schedule=schedule, recorder=recorder,
-            start_ns=start_ns, share=part.of,
+        """The engine for a run that starts at that time."""
+        kind = OpenLoopEngine if self.plan.closed is None else ClosedLoopEngine
+        return kind(
+            self.plan, transports=transports_to(self.endpoints, self.plan, self.requests), requests=self.requests,
+            recorder=recorder, start_ns=start_ns, part=self.part,
         )  # fmt: skip
 
 
+def transports_to(endpoints: Sequence[Endpoint], plan: Plan, requests: RequestSequence) -> list[Transport]:
+    """A transport to each server; with the fast path if users send again at once and responses need no closer look."""
+    at_once = plan.closed is not None and not plan.closed.think_s and requests.limit(plan.requests) is None
+    fast = at_once and requests.easy and not plan.traced and len(endpoints) == 1
+    kind = FastPathChannel if fast else Http1Channel
+    return [Http1Transport(endpoint, bodies=not requests.easy, kind=kind) for endpoint in endpoints]
+
+
 async def prepare_engine(plan: Plan, part: Part, variables: Mapping[str, str] | None = None) -> EngineFactory:
-    """Prepares the requests, or the script, and reaches each server once. Raises InvalidInput, Unavailable."""
+    """Prepare the requests, or the script, and connect to each server once. Raises InvalidInput, Unavailable."""
     if plan.script is not None:
-        # Only who has a script pays for a general HTTP client.
+        # Imports a general HTTP client, which takes time: only for scripts.
         from client.load.script.script_factory import prepare_script
 
         return await prepare_script(plan, part)

@@ -1,4 +1,4 @@
-"""How an engine's run went, beside what its collector counted."""
+"""How an engine's run went, beside what its recorder counted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from client.load.summary import BlockingCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineResult:
-    """`elapsed_s` is how long the schedule ran; `missed` arrivals of it were never taken up.
-
-    `cpu_percent` is this process's use of a core while it ran."""
+    """How long the schedule ran, how many of its arrivals were never started (`missed`), and how much of a core this
+    process used (`cpu_percent`)."""
 
     elapsed_s: float
     missed: int
@@ -24,10 +23,10 @@ class EngineResult:
     stopped: bool
     own: GeneratorLimits = NO_LIMITS
     blocked: tuple[BlockingCall, ...] = ()
-    """The places in a script that kept its event loop from running."""
+    """The places in a script that blocked its event loop."""
     standstills: tuple[Standstill, ...] = ()
 
 
 def cpu_percent_since(cpu_s: float, since_ns: int, now_ns: int) -> float:
-    """This process's use of a core since it had used `cpu_s`, in percent."""
+    """How much of a core this process has used since it had used `cpu_s`, in percent."""
     return 100 * (time.process_time() - cpu_s) * NS_PER_S / max(1, now_ns - since_ns)

@@ -1,7 +1,7 @@
-"""Asking again what is slow: when, and how often at most.
+"""Hedging: when a slow request is sent a second time, and how often at most.
 
 The policy of Dean and Barroso, "The Tail at Scale" (CACM 56:2, 2013): a second request after the time in which most
-answers come, within a budget.
+responses come, within a budget.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from client.load.schedule import NS_PER_S
 from vmhost.base.retry_budget import RetryBudget
 
 _SAVED_MAX = 10.0
-"""So many hedges can be saved up for a bad moment."""
+"""The most hedges that can be saved up for a bad moment."""
 _QUANTUM_NS = 100_000
 
 
 class Hedgeable(Protocol):
-    """What can be asked twice; `over` once it has ended."""
+    """A request that can be sent twice; `over` once it has ended."""
 
     over: bool
 
 
 class Hedging:
-    """Calls `send` for each request that is still unanswered after the delay, as far as the budget goes.
+    """Calls `send` for each request that has no response after the delay, as far as the budget goes.
 
-    Without a fixed delay it is the percentile of the answers of the last second or two;
-    until there are enough of them nothing is hedged."""
+    Without a fixed delay it is a percentile of the service times of the last second or two; until there are enough of
+    them, nothing is hedged."""
 
     def __init__(
         self,
@@ -55,17 +55,17 @@ class Hedging:
         self._learn_at_ns = 0
 
     def start(self) -> None:
-        """Needs a running loop from here on."""
+        """Start the timer, which needs a running event loop."""
         self._timer = self._make_timer(self._on_timer)
 
     def close(self) -> None:
-        """Nothing is sent any more."""
+        """Send no further hedge."""
         if self._timer is not None:
             self._timer.close()
         self._pending.clear()
 
     def sent(self, request: Hedgeable, now_ns: int) -> None:
-        """A request was sent for the first time."""
+        """Note that a request was sent for the first time."""
         self._budget.earn()
         if self._delay_ns is None:
             return
@@ -74,7 +74,7 @@ class Hedging:
             self._wake(now_ns)
 
     def answered(self, service_us: int) -> None:
-        """A good answer came after that time."""
+        """Note the service time of a good response."""
         if not self._fixed:
             self._answers.record(service_us)
             if self._now_ns() >= self._learn_at_ns:

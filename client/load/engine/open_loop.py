@@ -1,91 +1,75 @@
-"""The open loop: arrivals come by the schedule, take an idle connection or wait for one, and keep their due time.
+"""The open loop: requests are due by a schedule, take an idle connection or wait for one, and keep their due time.
 
-Its age at the answer, measured from the instant it was due, is a request's response time. A slow server makes a queue
-here, as it would among users; it never makes the load smaller.
+A request's response time counts from the instant at which it was due. A slow server makes a queue here, as it would
+among users; it never makes the load smaller.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from client.load.engine.arrival_scheduler import ArrivalScheduler
-from client.load.engine.connection_pool import ConnectionPool, Endpoint
-from client.load.engine.engine_result import EngineResult, cpu_percent_since
+from client.load.engine.connection_pool import ConnectionPool
 from client.load.engine.hedging import Hedgeable, Hedging
+from client.load.engine.load_engine import FIRST_RESPONSES, WAITING_MAX, ScheduledEngine
 from client.load.engine.precise_timer import Timer, best_timer
 from client.load.engine.resource_limits import ShortageCounter, file_limit
 from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
-from client.load.engine.standstill_detector import StandstillDetector
+from client.load.engine.transport import Channel, Transport
 from client.load.examples import FailureExample
 from client.load.generator_limits import GeneratorLimits
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
-from client.load.plan.model import Plan, connections_for
+from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest, RequestSequence
-from client.load.schedule import NS_PER_S, Schedule
+from client.load.schedule import NS_PER_S, Part
 from client.load.summary import Fault, TracedRequest
-from vmhost.base.http1 import Connection, Failure
-from vmhost.base.http_response import HeadCache, Response
+from vmhost.base.http1 import Failure
+from vmhost.base.http_response import Response
 
-WAITING_MAX = 100_000
-FIRST_RESPONSES = 20
-"""So many good answers tell how long the service takes before requests queue there."""
-_SWEEP_S = 0.02
 _NS_PER_US = 1000
 
 
 class Arrival:
-    """One request from its due time to its end; where it is hedged, on two connections."""
+    """One request from its due time to its end; if it is hedged, on two connections."""
 
     __slots__ = (
-        "connection",
-        "due_ns",
-        "hedge",
-        "loop",
-        "over",
-        "prepared",
-        "resent",
-        "sent_ns",
-        "stats",
-        "taken_ns",
+        "connection", "due_ns", "engine", "hedge", "over", "prepared", "resent", "sent_ns", "stats", "taken_ns",
         "trace",
     )  # fmt: skip
 
     def __init__(
-        self, loop: OpenLoopEngine, prepared: PreparedRequest, stats: IntervalStats, due_ns: int, taken_ns: int
+        self, engine: OpenLoopEngine, prepared: PreparedRequest, stats: IntervalStats, due_ns: int, taken_ns: int
     ) -> None:
-        self.loop = loop
+        self.engine = engine
         self.prepared = prepared
         self.stats = stats
         self.due_ns = due_ns
         self.taken_ns = taken_ns
         self.sent_ns = 0
         self.trace = b""
-        self.connection: Connection | None = None
-        self.hedge: Connection | None = None
+        self.connection: Channel | None = None
+        self.hedge: Channel | None = None
         self.over = False
         self.resent = False
 
-    def done(self, response: Response | None, failure: Failure | None) -> None:
-        """The first connection's call when its request has ended."""
+    def on_response(self, response: Response | None, failure: Failure | None) -> None:
+        """The first connection's callback."""
         connection, self.connection = self.connection, None
-        self.loop.finished(self, connection, response, failure)
+        self.engine.on_response(self, connection, response, failure)
 
-    def hedge_done(self, response: Response | None, failure: Failure | None) -> None:
-        """The same of the second."""
+    def on_hedge_response(self, response: Response | None, failure: Failure | None) -> None:
+        """The second connection's callback."""
         connection, self.hedge = self.hedge, None
         if response is not None and not self.over:
             self.stats.hedges_won += 1
-        self.loop.finished(self, connection, response, failure)
+        self.engine.on_response(self, connection, response, failure)
 
 
 class ServerQueue:
-    """The way to one server: its connections, the arrivals that wait for one, and the hedges that wait behind them."""
+    """One server's connections, the arrivals that wait for one, and the hedges that wait behind them."""
 
     __slots__ = ("connections", "hedges", "waiting")
 
@@ -95,161 +79,87 @@ class ServerQueue:
         self.hedges: deque[Arrival] = deque()
 
     def first(self) -> Arrival | None:
-        """The arrival that has waited longest; those that gave up are dropped."""
+        """The arrival that has waited longest; those that were given up are dropped."""
         waiting = self.waiting
         while waiting and waiting[0].over:
             waiting.popleft()
         return waiting[0] if waiting else None
 
 
-class OpenLoopEngine:
-    """One part of a plan's schedule against its servers. `run` may be awaited once; the rest acts while it runs."""
+class OpenLoopEngine(ScheduledEngine):
+    """Sends one part of a plan's schedule to its servers."""
 
     def __init__(
-        self,
-        plan: Plan,
-        *,
-        endpoints: Sequence[Endpoint],
-        requests: RequestSequence,
-        schedule: Schedule,
-        recorder: Recorder,
-        start_ns: int,
-        share: int = 1,
-        timer: Callable[[Callable[[], None]], Timer] = best_timer,
-        clock_ns: Callable[[], int] = time.monotonic_ns,
-        trace_bits: Callable[[int], int] | None = None,
-    ) -> None:
-        assert plan.open is not None
-        self._plan = plan
-        self._endpoints = endpoints
+        self, plan: Plan, *, transports: Sequence[Transport], requests: RequestSequence, recorder: Recorder,
+        start_ns: int, part: Part, timer: Callable[[Callable[[], None]], Timer] = best_timer,
+        clock_ns: Callable[[], int] = time.monotonic_ns, trace_bits: Callable[[int], int] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            plan, recorder=recorder, start_ns=start_ns, part=part, count=requests.limit(plan.requests), timer=timer,
+            clock_ns=clock_ns,
+        )  # fmt: skip
+        self._transports = transports
         self._requests = requests
-        self._recorder = recorder
-        self._start_ns = start_ns
-        self._share = share
-        self._limit = self._part_of(plan.connections_max)
-        self._waited = 0
         self._first_ns: list[int] = []
         self._shortages = ShortageCounter()
-        self._now_ns = clock_ns
         self._trace_bits = trace_bits or random.Random().getrandbits
-        end_ns = None if plan.duration_s is None else start_ns + round(plan.duration_s * NS_PER_S)
-        count = requests.limit(plan.requests)
-        self._detector = StandstillDetector(self._leave_out, start_ns=start_ns, end_ns=end_ns)
-        self._scheduler = ArrivalScheduler(
-            schedule,
-            end_ns=end_ns,
-            on_arrival=self._on_arrival,
-            count=count,
-            timer=timer,
-            clock_ns=clock_ns,
-            detector=self._detector,
-        )
         self._hedging: Hedging | None = None
         if plan.hedge is not None:
             self._hedging = Hedging(plan.hedge, send=self._hedge, timer=timer, clock_ns=clock_ns)
         self._queues: list[ServerQueue] = []
         self._live: deque[Arrival] = deque()
-        self._timeout_ns = round(plan.timeout_s * NS_PER_S)
         self._attempts = AttemptReader()
         self._samples = RequestSamples()
         self._failures = FailureRecorder(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
-        self._stopped = False
-        self._drained = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
-        """Requests sent and not yet ended."""
         return sum(1 for arrival in self._live if not arrival.over and arrival.connection is not None)
 
     @property
     def waiting(self) -> int:
-        """Arrivals without a connection yet."""
         return sum(1 for queue in self._queues for arrival in queue.waiting if not arrival.over)
 
-    async def run(self, *, grace_s: float = 1.0) -> EngineResult:
-        """Runs the schedule to its end or until `stop`, then waits for what is under way: to its timeout, or `grace_s`
-        after a stop. Cancelling ends every connection at once."""
-        cpu_s, started_ns = time.process_time(), self._now_ns()
-        async with asyncio.TaskGroup() as tasks:
-            self._queues = [self._make_queue(endpoint, tasks) for endpoint in self._endpoints]
-            self._detector.start(started_ns)
-            sweeper = tasks.create_task(self._sweep_regularly())
-            try:
-                if self._hedging is not None:
-                    self._hedging.start()
-                self._scheduler.start()
-                ended_ns = self._detector.end_ns = await self._scheduler.finished()
-                cpu_percent = cpu_percent_since(cpu_s, started_ns, self._now_ns())
-                await self._drain(grace_s if self._stopped else self._plan.timeout_s + 1.0)
-            finally:
-                sweeper.cancel()
-                self._scheduler.close()
-                if self._hedging is not None:
-                    self._hedging.close()
-                self._give_up_rest()
-                for queue in self._queues:
-                    queue.connections.close()
-        return EngineResult(
-            elapsed_s=max(0, ended_ns - self._start_ns) / NS_PER_S,
-            missed=self._scheduler.missed,
-            cpu_percent=round(cpu_percent, 1),
-            precise_timer=self._scheduler.precise,
-            stopped=self._stopped,
-            standstills=tuple(self._detector.standstills),
-            own=GeneratorLimits(
-                connections=self._limit * len(self._queues),
-                waited=self._waited,
-                first_service_ms=sum(self._first_ns) / len(self._first_ns) / 1e6 if self._first_ns else None,
-                short_of=self._shortages.kind,
-                short_times=self._shortages.times,
-                files_max=file_limit(),
-                used_up=self._requests.used_up if self._scheduler.exhausted else "",
-            ),
-        )
-
-    def stop(self) -> None:
-        """Ends the schedule now."""
-        if not self._scheduler.over:
-            self._stopped = True
-            self._scheduler.stop()
-
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:
-        """Continues the schedule at another rate from then on; 0 pauses it."""
-        if self._plan.connections is None:
-            wanted = self._part_of(connections_for(rate_per_s, self._plan.timeout_s))
-            self._limit = max(self._limit, wanted)
-            for queue in self._queues:
-                queue.connections.limit = self._limit
-        self._scheduler.change_rate(rate_per_s, at_ns)
-
-    def catch_up(self) -> None:
-        """Takes up all arrivals due by now."""
-        self._scheduler.catch_up()
+        super().change_rate(rate_per_s, at_ns)
+        for queue in self._queues:
+            queue.connections.limit = max(queue.connections.limit, self._connections_max)
 
     def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """A fresh and the slowest good answer since this was asked before."""
         return self._samples.take()
 
     def take_examples(self) -> list[FailureExample]:
-        """Examples of failures that are new since this was called before."""
         return self._failures.book.take()
 
-    def _part_of(self, connections: int) -> int:
-        return max(1, -(-connections // self._share))
+    def _send_first(self, now_ns: int) -> None:
+        self._queues = [self._make_queue(transport) for transport in self._transports]
+        if self._hedging is not None:
+            self._hedging.start()
+        super()._send_first(now_ns)
 
-    def _make_queue(self, endpoint: Endpoint, tasks: asyncio.TaskGroup) -> ServerQueue:
+    def _make_queue(self, transport: Transport) -> ServerQueue:
         queue = ServerQueue()
         queue.connections = ConnectionPool(
-            endpoint,
-            limit=self._limit,
+            transport,
+            limit=self._connections_max,
             timeout_s=self._plan.timeout_s,
-            tasks=tasks,
-            freed=lambda: self._serve_waiting(queue),
-            refused=lambda ours: self._connect_failed(queue, ours=ours),
-            heads=HeadCache(bodies=not self._requests.easy),
+            tasks=self._tasks,
+            on_free=lambda: self._serve_waiting(queue),
+            on_refused=lambda ours: self._on_refused(queue, ours=ours),
             shortages=self._shortages,
         )
         return queue
+
+    def _limits(self) -> GeneratorLimits:
+        return GeneratorLimits(
+            connections=self._connections_max * len(self._queues),
+            waited=self._waited,
+            first_service_ms=sum(self._first_ns) / len(self._first_ns) / 1e6 if self._first_ns else None,
+            short_of=self._shortages.kind,
+            short_times=self._shortages.times,
+            files_max=file_limit(),
+            used_up=self._requests.used_up if self._scheduler.exhausted else "",
+        )
 
     # One request
 
@@ -269,10 +179,10 @@ class OpenLoopEngine:
         else:
             self._fail(arrival, Fault.OVERFLOW)
 
-    def _send(self, arrival: Arrival, connection: Connection) -> None:
+    def _send(self, arrival: Arrival, connection: Channel) -> None:
         arrival.connection = connection
-        raw = self._bytes_of(arrival)
-        now_ns = self._now_ns()
+        trace = self._new_trace(arrival)
+        now_ns = self.now_ns()
         if not arrival.resent:
             arrival.sent_ns = now_ns
             arrival.stats.record_sent(
@@ -280,16 +190,16 @@ class OpenLoopEngine:
             )
         if self._hedging is not None:
             self._hedging.sent(arrival, now_ns)
-        connection.send(raw, arrival.done, head=arrival.prepared.head)
+        connection.send_request(arrival.prepared, arrival.on_response, trace)
 
-    def _hedge(self, asked: Hedgeable) -> None:
-        arrival = cast(Arrival, asked)
+    def _hedge(self, request: Hedgeable) -> None:
+        arrival = cast(Arrival, request)
         queue = self._queues[arrival.prepared.server]
         queue.hedges.append(arrival)
         self._send_hedges(queue)
 
     def _send_hedges(self, queue: ServerQueue) -> None:
-        # Whoever waits for a connection comes first: a hedge on top of a full queue would only make it longer.
+        # Arrivals that wait for a connection come first: a hedge ahead of a full queue would only make it longer.
         while queue.hedges and not queue.waiting:
             arrival = queue.hedges[0]
             if not arrival.over and arrival.connection is not None:
@@ -299,24 +209,23 @@ class OpenLoopEngine:
                     return
                 arrival.hedge = connection
                 arrival.stats.hedged += 1
-                connection.send(self._bytes_of(arrival), arrival.hedge_done, head=arrival.prepared.head)
+                connection.send_request(arrival.prepared, arrival.on_hedge_response, self._new_trace(arrival))
             queue.hedges.popleft()
 
-    def _bytes_of(self, arrival: Arrival) -> bytes:
-        if not self._plan.traced:
-            return arrival.prepared.raw
-        # A hedge is another span of the same trace.
-        trace = arrival.trace[:32] or b"%032x" % self._trace_bits(128)
-        arrival.trace = trace + b"%016x" % self._trace_bits(64)
-        return arrival.prepared.with_trace(arrival.trace)
+    def _new_trace(self, arrival: Arrival) -> bytes:
+        """The trace id and span id to send; empty for an untraced plan. A hedge is another span of the same trace."""
+        if self._plan.traced:
+            trace = arrival.trace[:32] or b"%032x" % self._trace_bits(128)
+            arrival.trace = trace + b"%016x" % self._trace_bits(64)
+        return arrival.trace
 
-    def finished(
-        self, arrival: Arrival, connection: Connection | None, response: Response | None, failure: Failure | None
+    def on_response(
+        self, arrival: Arrival, connection: Channel | None, response: Response | None, failure: Failure | None
     ) -> None:
-        """One of an arrival's requests has ended: its connection goes on, and the first answer is counted."""
-        now_ns = self._now_ns()
-        if now_ns >= self._detector.check_at_ns:
-            self._detector.check(now_ns)
+        """Count the first response to an arrival, and use its connection for the next one."""
+        now_ns = self.now_ns()
+        if now_ns >= self.detector.check_at_ns:
+            self.detector.check(now_ns)
         if response is None:
             assert failure is not None
             if arrival.connection is None and arrival.hedge is None and not self._resend(arrival, connection, failure):
@@ -330,14 +239,14 @@ class OpenLoopEngine:
             if queue.waiting or queue.hedges:
                 self._serve_waiting(queue)
 
-    def _resend(self, arrival: Arrival, connection: Connection | None, failure: Failure) -> bool:
-        """Sends the request once more where the server had closed its idle connection and the method allows it."""
+    def _resend(self, arrival: Arrival, connection: Channel | None, failure: Failure) -> bool:
+        """Send the request once more if the server had closed its idle connection and the method allows it."""
         if arrival.over or arrival.resent or not may_resend(arrival.prepared, connection, failure):
             return False
         arrival.resent = True
         arrival.stats.resent += 1
         queue = self._queues[arrival.prepared.server]
-        # The other idle ones have been idle for longer: the server has closed them too.
+        # The other idle connections have been idle for longer: the server has closed them too.
         queue.connections.drop_idle()
         queue.waiting.appendleft(arrival)
         self._serve_waiting(queue)
@@ -370,7 +279,7 @@ class OpenLoopEngine:
         if arrival.over:
             return
         arrival.over = True
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         service_us = (now_ns - arrival.sent_ns) // _NS_PER_US if arrival.sent_ns else 0
         prepared, took_ns = arrival.prepared, now_ns - arrival.due_ns
         arrival.stats.record_outcome((prepared.target, 0, fault), took_ns // _NS_PER_US, service_us)
@@ -391,9 +300,10 @@ class OpenLoopEngine:
             self._send(arrival, connection)
         self._send_hedges(queue)
 
-    def _connect_failed(self, queue: ServerQueue, *, ours: bool) -> None:
-        self._detector.check(self._now_ns())
-        # With no connection at all the first in the queue has met a server that refuses; with some it still has hope.
+    def _on_refused(self, queue: ServerQueue, *, ours: bool) -> None:
+        self.detector.check(self.now_ns())
+        # Without any connection the first arrival in the queue has met a server that refuses; with some it may still
+        # be served.
         if queue.connections.open:
             return
         arrival = queue.first()
@@ -402,40 +312,28 @@ class OpenLoopEngine:
             self._fail(arrival, Fault.GENERATOR if ours else Fault.CONNECT, queue.connections.refusal)
         queue.connections.grow(len(queue.waiting))
 
-    # Time running out
+    # Timeouts and the end
 
-    async def _sweep_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(min(_SWEEP_S, self._plan.timeout_s / 10))
-            now_ns = self._now_ns()
-            self._detector.check(now_ns)
-            self._sweep(now_ns)
-            if self._scheduler.over and not self._live:
-                self._drained.set()
+    def _busy(self) -> bool:
+        return bool(self._live)
 
     def _sweep(self, now_ns: int) -> None:
-        # All have the same timeout, so the oldest is the first to run out of it.
+        # All have the same timeout, so the oldest runs out of it first.
         while self._live:
             arrival = self._live[0]
             if not arrival.over or arrival.connection is not None or arrival.hedge is not None:
                 if now_ns - arrival.due_ns < self._timeout_ns:
                     return
-                self._give_up(arrival, Failure.TIMEOUT, Fault.TIMEOUT)
+                self._give_up(arrival, Fault.TIMEOUT)
             self._live.popleft()
 
-    def _give_up(self, arrival: Arrival, failure: Failure, fault: Fault) -> None:
+    def _give_up(self, arrival: Arrival, fault: Fault) -> None:
         self._fail(arrival, fault)
         for connection in (arrival.connection, arrival.hedge):
             if connection is not None:
-                connection.abort(failure)
-
-    async def _drain(self, grace_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                await self._drained.wait()
+                connection.abort()
 
     def _leave_out(self, now_ns: int) -> None:
-        """After a standstill: what was under way in it is not counted, and what was due in it is not sent."""
         for arrival in self._live:
             if not arrival.over:
                 arrival.over = True
@@ -443,11 +341,16 @@ class OpenLoopEngine:
         self._scheduler.skip(now_ns)
         for queue in self._queues:
             queue.waiting.clear()
-            # A server may have given up idle connections meanwhile.
+            # A server may have closed idle connections meanwhile.
             queue.connections.drop_idle()
 
-    def _give_up_rest(self) -> None:
-        self._detector.check(self._now_ns())
+    async def _abort(self) -> None:
+        self._scheduler.close()
+        if self._hedging is not None:
+            self._hedging.close()
+        self.detector.check(self.now_ns())
         for arrival in self._live:
-            self._give_up(arrival, Failure.TIMEOUT, Fault.UNFINISHED)
+            self._give_up(arrival, Fault.UNFINISHED)
         self._live.clear()
+        for queue in self._queues:
+            queue.connections.close()

@@ -1,7 +1,7 @@
-"""Waking at an instant, as exactly as the machine can without spinning.
+"""Timers that wake at an instant, as exactly as the system can without spinning.
 
-The event loop's own timers are too coarse for pacing: uvloop's have 1 ms and may fire early. Linux's timerfd wakes
-within some 50 microseconds. Other systems get the loop's timers, and the report shows the lag they cause.
+The event loop's own timers are too coarse for sending: uvloop's have 1 ms and may fire early. Linux's timerfd wakes
+within some 50 microseconds. Other systems use the loop's timers, and the report shows the lag that they cause.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _COARSE_S = 0.001
 
 
 class Timer(Protocol):
-    """Calls back at the time that was set, or soon after. Whoever is called must `set` or `unset`, or is called on."""
+    """Calls back at the time that was set, or soon after. The callback must `set` or `unset` it, or is called again."""
 
     precise: bool
 
     def set(self, at_ns: int) -> None:
-        """Replaces the alarm that was set."""
+        """Call back at that time instead of the time set before."""
 
     def unset(self) -> None:
-        """No call comes until it is set again."""
+        """Do not call back until the timer is set again."""
 
     def close(self) -> None:
-        """No call comes any more."""
+        """Never call back again."""
 
 
 class LoopTimer:
@@ -45,16 +45,16 @@ class LoopTimer:
     def __init__(self, on_timer: Callable[[], None]) -> None:
         self._on_timer = on_timer
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._handle: asyncio.TimerHandle | None = None
 
     def set(self, at_ns: int) -> None:
         self.unset()
         delay_s = max(_COARSE_S, (at_ns - time.monotonic_ns()) / _NS_PER_S)
-        self._timer = self._loop.call_later(delay_s, self._on_timer)
+        self._handle = self._loop.call_later(delay_s, self._on_timer)
 
     def unset(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
 
     def close(self) -> None:
         self.unset()
@@ -82,7 +82,7 @@ class TimerfdTimer:
             raise OSError(ctypes.get_errno(), "no timerfd")
         self._spec = _Timerspec()
         self._spec_ref = ctypes.byref(self._spec)
-        # Setting it anew also makes it unreadable, so nobody need read what it holds.
+        # Setting it anew also makes it unreadable, so its content need not be read.
         self._loop.add_reader(self._fd, on_timer)
 
     def set(self, at_ns: int) -> None:
@@ -102,7 +102,7 @@ class TimerfdTimer:
 
 
 def best_timer(on_timer: Callable[[], None]) -> Timer:
-    """A timerfd where the system has it, else the loop's timer."""
+    """A timerfd if the system has it, else the loop's timer."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             return TimerfdTimer(on_timer)

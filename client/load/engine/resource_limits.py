@@ -10,7 +10,7 @@ from client.load.generator_limits import Shortage
 
 _WANTED = 65_536
 _WANTED_AT_LEAST = 10_240
-"""What macOS gives at most where it says that there is no limit."""
+"""The most that macOS gives where it reports no limit."""
 _SHORTAGES = {
     errno.EMFILE: Shortage.FILES,
     errno.ENFILE: Shortage.FILES,
@@ -21,7 +21,7 @@ _SHORTAGES = {
 
 
 def raise_file_limit() -> None:
-    """Raises this process's soft limit of open files as far as its hard limit allows."""
+    """Raise this process's soft limit of open files as far as its hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (_WANTED, _WANTED_AT_LEAST):
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -38,12 +38,12 @@ def file_limit() -> int:
 
 
 def shortage_of(error: BaseException | None) -> Shortage:
-    """What this side lacked when a connection failed with the system's error."""
+    """What this side ran out of when a connection failed with that system error."""
     return _SHORTAGES.get(error.errno or 0, Shortage.NONE) if isinstance(error, OSError) else Shortage.NONE
 
 
 class ShortageCounter:
-    """Counts the attempts to connect that failed for want of something on this side."""
+    """Counts the attempts to connect that failed because this side ran out of files, ports or memory."""
 
     __slots__ = ("kind", "times")
 
@@ -52,7 +52,7 @@ class ShortageCounter:
         self.times = 0
 
     def note(self, error: BaseException | None) -> bool:
-        """Whether a connection could not be opened for such a want; `error` is the system's."""
+        """Count a failed attempt; return whether the system error means such a shortage."""
         kind = shortage_of(error)
         if kind:
             self.kind = kind

@@ -1,14 +1,15 @@
-"""What an answer tells beside its body: which fault a failure is, which instances answered, which one to show."""
+"""What engines read from responses beside the body: the fault, the instances that answered, examples and samples."""
 
 from __future__ import annotations
 
+from client.load.engine.transport import Channel
 from client.load.examples import FailureExample, FailureExamples, Kind
 from client.load.http_text import raw_request_text, response_text
 from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest
 from client.load.summary import Fault, TracedRequest
 from server.api import timing
-from vmhost.base.http1 import Connection, Failure
+from vmhost.base.http1 import Failure
 from vmhost.base.http_response import Response
 
 FAULTS = {
@@ -31,9 +32,9 @@ _WORDS = {
 _CLOSED = frozenset({Failure.RESET, Failure.CLOSED_EARLY})
 
 
-def may_resend(prepared: PreparedRequest, connection: Connection | None, failure: Failure) -> bool:
-    """Whether a request that failed so may be sent a second time: the server closed a kept connection before any byte
-    of the answer, and the method is idempotent."""
+def may_resend(prepared: PreparedRequest, connection: Channel | None, failure: Failure) -> bool:
+    """Whether a failed request may be sent again: the server closed a kept connection before any byte of the response,
+    and the method is idempotent."""
     return prepared.idempotent and connection is not None and failure in _CLOSED and connection.went_stale
 
 
@@ -41,8 +42,8 @@ _NONE: tuple[timing.Attempt, ...] = ()
 
 
 class AttemptReader:
-    """Reads the attempts out of `Server-Timing`. `without` are the last headers that told of none: answers that share
-    a remembered head share them, so that most need not be looked through."""
+    """Reads a search's attempts from `Server-Timing`. `without` are the last headers that had none: responses with a
+    known head share them, so that most need not be searched."""
 
     __slots__ = ("without",)
 
@@ -50,7 +51,7 @@ class AttemptReader:
         self.without: list[tuple[bytes, bytes]] | None = None
 
     def of(self, response: Response) -> tuple[timing.Attempt, ...]:
-        """The attempts that the answer tells of, usually none."""
+        """The attempts in the response's headers, usually none."""
         header = response.header(b"server-timing")
         if header is None or b"attempt" not in header:
             self.without = response.headers
@@ -60,7 +61,7 @@ class AttemptReader:
 
 
 class FailureRecorder:
-    """Examples of the failures of one process, in the form in which reports show them."""
+    """Keeps examples of one process's failures, in the form in which reports show them."""
 
     def __init__(self, plan: Plan, since_ns: int) -> None:
         self.book = FailureExamples(since_ns)
@@ -70,7 +71,7 @@ class FailureRecorder:
     def answered(
         self, prepared: PreparedRequest, response: Response, fault: str, *, due_ns: int, took_ns: int, trace: bytes
     ) -> None:
-        """A response came that is not a good one."""
+        """Note a response that is not a good one."""
         kind = (prepared.target, response.status, fault)
         if self.book.wants(kind, due_ns):
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
@@ -90,7 +91,7 @@ class FailureRecorder:
         sent: bool,
         cause: str = "",
     ) -> None:
-        """No response came."""
+        """Note a request without a response."""
         kind = (prepared.target, 0, fault)
         if self.book.wants(kind, due_ns):
             self._add(kind, self._why(fault, sent, cause), prepared, trace, took_ns)
@@ -116,7 +117,7 @@ class FailureRecorder:
 
 
 class RequestSamples:
-    """A fresh good answer and the slowest since somebody looked. Worth a `note` are those slower than `above_ns`."""
+    """A recent good request and the slowest since the last `take`. Only those slower than `above_ns` need a `note`."""
 
     __slots__ = ("_first", "_slowest", "above_ns")
 
@@ -128,18 +129,18 @@ class RequestSamples:
     def note(
         self, prepared: PreparedRequest, response: Response, trace: bytes, response_ns: int, service_ns: int
     ) -> None:
-        """A good answer came, slower than any before."""
+        """Note a good request that was slower than all before."""
         self._slowest = (prepared, response, trace, response_ns, service_ns)
         self.above_ns = response_ns
         if self._first is None:
             self._first = self._slowest
 
     def take(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """The first and the slowest since this was called before."""
-        fresh, slowest = self._first, self._slowest
+        """The first and the slowest since the last call."""
+        first, slowest = self._first, self._slowest
         self._first = self._slowest = None
         self.above_ns = -1
-        return _traced(fresh), _traced(slowest)
+        return _traced(first), _traced(slowest)
 
 
 def _traced(kept: tuple[PreparedRequest, Response, bytes, int, int] | None) -> TracedRequest | None:

@@ -1,4 +1,4 @@
-"""TLS as a plan wants it: whom its connections trust, and the certificate that they show."""
+"""A plan's TLS settings: the certificates that its connections trust, and the one that they show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 
 
 def tls_context(plan: Plan) -> ssl.SSLContext:
-    """The settings of the plan's TLS connections. Raises InvalidInput for a file that is missing or of no use."""
+    """The settings of the plan's TLS connections. Raises InvalidInput for a file that is missing or cannot be used."""
     context = _trusting(plan.cacert)
     if plan.insecure:
         context.check_hostname = False
@@ -28,7 +28,7 @@ def tls_context(plan: Plan) -> ssl.SSLContext:
 
 
 def check_tls_files(plan: Plan) -> None:
-    """Raises InvalidInput for a file of the plan's TLS settings that is missing or of no use."""
+    """Raise InvalidInput for a file of the plan's TLS settings that is missing or cannot be used."""
     if plan.cacert is not None or plan.cert is not None:
         tls_context(plan)
 
@@ -41,7 +41,7 @@ def certificate_error_text(error: ssl.SSLCertVerificationError) -> str:
 
 
 def handshake_error_text(error: ssl.SSLError) -> str:
-    """Why there is no TLS connection, where it is not for the server's certificate, and what to do."""
+    """Why there is no TLS connection if the server's certificate is not the reason, and what to do."""
     reason = _reason(error)
     if "alert" in reason and ("certificate" in reason or "handshake failure" in reason):
         return f"{CLOSED} ({reason}); {_IF_IT_DEMANDS}"
@@ -67,7 +67,7 @@ def _show(context: ssl.SSLContext, cert: str, key: str) -> None:
     def no_password() -> str:
         raise InvalidInput(
             f"the private key (key): {key} is protected by a password; give one without,"
-            " which `openssl pkey -in FILE -out NEW` makes of it"
+            " made with `openssl pkey -in FILE -out NEW`"
         )
 
     try:
@@ -76,7 +76,7 @@ def _show(context: ssl.SSLContext, cert: str, key: str) -> None:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise InvalidInput(
                 f"the private key (key) {key} does not belong to the client certificate (cert) {cert};"
-                " give the key that it was made with"
+                " give the key that the certificate was made with"
             ) from error
         raise InvalidInput(
             f"the client certificate (cert) {cert} with its key {key} cannot be used ({_reason(error)});"

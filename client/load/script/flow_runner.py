@@ -1,4 +1,4 @@
-"""Running flows: each within its time, each counted once, whatever its script does."""
+"""Runs flows: each within its timeout, each counted once, whatever its script does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from client.load.engine.open_loop import FIRST_RESPONSES
+from client.load.engine.load_engine import FIRST_RESPONSES
 from client.load.engine.resource_limits import ShortageCounter
 from client.load.engine.tls_settings import tls_context
 from client.load.examples import FailureExample
@@ -32,22 +32,22 @@ ON_STOP_TIMEOUT_S = 5.0
 _NS_PER_MS = 1_000_000
 _LOOK_EVERY_S = 0.02
 _LET_GO_S = 1.0
-"""So long a script may take to end once it was cancelled."""
+"""The time that a script has to end after it was cancelled."""
 _NS_PER_US = 1000
 _HEADERS = {"User-Agent": "glasscloud-load"}
 
 
 class FlowRunner:
-    """Runs the flows of one process, inside `async with`. `running` are those that have room and are not counted.
+    """Runs the flows of one process, inside `async with`. `running` are the flows under way.
 
-    Failures that were due before `since_ns` are no examples."""
+    Failures that were due before `since_ns` are not kept as examples."""
 
     def __init__(
         self, plan: Plan, script: Script, shared: object, *, since_ns: int = 0,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:  # fmt: skip
         self.running: set[Flow] = set()
-        self.steps = StepRecorder(timeout_s=plan.timeout_s, since_ns=since_ns)
+        self.steps = StepRecorder(timeout_s=plan.timeout_s, since_ns=since_ns, clock_ns=clock_ns)
         self.examples = self.steps.examples
         self._messages: set[str] = set()
         self._stopping = 0
@@ -63,7 +63,7 @@ class FlowRunner:
         self._watchdog: Watchdog
 
     async def __aenter__(self) -> FlowRunner:
-        # How many connections there are follows from how many flows run. A name is looked up once, not during the run.
+        # The number of flows limits the number of connections. A name is looked up once, not during the run.
         self._connector = aiohttp.TCPConnector(
             limit=0, ttl_dns_cache=None, ssl=tls_context(self._plan), resolver=PlanResolver(self._plan.resolve)
         )
@@ -77,18 +77,23 @@ class FlowRunner:
 
     @property
     def first_service_ms(self) -> float | None:
-        """The mean time of the first good flows; None where none was good."""
+        """The mean time of the first good flows; None if none was good."""
         return sum(self._first_us) / len(self._first_us) / _NS_PER_US if self._first_us else None
 
     @property
-    def blocked(self) -> tuple[BlockingCall, ...]:
-        """The places in the script that kept the event loop from running."""
-        return self._watchdog.blocked
+    def blocking_calls(self) -> tuple[BlockingCall, ...]:
+        """The places in the script that blocked the event loop."""
+        return self._watchdog.blocking_calls
+
+    @property
+    def beats(self) -> int:
+        """How often the watchdog's thread has run."""
+        return self._watchdog.beats
 
     @asynccontextmanager
     async def user(self) -> AsyncIterator[User]:
         """A new user without any cookie. Users share connections, as the arrivals of other plans do."""
-        # A jar keeps no cookies of bare addresses unless told; a server under load often has nothing else.
+        # Without `unsafe` a jar keeps no cookies of bare IP addresses; a tested server often has no name.
         async with aiohttp.ClientSession(
             connector=self._connector, connector_owner=False, cookie_jar=aiohttp.CookieJar(unsafe=True),
             headers=_HEADERS, timeout=aiohttp.ClientTimeout(total=None),
@@ -99,18 +104,18 @@ class FlowRunner:
             )  # fmt: skip
 
     async def run_flow(self, flow: Flow, user: User) -> str:
-        """Runs the flow until it ends, its timeout (from its due time) or its task's cancelling, and counts it.
+        """Run the flow until it ends, until its timeout (from its due time) or until it is cancelled, and count it.
 
-        Its fault; empty for a good one."""
+        Return its fault; empty for a good flow."""
         self._begin(flow)
         fault = await self._run(flow, user)
         self.count(flow, fault)
         return fault
 
     async def start(self, flow: Flow, user: User) -> str:
-        """Runs the script's `on_start` for a user of a closed loop: its steps are counted, its time is in no flow.
+        """Run the script's `on_start` for a user of a closed loop: its steps are counted, its time is in no flow.
 
-        Return its fault; a user that cannot start is counted as a flow that failed."""
+        Return its fault; a user that cannot start counts as a flow that failed."""
         flow.uncounted = True
         self.running.add(flow)
         flow.stats.pending += 1
@@ -120,8 +125,8 @@ class FlowRunner:
         return fault
 
     async def stop(self, user: User) -> None:
-        """Runs the script's `on_stop` for a user that has started. What it does is not counted: the run is over, or
-        the flow has ended."""
+        """Run the script's `on_stop` for a user that has started. Its requests are not counted: the run is over, or the
+        flow has ended."""
         if self._script.on_stop is None or not user.started:
             return
         user.quiet()
@@ -134,8 +139,8 @@ class FlowRunner:
         finally:
             self._stopping -= 1
 
-    async def stopped(self) -> None:
-        """Returns when no `on_stop` is under way any more, or has had its time."""
+    async def users_stopped(self) -> None:
+        """Wait until each `on_stop` under way has ended or has had its time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ON_STOP_TIMEOUT_S + _LET_GO_S):
                 await asyncio.sleep(0)
@@ -143,7 +148,7 @@ class FlowRunner:
                     await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _run(self, flow: Flow, user: User, *, starting: bool = False) -> str:
-        """The script's part, until it ends, its timeout or its task's cancelling; its fault."""
+        """Run the script's functions until they end, time out or are cancelled; return the fault."""
         user.begin(flow)
         left_s = self._plan.timeout_s - (flow.began_ns - flow.due_ns) / NS_PER_S
         fault: str = GOOD
@@ -157,19 +162,20 @@ class FlowRunner:
                 if not starting:
                     await self._script.flow(user)
         except asyncio.CancelledError as error:
-            # A script may cancel itself too, by a task of its own that it awaits.
+            # A script may also be cancelled by a task of its own that it awaits.
             fault = Fault.UNFINISHED if flow.given_up else self._own_fault(flow, error)
         except (Exception, SystemExit) as error:
             fault = self._own_fault(flow, error)
-        # A flow that ran out of time stays in the response time, whatever went wrong before.
+        # A flow that ran into its timeout counts in the response time, whatever went wrong before.
         return fault if fault in COUNTED_BY_AGE else flow.fault or fault
 
     def count(self, flow: Flow, fault: str) -> None:
-        """The flow has ended so."""
+        """Count a flow that has ended with that fault; empty for a good one."""
+        self.steps.check_standstill()
+        self.running.discard(flow)
         if flow.over:
             return
         flow.over = True
-        self.running.discard(flow)
         if flow.uncounted:
             if fault in (GOOD, Fault.UNFINISHED):
                 flow.stats.pending -= 1
@@ -186,7 +192,7 @@ class FlowRunner:
         )  # fmt: skip
 
     async def give_up(self, tasks: set[asyncio.Task[None]]) -> None:
-        """Cancels all that is under way and counts it with the age it has; also what does not let go."""
+        """Cancel all flows under way and count them with their age, also those that do not end."""
         for flow in self.running:
             flow.given_up = True
         for task in tasks:
@@ -206,6 +212,9 @@ class FlowRunner:
 
     def _own_fault(self, flow: Flow, error: BaseException) -> Fault:
         fault = fault_of(error)
+        self.steps.check_standstill()
+        if flow.over:
+            return fault
         if fault is Fault.GENERATOR:
             self.shortages.note(error)
         if fault in {Fault.WRONG, Fault.SCRIPT}:
@@ -214,12 +223,12 @@ class FlowRunner:
             if not flow.fault:
                 self._show(flow, fault, error, message)
         elif fault is Fault.TIMEOUT and (flow.last is None or flow.last.answer is not None):
-            # The script itself took the time: where a step did, the step is the example.
+            # The script itself took the time: if a step did, the step is the example.
             self._show(flow, fault, error, f"the flow took longer than its timeout of {self._plan.timeout_s:g} s")
         return fault
 
     def _show(self, flow: Flow, fault: Fault, error: BaseException, message: str) -> None:
-        """Keeps the failure as an example, with the last request that led to it."""
+        """Keep the failure as an example, with the last request before it."""
         status = 0 if fault in COUNTED_BY_AGE else flow.status
         if message in self._messages or not self.examples.wants((FLOW, status, fault), flow.due_ns):
             return

@@ -1,11 +1,12 @@
-"""Putting a script's engine together: the file run, its server reached, its setup done."""
+"""Makes the engine for a script: the file is run, its server reached, its `setup` called."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
-from client.load.engine.connection_pool import reach_all
+from client.load.engine.endpoint import reach_all
+from client.load.engine.load_engine import LoadEngine
 from client.load.interval_stats import Recorder
 from client.load.plan.model import Plan
 from client.load.plan.urls import parse_url
@@ -20,15 +21,15 @@ SETUP_TIMEOUT_S = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptEngineFactory:
-    """A script and what its setup gave."""
+    """A script and what its `setup` returned."""
 
     plan: Plan
     part: Part
     script: Script
     shared: object
 
-    def engine(self, recorder: Recorder, start_ns: int) -> OpenFlowEngine | ClosedFlowEngine:
-        """The engine whose run begins at that time."""
+    def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
+        """The engine for a run that starts at that time."""
         kind = OpenFlowEngine if self.plan.open is not None else ClosedFlowEngine
         since_ns = start_ns + round(self.plan.warm_up_s * NS_PER_S)
         runner = FlowRunner(self.plan, self.script, self.shared, since_ns=since_ns)
@@ -36,7 +37,7 @@ class ScriptEngineFactory:
 
 
 async def prepare_script(plan: Plan, part: Part) -> ScriptEngineFactory:
-    """Loads the script, reaches its server once and runs its setup. Raises InvalidInput, Unavailable."""
+    """Load the script, connect to its server once and call its `setup`. Raises InvalidInput, Unavailable."""
     assert plan.script is not None
     assert plan.base is not None
     script = load_script(plan.script)
@@ -53,6 +54,6 @@ async def _set_up(script: Script, base: str) -> object:
             return await script.setup(base)
     except (Exception, SystemExit) as error:
         raise InvalidInput(
-            f"script {script.path}: setup failed: {describe_error(error, script.path)}; expected it to end well"
-            f" within {SETUP_TIMEOUT_S:.0f} s"
+            f"script {script.path}: setup() failed: {describe_error(error, script.path)};"
+            f" it has {SETUP_TIMEOUT_S:.0f} s"
         ) from error

@@ -1,14 +1,16 @@
-"""Counting the steps of flows: by name, with their service time, the instances behind them, and those to show."""
+"""Counts the steps of flows by name, with their service times and the instances behind them, and keeps some to show."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import aiohttp
 
+from client.load.engine.standstill_detector import StandstillDetector
 from client.load.engine.tls_settings import certificate_error_text
 from client.load.examples import FailureExample, FailureExamples
 from client.load.http_text import status_phrase
@@ -22,7 +24,7 @@ from server.api import timing
 
 NAMES_MAX = 100
 OTHERS = "(other steps)"
-"""What steps are called after the hundredth name: a script that names a step after an id has no end of them."""
+"""The name of further steps after the hundredth name: a script that puts an id into names would make one for each."""
 _NS_PER_US = 1000
 _NS_PER_MS = 1_000_000
 _CAUSE_MAX = 200
@@ -32,8 +34,8 @@ Good = tuple[str, int, int, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """A step that has ended, for whoever watches one flow. `error` is empty for a good one; `exchange` is None for a
-    step that is no request of ours."""
+    """A step that has ended, to show one flow. `error` is empty for a good step; `exchange` is None for a step whose
+    requests the script sends with a client of its own."""
 
     name: str
     error: str
@@ -42,20 +44,30 @@ class StepResult:
 
 
 class StepRecorder:
-    """The steps of one process. `examples` are those that failed; `on_step` is called with each that ends."""
+    """Records the steps of one process. `examples` are steps that failed; `on_step` is called with each that ends."""
 
-    def __init__(self, *, timeout_s: float = 0.0, since_ns: int = 0) -> None:
+    def __init__(
+        self, *, timeout_s: float = 0.0, since_ns: int = 0, clock_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self.detector = StandstillDetector(lambda _: None)
+        """The engine's; until it is set, none."""
         self.examples = FailureExamples(since_ns)
+        self._now_ns = clock_ns
         self.on_step: Callable[[StepResult], None] | None = None
         self._timeout_s = timeout_s
         self._names: set[str] = set()
         self._last: Good | None = None
         self._slowest: Good | None = None
 
+    def check_standstill(self) -> None:
+        """Leave out the flows under way if the computer has just stood still; called before anything is counted."""
+        if (now_ns := self._now_ns()) >= self.detector.check_at_ns:
+            self.detector.check(now_ns)
+
     def answered(
         self, flow: Flow, name: str, exchange: StepExchange, trace_id: str, took_ns: int, expect: Collection[int]
     ) -> None:
-        """An answer came, with all of its body."""
+        """Count a step with a complete response."""
         answer = exchange.answer
         assert answer is not None
         status = answer.status
@@ -79,7 +91,7 @@ class StepRecorder:
                 self._slowest = self._last
 
     def failed(self, flow: Flow, name: str, exchange: StepExchange, error: BaseException, took_ns: int) -> None:
-        """No answer came, or only a part; a step that was cancelled has run out of somebody's time."""
+        """Count a step without a complete response. A cancelled one ran into its flow's timeout or the run's end."""
         flow.status = 0
         flow.last = exchange
         fault = _fault_in(flow, error)
@@ -87,25 +99,26 @@ class StepRecorder:
         self._show(flow, name, fault, self._why(error, fault), took_ns, exchange)
 
     def passed(self, flow: Flow, name: str, took_ns: int) -> None:
-        """A step of the script's own has ended well."""
+        """Count a step of the script's own that has ended well."""
         self._count(flow, name, 0, GOOD, took_ns)
         self._show(flow, name, GOOD, "", took_ns, None)
 
     def broke(self, flow: Flow, name: str, error: BaseException, took_ns: int) -> None:
-        """A step of the script's own has ended with an error."""
+        """Count a step of the script's own that has ended with an error."""
         fault = _fault_in(flow, error)
         self._count(flow, name, 0, fault, took_ns)
         self._show(flow, name, fault, self._why(error, fault), took_ns, None)
 
     def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        """The last and the slowest good step since this was asked before."""
+        """The last and the slowest good step since the last call."""
         last, slowest = self._last, self._slowest
         self._last = self._slowest = None
         return _traced(last), _traced(slowest)
 
     def _count(self, flow: Flow, name: str, status: int, fault: str, took_ns: int) -> None:
+        self.check_standstill()
         if flow.over:
-            # Left running by a script whose flow has ended: its stretch may have been told already.
+            # A task that a script left running after its flow: the flow's interval may have been sent already.
             return
         if name not in self._names:
             if len(self._names) >= NAMES_MAX:

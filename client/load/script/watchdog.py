@@ -1,8 +1,8 @@
-"""Naming the line of a script that keeps the event loop from running, such as a `time.sleep`.
+"""Finds the line of a script that blocks the event loop, such as a `time.sleep`.
 
-While the script holds the loop, no other flow of the process can go on: their requests look slow and the service gets
-the blame. A thread looks at the loop's thread when the loop is late, and finds the script's function that it is in.
-What the thread had to wait for a processor is no fault of the script and does not count.
+While the script blocks the loop, no other flow of the process can continue: their requests look slow and the service
+gets the blame. A thread looks at the loop's thread when the loop is late, and finds the script's function in which it
+is. The time that the thread waited for a CPU is not the script's fault and does not count.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from client.load.summary import BlockingCall
 
 BLOCKED_MIN_S = 0.05
 """A loop that is late by less is only busy."""
-PLACES_MAX = 10
 _BEAT_S = 0.01
+PLACES_MAX = 10
 _NS_PER_S = 1_000_000_000
 _TEXT_MAX = 100
 
@@ -31,19 +31,22 @@ class Watchdog:
     """Watches the running loop of this thread from `start` to `stop`."""
 
     def __init__(self, path: str) -> None:
+        self.beats = 0
+        """How often its thread has run; also while the event loop is blocked."""
         self._path = path
         self._places: dict[tuple[str, str, str], tuple[int, float, float]] = {}
         self._thread_id = threading.get_ident()
         self._beaten_s = time.monotonic()
         self._waited_ns = _run_queue_wait_ns()
         self._suspect: _Suspect | None = None
+        self._ended: list[_Suspect] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="glasscloud-watchdog", daemon=True)
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def blocked(self) -> tuple[BlockingCall, ...]:
-        """The places in the script, and how long each held the loop, the worst first."""
+    def blocking_calls(self) -> tuple[BlockingCall, ...]:
+        """The places in the script, and for how long each blocked the loop, the worst first."""
         found = [
             BlockingCall(where=where, function=function, line=line, count=count, total_s=total_s, longest_s=longest_s)
             for (where, function, line), (count, total_s, longest_s) in self._places.items()
@@ -51,12 +54,12 @@ class Watchdog:
         return tuple(sorted(found, key=lambda each: -each.total_s))
 
     def start(self) -> None:
-        """Begins to watch the loop that runs."""
+        """Start to watch the running loop."""
         self._beat()
         self._thread.start()
 
     def stop(self) -> None:
-        """Watches no more."""
+        """Stop the thread."""
         self._over.set()
         if self._timer is not None:
             self._timer.cancel()
@@ -65,10 +68,13 @@ class Watchdog:
     def _beat(self) -> None:
         now_s, waited_ns = time.monotonic(), _run_queue_wait_ns()
         waited_s = (waited_ns - self._waited_ns) / _NS_PER_S
-        suspect, self._suspect = self._suspect, None
+        suspects, self._ended, self._suspect = [*self._ended, self._suspect], [], None
         self._beaten_s, self._waited_ns = now_s, waited_ns
-        if suspect is not None and suspect.seen > 1 and (held_s := now_s - suspect.since_s - waited_s) >= BLOCKED_MIN_S:
-            self._note(suspect.place, held_s)
+        for suspect in suspects:
+            if suspect is not None and suspect.seen > 1:
+                held_s = (suspect.until_s or now_s) - suspect.since_s - waited_s
+                if held_s >= BLOCKED_MIN_S:
+                    self._note(suspect.place, held_s)
         self._timer = asyncio.get_running_loop().call_later(_BEAT_S, self._beat)
 
     def _note(self, place: tuple[str, str, str], held_s: float) -> None:
@@ -79,7 +85,7 @@ class Watchdog:
             where, function, line = place
             print(
                 f"{where} in {function} blocked the event loop for {held_s:.2f} s: {line}; "
-                "no other flow of this process could go on meanwhile",
+                "no other flow of this process could continue in that time",
                 file=sys.stderr,
             )
             known = (0, 0.0, 0.0)
@@ -88,19 +94,23 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._over.wait(_BEAT_S):
+            self.beats += 1
             beaten_s, now_s = self._beaten_s, time.monotonic()
             if now_s - beaten_s - _BEAT_S < BLOCKED_MIN_S / 2:
                 continue
             frame = self._own_frame()
             suspect = self._suspect
-            if frame is None:
-                self._suspect = None
-            elif suspect is not None and suspect.call == id(frame):
+            if frame is not None and suspect is not None and suspect.call == id(frame):
                 suspect.seen += 1
-            else:
-                # Of a loop that is busy with many flows in turn each look finds another call.
-                since_s = beaten_s + _BEAT_S if suspect is None else now_s
-                self._suspect = _Suspect(id(frame), _place(frame), since_s)
+                continue
+            # The call has ended, and the loop has not come to its next beat yet.
+            first = suspect is None and not self._ended
+            if suspect is not None and suspect.seen > 1:
+                suspect.until_s = now_s
+                self._ended.append(suspect)
+            # In a loop that is busy with many flows in turn, each look finds another call.
+            since_s = beaten_s + _BEAT_S if first else now_s
+            self._suspect = None if frame is None else _Suspect(id(frame), _place(frame), since_s)
 
     def _own_frame(self) -> FrameType | None:
         """The innermost call of a function of the script that the loop's thread is in."""
@@ -111,15 +121,16 @@ class Watchdog:
 
 
 class _Suspect:
-    """One call of a function that may hold the loop: how often it was found in it, and since when."""
+    """One call of a function that may block the loop: how often it was found there, and since when."""
 
-    __slots__ = ("call", "place", "seen", "since_s")
+    __slots__ = ("call", "place", "seen", "since_s", "until_s")
 
     def __init__(self, call: int, place: tuple[str, str, str], since_s: float) -> None:
         self.call = call
         self.place = place
         self.since_s = since_s
         self.seen = 1
+        self.until_s = 0.0
 
 
 def _place(frame: FrameType) -> tuple[str, str, str]:
@@ -129,7 +140,7 @@ def _place(frame: FrameType) -> tuple[str, str, str]:
 
 
 def _run_queue_wait_ns() -> int:
-    """How long this thread has waited for a processor since it began; 0 where the system does not tell."""
+    """How long this thread has waited for a CPU since it was started; 0 if the system does not report it."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1])
     return 0

@@ -109,7 +109,7 @@ async def test_a_load_is_started_seen_steered_stopped_and_remembered(console: Co
     marked = await console.until_load(lambda load: load["running"] and len(load["marks"]) == 2)
     assert [mark["text"] for mark in marked["marks"]] == ["90/s", "100/s"]
     status, refused = await console.ask("POST", "/api/load")
-    assert (status, "a load runs already" in refused["error"]["message"]) == (409, True)
+    assert (status, "a load is running already" in refused["error"]["message"]) == (409, True)
     status, refused = await console.ask("GET", "/api/load/runs/1.json")
     assert (status, "run 1 is still running" in refused["error"]["message"]) == (409, True)
 
@@ -181,7 +181,7 @@ async def test_an_instance_that_dies_by_itself_is_marked_on_the_load(console: Co
         ("POST", "/api/load", {"rate_per_s": 5, "url": "ftp://x"}, 400, "expected"),
         ("PATCH", "/api/load", {"rate_per_s": True}, 400, "rate_per_s must be a number"),
         ("PATCH", "/api/load", {"step": 5}, 400, "the request body must be"),
-        ("PATCH", "/api/load", {"rate_per_s": 5}, 409, "no load runs"),
+        ("PATCH", "/api/load", {"rate_per_s": 5}, 409, "no load is running"),
         ("GET", "/api/load/compare?a=one&b=2", None, 400, "a must be the number of a run, not 'one'"),
         ("GET", "/api/load/timeline?since=soon", None, 400, "since and column_s must be numbers"),
         ("GET", "/api/load/runs/1", None, 404, "run 1 is not stored"),

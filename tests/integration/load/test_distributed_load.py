@@ -75,7 +75,7 @@ def token_file(tmp_path: Path) -> Path:
 
 
 class Log:
-    """The lines that an asker prints."""
+    """The lines that a coordinator prints."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -126,7 +126,7 @@ def process_of(address: Address, token_file: Path, *, wait_s: float | None = LIM
 
 
 def plan_of(service: Service, tmp_path: Path, *, arrivals: int = 120, **changes: object) -> Plan:
-    """Each arrival asks for a word of its own, which only the asker's machine has in a file."""
+    """Each arrival asks for a word of its own, which only the coordinator's machine has in a file."""
     words = tmp_path / "words"
     words.write_text("".join(f"w{number}\n" for number in range(arrivals)))
     plan = Plan(
@@ -251,21 +251,21 @@ async def test_an_asker_that_does_not_know_the_token_gets_no_worker(token_file: 
     ):
         _, said = await worker.communicate()
     assert worker.returncode == REFUSED
-    assert b"the asker does not know the token" in said
+    assert b"the coordinator does not know the token" in said
     assert b"joined" not in said
 
 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "what it says is no line of ours"),
-        (b"x" * 5000, "what it says is no line of ours"),
-        (b"[" * 1000 + b"\n", "what it says is no line of ours"),
-        (b"\xff\xfe\n", "what it says is no line of ours"),
-        (b"[1]\n", "what it says is no line of ours"),
-        (b'{"hello": "x", "name": "../x", "nonce": "y", "proof": "z"}\n', "it is no worker of ours"),
-        (b'{"hello": "y\\u001b", "name": "x", "nonce": "%s", "proof": "z"}\n' % (b"0" * 64), "it speaks y?; expected"),
-        (b"", "it said nothing within"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "it does not speak the worker protocol"),
+        (b"x" * 5000, "it does not speak the worker protocol"),
+        (b"[" * 1000 + b"\n", "it does not speak the worker protocol"),
+        (b"\xff\xfe\n", "it does not speak the worker protocol"),
+        (b"[1]\n", "it does not speak the worker protocol"),
+        (b'{"hello": "x", "name": "../x", "nonce": "y", "proof": "z"}\n', "it is not a glasscloud worker"),
+        (b'{"hello": "y\\u001b", "name": "x", "nonce": "%s", "proof": "z"}\n' % (b"0" * 64), "it speaks y?, this side"),
+        (b"", "it sent nothing within"),
     ],
 )
 async def test_garbage_and_silence_are_refused_and_keep_nobody_else_out(
@@ -278,7 +278,7 @@ async def test_garbage_and_silence_are_refused_and_keep_nobody_else_out(
         writer.write(said)
         assert reason in await log.until("refused a worker")
         monkeypatch.setattr(handshake, "TIME_S", 5.0)
-        # The asker's greeting, perhaps the refusal, and the end; a reset where it left what we said unread.
+        # The coordinator's greeting, perhaps the refusal, and the end; a reset where it left what we said unread.
         with suppress(ConnectionError):
             assert len(await reader.read()) < 2000
         writer.close()
@@ -362,7 +362,7 @@ async def test_a_worker_that_is_frozen_is_lost_though_its_connection_stands(
         worker.send_signal(signal.SIGSTOP)
         report = await run.finished()
     assert report.verdict is Verdict.INVALID
-    assert any("is lost: nothing was heard of it for 5 s" in line for line in log.lines)
+    assert any("is lost: it sent nothing for 5 s" in line for line in log.lines)
 
 
 async def test_a_worker_outlives_its_asker_and_joins_the_next(
@@ -378,11 +378,11 @@ async def test_a_worker_outlives_its_asker_and_joins_the_next(
         service.words.clear()
         async with gathering(token_file, address) as second:
             report = await run_with(second, 1, plan_of(service, tmp_path))
-    # What the first asker's run had sent before its end may still have been on its way.
+    # What the first coordinator's run had sent before its end may still have been on its way.
     assert report.summary.ok == report.summary.offered == 120
 
 
-async def test_nobody_to_join_is_an_error_after_a_while(token_file: Path) -> None:
+async def test_no_coordinator_is_an_error_after_a_while(token_file: Path) -> None:
     async with gathering(token_file) as gathered:
         address = gathered.address
     async with asyncio.timeout(LIMIT_S), spawned(*process_of(address, token_file, wait_s=0.3)) as worker:

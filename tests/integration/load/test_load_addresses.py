@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from client.load.engine.connection_pool import REST_S, Addresses, Endpoint, reach
+from client.load.engine.endpoint import REST_S, Addresses, Endpoint, reach
 from client.load.plan.urls import Origin
 from vmhost.base.errors import Unavailable
 from vmhost.base.http1 import HttpFailure

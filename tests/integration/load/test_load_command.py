@@ -237,19 +237,19 @@ async def test_remote_workers_send_the_load(service: Service, tmp_path: Path) ->
     token.write_text("0123456789abcdef0123456789abcdef")
     token.chmod(0o600)
     async with asyncio.timeout(60):
-        asker = await start(
+        coordinator = await start(
             f"{service.url}/", "--rate", "40", "--for", "1s", "--json",
             "--listen", "127.0.0.1:0", "--workers", "2", "--token-file", str(token),
         )  # fmt: skip
-        assert asker.stderr is not None
-        found = re.search(r"load worker (\S+)", (await asker.stderr.readline()).decode())
+        assert coordinator.stderr is not None
+        found = re.search(r"load worker (\S+)", (await coordinator.stderr.readline()).decode())
         assert found is not None
         worker = await start("worker", found[1], "--token-file", str(token), "--processes", "2", "--keep")
-        out, err = await asker.communicate()
+        out, err = await coordinator.communicate()
         worker.terminate()
         await worker.communicate()
     report = json.loads(out)
-    assert asker.returncode in {0, 3}, err
+    assert coordinator.returncode in {0, 3}, err
     assert service.asked == {"/": 40}
     assert report["requests"]["ok"] == 40
     assert len(report["generator"]["processes"]) == 2
@@ -267,7 +267,7 @@ async def test_ctrl_c_before_the_start(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
     assert process.returncode == 130
-    assert b"stopped before it began" in err
+    assert b"cancelled before it started" in err
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from client.load.engine.closed_loop import ClosedLoopEngine
-from client.load.engine.connection_pool import Endpoint
+from client.load.engine.endpoint import Endpoint
+from client.load.engine.engine_factory import HttpEngineFactory
 from client.load.engine.engine_result import EngineResult
-from client.load.engine.open_loop import OpenLoopEngine
 from client.load.engine.precise_timer import LoopTimer, best_timer
 from client.load.interval_stats import IntervalStats, Recorder
 from client.load.metrics import Metrics
@@ -75,20 +74,9 @@ class Trial:
         self.start_ns = time.monotonic_ns()
         self.recorder = Recorder(self.start_ns)
         self.metrics = Metrics(time.time())
-        requests = prepare_requests(plan)
-        endpoints = [Endpoint(host="127.0.0.1", port=port, tls=None)]
-        self.engine: OpenLoopEngine | ClosedLoopEngine
-        if plan.open is not None:
-            schedule = Schedule(plan.open, seed=plan.seed, start_ns=self.start_ns)
-            self.engine = OpenLoopEngine(
-                plan, endpoints=endpoints, requests=requests, schedule=schedule, recorder=self.recorder,
-                start_ns=self.start_ns,
-            )  # fmt: skip
-        else:
-            self.engine = ClosedLoopEngine(
-                plan, endpoints=endpoints, requests=requests, recorder=self.recorder, start_ns=self.start_ns,
-                part=Part(),
-            )  # fmt: skip
+        endpoint = Endpoint(host="127.0.0.1", port=port, tls=None)
+        factory = HttpEngineFactory(plan=plan, part=Part(), requests=prepare_requests(plan), endpoints=[endpoint])
+        self.engine = factory.engine(self.recorder, self.start_ns)
 
     async def run(self, **settings: float) -> EngineResult:
         async with asyncio.timeout(10):

@@ -365,7 +365,7 @@ async def test_what_hangs_at_the_end_is_unfinished_in_both_loops(
         ("def flow(user): pass\n", "has a flow that is not async"),
         ("async def flow(): pass\n", "flow cannot be called: too many positional arguments"),
         ("import nothing_of_that_name\n", "No module named 'nothing_of_that_name' (flow.py:1)"),
-        ("async def setup(base):\n    {}['a']\nasync def flow(user): 1\n", "setup failed: KeyError: 'a' (flow.py:2)"),
+        ("async def setup(base):\n    {}['a']\nasync def flow(user): 1\n", "setup() failed: KeyError: 'a' (flow.py:2)"),
     ],
 )  # fmt: skip
 async def test_a_bad_script_is_refused_before_the_run(planned: Callable[..., Plan], script: str, said: str) -> None:
@@ -397,7 +397,7 @@ class FarWorkers:
 
 async def test_a_script_does_not_travel(planned: Callable[..., Plan]) -> None:
     async with asyncio.timeout(30), LoadRun(worker_source=FarWorkers()) as load:
-        with pytest.raises(InvalidInput, match="cannot run on far away; expected only processes of this machine"):
+        with pytest.raises(InvalidInput, match="cannot run on far away: scripts run only on this computer"):
             await load.start(planned(SHOP))
 
 
@@ -408,7 +408,7 @@ async def test_a_worker_runs_no_script_for_an_asker_unless_it_was_told_to(planne
     with ours:
         _, outbox = await asyncio.get_running_loop().connect_write_pipe(LineWriter, theirs)
         assert await serve_run(reader, outbox) == 1
-        assert b"is not run for others" in ours.recv(1 << 16)
+        assert b"cannot run on a worker" in ours.recv(1 << 16)
 
 
 # Examples

@@ -66,7 +66,7 @@ async def test_one_load_at_a_time_and_each_leaves_its_report(service: Service) -
         began = await load.start(constant(service.url, 50))
         assert (load.running, load.rate_per_s, load.number, load.sender) == (True, 50.0, 1, "from here")
         assert load.began == pytest.approx(began, abs=0.01)
-        with pytest.raises(Conflict, match="a load runs already: open loop, constant 50/s; stop it first"):
+        with pytest.raises(Conflict, match="a load is running already: open loop, constant 50/s; stop it first"):
             await load.start(constant(service.url, 5))
         await service.asked.wait()
         report = await load.stop()
@@ -87,7 +87,7 @@ async def test_it_is_steered_and_every_change_is_told(service: Service) -> None:
         load.listeners.append(lambda: told.append((load.running, load.rate_per_s)))
         assert await load.mark("nobody is there") is None
         assert await load.window(0.0, 1e10) is None
-        with pytest.raises(Conflict, match="no load runs"):
+        with pytest.raises(Conflict, match="no load is running"):
             await load.set_rate(5)
         await load.start(constant(service.url, 20))
         mark = await load.mark("faster")
@@ -149,7 +149,7 @@ async def test_a_load_that_is_stopped_or_cancelled_while_it_begins_never_begins(
         while not sending():
             await asyncio.sleep(0.001)
         assert await load.stop() is None
-        with pytest.raises(Unavailable, match="stopped before it began"):
+        with pytest.raises(Unavailable, match="stopped before it started"):
             await starting
         starting = asyncio.create_task(load.start(constant(service.url, 20)))
         while not sending():
@@ -169,7 +169,7 @@ async def test_a_load_whose_process_dies_is_remembered_with_the_reason(service: 
         os.kill(pid, signal.SIGKILL)
         await until_over(load)
         (past,) = load.past
-        assert "the load generator has gone: ended with code -9" in past.error
+        assert "a worker process of the load generator has gone: ended with code -9" in past.error
         assert past.report.verdict == "INVALID"
         await load.start(constant(service.url, 20))
 
@@ -193,7 +193,7 @@ async def test_users_have_no_rate(service: Service) -> None:
     async with asyncio.timeout(LIMIT_S), LoadSession() as load:
         await load.start(Plan(targets=(Target(url=service.url),), closed=ClosedLoop(users=2, think_s=0.05)))
         assert load.rate_per_s == 0.0
-        with pytest.raises(InvalidInput, match="belongs to an open loop"):
+        with pytest.raises(InvalidInput, match="this load has users"):
             await load.set_rate(5)
 
 

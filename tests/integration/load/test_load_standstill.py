@@ -35,13 +35,13 @@ class Service:
     def __init__(self) -> None:
         self.url = ""
         self.busy = asyncio.Event()
-        self.asked = 0
+        self.answered = 0
 
     async def handle(self, request: web.Request) -> web.Response:
-        self.asked += 1
-        if self.asked >= 20:
-            self.busy.set()
         await asyncio.sleep(0.02)
+        self.answered += 1
+        if self.answered >= 20:
+            self.busy.set()
         return web.Response(text="ok")
 
 
@@ -71,7 +71,7 @@ async def stopped_once(service: Service, plan: Plan) -> Report:
     async with asyncio.timeout(30), LoadRun() as run:
         await run.start(plan)
         await service.busy.wait()
-        (state,) = run._states
+        (state,) = run._workers
         assert isinstance(state.worker, LocalWorker)
         assert state.worker.pid is not None
         os.kill(state.worker.pid, signal.SIGSTOP)
@@ -84,11 +84,17 @@ async def stopped_once(service: Service, plan: Plan) -> Report:
 
 @pytest.mark.parametrize("loop", LOOPS, ids=["even", "Poisson", "thinking users", "users"])
 @pytest.mark.parametrize("duration_s", [4.0, 1.5], ids=["within the run", "at its end"])
-async def test_a_standstill_is_named_and_spoils_no_figure(
-    service: Service, loop: dict[str, Any], duration_s: float
+@pytest.mark.parametrize("scripted", [False, True], ids=["requests", "script"])
+async def test_standstill_is_named_and_left_out(
+    service: Service, loop: dict[str, Any], duration_s: float, scripted: bool, tmp_path: Path
 ) -> None:
     since = time.time()
-    plan = Plan(targets=(Target(url=service.url),), duration_s=duration_s, timeout_s=1.0, **loop)
+    sends: dict[str, Any] = {"targets": (Target(url=service.url),)}
+    if scripted:
+        script = tmp_path / "flow.py"
+        script.write_text("async def flow(user):\n    await user.get('/')\n")
+        sends = {"script": str(script), "base": service.url}
+    plan = Plan(duration_s=duration_s, timeout_s=1.0, **sends, **loop)
     report = await stopped_once(service, plan)
     told = report_json(report)
     assert report.verdict == "VALID" or BUSY in report.reason, report.reason
@@ -100,6 +106,18 @@ async def test_a_standstill_is_named_and_spoils_no_figure(
     assert since < standstill["at"] < time.time()
     assert STOPPED_S - 0.5 < standstill["seconds"] < STOPPED_S + 2
     assert "this computer stood still for 2." in report.reason
+
+
+async def test_script_that_sleeps_is_blocked_not_at_a_standstill(service: Service, tmp_path: Path) -> None:
+    script = tmp_path / "flow.py"
+    script.write_text("import time\nasync def flow(user):\n    await user.get('/')\n    time.sleep(1.3)\n")
+    plan = Plan(script=str(script), base=service.url, closed=ClosedLoop(users=1), requests=1, timeout_s=5.0)
+    async with asyncio.timeout(30), LoadRun() as run:
+        await run.start(plan)
+        report = await run.finished()
+    (process,) = report.result.processes
+    assert (process.standstills, report.summary.ok) == ((), 1)
+    assert process.blocked
 
 
 async def test_the_command_and_its_process_stand_still_together(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""The generator's process from outside: steered by lines, read by lines, and never outliving its asker."""
+"""The generator's process from outside: steered by lines, read by lines, and never outliving its coordinator."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ async def test_one_of_several_that_is_killed_makes_the_run_invalid_and_what_was_
 
 
 def worker_pid(load: LoadRun, number: int) -> int:
-    worker = load._states[number].worker
+    worker = load._workers[number].worker
     assert isinstance(worker, LocalWorker)
     assert worker.pid is not None
     return worker.pid
@@ -210,7 +210,7 @@ async def test_a_generator_that_dies_between_ready_and_go_is_not_waited_for(serv
     async with asyncio.timeout(20), LoadRun() as load:
         await load.prepare(constant(service.url, 20))
         os.kill(worker_pid(load, 0), signal.SIGKILL)
-        while not load._states[0].gone:
+        while not load._workers[0].gone:
             await asyncio.sleep(0.01)
         load.go(time.monotonic_ns())
         report = await load.finished()
@@ -297,7 +297,7 @@ async def test_the_command_prints_what_was_measured_when_it_is_interrupted(servi
             "plan.tml: no such file; a plan ends in .toml and a script in .py; did you mean plan.toml?",
         ),
         (["http://127.0.0.1:9/", "--rate", "-3"], "rate -3/s is not possible"),
-        (["http://127.0.0.1:9/", "--for", "soon"], "duration 'soon' is not understood"),
+        (["http://127.0.0.1:9/", "--for", "soon"], "invalid duration 'soon'"),
         (["http://127.0.0.1:9/", "-H", "nonsense"], "header 'nonsense' must be 'Name: value'"),
         (["http://127.0.0.1:9/", "--queries", "/nowhere/queries.json"], "/nowhere/queries.json"),
     ],

@@ -1,18 +1,21 @@
-"""What workers and their asker agree on before and beside the network: proofs, addresses, what travels with a job."""
+"""Proofs, addresses and bundled jobs of workers and their coordinator, without a network."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from client.load.distributed.address import Address, parse_address
 from client.load.distributed.job_files import bundle, unbundle
 from client.load.distributed.worker_token import WorkerToken, fresh_nonce, make_proof, read_token, verify_proof
 from client.load.json_codec import from_json, to_json
 from client.load.plan.model import DataSource, OpenLoop, Plan, Target
-from client.load.worker import WorkerJob
+from client.load.worker import LineWriter, WorkerJob
 from vmhost.base.errors import InvalidInput
 
 SECRET = b"a token that is long enough"
@@ -21,7 +24,7 @@ SECRET = b"a token that is long enough"
 def test_a_proof_holds_for_its_words_its_side_and_its_token_only() -> None:
     said = make_proof(SECRET, "worker", "a", "b")
     assert verify_proof(said, SECRET, "worker", "a", "b")
-    assert not verify_proof(said, SECRET, "asker", "a", "b")
+    assert not verify_proof(said, SECRET, "coordinator", "a", "b")
     assert not verify_proof(said, SECRET, "worker", "ab", "")
     assert not verify_proof(said, SECRET + b"!", "worker", "a", "b")
     assert not verify_proof("ü", SECRET, "worker", "a", "b")
@@ -44,11 +47,11 @@ def test_a_token_comes_from_a_file_or_the_environment_and_never_shows(tmp_path: 
 
 
 def test_a_missing_or_short_token_is_refused_without_being_shown(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no token is given; expected --token-file"):
+    with pytest.raises(InvalidInput, match="a token is required: give --token-file"):
         read_token(None, {})
     with pytest.raises(InvalidInput, match="cannot be read: No such file"):
         read_token(tmp_path / "none", {})
-    with pytest.raises(InvalidInput, match="the token has 5 characters; expected 16") as told:
+    with pytest.raises(InvalidInput, match="the token has 5 characters; use 16") as told:
         read_token(None, {"GLASSCLOUD_LOAD_TOKEN": "short"})
     assert "short" not in told.value.message
 
@@ -62,7 +65,7 @@ def test_addresses() -> None:
 
 @pytest.mark.parametrize("text", ["", "host", "host:", ":7077", "host:70777", "host:-1", "host:x"])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="expected HOST:PORT"):
+    with pytest.raises(InvalidInput, match="write HOST:PORT"):
         parse_address(text)
 
 
@@ -115,7 +118,7 @@ def test_a_worker_opens_no_file_of_its_own_because_it_is_named(tmp_path: Path) -
     secret = tmp_path / "secret"
     secret.write_text("mine")
     job = WorkerJob(plan=plan(targets=(Target(url="http://h/{w}"),), sources={"w": DataSource(file=str(secret))}))
-    with pytest.raises(InvalidInput, match="secret was not sent along"):
+    with pytest.raises(InvalidInput, match="secret of the plan did not come"):
         unbundle(json.dumps({"job": to_json(job), "files": {}}).encode(), tmp_path)
 
 
@@ -131,11 +134,26 @@ def test_names_of_files_lead_nowhere(tmp_path: Path) -> None:
 
 def test_a_worker_runs_no_code_that_is_sent(tmp_path: Path) -> None:
     line = json.dumps({"job": to_json(WorkerJob(plan=plan(targets=(), script="flow.py")))}).encode()
-    with pytest.raises(InvalidInput, match=r"script flow\.py would be the asker's code"):
+    with pytest.raises(InvalidInput, match=r"script flow\.py cannot run on a worker"):
         unbundle(line, tmp_path)
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"{}", b'{"job": 1}', b'{"job": {"plan": {}}, "files": []}', b"\xff"])
 def test_what_is_no_job_is_refused(line: bytes, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="the job is not understood"):
+    with pytest.raises(InvalidInput, match="the job is not one JSON object"):
         unbundle(line, tmp_path)
+
+
+def test_line_to_an_ended_connection_is_dropped() -> None:
+    async def write_twice() -> bytes:
+        ours, theirs = socket.socketpair()
+        with ours:
+            transport, writer = await asyncio.get_running_loop().create_connection(LineWriter, sock=theirs)
+            writer.send({"first": 1})
+            transport.close()
+            await asyncio.sleep(0.01)
+            writer.send({"second": 2})
+            return ours.recv(1000)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(write_twice()) == b'{"first":1}\n'

@@ -72,5 +72,5 @@ def test_values_out_of_range_count_at_the_ends() -> None:
 
 @pytest.mark.parametrize("data", [[], [1], [1, 2, 3]])
 def test_a_list_that_is_no_histogram_is_refused(data: list[int]) -> None:
-    with pytest.raises(ValueError, match="histogram of"):
+    with pytest.raises(ValueError, match="a histogram has"):
         Histogram.from_json(data)

@@ -264,7 +264,7 @@ def canonical(stats: IntervalStats) -> object:
 def test_a_tally_that_is_none_is_refused() -> None:
     good = IntervalStats(0, NS_PER_S).to_json()
     for data in ([], {}, good | {"counts": [1]}, good | {"outcomes": [[0]]}, good | {"lag": [[1], [2]]}):
-        with pytest.raises(ValueError, match="no tally"):
+        with pytest.raises(ValueError, match="not interval statistics"):
             IntervalStats.from_json(data)
 
 

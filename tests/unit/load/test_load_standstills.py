@@ -38,6 +38,11 @@ def test_a_process_stood_still_only_where_it_hardly_used_the_cpu(
     assert standstill_s(passed_s=passed_s, asleep_s=asleep_s, cpu_s=cpu_s) == seconds
 
 
+def test_blocked_event_loop_is_not_a_standstill() -> None:
+    assert standstill_s(passed_s=2.0, asleep_s=0.0, cpu_s=0.01, beats=150) == 0.0
+    assert standstill_s(passed_s=2.0, asleep_s=0.0, cpu_s=0.01, beats=3) == 2.0
+
+
 @pytest.mark.parametrize("busy_s", [0.0, 0.3])
 def test_an_event_loop_that_was_busy_did_not_stand_still(busy_s: float) -> None:
     left_out: list[int] = []
@@ -55,7 +60,7 @@ def test_processes_that_stood_still_together_tell_of_it_once() -> None:
     first, same = Standstill(at=100.0, seconds=60.0), Standstill(at=100.01, seconds=60.1)
     later = Standstill(at=200.0, seconds=2.0)
     assert merge_standstills([later, same, first]) == (same, later)
-    assert "stood still 2 times for 62.1 s in all" in describe_standstills((same, later))
+    assert "stood still 2 times, 62.1 s in total" in describe_standstills((same, later))
     assert describe_standstills(()) == ""
 
 
