@@ -49,7 +49,7 @@ class Leave:
     """Leave the view at once."""
 
 
-Action = SetRate | AddMark | Stop | Leave
+KeyAction = SetRate | AddMark | Stop | Leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ def with_message(state: LiveState, text: str) -> LiveState:
     return replace(state, message=text, message_until_s=elapsed_s + MESSAGE_S)
 
 
-def press(state: LiveState, key: str) -> tuple[LiveState, Action | None]:
+def press(state: LiveState, key: str) -> tuple[LiveState, KeyAction | None]:
     """Returns the state after a key, and the action that the key requests. Other keys change nothing."""
     key = key.lower()
     if key == "q" or (key == "s" and not state.explaining):
@@ -132,7 +132,7 @@ def press(state: LiveState, key: str) -> tuple[LiveState, Action | None]:
     return state, None
 
 
-def _step(state: LiveState, step: int) -> tuple[LiveState, Action | None]:
+def _step(state: LiveState, step: int) -> tuple[LiveState, KeyAction | None]:
     rate = next_rate(state.rate, step)
     if rate == state.rate:
         edge = "lowest rate; p pauses" if step < 0 else "highest rate"
@@ -143,7 +143,7 @@ def _step(state: LiveState, step: int) -> tuple[LiveState, Action | None]:
     return _rated(state, rate)
 
 
-def _pause(state: LiveState) -> tuple[LiveState, Action | None]:
+def _pause(state: LiveState) -> tuple[LiveState, KeyAction | None]:
     if state.paused:
         return _rated(replace(state, paused=False), state.rate)
     if not state.rate:
@@ -152,7 +152,7 @@ def _pause(state: LiveState) -> tuple[LiveState, Action | None]:
     return with_message(replace(state, rate_per_s=state.rate, paused=True), message), SetRate(per_s=0.0, text="paused")
 
 
-def _rated(state: LiveState, rate: float) -> tuple[LiveState, Action]:
+def _rated(state: LiveState, rate: float) -> tuple[LiveState, KeyAction]:
     message = f"{short_rate(rate)} requests/s from now on{SCHEDULE_ENDS if state._varies else ''}"
     return with_message(replace(state, rate_per_s=rate), message), SetRate(per_s=rate, text=f"{short_rate(rate)}/s")
 

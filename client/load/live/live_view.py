@@ -10,8 +10,8 @@ from typing import Protocol
 
 from client.load.live.live_screen import render
 from client.load.live.live_state import (
-    Action,
     AddMark,
+    KeyAction,
     Leave,
     LiveState,
     SetRate,
@@ -86,7 +86,7 @@ class LiveLoadView:
         self.state = state
         self._changed.set()
 
-    def _do(self, action: Action) -> None:
+    def _do(self, action: KeyAction) -> None:
         match action:
             case Stop():
                 self._run.stop_soon()

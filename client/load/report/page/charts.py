@@ -45,7 +45,7 @@ _NINES_MAX = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
+class ChartTimeline:
     """A run as its charts over time show it. Times are seconds from the start; `marks` are sorted."""
 
     columns: tuple[TimelineColumn, ...]
@@ -69,14 +69,14 @@ class Timeline:
         return chart(kind, title, text, numbers, notes=notes, options={**times, **options})
 
 
-def timeline_of(report: Report, columns_max: int) -> Timeline | None:
+def timeline_of(report: Report, columns_max: int) -> ChartTimeline | None:
     """Returns the timeline of a run in at most `columns_max` columns; None if nothing was due."""
     columns = fewer_columns(report.result.timeline, columns_max)
     if not columns:
         return None
     began = report.summary.since - report.plan.warm_up_s
     marks = (Mark(at=mark.at - began, text=mark.text) for mark in report.result.marks)
-    return Timeline(
+    return ChartTimeline(
         columns=columns,
         marks=tuple(sorted(marks, key=lambda mark: mark.at)),
         end_s=max(report.result.elapsed_s, columns[-1].began + 1e-3),
@@ -116,7 +116,7 @@ def chart(
     )  # fmt: skip
 
 
-def rates(report: Report, timeline: Timeline) -> Html:
+def rates(report: Report, timeline: ChartTimeline) -> Html:
     """Returns the section of requests per second."""
     closed = report.plan.closed is not None
     lines = {name: count for name, count in _RATES.items() if not (closed and name in _OPEN_ONLY)}
@@ -136,7 +136,7 @@ def rates(report: Report, timeline: Timeline) -> Html:
     return section("Requests per second", paragraph(text), timeline.chart("rates", name, legend, numbers))
 
 
-def times(timeline: Timeline) -> Html:
+def times(timeline: ChartTimeline) -> Html:
     """Returns the section of response times over time, with the list of marks."""
     latencies = [latency_of(column.response_histogram) for column in timeline.columns]
     rows = (
@@ -211,7 +211,7 @@ def _tail(histogram: Histogram) -> str:
     return f"{name} {ms(value or 0)} ms, maximum {ms(latency.max or 0)} ms"
 
 
-def heat_map(timeline: Timeline) -> Html:
+def heat_map(timeline: ChartTimeline) -> Html:
     """Returns the section of the heat map: the number of requests by response time and time."""
     title = "Heat map: response time over time"
     for per_decade in (10, 5):
