@@ -12,7 +12,6 @@ from pathlib import Path
 from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.drivers.container.engine_session import DEFAULT_IMAGE, IMAGE_VARIABLE
 from vmhost.drivers.context import DriverContext
-from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
@@ -72,7 +71,6 @@ class World:
 
     cloud: str
     context: DriverContext
-    metadata: InstanceMetadata
     helper: bool | None
 
     def driver(self) -> ContainerDriver:
@@ -84,13 +82,9 @@ class World:
 async def world(tag: str, state: Path, *, helper: bool | None = None) -> AsyncIterator[World]:
     """A cloud named by the tag; drivers made in it must be closed with `remove` before its end."""
     cloud = f"gct-{tag}-{os.getpid()}"
-    metadata = InstanceMetadata(lambda _: None)
-    context = DriverContext(cloud=cloud, state_dir=state, metadata=metadata)
+    context = DriverContext(cloud=cloud, state_dir=state)
     with nothing_left(cloud):
-        try:
-            yield World(cloud=cloud, context=context, metadata=metadata, helper=helper)
-        finally:
-            await metadata.close()
+        yield World(cloud=cloud, context=context, helper=helper)
 
 
 def spec(instance_id: str, *, boot: Boot = SLEEPER, limits: Limits = LIMITS, host_id: str = "host-a") -> GuestSpec:

@@ -28,11 +28,8 @@ from vmhost.drivers.container.labels import removal
 from vmhost.drivers.context import DriverContext, LeftoverPolicy
 from vmhost.drivers.ports import Driver
 from vmhost.drivers.registry import make_driver
-from vmhost.ec2.actions.action import ACCOUNT_ID
 from vmhost.ec2.auth import Auth
 from vmhost.http_api import serve_api
-from vmhost.metadata.instance_facts import InstanceFacts
-from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.image import Image
 from vmhost.model.region import REGION
 from vmhost.settings import AUTO, Settings
@@ -94,11 +91,9 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         stack.callback(sock.close)
         images = load_catalogue(settings)
         choice = await choose(settings.driver, images)
-        metadata = InstanceMetadata(lambda instance_id: _facts(cloud, instance_id))
-        stack.push_async_callback(metadata.close)
         store = stack.enter_context(Store(settings.state / STORE))
         known = frozenset(instance_id for instance_id, _ in store.rows(INSTANCES.table))
-        driver = make_driver(choice.driver, _context(settings, metadata, known=known, leftovers=settings.leftovers))
+        driver = make_driver(choice.driver, _context(settings, known=known, leftovers=settings.leftovers))
         cloud = Cloud(
             driver=driver,
             store=store,
@@ -130,10 +125,9 @@ async def sweep(settings: Settings) -> None:
     Raises Conflict while a platform uses the state folder."""
     with locked(settings.state):
         names = (PROCESS, CONTAINER) if settings.driver == AUTO else (settings.driver,)
-        metadata = InstanceMetadata(lambda _: None)
         for name in names:
             try:
-                await _sweep_one(make_driver(name, _context(settings, metadata, leftovers=LeftoverPolicy.SWEEP)))
+                await _sweep_one(make_driver(name, _context(settings, leftovers=LeftoverPolicy.SWEEP)))
             except CloudError as error:
                 if settings.driver != AUTO:
                     raise
@@ -178,13 +172,10 @@ def _is_arm() -> bool:
     return os.uname().machine in ("arm64", "aarch64")
 
 
-def _context(
-    settings: Settings, metadata: InstanceMetadata, *, leftovers: LeftoverPolicy, known: frozenset[str] = frozenset()
-) -> DriverContext:
+def _context(settings: Settings, *, leftovers: LeftoverPolicy, known: frozenset[str] = frozenset()) -> DriverContext:
     return DriverContext(
         cloud=settings.cloud.name,
         state_dir=settings.state,
-        metadata=metadata,
         hosts=settings.hosts,
         network_cidr=settings.network,
         known=known,
@@ -263,28 +254,4 @@ def _is_guest(cloud: Cloud, network: str | None, peer: str) -> bool:
         one.address == peer and one.port is None and not ip_address(peer).is_loopback
         for one in cloud.instances.all()
         if one.state is not InstanceState.TERMINATED
-    )
-
-
-def _facts(cloud: Cloud, instance_id: str) -> InstanceFacts | None:
-    """Return what an instance may know about itself; None if it does not exist."""
-    try:
-        instance = cloud.instances.get(instance_id)
-    except NotFound:
-        return None
-    image = cloud.images.get(instance.image_id)
-    return InstanceFacts(
-        instance_id=instance.id,
-        instance_type=instance.type_name,
-        image_id=instance.image_id,
-        zone=instance.zone,
-        region=cloud.region,
-        address=instance.address,
-        architecture=image.architecture if image else "x86_64",
-        reservation_id=instance.reservation_id,
-        launch_index=instance.launch_index,
-        launched_at=instance.launched_at,
-        account_id=ACCOUNT_ID,
-        user_data=instance.user_data,
-        tags=instance.tags,
     )

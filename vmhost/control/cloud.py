@@ -23,6 +23,7 @@ from vmhost.control.host_usage import HostUsage
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher
+from vmhost.control.instances.metadata_publisher import MetadataPublisher
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.instances.service import InstanceService
 from vmhost.control.instances.takeover import adopt_guests, reapply_limits
@@ -116,6 +117,9 @@ class Cloud:
         self._instances = self._resources.table(INSTANCES)
         self.tags = TagService(self._resources, self.images)
         self.calls = CallLog(clock=self.clock, ids=self._ids, publish=self._publisher("call"))
+        self._metadata = MetadataPublisher(
+            driver.networks, self._instances, self.images, timeouts=self._timeouts, clock=self.clock
+        )
         self.usage = UsageMeter(driver, self._instances, self.clock, timeout_s=self._timeouts.measure_s)
 
     def capabilities(self) -> Capabilities:
@@ -127,6 +131,8 @@ class Cloud:
 
         Raises Unavailable or DeadlineExceeded from the driver, Conflict if there are guests but no records."""
         async with deadline(self.clock, self._timeouts.open_s, f"opening the {self._driver.name} driver"):
+            # Guests of an earlier run can read their metadata as soon as the driver is open.
+            await self._metadata.publish()
             await self._driver.open()
             adopt_guests(self._resources, await self._driver.instances.list(), adopt=self._adopt)
             hosts = await self._driver.hosts.prepare()
@@ -152,6 +158,7 @@ class Cloud:
         await self._tasks.open()
         await controller.open()
         self.fleets.open()
+        self._tasks.spawn(self._metadata.run, "metadata")
         self._tasks.spawn(self._publish_stats, "stats")
         self._tasks.spawn(lambda: self._maintain(controller), "maintenance")
         self._is_open = True

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
-
-
-class MetadataServer(Protocol):
-    """Serves guests' metadata. Each guest has a listening socket of its own, by which it is identified."""
-
-    async def attach(self, instance_id: str, sock: socket.socket) -> None:
-        """Serve this instance's metadata on the listening socket, which the server owns from now on."""
-
-    async def detach(self, instance_id: str) -> None:
-        """Stop serving the instance and close its socket. Does nothing for an unknown id."""
 
 
 class LeftoverPolicy(Enum):
@@ -39,7 +27,6 @@ class DriverContext:
 
     cloud: str
     state_dir: Path
-    metadata: MetadataServer
     hosts: int = 2
     """Into how many logical hosts the computer is divided."""
     network_cidr: str | None = None

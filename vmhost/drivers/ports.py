@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
+from vmhost.metadata.instance_facts import InstanceFacts
 from vmhost.model.guest import Capabilities, Endpoint, GuestCpu, GuestEvent, GuestSpec, GuestStats, GuestStatus
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
@@ -70,6 +71,16 @@ class Instances(Protocol):
         """Return the guest's CPU figures; None if it is not running."""
 
 
+class Networks(Protocol):
+    """What guests reach on their network beside each other: their metadata service, which runs where they run."""
+
+    async def set_metadata(self, instance_id: str, facts: InstanceFacts) -> None:
+        """Serve these facts to the guest from now on. Also works before `open`, and before the guest exists."""
+
+    async def drop_metadata(self, instance_id: str) -> None:
+        """Serve nothing to the guest any more. Does nothing for an unknown id."""
+
+
 class Shell(Protocol):
     """What guests print, and commands inside them."""
 
@@ -93,10 +104,13 @@ class Driver(Protocol):
     def instances(self) -> Instances: ...
 
     @property
+    def networks(self) -> Networks: ...
+
+    @property
     def shell(self) -> Shell: ...
 
     async def open(self) -> None:
-        """Connect to what makes the guests, and prepare what all of them share. Nothing but `close` works before.
+        """Connect to what makes the guests, and prepare what all of them share.
 
         Raises Unavailable, naming what does not answer and what to do, and Conflict, with nothing changed, if another
         platform's guests are in the way."""

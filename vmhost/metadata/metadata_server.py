@@ -50,7 +50,7 @@ class _Listener:
 
 
 class InstanceMetadata:
-    """Serves metadata by IMDSv2 with a token and by IMDSv1 without; a `drivers.context.MetadataServer`.
+    """Serves metadata by IMDSv2 with a token and by IMDSv1 without.
 
     `facts` returns what an instance may know now, or None if it does not exist."""
 

@@ -10,21 +10,16 @@ from harness import Harness
 
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.image import Boot
 
 
 @asynccontextmanager
 async def harness(state: Path) -> AsyncIterator[Harness]:
-    """A cloud of its own, with the metadata service that guests really have."""
-    metadata = InstanceMetadata(lambda _: None)
-    context = DriverContext(cloud="contract", state_dir=state, metadata=metadata)
-    try:
-        yield Harness(
-            make=lambda: ProcessDriver(context),
-            boot=Boot(command=("sleep", "60")),
-            failing_boot=Boot(command=("sh", "-c", "sleep 0.1; exit 3")),
-            survives=False,
-        )
-    finally:
-        await metadata.close()
+    """A cloud of its own."""
+    context = DriverContext(cloud="contract", state_dir=state)
+    yield Harness(
+        make=lambda: ProcessDriver(context),
+        boot=Boot(command=("sleep", "60")),
+        failing_boot=Boot(command=("sh", "-c", "sleep 0.1; exit 3")),
+        survives=False,
+    )

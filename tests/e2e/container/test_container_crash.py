@@ -24,10 +24,9 @@ sys.path[:0] = sys.argv[1:3]
 from engine_world import spec
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.container.driver import ContainerDriver
-from vmhost.metadata.metadata_server import InstanceMetadata
 
 async def main():
-    context = DriverContext(cloud=sys.argv[3], state_dir=Path(sys.argv[4]), metadata=InstanceMetadata(lambda _: None))
+    context = DriverContext(cloud=sys.argv[3], state_dir=Path(sys.argv[4]))
     driver = ContainerDriver(context, helper=True if sys.argv[5] == "helper" else None)
     await driver.open()
     for instance_id in ("i-run", "i-made"):

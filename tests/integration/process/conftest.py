@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from process_guests import Sockets
 
 from vmhost.base.errors import Unsupported
 from vmhost.drivers.cgroups import ControlGroups
@@ -28,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def context(tmp_path: Path) -> DriverContext:
     """A cloud of its own for each test."""
-    return DriverContext(cloud="test", state_dir=tmp_path, metadata=Sockets())
+    return DriverContext(cloud="test", state_dir=tmp_path)
 
 
 def _groups(tmp_path: Path) -> Isolation:

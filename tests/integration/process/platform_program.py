@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import uvloop
-from process_guests import Sockets, python
+from process_guests import python
 
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
@@ -22,7 +22,7 @@ time.sleep(60)
 
 
 async def main(folder: Path, isolation: str) -> None:
-    context = DriverContext(cloud="test", state_dir=folder, metadata=Sockets())
+    context = DriverContext(cloud="test", state_dir=folder)
     driver = ProcessDriver(context, isolation=PolledIsolation("a test wants it so") if isolation == "polled" else None)
     await driver.open()
     await driver.instances.create(python("i-1", FAMILY))

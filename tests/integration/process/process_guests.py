@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from vmhost.model.guest import GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
 
 DEADLINE_S = 10.0
-
-
-@dataclass
-class Sockets:
-    """A metadata service that only keeps its listening sockets."""
-
-    attached: dict[str, socket.socket] = field(default_factory=dict)
-
-    async def attach(self, instance_id: str, sock: socket.socket) -> None:
-        self.attached[instance_id] = sock
-
-    async def detach(self, instance_id: str) -> None:
-        if (sock := self.attached.pop(instance_id, None)) is not None:
-            sock.close()
-
 
 WEB = """
 import os, socket

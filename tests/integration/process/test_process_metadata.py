@@ -12,7 +12,6 @@ from test_process_driver import _printed
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.metadata.instance_facts import InstanceFacts
-from vmhost.metadata.metadata_server import InstanceMetadata
 
 ASK = """
 import asyncio
@@ -43,10 +42,10 @@ def _facts(instance_id: str) -> InstanceFacts:
 
 
 async def test_each_guest_learns_who_it_is(tmp_path: Path) -> None:
-    metadata = InstanceMetadata(_facts)
-    driver = ProcessDriver(DriverContext(cloud="test", state_dir=tmp_path, metadata=metadata))
+    driver = ProcessDriver(DriverContext(cloud="test", state_dir=tmp_path))
     await driver.open()
     for name in ("i-1", "i-2"):
+        await driver.networks.set_metadata(name, _facts(name))
         spec = python(name, "")
         await driver.instances.create(replace(spec, boot=replace(spec.boot, command=(sys.executable, "-c", ASK))))
         await driver.instances.start(name)
@@ -54,4 +53,3 @@ async def test_each_guest_learns_who_it_is(tmp_path: Path) -> None:
         said = await _printed(driver, name, "end")
         assert said.strip() == f"I am {name} data of {name} {{'Name': '{name.upper()}'}} end"
     await driver.close(remove=True)
-    await metadata.close()

@@ -13,7 +13,7 @@ from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.engine_session import EngineSession
 from vmhost.drivers.container.namespaces import ContainerProcess
-from vmhost.drivers.context import MetadataServer
+from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import Endpoint, GuestPhase, GuestStatus
 
 _log = get_logger("driver")
@@ -23,7 +23,7 @@ _ADOPT_FIRST_S, _ADOPT_LAST_S = 0.5, 15.0
 class BootSequence:
     """Boots guests, and remembers for which boot of each guest rules and metadata are set up."""
 
-    def __init__(self, session: EngineSession, metadata: MetadataServer) -> None:
+    def __init__(self, session: EngineSession, metadata: InstanceMetadata) -> None:
         self._session = session
         self._metadata = metadata
         self._configured: dict[str, str] = {}
@@ -179,11 +179,6 @@ class BootSequence:
             self._session.output.forget(instance_id)
             self._mbps.pop(instance_id, None)
         await self._metadata.detach(instance_id)
-
-    async def close(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for instance_id in self._configured:
-                group.create_task(self._metadata.detach(instance_id))
 
     def _rate(self, container: Container) -> int:
         return self._mbps.get(container.instance_id) or container_config.rate_of(container.labels)

@@ -15,6 +15,7 @@ from vmhost.drivers.container.instances import ContainerInstances
 from vmhost.drivers.container.runtime import OpenParts, Runtime
 from vmhost.drivers.container.shell import ContainerShell
 from vmhost.drivers.context import DriverContext
+from vmhost.drivers.guest_networks import GuestNetworks
 from vmhost.model.guest import Capabilities
 
 
@@ -34,12 +35,13 @@ class ContainerDriver:
         self._watcher: EngineEventWatcher | None = None
         self.hosts = ContainerHosts(self._runtime, context.hosts)
         self.instances = ContainerInstances(self._runtime)
+        self.networks = GuestNetworks()
         self.shell = ContainerShell(self._runtime)
 
     async def open(self) -> None:
         runtime = self._runtime
         session = await open_session(self._context, self._environment, helper=self._helper)
-        runtime.parts = OpenParts(session, self._context.metadata, runtime)
+        runtime.parts = OpenParts(session, self.networks.server, runtime)
         await runtime.tasks.open()
         self._watcher = EngineEventWatcher(session.engine, self._handler.put)
         await self._watcher.open()
@@ -62,7 +64,7 @@ class ContainerDriver:
             await self._watcher.close()
         runtime.feed.close()
         await runtime.tasks.close()
-        await runtime.boot.close()
+        await self.networks.server.close()
         session, runtime.parts = runtime.session, None
         await session.close(remove=remove)
 

@@ -13,8 +13,8 @@ from vmhost.drivers.container.boot import BootSequence
 from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.engine_session import EngineSession
 from vmhost.drivers.container.guest_health import GuestHealth
-from vmhost.drivers.context import MetadataServer
 from vmhost.drivers.event_feed import EventFeed
+from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import GuestEvent, GuestPhase
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class OpenParts:
     """The parts that exist only while the driver is open."""
 
-    def __init__(self, session: EngineSession, metadata: MetadataServer, runtime: Runtime) -> None:
+    def __init__(self, session: EngineSession, metadata: InstanceMetadata, runtime: Runtime) -> None:
         self.session = session
         self.boot = BootSequence(session, metadata)
         self.health = GuestHealth(self.boot.running, session.namespaces, runtime.publish_running)

@@ -9,6 +9,7 @@ from vmhost.base.errors import Conflict
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.fake.instances import FakeInstances
 from vmhost.drivers.fake.world import FakeSettings, FakeWorld
+from vmhost.drivers.guest_networks import GuestNetworks
 from vmhost.drivers.logical_hosts import Capacity, split
 from vmhost.model.guest import Capabilities, Capability
 from vmhost.model.host import Host
@@ -72,6 +73,7 @@ class FakeDriver:
         self.world = world or FakeWorld()
         self.hosts = FakeHosts(self.settings, self.world)
         self.instances = FakeInstances(self.settings, self.world)
+        self.networks = GuestNetworks()
         self.shell = FakeShell(self.settings, self.world)
 
     async def open(self) -> None:

@@ -11,6 +11,7 @@ from vmhost.base.errors import CloudError, Internal
 from vmhost.base.logs import get_logger
 from vmhost.base.units import short_release
 from vmhost.drivers.context import DriverContext
+from vmhost.drivers.guest_networks import GuestNetworks
 from vmhost.drivers.process import monitors, orphans
 from vmhost.drivers.process.detect_isolation import detect_isolation
 from vmhost.drivers.process.guests import find_guests
@@ -40,7 +41,8 @@ class ProcessDriver:
         self.runtime = Runtime(context, own_addresses=own_addresses)
         self._reaper = Reaper(self.runtime.records)
         self.hosts = ProcessHosts(self.runtime, context.hosts)
-        self.instances = ProcessInstances(self.runtime, context.metadata)
+        self.networks = GuestNetworks()
+        self.instances = ProcessInstances(self.runtime, self.networks.server)
         self.shell = ProcessShell(self.runtime)
 
     async def open(self) -> None:
@@ -70,6 +72,7 @@ class ProcessDriver:
                 group.create_task(self._end_or_warn(instance_id, remove=remove))
         runtime.feed.close()
         await runtime.tasks.close()
+        await self.networks.server.close()
         await runtime.isolation.close(remove=remove)
         await self._reaper.close()
         if remove:

@@ -14,12 +14,12 @@ from pathlib import Path
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, url_of
-from vmhost.drivers.context import MetadataServer
 from vmhost.drivers.process import loopback_addresses, orphans, process_table, termination
 from vmhost.drivers.process.guests import Guest
 from vmhost.drivers.process.programs import exit_code
 from vmhost.drivers.process.runtime import Runtime
 from vmhost.drivers.scheduler_stats import wait_seconds
+from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import Endpoint, GuestCpu, GuestEvent, GuestPhase, GuestSpec, GuestStats, GuestStatus
 from vmhost.model.limits import Limits
 
@@ -33,7 +33,7 @@ _log = get_logger("process")
 class ProcessInstances:
     """Creates, starts, stops and removes process guests."""
 
-    def __init__(self, runtime: Runtime, metadata: MetadataServer) -> None:
+    def __init__(self, runtime: Runtime, metadata: InstanceMetadata) -> None:
         self._runtime = runtime
         self._metadata = metadata
 

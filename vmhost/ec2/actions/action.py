@@ -11,9 +11,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from vmhost.base.errors import Denied, InvalidInput, Unsupported
 from vmhost.control.cloud import Cloud
 
-ACCOUNT_ID = "000000000000"
-"""The account that owns every resource here."""
-
 DEPENDS = object()
 """A fixed value that depends on the request; the action's check compares it."""
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vmhost.base.errors import NotFound
-from vmhost.ec2.actions.action import ACCOUNT_ID, Action, Context, Params, ResponseData
+from vmhost.ec2.actions.action import Action, Context, Params, ResponseData
 from vmhost.ec2.actions.instance_response import PLATFORM
 from vmhost.ec2.filters import Field, Keep, parse_filters
 from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 from vmhost.model.image import Image, check_image_id
+from vmhost.model.region import ACCOUNT_ID
 
 _OURS = frozenset({"self", ACCOUNT_ID})
 _FIELDS: Mapping[str, Field] = {

@@ -10,10 +10,11 @@ from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.lifecycle import Event
 from vmhost.control.instances.record import Instance, StateChange
-from vmhost.ec2.actions.action import ACCOUNT_ID, Action, Context, Params, ResponseData, check_count
+from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, check_count
 from vmhost.ec2.actions.instance_response import Catalogue, instance_response
 from vmhost.ec2.filters import Field, Keep, item_tags, parse_filters
 from vmhost.ec2.pagination import PageRequest, paginate, parse_page
+from vmhost.model.region import ACCOUNT_ID
 
 _MAX_CHANGED = 1000
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", re.ASCII)

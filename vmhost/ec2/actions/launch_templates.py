@@ -13,7 +13,6 @@ from vmhost.control.instances.launcher import DEFAULT_TYPE
 from vmhost.control.templates.record import LaunchTemplate, LaunchTemplateVersion
 from vmhost.control.templates.service import TemplateRequest
 from vmhost.ec2.actions.action import (
-    ACCOUNT_ID,
     Action,
     Context,
     Params,
@@ -28,6 +27,7 @@ from vmhost.ec2.actions.run_instances import NOT_CREATED, check_template_id, tem
 from vmhost.ec2.filters import Field, Keep, item_tags, parse_filters
 from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 from vmhost.model.instance_type import InstanceType
+from vmhost.model.region import ACCOUNT_ID
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
 _DATA = ("ImageId", "InstanceType", "TagSpecifications", "UserData")

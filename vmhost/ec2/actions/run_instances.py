@@ -8,9 +8,10 @@ import re
 from vmhost.api.constants import USER_DATA_BYTES_MAX
 from vmhost.base.errors import InvalidInput
 from vmhost.control.instances.launcher import LaunchRequest
-from vmhost.ec2.actions.action import ACCOUNT_ID, Action, Context, Params, ResponseData, tags_for_resource
+from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, tags_for_resource
 from vmhost.ec2.actions.fixed_options import BY_TYPE, OPTIONS, PLACEMENT, check_type_options
 from vmhost.ec2.actions.instance_response import Catalogue, instance_response
+from vmhost.model.region import ACCOUNT_ID
 
 _TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}", re.ASCII)
 _SUPPORTED = frozenset(
