@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from vmhost.api.views import CapabilityView, Snapshot
 from vmhost.control.cloud import Cloud
-from vmhost.control.instances.lifecycle import REQUESTS, Event, states_for
+from vmhost.control.instances.lifecycle import REQUESTS, InstanceEvent, states_for
 from vmhost.control.instances.record import InstanceState
 from vmhost.faults.registry import FAULTS
 
 ALLOWED = {
-    **{event.value: tuple(state.value for state in states_for(event)) for event in Event if event in REQUESTS},
+    **{event.value: tuple(state.value for state in states_for(event)) for event in InstanceEvent if event in REQUESTS},
     **dict.fromkeys(FAULTS, (InstanceState.RUNNING.value,)),
 }
 """The states in which each request has an effect, from the lifecycle table."""

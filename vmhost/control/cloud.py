@@ -30,7 +30,7 @@ from vmhost.control.instances.takeover import adopt_guests, reapply_limits
 from vmhost.control.inventory import Inventory
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.control.stats import UsageMeter
 from vmhost.control.tags import TagService
 from vmhost.control.task_supervisor import TaskSupervisor
@@ -144,7 +144,7 @@ class Cloud:
             images=self.images,
             addresses_reachable=self._driver.capabilities().addresses_reachable,
         )
-        runtime = Runtime(
+        context = ServiceContext(
             resources=self._resources,
             inventory=inventory,
             driver=self._driver,
@@ -153,8 +153,8 @@ class Cloud:
             clock=self.clock,
             ids=self._ids,
         )
-        controller = self._make_services(runtime)
-        await reapply_limits(runtime)
+        controller = self._make_services(context)
+        await reapply_limits(context)
         await self._tasks.open()
         await controller.open()
         self.fleets.open()
@@ -163,16 +163,16 @@ class Cloud:
         self._tasks.spawn(lambda: self._maintain(controller), "maintenance")
         self._is_open = True
 
-    def _make_services(self, runtime: Runtime) -> InstanceController:
-        self.hosts = HostUsage(runtime, self._publisher("host"))
+    def _make_services(self, context: ServiceContext) -> InstanceController:
+        self.hosts = HostUsage(context, self._publisher("host"))
         self._instances.listen(lambda changed, _: self._publish_instance(changed))
         console = ConsoleArchive(self._store)
-        controller = InstanceController(runtime, console)
-        self.templates = TemplateService(runtime)
-        launcher = Launcher(runtime, self.templates, controller)
-        self.instances = InstanceService(runtime, launcher, controller, console)
-        self.fleets = FleetService(runtime, self.templates, launcher, controller, self.calls)
-        self.faults = FaultService(runtime, self._publisher("fault"))
+        controller = InstanceController(context, console)
+        self.templates = TemplateService(context)
+        launcher = Launcher(context, self.templates, controller)
+        self.instances = InstanceService(context, launcher, controller, console)
+        self.fleets = FleetService(context, self.templates, launcher, controller, self.calls)
+        self.faults = FaultService(context, self._publisher("fault"))
         return controller
 
     async def close(self, *, remove: bool) -> Leftovers | None:

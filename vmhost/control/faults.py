@@ -12,7 +12,7 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import Interrupted, Limited, deadline
 from vmhost.control.instances.record import INSTANCES, InstanceState
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.faults.fault import Fault, Target
 
 _MARGIN_S = 10.0
@@ -42,9 +42,9 @@ class _Lasting:
 class FaultService:
     """Injects faults, and publishes when they start and end."""
 
-    def __init__(self, runtime: Runtime, publish: Callable[[FaultView], None]) -> None:
-        self._runtime = runtime
-        self._instances = runtime.resources.table(INSTANCES)
+    def __init__(self, context: ServiceContext, publish: Callable[[FaultView], None]) -> None:
+        self._context = context
+        self._instances = context.resources.table(INSTANCES)
         self._publish = publish
         self._lasting: dict[tuple[str, str], _Lasting] = {}
         """By instance and name of the fault."""
@@ -69,10 +69,10 @@ class FaultService:
         if fault.duration_s is not None:
             lasting = _Lasting(started, asyncio.get_running_loop().create_future())
             self._lasting[instance_id, fault.name] = lasting
-            self._runtime.tasks.spawn(lambda: self._run(lasting, fault, target), started.fault_id, restart=False)
+            self._context.tasks.spawn(lambda: self._run(lasting, fault, target), started.fault_id, restart=False)
             return started
         try:
-            async with deadline(self._runtime.clock, _MARGIN_S, f"{fault.name} of {instance_id}"):
+            async with deadline(self._context.clock, _MARGIN_S, f"{fault.name} of {instance_id}"):
                 await fault.inject(target)
         finally:
             self._end(started)
@@ -89,15 +89,15 @@ class FaultService:
         if isinstance(found, FaultView):
             return found
         found.cancel()
-        async with deadline(self._runtime.clock, _END_S, f"ending {found.started.fault_id}"):
+        async with deadline(self._context.clock, _END_S, f"ending {found.started.fault_id}"):
             return await asyncio.shield(found.ended)
 
     def _target(self, instance_id: str, fault: Fault) -> Target:
         instance = self._instances.get(instance_id)
         if instance.api_state is not InstanceState.RUNNING:
             raise Conflict(f"instance {instance_id} is {instance.api_state}; {fault.name} needs running")
-        vcpus = self._runtime.inventory.type_named(instance.type_name).vcpus
-        return Target(instance_id=instance_id, vcpus=vcpus, driver=self._runtime.driver)
+        vcpus = self._context.inventory.type_named(instance.type_name).vcpus
+        return Target(instance_id=instance_id, vcpus=vcpus, driver=self._context.driver)
 
     def _in_instance(self, instance_id: str) -> _Lasting:
         self._instances.get(instance_id)
@@ -123,7 +123,7 @@ class FaultService:
         try:
             if not lasting.is_cancelled:
                 subject = f"{fault.name} in {target.instance_id}"
-                async with deadline(self._runtime.clock, limit_s, subject) as lasting.injection:
+                async with deadline(self._context.clock, limit_s, subject) as lasting.injection:
                     await fault.inject(target)
         except Interrupted:
             _log.info("fault_cancelled", fault=fault.name, instance=target.instance_id)
@@ -135,9 +135,9 @@ class FaultService:
             lasting.ended.set_result(self._end(lasting.started))
 
     def _start(self, fault: Fault, target: Target) -> FaultView:
-        now = self._runtime.clock.now()
+        now = self._context.clock.now()
         view = FaultView(
-            fault_id=self._runtime.ids.new("fault"),
+            fault_id=self._context.ids.new("fault"),
             fault=fault.name,
             instance_id=target.instance_id,
             phase="started",
@@ -150,7 +150,7 @@ class FaultService:
         return view
 
     def _end(self, started: FaultView) -> FaultView:
-        view = replace(started, phase="ended", at=self._runtime.clock.now(), until=None)
+        view = replace(started, phase="ended", at=self._context.clock.now(), until=None)
         del self._running[started.fault_id]
         self._ended.append(view)
         self._publish(view)

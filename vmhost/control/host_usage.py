@@ -10,7 +10,7 @@ from vmhost.api.views import HostView, LimitsView, RoomView, TypesView, TypeView
 from vmhost.control.instances.record import INSTANCES, Instance
 from vmhost.control.inventory import is_allocated
 from vmhost.control.placement import HostRoom
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.control.sizing import limits_of
 from vmhost.model.guest import Capability
 from vmhost.model.instance_type import InstanceType, TypeCatalogue
@@ -20,10 +20,10 @@ from vmhost.model.limits import Limits
 class HostUsage:
     """The allocation of the hosts. Publishes each host whose allocation changed."""
 
-    def __init__(self, runtime: Runtime, publish: Callable[[HostView], None]) -> None:
-        self._inventory = runtime.inventory
-        self._instances = runtime.resources.table(INSTANCES)
-        self._isolation = runtime.driver.capabilities().of("host")
+    def __init__(self, context: ServiceContext, publish: Callable[[HostView], None]) -> None:
+        self._inventory = context.inventory
+        self._instances = context.resources.table(INSTANCES)
+        self._isolation = context.driver.capabilities().of("host")
         self._publish = publish
         self._published = frozenset(self.hosts())
         self._check_is_due = False

@@ -22,7 +22,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class ParameterBounds:
     """The smallest and the largest value of a parameter."""
 
     least: float
@@ -36,7 +36,7 @@ class Bounds:
 
 def parameter(default: float, *, least: float, most: float, unit: str = "") -> Any:
     """Declare a field of a fault as a parameter, such as `seconds: float = parameter(10.0, least=1.0, most=60.0)`."""
-    return dataclasses.field(default=default, metadata={"bounds": Bounds(least=least, most=most, unit=unit)})
+    return dataclasses.field(default=default, metadata={"bounds": ParameterBounds(least=least, most=most, unit=unit)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Fault(ABC):
                 )
 
     @classmethod
-    def bounds(cls) -> Mapping[str, Bounds]:
+    def bounds(cls) -> Mapping[str, ParameterBounds]:
         """Return the parameters with their bounds."""
         return {field.name: field.metadata["bounds"] for field in dataclasses.fields(cls)}
 

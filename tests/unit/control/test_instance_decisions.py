@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.control.instances.decide import Decision, DriverCall, admit, decide
-from vmhost.control.instances.lifecycle import REQUESTS, TABLE, Event, next_state
+from vmhost.control.instances.decide import DriverCall, InstanceDecision, admit, decide
+from vmhost.control.instances.lifecycle import REQUESTS, TABLE, InstanceEvent, next_state
 from vmhost.control.instances.record import Instance, InstanceState, Wanted
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
@@ -41,30 +41,30 @@ def instance(state: InstanceState, shutdown_behavior: str = "stop") -> Instance:
 @pytest.mark.parametrize(
     ("state", "observed", "step"),
     [
-        (InstanceState.PENDING, None, Decision(call=DriverCall.CREATE)),
-        (InstanceState.PENDING, MADE, Decision(call=DriverCall.START)),
-        (InstanceState.PENDING, DEAD, Decision(call=DriverCall.START)),
-        (InstanceState.PENDING, RUNNING, Decision(event=Event.STARTED)),
+        (InstanceState.PENDING, None, InstanceDecision(call=DriverCall.CREATE)),
+        (InstanceState.PENDING, MADE, InstanceDecision(call=DriverCall.START)),
+        (InstanceState.PENDING, DEAD, InstanceDecision(call=DriverCall.START)),
+        (InstanceState.PENDING, RUNNING, InstanceDecision(event=InstanceEvent.STARTED)),
         (InstanceState.RUNNING, RUNNING, None),
-        (InstanceState.REBOOTING, RUNNING, Decision(call=DriverCall.STOP)),
-        (InstanceState.REBOOTING, ENDED, Decision(event=Event.STOPPED)),
-        (InstanceState.REBOOTING, DEAD, Decision(event=Event.STOPPED)),
-        (InstanceState.RESTARTING, ENDED, Decision(call=DriverCall.START)),
-        (InstanceState.RESTARTING, UNREACHABLE, Decision(call=DriverCall.START)),
-        (InstanceState.RESTARTING, RUNNING, Decision(event=Event.STARTED)),
-        (InstanceState.STOPPING, RUNNING, Decision(call=DriverCall.STOP)),
-        (InstanceState.STOPPING, DEAD, Decision(event=Event.STOPPED)),
+        (InstanceState.REBOOTING, RUNNING, InstanceDecision(call=DriverCall.STOP)),
+        (InstanceState.REBOOTING, ENDED, InstanceDecision(event=InstanceEvent.STOPPED)),
+        (InstanceState.REBOOTING, DEAD, InstanceDecision(event=InstanceEvent.STOPPED)),
+        (InstanceState.RESTARTING, ENDED, InstanceDecision(call=DriverCall.START)),
+        (InstanceState.RESTARTING, UNREACHABLE, InstanceDecision(call=DriverCall.START)),
+        (InstanceState.RESTARTING, RUNNING, InstanceDecision(event=InstanceEvent.STARTED)),
+        (InstanceState.STOPPING, RUNNING, InstanceDecision(call=DriverCall.STOP)),
+        (InstanceState.STOPPING, DEAD, InstanceDecision(event=InstanceEvent.STOPPED)),
         (InstanceState.STOPPED, MADE, None),
         (InstanceState.STOPPED, None, None),
-        (InstanceState.STOPPED, RUNNING, Decision(call=DriverCall.STOP)),
-        (InstanceState.SHUTTING_DOWN, RUNNING, Decision(call=DriverCall.REMOVE)),
-        (InstanceState.SHUTTING_DOWN, None, Decision(call=DriverCall.REMOVE)),
-        (InstanceState.TERMINATED, MADE, Decision(call=DriverCall.REMOVE)),
+        (InstanceState.STOPPED, RUNNING, InstanceDecision(call=DriverCall.STOP)),
+        (InstanceState.SHUTTING_DOWN, RUNNING, InstanceDecision(call=DriverCall.REMOVE)),
+        (InstanceState.SHUTTING_DOWN, None, InstanceDecision(call=DriverCall.REMOVE)),
+        (InstanceState.TERMINATED, MADE, InstanceDecision(call=DriverCall.REMOVE)),
         (InstanceState.TERMINATED, None, None),
     ],
 )
 def test_next_step_toward_the_wanted_state(
-    state: InstanceState, observed: GuestStatus | None, step: Decision | None
+    state: InstanceState, observed: GuestStatus | None, step: InstanceDecision | None
 ) -> None:
     assert decide(instance(state), observed) == step
 
@@ -88,7 +88,7 @@ def test_next_step_toward_the_wanted_state(
 def test_unexpected_exit_stops_with_a_reason(observed: GuestStatus | None, code: str, words: str) -> None:
     step = decide(instance(InstanceState.RUNNING), observed, memory_mib=512)
     assert step is not None
-    assert step.event is Event.DIED
+    assert step.event is InstanceEvent.DIED
     assert step.reason is not None
     assert step.reason.code == code
     assert step.reason.message.startswith(f"{code}: ")
@@ -96,7 +96,7 @@ def test_unexpected_exit_stops_with_a_reason(observed: GuestStatus | None, code:
 
 
 def test_exit_code_0_can_terminate() -> None:
-    for observed, event in ((ENDED, Event.TERMINATE), (DEAD, Event.DIED)):
+    for observed, event in ((ENDED, InstanceEvent.TERMINATE), (DEAD, InstanceEvent.DIED)):
         decision = decide(instance(InstanceState.RUNNING, "terminate"), observed)
         assert decision is not None
         assert decision.event is event
@@ -108,18 +108,18 @@ def test_exit_during_a_reboot_is_no_failure(state: InstanceState, shutdown_behav
     for observed in (ENDED, DEAD):
         decision = decide(instance(state, shutdown_behavior), observed)
         assert decision is not None
-        assert decision.event in (None, Event.STOPPED)
+        assert decision.event in (None, InstanceEvent.STOPPED)
 
 
 @pytest.mark.parametrize("state", [InstanceState.REBOOTING, InstanceState.RESTARTING])
 def test_guest_gone_during_reboot_has_died(state: InstanceState) -> None:
     decision = decide(instance(state), None)
     assert decision is not None
-    assert decision.event is Event.DIED
+    assert decision.event is InstanceEvent.DIED
 
 
 @given(state=st.sampled_from(InstanceState), request=st.sampled_from(sorted(REQUESTS)))
-def test_request_is_accepted_ignored_or_refused_by_the_table(state: InstanceState, request: Event) -> None:
+def test_request_is_accepted_ignored_or_refused_by_the_table(state: InstanceState, request: InstanceEvent) -> None:
     admission = admit(instance(state), request)
     target = TABLE.get((state, request))
     if target is None:
@@ -166,6 +166,6 @@ def _advance(one: Instance, seen: GuestStatus | None) -> tuple[Instance, GuestSt
     if decision.event is not None:
         return replace(one, state=next_state(one.state, decision.event)), seen
     if decision.call is DriverCall.REMOVE and one.state is InstanceState.SHUTTING_DOWN:
-        one = replace(one, state=next_state(one.state, Event.REMOVED))
+        one = replace(one, state=next_state(one.state, InstanceEvent.REMOVED))
     after = {DriverCall.CREATE: MADE, DriverCall.START: RUNNING, DriverCall.STOP: ENDED, DriverCall.REMOVE: None}
     return one, after[decision.call] if decision.call else seen

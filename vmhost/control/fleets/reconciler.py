@@ -12,10 +12,10 @@ from vmhost.control.fleets.decide import FleetDecision, Price, decide, members, 
 from vmhost.control.fleets.record import FLEETS, Fleet, FleetState
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher, LaunchRequest
-from vmhost.control.instances.lifecycle import Event
+from vmhost.control.instances.lifecycle import InstanceEvent
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.reconciler import Reconciler, Retry
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 
 _AT_ONCE = 16
 """Launches before other tasks get their turn."""
@@ -41,20 +41,20 @@ class FleetReconciler(Reconciler[FleetStatus, FleetDecision, None]):
     def __init__(
         self,
         fleet_id: str,
-        runtime: Runtime,
+        context: ServiceContext,
         launcher: Launcher,
         controller: InstanceController,
         *,
         calls: CallLog,
         price: Price,
     ) -> None:
-        clock, timeouts = runtime.clock, runtime.timeouts
+        clock, timeouts = context.clock, context.timeouts
         super().__init__(fleet_id, clock=clock, retry=Retry(clock, timeouts.fleet, immediate=1))
         self.trouble = ""
         """Why the last launch failed; empty if it succeeded."""
-        self._resources = runtime.resources
-        self._fleets = runtime.resources.table(FLEETS)
-        self._instances = runtime.resources.table(INSTANCES)
+        self._resources = context.resources
+        self._fleets = context.resources.table(FLEETS)
+        self._instances = context.resources.table(INSTANCES)
         self._launcher = launcher
         self._controller = controller
         self._calls = calls
@@ -106,7 +106,7 @@ class FleetReconciler(Reconciler[FleetStatus, FleetDecision, None]):
     async def act(self, decision: FleetDecision, observed: FleetStatus) -> None:
         """Terminate, delete or launch."""
         if decision.terminate:
-            self._controller.request(decision.terminate, Event.TERMINATE)
+            self._controller.request(decision.terminate, InstanceEvent.TERMINATE)
             self._calls.record("TerminateInstances", by=self.id, instances=decision.terminate)
         if decision.over:
             self._resources.commit([replace(observed.fleet, state=FleetState.DELETED)])

@@ -15,7 +15,7 @@ from vmhost.control.fleets.record import FLEETS, Fleet, FleetOverride, FleetStat
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import DEFAULT_TYPE, MAX_INSTANCES, Launcher
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.control.templates.service import TemplateService
 
 _ACTION = "CreateFleet"
@@ -48,16 +48,16 @@ class FleetService:
 
     def __init__(
         self,
-        runtime: Runtime,
+        context: ServiceContext,
         templates: TemplateService,
         launcher: Launcher,
         controller: InstanceController,
         calls: CallLog,
     ) -> None:
-        self._runtime = runtime
-        self._table = runtime.resources.table(FLEETS)
-        self._instances = runtime.resources.table(INSTANCES)
-        self._tokens = runtime.resources.table(CLIENT_TOKENS)
+        self._context = context
+        self._table = context.resources.table(FLEETS)
+        self._instances = context.resources.table(INSTANCES)
+        self._tokens = context.resources.table(CLIENT_TOKENS)
         self._templates = templates
         self._launcher = launcher
         self._controller = controller
@@ -93,7 +93,7 @@ class FleetService:
         if earlier := self._earlier(request):
             return earlier
         fleet = self._fleet(request)
-        self._runtime.resources.commit((fleet, *token_of(_ACTION, request, [fleet.id], fleet.created_at)))
+        self._context.resources.commit((fleet, *token_of(_ACTION, request, [fleet.id], fleet.created_at)))
         self._start_task(fleet.id)
         return fleet
 
@@ -110,7 +110,7 @@ class FleetService:
             target=fleet.target if target is None else target,
             keep_excess=fleet.keep_excess if keep_excess is None else keep_excess,
         )
-        self._runtime.resources.commit([changed])
+        self._context.resources.commit([changed])
         self._reconcilers[fleet_id].wake()
         return changed
 
@@ -125,7 +125,7 @@ class FleetService:
         fleets = [self._active(fleet_id) for fleet_id in dict.fromkeys(ids)]
         state = FleetState.DELETED_TERMINATING if terminate_instances else FleetState.DELETED_RUNNING
         changed = tuple(replace(fleet, state=state) for fleet in fleets)
-        self._runtime.resources.commit(changed)
+        self._context.resources.commit(changed)
         for fleet in changed:
             self._reconcilers[fleet.id].wake()
         return changed
@@ -134,7 +134,7 @@ class FleetService:
         """Forget deleted fleets of which no instance is on record any more."""
         in_use = {instance.fleet_id for instance in self._instances if instance.fleet_id}
         in_use |= self._reconcilers.keys()
-        self._runtime.resources.commit(
+        self._context.resources.commit(
             forget=[each for each in self._table if each.state is FleetState.DELETED and each.id not in in_use]
         )
 
@@ -154,17 +154,17 @@ class FleetService:
         _check_target(request.target)
         template, version = self._templates.version(request.template, request.template_version)
         for override in request.overrides:
-            self._runtime.inventory.type_named(override.type_name or version.type_name or DEFAULT_TYPE)
+            self._context.inventory.type_named(override.type_name or version.type_name or DEFAULT_TYPE)
         tags.check(request.tags)
         tags.check(request.instance_tags)
         return Fleet(
-            id=self._runtime.ids.new(FLEETS.prefix),
+            id=self._context.ids.new(FLEETS.prefix),
             type=request.type,
             state=FleetState.ACTIVE,
             template_id=template.id,
             template_version=version.number,
             target=request.target,
-            created_at=self._runtime.clock.now(),
+            created_at=self._context.clock.now(),
             overrides=request.overrides,
             tags=dict(request.tags),
             instance_tags=dict(request.instance_tags),
@@ -178,20 +178,20 @@ class FleetService:
         try:
             _, version = self._templates.version(fleet.template_id, str(fleet.template_version))
             name = override.type_name or version.type_name or DEFAULT_TYPE
-            return self._runtime.inventory.type_named(name).price_usd_hour
+            return self._context.inventory.type_named(name).price_usd_hour
         except CloudError:
             return 0.0
 
     def _start_task(self, fleet_id: str) -> None:
         reconciler = self._reconcilers[fleet_id] = FleetReconciler(
-            fleet_id, self._runtime, self._launcher, self._controller, calls=self._calls, price=self._price
+            fleet_id, self._context, self._launcher, self._controller, calls=self._calls, price=self._price
         )
 
         async def run() -> None:
             await reconciler.run()
             self._reconcilers.pop(fleet_id, None)
 
-        self._runtime.tasks.spawn(run, fleet_id)
+        self._context.tasks.spawn(run, fleet_id)
 
     def _on_change(self, changed: Instance, former: Instance | None) -> None:
         if changed.fleet_id in self._reconcilers:

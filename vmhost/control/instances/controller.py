@@ -10,10 +10,10 @@ from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.decide import admit
-from vmhost.control.instances.lifecycle import Event
+from vmhost.control.instances.lifecycle import InstanceEvent
 from vmhost.control.instances.reconciler import InstanceReconciler, InstanceRequest
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, StateChange
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.model.guest import GuestPhase, GuestStatus
 
 _AT_ONCE = 16
@@ -24,41 +24,41 @@ _log = get_logger("instances")
 class InstanceController:
     """The tasks of all instances of one cloud."""
 
-    def __init__(self, runtime: Runtime, console: ConsoleArchive) -> None:
-        self._runtime = runtime
-        self._instances = runtime.resources.table(INSTANCES)
+    def __init__(self, context: ServiceContext, console: ConsoleArchive) -> None:
+        self._context = context
+        self._instances = context.resources.table(INSTANCES)
         self._console = console
         self._reconcilers: dict[str, InstanceReconciler] = {}
 
     async def open(self) -> None:
         """Start the task of every recorded instance and remove guests without a record."""
-        self._runtime.tasks.spawn(self._follow_events, "events")
+        self._context.tasks.spawn(self._follow_events, "events")
         # Follow the events before listing the guests, so that nothing is missed in between.
-        await self._runtime.clock.sleep(0)
+        await self._context.clock.sleep(0)
         for instance in self._instances:
             if instance.state is not InstanceState.TERMINATED:
                 self.add(instance.id)
         await self._compare_all(first=True)
-        self._runtime.tasks.spawn(self._resync, "resync")
+        self._context.tasks.spawn(self._resync, "resync")
 
     def add(self, instance_id: str) -> None:
         """Start the task of a recorded instance."""
-        reconciler = self._reconcilers[instance_id] = InstanceReconciler(instance_id, self._runtime, self._console)
+        reconciler = self._reconcilers[instance_id] = InstanceReconciler(instance_id, self._context, self._console)
 
         async def run() -> None:
             await reconciler.run()
             self._reconcilers.pop(instance_id, None)
 
-        self._runtime.tasks.spawn(run, instance_id)
+        self._context.tasks.spawn(run, instance_id)
 
-    def request(self, ids: Sequence[str], event: Event, *, force: bool = False) -> tuple[StateChange, ...]:
+    def request(self, ids: Sequence[str], event: InstanceEvent, *, force: bool = False) -> tuple[StateChange, ...]:
         """Record the request for all of the instances in one transaction, or for none. Raises NotFound or Conflict.
 
         The task of each instance then carries it out."""
         former = [self._instances.get(instance_id) for instance_id in dict.fromkeys(ids)]
         changes = {each.id: admit(each, event).required() for each in former}
         accepted = [self._instances.changed(key, **fields) for key, fields in changes.items() if fields]
-        self._runtime.resources.commit(accepted)
+        self._context.resources.commit(accepted)
         for each in former:
             if reconciler := self._reconcilers.get(each.id):
                 reconciler.request(InstanceRequest(event=event, former=each, force=force))
@@ -67,7 +67,7 @@ class InstanceController:
             for each in former
         )
 
-    def check(self, ids: Sequence[str], event: Event) -> None:
+    def check(self, ids: Sequence[str], event: InstanceEvent) -> None:
         """Raise what `request` would raise now; change nothing."""
         for instance_id in ids:
             admit(self._instances.get(instance_id), event).required()
@@ -77,7 +77,7 @@ class InstanceController:
         failures = 0
         while True:
             try:
-                async for event in self._runtime.driver.instances.events():
+                async for event in self._context.driver.instances.events():
                     failures = 0
                     if not event.instance_id:
                         await self._compare_all()
@@ -86,24 +86,24 @@ class InstanceController:
             except CloudError as error:
                 _log.warning("driver_events_failed", error=error.message)
             failures += 1
-            await self._runtime.clock.sleep(self._runtime.timeouts.retry.delay_s(failures))
+            await self._context.clock.sleep(self._context.timeouts.retry.delay_s(failures))
             await self._compare_all()
 
     async def _resync(self) -> None:
         while True:
-            await self._runtime.clock.sleep(self._runtime.timeouts.resync_s)
+            await self._context.clock.sleep(self._context.timeouts.resync_s)
             await self._compare_all()
 
     def forget_terminated(self) -> None:
         """Forget instances whose time after their termination is over."""
-        oldest = self._runtime.clock.now() - self._runtime.timeouts.keep_terminated_s
+        oldest = self._context.clock.now() - self._context.timeouts.keep_terminated_s
         old = [
             each
             for each in self._instances
             if each.state is InstanceState.TERMINATED and each.changed_at < oldest and each.id not in self._reconcilers
         ]
         if old:
-            self._runtime.resources.commit(forget=old)
+            self._context.resources.commit(forget=old)
             self._console.forget(each.id for each in old)
 
     async def _compare_all(self, *, first: bool = False) -> None:
@@ -111,8 +111,8 @@ class InstanceController:
 
         An error of the driver is raised only the first time."""
         try:
-            async with deadline(self._runtime.clock, self._runtime.timeouts.measure_s, "listing all guests"):
-                guests = {guest.instance_id: guest for guest in await self._runtime.driver.instances.list()}
+            async with deadline(self._context.clock, self._context.timeouts.measure_s, "listing all guests"):
+                guests = {guest.instance_id: guest for guest in await self._context.driver.instances.list()}
         except CloudError as error:
             if first:
                 raise
@@ -124,15 +124,15 @@ class InstanceController:
         await self._remove_strays(set(guests) - set(self._reconcilers))
 
     async def _remove_strays(self, ids: Iterable[str]) -> None:
-        runtime, limit = self._runtime, asyncio.Semaphore(_AT_ONCE)
+        context, limit = self._context, asyncio.Semaphore(_AT_ONCE)
 
         async def remove(instance_id: str) -> None:
             async with limit:
                 if instance_id in self._reconcilers:
                     return
                 try:
-                    async with deadline(runtime.clock, runtime.timeouts.remove_s, f"removing {instance_id}"):
-                        await runtime.driver.instances.remove(instance_id)
+                    async with deadline(context.clock, context.timeouts.remove_s, f"removing {instance_id}"):
+                        await context.driver.instances.remove(instance_id)
                     _log.info("stray_guest_removed", id=instance_id)
                 except CloudError as error:
                     _log.warning("stray_guest_not_removed", id=instance_id, error=error.message)

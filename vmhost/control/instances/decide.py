@@ -10,21 +10,21 @@ from typing import Any
 from vmhost.base.errors import Conflict
 from vmhost.control.admission import Admission
 from vmhost.control.instances import reasons
-from vmhost.control.instances.lifecycle import Event, next_state
+from vmhost.control.instances.lifecycle import InstanceEvent, next_state
 from vmhost.control.instances.record import Instance, InstanceState, Reason, Wanted
 from vmhost.model.guest import GuestPhase, GuestStatus
 
 FRESH: Mapping[str, Any] = {"impaired": "", "impaired_at": None}
 """Fields that every change of state resets."""
 _WANTED = {
-    Event.START: Wanted.RUNNING,
-    Event.REBOOT: Wanted.RUNNING,
-    Event.STOP: Wanted.STOPPED,
-    Event.TERMINATE: Wanted.TERMINATED,
+    InstanceEvent.START: Wanted.RUNNING,
+    InstanceEvent.REBOOT: Wanted.RUNNING,
+    InstanceEvent.STOP: Wanted.STOPPED,
+    InstanceEvent.TERMINATE: Wanted.TERMINATED,
 }
 
 
-def admit(instance: Instance, request: Event) -> Admission:
+def admit(instance: Instance, request: InstanceEvent) -> Admission:
     """Accept a request that leads to another state, ignore one that leads to the same, refuse the others."""
     try:
         state = next_state(instance.state, request, subject=f"instance {instance.id}")
@@ -32,13 +32,13 @@ def admit(instance: Instance, request: Event) -> Admission:
         return Admission(refusal=refusal)
     if state is instance.state:
         return Admission()
-    reason = instance.reason if request is Event.REBOOT else _reason(instance, request)
+    reason = instance.reason if request is InstanceEvent.REBOOT else _reason(instance, request)
     return Admission(changes={"state": state, "wanted": _WANTED[request], "reason": reason, **FRESH})
 
 
-def _reason(instance: Instance, request: Event) -> Reason | None:
+def _reason(instance: Instance, request: InstanceEvent) -> Reason | None:
     """Return why the state changes. An instance that stopped by itself keeps the reason for that."""
-    if request is Event.START:
+    if request is InstanceEvent.START:
         return None
     stopped_by_itself = instance.state is InstanceState.STOPPED and instance.wanted is Wanted.RUNNING
     return instance.reason if stopped_by_itself else reasons.USER_SHUTDOWN
@@ -54,51 +54,53 @@ class DriverCall(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class InstanceDecision:
     """A call to make, or an event that has happened."""
 
     call: DriverCall | None = None
-    event: Event | None = None
+    event: InstanceEvent | None = None
     reason: Reason | None = None
 
 
-def decide(instance: Instance, observed: GuestStatus | None, *, memory_mib: int | None = None) -> Decision | None:
+def decide(
+    instance: Instance, observed: GuestStatus | None, *, memory_mib: int | None = None
+) -> InstanceDecision | None:
     """Return the next step toward the wanted state; None when it is reached."""
     running = observed is not None and observed.phase is GuestPhase.RUNNING
     match instance.state:
         case InstanceState.PENDING:
-            return _until_started(observed) if observed else Decision(call=DriverCall.CREATE)
+            return _until_started(observed) if observed else InstanceDecision(call=DriverCall.CREATE)
         case InstanceState.RUNNING:
             if observed is not None and running and observed.endpoint is None:
                 # It lost its network; another start attaches it again.
-                return Decision(call=DriverCall.START)
+                return InstanceDecision(call=DriverCall.START)
             return None if running else _after_exit(instance, observed, memory_mib)
         case InstanceState.REBOOTING:
             if observed is None:
                 return _after_exit(instance, observed, memory_mib)
-            return Decision(call=DriverCall.STOP) if running else Decision(event=Event.STOPPED)
+            return InstanceDecision(call=DriverCall.STOP) if running else InstanceDecision(event=InstanceEvent.STOPPED)
         case InstanceState.RESTARTING:
             return _until_started(observed) if observed else _after_exit(instance, observed, memory_mib)
         case InstanceState.STOPPING:
-            return Decision(call=DriverCall.STOP) if running else Decision(event=Event.STOPPED)
+            return InstanceDecision(call=DriverCall.STOP) if running else InstanceDecision(event=InstanceEvent.STOPPED)
         case InstanceState.STOPPED:
-            return Decision(call=DriverCall.STOP) if running else None
+            return InstanceDecision(call=DriverCall.STOP) if running else None
         case InstanceState.SHUTTING_DOWN:
             # Even without a guest: one that was only partly created may have left something behind.
-            return Decision(call=DriverCall.REMOVE)
+            return InstanceDecision(call=DriverCall.REMOVE)
         case InstanceState.TERMINATED:
-            return Decision(call=DriverCall.REMOVE) if observed is not None else None
+            return InstanceDecision(call=DriverCall.REMOVE) if observed is not None else None
 
 
-def _until_started(observed: GuestStatus) -> Decision:
+def _until_started(observed: GuestStatus) -> InstanceDecision:
     if observed.phase is GuestPhase.RUNNING and observed.endpoint is not None:
-        return Decision(event=Event.STARTED)
-    return Decision(call=DriverCall.START)
+        return InstanceDecision(event=InstanceEvent.STARTED)
+    return InstanceDecision(call=DriverCall.START)
 
 
-def _after_exit(instance: Instance, observed: GuestStatus | None, memory_mib: int | None) -> Decision:
+def _after_exit(instance: Instance, observed: GuestStatus | None, memory_mib: int | None) -> InstanceDecision:
     death = observed.death if observed else None
     reason = reasons.of_death(death, memory_mib=memory_mib)
     if instance.shutdown_behavior == "terminate" and reasons.ended_itself(death):
-        return Decision(event=Event.TERMINATE, reason=reason)
-    return Decision(event=Event.DIED, reason=reason)
+        return InstanceDecision(event=InstanceEvent.TERMINATE, reason=reason)
+    return InstanceDecision(event=InstanceEvent.DIED, reason=reason)

@@ -13,7 +13,7 @@ from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.placement import HostRoom, PlacementConstraint, place
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.control.templates.record import LaunchTemplateVersion
 from vmhost.control.templates.service import TemplateService
 from vmhost.model.host import Host
@@ -71,11 +71,11 @@ class _LaunchPlan:
 class Launcher:
     """Places and records new instances. Nothing in it awaits, so two launches never take the same room."""
 
-    def __init__(self, runtime: Runtime, templates: TemplateService, controller: InstanceController) -> None:
-        self._runtime = runtime
-        self._inventory = runtime.inventory
-        self._instances = runtime.resources.table(INSTANCES)
-        self._tokens = runtime.resources.table(CLIENT_TOKENS)
+    def __init__(self, context: ServiceContext, templates: TemplateService, controller: InstanceController) -> None:
+        self._context = context
+        self._inventory = context.inventory
+        self._instances = context.resources.table(INSTANCES)
+        self._tokens = context.resources.table(CLIENT_TOKENS)
         self._templates = templates
         self._controller = controller
 
@@ -86,8 +86,8 @@ class Launcher:
             return self._earlier(request, created)
         plan = self._plan(request)
         instances = self._records(request, plan, self._place(request, plan.itype))
-        token = token_of(_ACTION, request, [each.id for each in instances], self._runtime.clock.now())
-        self._runtime.resources.commit((*instances, *token))
+        token = token_of(_ACTION, request, [each.id for each in instances], self._context.clock.now())
+        self._context.resources.commit((*instances, *token))
         for instance in instances:
             self._controller.add(instance.id)
         return instances
@@ -171,10 +171,10 @@ class Launcher:
         )
 
     def _records(self, request: LaunchRequest, plan: _LaunchPlan, hosts: list[Host]) -> tuple[Instance, ...]:
-        now, reservation = self._runtime.clock.now(), self._runtime.ids.new("r")
+        now, reservation = self._context.clock.now(), self._context.ids.new("r")
         return tuple(
             Instance(
-                id=self._runtime.ids.new(INSTANCES.prefix),
+                id=self._context.ids.new(INSTANCES.prefix),
                 reservation_id=reservation,
                 launch_index=index,
                 image_id=plan.image_id,

@@ -12,7 +12,7 @@ from vmhost.base.errors import Conflict
 from vmhost.control.instances.record import InstanceState as State
 
 
-class Event(StrEnum):
+class InstanceEvent(StrEnum):
     """A request of the instance's owner (the first four), or something that was observed of its guest."""
 
     START = "start"
@@ -27,46 +27,46 @@ class Event(StrEnum):
     START_FAILED = "start failed"
 
 
-REQUESTS = frozenset({Event.START, Event.STOP, Event.REBOOT, Event.TERMINATE})
+REQUESTS = frozenset({InstanceEvent.START, InstanceEvent.STOP, InstanceEvent.REBOOT, InstanceEvent.TERMINATE})
 
-TABLE: Mapping[tuple[State, Event], State] = {
-    (State.PENDING, Event.START): State.PENDING,
-    (State.PENDING, Event.STARTED): State.RUNNING,
-    (State.PENDING, Event.LAUNCH_FAILED): State.SHUTTING_DOWN,
-    (State.PENDING, Event.START_FAILED): State.STOPPED,
-    (State.PENDING, Event.TERMINATE): State.SHUTTING_DOWN,
-    (State.RUNNING, Event.START): State.RUNNING,
-    (State.RUNNING, Event.REBOOT): State.REBOOTING,
-    (State.RUNNING, Event.STOP): State.STOPPING,
-    (State.RUNNING, Event.DIED): State.STOPPED,
-    (State.RUNNING, Event.TERMINATE): State.SHUTTING_DOWN,
-    (State.REBOOTING, Event.START): State.REBOOTING,
-    (State.REBOOTING, Event.REBOOT): State.REBOOTING,
-    (State.REBOOTING, Event.STOP): State.STOPPING,
-    (State.REBOOTING, Event.STOPPED): State.RESTARTING,
-    (State.REBOOTING, Event.DIED): State.STOPPED,
-    (State.REBOOTING, Event.TERMINATE): State.SHUTTING_DOWN,
-    (State.RESTARTING, Event.START): State.RESTARTING,
-    (State.RESTARTING, Event.REBOOT): State.RESTARTING,
-    (State.RESTARTING, Event.STOP): State.STOPPING,
-    (State.RESTARTING, Event.STARTED): State.RUNNING,
-    (State.RESTARTING, Event.START_FAILED): State.STOPPED,
-    (State.RESTARTING, Event.DIED): State.STOPPED,
-    (State.RESTARTING, Event.TERMINATE): State.SHUTTING_DOWN,
-    (State.STOPPING, Event.STOP): State.STOPPING,
-    (State.STOPPING, Event.STOPPED): State.STOPPED,
-    (State.STOPPING, Event.TERMINATE): State.SHUTTING_DOWN,
-    (State.STOPPED, Event.START): State.PENDING,
-    (State.STOPPED, Event.STOP): State.STOPPED,
-    (State.STOPPED, Event.TERMINATE): State.SHUTTING_DOWN,
-    (State.SHUTTING_DOWN, Event.TERMINATE): State.SHUTTING_DOWN,
-    (State.SHUTTING_DOWN, Event.REMOVED): State.TERMINATED,
-    (State.TERMINATED, Event.TERMINATE): State.TERMINATED,
+TABLE: Mapping[tuple[State, InstanceEvent], State] = {
+    (State.PENDING, InstanceEvent.START): State.PENDING,
+    (State.PENDING, InstanceEvent.STARTED): State.RUNNING,
+    (State.PENDING, InstanceEvent.LAUNCH_FAILED): State.SHUTTING_DOWN,
+    (State.PENDING, InstanceEvent.START_FAILED): State.STOPPED,
+    (State.PENDING, InstanceEvent.TERMINATE): State.SHUTTING_DOWN,
+    (State.RUNNING, InstanceEvent.START): State.RUNNING,
+    (State.RUNNING, InstanceEvent.REBOOT): State.REBOOTING,
+    (State.RUNNING, InstanceEvent.STOP): State.STOPPING,
+    (State.RUNNING, InstanceEvent.DIED): State.STOPPED,
+    (State.RUNNING, InstanceEvent.TERMINATE): State.SHUTTING_DOWN,
+    (State.REBOOTING, InstanceEvent.START): State.REBOOTING,
+    (State.REBOOTING, InstanceEvent.REBOOT): State.REBOOTING,
+    (State.REBOOTING, InstanceEvent.STOP): State.STOPPING,
+    (State.REBOOTING, InstanceEvent.STOPPED): State.RESTARTING,
+    (State.REBOOTING, InstanceEvent.DIED): State.STOPPED,
+    (State.REBOOTING, InstanceEvent.TERMINATE): State.SHUTTING_DOWN,
+    (State.RESTARTING, InstanceEvent.START): State.RESTARTING,
+    (State.RESTARTING, InstanceEvent.REBOOT): State.RESTARTING,
+    (State.RESTARTING, InstanceEvent.STOP): State.STOPPING,
+    (State.RESTARTING, InstanceEvent.STARTED): State.RUNNING,
+    (State.RESTARTING, InstanceEvent.START_FAILED): State.STOPPED,
+    (State.RESTARTING, InstanceEvent.DIED): State.STOPPED,
+    (State.RESTARTING, InstanceEvent.TERMINATE): State.SHUTTING_DOWN,
+    (State.STOPPING, InstanceEvent.STOP): State.STOPPING,
+    (State.STOPPING, InstanceEvent.STOPPED): State.STOPPED,
+    (State.STOPPING, InstanceEvent.TERMINATE): State.SHUTTING_DOWN,
+    (State.STOPPED, InstanceEvent.START): State.PENDING,
+    (State.STOPPED, InstanceEvent.STOP): State.STOPPED,
+    (State.STOPPED, InstanceEvent.TERMINATE): State.SHUTTING_DOWN,
+    (State.SHUTTING_DOWN, InstanceEvent.TERMINATE): State.SHUTTING_DOWN,
+    (State.SHUTTING_DOWN, InstanceEvent.REMOVED): State.TERMINATED,
+    (State.TERMINATED, InstanceEvent.TERMINATE): State.TERMINATED,
 }
 """Every allowed pair. A failed launch is shutting-down until nothing of it is left, then terminated."""
 
 
-def next_state(state: State, event: Event, *, subject: str = "the instance") -> State:
+def next_state(state: State, event: InstanceEvent, *, subject: str = "the instance") -> State:
     """Return the state after the event. Raises Conflict for a pair that is not in the table."""
     try:
         return TABLE[state, event]
@@ -75,7 +75,7 @@ def next_state(state: State, event: Event, *, subject: str = "the instance") -> 
         raise Conflict(f"{subject} is {state.in_api}; {event} needs {able}") from None
 
 
-def states_for(event: Event) -> tuple[State, ...]:
+def states_for(event: InstanceEvent) -> tuple[State, ...]:
     """Return the states, as the API shows them, in which the request has an effect."""
     effective = (origin.in_api for (origin, known), target in TABLE.items() if known is event and target is not origin)
     return tuple(dict.fromkeys(effective))
@@ -98,7 +98,7 @@ def _name(state: State) -> str:
 def document() -> str:
     """Return the text of docs/lifecycle.md; a test compares the file with it."""
     rows = [f"| {origin} | {event} | {target} |" for (origin, event), target in TABLE.items()]
-    requests = ", ".join(event.value for event in Event if event in REQUESTS)
+    requests = ", ".join(event.value for event in InstanceEvent if event in REQUESTS)
     return "\n".join(
         [
             "# The life of an instance",

@@ -13,17 +13,17 @@ from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
 from vmhost.control.instances import reasons
 from vmhost.control.instances.console import ConsoleArchive
-from vmhost.control.instances.decide import FRESH, Decision, DriverCall, decide
-from vmhost.control.instances.lifecycle import Event, next_state
+from vmhost.control.instances.decide import FRESH, DriverCall, InstanceDecision, decide
+from vmhost.control.instances.lifecycle import InstanceEvent, next_state
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Reason, Wanted
 from vmhost.control.reconciler import Reconciler, Retry
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStatus
 
 _TRANSIENT = (Unavailable, DeadlineExceeded)
 _START_FAILURES = {
-    InstanceState.PENDING: (Event.START_FAILED, "start"),
-    InstanceState.RESTARTING: (Event.START_FAILED, "reboot"),
+    InstanceState.PENDING: (InstanceEvent.START_FAILED, "start"),
+    InstanceState.RESTARTING: (InstanceEvent.START_FAILED, "reboot"),
 }
 _log = get_logger("instances")
 
@@ -32,22 +32,22 @@ _log = get_logger("instances")
 class InstanceRequest:
     """A request that was admitted and recorded."""
 
-    event: Event
+    event: InstanceEvent
     former: Instance
     """The record before the request."""
     force: bool = False
     """For a stop: without waiting for the program to end by itself."""
 
 
-class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceRequest]):
+class InstanceReconciler(Reconciler[GuestStatus | None, InstanceDecision, InstanceRequest]):
     """The owner of one instance, from its record to its end."""
 
-    def __init__(self, instance_id: str, runtime: Runtime, console: ConsoleArchive) -> None:
-        super().__init__(instance_id, clock=runtime.clock, retry=Retry(runtime.clock, runtime.timeouts.retry))
-        self._runtime = runtime
-        self._timeouts = runtime.timeouts
-        self._driver = runtime.driver
-        self._instances = runtime.resources.table(INSTANCES)
+    def __init__(self, instance_id: str, context: ServiceContext, console: ConsoleArchive) -> None:
+        super().__init__(instance_id, clock=context.clock, retry=Retry(context.clock, context.timeouts.retry))
+        self._context = context
+        self._timeouts = context.timeouts
+        self._driver = context.driver
+        self._instances = context.resources.table(INSTANCES)
         self._console = console
         self._force_stop = False
         self._removing = False
@@ -66,7 +66,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
 
     def apply(self, request: InstanceRequest) -> None:
         """Take note of a request that was recorded."""
-        self._force_stop = request.event is Event.STOP and request.force
+        self._force_stop = request.event is InstanceEvent.STOP and request.force
         if self.instance.state is not request.former.state:
             self.retry.reset()
             _log_change(request.former, self.instance)
@@ -91,12 +91,12 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
             self._note_address(observed)
         return observed
 
-    def decide(self, observed: GuestStatus | None) -> Decision | None:
+    def decide(self, observed: GuestStatus | None) -> InstanceDecision | None:
         """Return the next step toward the wanted state."""
-        limits = self._runtime.inventory.limits(self.instance)
+        limits = self._context.inventory.limits(self.instance)
         return decide(self.instance, observed, memory_mib=limits.memory_mib if limits else None)
 
-    async def act(self, decision: Decision, observed: GuestStatus | None) -> None:
+    async def act(self, decision: InstanceDecision, observed: GuestStatus | None) -> None:
         """Call the driver, or record the event."""
         match decision.call:
             case DriverCall.CREATE:
@@ -107,7 +107,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
                 await self._stop()
             case DriverCall.REMOVE:
                 await self._remove()
-        if decision.event is Event.STARTED:
+        if decision.event is InstanceEvent.STARTED:
             self._started(observed)
         elif decision.event is not None:
             self._ended(decision.event, decision.reason or self.instance.reason)
@@ -120,18 +120,18 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
             return False
         event, verb = _START_FAILURES[state]
         if state is InstanceState.PENDING and not self.instance.boots:
-            event, verb = Event.LAUNCH_FAILED, "launch"
+            event, verb = InstanceEvent.LAUNCH_FAILED, "launch"
         self.retry.reset()
         self._move(event, reason=reasons.of_failure(verb, error.message), **_location(self.instance, None))
         return True
 
-    def explain_no_effect(self, decision: Decision, observed: GuestStatus | None) -> str:
+    def explain_no_effect(self, decision: InstanceDecision, observed: GuestStatus | None) -> str:
         """Return the message for a driver call that succeeded and changed nothing."""
         name = decision.call.name.lower() if decision.call else str(decision.event)
         return f"{name} changed nothing: {_describe(observed)}"
 
     async def _create(self) -> None:
-        spec = self._runtime.inventory.spec(self.instance)
+        spec = self._context.inventory.spec(self.instance)
         async with self.limited(self._timeouts.create_s, f"create of {self.id}"):
             await self._driver.instances.create(spec)
 
@@ -154,7 +154,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
         finally:
             self._removing = False
         if self.instance.state is InstanceState.SHUTTING_DOWN:
-            self._ended(Event.REMOVED, self.instance.reason)
+            self._ended(InstanceEvent.REMOVED, self.instance.reason)
 
     async def _keep_console(self) -> None:
         """Keep the console output, which can be read for a while after the guest is gone."""
@@ -168,16 +168,16 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
     def _started(self, observed: GuestStatus | None) -> None:
         location = _location(self.instance, observed.endpoint if observed else None)
         if self.instance.state is InstanceState.RESTARTING:
-            self._move(Event.STARTED, **location)
+            self._move(InstanceEvent.STARTED, **location)
         else:
             boots = self.instance.boots + 1
-            self._move(Event.STARTED, reason=None, launched_at=self._clock.now(), boots=boots, **location)
+            self._move(InstanceEvent.STARTED, reason=None, launched_at=self._clock.now(), boots=boots, **location)
 
-    def _ended(self, event: Event, reason: Reason | None) -> None:
-        if self.instance.state is InstanceState.REBOOTING and event is Event.STOPPED:
+    def _ended(self, event: InstanceEvent, reason: Reason | None) -> None:
+        if self.instance.state is InstanceState.REBOOTING and event is InstanceEvent.STOPPED:
             self._move(event)
             return
-        wanted = Wanted.TERMINATED if event is Event.TERMINATE else self.instance.wanted
+        wanted = Wanted.TERMINATED if event is InstanceEvent.TERMINATE else self.instance.wanted
         self._move(event, reason=reason, wanted=wanted, **_location(self.instance, None))
 
     def _note_health(self, observed: GuestStatus) -> None:
@@ -193,14 +193,14 @@ class InstanceReconciler(Reconciler[GuestStatus | None, Decision, InstanceReques
             if location["address"] != self.instance.address or location["port"] != self.instance.port:
                 self._observe(**location)
 
-    def _move(self, event: Event, **fields: Any) -> None:
+    def _move(self, event: InstanceEvent, **fields: Any) -> None:
         former = self.instance
         state = next_state(former.state, event, subject=f"instance {self.id}")
         _log_change(former, self._observe(state=state, **FRESH, **fields))
 
     def _observe(self, **fields: Any) -> Instance:
         changed = self._instances.changed(self.id, **fields)
-        self._runtime.resources.observe(changed)
+        self._context.resources.observe(changed)
         return changed
 
 

@@ -10,10 +10,10 @@ from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher, LaunchRequest
-from vmhost.control.instances.lifecycle import Event
+from vmhost.control.instances.lifecycle import InstanceEvent
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, StateChange
 from vmhost.control.instances.view import instance_view
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
 
@@ -22,10 +22,10 @@ class InstanceService:
     """The instances of one cloud. Each request about several instances is carried out for all of them or for none."""
 
     def __init__(
-        self, runtime: Runtime, launcher: Launcher, controller: InstanceController, console: ConsoleArchive
+        self, context: ServiceContext, launcher: Launcher, controller: InstanceController, console: ConsoleArchive
     ) -> None:
-        self._runtime = runtime
-        self._table = runtime.resources.table(INSTANCES)
+        self._context = context
+        self._table = context.resources.table(INSTANCES)
         self._launcher = launcher
         self._controller = controller
         self._console = console
@@ -40,11 +40,11 @@ class InstanceService:
 
     def limits(self, instance: Instance) -> Limits | None:
         """Return the limits of the instance; None if its type or host no longer exists."""
-        return self._runtime.inventory.limits(instance)
+        return self._context.inventory.limits(instance)
 
     def view(self, instance: Instance) -> InstanceView:
         """Return the instance as clients see it."""
-        return instance_view(instance, self._runtime.inventory)
+        return instance_view(instance, self._context.inventory)
 
     def run(self, request: LaunchRequest) -> tuple[Instance, ...]:
         """Launch between `min_count` and `max_count` instances and return them, pending.
@@ -55,27 +55,27 @@ class InstanceService:
     def start(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
         """Start stopped instances on their hosts. Raises NotFound, Conflict or NoCapacity."""
         self._launcher.check_room(ids)
-        return self._controller.request(ids, Event.START)
+        return self._controller.request(ids, InstanceEvent.START)
 
     def stop(self, ids: Sequence[str], *, force: bool = False) -> tuple[StateChange, ...]:
         """Stop running instances; with `force`, without waiting for their programs. Raises NotFound or Conflict."""
-        return self._controller.request(ids, Event.STOP, force=force)
+        return self._controller.request(ids, InstanceEvent.STOP, force=force)
 
     def reboot(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
         """Stop and start running instances; their state stays running. Raises NotFound or Conflict."""
-        return self._controller.request(ids, Event.REBOOT)
+        return self._controller.request(ids, InstanceEvent.REBOOT)
 
     def terminate(self, ids: Sequence[str]) -> tuple[StateChange, ...]:
         """Terminate instances in any state. Raises NotFound."""
-        return self._controller.request(ids, Event.TERMINATE)
+        return self._controller.request(ids, InstanceEvent.TERMINATE)
 
     def check_run(self, request: LaunchRequest) -> InstanceType:
         """Return the type of the instances that `run` would launch. Raises what it would raise; changes nothing."""
         return self._launcher.check(request)
 
-    def check_request(self, ids: Sequence[str], event: Event) -> None:
+    def check_request(self, ids: Sequence[str], event: InstanceEvent) -> None:
         """Raise what start, stop, reboot or terminate would raise; change nothing."""
-        if event is Event.START:
+        if event is InstanceEvent.START:
             self._launcher.check_room(ids)
         self._controller.check(ids, event)
 
@@ -84,10 +84,10 @@ class InstanceService:
 
         Raises NotFound, Unavailable, or Conflict if the output of a terminated instance was not kept."""
         self._table.get(instance_id)
-        runtime = self._runtime
+        context = self._context
         try:
-            async with deadline(runtime.clock, runtime.timeouts.measure_s, f"reading the console of {instance_id}"):
-                return await runtime.driver.shell.console(instance_id)
+            async with deadline(context.clock, context.timeouts.measure_s, f"reading the console of {instance_id}"):
+                return await context.driver.shell.console(instance_id)
         except NotFound:
             if (kept := self._console.read(instance_id)) is not None:
                 return kept

@@ -15,7 +15,7 @@ from vmhost.control.deadline import deadline
 from vmhost.control.fleets.record import FLEETS
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.resources import Resources
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.model.guest import GuestPhase, GuestStatus
 from vmhost.model.limits import Limits
 from vmhost.store.codec import load
@@ -65,19 +65,19 @@ def _adopted(guest: GuestStatus) -> Instance:
     )
 
 
-async def reapply_limits(runtime: Runtime) -> None:
+async def reapply_limits(context: ServiceContext) -> None:
     """Resize every known guest. Raises when the guests cannot be listed; a guest that cannot be resized is logged."""
-    async with deadline(runtime.clock, runtime.timeouts.measure_s, "listing all guests"):
-        existing = {guest.instance_id for guest in await runtime.driver.instances.list()}
+    async with deadline(context.clock, context.timeouts.measure_s, "listing all guests"):
+        existing = {guest.instance_id for guest in await context.driver.instances.list()}
     async with asyncio.TaskGroup() as group:
-        for instance in runtime.resources.table(INSTANCES):
-            if instance.id in existing and (limits := runtime.inventory.limits(instance)) is not None:
-                group.create_task(_resize(runtime, instance.id, limits))
+        for instance in context.resources.table(INSTANCES):
+            if instance.id in existing and (limits := context.inventory.limits(instance)) is not None:
+                group.create_task(_resize(context, instance.id, limits))
 
 
-async def _resize(runtime: Runtime, instance_id: str, limits: Limits) -> None:
+async def _resize(context: ServiceContext, instance_id: str, limits: Limits) -> None:
     try:
-        async with deadline(runtime.clock, runtime.timeouts.measure_s, f"resizing {instance_id}"):
-            await runtime.driver.instances.resize(instance_id, limits)
+        async with deadline(context.clock, context.timeouts.measure_s, f"resizing {instance_id}"):
+            await context.driver.instances.resize(instance_id, limits)
     except CloudError as error:
         _log.warning("guest_not_resized", id=instance_id, error=error.message)

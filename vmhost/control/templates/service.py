@@ -9,7 +9,7 @@ from typing import Any
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control import tags
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
-from vmhost.control.runtime import Runtime
+from vmhost.control.service_context import ServiceContext
 from vmhost.control.templates.record import TEMPLATES, LaunchTemplate, LaunchTemplateVersion
 
 _ACTION = "CreateLaunchTemplate"
@@ -37,10 +37,10 @@ class TemplateRequest:
 class TemplateService:
     """The launch templates of one cloud."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._table = runtime.resources.table(TEMPLATES)
-        self._tokens = runtime.resources.table(CLIENT_TOKENS)
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._table = context.resources.table(TEMPLATES)
+        self._tokens = context.resources.table(CLIENT_TOKENS)
 
     def all(self) -> tuple[LaunchTemplate, ...]:
         """Return every template."""
@@ -74,7 +74,7 @@ class TemplateService:
         if earlier := self._earlier(request):
             return earlier
         self._check(request)
-        now = self._runtime.clock.now()
+        now = self._context.clock.now()
         first = LaunchTemplateVersion(
             number=1,
             created_at=now,
@@ -86,14 +86,14 @@ class TemplateService:
             stated=dict(request.stated),
         )
         template = LaunchTemplate(
-            id=self._runtime.ids.new(TEMPLATES.prefix),
+            id=self._context.ids.new(TEMPLATES.prefix),
             name=request.name,
             created_at=now,
             versions=(first,),
             tags=dict(request.tags),
             client_token=request.client_token,
         )
-        self._runtime.resources.commit((template, *token_of(_ACTION, request, [template.id], now)))
+        self._context.resources.commit((template, *token_of(_ACTION, request, [template.id], now)))
         return template
 
     def check_create(self, request: TemplateRequest) -> None:
@@ -104,7 +104,7 @@ class TemplateService:
     def delete(self, id_or_name: str) -> LaunchTemplate:
         """Delete the template; fleets that use it can launch nothing more. Raises NotFound."""
         template = self.get(id_or_name)
-        self._runtime.resources.commit(forget=[template])
+        self._context.resources.commit(forget=[template])
         return template
 
     def _earlier(self, request: TemplateRequest) -> LaunchTemplate | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
-from vmhost.control.instances.lifecycle import Event
+from vmhost.control.instances.lifecycle import InstanceEvent
 from vmhost.control.instances.record import Instance, StateChange
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, check_count
 from vmhost.ec2.actions.instance_response import Catalogue, instance_response
@@ -187,7 +187,7 @@ def _changes(changes: Iterable[StateChange]) -> list[ResponseData]:
 _IDS = frozenset({"InstanceIds"})
 
 
-def _dry_run(event: Event) -> Callable[[Context, InstanceChange], None]:
+def _dry_run(event: InstanceEvent) -> Callable[[Context, InstanceChange], None]:
     return lambda context, change: context.cloud.instances.check_request(change.ids, event)
 
 
@@ -199,22 +199,26 @@ ACTIONS = (
         check=_check_describe,
         act=_describe,
     ),
-    Action(name="StartInstances", supported=_IDS, check=_check_change, dry_run=_dry_run(Event.START), act=_start),
+    Action(
+        name="StartInstances", supported=_IDS, check=_check_change, dry_run=_dry_run(InstanceEvent.START), act=_start
+    ),
     Action(
         name="StopInstances",
         supported=_IDS | {"Force"},
         fixed={"Hibernate": False, "SkipOsShutdown": False},
         check=_check_change,
-        dry_run=_dry_run(Event.STOP),
+        dry_run=_dry_run(InstanceEvent.STOP),
         act=_stop,
     ),
-    Action(name="RebootInstances", supported=_IDS, check=_check_change, dry_run=_dry_run(Event.REBOOT), act=_reboot),
+    Action(
+        name="RebootInstances", supported=_IDS, check=_check_change, dry_run=_dry_run(InstanceEvent.REBOOT), act=_reboot
+    ),
     Action(
         name="TerminateInstances",
         supported=_IDS,
         fixed={"Force": False, "SkipOsShutdown": False},
         check=_check_change,
-        dry_run=_dry_run(Event.TERMINATE),
+        dry_run=_dry_run(InstanceEvent.TERMINATE),
         act=_terminate,
     ),
 )

@@ -14,7 +14,7 @@ from vmhost.drivers.ports import Driver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
+class ServiceContext:
     """Records, driver, hosts and catalogues, background tasks, time and ids. Made once the driver is open."""
 
     resources: Resources
