@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.control.fleets.decide import FleetDecision, decide, overrides_in_order
+from vmhost.base.errors import Conflict, InvalidInput
+from vmhost.control.fleets.decide import FleetDecision, admit_change, admit_deletion, decide, overrides_in_order
 from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
 from vmhost.control.instances.record import Instance, InstanceState, Wanted
 from vmhost.control.timeouts import Backoff
@@ -131,3 +132,14 @@ def test_backoff_doubles_up_to_its_maximum() -> None:
     backoff = Backoff(first_s=0.5, most_s=3)
     assert [backoff.delay_s(failures) for failures in range(6)] == [0, 0.5, 1, 2, 3, 3]
     assert backoff.delay_s(10**6) == 3
+
+
+def test_requests_are_accepted_ignored_or_refused() -> None:
+    assert admit_change(FLEET, target=FLEET.target + 1).required() == {"target": FLEET.target + 1}
+    assert admit_change(FLEET, target=FLEET.target, keep_excess=FLEET.keep_excess).required() == {}
+    assert isinstance(admit_change(FLEET, target=-1).refusal, InvalidInput)
+    assert admit_deletion(FLEET, terminate_instances=True).required() == {"state": FleetState.DELETED_TERMINATING}
+    for state in (FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING):
+        deleted = replace(FLEET, state=state)
+        assert isinstance(admit_change(deleted, target=1).refusal, Conflict)
+        assert isinstance(admit_deletion(deleted, terminate_instances=False).refusal, Conflict)

@@ -1,4 +1,4 @@
-"""Decide the next step for each fleet from its record and its instances. Pure."""
+"""Decide whether a request about a fleet is admitted, and which step comes next for it. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from vmhost.base.errors import Conflict, InvalidInput
+from vmhost.control.admission import Admission
 from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
-from vmhost.control.instances.record import Instance, InstanceState
+from vmhost.control.instances.record import MAX_INSTANCES, Instance, InstanceState
 
 Price: TypeAlias = Callable[[Fleet, FleetOverride], float]
 """Price per hour of an instance of the fleet, launched this override."""
 
 _COUNTED = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
+_DELETED = frozenset({FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING})
 _WORKING = frozenset({FleetState.SUBMITTED, FleetState.ACTIVE, FleetState.MODIFYING})
 
 
@@ -24,6 +27,37 @@ class FleetDecision:
     launch: int = 0
     terminate: tuple[str, ...] = ()
     over: bool = False
+
+
+def admit_change(fleet: Fleet, *, target: int | None = None, keep_excess: bool | None = None) -> Admission:
+    """Accept another target for a fleet that is not deleted; None leaves a field as it is."""
+    if fleet.state in _DELETED:
+        return Admission(refusal=_refusal_of_deleted(fleet))
+    try:
+        check_target(fleet.target if target is None else target)
+    except InvalidInput as refusal:
+        return Admission(refusal=refusal)
+    wanted = {"target": target, "keep_excess": keep_excess}
+    return Admission(changes={key: value for key, value in wanted.items() if value not in (None, getattr(fleet, key))})
+
+
+def admit_deletion(fleet: Fleet, *, terminate_instances: bool) -> Admission:
+    """Accept the deletion of a fleet, with or without its instances."""
+    if fleet.state in _DELETED:
+        return Admission(refusal=_refusal_of_deleted(fleet))
+    return Admission(
+        changes={"state": FleetState.DELETED_TERMINATING if terminate_instances else FleetState.DELETED_RUNNING}
+    )
+
+
+def check_target(target: int) -> None:
+    """Raise InvalidInput for a target that is out of range."""
+    if not 0 <= target <= MAX_INSTANCES:
+        raise InvalidInput(f"a target of {target} instances is out of range (0 to {MAX_INSTANCES})")
+
+
+def _refusal_of_deleted(fleet: Fleet) -> Conflict:
+    return Conflict(f"fleet {fleet.id} is {fleet.state}; it cannot be changed any more")
 
 
 def members(instances: Iterable[Instance], fleet_id: str) -> tuple[Instance, ...]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unsupported
+from vmhost.base.errors import CloudError, Unsupported
 from vmhost.control import tags
+from vmhost.control.admission import Admission
 from vmhost.control.call_log import CallLog
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
-from vmhost.control.fleets.decide import members
+from vmhost.control.fleets.decide import admit_change, admit_deletion, check_target, members
 from vmhost.control.fleets.reconciler import FleetReconciler
 from vmhost.control.fleets.record import FLEETS, Fleet, FleetOverride, FleetState
 from vmhost.control.instances.controller import InstanceController
-from vmhost.control.instances.launcher import DEFAULT_TYPE, MAX_INSTANCES, Launcher
+from vmhost.control.instances.launcher import DEFAULT_TYPE, Launcher
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState
 from vmhost.control.service_context import ServiceContext
 from vmhost.control.templates.service import TemplateService
 
 _ACTION = "CreateFleet"
-_DELETED = frozenset({FleetState.DELETED, FleetState.DELETED_RUNNING, FleetState.DELETED_TERMINATING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,31 +104,27 @@ class FleetService:
 
     def modify(self, fleet_id: str, *, target: int | None = None, keep_excess: bool | None = None) -> Fleet:
         """Change the target. Raises NotFound, InvalidInput, or Conflict for a deleted fleet."""
-        fleet = self.check_modify(fleet_id, target)
-        changed = replace(
-            fleet,
-            target=fleet.target if target is None else target,
-            keep_excess=fleet.keep_excess if keep_excess is None else keep_excess,
-        )
-        self._context.resources.commit([changed])
-        self._reconcilers[fleet_id].wake()
-        return changed
+        admission = admit_change(self._table.get(fleet_id), target=target, keep_excess=keep_excess)
+        return self._apply({fleet_id: admission})[0]
 
-    def check_modify(self, fleet_id: str, target: int | None) -> Fleet:
-        """Return the fleet. Raises what `modify` would raise now; changes nothing."""
-        fleet = self._active(fleet_id)
-        _check_target(fleet.target if target is None else target)
-        return fleet
+    def check_modify(self, fleet_id: str, target: int | None) -> None:
+        """Raise what `modify` would raise now; change nothing."""
+        admit_change(self._table.get(fleet_id), target=target).required()
 
     def delete(self, ids: Sequence[str], *, terminate_instances: bool) -> tuple[Fleet, ...]:
         """Delete all of the fleets, with or without their instances. Raises NotFound or Conflict; then none."""
-        fleets = [self._active(fleet_id) for fleet_id in dict.fromkeys(ids)]
-        state = FleetState.DELETED_TERMINATING if terminate_instances else FleetState.DELETED_RUNNING
-        changed = tuple(replace(fleet, state=state) for fleet in fleets)
-        self._context.resources.commit(changed)
-        for fleet in changed:
-            self._reconcilers[fleet.id].wake()
-        return changed
+        fleets = [self._table.get(fleet_id) for fleet_id in dict.fromkeys(ids)]
+        return self._apply({each.id: admit_deletion(each, terminate_instances=terminate_instances) for each in fleets})
+
+    def _apply(self, admissions: Mapping[str, Admission]) -> tuple[Fleet, ...]:
+        """Record all changes in one transaction, or raise the first refusal; then let the fleets' tasks act."""
+        changes = {fleet_id: admission.required() for fleet_id, admission in admissions.items()}
+        self._context.resources.commit(
+            [self._table.changed(key, **fields) for key, fields in changes.items() if fields]
+        )
+        for fleet_id in changes:
+            self._reconcilers[fleet_id].wake()
+        return tuple(self._table.get(fleet_id) for fleet_id in changes)
 
     def forget_deleted(self) -> None:
         """Forget deleted fleets of which no instance is on record any more."""
@@ -138,12 +134,6 @@ class FleetService:
             forget=[each for each in self._table if each.state is FleetState.DELETED and each.id not in in_use]
         )
 
-    def _active(self, fleet_id: str) -> Fleet:
-        fleet = self._table.get(fleet_id)
-        if fleet.state in _DELETED:
-            raise Conflict(f"fleet {fleet_id} is {fleet.state}; it cannot be changed any more")
-        return fleet
-
     def _earlier(self, request: FleetRequest) -> Fleet | None:
         created = created_before(self._tokens, _ACTION, request)
         return self._table.find(created[0]) if created else None
@@ -151,7 +141,7 @@ class FleetService:
     def _fleet(self, request: FleetRequest) -> Fleet:
         if request.type != "maintain":
             raise Unsupported(f"fleets of type {request.type!r} are not supported here; use maintain")
-        _check_target(request.target)
+        check_target(request.target)
         template, version = self._templates.version(request.template, request.template_version)
         for override in request.overrides:
             self._context.inventory.type_named(override.type_name or version.type_name or DEFAULT_TYPE)
@@ -199,8 +189,3 @@ class FleetService:
         if former is not None and changed.state in (InstanceState.TERMINATED, InstanceState.STOPPED):
             for reconciler in self._reconcilers.values():
                 reconciler.on_room()
-
-
-def _check_target(target: int) -> None:
-    if not 0 <= target <= MAX_INSTANCES:
-        raise InvalidInput(f"a target of {target} instances is out of range (0 to {MAX_INSTANCES})")

@@ -11,7 +11,7 @@ from vmhost.base.errors import InvalidInput, NoCapacity
 from vmhost.control import tags
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
 from vmhost.control.instances.controller import InstanceController
-from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
+from vmhost.control.instances.record import INSTANCES, MAX_INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.placement import HostRoom, PlacementConstraint, place
 from vmhost.control.service_context import ServiceContext
 from vmhost.control.templates.record import LaunchTemplateVersion
@@ -20,7 +20,6 @@ from vmhost.model.host import Host
 from vmhost.model.instance_type import InstanceType
 
 DEFAULT_TYPE = "t3.nano"
-MAX_INSTANCES = 500
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 VERSION_TAG = "aws:ec2launchtemplate:version"
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from vmhost.control.kind import Kind
 
+MAX_INSTANCES = 500
+"""Of one cloud."""
+
 
 class InstanceState(StrEnum):
     """EC2's six states, and two that EC2's API shows as running: the halves of a reboot."""
