@@ -1,4 +1,4 @@
-"""The live view with real runs: keys steer the generator's processes, and a terminal is given back as it was."""
+"""The live view with real runs: keys control the load, and the terminal is restored at the end."""
 
 from __future__ import annotations
 

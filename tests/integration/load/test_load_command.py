@@ -1,4 +1,4 @@
-"""`glasscloud load` as people type it: flags, plans, scripts, and what it leaves behind."""
+"""The command `glasscloud load`: options, plans, scripts, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -344,7 +344,7 @@ async def test_once_shows_a_request_of_each_target(service: Service, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "expected"),
     [
         (["http://127.0.0.1:9/", "--once"], {1, 2}, "127.0.0.1:9 cannot be reached"),
         (
@@ -354,10 +354,10 @@ async def test_once_shows_a_request_of_each_target(service: Service, tmp_path: P
         ),
     ],
 )
-async def test_once_refuses_other_options(arguments: list[str], code: set[int], told: str) -> None:
+async def test_once_refuses_other_options(arguments: list[str], code: set[int], expected: str) -> None:
     found, _, err = await load(*arguments)
     assert found in code
-    assert told in err
+    assert expected in err
 
 
 async def test_once_shows_output_of_a_failing_script(service: Service, tmp_path: Path) -> None:

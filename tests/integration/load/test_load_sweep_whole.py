@@ -1,4 +1,4 @@
-"""`glasscloud load sweep` against a server whose capacity is known: one request at a time, five milliseconds each."""
+"""`glasscloud load sweep` with a server of known capacity: one request at a time, five milliseconds each."""
 
 from __future__ import annotations
 

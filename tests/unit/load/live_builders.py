@@ -31,7 +31,7 @@ def second(
     waited_ms: float = 0.0,
     lag_us: int = 120,
 ) -> IntervalStats:
-    """One second in which so many requests took each of these response times, of which they waited the first part."""
+    """Returns a second with this number of requests for each response time; they waited for its first part."""
     stats = IntervalStats(number * NS_PER_S, (number + 1) * NS_PER_S)
     sent = 0
     for took_ms, count in times_ms.items():

@@ -1,4 +1,4 @@
-"""Runs that nobody made: reports with the figures a test wants."""
+"""Reports of made-up runs with the figures that a test needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histograms in HdrHistogram's encoding: what it says is kept, what it cannot say is within its three digits."""
+"""HdrHistogram's encoding: a round trip keeps the counts, and values to three digits."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_number_of_nine_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "expected"),
     [
         (b"", "0 bytes, less than its header of 8"),
         (outer(b"", cookie=0x1C849303), "cookie 0x1c849303 instead of 0x1c849314"),
@@ -80,8 +80,8 @@ def test_number_of_nine_bytes() -> None:
         (inner(b"\x81\x80\x80\x80\x80\x80\x80\x80\x80\x02"), "bucket 4611686018427387905, above the last one"),
     ],
 )
-def test_other_histograms_are_refused(data: bytes, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_other_histograms_are_refused(data: bytes, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
         from_hdr_text(base64.b64encode(data).decode())
 
 

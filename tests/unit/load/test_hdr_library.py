@@ -1,4 +1,4 @@
-"""What we write, the hdrhistogram library reads, and the other way round; also whole logs."""
+"""Our histograms and logs are read by the hdrhistogram library, and the other way round."""
 
 from __future__ import annotations
 

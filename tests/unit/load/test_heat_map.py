@@ -1,4 +1,4 @@
-"""The heat map's cells: every request in the one that its time and its second name, on a scale that fits."""
+"""The heat map of the live view: every request is in one cell, on a scale that fits."""
 
 from __future__ import annotations
 

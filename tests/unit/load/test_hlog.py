@@ -1,4 +1,4 @@
-"""A run's log: each second with its distributions, readable up to the line in which its writer was killed."""
+"""HdrHistogram logs: complete histograms of each second, readable up to the line that a kill cut."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_log_survives_a_kill_at_any_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("Tag=response,0.0,1.0,3.0\n", "3 fields instead of 4: start, length, maximum, histogram"),
         (f"Tag=response,0.0,1.0,3.0,{samples()[:-4]}\n", "compressed bytes instead of"),
@@ -106,25 +106,25 @@ def test_log_survives_a_kill_at_any_byte(tmp_path: Path) -> None:
         ("\udcff\n", "can't decode"),
     ],
 )
-def test_broken_line_is_named_by_number(tmp_path: Path, line: str, told: str) -> None:
+def test_broken_line_is_named_by_number(tmp_path: Path, line: str, expected: str) -> None:
     path = tmp_path / "a.hlog"
     path.write_text(f"{START}Tag=response,0.0,1.0,3.0,{samples()}\n{line}", errors="surrogateescape")
-    with pytest.raises(InvalidInput, match=rf"a\.hlog, line 3 cannot be read: .*{told}"):
+    with pytest.raises(InvalidInput, match=rf"a\.hlog, line 3 cannot be read: .*{expected}"):
         read_hlog(path)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", "has no start time; is it a .hlog file"),
         (f"0.0,1.0,3.0,{samples()}\n", "line 1 cannot be read: it comes before the start time"),
         (START[:-1], "has no start time"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "a.hlog"
     path.write_text(text)
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(InvalidInput, match=expected):
         read_hlog(path)
 
 

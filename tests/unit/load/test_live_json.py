@@ -1,4 +1,4 @@
-"""The load for programs that draw it: figures, and only the columns that may have changed."""
+"""The state of the load as JSON: its figures, and only the columns that may have changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runs compared: what exceeds the noise is said, what does not is not, and what cannot be told is told so."""
+"""Comparing two runs: differences beyond the noise, within it, and those that cannot be judged."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_invalid_repetition_gives_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "expected"),
     [
         (run(lag_us=50_000), "b.json is INVALID, so its figures say nothing about the server: the generator sent late"),
         (run(stopped=True), "b.json was stopped early"),
@@ -172,10 +172,10 @@ def test_invalid_repetition_gives_a_warning() -> None:
         ),
     ],
 )
-def test_runs_that_are_not_comparable_give_a_warning(other: Report, told: str) -> None:
+def test_runs_that_are_not_comparable_give_a_warning(other: Report, expected: str) -> None:
     comparison = of(run(), other)
-    assert any(told in text for text in comparison.warnings)
-    assert any(told in line for line in compare_lines(comparison) if line.startswith("warning: "))
+    assert any(expected in text for text in comparison.warnings)
+    assert any(expected in line for line in compare_lines(comparison) if line.startswith("warning: "))
 
 
 def test_equal_plans_give_no_warning() -> None:
@@ -206,7 +206,7 @@ def test_comparison_json_has_the_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "expected"),
     [
         ([], "schema None cannot be read"),
         ({"schema": 1}, "schema 1 cannot be read"),
@@ -216,8 +216,8 @@ def test_comparison_json_has_the_interval() -> None:
         ({**report_json(run()), "errors": 3}, "not a report of a run"),
     ],
 )
-def test_other_documents_are_refused(data: Any, told: str) -> None:
-    with pytest.raises(InvalidInput, match=told):
+def test_other_documents_are_refused(data: Any, expected: str) -> None:
+    with pytest.raises(InvalidInput, match=expected):
         read_run("x.json", data)
 
 
@@ -249,14 +249,14 @@ def test_exit_code_with_fail_if_worse(files: dict[str, str], a: str, b: str, cod
     assert main(["load", "compare", files[a], files[b], "--fail-if-worse", "--json"]) == gate
 
 
-@pytest.mark.parametrize(("name", "told"), [("torn", "not JSON"), ("absent", "No such file")])
+@pytest.mark.parametrize(("name", "expected"), [("torn", "not JSON"), ("absent", "No such file")])
 def test_unreadable_file_is_named(
-    files: dict[str, str], name: str, told: str, capsys: pytest.CaptureFixture[str]
+    files: dict[str, str], name: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["load", "compare", files["usual"], files[name]]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"glasscloud load compare: {files[name]} ")
-    assert told in said
+    assert expected in said
 
 
 @pytest.mark.parametrize("asked", [["load", "compare", "--help"], ["help", "load", "compare"]])

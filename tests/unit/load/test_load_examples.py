@@ -1,4 +1,4 @@
-"""Examples of failures: a few of each kind, none from the warm-up, told in each form of the report."""
+"""Examples of failed requests: a few of each kind, none from the warm-up, in each format of the report."""
 
 from __future__ import annotations
 

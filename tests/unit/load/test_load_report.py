@@ -1,4 +1,4 @@
-"""The verdict comes from figures alone: INVALID is the generator's fault and beats FAILED."""
+"""Verdict and report of a run: INVALID is the load generator's fault and takes precedence over FAILED."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def report(measured: RunResult, plan: Plan = PLAN) -> Report:
 
 
 @pytest.mark.parametrize(
-    ("measured", "verdict", "exit_code", "told"),
+    ("measured", "verdict", "exit_code", "expected"),
     [
         (result(), Verdict.VALID, 0, "the generator kept its schedule; all 1000 requests got a good response"),
         (result(refused=3), Verdict.FAILED, 1, "3 of 1003 requests failed"),
@@ -74,10 +74,10 @@ def report(measured: RunResult, plan: Plan = PLAN) -> Report:
         (result(lost=True), Verdict.INVALID, 3, "1 of 1 generator processes were lost (process 1)"),
     ],
 )
-def test_verdict_and_reason(measured: RunResult, verdict: Verdict, exit_code: int, told: str) -> None:
+def test_verdict_and_reason(measured: RunResult, verdict: Verdict, exit_code: int, expected: str) -> None:
     made = report(measured)
     assert (made.verdict, made.exit_code) == (verdict, exit_code)
-    assert told in made.reason
+    assert expected in made.reason
 
 
 def late(*, requests: int, of_which: int) -> RunResult:
@@ -125,17 +125,17 @@ def test_too_few_connections_make_a_run_invalid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measured", "told"),
+    ("measured", "expected"),
     [
         # The service needed one connection when it was quick, and took all when it got slow.
         (limited(first_ms=5, unsent=300), "because the service got slower"),
         (limited(first_ms=None, good=0, unsent=300), "because the service did not answer"),
     ],
 )
-def test_slow_service_with_busy_connections_fails(measured: RunResult, told: str) -> None:
+def test_slow_service_with_busy_connections_fails(measured: RunResult, expected: str) -> None:
     made = report(measured)
     assert made.verdict is Verdict.FAILED
-    assert told in made.reason
+    assert expected in made.reason
 
 
 def test_few_waiting_requests_are_ignored() -> None:
@@ -154,7 +154,7 @@ def test_shortage_of_the_generator_makes_a_run_invalid(plan: Plan, shortage: Sho
 
 
 @pytest.mark.parametrize(
-    ("thresholds", "verdict", "told"),
+    ("thresholds", "verdict", "expected"),
     [
         (("p99<50ms", "errors<1%", "rate>=90"), Verdict.VALID, "hold"),
         (("p99<1ms",), Verdict.FAILED, "p99<1ms is broken: p99 2.0"),
@@ -164,11 +164,11 @@ def test_shortage_of_the_generator_makes_a_run_invalid(plan: Plan, shortage: Sho
         (("errors<1%", "p99.99<1s"), Verdict.FAILED, "too few for a p99.99"),
     ],
 )
-def test_broken_threshold_fails_the_run(thresholds: tuple[str, ...], verdict: Verdict, told: str) -> None:
+def test_broken_threshold_fails_the_run(thresholds: tuple[str, ...], verdict: Verdict, expected: str) -> None:
     measured = result(refused=3) if any("errors" in text for text in thresholds) else result()
     made = report(measured, replace(PLAN, thresholds=thresholds))
     assert made.verdict is verdict
-    assert told in made.reason
+    assert expected in made.reason
 
 
 def test_error_threshold_allows_failures() -> None:

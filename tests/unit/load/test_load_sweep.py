@@ -1,4 +1,4 @@
-"""The sweep as decisions: which rate is next, where it breaks, where the knee is; against queues that are known."""
+"""The decisions of a sweep: the next rate, where the service breaks, where the knee is; with known queues."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_step_of_a_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "told"),
+    ("rates", "expected"),
     [
         (RateRange(from_per_s=200, to_per_s=100, steps=8), "200 to 100/s is not possible"),
         (RateRange(from_per_s=0, to_per_s=100, steps=8), "0 to 100/s is not possible"),
@@ -179,8 +179,8 @@ def test_step_of_a_run() -> None:
         (RateRange(from_per_s=3, to_per_s=200, steps=8), "3/s for 5 s makes 15 requests; expected 20"),
     ],
 )
-def test_invalid_range_is_refused(rates: RateRange, told: str) -> None:
-    with pytest.raises(InvalidInput, match=told):
+def test_invalid_range_is_refused(rates: RateRange, expected: str) -> None:
+    with pytest.raises(InvalidInput, match=expected):
         check_range(rates, step_s=5)
 
 

@@ -1,4 +1,4 @@
-"""Runs that are over: their line in a list, and two of them compared in memory."""
+"""Past runs: their row in a list, and the comparison of two of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in Prometheus's text format: what its own parser finds there is what was measured."""
+"""A run in Prometheus' text format, read with its own parser."""
 
 from __future__ import annotations
 

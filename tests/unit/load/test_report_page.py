@@ -383,7 +383,7 @@ def test_percentiles_of_the_chart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "told"),
+    ("part", "whole", "expected"),
     [
         (0, 10, "0 %"),
         (10, 10, "100 %"),
@@ -394,8 +394,8 @@ def test_percentiles_of_the_chart() -> None:
         (0, 0, "–"),
     ],
 )
-def test_shares_are_not_rounded_to_none_or_all(part: int, whole: int, told: str) -> None:
-    assert share(part, whole) == told
+def test_shares_are_not_rounded_to_none_or_all(part: int, whole: int, expected: str) -> None:
+    assert share(part, whole) == expected
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
