@@ -1,5 +1,5 @@
-"""The person's side: the command line, the live view, the tour and the load generator.
+"""The client side: command line, terminal screen, console, experiments and load generator.
 
-Law: speaks to the service through `server.api` and to the platform through `vmhost.api`; starts other programs by
+Rule: it talks to the service through `server.api` and to the platform through `vmhost.api`. It starts other programs by
 executing them, never by importing them.
 """
