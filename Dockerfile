@@ -27,7 +27,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends iproute2 nftabl
 COPY --from=build /opt/glasscloud /opt/glasscloud
 ENV PATH=/opt/glasscloud/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER glasscloud
-# One check for every role: whoever runs a program sets the address that tells its health.
+# One check for every role: the command that starts a program sets the address of its health page.
 ENV GLASSCLOUD_HEALTH=http://127.0.0.1:8080/healthz
 HEALTHCHECK --interval=2s --timeout=3s --retries=15 --start-period=60s CMD ["python", "-IS", "-c", "\
 import http.client as h, os, urllib.parse as p; u = p.urlsplit(os.environ['GLASSCLOUD_HEALTH']); \

@@ -40,6 +40,7 @@ check: setup-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/words
 
 bench: setup-dev
 	@$(BIN)/python -m bench
@@ -50,7 +51,7 @@ screenshots: setup-dev
 lock:
 	@scripts/lock
 
-# The first process of container instances. The built ones are kept here, so that nobody else needs a compiler.
+# The first process of container instances. The built ones are kept here, so that no compiler is needed.
 guest-init:
 	@scripts/guest-init
 

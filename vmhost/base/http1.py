@@ -327,7 +327,7 @@ async def connect(
     heads: HeadCache | None = None,
     make: Callable[[Callable[[Connection], None] | None, HeadCache | None], Connection] | None = None,
 ) -> Connection:
-    """Open a connection. With TLS the server's certificate must have `name`, or `host` if there is none.
+    """Open a connection. With TLS the server's certificate must have `name`, or without one, `host`.
 
     Raises HttpFailure(CONNECT), also after `timeout_s`."""
     loop = asyncio.get_running_loop()

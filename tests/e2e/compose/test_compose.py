@@ -46,7 +46,7 @@ class Project:
         return set(docker("ps", "--filter", f"label=glasscloud.cloud={self.name}", "--format", "{{.Names}}").split())
 
     def search(self) -> dict[str, object]:
-        """A search's answer through the published port; raises OSError while there is none."""
+        """A search's answer through the published port; raises OSError while no server listens."""
         where = self.run("port", "server", "8000")
         with urllib.request.urlopen(f"http://{where}/search?q=hypervisor&format=json", timeout=2) as answer:
             found: dict[str, object] = json.load(answer)
@@ -71,11 +71,11 @@ class Project:
 
 def until(holds: Callable[[], bool], what: str, *, within_s: float = _READY_S) -> float:
     """Waits until it holds and gives the seconds that took."""
-    begun = time.monotonic()
+    started = time.monotonic()
     while not holds():
-        assert time.monotonic() - begun < within_s, f"{what}: not within {within_s:.0f} s"
+        assert time.monotonic() - started < within_s, f"{what}: not within {within_s:.0f} s"
         time.sleep(0.1)
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_ctrl_c_and_down_leave_nothing(project: Project) -> None:
 
 
 def _the_console_answers(project: Project) -> None:
-    """Through the published port, and its address is told again."""
+    """Through the published port, whose address is printed again."""
     where = project.run("port", "client", "8080")
     with urllib.request.urlopen(f"http://{where}/", timeout=5) as answer:
         assert b"/assets/start.js" in answer.read()
@@ -166,9 +166,9 @@ def test_restarted_platform_takes_over_and_cleans_up(project: Project) -> None:
     assert len(project.instances()) == 4
     project.run("up", "-d", "--no-build", "vmhost", "server")
     until(lambda: project.answers() and len(project.instances()) == 4, "a search from four instances again")
-    begun = time.monotonic()
+    started = time.monotonic()
     project.run("stop", "vmhost")
-    assert time.monotonic() - begun < _REMOVED_S
+    assert time.monotonic() - started < _REMOVED_S
     assert left_of(project.name) == []
     project.run("down")
 

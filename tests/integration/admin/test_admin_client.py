@@ -33,7 +33,7 @@ async def client(cloud: Served) -> AsyncIterator[CloudClient]:
 
 
 async def running(client: CloudClient, count: int = 1, **tags: str) -> list[InstanceView]:
-    """So many new instances, once they run."""
+    """This number of new instances, once they run."""
     made = await client.run_instances(image_id=IMAGE, type_name="t3.nano", count=count, tags=tags)
     wanted = {"instance-id": [instance.id for instance in made], "instance-state-name": ["running"]}
     async with asyncio.timeout(5):

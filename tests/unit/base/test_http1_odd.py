@@ -18,7 +18,7 @@ _BOUNDED = "we bound what an answer may take"
 _FRAMED = "a message framed in two ways is how requests are smuggled; llhttp refuses it"
 _STRICT = "llhttp refuses what RFC 9112 lets a recipient forgive"
 _LINES = "line breaks between answers are harmless; llhttp skips them"
-_HEAD = "llhttp cannot be told that an answer has no body; ours begins with a new parser after it"
+_HEAD = "llhttp has no way to know that a response has no body; ours starts a new parser after it"
 
 _OLD = "h11 ends every HTTP/1.0 connection"
 
@@ -35,7 +35,7 @@ UNLIKE_H11 = {
     "bare line feed ends the head": _STRICT,
     "version 1.2": _STRICT,
     "version 2.0": "llhttp keeps only HTTP/1.1 alive unasked; h11 looks at no version but 1.0",
-    "NUL in the reason": "nobody reads the reason",
+    "NUL in the reason": "the reason is not read",
     "gzip, chunked": "h11 knows no coding but chunked; the body is given as it came",
     "HTTP/1.0 kept alive": _OLD,
     "HEAD with keep-alive in 1.0": _OLD,
@@ -187,7 +187,7 @@ def test_last_chunk_is_not_cached_as_a_response(place: int) -> None:
     assert read([PLAIN[place:]], heads=heads) == read([PLAIN[place:]])
 
 
-# Who is told may act at once
+# A caller may send its next request from within the callback
 
 
 class AsksAgain(Asked):
@@ -226,11 +226,11 @@ def test_failed_connection_accepts_no_request_in_callback(failure: Failure) -> N
 
 
 class Refuses(Asked):
-    """Fails when it is told an end."""
+    """Fails when it is notified of an end."""
 
     def _done(self, response: Response | None, failure: Failure | None) -> None:
         super()._done(response, failure)
-        raise LookupError("the asker's own")
+        raise LookupError("the caller's own")
 
 
 @pytest.mark.parametrize("wire", [PLAIN, CHUNKED + b"0\r\n\r\n", b"what?"])
@@ -262,11 +262,11 @@ def test_second_response_closes_the_connection() -> None:
     assert asked.wire.closing
 
 
-@pytest.mark.parametrize("begun", [b"", PLAIN[:20], PLAIN[:-1], OK + b"\r\nhello"])
-def test_broken_connection_is_a_reset(begun: bytes) -> None:
+@pytest.mark.parametrize("start", [b"", PLAIN[:20], PLAIN[:-1], OK + b"\r\nhello"])
+def test_broken_connection_is_a_reset(start: bytes) -> None:
     asked = Asked()
     asked.send()
-    asked.receive([begun] if begun else [])
+    asked.receive([start] if start else [])
     asked.end(ConnectionResetError())
     assert asked.ends == [Failure.RESET]
 
