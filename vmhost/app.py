@@ -23,11 +23,10 @@ from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.cloud import Cloud
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.record import INSTANCES, InstanceState
-from vmhost.driver_choice import CONTAINER, PROCESS, Choice, choose
-from vmhost.drivers.container.labels import removal
+from vmhost.driver_choice import Choice, choose
 from vmhost.drivers.context import DriverContext, LeftoverPolicy
 from vmhost.drivers.ports import Driver
-from vmhost.drivers.registry import make_driver
+from vmhost.drivers.registry import all_drivers, find_driver, make_driver
 from vmhost.ec2.auth import Auth
 from vmhost.http_api import serve_api
 from vmhost.model.image import Image
@@ -124,7 +123,8 @@ async def sweep(settings: Settings) -> None:
 
     Raises Conflict while a platform uses the state folder."""
     with locked(settings.state):
-        names = (PROCESS, CONTAINER) if settings.driver == AUTO else (settings.driver,)
+        real = tuple(each.name for each in all_drivers() if not each.description.for_tests)
+        names = real if settings.driver == AUTO else (settings.driver,)
         for name in names:
             try:
                 await _sweep_one(make_driver(name, _context(settings, leftovers=LeftoverPolicy.SWEEP)))
@@ -218,15 +218,8 @@ async def _close(cloud: Cloud, driver: Driver, settings: Settings, shutdown: _Sh
             "cleanup_incomplete",
             why=left.why,
             instances=list(left.instances),
-            fix=_cleanup_command(driver.name, settings),
+            fix=find_driver(driver.name).removal_command(settings.cloud.name, settings.state),
         )
-
-
-def _cleanup_command(driver: str, settings: Settings) -> str:
-    """Return the command that removes what a platform left behind."""
-    if driver == CONTAINER:
-        return removal(settings.cloud.name)
-    return f"python -m vmhost --sweep --driver {driver} --cloud {settings.cloud.name} --state {settings.state}"
 
 
 def _not_kept(driver: Driver) -> str:

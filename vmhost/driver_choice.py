@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from vmhost.base.errors import Unavailable
+from vmhost.drivers.about import DriverAbout
+from vmhost.drivers.registry import all_drivers
 from vmhost.model.image import Image
 from vmhost.model.prerequisite import MissingPrerequisite
 from vmhost.settings import AUTO
-
-CONTAINER, PROCESS = "container", "process"
-
-Check = Callable[[str], Awaitable[MissingPrerequisite | None]]
-"""Returns what is missing to boot a container image now; None when nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,24 +20,33 @@ class Choice:
     driver: str
     why: str = ""
     missing: str = ""
-    """What containers would need: a `Prerequisite`; empty when nothing is missing."""
+    """What the preferred driver would need: a `Prerequisite`; empty when nothing is missing."""
 
 
-async def choose(wanted: str, images: Iterable[Image], missing_prerequisite: Check | None = None) -> Choice:
-    """Return the wanted driver; for `auto`, containers if an engine answers and has every image, else processes."""
+async def choose(wanted: str, images: Iterable[Image], drivers: Sequence[DriverAbout] | None = None) -> Choice:
+    """Return the wanted driver; for `auto`, the first of the drivers that can boot every image on this computer."""
     if wanted != AUTO:
         return Choice(driver=wanted)
-    needed = {boot.image for image in images if (boot := image.boots.get(CONTAINER)) and boot.image}
+    images, missing = tuple(images), None
+    for about in all_drivers() if drivers is None else drivers:
+        if about.description.for_tests:
+            continue
+        now_missing = await _missing(about, images)
+        if now_missing is None:
+            why = f"instances are {about.description.plural}"
+            if missing is None:
+                return Choice(driver=about.name, why=why)
+            return Choice(driver=about.name, why=f"{why}: {missing.reason}", missing=missing.prerequisite)
+        missing = missing or now_missing
+    raise Unavailable(f"no driver can run here: {missing.reason if missing else 'there is none'}")
+
+
+async def _missing(about: DriverAbout, images: Sequence[Image]) -> MissingPrerequisite | None:
+    """Return the first thing that the driver misses to boot all these images; None when nothing is missing."""
+    if about.missing_prerequisite is None:
+        return None
+    needed = {boot.image for image in images if (boot := image.boots.get(about.name)) and boot.image}
     for reference in sorted(needed):
-        if missing := await (missing_prerequisite or _missing_prerequisite)(reference):
-            why = f"instances are plain processes: {missing.reason}"
-            return Choice(driver=PROCESS, why=why, missing=missing.prerequisite)
-    return Choice(driver=CONTAINER, why="instances are containers")
-
-
-async def _missing_prerequisite(reference: str) -> MissingPrerequisite | None:
-    from vmhost.drivers.container.prerequisites import (
-        missing_prerequisite,  # the Docker library, which a chosen process driver never needs
-    )
-
-    return await missing_prerequisite(reference)
+        if missing := await about.missing_prerequisite(reference):
+            return missing
+    return None

@@ -13,10 +13,10 @@ from vmhost.access_copy import AccessCopy
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.context import LeftoverPolicy
-from vmhost.drivers.registry import FACTORIES
+from vmhost.drivers.registry import all_drivers
 
 AUTO = "auto"
-DRIVERS = (AUTO, *FACTORIES)
+DRIVERS = (AUTO, *(each.name for each in all_drivers()))
 DEFAULT_PORT = 4566
 DEFAULT_IMAGE = "glasscloud:latest"
 IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"

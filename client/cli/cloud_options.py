@@ -10,11 +10,11 @@ from pathlib import Path
 from client.local.local_plan import (
     API_PORT,
     CONSOLE_PORT,
-    DRIVERS,
     SEARCH_PORT,
     LocalPlan,
     check_port,
     checked,
+    driver_names,
     port_of,
     replicas_of,
 )
@@ -33,7 +33,7 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--driver",
-        choices=DRIVERS,
+        choices=driver_names(),
         default="auto",
         help="how instances run (auto: as containers if a Docker engine has the image, else as processes)",
     )

@@ -60,6 +60,7 @@ def _prepare(seconds: float, out: TextIO) -> ReadyResult:
     """Run the steps until one fails; print progress to `out`."""
     from client.doctor.computer_probe import inspect_computer
     from client.doctor.findings import findings_of, healthy, lines_of
+    from vmhost.api.drivers import drivers
 
     if not _step("building the search index", [sys.executable, "-P", "-m", "server", "index"], out):
         return ReadyResult(ready=False, lacks="building the search index failed; see above")
@@ -74,15 +75,15 @@ def _prepare(seconds: float, out: TextIO) -> ReadyResult:
     print("\n".join(lines_of(findings)), file=out)
     if not healthy(findings):
         return ReadyResult(ready=False, lacks="there are problems; see the fixes after -> above")
-    drivers = ("process", "container") if has_image else ("process",)
-    for number, driver in enumerate(drivers):
+    names = tuple(each.name for each in reversed(drivers()) if has_image or not each.uses_engine)
+    for number, driver in enumerate(names):
         if not _tour(driver, seconds, out):
             lacks = f"the tour with the {driver} driver failed; see above"
-            return ReadyResult(ready=False, tried=drivers[:number], lacks=lacks)
+            return ReadyResult(ready=False, tried=names[:number], lacks=lacks)
     if engine and not has_image:
         lacks = "the image for containers is missing; build it with: docker compose build"
-        return ReadyResult(ready=False, tried=drivers, lacks=lacks)
-    return ReadyResult(ready=True, tried=drivers)
+        return ReadyResult(ready=False, tried=names, lacks=lacks)
+    return ReadyResult(ready=True, tried=names)
 
 
 def _tour(driver: str, seconds: float, out: TextIO) -> bool:

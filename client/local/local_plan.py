@@ -9,9 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from client.local.state_dir import console_key
+from vmhost.api.drivers import driver_named, drivers
 from vmhost.base.errors import InvalidInput
 
-DRIVERS = ("auto", "process", "container")
+AUTO = "auto"
+
 API_PORT = 4566
 SEARCH_PORT = 8000
 CONSOLE_PORT = 8080
@@ -86,21 +88,29 @@ def replicas_of(instances: int, shards: int) -> int:
 
 def checked(plan: LocalPlan) -> LocalPlan:
     """Return the plan after checking it. Raises InvalidInput for the first value that is not valid."""
-    if plan.driver not in DRIVERS:
-        raise InvalidInput(f"driver {plan.driver!r} does not exist; choose one of {', '.join(DRIVERS)}")
+    if plan.driver not in driver_names():
+        raise InvalidInput(f"driver {plan.driver!r} does not exist; choose one of {', '.join(driver_names())}")
     if not plan.overcommit >= 1:
         raise InvalidInput("--overcommit must be at least 1")
     for port in (plan.search_port, plan.console_port or 0, plan.api_port):
         check_port(port)
     if plan.corpus is not None and not Path(plan.corpus).is_dir():
         raise InvalidInput(f"--corpus {plan.corpus} is not a folder")
-    if plan.corpus is not None and plan.driver == "container":
+    if plan.corpus is None:
+        return plan
+    # Not every kind of instance can read the new index, so `auto` must not choose any other.
+    able = next(each.name for each in drivers() if each.reads_local_files)
+    if plan.driver != AUTO and not driver_named(plan.driver).reads_local_files:
         raise InvalidInput(
-            "--corpus needs --driver process: a container cannot read a folder of this computer, "
-            "it searches the index in its image"
+            f"--corpus needs --driver {able}: {driver_named(plan.driver).plural} cannot read a folder of this "
+            "computer, they search the index in their image"
         )
-    # Only processes can read the new index; `auto` must not choose containers.
-    return replace(plan, driver="process") if plan.corpus is not None else plan
+    return replace(plan, driver=able if plan.driver == AUTO else plan.driver)
+
+
+def driver_names() -> tuple[str, ...]:
+    """Return the values of --driver."""
+    return (AUTO, *(each.name for each in drivers()))
 
 
 def check_port(port: int) -> None:
@@ -163,11 +173,13 @@ def port_of(url: str) -> int:
 
 
 def other_driver_hint(driver: str, missing: str, typed: str) -> str:
-    """Return how to get the driver that `auto` did not choose; `missing` is the missing prerequisite for containers."""
-    if driver == "container":
-        return f"Plain processes instead: {typed} --driver process"
-    steps = {"engine": "start Docker, docker compose build, ", "image": "docker compose build, "}
-    return f"For containers: {steps[missing]}{typed}" if missing in steps else f"Containers: {typed} --driver container"
+    """Return how to get the driver that `auto` did not choose; `missing` is what the preferred driver misses."""
+    preferred, other = drivers()[:2]
+    if driver == preferred.name:
+        return f"{other.plural.capitalize()} instead: {typed} --driver {other.name}"
+    if missing in preferred.fixes:
+        return f"For {preferred.plural}: {preferred.fixes[missing]}{typed}"
+    return f"{preferred.plural.capitalize()}: {typed} --driver {preferred.name}"
 
 
 def port_moved_note(wanted: int, url: str) -> str | None:

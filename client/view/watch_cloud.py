@@ -27,6 +27,7 @@ from client.view.plain_view import JSON_LINES, TEXT, PlainView
 from client.view.view_state import Note, ViewState
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
+from vmhost.api.drivers import driver_named
 from vmhost.api.views import Snapshot
 from vmhost.base.errors import CloudError, DeadlineExceeded, NotFound
 
@@ -197,8 +198,8 @@ def block(snapshot: Snapshot, *, console: str, search: str, api: str, composed: 
         f"  search   {search}/search?q=hypervisor",
         f"  EC2 API  {api}   {env}",
     ]
-    if snapshot.driver == "container" and serving:
-        lines.append(f"  break it docker kill {snapshot.cloud}-{serving[0].id}")
+    if serving and (command := driver_named(snapshot.driver).kill_command):
+        lines.append(f"  break it {command.format(cloud=snapshot.cloud, instance=serving[0].id)}")
     return [*lines, f"  stop     {stop[0]}", *(f"           {text}" for text in stop[1:])]
 
 

@@ -1,30 +1,39 @@
-"""The drivers by name. A driver is imported only when it is used: `--driver fake` needs no Docker library.
+"""The drivers. A driver is imported only when it is used: `--driver fake` needs no Docker library.
 
-To add a driver: a package that implements `ports.Driver`, a line in FACTORIES, and a fixture for the contract tests.
+To add a driver: a package that implements `ports.Driver`, with an `about.py`; a line in ABOUTS; a fixture for the
+contract tests.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import cast
 
 from vmhost.base.errors import InvalidInput
+from vmhost.drivers.about import DriverAbout
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.ports import Driver
 
-FACTORIES: Mapping[str, str] = {
-    "container": "vmhost.drivers.container.driver:ContainerDriver",
-    "fake": "vmhost.drivers.fake.driver:make_driver",
-    "process": "vmhost.drivers.process.driver:ProcessDriver",
-}
-"""Module and callable, which takes a DriverContext."""
+ABOUTS = ("vmhost.drivers.container.about", "vmhost.drivers.process.about", "vmhost.drivers.fake.about")
+"""Modules with an ABOUT, in the order in which `auto` prefers their drivers."""
+
+
+def all_drivers() -> tuple[DriverAbout, ...]:
+    """Return every driver."""
+    return tuple(cast(DriverAbout, importlib.import_module(module).ABOUT) for module in ABOUTS)
+
+
+def find_driver(name: str) -> DriverAbout:
+    """Return the named driver. Raises InvalidInput for an unknown name."""
+    found = {each.name: each for each in all_drivers()}
+    if name not in found:
+        raise InvalidInput(f"driver {name!r} does not exist; choose one of {', '.join(found)}")
+    return found[name]
 
 
 def make_driver(name: str, context: DriverContext) -> Driver:
     """Return the named driver, not yet open. Raises InvalidInput for an unknown name."""
-    if name not in FACTORIES:
-        raise InvalidInput(f"driver {name!r} does not exist; choose one of {', '.join(FACTORIES)}")
-    module, _, attribute = FACTORIES[name].partition(":")
+    module, _, attribute = find_driver(name).factory.partition(":")
     factory = cast(Callable[[DriverContext], Driver], getattr(importlib.import_module(module), attribute))
     return factory(context)

@@ -95,7 +95,7 @@ async def test_platform_with_hung_engine_ends_and_names_leftovers(tmp_path: Path
                 async with asyncio.timeout(20):
                     while (await client.describe_instances())[0].state != "running":
                         await asyncio.sleep(0.05)
-                await client.hog_cpu(one.id, seconds=30)
+                await client.inject_fault("cpu_hog", one.id, seconds=30)
                 between.passing.clear()
             process.terminate()
             async with asyncio.timeout(_ENDS_WITHIN_S):

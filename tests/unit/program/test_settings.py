@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from vmhost.__main__ import main, parser, settings_of
 from vmhost.base.errors import InvalidInput
 from vmhost.driver_choice import choose
+from vmhost.drivers.about import DriverAbout, Prerequisites
+from vmhost.drivers.registry import all_drivers
 from vmhost.model.image import Boot, Image
 from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite
 from vmhost.settings import Settings, default_state
@@ -21,11 +24,17 @@ def image(container: str | None) -> Image:
     )
 
 
+def _drivers(missing_prerequisite: Prerequisites) -> tuple[DriverAbout, ...]:
+    """The real drivers, of which the preferred one has other prerequisites."""
+    preferred, *others = all_drivers()
+    return (replace(preferred, missing_prerequisite=missing_prerequisite), *others)
+
+
 async def test_chosen_driver_is_used_without_probing() -> None:
     async def missing_prerequisite(reference: str) -> MissingPrerequisite | None:
         raise AssertionError(reference)
 
-    choice = await choose("process", [image("one")], missing_prerequisite)
+    choice = await choose("process", [image("one")], _drivers(missing_prerequisite))
     assert (choice.driver, choice.why) == ("process", "")
 
 
@@ -38,9 +47,10 @@ async def test_auto_needs_every_image_for_containers() -> None:
             MissingPrerequisite(prerequisite=Prerequisite.IMAGE, reason="no image two") if reference == "two" else None
         )
 
-    chosen = await choose("auto", [image("one"), image(None)], missing_prerequisite)
+    drivers = _drivers(missing_prerequisite)
+    chosen = await choose("auto", [image("one"), image(None)], drivers)
     assert (chosen.driver, chosen.why, chosen.missing) == ("container", "instances are containers", "")
-    refused = await choose("auto", [image("one"), image("two")], missing_prerequisite)
+    refused = await choose("auto", [image("one"), image("two")], drivers)
     assert (refused.driver, refused.missing) == ("process", "image")
     assert refused.why == "instances are plain processes: no image two"
     assert probed == ["one", "one", "two"]

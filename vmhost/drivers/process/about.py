@@ -1,0 +1,14 @@
+"""What the process driver says about itself."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from vmhost.api.drivers import DriverDescription
+from vmhost.drivers.about import DriverAbout, sweep_command
+
+ABOUT = DriverAbout(
+    description=DriverDescription(name="process", plural="plain processes", reads_local_files=True),
+    factory="vmhost.drivers.process.driver:ProcessDriver",
+    removal_command=partial(sweep_command, "process"),
+)
