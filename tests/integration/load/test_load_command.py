@@ -280,7 +280,7 @@ async def test_ctrl_c_before_the_start(tmp_path: Path) -> None:
         (["http://127.0.0.1:9/", "--rate", "5", "--users", "5"], "--rate and --users"),
         (["http://127.0.0.1:9/", "--think", "1s"], "--think needs --users"),
         (["http://127.0.0.1:9/", "--threshold", "p99"], "threshold 'p99' is not understood"),
-        (["http://127.0.0.1:9/", "--hedge", "soon"], "'soon' is not understood"),
+        (["http://127.0.0.1:9/", "--hedge", "soon"], "duration 'soon'"),
         (["http://127.0.0.1:9/", "--processes", "many"], "--processes many is invalid"),
         (["http://127.0.0.1:9/", "--repeat", "0"], "0 repetitions"),
         (["http://127.0.0.1:9/", "--url", "http://a/"], "--url cannot be used without a script"),
