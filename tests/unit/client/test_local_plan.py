@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,14 @@ def test_facts_are_read_as_written(tmp_path: Path) -> None:
     assert state_dir.read_facts(tmp_path) == facts
     (tmp_path / "local.json").write_text("{")
     assert state_dir.read_facts(tmp_path) is None
+
+
+def test_facts_of_version_0_1_are_read(tmp_path: Path) -> None:
+    former = {
+        "cloud": "c", "asked": "auto", "driver": "process", "why": "w", "supervisor": 1, "endpoint": "e", "search": "s",
+        "access": "a", "queries": "q", "instances": 4, "shards": 2, "type": "t", "since": 1.0, "pids": [2], "notes": [],
+    }  # fmt: skip
+    (tmp_path / "local.json").write_text(json.dumps(former))
+    facts = state_dir.read_facts(tmp_path)
+    assert facts is not None
+    assert (facts.driver_option, facts.pids) == ("auto", (2,))
