@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from client.cloud_watcher import CloudWatcher
 from client.experiments.runner import ExperimentRunner
 from client.experiments.system import SystemUnderTest
-from client.load.plan.form_json import plan_from_form
 from client.load.plan.model import Plan, Target
+from client.load.plan.plan_json import plan_from_form
 from client.load.report.report import Report
 from client.load.session import LoadSession
 from client.search_service import AGENT, SearchService

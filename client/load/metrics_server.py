@@ -1,4 +1,4 @@
-"""Showing a run that is under way to Prometheus, over HTTP."""
+"""Serves the metrics of a run under way over HTTP, for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ADDRESS = re.compile(r"(?:(?P<name>[A-Za-z0-9.-]+)?:|\[(?P<six>[0-9A-Fa-f:.]+)\
 
 @contextlib.asynccontextmanager
 async def serve_metrics(address: str, latest: Callable[[], str]) -> AsyncIterator[str]:
-    """Serves what `latest` gives at /metrics while the context lasts, and gives its URL.
+    """Serve the text that `latest` returns at /metrics while the context lasts; gives its URL.
 
-    `address` is HOST:PORT, or a port of the loopback address; port 0 takes any. Raises InvalidInput for one that is not
-    understood, is taken or is not this machine's: enter it before the run begins."""
-    from aiohttp import web  # with the next half a second, which runs that show nothing need not wait
+    `address` is HOST:PORT, or a port of the loopback address; port 0 takes any. Raises InvalidInput for an address that
+    is not understood, is taken or is not this computer's: enter the context before the run starts."""
+    from aiohttp import web  # takes half a second with the next import; runs without metrics need not wait for it
 
     from vmhost.base.web import listen, serve
 
@@ -35,7 +35,7 @@ async def serve_metrics(address: str, latest: Callable[[], str]) -> AsyncIterato
         cause = error.__cause__
         why = cause.strerror if isinstance(cause, OSError) else error.message
         raise InvalidInput(
-            f"metrics cannot be served on {address}: {why}; expected a free port of this machine, such as {LOOPBACK}:0"
+            f"metrics cannot be served on {address}: {why}; use a free port of this computer, such as {LOOPBACK}:0"
         ) from error
 
     async def metrics(_request: web.Request) -> web.Response:

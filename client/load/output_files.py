@@ -14,8 +14,8 @@ from vmhost.base.errors import InvalidInput
 
 
 class OutputFiles:
-    """A page for all runs, and a log for each: the first one's is the file named, the others' have a number or their
-    tenant's name before the ending."""
+    """A page for all runs, and a log for each: the first run's is the given file, the others have a number or their
+    tenant's name before the suffix."""
 
     def __init__(self, *, page: Path | None, log: Path | None) -> None:
         self._page = page
@@ -23,16 +23,16 @@ class OutputFiles:
         self._writers: list[tuple[Path, HlogWriter]] = []
         self._files = ExitStack()
         self.failed = False
-        """Whether something that was asked for could not be written."""
+        """Whether a requested file could not be written."""
 
     def check(self) -> None:
         """Raises InvalidInput where a file could not be written."""
         for option, path in (("--report", self._page), ("--hlog", self._log)):
             if path is not None and not _writable(path):
-                raise InvalidInput(f"{option} {path}: cannot be written; expected a file in a folder that is there")
+                raise InvalidInput(f"{option} {path}: cannot be written; name a file in a folder that exists")
 
     def started(self, runs: Sequence[LoadRun], repetition: int) -> None:
-        """Runs have begun: from now on their settled seconds go to the logs. Raises InvalidInput."""
+        """Write the finished seconds of runs that have started to the logs from now on. Raises InvalidInput."""
         if self._log is None:
             return
         for run in runs:
@@ -42,7 +42,7 @@ class OutputFiles:
             run.on_interval = writer.write_interval
 
     def done(self, reports: Sequence[Report]) -> list[str]:
-        """Writes the page, closes the logs and says what came of them, for people."""
+        """Write the page, close the logs and return lines that say what was written."""
         self._files.close()
         self.failed = any(writer.fault for _, writer in self._writers)
         lines = [

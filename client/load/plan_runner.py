@@ -1,8 +1,9 @@
-"""Carrying a command's runs out: one plan or several tenants, watched while they run, stopped by one event."""
+"""Carries out a command's runs: of one plan, or of several tenants that start together, each with its report."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from typing import Any
 from client.load.plan.model import Plan
 from client.load.report.report import Report
 from client.load.run import LoadRun
-from client.load.tenants import start_together
-from client.load.verdict import broken_for_good
+from client.load.schedule import NS_PER_S
+from client.load.verdict import Verdict, broken_for_good
 from client.load.worker_processes import WorkerSource
 from vmhost.base.errors import Unavailable
 
@@ -22,21 +23,21 @@ Watcher = Callable[[Sequence[LoadRun]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRunner:
-    """How runs are made: by so many processes, of this machine or of a crew. `watch` shows them while they run."""
+    """Runs plans with a number of processes, of this computer or of the worker source. `watch` shows the runs."""
 
     processes: int
     stop: asyncio.Event
     watch: Watcher
     worker_source: WorkerSource | None = None
     on_broken: Callable[[str], None] | None = None
-    """Called with the broken thresholds; the run is then ended. None lets it go on to its end."""
+    """Called with the broken thresholds; the run is then ended. With None it goes on to its end."""
     on_output: Callable[[Sequence[str]], None] | None = None
     """Called with lines that a script prints."""
 
     async def run(self, plans: Sequence[Plan], on_started: Callable[[Sequence[LoadRun]], None]) -> tuple[Report, ...]:
-        """One run of all tenants; `on_started` is called once they have. `stop` ends it with what was measured.
+        """Run all tenants once; `on_started` is called when they have started. `stop` ends them with what was measured.
 
-        Raises as `LoadRun.start`, and whatever `on_started` and `watch` raise."""
+        Raises as `LoadRun.start`, and what `on_started` and `watch` raise."""
         async with AsyncExitStack() as stack:
             made = [
                 LoadRun(processes=self.processes, worker_source=self.worker_source, on_output=self.on_output)
@@ -51,7 +52,7 @@ class PlanRunner:
             finishing = asyncio.create_task(_reports(runs))
             tasks: list[asyncio.Task[Any]] = [watching, finishing]
             try:
-                # Whoever watches may leave early; one that fails must not leave the run unseen.
+                # `watch` may return early; if it fails, the run must not go on unseen.
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
                 if watching.done():
                     watching.result()
@@ -68,7 +69,7 @@ class PlanRunner:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
-                raise Unavailable("it was stopped before it began; expected to run until its end")
+                raise Unavailable("cancelled before it started")
             starting.result()
         finally:
             for task in tasks:
@@ -98,3 +99,17 @@ class PlanRunner:
 
 async def _reports(runs: Sequence[LoadRun]) -> tuple[Report, ...]:
     return tuple([await run.finished() for run in runs])
+
+
+async def start_together(runs: Sequence[LoadRun], plans: Sequence[Plan]) -> None:
+    """Prepare every run, then start them all at the same instant. Raises as `LoadRun.start`; then none has started."""
+    await asyncio.gather(*(run.prepare(plan) for run, plan in zip(runs, plans, strict=True)))
+    start_ns = time.monotonic_ns() + round(max(run.head_start_s for run in runs) * NS_PER_S)
+    for run in runs:
+        run.go(start_ns)
+
+
+def verdict_of(reports: Sequence[Report]) -> Verdict:
+    """The verdict of the whole: INVALID if one report is, else FAILED if one is."""
+    found = {report.verdict for report in reports}
+    return next(verdict for verdict in (Verdict.INVALID, Verdict.FAILED, Verdict.VALID) if verdict in found)

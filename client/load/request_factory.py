@@ -1,4 +1,4 @@
-"""Making a plan's requests: drawn before the run, or made when they are due where each row of data is used in turn.
+"""Makes a plan's requests: before the run, or when they are due if each row of data is used in turn.
 
 Which request an arrival sends depends on its number alone, so that a run can be repeated and split.
 """
@@ -25,7 +25,7 @@ from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import build_request
 
 DRAWS = 1 << 14
-"""So many requests are drawn before the run; then they come round again."""
+"""This number of requests is drawn before the run; after the last one the first comes again."""
 _ENDLESS = 1 << 62
 
 
@@ -69,7 +69,7 @@ class _Maker:
 
     @property
     def by_number(self) -> bool:
-        """Whether a request must be made for its number, because more rows than can be drawn before come one by one."""
+        """Whether each request is made for its number, because there are more rows than can be drawn before the run."""
         return any(each.once or (each.source.draw == "in turn" and len(each.rows) > DRAWS) for each in self.rows)
 
     @property

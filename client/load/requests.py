@@ -1,4 +1,4 @@
-"""Prepared requests: bytes into which only a fresh trace id is written, and what a good answer is."""
+"""Prepared requests: bytes into which only a fresh trace id is written, and what a good response is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from client.load.summary import Fault
 from vmhost.base.http_response import Response
 
 TRACE_PLACE = "0" * 48
-"""Where a request's trace id goes: 32 digits, a dash and 16 digits are written over it for each request."""
+"""The place of a trace id: 32 digits, a dash and 16 digits are written over it for each request."""
 _TOTAL = re.compile(rb'"total":\s*(\d+)')
 _PARTIAL = re.compile(rb'"partial":\s*true')
 ANYTHING_GOOD = Expect()
@@ -55,7 +55,7 @@ class PreparedRequest:
         return self._before + trace_hex[:32] + b"-" + trace_hex[32:] + self._after
 
     def fault(self, response: Response) -> str:
-        """What is wrong with the answer; empty if nothing."""
+        """What is wrong with the response; empty if nothing."""
         status = response.status
         if self._statuses:
             if status not in self._statuses:
@@ -79,7 +79,7 @@ class PreparedRequest:
         return Fault.NOT_DECODABLE if body is None else self._fault_in_body(body)
 
     def why(self, response: Response, fault: str) -> str:
-        """What is wrong with an answer of that fault, in words."""
+        """What is wrong with a response of that fault, in words."""
         status = f"status {response.status} {status_phrase(response.status)}".rstrip()
         if self._statuses and response.status not in self._statuses:
             return f"{status}; the plan expects {' or '.join(map(str, sorted(self._statuses)))}"
@@ -105,16 +105,16 @@ class PreparedRequest:
 
 
 def fault_of_status(status: int) -> str:
-    """The fault of an answer with such a status where nothing else is expected; empty for a good one."""
+    """The fault of a response with that status if the plan names no statuses; empty for a good one."""
     if status >= 500:
         return Fault.SERVER_ERROR
     return Fault.CLIENT_ERROR if status >= 400 else ""
 
 
 class RequestSequence:
-    """The requests of a plan; the arrival's number says which. `easy`: nobody looks into the answers' bodies.
+    """The requests of a plan by the arrival's number. `easy`: the responses' bodies are not checked.
 
-    `count` is set where the plan has only so many, because their data is used once."""
+    `count` is set if the plan has a limited number of requests, because their data is used once."""
 
     def __init__(
         self, drawn: Sequence[PreparedRequest], *, origins: Sequence[Origin] = (), easy: bool | None = None,
@@ -124,14 +124,14 @@ class RequestSequence:
         self.origins = tuple(origins) or tuple(dict.fromkeys(each.origin for each in drawn))
         self.count = count
         self.used_up = used_up
-        """The source whose rows are used up then."""
+        """The data source whose rows are used up after `count` requests."""
         if not origins:
             for each in drawn:
                 each.server = self.origins.index(each.origin)
         self.easy = all(each.easy and not each.head for each in drawn) if easy is None else easy
 
     def limit(self, wanted: int | None) -> int | None:
-        """How many requests there may be at most, where `wanted` are; None without a limit."""
+        """The most requests of a run in which `wanted` are to be sent; None without a limit."""
         limits = [limit for limit in (wanted, self.count) if limit is not None]
         return min(limits, default=None)
 

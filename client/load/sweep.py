@@ -1,11 +1,11 @@
-"""Looking for the knee: which rates to offer, what broke at which, and how much is enough. Pure.
+"""A sweep looks for the knee: which rates to offer, what broke at which rate, and when it is over. Pure.
 
 The *knee* is the highest rate, with no worse one below it, whose tail latency is at most five times that at the lowest
 rate. The tail is the highest of p99, p90 and p50 of which the lowest rate has enough samples.
 
 Why not the maximum of *power*, throughput over mean response time (Kleinrock, Power and deterministic rules of thumb
-for probabilistic problems in computer communications, ICC 1979)? It needs no chosen factor and is told beside the knee.
-But its maximum is flat, so that over eight measured rates chance chooses; and with random arrivals at one server it
+for probabilistic problems in computer communications, ICC 1979)? It needs no chosen factor and is shown as well. But
+its maximum is flat, so that over eight measured rates chance chooses; and with random arrivals at one server it
 lies at half the capacity, more idle than anybody wants to pay for. A multiple of the unloaded latency is crossed where
 the curve is steep: of an M/M/1 queue, whose time grows as 1/(1 - utilisation), the factors 4, 5 and 6 mean utilisations
 of 75, 80 and 83 %. So the arbitrary factor hardly matters, and neither does an error of the latency at the lowest rate.
@@ -34,7 +34,7 @@ FINE_ENOUGH = 1.05
 """Two rates so close together are not worth another one between them."""
 STEPS_MAX = 100
 REQUESTS_MIN = 20
-"""Of fewer requests not even a median can be told."""
+"""Fewer requests give not even a median."""
 
 
 class Health(StrEnum):
@@ -50,7 +50,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateRange:
-    """The rates to look at, from the lowest to the highest, in so many steps altogether."""
+    """The rates of a sweep, from the lowest to the highest, in a number of steps altogether."""
 
     from_per_s: float
     to_per_s: float

@@ -16,7 +16,7 @@ from client.load.thresholds import NO_ERRORS, ThresholdResult, evaluate_threshol
 STARTED_SHARE_MIN = 0.99
 LAG_MAX_MS = LATE_US / 1000
 FEW_LATE = 10
-"""In a run too small for percentiles so many late requests, or half of all, are no accident any more."""
+"""In a run too small for percentiles, this number of late requests, or half of all, is more than chance."""
 BUSY_PERCENT = 90.0
 OWN_FAULT_PERCENT = 50.0
 """A generator that is late with less CPU than this waits for others, not for itself."""
@@ -100,7 +100,7 @@ def _broken_words(threshold: ThresholdResult) -> str:
 
 
 def _most_frequent(result: RunResult) -> str:
-    """The most frequent failure in words; empty where there is none, or no example of it."""
+    """The most frequent failure in words; empty without failures, or without an example of it."""
     errors = result.total.errors
     fault = max(errors, key=lambda name: errors[name], default="")
     words = next((each.error.partition("\n")[0] for each in result.examples if each.fault == fault), "")
@@ -122,7 +122,7 @@ def broken_so_far(plan: Plan, snapshot: Snapshot) -> str:
 
 
 def broken_for_good(plan: Plan, total: Summary) -> str:
-    """The thresholds that do not hold so far, in words; empty while all do. A rate can be told at the end only."""
+    """The thresholds that do not hold so far, in words; empty if all do. A rate can be judged only at the end."""
     broken = [
         each for each in _judged(plan, total) if each.held is False and parse_threshold(each.text).metric != "rate"
     ]

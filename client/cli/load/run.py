@@ -23,13 +23,12 @@ from client.load.environment import ignored_proxies, usable_cores
 from client.load.live.progress_line import progress_line
 from client.load.output_files import OutputFiles
 from client.load.plan.model import Plan
-from client.load.plan_runner import PlanRunner, Watcher
+from client.load.plan_runner import PlanRunner, Watcher, verdict_of
 from client.load.repeat import Repeats, repeat, repeat_json, repeat_lines
 from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.report import Report
 from client.load.report.text_report import text_report
 from client.load.run import LoadRun
-from client.load.tenants import verdict_of
 from client.load.worker_processes import WorkerSource
 from client.terminal.text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput

@@ -44,7 +44,7 @@ class ConnectionPool:
         return len(self._all) + len(self._opening) >= self.limit
 
     def take(self) -> Channel | None:
-        """The idle connection that was used last; None if there is none."""
+        """The idle connection that was used last; None if all are busy."""
         while self._idle:
             channel = self._idle.pop()
             if channel.idle:

@@ -13,7 +13,7 @@ from vmhost.base.http1 import Failure
 from vmhost.base.http_response import Response
 
 OnDone = Callable[[Response | None, Failure | None], None]
-"""Called exactly once for each request: with its response, or with the reason why there is none."""
+"""Called exactly once for each request: with its response, or with the reason why it got no response."""
 
 
 class Channel(Protocol):

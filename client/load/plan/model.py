@@ -1,4 +1,4 @@
-"""The words of a plan: what is asked (targets), when (an open or a closed loop), and what would be good enough."""
+"""The data of a plan: which requests are sent (targets), when (an open or a closed loop), and the thresholds."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from enum import StrEnum
 
 CONNECTIONS_LEAST = 64
 CONNECTIONS_AUTO_MAX = 1000
-"""Without a number of its own a plan gets as many connections as its rate can need, between these two."""
+"""A plan without a number of connections gets as many as its rate can need, between these two."""
 ONCE = "once"
 DEFAULT_TARGET = ""
-"""The name of a plan's only target, where nobody gave it one."""
+"""The name of a plan's only target, if it has none of its own."""
 FLOW = "flow"
 """The name of a script's flow as a target."""
 
 
 class Spacing(StrEnum):
-    """How arrivals lie around the rate: as regular as a metronome, or as independent users come."""
+    """How arrivals are spaced: evenly, or as independent users come."""
 
     EVEN = "even"
     POISSON = "Poisson"
@@ -26,7 +26,7 @@ class Spacing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateStage:
-    """A stretch of time in which the rate goes in a straight line from one value to another."""
+    """A period in which the rate changes linearly from one value to another."""
 
     seconds: float
     from_per_s: float
@@ -43,7 +43,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLoop:
-    """Arrivals that come when they come, whatever the server does: users who do not know of each other.
+    """Arrivals that do not depend on the server's responses: users who do not know of each other.
 
     A constant `rate_per_s`, or `stages` one after the other (the last one's rate then stays), or a `wave` round the
     rate, or a `trace`: the seconds of all arrivals from the run's start, in order."""
@@ -82,7 +82,7 @@ class OpenLoop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedLoop:
-    """So many users, each of whom waits for the answer, thinks, and asks again: a slow server gets less to do.
+    """A number of users, each of whom waits for the response, pauses and sends again: a slow server gets less to do.
 
     `think_s` is the mean of an exponential distribution where `think_varies`, else it is always the same. Without
     thinking it is wrk's question: how fast can it go. The users come one after the other in the first `ramp_up_s`."""
@@ -103,7 +103,7 @@ class ClosedLoop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What a good answer is. Without statuses anything below 400 is."""
+    """What a good response is. Without statuses, anything below 400."""
 
     statuses: tuple[int, ...] = ()
     contains: str | None = None
@@ -112,7 +112,7 @@ class Expect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSource:
-    """Where the values of one word of a URL, a header or a body come from: a list, or the lines of a file.
+    """Where the values of a placeholder in a URL, a header or a body come from: a list, or the lines of a file.
 
     With placeholders such as `{user.email}` the file is CSV: its first line names the columns, and all placeholders of
     a request are filled from one row. Rows are drawn `uniform`, `zipf` (the n-th is used 1/n as often as the first),
@@ -125,7 +125,7 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """One field of a multipart form: a text, or a file with the name and type that the server is told."""
+    """One field of a multipart form: a text, or a file with the name and type that are sent for it."""
 
     name: str
     value: str = ""
@@ -161,10 +161,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hedge:
-    """Asking a second time what is slow, and taking the answer that comes first.
+    """Sends a slow request a second time, and uses the response that comes first.
 
-    After `after_ms`, or after the percentile `after_percentile` of the last seconds' answers; at most `budget` times
-    as many extra requests as arrivals."""
+    After `after_ms`, or after the percentile `after_percentile` of the last seconds' service times; at most `budget`
+    times as many extra requests as arrivals."""
 
     after_ms: float | None = None
     after_percentile: float = 95.0
@@ -174,7 +174,7 @@ class Hedge:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One tenant's load: targets, one loop, and its bounds. `duration_s` None runs until it is
-    stopped, or for so many `requests`.
+    stopped, or for that number of `requests`.
 
     `timeout_s` counts from the instant the request was due, as its user waits. What is due in the first `warm_up_s` is
     sent, shown and left out of the figures. `connections` None: as many as its rate can need. `traced` puts a fresh W3C

@@ -1,4 +1,4 @@
-"""Plans written down: TOML, with the words of `words.py` as people write them.
+"""Reads plans from TOML files: the fields of `model.py` in the form in which people write them.
 
     rate = 200                       # or users = 50 and think = "1s"; or stages, wave, trace
     spacing = "poisson"
@@ -57,9 +57,9 @@ def read_plans(path: Path) -> tuple[Plan, ...]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InvalidInput(f"plan {path} cannot be read: {error.strerror}; expected a TOML file") from error
+        raise InvalidInput(f"plan {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"plan {path} is no TOML: {error}") from error
+        raise InvalidInput(f"plan {path} is not TOML: {error}") from error
     try:
         return plans_of(data, folder=path.parent)
     except InvalidInput as error:
@@ -67,12 +67,12 @@ def read_plans(path: Path) -> tuple[Plan, ...]:
 
 
 def plans_of(data: Mapping[str, Any], *, folder: Path) -> tuple[Plan, ...]:
-    """The same from parsed TOML; files are looked for in the folder. Raises InvalidInput."""
+    """The plans of parsed TOML; paths in it start from the folder. Raises InvalidInput."""
     tenants = _tables(data, "tenant")
     if not tenants:
         return (check_plan(_plan(_Table(data, "the plan"), folder)),)
     if len(tenants) > TENANTS_MAX:
-        raise InvalidInput(f"{len(tenants)} tenants are not possible; expected at most {TENANTS_MAX}")
+        raise InvalidInput(f"the plan has {len(tenants)} tenants; at most {TENANTS_MAX} are possible")
     common = {name: value for name, value in data.items() if name != "tenant"}
     plans = [
         check_plan(_plan(_Table({**common, **tenant}, f"tenant {number}"), folder))
@@ -85,14 +85,14 @@ def plans_of(data: Mapping[str, Any], *, folder: Path) -> tuple[Plan, ...]:
 
 
 class _Table:
-    """A TOML table whose values are taken with the type that they must have; what is left over is a mistake."""
+    """A TOML table from which values are taken with their types; a value that is left over is a mistake."""
 
     def __init__(self, data: Mapping[str, Any], where: str) -> None:
         self._left = dict(data)
         self.where = where
 
     def take(self, name: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
-        """The value, or the default where there is none. Raises InvalidInput for one of another type."""
+        """The value, or the default if there is no value. Raises InvalidInput for one of another type."""
         if name not in self._left:
             return default
         value = self._left.pop(name)
@@ -141,7 +141,7 @@ class _Table:
         return tuple(values)
 
     def done(self, known: str) -> None:
-        """Raises InvalidInput if something is left that nobody took."""
+        """Raise InvalidInput if a value was not taken."""
         if self._left:
             raise InvalidInput(
                 f"{self.where} has {next(iter(self._left))!r}, which means nothing here; expected {known}"
@@ -206,7 +206,7 @@ def _open(table: _Table, folder: Path) -> OpenLoop | None:
 
 
 def _own_length_s(loop: OpenLoop | None) -> float:
-    """How long a loop takes that nobody gave a time: its stages, its trace to the last arrival, else ten seconds."""
+    """The length of a loop without a given one: its stages, its trace to the last arrival, else ten seconds."""
     if loop is not None and loop.stages:
         return sum(stage.seconds for stage in loop.stages)
     if loop is not None and loop.trace:

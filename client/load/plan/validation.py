@@ -1,4 +1,4 @@
-"""Refusing a plan that makes no sense, with the first reason, before anything is sent."""
+"""Refuses a plan that makes no sense, with the first reason, before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 def check_plan(plan: Plan) -> Plan:
     """The plan. Raises InvalidInput naming the first value that makes no sense."""
     if (plan.open is None) == (plan.closed is None):
-        raise InvalidInput("the plan has no loop or two; expected a rate (open loop) or users (closed loop)")
+        raise InvalidInput("the plan needs either a rate (open loop) or users (closed loop)")
     if plan.open is not None:
         _check_open(plan.open)
     if plan.closed is not None:
@@ -62,9 +62,7 @@ def check_plan(plan: Plan) -> Plan:
         known = [target.name for target in plan.targets]
         if threshold.target and threshold.target not in known and plan.script is None:
             names = ", ".join(name for name in known if name) or "none has a name"
-            raise InvalidInput(
-                f"threshold {text!r} is for target {threshold.target!r}; expected one of the plan: {names}"
-            )
+            raise InvalidInput(f"threshold {text!r} is for target {threshold.target!r}; the plan has: {names}")
     return plan
 
 
@@ -81,7 +79,7 @@ def _check_open(loop: OpenLoop) -> None:
     check_rate(loop.rate_per_s)
     ways = sum((bool(loop.stages), loop.wave is not None, loop.trace is not None))
     if ways > 1:
-        raise InvalidInput("the plan has more than one of stages, wave and trace; expected one")
+        raise InvalidInput("the plan has more than one of stages, wave and trace; use one of them")
     for stage in loop.stages:
         _expect(0 < stage.seconds < math.inf, f"a stage of {stage.seconds:g} s", "more than 0")
         check_rate(stage.from_per_s)
@@ -120,14 +118,14 @@ def _check_targets(plan: Plan) -> None:
     if plan.script is not None:
         _expect(not plan.targets, "a script beside targets", "one of them: a script sends its own requests")
         if plan.base is None:
-            raise InvalidInput(f"script {plan.script} has no URL to ask; expected one, or BASE in the script")
+            raise InvalidInput(f"script {plan.script} has no base URL; give one, or set BASE in the script")
         parse_url(plan.base)
         return
     _expect(plan.base is None, "a base without a script", "targets with URLs of their own")
     _expect(1 <= len(plan.targets) <= TARGETS_MAX, f"{len(plan.targets)} targets", f"1 to {TARGETS_MAX}")
     twice = [name for name, count in Counter(target.name for target in plan.targets).items() if count > 1]
     if twice:
-        raise InvalidInput(f"target name {twice[0]!r} is there twice; expected a name of its own for each target")
+        raise InvalidInput(f"target name {twice[0]!r} is used twice; give each target a name of its own")
     for target in plan.targets:
         _check_target(target)
         _check_places(plan, target)
@@ -136,7 +134,7 @@ def _check_targets(plan: Plan) -> None:
 def _check_target(target: Target) -> None:
     what = f"target {target.name!r}" if target.name else "the target"
     if target.method not in METHODS:
-        raise InvalidInput(f"{what} has method {target.method!r}; expected one of {', '.join(METHODS)}")
+        raise InvalidInput(f"{what} has method {target.method!r}; use {', '.join(METHODS)}")
     for name, value in target.headers:
         if not _TOKEN.fullmatch(name):
             raise InvalidInput(
@@ -145,7 +143,7 @@ def _check_target(target: Target) -> None:
         if any(char in value for char in "\r\n\0"):
             raise InvalidInput(f"{what} has a line break in the header {name}; it cannot be sent with one")
         if name.lower() in ("content-length", "transfer-encoding"):
-            raise InvalidInput(f"{what} has the header {name}; expected none: the body's length is told by itself")
+            raise InvalidInput(f"{what} has the header {name}; leave it out, the body's length is added automatically")
     bodies = (bool(target.body), target.body_file is not None, bool(target.form))
     if sum(bodies) > 1:
         raise InvalidInput(f"{what} has more than one of body, body-file and form; use one of them")
@@ -155,7 +153,7 @@ def _check_target(target: Target) -> None:
 
 
 def _check_places(plan: Plan, target: Target) -> None:
-    """Raises InvalidInput for a placeholder without a source, which would be sent as it is."""
+    """Raise InvalidInput for a placeholder without a source, which would be sent unfilled."""
     where = (("the URL", (target.url,)), ("the body", (target.body,)))
     more = [(f"the header {name}", (value,)) for name, value in target.headers]
     more += [(f"the form field {field.name}", (field.value,)) for field in target.form]
@@ -172,14 +170,14 @@ def _check_places(plan: Plan, target: Target) -> None:
 
 def _check_source(name: str, source: DataSource) -> None:
     if source.draw not in DRAWS:
-        raise InvalidInput(f"source {name!r} is drawn {source.draw!r}; expected one of {', '.join(DRAWS)}")
+        raise InvalidInput(f"source {name!r} has draw {source.draw!r}; use {', '.join(DRAWS)}")
     if bool(source.values) == (source.file is not None):
-        raise InvalidInput(f"source {name!r} has no values or two kinds of them; expected a list or a file")
+        raise InvalidInput(f"source {name!r} needs either a list or a file")
 
 
 def _check_hedge(plan: Plan, hedge: Hedge) -> None:
     if plan.open is None or plan.script is not None:
-        raise InvalidInput("hedging belongs to an open loop of single requests; this plan is another")
+        raise InvalidInput("hedging needs an open loop of single requests: no users, no script")
     if hedge.after_ms is not None:
         _expect(0 < hedge.after_ms < plan.timeout_s * 1000, f"hedging after {hedge.after_ms:g} ms", "0 to the timeout")
     _expect(0 < hedge.after_percentile < 100, f"hedging after p{hedge.after_percentile:g}", "more than 0, below 100")
@@ -188,4 +186,4 @@ def _check_hedge(plan: Plan, hedge: Hedge) -> None:
 
 def _expect(holds: bool, subject: str, expectation: str) -> None:
     if not holds:
-        raise InvalidInput(f"{subject}: not possible; expected {expectation}")
+        raise InvalidInput(f"{subject}: not possible; use {expectation}")

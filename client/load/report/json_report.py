@@ -6,7 +6,7 @@ from typing import Any
 
 from client.load.histogram import Histogram
 from client.load.json_codec import to_json
-from client.load.plan.redacted import redacted_plan_json
+from client.load.plan.plan_json import redacted_plan_json
 from client.load.report.report import Report
 from client.load.summary import PERCENTS, InstanceSummary, TargetSummary, TimelineColumn, latency_of
 

@@ -7,7 +7,7 @@ from typing import Any
 from client.load.environment import Environment
 from client.load.json_codec import to_json
 from client.load.plan.model import Plan
-from client.load.plan.redacted import redacted_plan_json
+from client.load.plan.plan_json import redacted_plan_json
 from client.load.report.sweep_plot import plot_lines
 from client.load.sweep import Sweep, SweepStep
 

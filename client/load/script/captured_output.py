@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from client.terminal.text import clean
 
 LINES_MAX = 20
-"""So many lines are kept between one look and the next; the rest is counted."""
+"""The most lines that are kept between two calls of `take`; further ones are counted."""
 LINE_MAX_CHARACTERS = 500
 FIRST_MAX, LAST_MAX = 50, 50
-"""So many of a run's first and last lines are kept for its report."""
+"""How many of a run's first and last lines are kept for its report."""
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)?|[@-Z\\-_])")
 """Escape sequences of terminals: colours, cursor movements, titles."""
 

@@ -209,13 +209,13 @@ async def test_two_runs_share_those_that_have_joined(service: Service, token_fil
     assert len(set(names)) == 3
 
 
-async def test_too_few_workers_are_told_with_the_way_to_start_more(token_file: Path) -> None:
+async def test_too_few_workers_error_shows_how_to_start_more(token_file: Path) -> None:
     async with gathering(token_file, wait_s=0.1) as gathered:
         with pytest.raises(Unavailable, match=r"0 of 2 workers have joined at 127\.0\.0\.1:\d+ within 0\.1 s; start"):
             await gathered.acquire(2)
 
 
-async def test_a_wrong_token_is_told_on_both_sides_and_shown_on_none(token_file: Path, tmp_path: Path) -> None:
+async def test_wrong_token_is_reported_but_never_shown(token_file: Path, tmp_path: Path) -> None:
     wrong, log = tmp_path / "wrong", Log()
     wrong.write_text("another token, as long as the right one")
     async with gathering(token_file, warn=log) as gathered:
@@ -233,11 +233,11 @@ async def test_a_wrong_token_is_told_on_both_sides_and_shown_on_none(token_file:
         assert token not in said.decode() + "".join(log.lines)
 
 
-async def test_an_asker_that_does_not_know_the_token_gets_no_worker(token_file: Path) -> None:
+async def test_coordinator_without_the_token_gets_no_worker(token_file: Path) -> None:
     async def impostor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(json.dumps({"hello": handshake.protocol(), "nonce": "0" * 64}).encode() + b"\n")
         said = json.loads(await reader.readline())
-        # Its own proof sent back is none.
+        # Its own proof sent back proves nothing.
         writer.write(json.dumps({"welcome": said["proof"]}).encode() + b"\n")
         await reader.read()
         writer.close()
@@ -268,7 +268,7 @@ async def test_an_asker_that_does_not_know_the_token_gets_no_worker(token_file: 
         (b"", "it sent nothing within"),
     ],
 )
-async def test_garbage_and_silence_are_refused_and_keep_nobody_else_out(
+async def test_garbage_is_refused_without_blocking_others(
     said: bytes, reason: str, token_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handshake, "TIME_S", 5.0 if said else 0.2)
@@ -308,14 +308,14 @@ async def test_a_worker_that_is_killed_makes_the_run_invalid_and_what_was_measur
     plan = plan_of(service, tmp_path, open=OpenLoop(rate_per_s=100), duration_s=None)
     async with (
         gathering(token_file, say=log) as gathered,
-        spawned(*process_of(gathered.address, token_file)) as doomed,
+        spawned(*process_of(gathered.address, token_file)) as only_worker,
         LoadRun(processes=2, worker_source=gathered) as run,
     ):
         await gathered.wait_for(1, LIMIT_S)
         async with spawned(*command(gathered.address, token_file)):
             await run.start(plan)
             await service.busy.wait()
-            doomed.kill()
+            only_worker.kill()
             await log.until("worker only at 127.0.0.1 is lost: its connection ended")
             async for snapshot in run.snapshots():
                 if snapshot.processes == 1 and snapshot.total.completed > 20:
@@ -326,9 +326,7 @@ async def test_a_worker_that_is_killed_makes_the_run_invalid_and_what_was_measur
     assert report.summary.ok > 20
 
 
-async def test_a_worker_that_is_told_to_stop_leaves_in_the_middle_of_a_run(
-    service: Service, token_file: Path, tmp_path: Path
-) -> None:
+async def test_stopped_worker_leaves_during_a_run(service: Service, token_file: Path, tmp_path: Path) -> None:
     plan = plan_of(service, tmp_path, open=OpenLoop(rate_per_s=100), duration_s=None)
     async with (
         gathering(token_file) as gathered,
@@ -365,9 +363,7 @@ async def test_a_worker_that_is_frozen_is_lost_though_its_connection_stands(
     assert any("is lost: it sent nothing for 5 s" in line for line in log.lines)
 
 
-async def test_a_worker_outlives_its_asker_and_joins_the_next(
-    service: Service, token_file: Path, tmp_path: Path
-) -> None:
+async def test_worker_joins_the_next_coordinator(service: Service, token_file: Path, tmp_path: Path) -> None:
     plan = plan_of(service, tmp_path, open=OpenLoop(rate_per_s=100), duration_s=None)
     async with gathering(token_file) as first:
         address = first.address
@@ -382,7 +378,7 @@ async def test_a_worker_outlives_its_asker_and_joins_the_next(
     assert report.summary.ok == report.summary.offered == 120
 
 
-async def test_no_coordinator_is_an_error_after_a_while(token_file: Path) -> None:
+async def test_missing_coordinator_is_an_error_after_a_while(token_file: Path) -> None:
     async with gathering(token_file) as gathered:
         address = gathered.address
     async with asyncio.timeout(LIMIT_S), spawned(*process_of(address, token_file, wait_s=0.3)) as worker:
@@ -405,7 +401,7 @@ async def test_what_a_worker_cannot_do_names_the_worker(service: Service, token_
             await run_with(gathered, 1, scripted)
 
 
-async def test_an_asker_that_breaks_off_the_greeting_is_tried_again(token_file: Path) -> None:
+async def test_broken_handshake_is_tried_again(token_file: Path) -> None:
     async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
@@ -497,7 +493,7 @@ async def greeted(gathered: WorkerPool, name: str = "twin") -> tuple[asyncio.Str
     return reader, writer
 
 
-async def test_workers_with_one_name_are_told_apart(token_file: Path) -> None:
+async def test_workers_with_the_same_name_get_numbers(token_file: Path) -> None:
     log = Log()
     async with gathering(token_file, say=log) as gathered:
         writers = [(await greeted(gathered))[1] for _ in range(3)]

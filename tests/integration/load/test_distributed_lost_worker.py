@@ -76,7 +76,7 @@ async def serving() -> AsyncIterator[int]:
         await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
-async def test_it_is_noticed_in_a_run_and_between_runs_on_both_sides(machine: None, tmp_path: Path) -> None:
+async def test_lost_worker_is_detected_on_both_sides(machine: None, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("a token that is long enough")
     said: list[str] = []

@@ -195,7 +195,7 @@ def _on_a_terminal(url: str) -> None:
 
 
 class Screen:
-    """What a terminal was told."""
+    """The bytes that a terminal received."""
 
     def __init__(self, fd: int) -> None:
         self.text = ""

@@ -233,7 +233,7 @@ async def test_four_parts_offer_what_the_whole_does() -> None:
     assert seen == [25, 25, 25, 25]
 
 
-async def test_what_is_slow_is_asked_again_within_the_budget_and_the_first_answer_counts() -> None:
+async def test_slow_requests_are_hedged_within_the_budget() -> None:
     # Every tenth answer is held back by 0.3 s: asked again after 30 ms it comes at once.
     answers = 0
 
@@ -252,7 +252,7 @@ async def test_what_is_slow_is_asked_again_within_the_budget_and_the_first_answe
     assert answers == total.started + total.hedged
 
 
-async def test_the_budget_bounds_what_is_asked_again() -> None:
+async def test_budget_bounds_hedges() -> None:
     async with serving(lambda: OK, lambda: time.monotonic() + 0.1) as port:
         total, _ = await run(port, duration_s=0.5, hedge=Hedge(after_ms=10.0, budget=0.1))
     assert total.ok == 100

@@ -27,7 +27,7 @@ class Seen:
 
 @asynccontextmanager
 async def serving(*, per_connection: int | None = None) -> AsyncIterator[Seen]:
-    """A server that closes a connection, without a word, at the request after so many."""
+    """A server that closes each connection at the request after a given number."""
     seen = Seen()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,7 +86,7 @@ async def test_post_is_never_sent_again(users: int) -> None:
 
 
 @pytest.mark.parametrize("users", [0, 3])
-async def test_server_that_always_closes_is_asked_twice_at_most(users: int) -> None:
+async def test_request_is_sent_twice_at_most(users: int) -> None:
     async with serving(per_connection=0) as seen:
         report = await measured(seen, "GET", users=users)
     assert report.summary.resent == 0

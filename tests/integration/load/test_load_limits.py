@@ -1,4 +1,4 @@
-"""Runs of so many requests, of so many rows, and users who come one by one."""
+"""Runs with a limited number of requests or data rows, and users who start one by one."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ async def test_a_server_that_never_answers_is_a_timeout_of_its_step_and_its_flow
     total, step = report.summary, target(report, "GET /hang")
     assert total.errors == {"timeout": 10}
     assert total.completed == 0
-    # Every one of them waited for so long, and none has left the distribution.
+    # Each of them waited for this time, and none is missing from the distribution.
     assert total.response.count == step.response.count == 10
     assert total.response.mean is not None
     assert total.response.mean >= 990
@@ -263,7 +263,7 @@ async def test_a_stall_is_in_the_response_time_of_all_who_were_due_in_it(
     assert (total.offered, total.ok) == (200, 200)
     assert total.response.max is not None
     assert total.response.max >= 1000 * stalled_s - 50
-    # Two had begun and the others waited for room, each since the instant it was due.
+    # Two had started and the others waited for room, each since the instant it was due.
     assert total.lag.connection.count == 200
     waited_s = sum(max(0.0, stalled_s - number / 100) for number in range(200))
     assert total.response_histogram.sum_us / 1e6 >= 0.95 * waited_s
@@ -401,7 +401,7 @@ async def test_a_script_does_not_travel(planned: Callable[..., Plan]) -> None:
             await load.start(planned(SHOP))
 
 
-async def test_a_worker_runs_no_script_for_an_asker_unless_it_was_told_to(planned: Callable[..., Plan]) -> None:
+async def test_worker_refuses_scripts_by_default(planned: Callable[..., Plan]) -> None:
     reader = asyncio.StreamReader()
     reader.feed_data(json.dumps({"job": to_json(WorkerJob(plan=planned(SHOP)))}).encode() + b"\n")
     ours, theirs = socket.socketpair()

@@ -81,11 +81,11 @@ async def test_one_load_at_a_time_and_each_leaves_its_report(service: Service) -
         assert first.began < first.ended <= second.began + 0.05
 
 
-async def test_it_is_steered_and_every_change_is_told(service: Service) -> None:
+async def test_steering_notifies_listeners(service: Service) -> None:
     told: list[tuple[bool, float]] = []
     async with asyncio.timeout(LIMIT_S), LoadSession() as load:
         load.listeners.append(lambda: told.append((load.running, load.rate_per_s)))
-        assert await load.mark("nobody is there") is None
+        assert await load.mark("without a load") is None
         assert await load.window(0.0, 1e10) is None
         with pytest.raises(Conflict, match="no load is running"):
             await load.set_rate(5)
@@ -105,7 +105,7 @@ async def test_it_is_steered_and_every_change_is_told(service: Service) -> None:
     assert told == [(True, 20.0), (True, 200.0), (False, 0.0)]
 
 
-async def test_a_reader_sees_runs_come_and_go_whoever_starts_them(service: Service) -> None:
+async def test_snapshots_follow_all_runs(service: Service) -> None:
     async with asyncio.timeout(LIMIT_S), LoadSession() as load:
         snapshots = load.snapshots(30.0)
         assert await anext(snapshots) is None
@@ -135,7 +135,7 @@ async def test_leaving_ends_the_processes_whatever_goes_on(service: Service) -> 
 
 async def test_what_cannot_begin_is_refused_and_leaves_room_for_the_next(service: Service) -> None:
     async with asyncio.timeout(LIMIT_S), LoadSession() as load:
-        with pytest.raises(InvalidInput, match="no loop or two"):
+        with pytest.raises(InvalidInput, match="needs either a rate"):
             await load.start(Plan(targets=(Target(url=service.url),)))
         with pytest.raises(Unavailable):
             await load.start(constant("http://127.0.0.1:1/", 5))
@@ -161,7 +161,7 @@ async def test_a_load_that_is_stopped_or_cancelled_while_it_begins_never_begins(
         assert (load.running, load.past, sending()) == (False, (), set())
 
 
-async def test_a_load_whose_process_dies_is_remembered_with_the_reason(service: Service) -> None:
+async def test_past_run_keeps_the_reason_of_a_dead_process(service: Service) -> None:
     async with asyncio.timeout(LIMIT_S), LoadSession() as load:
         await load.start(constant(service.url, 20))
         await service.asked.wait()

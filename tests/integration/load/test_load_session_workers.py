@@ -73,9 +73,7 @@ class Told:
             await self._news.wait()
 
 
-async def test_a_load_without_an_end_passes_to_workers_and_back_at_the_rate_of_that_moment(
-    url: str, worker_pool: WorkerPool, tmp_path: Path
-) -> None:
+async def test_endless_load_passes_to_workers_and_back(url: str, worker_pool: WorkerPool, tmp_path: Path) -> None:
     told = Told()
     async with asyncio.timeout(LIMIT_S), LoadSession(worker_pool=worker_pool, say=told) as load:
         await load.start(constant(url, 20))
@@ -97,7 +95,7 @@ async def test_a_load_without_an_end_passes_to_workers_and_back_at_the_rate_of_t
     assert told.lines == ["the load is now sent by 1 worker", "the load is now sent from here"]
 
 
-async def test_a_load_with_an_end_keeps_its_senders(url: str, worker_pool: WorkerPool, tmp_path: Path) -> None:
+async def test_load_with_an_end_keeps_its_senders(url: str, worker_pool: WorkerPool, tmp_path: Path) -> None:
     async with asyncio.timeout(LIMIT_S), LoadSession(worker_pool=worker_pool) as load:
         await load.start(constant(url, 20, duration_s=60))
         async with worker(worker_pool, tmp_path):
@@ -118,9 +116,7 @@ async def _second_run(load: LoadSession) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_workers_that_cannot_send_are_told_and_the_load_is_sent_from_here(
-    url: str, worker_pool: WorkerPool, tmp_path: Path
-) -> None:
+async def test_load_is_sent_from_here_if_workers_cannot(url: str, worker_pool: WorkerPool, tmp_path: Path) -> None:
     script = tmp_path / "flow.py"
     script.write_text(f"BASE = '{url}'\n\nasync def flow(user):\n    await user.get('/')\n")
     told = Told()

@@ -120,7 +120,7 @@ async def test_script_that_sleeps_is_blocked_not_at_a_standstill(service: Servic
     assert process.blocked
 
 
-async def test_the_command_and_its_process_stand_still_together(service: Service) -> None:
+async def test_standstill_of_the_whole_command(service: Service) -> None:
     pipe = asyncio.subprocess.PIPE
     async with asyncio.timeout(30):
         command = await asyncio.create_subprocess_exec(

@@ -9,13 +9,13 @@ import pytest
 from aiohttp import web
 
 from client.load.plan.model import constant
+from client.load.plan_runner import start_together, verdict_of
 from client.load.run import LoadRun
-from client.load.tenants import start_together, verdict_of
 from client.load.verdict import Verdict
 from vmhost.base.errors import Unavailable
 
 
-async def test_tenants_begin_together_and_are_told_apart() -> None:
+async def test_tenants_start_together_with_own_reports() -> None:
     asked: dict[str, int] = {"/victim": 0, "/noisy": 0}
 
     async def handle(request: web.Request) -> web.Response:

@@ -40,7 +40,7 @@ async def url() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_an_unknown_certificate_is_refused_before_the_run_and_told_how_to_take_it(url: str) -> None:
+async def test_unknown_certificate_is_refused_with_advice(url: str) -> None:
     async with asyncio.timeout(30), LoadRun() as run:
         with pytest.raises(
             Unavailable, match=r"certificate verify failed: self.signed certificate; name its CA with --cacert"

@@ -196,7 +196,7 @@ def worker_pid(load: LoadRun, number: int) -> int:
     return worker.pid
 
 
-async def test_a_killed_generator_is_told_and_not_waited_for(service: Service) -> None:
+async def test_killed_worker_process_ends_the_run(service: Service) -> None:
     async with asyncio.timeout(20), LoadRun() as load:
         await load.start(constant(service.url, 20))
         os.kill(worker_pid(load, 0), signal.SIGKILL)
@@ -263,7 +263,7 @@ async def test_the_end_of_its_input_ends_the_process(service: Service) -> None:
 
 
 @pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[1]\n", b'{"job": {"plan": {"open": {"rate_per_s": -1}}}}\n'])
-async def test_a_plan_that_is_none_is_answered_with_an_error(line: bytes) -> None:
+async def test_invalid_plan_gets_an_error_response(line: bytes) -> None:
     async with asyncio.timeout(20):
         process = await spawn("-m", "client.load.worker")
         stdout, stderr = await process.communicate(line)

@@ -1,4 +1,4 @@
-"""What is told while a run is under way: metrics over HTTP, and a log that a kill leaves readable."""
+"""A run under way: metrics over HTTP, and a log that stays readable after a kill."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ async def test_the_newest_figures_are_served() -> None:
 async def test_a_taken_port_is_an_error_before_anything_runs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(InvalidInput, match=f"metrics cannot be served on {address}: Address already in use; expec"):
+        with pytest.raises(InvalidInput, match=f"metrics cannot be served on {address}: Address already in use; use"):
             async with serve_metrics(address, str):
                 pass
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:0", "a..b:0"])
 async def test_an_address_of_another_machine_is_refused(address: str) -> None:
-    with pytest.raises(InvalidInput, match=f"metrics cannot be served on {address}: .*; expected a free port of this"):
+    with pytest.raises(InvalidInput, match=f"metrics cannot be served on {address}: .*; use a free port of this"):
         async with serve_metrics(address, str):
             pass
 
@@ -103,7 +103,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         parse_address(address)
 
 
-async def test_a_run_is_told_while_it_runs_and_kept_second_by_second(url: str, tmp_path: Path) -> None:
+async def test_metrics_and_log_of_a_running_load(url: str, tmp_path: Path) -> None:
     path, plan = tmp_path / "run.hlog", constant(url, 100, duration_s=1.5)
 
     def keep(stats: IntervalStats) -> None:
@@ -133,7 +133,7 @@ async def test_a_run_is_told_while_it_runs_and_kept_second_by_second(url: str, t
     assert log.began == pytest.approx(report.summary.since, abs=1e-5)
 
 
-def test_a_killed_run_keeps_each_second_that_it_had_told(tmp_path: Path) -> None:
+def test_killed_run_keeps_its_finished_seconds(tmp_path: Path) -> None:
     path = tmp_path / "killed.hlog"
     command = [sys.executable, "-c", WRITER, str(path)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:

@@ -20,7 +20,7 @@ def run(
     response_us: Sequence[int] = (2000,) * 10, *, per_s: int = 1000, errors: Sequence[int] = (), lag_us: int = 50,
     stopped: bool = False, cpu: str = "a processor", plan: Plan | None = None,
 ) -> Report:  # fmt: skip
-    """A run of so many seconds: second i's requests take `response_us[i]`, and `errors[i]` of them are refused."""
+    """A run in seconds: second i's requests take `response_us[i]`, and `errors[i]` of them are refused."""
     metrics, seconds = Metrics(1_700_000_000.0, targets=("only",)), len(response_us)
     for second, took_us in enumerate(response_us):
         stats = IntervalStats(second * NS_PER_S, (second + 1) * NS_PER_S)

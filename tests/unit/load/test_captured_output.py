@@ -37,11 +37,11 @@ def test_lines_are_kept_up_to_a_bound_and_the_rest_is_counted() -> None:
     with capture_output(printed):
         for number in range(LINES_MAX + 30):
             print("line", number)
-        print("begun", end="")
+        print("unfinished", end="")
     lines, left_out = printed.take()
     assert (lines[0], len(lines), left_out) == ("line 0", LINES_MAX, 30)
     assert printed.take() == ([], 0)
-    assert printed.take(rest=True) == (["begun"], 0)
+    assert printed.take(rest=True) == (["unfinished"], 0)
     assert sys.stdout is sys.__stdout__ or "captured" not in repr(sys.stdout)
 
 

@@ -109,7 +109,7 @@ def test_a_plan_without_files_travels_as_it_is(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_not_there_is_told_where_it_is_missed(tmp_path: Path) -> None:
+def test_missing_file_names_the_place_that_needs_it(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"file of the plan: .*queries\.json cannot be read: No such file"):
         sent(plan(targets=(Target(url="http://h/", corpus=str(tmp_path / "queries.json")),)))
 
@@ -139,7 +139,7 @@ def test_a_worker_runs_no_code_that_is_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"{}", b'{"job": 1}', b'{"job": {"plan": {}}, "files": []}', b"\xff"])
-def test_what_is_no_job_is_refused(line: bytes, tmp_path: Path) -> None:
+def test_invalid_job_is_refused(line: bytes, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="the job is not one JSON object"):
         unbundle(line, tmp_path)
 

@@ -15,7 +15,7 @@ GOOD = {2.0: 20}
 
 
 def silent(seconds: int) -> Snapshot:
-    """So many seconds in which ten requests each were due and none ended."""
+    """Seconds in each of which ten requests were due and none ended."""
     tallies = [IntervalStats(number * NS_PER_S, (number + 1) * NS_PER_S) for number in range(seconds)]
     for stats in tallies:
         for _ in range(10):
@@ -29,17 +29,17 @@ def test_a_service_that_answers_keeps_its_promises() -> None:
     assert broken_so_far(plan(), snapshot(metrics(second(0, GOOD), second(1, GOOD)), 2.0)) == ""
 
 
-def test_what_failed_is_told_with_what_ended() -> None:
+def test_reason_names_failures_and_total() -> None:
     now = snapshot(metrics(second(0, GOOD), second(1, {2.0: 10}, faults={Fault.CLIENT_ERROR: 10})), 2.0)
     assert broken_so_far(plan(), now) == "10 of 40 requests failed (25 %)"
     assert broken_so_far(plan(thresholds=("errors<30%",)), now) == ""
 
 
-def test_another_promise_is_told_in_its_own_words() -> None:
+def test_other_threshold_is_described() -> None:
     now = snapshot(metrics(second(0, GOOD)), 1.0)
     assert broken_so_far(plan(thresholds=("max<1ms",)), now) == "max<1ms is broken: max 2 ms"
 
 
-def test_a_service_that_answers_nothing_is_told_of_before_anything_times_out() -> None:
+def test_silent_service_is_reported_before_timeouts() -> None:
     assert broken_so_far(plan(), silent(2)) == ""
     assert broken_so_far(plan(), silent(5)) == "none of 30 requests that were due more than 2 s ago got a response"

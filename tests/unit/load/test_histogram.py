@@ -32,9 +32,9 @@ def test_a_bucket_holds_its_value_within_a_thousandth(value: int) -> None:
 @given(st.lists(values, min_size=20, max_size=300), st.sampled_from([10.0, 50.0]))
 def test_percentiles_equal_an_exact_sort(samples: list[int], percent: float) -> None:
     exact = sorted(samples)[math.ceil(len(samples) * percent / 100) - 1]
-    told = recorded(samples).percentile_us(percent)
-    assert told is not None
-    assert exact <= told <= exact * 1.001 + 0.5
+    shown = recorded(samples).percentile_us(percent)
+    assert shown is not None
+    assert exact <= shown <= exact * 1.001 + 0.5
 
 
 @given(st.lists(values, max_size=200), st.lists(values, max_size=200))
@@ -51,10 +51,10 @@ def test_json_round_trip_is_exact(samples: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "percent", "told"), [(999, 99.0, False), (1000, 99.0, True), (19, 50.0, False), (20, 50.0, True)]
+    ("count", "percent", "shown"), [(999, 99.0, False), (1000, 99.0, True), (19, 50.0, False), (20, 50.0, True)]
 )
-def test_no_percentile_with_fewer_than_ten_samples_beyond_it(count: int, percent: float, told: bool) -> None:
-    assert (recorded([100] * count).percentile_us(percent) is not None) is told
+def test_no_percentile_with_fewer_than_ten_samples_beyond_it(count: int, percent: float, shown: bool) -> None:
+    assert (recorded([100] * count).percentile_us(percent) is not None) is shown
 
 
 def test_the_largest_and_the_mean_are_exact() -> None:
@@ -71,6 +71,6 @@ def test_values_out_of_range_count_at_the_ends() -> None:
 
 
 @pytest.mark.parametrize("data", [[], [1], [1, 2, 3]])
-def test_a_list_that_is_no_histogram_is_refused(data: list[int]) -> None:
+def test_invalid_histogram_is_refused(data: list[int]) -> None:
     with pytest.raises(ValueError, match="a histogram has"):
         Histogram.from_json(data)

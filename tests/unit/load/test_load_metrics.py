@@ -113,7 +113,7 @@ def test_a_process_remembers_only_what_is_under_way() -> None:
     assert (metrics.total(100.0).offered, metrics.total(100.0).ok) == (100, 100)
 
 
-def test_what_one_has_not_come_to_tell_the_next_tells() -> None:
+def test_next_caller_takes_the_remaining_parts() -> None:
     recorder, metrics = Recorder(START_NS), Metrics(EPOCH)
     for second in range(3):
         answer(arrive(recorder, second * NS_PER_S))
@@ -261,7 +261,7 @@ def canonical(stats: IntervalStats) -> object:
     return data | {name: sorted(data[name], key=str) for name in ("outcomes", "instances")}
 
 
-def test_a_tally_that_is_none_is_refused() -> None:
+def test_invalid_interval_stats_are_refused() -> None:
     good = IntervalStats(0, NS_PER_S).to_json()
     for data in ([], {}, good | {"counts": [1]}, good | {"outcomes": [[0]]}, good | {"lag": [[1], [2]]}):
         with pytest.raises(ValueError, match="not interval statistics"):

@@ -63,8 +63,8 @@ def with_open(**changes: Any) -> Plan:
         (with_open(trace=(1.0, 0.5)), "arrival 2 of the trace"),
         (with_open(trace=(0.0, float("inf"))), "arrival 2"),
         (with_open(trace=(0.0,), wave=Wave(amplitude_per_s=1, period_s=1)), "more than one"),
-        (replace(PLAN, closed=ClosedLoop(users=1)), "two"),
-        (replace(PLAN, open=None), "no loop"),
+        (replace(PLAN, closed=ClosedLoop(users=1)), "either a rate"),
+        (replace(PLAN, open=None), "either a rate"),
         (replace(PLAN, open=None, closed=ClosedLoop(users=0)), "0 users"),
         (replace(PLAN, duration_s=0.0), "duration"),
         (replace(PLAN, warm_up_s=1.0), "warm-up"),
@@ -106,7 +106,7 @@ def test_what_makes_no_sense_is_refused_by_name(plan: Plan, named: str) -> None:
         ("http://127.0.0.1/{word}", "{word}"),
     ],
 )
-def test_a_url_that_cannot_be_asked_is_refused(url: str, named: str) -> None:
+def test_unusable_url_is_refused(url: str, named: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         prepare_requests(with_target(url=url))
     assert named in caught.value.message

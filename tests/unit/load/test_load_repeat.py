@@ -72,7 +72,7 @@ def test_runs_that_are_invalid_or_stopped_do_not_count_and_too_few_are_said_to_b
     assert "only" not in "\n".join(repeat_lines(of(USUAL, QUICK, SLOW)))
 
 
-def test_none_that_counts_is_told_without_a_median() -> None:
+def test_no_counted_run_has_no_median() -> None:
     assert repeat_json(of(INVALID))["median_run"] is None
     assert repeat_lines(of(INVALID))[0].startswith("INVALID: run 1 of 1: ")
 

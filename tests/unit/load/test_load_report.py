@@ -81,7 +81,7 @@ def test_verdict_and_reason(measured: RunResult, verdict: Verdict, exit_code: in
 
 
 def late(*, requests: int, of_which: int) -> RunResult:
-    """A run in which so many requests were sent 20 ms late."""
+    """A run in which a number of requests were sent 20 ms late."""
     metrics = Metrics(1_700_000_000.0, targets=("only",))
     stats = IntervalStats(0, NS_PER_S)
     for number in range(requests):

@@ -1,4 +1,4 @@
-"""Requests are bytes made beforehand; each carries a trace id of its own; wrong answers are told from right ones."""
+"""Requests are bytes made beforehand; each carries its own trace id; wrong responses are recognised."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_answer_is_held_against_what_was_expected(expect: Expect, status: int
     assert asked.fault(Response(status, [], body, True)) == fault
 
 
-def test_targets_are_asked_by_their_weight_and_repeat_with_the_seed() -> None:
+def test_targets_follow_weight_and_seed() -> None:
     plan = plan_of(replace(TARGET, name="a", weight=3), replace(TARGET, name="b", url="http://127.0.0.1:9000/"))
     drawn, again, other = prepare_requests(plan), prepare_requests(plan), prepare_requests(replace(plan, seed=2))
     targets = [drawn.pick(number).target for number in range(DRAWS)]

@@ -32,9 +32,7 @@ from client.load.summary import ProcessResult
     ],
     ids=["a heartbeat", "a busy computer", "stopped", "busy itself", "half busy", "asleep"],
 )
-def test_a_process_stood_still_only_where_it_hardly_used_the_cpu(
-    passed_s: float, asleep_s: float, cpu_s: float, seconds: float
-) -> None:
+def test_standstill_needs_an_idle_process(passed_s: float, asleep_s: float, cpu_s: float, seconds: float) -> None:
     assert standstill_s(passed_s=passed_s, asleep_s=asleep_s, cpu_s=cpu_s) == seconds
 
 
@@ -44,7 +42,7 @@ def test_blocked_event_loop_is_not_a_standstill() -> None:
 
 
 @pytest.mark.parametrize("busy_s", [0.0, 0.3])
-def test_an_event_loop_that_was_busy_did_not_stand_still(busy_s: float) -> None:
+def test_busy_event_loop_is_not_a_standstill(busy_s: float) -> None:
     left_out: list[int] = []
     detector = StandstillDetector(left_out.append, end_ns=NS_PER_S)
     detector.start(0)
@@ -56,7 +54,7 @@ def test_an_event_loop_that_was_busy_did_not_stand_still(busy_s: float) -> None:
     assert [(each.seconds, each.schedule_s) for each in detector.standstills] == ([] if busy_s else [(2.0, 1.0)])
 
 
-def test_processes_that_stood_still_together_tell_of_it_once() -> None:
+def test_overlapping_standstills_are_merged() -> None:
     first, same = Standstill(at=100.0, seconds=60.0), Standstill(at=100.01, seconds=60.1)
     later = Standstill(at=200.0, seconds=2.0)
     assert merge_standstills([later, same, first]) == (same, later)
@@ -75,7 +73,7 @@ STAGES = (RateStage(seconds=4.0, from_per_s=20.0, to_per_s=0.0), RateStage(secon
         OpenLoop(stages=STAGES),
     ],
 )
-async def test_arrivals_due_in_a_standstill_are_passed_over_and_not_missed(loop: OpenLoop) -> None:
+async def test_arrivals_in_a_standstill_are_skipped_not_missed(loop: OpenLoop) -> None:
     due = Schedule(loop, seed=1, start_ns=0)
     expected = []
     while due.due_ns is not None and due.due_ns < 8 * NS_PER_S:
@@ -96,7 +94,7 @@ async def test_arrivals_due_in_a_standstill_are_passed_over_and_not_missed(loop:
     assert await asyncio.wait_for(scheduler.finished(), 1) == 8 * NS_PER_S
 
 
-def test_a_change_of_the_rate_in_a_standstill_holds_after_it() -> None:
+def test_rate_change_in_a_standstill_takes_effect() -> None:
     now_ns, taken = 0, list[int]()
     scheduler = ArrivalScheduler(
         Schedule(OpenLoop(rate_per_s=10.0), seed=1, start_ns=0), end_ns=None,
@@ -110,7 +108,7 @@ def test_a_change_of_the_rate_in_a_standstill_holds_after_it() -> None:
     assert min(taken) >= 3 * NS_PER_S
 
 
-def test_a_request_that_is_left_out_after_it_was_told_is_taken_back() -> None:
+def test_discarded_request_is_taken_back_after_sending() -> None:
     stats, whole = IntervalStats(0, NS_PER_S), IntervalStats(0, NS_PER_S)
     for _ in range(3):
         stats.record_arrival()
@@ -125,7 +123,7 @@ def test_a_request_that_is_left_out_after_it_was_told_is_taken_back() -> None:
     assert (whole.offered, whole.started, stats.pending) == (1, 0, 1)
 
 
-def test_the_report_names_a_standstill_and_leaves_its_time_out() -> None:
+def test_report_names_a_standstill_and_leaves_it_out() -> None:
     report = run()
     process = ProcessResult(
         name="process 1", cpu_percent=12.0, precise_timer=True, missed=0,

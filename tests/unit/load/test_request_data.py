@@ -197,7 +197,7 @@ def test_refused_url_does_not_show_its_variables() -> None:
     assert "${KEY}" in caught.value.message
 
 
-def test_values_are_hidden_in_all_that_is_told() -> None:
+def test_variable_values_are_hidden_in_messages() -> None:
     told = {"examples": [{"request": f"GET /?{SECRET}\nAuthorization: {SECRET}"}], "count": 1, "none": None}
     assert hidden(told, {"KEY": SECRET, "EMPTY": ""}) == {
         "examples": [{"request": "GET /?${KEY}\nAuthorization: ${KEY}"}],
@@ -279,7 +279,7 @@ def test_header_name_that_cannot_be_sent_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("host", "ascii_host"), [("bücher.test", "xn--bcher-kva.test"), ("BÜCHER.test", "xn--bcher-kva.test")]
 )
-def test_hosts_in_other_scripts_are_asked_by_their_ascii_form(host: str, ascii_host: str) -> None:
+def test_international_hosts_use_their_ascii_form(host: str, ascii_host: str) -> None:
     origin, _ = parse_url(f"http://{host}:8000/")
     assert (origin.host, origin.authority) == (ascii_host, f"{ascii_host}:8000")
 

@@ -63,7 +63,7 @@ def test_a_script_that_is_not_there_is_refused() -> None:
 
 
 def test_a_script_needs_a_base_and_a_base_a_script(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="has no URL to ask"):
+    with pytest.raises(InvalidInput, match="has no base URL"):
         check_plan(complete_plan(plan(tmp_path, "")))
     with pytest.raises(InvalidInput, match="'localhost' names no http server"):
         check_plan(plan(tmp_path, "", base="localhost"))
@@ -84,7 +84,7 @@ def test_a_script_may_import_what_lies_beside_it(tmp_path: Path) -> None:
     assert ended.value.value == ["a"]
 
 
-def test_an_error_is_told_in_one_line_with_its_place() -> None:
+def test_script_error_is_one_line_with_its_place() -> None:
     def fail(error: Exception) -> Exception:
         try:
             raise error

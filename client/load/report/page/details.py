@@ -8,7 +8,7 @@ from typing import Any
 
 from client.load.examples import FailureExample
 from client.load.histogram import merged
-from client.load.plan.redacted import redacted_plan_json
+from client.load.plan.plan_json import redacted_plan_json
 from client.load.report.page.elements import (
     PERCENTILES,
     paragraph,

@@ -1,10 +1,13 @@
-"""The plan that a form describes: a few fields, each refused in words where it makes no sense."""
+"""Plans as JSON: read from a form's few fields, and written for reports without what others must not read."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
+from client.load.http_text import HIDDEN, PLAIN_HEADERS
+from client.load.json_codec import to_json
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from client.load.plan.urls import parse_url
 from client.load.plan.validation import check_plan
@@ -12,15 +15,17 @@ from vmhost.base.errors import InvalidInput
 
 FIELDS = ("rate_per_s", "users", "think_s", "seconds", "poisson", "url")
 
+_TRACE_SHOWN = 10
+
 
 def plan_from_form(request: Mapping[str, object], *, search: Target) -> Plan:
     """The plan of `{"rate_per_s": 20}` or `{"users": 5, "think_s": 1}`, checked. Raises InvalidInput.
 
-    `seconds` is its length, null until it is stopped; `poisson` spaces the arrivals of a rate as independent users
-    come; `url` is asked instead of `search`. Absent is the same as null. Users who think do so for varying times."""
+    `seconds` is its length, null for a load without an end; `poisson` spaces the arrivals of a rate as independent
+    users come; `url` is used instead of `search`. Absent is the same as null. Pauses of users vary."""
     for name in request:
         if name not in FIELDS:
-            raise InvalidInput(f"field {name!r} is not known; expected only {', '.join(FIELDS)}")
+            raise InvalidInput(f"field {name!r} is not known; use only {', '.join(FIELDS)}")
     opened, closed = _loops(request)
     return check_plan(
         Plan(
@@ -40,9 +45,9 @@ def _loops(request: Mapping[str, object]) -> tuple[OpenLoop | None, ClosedLoop |
     if poisson is not None and not isinstance(poisson, bool):
         raise InvalidInput(f"poisson is {_shown(poisson)}; expected true or false")
     if (rate_per_s is None) == (users is None):
-        raise InvalidInput("the load has no rate_per_s and no users, or both; expected one of them")
+        raise InvalidInput("the load needs either rate_per_s or users")
     if rate_per_s == 0:
-        raise InvalidInput("a rate of 0 sends nothing; expected more")
+        raise InvalidInput("a rate of 0 sends nothing; give a higher one")
     if rate_per_s is not None:
         if think_s:
             raise InvalidInput("think_s belongs to users; requests at a rate do not wait for answers")
@@ -77,3 +82,17 @@ def _number(request: Mapping[str, object], name: str, expected: str) -> float | 
 
 def _shown(value: object) -> str:
     return repr(value)[:60]
+
+
+def redacted_plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data, complete enough to repeat the run, but with headers that may be secret hidden and a long
+    trace cut."""
+    data: dict[str, Any] = to_json(plan)
+    for target in data["targets"]:
+        target["headers"] = [
+            [name, value if name.lower() in PLAIN_HEADERS else HIDDEN] for name, value in target["headers"]
+        ]
+    trace = plan.open.trace if plan.open is not None else None
+    if trace is not None and len(trace) > _TRACE_SHOWN:
+        data["open"]["trace"] = [*trace[:_TRACE_SHOWN], f"and {len(trace) - _TRACE_SHOWN} more"]
+    return data

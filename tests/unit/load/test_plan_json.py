@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from client.load.plan.form_json import plan_from_form
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Spacing, Target
+from client.load.plan.plan_json import plan_from_form
 from vmhost.base.errors import InvalidInput
 
 SEARCH = Target(url="http://127.0.0.1:8000", corpus="queries.json")
@@ -36,12 +36,12 @@ def test_users_who_think_do_so_for_varying_times() -> None:
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
-        ({}, "no rate_per_s and no users, or both"),
-        ({"rate_per_s": 1, "users": 1}, "no rate_per_s and no users, or both"),
+        ({}, "needs either rate_per_s or users"),
+        ({"rate_per_s": 1, "users": 1}, "needs either rate_per_s or users"),
         ({"rate_per_s": "20"}, "rate_per_s is '20'; expected requests a second"),
         ({"rate_per_s": True}, "rate_per_s is True"),
         ({"rate_per_s": float("nan")}, "rate_per_s is nan"),
-        ({"rate_per_s": 0}, "a rate of 0 sends nothing; expected more"),
+        ({"rate_per_s": 0}, "a rate of 0 sends nothing; give a higher one"),
         ({"rate_per_s": -1}, "rate -1/s is not possible"),
         ({"rate_per_s": 1, "seconds": 0}, "duration 0 s"),
         ({"rate_per_s": 1, "think_s": 2}, "think_s belongs to users"),
@@ -51,7 +51,7 @@ def test_users_who_think_do_so_for_varying_times() -> None:
         ({"users": 1.5}, "users is 1.5; expected a whole number"),
         ({"users": 0}, "0 users"),
         ({"users": 1, "poisson": True}, "poisson belongs to rate_per_s"),
-        ({"rate": 20}, "field 'rate' is not known; expected only rate_per_s"),
+        ({"rate": 20}, "field 'rate' is not known; use only rate_per_s"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(request_: dict[str, Any], said: str) -> None:
