@@ -41,6 +41,7 @@ check: setup-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/words
+	@$(BIN)/python scripts/check-async
 
 bench: setup-dev
 	@$(BIN)/python -m bench
