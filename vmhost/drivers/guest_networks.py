@@ -10,11 +10,11 @@ class GuestNetworks:
     """Keeps guests' metadata. The driver opens a listening socket for each guest, by which `server` identifies it."""
 
     def __init__(self) -> None:
-        self.facts: dict[str, InstanceFacts] = {}
-        self.server = InstanceMetadata(self.facts.get)
+        self._facts: dict[str, InstanceFacts] = {}
+        self.server = InstanceMetadata(self._facts.get)
 
     async def set_metadata(self, instance_id: str, facts: InstanceFacts) -> None:
-        self.facts[instance_id] = facts
+        self._facts[instance_id] = facts
 
     async def drop_metadata(self, instance_id: str) -> None:
-        self.facts.pop(instance_id, None)
+        self._facts.pop(instance_id, None)

@@ -6,14 +6,11 @@ import pytest
 from fake_cloud import World, launch, until
 
 from vmhost.base.errors import Unavailable
-from vmhost.drivers.guest_networks import GuestNetworks
 from vmhost.metadata.instance_facts import InstanceFacts
 
 
 def _facts(world: World, instance_id: str) -> InstanceFacts | None:
-    networks = world.driver.networks
-    assert isinstance(networks, GuestNetworks)
-    return networks.facts.get(instance_id)
+    return world.driver.networks.facts.get(instance_id)
 
 
 async def test_metadata_follows_tags_and_ends_with_the_instance(world: World) -> None:

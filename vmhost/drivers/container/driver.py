@@ -12,7 +12,7 @@ from vmhost.drivers.container.engine_session import open_session, sweep
 from vmhost.drivers.container.event_handler import EventHandler
 from vmhost.drivers.container.hosts import ContainerHosts
 from vmhost.drivers.container.instances import ContainerInstances
-from vmhost.drivers.container.runtime import OpenParts, Runtime
+from vmhost.drivers.container.runtime import ContainerRuntime, OpenParts
 from vmhost.drivers.container.shell import ContainerShell
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.guest_networks import GuestNetworks
@@ -30,7 +30,7 @@ class ContainerDriver:
         self._context = context
         self._environment = os.environ if environment is None else environment
         self._helper = helper
-        self._runtime = Runtime()
+        self._runtime = ContainerRuntime()
         self._handler = EventHandler(self._runtime)
         self._watcher: EngineEventWatcher | None = None
         self.hosts = ContainerHosts(self._runtime, context.hosts)

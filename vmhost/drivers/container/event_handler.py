@@ -11,7 +11,7 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.engine_events import GAP, EngineEvent
-from vmhost.drivers.container.runtime import Runtime
+from vmhost.drivers.container.runtime import ContainerRuntime
 from vmhost.model.guest import Death, GuestEvent, GuestPhase
 
 _EVENTS_MAX = 1024
@@ -21,7 +21,7 @@ _log = get_logger("driver")
 class EventHandler:
     """Handles events one after the other. A full queue is replaced by a gap."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ContainerRuntime) -> None:
         self._runtime = runtime
         self._queue: asyncio.Queue[EngineEvent] = asyncio.Queue(_EVENTS_MAX)
         self._closing = False

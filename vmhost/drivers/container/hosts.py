@@ -10,7 +10,7 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_responses import Container
-from vmhost.drivers.container.runtime import Runtime
+from vmhost.drivers.container.runtime import ContainerRuntime
 from vmhost.drivers.logical_hosts import Capacity, split
 from vmhost.drivers.scheduler_stats import core_seconds
 from vmhost.model.host import Host
@@ -22,7 +22,7 @@ _log = get_logger("driver")
 class ContainerHosts:
     """Divides the engine's computer into `count` hosts."""
 
-    def __init__(self, runtime: Runtime, count: int) -> None:
+    def __init__(self, runtime: ContainerRuntime, count: int) -> None:
         self._runtime = runtime
         self._count = count
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_responses import listed_status, read_stats, reserved_addresses, status
-from vmhost.drivers.container.runtime import Runtime
+from vmhost.drivers.container.runtime import ContainerRuntime
 from vmhost.drivers.process.process_table import family
 from vmhost.drivers.scheduler_stats import wait_seconds
 from vmhost.model.guest import Endpoint, GuestCpu, GuestEvent, GuestSpec, GuestStats, GuestStatus
@@ -19,7 +19,7 @@ from vmhost.model.limits import Limits
 class ContainerInstances:
     """Creates, boots, stops and removes containers."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ContainerRuntime) -> None:
         self._runtime = runtime
         self._addresses: dict[str, IPv4Address] = {}
         self._last_address: IPv4Address | None = None

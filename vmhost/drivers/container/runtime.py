@@ -23,13 +23,13 @@ T = TypeVar("T")
 class OpenParts:
     """The parts that exist only while the driver is open."""
 
-    def __init__(self, session: EngineSession, metadata: InstanceMetadata, runtime: Runtime) -> None:
+    def __init__(self, session: EngineSession, metadata: InstanceMetadata, runtime: ContainerRuntime) -> None:
         self.session = session
         self.boot = BootSequence(session, metadata)
         self.health = GuestHealth(self.boot.running, session.namespaces, runtime.publish_running)
 
 
-class Runtime:
+class ContainerRuntime:
     """Gives the ports the engine session, and runs their work. Before `open` it raises Internal."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from vmhost.base.errors import Conflict, NotFound
 from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.namespaces import ContainerProcess
-from vmhost.drivers.container.runtime import Runtime
+from vmhost.drivers.container.runtime import ContainerRuntime
 
 _KILLED = 137
 _CONSOLE_LINES, _CONSOLE_CHARACTERS = 4000, 64 * 1024
@@ -19,7 +19,7 @@ _POLL_FIRST_S, _POLL_LAST_S = 0.02, 0.25
 class ContainerShell:
     """Reads the engine's logs and runs commands with its exec calls."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ContainerRuntime) -> None:
         self._runtime = runtime
 
     async def console(self, instance_id: str) -> str:

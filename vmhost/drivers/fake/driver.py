@@ -9,8 +9,8 @@ from vmhost.base.errors import Conflict
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.fake.instances import FakeInstances
 from vmhost.drivers.fake.world import FakeSettings, FakeWorld
-from vmhost.drivers.guest_networks import GuestNetworks
 from vmhost.drivers.logical_hosts import Capacity, split
+from vmhost.metadata.instance_facts import InstanceFacts
 from vmhost.model.guest import Capabilities, Capability
 from vmhost.model.host import Host
 
@@ -34,6 +34,19 @@ class FakeHosts:
 
     async def core_seconds(self) -> Mapping[int, float]:
         return self._world.core_seconds
+
+
+class FakeNetworks:
+    """Keeps guests' metadata without serving it."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, InstanceFacts] = {}
+
+    async def set_metadata(self, instance_id: str, facts: InstanceFacts) -> None:
+        self.facts[instance_id] = facts
+
+    async def drop_metadata(self, instance_id: str) -> None:
+        self.facts.pop(instance_id, None)
 
 
 class FakeShell:
@@ -73,7 +86,7 @@ class FakeDriver:
         self.world = world or FakeWorld()
         self.hosts = FakeHosts(self.settings, self.world)
         self.instances = FakeInstances(self.settings, self.world)
-        self.networks = GuestNetworks()
+        self.networks = FakeNetworks()
         self.shell = FakeShell(self.settings, self.world)
 
     async def open(self) -> None:

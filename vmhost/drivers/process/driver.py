@@ -19,7 +19,7 @@ from vmhost.drivers.process.hosts import ProcessHosts
 from vmhost.drivers.process.instances import ProcessInstances
 from vmhost.drivers.process.isolation import Isolation
 from vmhost.drivers.process.reaper import Reaper
-from vmhost.drivers.process.runtime import Runtime
+from vmhost.drivers.process.runtime import ProcessRuntime
 from vmhost.drivers.process.shell import ProcessShell
 from vmhost.model.guest import Capabilities, Capability
 
@@ -38,7 +38,7 @@ class ProcessDriver:
     ) -> None:
         self._cloud = context.cloud
         self._wanted_isolation = isolation
-        self.runtime = Runtime(context, own_addresses=own_addresses)
+        self.runtime = ProcessRuntime(context, own_addresses=own_addresses)
         self._reaper = Reaper(self.runtime.records)
         self.hosts = ProcessHosts(self.runtime, context.hosts)
         self.networks = GuestNetworks()

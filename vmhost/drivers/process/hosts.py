@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from vmhost.base.cpus import physical_cores
 from vmhost.drivers.logical_hosts import Capacity, split
 from vmhost.drivers.process import machine_capacity
-from vmhost.drivers.process.runtime import Runtime
+from vmhost.drivers.process.runtime import ProcessRuntime
 from vmhost.drivers.scheduler_stats import core_seconds
 from vmhost.model.guest import Capability
 from vmhost.model.host import Host
@@ -16,7 +16,7 @@ from vmhost.model.host import Host
 class ProcessHosts:
     """Divides this computer into `count` hosts."""
 
-    def __init__(self, runtime: Runtime, count: int) -> None:
+    def __init__(self, runtime: ProcessRuntime, count: int) -> None:
         self._runtime = runtime
         self._count = count
         self._cores = machine_capacity.pinned(())

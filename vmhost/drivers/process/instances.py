@@ -17,7 +17,7 @@ from vmhost.base.web import listen, url_of
 from vmhost.drivers.process import loopback_addresses, orphans, process_table, termination
 from vmhost.drivers.process.guests import Guest
 from vmhost.drivers.process.programs import exit_code
-from vmhost.drivers.process.runtime import Runtime
+from vmhost.drivers.process.runtime import ProcessRuntime
 from vmhost.drivers.scheduler_stats import wait_seconds
 from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import Endpoint, GuestCpu, GuestEvent, GuestPhase, GuestSpec, GuestStats, GuestStatus
@@ -33,7 +33,7 @@ _log = get_logger("process")
 class ProcessInstances:
     """Creates, starts, stops and removes process guests."""
 
-    def __init__(self, runtime: Runtime, metadata: InstanceMetadata) -> None:
+    def __init__(self, runtime: ProcessRuntime, metadata: InstanceMetadata) -> None:
         self._runtime = runtime
         self._metadata = metadata
 

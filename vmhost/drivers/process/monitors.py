@@ -9,7 +9,7 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.drivers.process import process_table, termination
 from vmhost.drivers.process.guests import Guest
-from vmhost.drivers.process.runtime import Runtime
+from vmhost.drivers.process.runtime import ProcessRuntime
 from vmhost.model.guest import GuestEvent, GuestPhase
 
 _MEMORY_EVERY_S = 0.5
@@ -17,7 +17,7 @@ _HEALTH_EVERY_S = 2.0
 _log = get_logger("process")
 
 
-async def watch_health(runtime: Runtime) -> None:
+async def watch_health(runtime: ProcessRuntime) -> None:
     """Publish an event when a guest's program is stopped or continued by a signal."""
     while True:
         await asyncio.sleep(_HEALTH_EVERY_S)
@@ -29,7 +29,7 @@ async def watch_health(runtime: Runtime) -> None:
                 runtime.feed.publish(GuestEvent(instance_id=guest.spec.instance_id, phase=GuestPhase.RUNNING))
 
 
-async def enforce_memory_limits(runtime: Runtime) -> None:
+async def enforce_memory_limits(runtime: ProcessRuntime) -> None:
     """Kill guests above their memory limit, where the OS does not."""
     while True:
         await asyncio.sleep(_MEMORY_EVERY_S)
@@ -41,7 +41,7 @@ async def enforce_memory_limits(runtime: Runtime) -> None:
                 _log.warning("memory_check_failed", id=guest.spec.instance_id, error=str(error))
 
 
-async def _check_memory(runtime: Runtime, guest: Guest) -> None:
+async def _check_memory(runtime: ProcessRuntime, guest: Guest) -> None:
     used = await runtime.isolation.usage(guest.spec, guest.leaders())
     if used is not None and used.memory_mib > guest.spec.limits.memory_mib:
         guest.kill_reason = f"above its memory limit of {guest.spec.limits.memory_mib} MiB (polled)"

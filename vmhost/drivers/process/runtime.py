@@ -19,7 +19,7 @@ from vmhost.drivers.process.programs import ProgramSpec, clean_environment, star
 from vmhost.model.guest import Endpoint, GuestSpec
 
 
-class Runtime:
+class ProcessRuntime:
     """The state of the driver. Before `open` there is no isolation."""
 
     def __init__(self, context: DriverContext, *, own_addresses: bool | None) -> None:

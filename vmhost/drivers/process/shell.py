@@ -10,13 +10,13 @@ from vmhost.base.errors import Conflict
 from vmhost.drivers.process import orphans, termination
 from vmhost.drivers.process.guests import Guest
 from vmhost.drivers.process.programs import exit_code
-from vmhost.drivers.process.runtime import Runtime
+from vmhost.drivers.process.runtime import ProcessRuntime
 
 
 class ProcessShell:
     """Reads guests' console files and starts commands in their control groups."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ProcessRuntime) -> None:
         self._runtime = runtime
 
     async def console(self, instance_id: str) -> str:
