@@ -69,16 +69,16 @@ async def _reserved_port() -> AsyncIterator[str]:
 async def _serve(args: argparse.Namespace) -> int:
     import asyncio
 
-    from client.console.keys import Key
-    from client.console.rows import CONSOLE_AGENT
-    from client.console.serving import Setting, serve_console
+    from client.console.console_key import ConsoleKey
+    from client.console.console_server import ConsoleSettings, serve_console
+    from client.console.serialize import CONSOLE_AGENT
     from client.local.target_cloud import find_access, find_queries, search_url, target_cloud
     from client.session import open_session
     from vmhost.base.web import write_ready
 
     access, url = find_access(args.access), search_url(target_cloud(args.access), args.frontend)
-    key = Key.fresh() if args.key_file is None else Key.kept(args.key_file)
-    setting = Setting(
+    key = ConsoleKey.create() if args.key_file is None else ConsoleKey.read_or_create(args.key_file)
+    setting = ConsoleSettings(
         key=key,
         bind=args.bind,
         port=args.port,
@@ -86,7 +86,7 @@ async def _serve(args: argparse.Namespace) -> int:
         shown_search=url,
         shown_api=access.endpoint,
         why=args.why,
-        again=args.again,
+        restarted=args.again,
     )
     async with (
         _reserved_port() as nowhere,
@@ -97,7 +97,7 @@ async def _serve(args: argparse.Namespace) -> int:
     ):
         write_ready(args.ready, url=address)
         if args.ready is None:
-            print(f"console: {key.address(address)}", flush=True)
+            print(f"console: {key.link(address)}", flush=True)
             if not url:
                 print(_NO_SEARCH, file=sys.stderr, flush=True)
         await asyncio.get_running_loop().create_future()

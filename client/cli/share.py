@@ -14,7 +14,7 @@ from client.local.state_dir import DEMO_PREFIX
 from client.program_name import DEFAULT_CLOUD, program_name
 
 if TYPE_CHECKING:
-    from client.console.share.order import Console
+    from client.console.share.sharing_client import SharingClient
 
 NAME = "share"
 HELP = (
@@ -74,11 +74,11 @@ def check_consent(*, yes: bool, as_json: bool = False) -> None:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    from client.console.share.order import console_at
+    from client.console.share.sharing_client import sharing_client
 
     url, key, cloud = target_console()
     program = program_name(cloud)
-    async with console_at(url, key) as console:
+    async with sharing_client(url, key) as console:
         state = await console.share()
         if args.stop:
             await console.share("DELETE")
@@ -103,7 +103,7 @@ async def _run(args: argparse.Namespace) -> int:
 
 def target_console() -> tuple[str, Any, str]:
     """Return the URL and the key of the target cloud's console, and the cloud's name. Raises NotFound."""
-    from client.console.keys import Key
+    from client.console.console_key import ConsoleKey
     from client.local.target_cloud import console_address, not_running, target_cloud
     from vmhost.base.errors import NotFound
 
@@ -111,7 +111,7 @@ def target_console() -> tuple[str, Any, str]:
     url, _, token = console_address(facts).partition("/#token=")
     if not url:
         raise NotFound(not_running() if facts is None else f"the cloud {facts.cloud} has no console; restart it")
-    return url, Key(token=token), DEFAULT_CLOUD if facts is None else facts.cloud
+    return url, ConsoleKey(token=token), DEFAULT_CLOUD if facts is None else facts.cloud
 
 
 def check_same_address(args: argparse.Namespace, url: str, program: str) -> None:
@@ -173,12 +173,12 @@ def question(one: dict[str, Any], host: str, port: int) -> str:
 
 def address_lines(url: str, *, colours: bool) -> list[str]:
     """Return the address as text and as a QR code."""
-    from client.console.share.qr import blocks
+    from client.console.share.qr_code import blocks
 
     return ["", *blocks(f"{url}/", colours=colours), "", f"  {url}", ""]
 
 
-async def _outcome(console: Console, wait_s: float, program: str, *, demo: bool) -> list[str]:
+async def _outcome(console: SharingClient, wait_s: float, program: str, *, demo: bool) -> list[str]:
     """Wait for the first phone; return lines that say whether one came."""
     began = time.monotonic()
     share: dict[str, Any] | None = None

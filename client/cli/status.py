@@ -56,15 +56,15 @@ async def _status(facts: LocalFacts | None) -> tuple[Snapshot, str]:
 
 
 async def _shared(console: str) -> str:
-    from client.console.keys import Key
-    from client.console.share.order import console_at
+    from client.console.console_key import ConsoleKey
+    from client.console.share.sharing_client import sharing_client
     from vmhost.base.errors import CloudError
 
     url, _, token = console.partition("/#token=")
     if not url:
         return ""
     try:
-        async with asyncio.timeout(_DEADLINE_S), console_at(url, Key(token=token)) as one:
+        async with asyncio.timeout(_DEADLINE_S), sharing_client(url, ConsoleKey(token=token)) as one:
             share = (await one.share())["share"]
     except (CloudError, TimeoutError):
         return ""

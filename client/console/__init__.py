@@ -1,5 +1,6 @@
-"""The console: a page that shows every request travel and every machine live and die, and lets people act.
+"""The console: a page that shows requests travel and instances start, run and die, and lets people act.
 
-It holds no truth of its own: what it shows it hears from the platform's events, the front end's flow and the load
-generator, and what it does it asks of them. `board` keeps what is shown, `stream` tells it, `desk` acts, `app` serves.
+It keeps no state of its own. What it shows comes from the platform's events, the front end's request samples and the
+load generator; what it does goes through their APIs. `publisher` folds events into `state` and streams the changes,
+`commands` acts, `app` serves.
 """

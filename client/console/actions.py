@@ -1,6 +1,6 @@
-"""What can be done to an instance, and why not when it cannot. Pure but for `do`, which asks the platform.
+"""The actions on an instance, and why one is disabled. Pure except for `run`, which calls the platform.
 
-A new action is one more entry in ACTIONS; page, keyboard and API take it from there.
+A new action is one more entry in ACTIONS; the page, the keyboard and the API take it from there.
 """
 
 from __future__ import annotations
@@ -14,67 +14,68 @@ from client.experiments.noisy_neighbor import NoisyNeighbor
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
 
-Do = Callable[[CloudClient, str], Awaitable[Any]]
+Run = Callable[[CloudClient, str], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing to do to an instance. In which states it is possible, the platform says.
+    """An action on one instance. The platform says in which states it is possible.
 
-    `experiment`: the experiment that it runs; empty for others. `asks`: the question to ask first, if any."""
+    `experiment`: the name of the experiment that it runs; empty for other actions. `confirm`: the question that the
+    page asks first; empty for an action that needs none."""
 
     name: str
     """Also the name of the platform's request, unless it injects a `fault` of another name."""
     label: str
-    what: str
+    description: str
     """What happens, in a few words."""
-    asks: str = ""
+    confirm: str = ""
     experiment: str = ""
-    do: Do | None = None
+    run: Run | None = None
     fault: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The action as the page draws it."""
-        return {"name": self.name, "label": self.label, "what": self.what, "asks": self.asks}
+        """Return the action as the page draws it."""
+        return {"name": self.name, "label": self.label, "description": self.description, "confirm": self.confirm}
 
 
 ACTIONS: tuple[Action, ...] = (
     Action(
         name="start",
         label="Start",
-        what="starts it again, with its disk as it was",
-        do=lambda cloud, each: cloud.start_instances([each]),
+        description="starts it again, with its disk as it was",
+        run=lambda cloud, instance_id: cloud.start_instances([instance_id]),
     ),
     Action(
         name="stop",
         label="Stop",
-        what="ends its program in good order and keeps its disk",
-        do=lambda cloud, each: cloud.stop_instances([each]),
+        description="shuts its program down and keeps its disk",
+        run=lambda cloud, instance_id: cloud.stop_instances([instance_id]),
     ),
     Action(
         name="reboot",
         label="Reboot",
-        what="restarts it on the same host",
-        do=lambda cloud, each: cloud.reboot_instances([each]),
+        description="restarts it on the same host",
+        run=lambda cloud, instance_id: cloud.reboot_instances([instance_id]),
     ),
     Action(
         name="terminate",
         label="Terminate",
-        what="deletes the instance and its disk",
-        asks="Terminate deletes the instance and its disk. Continue?",
-        do=lambda cloud, each: cloud.terminate_instances([each]),
+        description="deletes the instance and its disk",
+        confirm="Terminate deletes the instance and its disk. Continue?",
+        run=lambda cloud, instance_id: cloud.terminate_instances([instance_id]),
     ),
     Action(
         name="kill",
         label="Kill",
-        what="ends its program instantly, as a crash would",
-        asks="Kill ends its program instantly, as a crash would. Continue?",
+        description="ends its program instantly, as a crash would",
+        confirm="Kill ends its program instantly, as a crash would. Continue?",
         experiment=Kill.name,
     ),
     Action(
         name="hog",
         label="Hog",
-        what="makes it use all the CPU it can get",
+        description="makes it use all the CPU it can get",
         experiment=NoisyNeighbor.name,
         fault="cpu_hog",
     ),
@@ -82,13 +83,13 @@ ACTIONS: tuple[Action, ...] = (
 BY_NAME = {action.name: action for action in ACTIONS}
 
 
-def hindrance(
+def disabled_reason(
     action: Action, view: InstanceView, *, allowed: Mapping[str, tuple[str, ...]], busy: str, hogging: bool
 ) -> str:
-    """Why the action is not possible now, as a sentence; empty when it is.
+    """Return why the action is not possible now, as a sentence; empty if it is.
 
-    `allowed` are the states in which the platform accepts each action; one that it does not name is left to the
-    platform to refuse. `busy` names the experiment under way."""
+    `allowed` are the states in which the platform accepts each action; the platform decides about an action that is
+    not in it. `busy` names the experiment that is running."""
     states = allowed.get(action.fault or action.name)
     if states is not None and view.state not in states:
         return f"it is {view.state}; {action.name} works on {_either(states)} instances"

@@ -1,4 +1,4 @@
-"""The page's files: read once, compressed once, answered with a tag so that a browser asks for each only once."""
+"""The page's files, each read and compressed once and served with an entity tag, so that browsers keep them."""
 
 from __future__ import annotations
 
@@ -23,37 +23,38 @@ _COMPRESSED_FROM = 1024
 class Asset:
     """One file."""
 
-    kind: str
-    plain: bytes
-    packed: bytes
-    tag: str
+    content_type: str
+    content: bytes
+    gzipped: bytes
+    etag: str
 
-    def answer(self, request: web.BaseRequest) -> web.Response:
-        """The file, or that the browser has it already."""
-        headers = {"ETag": self.tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", "Content-Type": self.kind}
-        if request.headers.get("If-None-Match") == self.tag:
+    def respond(self, request: web.BaseRequest) -> web.Response:
+        """Return the file, or 304 if the browser has it already."""
+        headers = {"ETag": self.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        headers["Content-Type"] = self.content_type
+        if request.headers.get("If-None-Match") == self.etag:
             return web.Response(status=304, headers=headers)
-        if "gzip" in request.headers.get("Accept-Encoding", "") and len(self.plain) >= _COMPRESSED_FROM:
-            return web.Response(body=self.packed, headers={**headers, "Content-Encoding": "gzip"})
-        return web.Response(body=self.plain, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", "") and len(self.content) >= _COMPRESSED_FROM:
+            return web.Response(body=self.gzipped, headers={**headers, "Content-Encoding": "gzip"})
+        return web.Response(body=self.content, headers=headers)
 
 
 def load_assets() -> dict[str, Asset]:
-    """Every file that browsers may ask for, by its path below the assets' folder."""
-    return dict(_below(resources.files("client.console") / "assets", ""))
+    """Return every file that browsers may request, by its path below the assets folder."""
+    return dict(_files(resources.files("client.console") / "assets", ""))
 
 
-def _below(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
+def _files(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
     found: list[tuple[str, Asset]] = []
     for each in sorted(folder.iterdir(), key=lambda one: one.name):
         path = f"{prefix}{each.name}"
         if each.is_dir():
-            found += _below(each, f"{path}/")
-        elif (kind := _TYPES.get(path[path.rfind(".") :])) is not None:
-            found.append((path, _asset(each.read_bytes(), kind)))
+            found += _files(each, f"{path}/")
+        elif (content_type := _TYPES.get(path[path.rfind(".") :])) is not None:
+            found.append((path, _asset(each.read_bytes(), content_type)))
     return found
 
 
-def _asset(plain: bytes, kind: str) -> Asset:
-    tag = f'"{hashlib.sha256(plain).hexdigest()[:20]}"'
-    return Asset(kind=kind, plain=plain, packed=gzip.compress(plain, 9, mtime=0), tag=tag)
+def _asset(content: bytes, content_type: str) -> Asset:
+    etag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
+    return Asset(content_type=content_type, content=content, gzipped=gzip.compress(content, 9, mtime=0), etag=etag)

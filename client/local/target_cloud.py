@@ -112,10 +112,10 @@ def own_console_address(facts: LocalFacts) -> str:
 
 
 def _address(url: str, file: str) -> str:
-    from client.console.keys import Key
+    from client.console.console_key import ConsoleKey
 
-    key = Key.read(Path(file)) if file else None
-    return key.address(url) if key and url else ""
+    key = ConsoleKey.read(Path(file)) if file else None
+    return key.link(url) if key and url else ""
 
 
 def find_queries(path: Path | None = None) -> Path:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from client.console.keys import Key
-from client.console.serving import Setting, serve_console
+from client.console.console_key import ConsoleKey
+from client.console.console_server import ConsoleSettings, serve_console
 from client.local.local_plan import port_moved_note
 from client.local.state_dir import LocalFacts, console_key, write_facts
 from client.session import Session, open_session
@@ -45,8 +45,8 @@ async def show_session(facts: LocalFacts, options: ViewOptions) -> AsyncIterator
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(access, facts.search, queries=Path(facts.queries)))
         file, wanted = console_key(options.folder), options.console_port
-        key = Key.kept(file)
-        setting = Setting(
+        key = ConsoleKey.read_or_create(file)
+        setting = ConsoleSettings(
             key=key,
             port=wanted,
             port_search=not options.fixed_port,
@@ -61,4 +61,4 @@ async def show_session(facts: LocalFacts, options: ViewOptions) -> AsyncIterator
             return
         write_facts(options.folder, replace(facts, console=url, console_key=str(file)))
         note = port_moved_note(wanted, url)
-        yield session, ServedConsole(address=key.address(url), notes=() if note is None else (note,))
+        yield session, ServedConsole(address=key.link(url), notes=() if note is None else (note,))

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.cloud_state import shard_of
-from client.console.keys import Key
-from client.console.serving import Setting, serve_console
+from client.console.console_key import ConsoleKey
+from client.console.console_server import ConsoleSettings, serve_console
 from client.load.distributed.address import Address
 from client.load.distributed.worker_pool import WorkerPool
 from client.load.distributed.worker_token import WorkerToken
@@ -111,10 +111,12 @@ async def _console(options: WatchOptions, session: Session, *, search: str, api:
     if options.console is None:
         yield ""
         return
-    key = Key.fresh() if options.console_key is None else Key.kept(options.console_key)
-    setting = Setting(key=key, bind=options.console.host, port=options.console.port, shown_search=search, shown_api=api)
+    key = ConsoleKey.create() if options.console_key is None else ConsoleKey.read_or_create(options.console_key)
+    setting = ConsoleSettings(
+        key=key, bind=options.console.host, port=options.console.port, shown_search=search, shown_api=api
+    )
     async with serve_console(session, setting) as url:
-        yield key.address(options.shown_console or url)
+        yield key.link(options.shown_console or url)
 
 
 async def _settled(session: Session) -> Snapshot:

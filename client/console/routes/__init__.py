@@ -1,4 +1,4 @@
-"""What the page may ask the console for, a file a topic; each gives its routes to `app`.
+"""The console's HTTP routes, one file for each topic.
 
-Reading is for everyone who reaches us by our own name. Whatever changes something begins with `gate.must_act`.
+Every client that reaches the console may read. Whatever changes something starts with `guard.require_key`.
 """

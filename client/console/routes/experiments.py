@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from client.console.desk import Desk
-from client.console.guard import Door
-from client.console.routes.body import body_of, text_of
+from client.console.commands import Commands
+from client.console.request_guard import RequestGuard
+from client.console.routes.request_body import json_body, text_field
 
 
-def routes(desk: Desk, gate: Door) -> list[web.RouteDef]:
-    """They answer when the experiment has begun; what becomes of it is told in the stream."""
+def routes(commands: Commands, guard: RequestGuard) -> list[web.RouteDef]:
+    """Return the routes. Starting an experiment returns at once; its progress comes in the stream."""
 
-    async def experiment(request: web.Request) -> web.Response:
-        gate.must_act(request)
-        data = await body_of(request)
-        victim = text_of(data, "instance_id", chars_max=64) if "instance_id" in data else None
-        return web.json_response({"instance_id": desk.experiment(request.match_info["name"], victim, data)}, status=202)
+    async def start(request: web.Request) -> web.Response:
+        guard.require_key(request)
+        data = await json_body(request)
+        instance_id = text_field(data, "instance_id", chars_max=64) if "instance_id" in data else None
+        victim_id = commands.start_experiment(request.match_info["name"], instance_id, data)
+        return web.json_response({"instance_id": victim_id}, status=202)
 
     async def start_over(request: web.Request) -> web.Response:
-        gate.must_act(request)
-        await body_of(request)
-        return web.json_response({"seconds": round(await desk.start_over(), 2)})
+        guard.require_key(request)
+        await json_body(request)
+        return web.json_response({"seconds": round(await commands.start_over(), 2)})
 
-    async def ends(_: web.Request) -> web.Response:
-        return web.json_response({"ends": await desk.start_over_ends()})
+    async def deleted(_: web.Request) -> web.Response:
+        return web.json_response({"deleted": await commands.deleted_by_start_over()})
 
     return [
-        web.post("/api/experiments/{name}", experiment),
-        web.get("/api/start-over", ends),
+        web.post("/api/experiments/{name}", start),
+        web.get("/api/start-over", deleted),
         web.post("/api/start-over", start_over),
     ]

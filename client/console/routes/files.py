@@ -1,21 +1,21 @@
-"""The page's files, the stream that it follows, and whether we are well."""
+"""The page's files, its stream, and the health check."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from client.console.assets import load_assets
-from client.console.feed import Feed
+from client.console.publisher import Publisher
 from vmhost.base.errors import NotFound
 from vmhost.base.sse import respond
 
 
-def routes(feed: Feed) -> list[web.RouteDef]:
-    """They need no key: who may not act may look."""
+def routes(publisher: Publisher) -> list[web.RouteDef]:
+    """Return the routes. They need no key."""
     assets = load_assets()
 
     async def page(request: web.Request) -> web.Response:
-        return assets["index.html"].answer(request)
+        return assets["index.html"].respond(request)
 
     async def health(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -24,10 +24,10 @@ def routes(feed: Feed) -> list[web.RouteDef]:
         found = assets.get(request.match_info["path"])
         if found is None:
             raise NotFound("no such file", code="NotFound")
-        return found.answer(request)
+        return found.respond(request)
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        return await respond(request, feed.hub, feed.snapshot, compress=True)
+        return await respond(request, publisher.hub, publisher.snapshot, compress=True)
 
     return [
         web.get("/", page),

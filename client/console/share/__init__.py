@@ -1,6 +1,6 @@
-"""The audience: a page for phones on the same network, served beside the console only after the trainer said yes.
+"""The audience: a page for phones on the same network, served beside the console only after the trainer has agreed.
 
-It has a listener of its own, and nothing of the console's is reachable there: a few files, a reduced stream that only
-tells, and searches, of which each address and all together may send so many. `sharing` begins and ends it, `audience`
-answers, `view` decides what phones are told, `connections` and `limits` hold them to their share.
+It has a listener of its own with a few files, a read-only stream, and searches that are limited for each address and
+for all together; nothing of the console is reachable there. `sharing` starts and stops it, `audience` answers requests,
+`audience_state` decides what phones receive, `rate_limits` and `audience_stream` limit them.
 """

@@ -1,4 +1,4 @@
-"""Begins and ends the audience's listener, and tells the console's page how it stands."""
+"""Starts and stops the audience's listener, and shows its state on the console's page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from client.console.asking import Asker
-from client.console.feed import Feed
-from client.console.log import Entry
+from client.console.event_log import LogEntry
+from client.console.publisher import Publisher
+from client.console.search_client import SearchClient
 from client.console.share.audience import Audience
-from client.console.share.qr import svg
+from client.console.share.qr_code import svg
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
 from vmhost.base.listener import Bounds, served
 from vmhost.base.logs import get_logger
@@ -22,7 +22,7 @@ from vmhost.base.web import listen
 
 PORT = 8081
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?){0,5}")
-_TOLD_EVERY_S = 0.5
+_SHOW_EVERY_S = 0.5
 _DRAIN_S = 1.0
 BOUNDS = Bounds(
     connections=600,
@@ -30,13 +30,13 @@ BOUNDS = Bounds(
     keepalive_s=15.0,
     head={"max_line_size": 2048, "max_field_size": 4096, "max_headers": 48},
 )
-"""For strangers: phones of a whole class, each with few connections and small requests."""
+"""Limits for strangers: the phones of a whole class, each with few connections and small requests."""
 _log = get_logger("share")
 
 
 @dataclass(slots=True, kw_only=True)
 class _Shared:
-    """What goes on while it is shared."""
+    """What runs while sharing is on."""
 
     url: str
     audience: Audience
@@ -44,98 +44,99 @@ class _Shared:
 
 
 class Sharing:
-    """One console's audience; nobody's until `start`. `why` says why it can be nobody's ever; empty where it can."""
+    """Shares one console with an audience. `why` says why that is impossible; empty if it is possible."""
 
-    def __init__(self, feed: Feed, asker: Asker, *, why: str = "") -> None:
+    def __init__(self, publisher: Publisher, search_client: SearchClient, *, why: str = "") -> None:
         self.why = why
-        self._feed = feed
-        self._asker = asker
+        self._publisher = publisher
+        self._search_client = search_client
         self._shared: _Shared | None = None
-        self._turn = asyncio.Lock()
-        self._news = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._changed = asyncio.Event()
 
     @property
     def url(self) -> str:
-        """Where phones open it; empty while it is not shared."""
+        """The page's address for phones; empty while sharing is off."""
         return "" if self._shared is None else self._shared.url
 
     async def start(self, address: str, *, port: int = PORT, name: str = "") -> str:
-        """Serves on that address of this machine, on that port or the next free one, and gives the URL for phones.
+        """Serve on that address of this computer, on that port or the next free one; return the URL for phones.
 
-        `name`: by which phones reach the address, instead of its number. Raises InvalidInput for what is no address of
-        this machine's own, Conflict while it is shared and where it can never be."""
+        `name`: the host name by which phones reach the address, used in place of its number. Raises InvalidInput if the
+        address is not this computer's, Conflict if sharing is on or impossible."""
         if self.why:
             raise Conflict(self.why)
         check_address(address)
         host = check_name(name) if name else address
-        async with self._turn:
+        async with self._lock:
             if self._shared is not None:
                 raise Conflict(f"sharing is already on at {self._shared.url}; stop it first")
             sock = listen(address, port, search=True)
             url = f"http://{host}:{sock.getsockname()[1]}"
-            audience = Audience(self._feed, self._asker, host=host, own=address, told=self._news.set)
+            audience = Audience(
+                self._publisher, self._search_client, host=host, own=address, on_change=self._changed.set
+            )
             async with contextlib.AsyncExitStack() as stack:
                 stack.callback(sock.close)
                 await stack.enter_async_context(
-                    # One who leaves gives its place in the stream free at once, not when it is next written to.
-                    served(audience.answer, sock, bounds=BOUNDS, drain_s=_DRAIN_S, handler_cancellation=True)
+                    # With cancellation a phone that leaves frees its stream at once, not at the next write to it.
+                    served(audience.respond, sock, bounds=BOUNDS, drain_s=_DRAIN_S, handler_cancellation=True)
                 )
-                # Closed before the server: it waits for streams to end.
-                stack.callback(audience.cast.close)
-                for work in (audience.cast.run(), self._tell()):
-                    stack.push_async_callback(_ended, asyncio.create_task(work))
+                # Closed before the server, which waits for streams to end.
+                stack.callback(audience.stream.close)
+                for work in (audience.stream.run(), self._show_state()):
+                    stack.push_async_callback(_cancel, asyncio.create_task(work))
                 self._shared = _Shared(url=url, audience=audience, stack=stack.pop_all())
-        _log.info("share_began", url=url)
-        self._say(f"the audience's page is open at {url}", tone="care")
+        _log.info("share_started", url=url)
+        self._add_entry(f"the audience's page is open at {url}", tone="care")
         return url
 
     async def stop(self) -> None:
-        """Ends it: every phone's connection is closed and the port is free. Idempotent."""
-        async with self._turn:
+        """Close every phone's connection and free the port. Idempotent."""
+        async with self._lock:
             shared, self._shared = self._shared, None
             if shared is None:
                 return
             await shared.stack.aclose()
-        _log.info("share_ended", url=shared.url)
-        self._say(
-            f"the audience's page is closed; {phones(shared.audience.guests.reached)} had opened it", tone="neutral"
-        )
+        _log.info("share_stopped", url=shared.url)
+        reached = phones(shared.audience.participants.reached)
+        self._add_entry(f"the audience's page is closed; {reached} had opened it", tone="neutral")
 
     def state(self) -> dict[str, Any] | None:
-        """How it stands; None while it is not shared."""
+        """Return the state for the page; None while sharing is off."""
         if self._shared is None:
             return None
         audience = self._shared.audience
         return {
             "url": self._shared.url,
             "qr": "/api/share/qr.svg",
-            "reached": audience.guests.reached,
-            "here": audience.cast.phones,
-            "who": audience.guests.to_json(),
+            "reached": audience.participants.reached,
+            "connected": audience.stream.phones,
+            "participants": audience.participants.to_json(),
         }
 
-    def qr(self) -> bytes:
-        """The address as a picture. Raises NotFound while it is not shared."""
+    def qr_code(self) -> bytes:
+        """Return the address as a picture. Raises NotFound while sharing is off."""
         if self._shared is None:
             raise NotFound("sharing is not on", code="NotFound")
         return svg(f"{self._shared.url}/")
 
-    async def _tell(self) -> None:
-        """Tells the console's readers how it stands, at most twice a second."""
+    async def _show_state(self) -> None:
+        """Show the state on the console's page, at most twice a second."""
         while True:
-            self._feed.share.set(self.state())
-            self._feed.told()
-            await self._news.wait()
-            self._news.clear()
-            await asyncio.sleep(_TOLD_EVERY_S)
+            self._publisher.share.set(self.state())
+            self._publisher.mark_changed()
+            await self._changed.wait()
+            self._changed.clear()
+            await asyncio.sleep(_SHOW_EVERY_S)
 
-    def _say(self, text: str, *, tone: str) -> None:
-        self._feed.share.set(self.state())
+    def _add_entry(self, text: str, *, tone: str) -> None:
+        self._publisher.share.set(self.state())
         at = time.time()
-        self._feed.enter(Entry(id=f"share-{at:.3f}", at=at, text=text, tone=tone))
+        self._publisher.add_entry(LogEntry(id=f"share-{at:.3f}", at=at, text=text, tone=tone))
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     for result in await asyncio.gather(task, return_exceptions=True):
         if isinstance(result, Exception):
@@ -143,12 +144,12 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 def phones(count: int) -> str:
-    """The number in words."""
+    """Return the number of phones in words."""
     return "no phone" if not count else "1 phone" if count == 1 else f"{count} phones"
 
 
 def check_address(text: str) -> str:
-    """The address, where one machine may have it for itself. Raises InvalidInput for any other, such as 0.0.0.0."""
+    """Return the address. Raises InvalidInput if it cannot be one computer's own, such as 0.0.0.0."""
     try:
         address = ipaddress.IPv4Address(text)
     except ValueError:
@@ -159,7 +160,7 @@ def check_address(text: str) -> str:
 
 
 def check_name(text: str) -> str:
-    """The name of a machine, in small letters. Raises InvalidInput for what is none."""
+    """Return the host name in lower case. Raises InvalidInput if it is not a host name."""
     name = text.lower().rstrip(".")
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"{text[:60]!r} is not a host name, such as laptop.local")

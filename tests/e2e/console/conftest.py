@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Page
 sys.path.insert(0, str(Path(__file__).parent))
 
 from console_page import OpenPage, watched
-from console_served import Served
+from stub_server import Served
 
 from bench.chromium import chromium
 from client.local.local_plan import LocalPlan

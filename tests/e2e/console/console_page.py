@@ -1,4 +1,4 @@
-"""A page of the console in a real browser that is held to its promises while a test uses it."""
+"""Opens pages of the console in a real browser and fails the test if they report errors or break their policy."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ async def watched(
 ) -> AsyncIterator[Page]:
     """A page at that address, in a browsing context of its own (no cookies, no cache).
 
-    Leaving the block raises AssertionError naming all that its pages did wrong: errors on the console, errors that
-    nobody caught, violations of the content security policy, requests to another host. What else may be set is what
+    Leaving the block raises AssertionError naming all that its pages did wrong: errors on the console, uncaught
+    errors, violations of the content security policy, requests to another host. What else may be set is what
     Playwright's `new_context` takes, such as `reduced_motion="reduce"` or `color_scheme="dark"`."""
     context = await browser.new_context(viewport={"width": width, "height": height}, **settings)
     context.set_default_timeout(_DEADLINE_MS)
@@ -94,7 +94,7 @@ async def watched(
         await page.goto(url)
         yield page
         for each in context.pages:
-            # A turn of each page's event loop, so that what it has done already is told.
+            # A turn of each page's event loop, so that its pending reports arrive.
             await each.evaluate("() => new Promise(done => setTimeout(done))")
     except Exception as error:
         if problems.found:

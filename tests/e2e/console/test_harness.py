@@ -1,4 +1,4 @@
-"""What holds pages to their promises sees each of them broken, and leaves a good page alone."""
+"""The test harness finds each kind of problem of a page, and none on a good page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from console_page import OpenPage, axe, watched
-from console_served import LOOSE, PAGE, Served
 from playwright.async_api import Browser
+from stub_server import LOOSE, PAGE, Served
 
 from client.local.state_dir import LocalFacts
 
@@ -36,7 +36,7 @@ async def test_a_good_page_passes(serve: Served, open_page: OpenPage) -> None:
         ("console.error('no such shard');", "console error: no such shard"),
         ("console.assert(1 > 2, 'sums');", "console assert: sums"),
         ("setTimeout(() => { throw new TypeError('not a map'); });", "uncaught: TypeError: not a map"),
-        ("Promise.reject(new Error('nobody waited'));", "uncaught: Error: nobody waited"),
+        ("Promise.reject(new Error('not awaited'));", "uncaught: Error: not awaited"),
         ("fetch('/missing');", "console error: Failed to load resource: .* 404"),
         ("document.head.append(document.createElement('style'));"
          "document.querySelector('style').textContent = 'p { color: red }';", "policy violated: style-src-elem"),
@@ -44,40 +44,38 @@ async def test_a_good_page_passes(serve: Served, open_page: OpenPage) -> None:
         ("fetch('http://localhost:9/').catch(() => 0);", "policy violated: connect-src forbids http://localhost:9"),
     ],
 )  # fmt: skip
-async def test_what_a_page_must_not_do_is_seen(serve: Served, browser: Browser, script: str, why: str) -> None:
+async def test_page_problems_found(serve: Served, browser: Browser, script: str, why: str) -> None:
     serve.script = script
     with pytest.raises(AssertionError, match=f"the page did what it must not:(.|\n)*{why}"):
         await visit(browser, serve.url)
 
 
-async def test_a_changed_network_is_not_the_page_s_fault(serve: Served, open_page: OpenPage) -> None:
+async def test_network_change_is_no_fault_of_page(serve: Served, open_page: OpenPage) -> None:
     page = await open_page(serve.url)
     await page.evaluate("console.error('Failed to load resource: net::ERR_NETWORK_CHANGED')")
 
 
-async def test_a_request_to_another_host_is_seen_even_where_the_policy_lets_it_through(
-    serve: Served, browser: Browser
-) -> None:
+async def test_request_to_another_host_found(serve: Served, browser: Browser) -> None:
     serve.policy = LOOSE
     serve.script = f"new Image().src = 'http://localhost:{serve.port}/elsewhere';"
     with pytest.raises(AssertionError, match=rf"request to another host: GET http://localhost:{serve.port}/elsewhere"):
         await visit(browser, serve.url)
 
 
-async def test_what_a_second_page_of_the_same_person_does_is_seen_too(serve: Served, browser: Browser) -> None:
+async def test_second_page_checked_too(serve: Served, browser: Browser) -> None:
     serve.script = "if (document.cookie) console.error('second'); else document.cookie = 'been=here';"
     with pytest.raises(AssertionError, match="console error: second"):
         await visit(browser, serve.url, pages=2)
 
 
-async def test_a_failing_test_is_told_what_the_page_did_meanwhile(serve: Served, browser: Browser) -> None:
+async def test_failing_test_reports_page_problems(serve: Served, browser: Browser) -> None:
     serve.script = "console.error('no such shard');"
     with pytest.raises(AssertionError, match="the test's own failure") as raised:
         await visit(browser, serve.url, fail=True)
     assert "console error: no such shard" in raised.value.__notes__[0]
 
 
-async def test_what_a_test_expects_does_not_count_and_all_else_does(serve: Served, browser: Browser) -> None:
+async def test_expected_problems_ignored(serve: Served, browser: Browser) -> None:
     serve.script = "console.error('expected');"
     await visit(browser, serve.url, allow="console error: expected")
     serve.script += "console.error('surprise');"
@@ -95,9 +93,7 @@ async def test_what_a_test_expects_does_not_count_and_all_else_does(serve: Serve
         (("<button>One", '<button class="small">One'), "target-size (serious) at .small: "),
     ],
 )
-async def test_axe_sees_a_breach_under_the_same_policy(
-    serve: Served, open_page: OpenPage, change: tuple[str, str], breach: str
-) -> None:
+async def test_axe_finds_violations(serve: Served, open_page: OpenPage, change: tuple[str, str], breach: str) -> None:
     serve.page = PAGE.replace(*change)
     serve.style = "button { padding: 8px 16px } .pale { color: #bbb } .small { padding: 0; border: 0; font-size: 8px }"
     page = await open_page(serve.url)
@@ -106,13 +102,13 @@ async def test_axe_sees_a_breach_under_the_same_policy(
     assert len(found) == 1
 
 
-async def test_axe_itself_keeps_the_policy_where_style_sheets_import_others(serve: Served, open_page: OpenPage) -> None:
+async def test_axe_respects_policy(serve: Served, open_page: OpenPage) -> None:
     serve.style = '@import "/style.css?more"; button { padding: 8px 16px }'
     page = await open_page(serve.url)
     assert await axe(page) == []
 
 
-async def test_axe_looks_only_within_what_is_named(serve: Served, open_page: OpenPage) -> None:
+async def test_axe_within_selector(serve: Served, open_page: OpenPage) -> None:
     serve.page = PAGE.replace("<button>One", "<button>")
     page = await open_page(serve.url)
     assert await axe(page, within="h1") == []

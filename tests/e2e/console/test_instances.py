@@ -1,4 +1,4 @@
-"""Instances and hosts in a browser: launched, sorted, looked at and ended, by the keyboard alone where it matters."""
+"""The Instances and Hosts pages in a browser: launch, sort, view and terminate, partly by keyboard alone."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def launch(page: Page, name: str) -> str:
     return str(await link.get_attribute("title"))
 
 
-async def test_an_instance_is_launched_from_the_dialog_and_seen_to_run(console: str, open_page: OpenPage) -> None:
+async def test_instance_launched_from_dialog(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     instance_id = await launch(page, "by hand")
     made = row(page, "by hand")
@@ -59,7 +59,7 @@ async def test_an_instance_is_launched_from_the_dialog_and_seen_to_run(console: 
     await expect(task.get_by_role("link")).to_have_attribute("href", f"#/instances/{instance_id}")
 
 
-async def test_a_refused_launch_says_why_and_loses_nothing_that_was_typed(console: str, open_page: OpenPage) -> None:
+async def test_refused_launch_keeps_form(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances", allow=REFUSED)
     await page.get_by_role("button", name="Launch instances").click()
     dialog = page.get_by_role("dialog")
@@ -80,9 +80,7 @@ async def test_a_refused_launch_says_why_and_loses_nothing_that_was_typed(consol
 
 
 @pytest.mark.parametrize("place", ["instances", "hosts"])
-async def test_types_that_fit_nowhere_are_one_line_which_says_why(
-    console: str, open_page: OpenPage, place: str
-) -> None:
+async def test_types_without_room_in_one_line(console: str, open_page: OpenPage, place: str) -> None:
     page = await opened(open_page, console, place)
     if place == "instances":
         await page.get_by_role("button", name="Launch instances").click()
@@ -94,7 +92,7 @@ async def test_types_that_fit_nowhere_are_one_line_which_says_why(
     await expect(page.get_by_text(re.compile(r"Free: host-a [\d.]+\scores, .*; host-b"))).to_be_visible()
 
 
-async def test_terminating_asks_first_by_name_and_can_be_left(console: str, open_page: OpenPage) -> None:
+async def test_terminate_confirms_first(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     instance_id = await launch(page, "to be ended")
     await page.get_by_role("button", name=f"Act on {instance_id}").focus()
@@ -113,9 +111,7 @@ async def test_terminating_asks_first_by_name_and_can_be_left(console: str, open
     await expect(row(page, "to be ended")).to_contain_text("terminated")
 
 
-async def test_stopping_one_of_a_fleet_asks_first_since_its_fleet_will_replace_it(
-    console: str, open_page: OpenPage
-) -> None:
+async def test_stop_in_fleet_confirms_first(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     await page.locator("tbody tr", has_text="fleet-").first.get_by_role("button", name=re.compile("Act on")).click()
     await page.get_by_role("button", name="Stop", exact=True).click()
@@ -125,7 +121,7 @@ async def test_stopping_one_of_a_fleet_asks_first_since_its_fleet_will_replace_i
     await expect(dialog).to_have_count(0)
 
 
-async def test_a_long_name_makes_no_row_higher_and_no_page_wider(console: str, open_page: OpenPage) -> None:
+async def test_long_name_keeps_table_layout(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     await launch(page, "long" * 60)
     for width in (1280, 768):
@@ -135,7 +131,7 @@ async def test_a_long_name_makes_no_row_higher_and_no_page_wider(console: str, o
         assert max(heights) <= min(heights) + 30, f"rows at {width}: {heights}"
 
 
-async def test_the_table_is_sorted_by_its_columns_and_filtered_by_words(console: str, open_page: OpenPage) -> None:
+async def test_table_sorted_and_filtered(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     host = page.get_by_role("columnheader", name="Host")
     for order in ("ascending", "descending"):
@@ -156,7 +152,7 @@ async def test_the_table_is_sorted_by_its_columns_and_filtered_by_words(console:
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_tabs_of_an_instance_are_walked_with_arrows_and_breach_nothing(
+async def test_instance_tabs_by_arrow_keys(
     console: str, open_page: OpenPage, width: int, height: int, scheme: str
 ) -> None:
     page = await opened(open_page, console, "instances", width=width, height=height, color_scheme=scheme)
@@ -177,7 +173,7 @@ async def test_the_tabs_of_an_instance_are_walked_with_arrows_and_breach_nothing
 @pytest.mark.parametrize(
     ("place", "shown"), [("instances", "search shard 1"), ("hosts", "larger types do not fit here")]
 )
-async def test_the_pages_are_whole_at_both_widths_and_breach_nothing(
+async def test_pages_accessible_at_both_widths(
     console: str, open_page: OpenPage, place: str, shown: str, width: int, height: int
 ) -> None:
     page = await opened(open_page, console, place, width=width, height=height)
@@ -186,7 +182,7 @@ async def test_the_pages_are_whole_at_both_widths_and_breach_nothing(
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-async def test_who_may_only_look_is_told_why_and_how_to_act(cloud: LocalFacts, open_page: OpenPage) -> None:
+async def test_view_only_page_says_how_to_act(cloud: LocalFacts, open_page: OpenPage) -> None:
     page = await open_page(f"{cloud.console}#/instances")
     button = page.get_by_role("button", name="Launch instances")
     await expect(button).to_be_disabled()

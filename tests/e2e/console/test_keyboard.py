@@ -1,4 +1,4 @@
-"""The keyboard alone does all of it, and always shows where it is. Nothing in this file points or clicks."""
+"""Everything works by keyboard alone, with a visible focus. Tests in this file neither point nor click."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 from console_page import OpenPage
-from console_walk import a_second_passes, call, dots, follows, opened, press, served, stopped, tab_to
+from console_steps import a_second_passes, call, dots, follows, opened, press, served, stopped, tab_to
 from playwright.async_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -20,9 +20,7 @@ async def start_load(page: Page) -> None:
     await page.get_by_label("Load generator").get_by_role("button", name="Stop").wait_for()
 
 
-async def test_every_stop_of_the_overview_shows_itself_and_the_round_ends_where_it_began(
-    console: str, open_page: OpenPage
-) -> None:
+async def test_tab_order_of_overview_is_visible(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     skip = page.get_by_role("link", name="Skip to the page")
     await tab_to(page, skip)
@@ -34,14 +32,14 @@ async def test_every_stop_of_the_overview_shows_itself_and_the_round_ends_where_
     assert await page.evaluate("document.activeElement.closest('main') !== null")
 
 
-async def test_a_search_is_asked_and_its_way_opened(console: str, open_page: OpenPage) -> None:
+async def test_search_and_details_by_keyboard(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     await tab_to(page, page.get_by_role("searchbox", name="Search"))
     await page.keyboard.type("hypervisor")
     await page.keyboard.press("Enter")
     await press(page, page.get_by_role("link", name="details"))
     await expect(page.get_by_role("heading", name="“hypervisor”")).to_be_visible()
-    await tab_to(page, page.locator(".fall .row a").first)
+    await tab_to(page, page.locator(".waterfall .row a").first)
     await tab_to(page, page.get_by_label("Link"))
 
 
@@ -113,7 +111,7 @@ async def test_an_instance_is_launched_looked_at_and_ended(console: str, open_pa
     await expect(terminate).to_be_focused()
 
 
-async def test_one_is_killed_and_who_was_hurt_is_read(console: str, open_page: OpenPage) -> None:
+async def test_kill_and_verdict_by_keyboard(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     await press(page, page.get_by_role("button", name="Kill one", exact=True))
     verdict = page.get_by_label("Verdict")
@@ -121,7 +119,7 @@ async def test_one_is_killed_and_who_was_hurt_is_read(console: str, open_page: O
     await served(page)
 
 
-async def test_a_session_is_presented_scene_by_scene_frozen_and_left(console: str, open_page: OpenPage) -> None:
+async def test_presenter_by_keyboard(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     present = page.get_by_role("button", name="Present", exact=True)
     await press(page, present)
@@ -151,7 +149,7 @@ async def test_a_session_is_presented_scene_by_scene_frozen_and_left(console: st
     await page.keyboard.type("5f")
     await expect(page.get_by_role("button", name="Scene 1:")).to_have_attribute("aria-current", "step")
     await page.keyboard.press("Enter")
-    await page.get_by_label("Your search").locator(".fall").wait_for()
+    await page.get_by_label("Your search").locator(".waterfall").wait_for()
     await tab_to(page, page.get_by_role("button", name="Scene 1:"))
     await page.keyboard.press("Escape")
     await expect(present).to_be_focused()

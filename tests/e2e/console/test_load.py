@@ -1,4 +1,4 @@
-"""The load's page in a browser: by keyboard alone a load is started, steered and stopped, and stays to be read."""
+"""The Load page in a browser: a load is started, changed and stopped by keyboard, and its results stay."""
 
 from __future__ import annotations
 
@@ -28,15 +28,13 @@ async def scene(page: Page) -> None:
     await page.get_by_role("button", name="Scene 6").click()
 
 
-async def test_the_scene_of_the_load_offers_to_start_one_where_there_was_none(
-    console: str, open_page: OpenPage
-) -> None:
+async def test_load_scene_offers_to_start_load(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console)
     await scene(page)
     await expect(page.get_by_role("button", name="Start load")).to_be_visible()
 
 
-async def test_by_keyboard_a_load_is_started_steered_and_stopped(console: str, open_page: OpenPage) -> None:
+async def test_load_by_keyboard(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console)
     await page.get_by_label("Requests/s").focus()
     await page.keyboard.press("ControlOrMeta+A")
@@ -64,7 +62,7 @@ async def test_by_keyboard_a_load_is_started_steered_and_stopped(console: str, o
     assert await axe(page) == []
 
 
-async def test_its_report_opens_under_a_policy_of_its_own(console: str, open_page: OpenPage) -> None:
+async def test_report_opens_with_own_policy(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console)
     async with page.expect_popup() as opened:
         await page.get_by_role("link", name="Report of run 1").click()
@@ -73,7 +71,7 @@ async def test_its_report_opens_under_a_policy_of_its_own(console: str, open_pag
     await expect(report.locator(".plot canvas").first).to_be_visible()
 
 
-async def test_as_a_scene_both_drawings_fit_a_projector(console: str, open_page: OpenPage) -> None:
+async def test_load_scene_fits_projector(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console)
     await scene(page)
     await expect(page.locator(".load canvas:visible")).to_have_count(2)
@@ -81,9 +79,9 @@ async def test_as_a_scene_both_drawings_fit_a_projector(console: str, open_page:
     assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
-async def test_users_who_wait_have_no_rate_and_two_runs_are_compared(console: str, open_page: OpenPage) -> None:
+async def test_closed_loop_and_comparison(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console, color_scheme="dark")
-    await page.get_by_label("users who wait for each answer").check()
+    await page.get_by_label("users who wait for each response").check()
     await page.get_by_label("For seconds").fill("1")
     await page.get_by_role("button", name="Start load").click()
     await expect(page.locator(".past tbody tr")).to_have_count(2)
@@ -95,7 +93,7 @@ async def test_users_who_wait_have_no_rate_and_two_runs_are_compared(console: st
     assert await axe(page) == []
 
 
-async def test_on_a_phone_and_without_the_key_all_is_there_to_be_read(cloud: LocalFacts, open_page: OpenPage) -> None:
+async def test_load_page_on_phone_without_key(cloud: LocalFacts, open_page: OpenPage) -> None:
     page = await load_page(open_page, cloud.console, width=390, height=844)
     await expect(page.locator(".load canvas")).to_have_count(3)
     await expect(page.get_by_role("button", name="Start load")).to_be_disabled()

@@ -1,4 +1,4 @@
-"""What the load's drawings are made of, asked of the page's own files: scales, room for words, told seconds."""
+"""The functions behind the load's charts, called in the browser: scales, labels, settled seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from client.local.state_dir import LocalFacts
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
-async def asked(open_page: OpenPage, cloud: LocalFacts, file: str, script: str, given: Any) -> Any:
+async def evaluated(open_page: OpenPage, cloud: LocalFacts, file: str, script: str, given: Any) -> Any:
     """What the script says, which knows that file's functions as `it`."""
     page = await open_page(cloud.console)
     return await page.evaluate(
@@ -20,13 +20,11 @@ async def asked(open_page: OpenPage, cloud: LocalFacts, file: str, script: str, 
     )
 
 
-async def test_a_logarithmic_scale_begins_ends_and_is_labelled_at_round_times(
-    cloud: LocalFacts, open_page: OpenPage
-) -> None:
+async def test_logarithmic_scale_has_round_labels(cloud: LocalFacts, open_page: OpenPage) -> None:
     script = """const of = (range) => [range, it.logSteps(...range).map(it.shortTime)];
         return given.map(([low, high]) => of(it.logRange(low, high)));"""
     ranges = [[0.9635, 2.408], [0.077945, 2408], [800, 1700], [None, None]]
-    assert await asked(open_page, cloud, "scales.js", script, ranges) == [
+    assert await evaluated(open_page, cloud, "scales.js", script, ranges) == [
         [[0.5, 5], ["0.5 ms", "1 ms", "2 ms", "5 ms"]],
         [[0.05, 5000], ["0.1 ms", "1 ms", "10 ms", "100 ms", "1 s"]],
         [[500, 5000], ["500 ms", "1 s", "2 s", "5 s"]],
@@ -34,14 +32,14 @@ async def test_a_logarithmic_scale_begins_ends_and_is_labelled_at_round_times(
     ]
 
 
-async def test_where_words_crowd_those_that_matter_have_the_room(cloud: LocalFacts, open_page: OpenPage) -> None:
+async def test_major_mark_labels_first(cloud: LocalFacts, open_page: OpenPage) -> None:
     minor, major = [{"begin": 0, "end": 90, "minor": each} for each in (True, False)]
     later = {"begin": 95, "end": 150, "minor": True}
     crowd = [minor, major, minor, minor, major, later]
-    assert await asked(open_page, cloud, "marks.js", "return it.rowsFor(given)", crowd) == [2, 0, -1, -1, 1, 0]
+    assert await evaluated(open_page, cloud, "marks.js", "return it.rowsFor(given)", crowd) == [2, 0, -1, -1, 1, 0]
 
 
-async def test_a_second_is_drawn_when_nothing_of_it_can_still_end(cloud: LocalFacts, open_page: OpenPage) -> None:
+async def test_only_settled_seconds_drawn(cloud: LocalFacts, open_page: OpenPage) -> None:
     def course(ok: list[int], **changes: Any) -> dict[str, Any]:
         columns = [{"began_s": n, "seconds": 1, "offered": 20, "ok": each, "failed": 0} for n, each in enumerate(ok)]
         return {"over": False, "elapsed_s": 6.0, "timeout_s": 2.0, "columns": columns, **changes}
@@ -54,4 +52,4 @@ async def test_a_second_is_drawn_when_nothing_of_it_can_still_end(cloud: LocalFa
     ]
     script = "return given.map((course) => it.settled(course).length)"
     # Not every process has told of the last second; an open one ends the drawing until a second after its timeout.
-    assert await asked(open_page, cloud, "course.js", script, courses) == [5, 3, 5, 6]
+    assert await evaluated(open_page, cloud, "timeline.js", script, courses) == [5, 3, 5, 6]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from console_page import OpenPage
-from console_walk import go, opened
+from console_steps import go, opened
 from playwright.async_api import Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -29,9 +29,9 @@ async def lose_once(page: Page, path: str) -> list[str]:
     return lost
 
 
-async def test_a_lost_page_module_is_loaded_again(console: str, open_page: OpenPage) -> None:
+async def test_lost_page_module_is_reloaded(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, allow=LOST)
-    lost = await lose_once(page, "**/assets/instances/list.js")
+    lost = await lose_once(page, "**/assets/instances/instance_list.js")
     await go(page, "instances")
     await expect(page.get_by_role("heading", name="Instances")).to_be_visible(timeout=RELOADED_WITHIN_MS)
     assert lost
@@ -39,7 +39,7 @@ async def test_a_lost_page_module_is_loaded_again(console: str, open_page: OpenP
 
 
 @pytest.mark.parametrize("sheet", ["base", "overview"])
-async def test_a_lost_style_sheet_is_loaded_again(console: str, open_page: OpenPage, sheet: str) -> None:
+async def test_lost_style_sheet_is_reloaded(console: str, open_page: OpenPage, sheet: str) -> None:
     page = await opened(open_page, console, allow=LOST)
     lost = await lose_once(page, f"**/assets/style/{sheet}.css")
     await page.reload()
@@ -47,7 +47,7 @@ async def test_a_lost_style_sheet_is_loaded_again(console: str, open_page: OpenP
     assert lost
 
 
-async def test_a_lost_chart_library_is_loaded_again(console: str, open_page: OpenPage) -> None:
+async def test_lost_chart_library_is_reloaded(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, allow=LOST)
     lost = await lose_once(page, "**/uPlot.min.css")
     await go(page, "load")
@@ -58,7 +58,7 @@ async def test_a_lost_chart_library_is_loaded_again(console: str, open_page: Ope
     assert lost
 
 
-async def test_a_lost_answer_to_a_read_is_asked_for_once_more(console: str, open_page: OpenPage) -> None:
+async def test_lost_response_to_get_is_retried(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances", allow=LOST)
     lost = await lose_once(page, "**/api/images")
     await page.get_by_role("button", name="Launch instances").click()

@@ -1,5 +1,5 @@
-"""Every page, dark and light, on a projector and on a phone: no breach of WCAG 2.2 AA, nothing cut off, nothing run
-that a stranger wrote, nothing done for whoever has no key."""
+"""Every page, dark and light, on a projector and on a phone: meets WCAG 2.2 AA, is not cut off, runs no foreign text
+and needs the key to change anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 import pytest_asyncio
 from console_page import OpenPage, axe, watched
-from console_walk import WIDTHS, call, go, opened, served, shared, sideways
+from console_steps import WIDTHS, call, go, opened, served, shared, sideways
 from playwright.async_api import Browser, Page, expect
 
 from client.local.state_dir import LocalFacts
@@ -50,18 +50,18 @@ async def instance_of(page: Page, index: int = 0) -> str:
 
 
 async def request(page: Page) -> None:
-    _, asked = await call(page, "POST", "/api/search", {"query": "hypervisor"})
-    await go(page, f"request/{asked['id']}")
-    await page.locator(".fall .row").nth(2).wait_for()
+    _, result = await call(page, "POST", "/api/search", {"query": "hypervisor"})
+    await go(page, f"request/{result['id']}")
+    await page.locator(".waterfall .row").nth(2).wait_for()
 
 
 async def overview(page: Page) -> None:
     await go(page, "")
     await page.get_by_role("searchbox", name="Search").fill("hypervisor")
     await page.get_by_role("button", name="Search", exact=True).click()
-    await page.get_by_label("Your search").locator(".fall").wait_for()
+    await page.get_by_label("Your search").locator(".waterfall").wait_for()
     await page.get_by_role("button", name="Requests as a table").click()
-    await page.locator("#twin tbody tr").first.wait_for()
+    await page.locator("#requests-table tbody tr").first.wait_for()
 
 
 async def instances(page: Page) -> None:
@@ -126,16 +126,14 @@ async def breaches(page: Page, where: str) -> list[str]:
 
 
 @pytest.mark.parametrize("visit", PLACES)
-async def test_no_page_breaches_wcag_or_is_wider_than_its_window(
-    console: str, open_page: OpenPage, visit: Visit
-) -> None:
+async def test_pages_meet_wcag_and_fit_window(console: str, open_page: OpenPage, visit: Visit) -> None:
     page = await opened(open_page, console)
     await visit(page)
     assert await breaches(page, visit.__name__) == []
 
 
 @pytest.mark.parametrize("visit", [request, load, comparing])
-async def test_no_table_is_cut_off_on_a_phone(console: str, open_page: OpenPage, visit: Visit) -> None:
+async def test_tables_fit_phone(console: str, open_page: OpenPage, visit: Visit) -> None:
     """Nothing of a table lies outside the window, nor inside a box that must be scrolled sideways."""
     page = await opened(open_page, console)
     await visit(page)
@@ -145,9 +143,7 @@ async def test_no_table_is_cut_off_on_a_phone(console: str, open_page: OpenPage,
 
 
 @pytest.mark.parametrize("scene", range(1, SCENES + 1))
-async def test_no_scene_breaches_wcag_or_is_wider_than_its_window(
-    console: str, open_page: OpenPage, scene: int
-) -> None:
+async def test_scenes_meet_wcag_and_fit_window(console: str, open_page: OpenPage, scene: int) -> None:
     page = await opened(open_page, console)
     await page.get_by_role("button", name="Present").click()
     await expect(page.get_by_role("main")).to_be_focused()
@@ -159,9 +155,7 @@ async def test_no_scene_breaches_wcag_or_is_wider_than_its_window(
     assert await breaches(page, f"scene {scene}") == []
 
 
-async def test_no_page_of_the_audience_breaches_wcag_or_is_wider_than_its_window(
-    console: str, open_page: OpenPage
-) -> None:
+async def test_audience_pages_meet_wcag_and_fit_window(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     async with shared(page) as address:
         await page.get_by_role("button", name="Present").click()
@@ -179,14 +173,12 @@ async def test_no_page_of_the_audience_breaches_wcag_or_is_wider_than_its_window
 
 
 @pytest.mark.parametrize("size", WIDTHS)
-async def test_every_word_is_explained_over_all_else_and_within_the_window(
-    console: str, open_page: OpenPage, size: tuple[int, int]
-) -> None:
+async def test_term_explanations_are_not_cut_off(console: str, open_page: OpenPage, size: tuple[int, int]) -> None:
     page = await opened(open_page, console, width=size[0], height=size[1])
     await overview(page)
     # The answer moves what is below it: no word may lie under the pointer by chance.
     await page.mouse.move(0, 0)
-    words = page.locator(".word > button")
+    words = page.locator(".term > button")
     for index in range(await words.count()):
         await words.nth(index).focus()
         meaning = page.get_by_role("tooltip").and_(page.locator(":popover-open"))
@@ -194,14 +186,14 @@ async def test_every_word_is_explained_over_all_else_and_within_the_window(
         assert await meaning.evaluate(UNCUT), f"{await meaning.inner_text()!r} is cut off"
 
 
-async def test_an_address_without_a_page_says_so(console: str, open_page: OpenPage) -> None:
+async def test_unknown_page(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "bogus")
     await expect(page.get_by_role("heading", name="There is no page at #/bogus")).to_be_visible()
     await page.get_by_role("link", name="Go to the overview").click()
     await expect(page.get_by_label("Front end")).to_be_visible()
 
 
-async def test_without_the_key_all_can_be_read_and_nothing_be_done(cloud: LocalFacts, open_page: OpenPage) -> None:
+async def test_without_key_nothing_can_be_changed(cloud: LocalFacts, open_page: OpenPage) -> None:
     page = await opened(open_page, cloud.console, allow=UNASKED)
     await expect(page.locator(".bar")).to_contain_text("view only")
     await served(page, 5)
@@ -231,9 +223,7 @@ async def test_without_the_key_all_can_be_read_and_nothing_be_done(cloud: LocalF
         assert "glasscloud status" in told["error"]["message"]
 
 
-async def test_a_link_to_a_request_is_read_without_the_key_and_carries_none(
-    console: str, cloud: LocalFacts, open_page: OpenPage
-) -> None:
+async def test_request_link_needs_and_carries_no_key(console: str, cloud: LocalFacts, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     await request(page)
     link = await page.get_by_label("Link").input_value()
@@ -243,7 +233,7 @@ async def test_a_link_to_a_request_is_read_without_the_key_and_carries_none(
     await expect(other.locator(".bar")).to_contain_text("view only")
 
 
-async def test_what_strangers_write_is_shown_as_text(console: str, open_page: OpenPage) -> None:
+async def test_user_text_is_escaped(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console)
     # The tables show the last requests: these are to stay among them.
     await call(page, "DELETE", "/api/load")
@@ -251,7 +241,7 @@ async def test_what_strangers_write_is_shown_as_text(console: str, open_page: Op
     await page.get_by_role("searchbox", name="Search").fill(EVIL)
     await page.get_by_role("button", name="Search", exact=True).click()
     await expect(page.get_by_label("Your search").get_by_role("heading")).to_contain_text(EVIL)
-    await expect(page.locator("#twin")).to_contain_text(EVIL)
+    await expect(page.locator("#requests-table")).to_contain_text(EVIL)
     await page.get_by_role("link", name="details").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(f"“{EVIL}”")
     await go(page, "instances")
@@ -274,6 +264,6 @@ async def test_what_strangers_write_is_shown_as_text(console: str, open_page: Op
         await expect(page.get_by_label("Connected")).to_contain_text(EVIL_NAME)
         await go(page, "")
         await page.get_by_role("button", name="Requests as a table").click()
-        await expect(page.locator("#twin")).to_contain_text(EVIL_NAME)
+        await expect(page.locator("#requests-table")).to_contain_text(EVIL_NAME)
         assert await page.locator("img").count() == 0
         await phone.close()

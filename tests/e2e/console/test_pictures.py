@@ -1,4 +1,4 @@
-"""Pictures of pages are visits of their own, at both widths, and small."""
+"""Screenshots are taken of each page at both widths, and are small."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ async def size_of(path: Path, page: Page) -> tuple[int, int]:
     return width, height
 
 
-async def test_each_page_is_taken_at_each_width_after_what_is_done_there(
-    cloud: LocalFacts, browser: Browser, tmp_path: Path
-) -> None:
+async def test_pictures_of_each_page_and_width(cloud: LocalFacts, browser: Browser, tmp_path: Path) -> None:
     seen = []
 
     async def act(page: Page) -> None:
@@ -40,7 +38,7 @@ async def test_each_page_is_taken_at_each_width_after_what_is_done_there(
     await page.close()
 
 
-async def test_a_picture_that_would_weigh_on_everyone_is_refused_and_not_written(
+async def test_large_picture_refused(
     cloud: LocalFacts, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "BYTES_MAX", 1000)

@@ -1,10 +1,10 @@
-"""What pages load of others' work runs under the console's policy, and does what the console needs of it."""
+"""The vendored libraries run under the console's policy and do what the console needs."""
 
 from __future__ import annotations
 
 import pytest
 from console_page import OpenPage, axe
-from console_served import PAGE, VENDOR, Served
+from stub_server import PAGE, VENDOR, Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -30,7 +30,7 @@ async def test_components_with_state_are_drawn_and_redrawn(serve: Served, open_p
     assert await axe(page) == []
 
 
-async def test_a_chart_is_drawn_redrawn_and_read_with_the_pointer(serve: Served, open_page: OpenPage) -> None:
+async def test_chart_drawn_and_read_with_pointer(serve: Served, open_page: OpenPage) -> None:
     serve.script = f"""
         import uPlot from "/vendor/{UPLOT}/uPlot.esm.js";
         const series = [{{}}, {{ label: "p99", stroke: "black" }}];

@@ -125,7 +125,7 @@ def test_status_finds_the_console_of_a_demo(environment: dict[str, str]) -> None
             f"{address[1]}/api/session", data=token, headers={"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
-            assert json.load(answer) == {"may_act": True}
+            assert json.load(answer) == {"can_act": True}
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(timeout=20) == 0
 

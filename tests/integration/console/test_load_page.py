@@ -1,4 +1,4 @@
-"""The load at a console: real processes send to a real server, and whoever follows the stream sees it."""
+"""The load in the console: real processes send to a real server, and the stream shows it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from client.console.keys import Key
-from client.console.serving import Setting, serve_console
+from client.console.console_key import ConsoleKey
+from client.console.console_server import ConsoleSettings, serve_console
 from client.load.report.page.page import page_policy
 from client.session import open_session
 from vmhost.api.access import Access
@@ -42,7 +42,7 @@ class Console:
     http: aiohttp.ClientSession
     platform: Hub
 
-    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The answer's status and JSON."""
         sent = {} if method == "GET" else {"json": {} if body is None else body}
         async with self.http.request(method, f"{self.url}{path}", **sent) as answer:
@@ -65,7 +65,7 @@ async def answer(_: web.Request) -> web.Response:
 
 @pytest.fixture
 async def console() -> AsyncIterator[Console]:
-    platform, key = Hub(), Key.fresh()
+    platform, key = Hub(), ConsoleKey.create()
 
     async def events(request: web.BaseRequest) -> web.StreamResponse:
         return await respond(request, platform, CLOUD.to_json)
@@ -77,8 +77,8 @@ async def console() -> AsyncIterator[Console]:
         cloud = await stack.enter_async_context(serve(events, listen("127.0.0.1", 0), drain_s=0.01))
         search = await stack.enter_async_context(serve(service, listen("127.0.0.1", 0), drain_s=0.01))
         session = await stack.enter_async_context(open_session(Access.fresh(cloud), search))
-        setting = Setting(key=key, port=0, shown_search=search, shown_api=cloud)
-        url = await stack.enter_async_context(serve_console(session, setting))
+        settings = ConsoleSettings(key=key, port=0, shown_search=search, shown_api=cloud)
+        url = await stack.enter_async_context(serve_console(session, settings))
         jar = aiohttp.CookieJar(unsafe=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
         async with http.post(f"{url}/api/session", json={"token": key.token}) as opened:
@@ -86,13 +86,13 @@ async def console() -> AsyncIterator[Console]:
         yield Console(url=url, http=http, platform=platform)
 
 
-async def test_a_load_is_started_seen_steered_stopped_and_remembered(console: Console) -> None:
+async def test_load_started_changed_stopped_stored(console: Console) -> None:
     assert await console.until_load(lambda load: not load["running"]) == {
         "running": False, "state": "idle", "last": None,
     }  # fmt: skip
-    assert await console.ask("GET", "/api/load/timeline") == (200, {"number": 0})
-    status, begun = await console.ask("POST", "/api/load", {"rate_per_s": 40})
-    assert (status, begun) == (201, {"number": 1, "model": "open loop, constant 40/s"})
+    assert await console.request("GET", "/api/load/timeline") == (200, {"number": 0})
+    status, started = await console.request("POST", "/api/load", {"rate_per_s": 40})
+    assert (status, started) == (201, {"number": 1, "model": "open loop, constant 40/s"})
     async with asyncio.timeout(SEEN_S):
         load = await console.until_load(lambda load: load["running"])
     assert (load["number"], load["rate_per_s"], load["loop"], load["sent"]) == (1, 40, "open", "from here")
@@ -102,50 +102,50 @@ async def test_a_load_is_started_seen_steered_stopped_and_remembered(console: Co
     assert load["schedule"]["sentence"]
     assert load["broken"] == ""
 
-    assert await console.ask("PATCH", "/api/load", {"rate_per_s": 90}) == (200, {"rate_per_s": 90})
+    assert await console.request("PATCH", "/api/load", {"rate_per_s": 90}) == (200, {"rate_per_s": 90})
     async with asyncio.timeout(SEEN_S):
         await console.until_load(lambda load: load["running"] and load["rate_per_s"] == 90)
-    assert await console.ask("PATCH", "/api/load", {"step": 1}) == (200, {"rate_per_s": 100})
+    assert await console.request("PATCH", "/api/load", {"step": 1}) == (200, {"rate_per_s": 100})
     marked = await console.until_load(lambda load: load["running"] and len(load["marks"]) == 2)
     assert [mark["text"] for mark in marked["marks"]] == ["90/s", "100/s"]
-    status, refused = await console.ask("POST", "/api/load")
+    status, refused = await console.request("POST", "/api/load")
     assert (status, "a load is running already" in refused["error"]["message"]) == (409, True)
-    status, refused = await console.ask("GET", "/api/load/runs/1.json")
+    status, refused = await console.request("GET", "/api/load/runs/1.json")
     assert (status, "run 1 is still running" in refused["error"]["message"]) == (409, True)
 
-    status, stopped = await console.ask("DELETE", "/api/load")
+    status, stopped = await console.request("DELETE", "/api/load")
     assert (status, stopped["run"]["number"], stopped["run"]["stopped"]) == (200, 1, True)
     idle = await console.until_load(lambda load: not load["running"])
     assert idle["last"] == stopped["run"]
-    assert await console.ask("GET", "/api/load/runs") == (200, {"runs": [stopped["run"]]})
-    _, course = await console.ask("GET", "/api/load/timeline")
+    assert await console.request("GET", "/api/load/runs") == (200, {"runs": [stopped["run"]]})
+    _, course = await console.request("GET", "/api/load/timeline")
     assert (course["number"], course["over"], course["whole"]) == (1, True, True)
     assert sum(column["offered"] for column in course["columns"]) == stopped["run"]["requests"]
     assert [mark["text"] for mark in course["marks"]] == [mark["text"] for mark in marked["marks"]]
 
 
-async def test_the_course_is_told_once_and_then_only_what_is_new(console: Console) -> None:
-    await console.ask("POST", "/api/load", {"rate_per_s": 50})
+async def test_timeline_sends_changes_only(console: Console) -> None:
+    await console.request("POST", "/api/load", {"rate_per_s": 50})
     columns: dict[float, Any] = {}
     known: dict[str, Any] = {"columns": []}
     while len(columns) < 7:
         query = f"?run=1&since={known['elapsed_s']}&column_s={known['column_s']}" if known["columns"] else ""
-        _, known = await console.ask("GET", f"/api/load/timeline{query}")
+        _, known = await console.request("GET", f"/api/load/timeline{query}")
         assert known["whole"] is (len(known["columns"]) == 0 or known["columns"][0]["began_s"] == 0)
         columns |= {column["began_s"]: column for column in known["columns"]}
         await asyncio.sleep(0.2)
     assert known["whole"] is False
-    await console.ask("DELETE", "/api/load")
+    await console.request("DELETE", "/api/load")
     query = f"?run=1&since={known['elapsed_s']}&column_s={known['column_s']}"
-    _, last = await console.ask("GET", f"/api/load/timeline{query}")
+    _, last = await console.request("GET", f"/api/load/timeline{query}")
     columns |= {column["began_s"]: column for column in last["columns"]}
-    _, whole = await console.ask("GET", "/api/load/timeline")
+    _, whole = await console.request("GET", "/api/load/timeline")
     assert (last["over"], list(columns.values())) == (True, whole["columns"])
 
 
-async def test_past_runs_have_a_sandboxed_report_and_can_be_compared(console: Console) -> None:
+async def test_past_runs_reported_and_compared(console: Console) -> None:
     for users in (1, 2):
-        assert (await console.ask("POST", "/api/load", {"users": users, "think_s": 0.01, "seconds": 0.6}))[0] == 201
+        assert (await console.request("POST", "/api/load", {"users": users, "think_s": 0.01, "seconds": 0.6}))[0] == 201
         await console.until_load(lambda load: not load["running"])
     async with console.http.get(f"{console.url}/api/load/runs/2") as report:
         page = await report.text()
@@ -153,17 +153,17 @@ async def test_past_runs_have_a_sandboxed_report_and_can_be_compared(console: Co
     policy = report.headers["Content-Security-Policy"]
     assert policy == f"sandbox allow-scripts; {page_policy()}; frame-ancestors 'none'"
     assert "<h1>Load report</h1>" in page
-    status, document = await console.ask("GET", "/api/load/runs/2.json")
+    status, document = await console.request("GET", "/api/load/runs/2.json")
     assert (status, document["schema"], document["plan"]["closed"]["users"]) == (200, 2, 2)
-    status, compared = await console.ask("GET", "/api/load/compare?a=1&b=2")
+    status, compared = await console.request("GET", "/api/load/compare?a=1&b=2")
     assert (status, compared["a"]["name"], compared["b"]["name"]) == (200, "run 1", "run 2")
     assert any("different plans" in warning for warning in compared["warnings"])
-    status, refused = await console.ask("GET", "/api/load/compare?a=1&b=7")
+    status, refused = await console.request("GET", "/api/load/compare?a=1&b=7")
     assert (status, refused["error"]["message"]) == (404, "run 7 is not stored; stored runs: 2, 1")
 
 
-async def test_an_instance_that_dies_by_itself_is_marked_on_the_load(console: Console) -> None:
-    await console.ask("POST", "/api/load")
+async def test_death_marked_on_load(console: Console) -> None:
+    await console.request("POST", "/api/load")
     reason = ReasonView(code="Server.InternalError", message="its program was killed by signal 9 (SIGKILL)")
     dead = replace(VICTIM, state="stopped", generation=2, changed_at=101.0, reason=reason)
     console.platform.publish("instance", dead.to_json())
@@ -187,20 +187,20 @@ async def test_an_instance_that_dies_by_itself_is_marked_on_the_load(console: Co
         ("GET", "/api/load/runs/1", None, 404, "run 1 is not stored"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_in_words(
+async def test_invalid_load_request_refused(
     console: Console, method: str, path: str, body: Any, status: int, words: str
 ) -> None:
-    told, answer = await console.ask(method, path, body)
+    told, answer = await console.request(method, path, body)
     assert (told, words in answer["error"]["message"]) == (status, True), answer
 
 
-async def test_to_stop_where_nothing_runs_changes_nothing(console: Console) -> None:
-    assert await console.ask("DELETE", "/api/load") == (200, {"run": None})
+async def test_stop_without_load(console: Console) -> None:
+    assert await console.request("DELETE", "/api/load") == (200, {"run": None})
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
-async def test_without_the_key_the_load_stays_as_it_is(console: Console, method: str) -> None:
+async def test_load_needs_key(console: Console, method: str) -> None:
     console.http.cookie_jar.clear()
-    status, refused = await console.ask(method, "/api/load", {"rate_per_s": 5})
+    status, refused = await console.request(method, "/api/load", {"rate_per_s": 5})
     assert (status, "view-only" in refused["error"]["message"]) == (401, True)
     assert not (await console.until_load(lambda _: True))["running"]

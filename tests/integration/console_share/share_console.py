@@ -1,4 +1,4 @@
-"""A console with an empty cloud: its feed, its routes and its audience, before a front end that is a stand-in."""
+"""A console with an empty cloud, its audience, and a stub of the front end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from aiohttp import web
 
 from client.cloud_state import CloudState
 from client.console.app import application
-from client.console.asking import Asker
-from client.console.desk import Desk
-from client.console.feed import Feed
-from client.console.guard import Door
-from client.console.keys import Key
-from client.console.loading import Loading
-from client.console.share.order import Console, console_at
+from client.console.commands import Commands
+from client.console.console_key import ConsoleKey
+from client.console.load_controller import LoadController
+from client.console.publisher import Publisher
+from client.console.request_guard import RequestGuard
+from client.console.search_client import SearchClient
 from client.console.share.sharing import Sharing
+from client.console.share.sharing_client import SharingClient, sharing_client
 from client.session import open_session
 from server.api.timing import Attempt, RequestTrace, make_traceparent, render
 from tests.integration.ec2.ec2_server import served
@@ -47,20 +47,20 @@ HIT = {"title": "KVM", "url": "/doc/kvm", "snippet": [["a ", False], ["hyperviso
 
 @dataclass(slots=True)
 class FrontEnd:
-    """Answers searches as the search service does, and notes who asked what."""
+    """Answers searches as the search service does, and notes who requests what."""
 
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith("/doc/"):
-            self.asked.append((request.path, request.headers["User-Agent"]))
+            self.requests.append((request.path, request.headers["User-Agent"]))
             if request.path != HIT["url"]:
                 return web.json_response({"error": {"message": "there is no such document"}}, status=404)
             return web.json_response(
                 {"id": "kvm", "title": "KVM", "kind": "lesson", "url": HIT["url"], "body": "Text."}
             )
-        self.asked.append((request.query["q"], request.headers["User-Agent"]))
-        trace = make_traceparent(f"{len(self.asked):032x}", "1" * 16)
+        self.requests.append((request.query["q"], request.headers["User-Agent"]))
+        trace = make_traceparent(f"{len(self.requests):032x}", "1" * 16)
         body = {"total": 1, "partial": False, "hits": [HIT]}
         return web.json_response(body, headers={"Server-Timing": render(TRACE), "traceparent": trace})
 
@@ -70,21 +70,21 @@ class Stand:
     """All of it, for a test."""
 
     front_end: FrontEnd
-    feed: Feed
+    publisher: Publisher
     sharing: Sharing
     routes: list[tuple[str, str]]
     """Method and path of everything that the console answers."""
     url: str
     search_url: str
-    key: Key
-    order: Console
+    key: ConsoleKey
+    client: SharingClient
     """With the key."""
     http: aiohttp.ClientSession
     """A phone: without it."""
 
     async def share(self, **more: Any) -> str:
         """Begins sharing as the trainer does; the URL for phones."""
-        told = await self.order.share("POST", {"address": LAN, "port": 0, **more})
+        told = await self.client.share("POST", {"address": LAN, "port": 0, **more})
         return str(told["share"]["url"])
 
     async def search(self, url: str, **body: Any) -> tuple[int, dict[str, Any]]:
@@ -105,29 +105,36 @@ async def stand(*, why: str = "") -> AsyncIterator[Stand]:
     """Serves while the block lasts. What is shown is put into the feed by the tests; the cloud behind it is empty.
 
     `why`: why no phone could come."""
-    front_end, key = FrontEnd(), Key.fresh()
-    feed = Feed(CloudState(), links={}, why="")
+    front_end, key = FrontEnd(), ConsoleKey.create()
+    publisher = Publisher(CloudState(), links={}, why="")
     async with contextlib.AsyncExitStack() as stack:
         search = await stack.enter_async_context(serve(front_end.answer, listen("127.0.0.1", 0)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         cloud = await stack.enter_async_context(served(folder))
         session = await stack.enter_async_context(open_session(cloud.access, search))
-        asker = Asker(search)
-        stack.callback(asker.close)
-        sharing = Sharing(feed, asker, why=why)
-        desk, loading = Desk(session, feed, asker), Loading(session, feed)
-        app = application(feed=feed, desk=desk, loading=loading, sharing=sharing, key=key, gate=Door(key, LOOPBACK))
+        search_client = SearchClient(search)
+        stack.callback(search_client.close)
+        sharing = Sharing(publisher, search_client, why=why)
+        commands, load_controller = Commands(session, publisher, search_client), LoadController(session, publisher)
+        app = application(
+            publisher=publisher,
+            commands=commands,
+            load_controller=load_controller,
+            sharing=sharing,
+            key=key,
+            guard=RequestGuard(key, LOOPBACK),
+        )
         routes = [(each.method, each.resource.canonical) for each in app.router.routes() if each.resource is not None]
         url = await stack.enter_async_context(serve(app, listen("127.0.0.1", 0)))
-        running = asyncio.create_task(feed.run())
+        running = asyncio.create_task(publisher.run())
         stack.callback(running.cancel)
         stack.push_async_callback(sharing.stop)
-        order = await stack.enter_async_context(console_at(url, key))
+        client = await stack.enter_async_context(sharing_client(url, key))
         # Connections are not kept: a test that closes something must not be answered on one that is still open.
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)))
         yield Stand(
-            front_end=front_end, feed=feed, sharing=sharing, routes=routes, url=url, search_url=search, key=key,
-            order=order, http=http,
+            front_end=front_end, publisher=publisher, sharing=sharing, routes=routes, url=url, search_url=search,
+            key=key, client=client, http=http,
         )  # fmt: skip
 
 

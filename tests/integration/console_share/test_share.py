@@ -1,4 +1,4 @@
-"""Sharing as trainer and phone meet it: begun with the key, searched from a phone, drawn on the console, ended."""
+"""Sharing: started with the key, searched from a phone, drawn on the console, stopped."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from share_console import JSON, LAN, Stand, stand, until
 from client.cli import main
 from client.cloud_state import CloudState, fold
 from client.cloud_watcher import CloudChange
-from client.console.share.cast import Cast
-from client.console.share.guests import Guests
+from client.console.share.audience_stream import AudienceStream
+from client.console.share.participants import Participants
 from client.search_service import SearchService
 from tests.unit.client.client_builders import IDS, cloud, instance
 from vmhost.base.errors import InvalidInput
@@ -25,7 +25,7 @@ from vmhost.base.sse import read_events
 from vmhost.base.web import listen, serve
 
 
-async def test_nothing_is_shared_until_somebody_with_the_key_asks(console: Stand) -> None:
+async def test_sharing_needs_key(console: Stand) -> None:
     for method in ("POST", "DELETE"):
         async with console.http.request(method, f"{console.url}/api/share", json={"address": LAN}) as answer:
             assert answer.status == 401
@@ -36,40 +36,40 @@ async def test_nothing_is_shared_until_somebody_with_the_key_asks(console: Stand
     assert console.sharing.url == ""
 
 
-async def test_where_no_phone_can_come_nothing_is_offered_and_no_order_is_taken() -> None:
+async def test_sharing_refused_where_unreachable() -> None:
     async with stand(why="no phone reaches this") as console:
-        assert await console.order.share() == {"offered": [], "why": "no phone reaches this", "share": None}
+        assert await console.client.share() == {"offered": [], "why": "no phone reaches this", "share": None}
         with pytest.raises(InvalidInput, match="no phone reaches this"):
             await console.share()
         assert console.sharing.url == ""
 
 
-async def test_the_trainer_sees_where_it_is_with_its_code_and_can_end_it(console: Stand) -> None:
+async def test_sharing_started_shown_stopped(console: Stand) -> None:
     url = await console.share()
     assert url.startswith(f"http://{LAN}:")
-    assert (await console.order.share())["share"] == {
-        "url": url, "qr": "/api/share/qr.svg", "reached": 0, "here": 0, "who": [],
+    assert (await console.client.share())["share"] == {
+        "url": url, "qr": "/api/share/qr.svg", "reached": 0, "connected": 0, "participants": [],
     }  # fmt: skip
     async with console.http.get(f"{console.url}/api/share/qr.svg") as answer:
         assert answer.content_type == "image/svg+xml"
         assert (await answer.read()).startswith(b"<svg")
     with pytest.raises(InvalidInput, match="sharing is already on at"):
         await console.share()
-    await console.order.share("DELETE")
-    await console.order.share("DELETE")
-    assert console.feed.share.whole() is None
+    await console.client.share("DELETE")
+    await console.client.share("DELETE")
+    assert console.publisher.share.full() is None
     with pytest.raises(aiohttp.ClientConnectionError):
         await console.search(url, query="kvm")
-    texts = [entry["text"] for entry in console.feed.snapshot()["log"]]
+    texts = [entry["text"] for entry in console.publisher.snapshot()["log"]]
     assert texts == [
         f"the audience's page is open at {url}",
         "the audience's page is closed; no phone had opened it",
     ]
 
 
-async def test_it_can_be_shared_again_after_it_was_ended(console: Stand) -> None:
+async def test_sharing_restarts(console: Stand) -> None:
     await console.share()
-    await console.order.share("DELETE")
+    await console.client.share("DELETE")
     url = await console.share()
     assert (await console.search(url, query="kvm"))[0] == 200
 
@@ -86,29 +86,27 @@ async def test_it_can_be_shared_again_after_it_was_ended(console: Stand) -> None
         ({}, "address must be text"),
     ],
 )
-async def test_an_order_that_makes_no_sense_is_refused_in_words(
-    console: Stand, order: dict[str, object], why: str
-) -> None:
+async def test_invalid_sharing_request_refused(console: Stand, order: dict[str, object], why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
-        await console.order.share("POST", order)
+        await console.client.share("POST", order)
     assert console.sharing.url == ""
 
 
-async def test_a_phone_s_search_is_answered_and_drawn_in_its_colour_with_its_name(console: Stand) -> None:
+async def test_search_has_phones_name_and_colour(console: Stand) -> None:
     url = await console.share()
     status, told = await console.search(url, query=" hypervisor ", name=" Ann  Lee ", colour=5)
     assert status == 200
     assert told["you"] == {"name": "Ann Lee", "colour": 5}
     assert told["hits"] == [{"title": "KVM", "url": "/doc/kvm", "snippet": [["a ", False], ["hypervisor", True]]}]
-    assert told["way"]["total_ms"] == 2.1
-    assert told["way"]["attempts"][0]["instance_id"] == "i-0a"
-    assert console.front_end.asked == [("hypervisor", "glasscloud-audience")]
-    row = console.feed.request(told["id"])
+    assert told["timeline"]["total_ms"] == 2.1
+    assert told["timeline"]["attempts"][0]["instance_id"] == "i-0a"
+    assert console.front_end.requests == [("hypervisor", "glasscloud-audience")]
+    row = console.publisher.request(told["id"])
     assert row is not None
     assert (row["name"], row["colour"], row["source"], row["query"]) == ("Ann Lee", 5, "audience", "hypervisor")
 
 
-async def test_without_a_choice_a_phone_has_a_name_and_colour_that_its_stream_tells(console: Stand) -> None:
+async def test_stream_gives_name_and_colour(console: Stand) -> None:
     url = await console.share()
     async with console.stream(url) as events:
         you = (await anext(events)).data["you"]
@@ -116,7 +114,7 @@ async def test_without_a_choice_a_phone_has_a_name_and_colour_that_its_stream_te
     assert (status, told["you"]) == (200, you)
 
 
-async def test_a_search_is_told_to_every_phone_and_the_trainer_sees_who_is_there(console: Stand) -> None:
+async def test_search_streamed_to_all_phones(console: Stand) -> None:
     url = await console.share()
     async with console.stream(url) as one, console.stream(url) as other:
         for events in (one, other):
@@ -129,28 +127,29 @@ async def test_a_search_is_told_to_every_phone_and_the_trainer_sees_who_is_there
             assert (row["id"], row["name"], row["colour"], row["source"]) == (told["id"], "Ann", 2, "audience")
             assert "query" not in row
         await until(
-            lambda: (console.feed.share.whole() or {}).get("who") == [{"name": "Ann", "colour": 2}], "who is there"
+            lambda: (console.publisher.share.full() or {}).get("participants") == [{"name": "Ann", "colour": 2}],
+            "who is there",
         )
-        share = console.feed.share.whole()
-        assert (share["reached"], share["here"]) == (1, 1)
-    await until(lambda: console.feed.share.whole()["here"] == 0, "nobody looks any more")
+        share = console.publisher.share.full()
+        assert (share["reached"], share["connected"]) == (1, 1)
+    await until(lambda: console.publisher.share.full()["connected"] == 0, "no phone is connected any more")
 
 
-async def test_a_page_on_the_trainer_s_own_machine_is_no_phone_that_reached_it(console: Stand) -> None:
+async def test_own_computer_not_counted_as_phone(console: Stand) -> None:
     url = await console.share()
     own = aiohttp.TCPConnector(local_addr=(LAN, 0))
     async with aiohttp.ClientSession(connector=own) as browser, browser.get(f"{url}/api/stream") as answer:
         assert answer.status == 200
-        assert (await console.order.share())["share"]["reached"] == 0
+        assert (await console.client.share())["share"]["reached"] == 0
         async with console.stream(url):
-            assert (await console.order.share())["share"]["reached"] == 1
+            assert (await console.client.share())["share"]["reached"] == 1
 
 
 async def test_ending_it_ends_the_streams_of_phones(console: Stand) -> None:
     url = await console.share()
     async with console.stream(url) as events:
         await anext(events)
-        await console.order.share("DELETE")
+        await console.client.share("DELETE")
         async with asyncio.timeout(10):
             with contextlib.suppress(aiohttp.ClientError):
                 async for _ in events:
@@ -163,12 +162,12 @@ async def test_ending_it_ends_the_streams_of_phones(console: Stand) -> None:
      b'{"query": "kvm", "colour": 8}', b'{"query": "kvm", "colour": "red"}', b'{"query": "' + b"q" * 201 + b'"}',
      b'{"query": "' + b"q" * 4000 + b'"}', b"[" * 2000],
 )  # fmt: skip
-async def test_a_search_that_makes_no_sense_is_refused_and_goes_no_further(console: Stand, body: bytes) -> None:
+async def test_invalid_search_refused(console: Stand, body: bytes) -> None:
     url = await console.share()
     async with console.http.post(f"{url}/api/search", data=body, headers=JSON) as answer:
         assert answer.status == 400
         assert re.search("must|maximum|larger", (await answer.json())["error"]["message"])
-    assert console.front_end.asked == []
+    assert console.front_end.requests == []
 
 
 @pytest.fixture
@@ -185,7 +184,7 @@ def share(console: Stand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ca
     return command
 
 
-async def test_the_command_says_that_it_is_shared_elsewhere_already(
+async def test_share_command_elsewhere_refused(
     share: Callable[..., Awaitable[int]], console: Stand, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await share("--address", LAN) == 0
@@ -198,9 +197,7 @@ async def test_the_command_says_that_it_is_shared_elsewhere_already(
     assert f"already shared at {console.sharing.url}; to share at 127.0.0.3, stop that first" in told.err
 
 
-async def test_the_command_tells_an_end_from_nothing_to_end(
-    share: Callable[..., Awaitable[int]], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_share_stop_command(share: Callable[..., Awaitable[int]], capsys: pytest.CaptureFixture[str]) -> None:
     assert await share("--address", LAN) == 0
     capsys.readouterr()
     assert await share("--stop") == 0
@@ -214,20 +211,20 @@ async def test_our_own_searches_say_who_they_are(console: Stand) -> None:
         await service.search("kvm")
     finally:
         service.close()
-    assert console.front_end.asked == [("kvm", "glasscloud")]
+    assert console.front_end.requests == [("kvm", "glasscloud")]
 
 
-async def test_what_happens_before_the_audience_follows_is_shown_too(console: Stand) -> None:
+async def test_event_before_subscription_shown(console: Stand) -> None:
     """An event after the audience's first look at the feed and before its subscription."""
-    cast = Cast(console.feed)
+    stream = AudienceStream(console.publisher)
     now = cloud(instance(0))
-    console.feed.on_cloud(CloudChange(event=now, before=CloudState(), after=fold(CloudState(), now)))
-    console.feed.snapshot()
+    console.publisher.on_cloud(CloudChange(event=now, before=CloudState(), after=fold(CloudState(), now)))
+    console.publisher.snapshot()
 
     async def phone(request: web.BaseRequest) -> web.StreamResponse:
-        return await cast.respond(request, "a phone", Guests(own=LAN).meet("a phone"))
+        return await stream.respond(request, "a phone", Participants(own=LAN).at("a phone"))
 
-    running = asyncio.create_task(cast.run())
+    running = asyncio.create_task(stream.run())
     try:
         async with serve(phone, listen("127.0.0.1", 0)) as url, console.http.get(url) as answer, asyncio.timeout(10):
             async for event in read_events(answer.content):
@@ -236,7 +233,7 @@ async def test_what_happens_before_the_audience_follows_is_shown_too(console: St
                     break
     finally:
         running.cancel()
-        cast.close()
+        stream.close()
         await asyncio.gather(running, return_exceptions=True)
 
 
@@ -250,13 +247,11 @@ async def test_what_happens_before_the_audience_follows_is_shown_too(console: St
         ("http://127.0.0.1:4566/doc/kvm", 404, []),
     ],
 )
-async def test_a_phone_reads_documents_of_the_service_and_nothing_else(
-    console: Stand, url: str, status: int, asked: list[str]
-) -> None:
+async def test_phone_reads_only_documents(console: Stand, url: str, status: int, asked: list[str]) -> None:
     shared = await console.share()
     async with console.http.get(f"{shared}/api/document", params={"url": url}) as answer:
         assert answer.status == status
         data = await answer.json()
-    assert [path for path, _ in console.front_end.asked] == asked
+    assert [path for path, _ in console.front_end.requests] == asked
     if status == 200:
         assert data == {"title": "KVM", "body": "Text."}

@@ -20,7 +20,7 @@ from client.cli.flow import line_of
 from client.cli.ps import since, table
 from client.cli.status import addresses, host_line
 from client.cli.up import block
-from client.console.keys import Key
+from client.console.console_key import ConsoleKey
 from client.local.state_dir import LocalFacts
 from client.program_name import as_typed, examples, program_name
 from client.view.plain_view import JSON_LINES
@@ -194,10 +194,10 @@ def facts(cloud: str = "glasscloud") -> LocalFacts:
 
 
 def test_status_addresses(tmp_path: Path) -> None:
-    key = Key.kept(tmp_path / "key")
+    key = ConsoleKey.read_or_create(tmp_path / "key")
     served = replace(facts(), console="http://127.0.0.1:8080", console_key=str(tmp_path / "key"))
     assert addresses("http://127.0.0.1:4566", served) == {
-        "console": key.address("http://127.0.0.1:8080"),
+        "console": key.link("http://127.0.0.1:8080"),
         "search": "http://127.0.0.1:8000",
         "endpoint": "http://127.0.0.1:4566",
     }

@@ -12,7 +12,7 @@ import pytest
 
 from client.cli import main
 from client.cli.cloud_options import by_cloud
-from client.console.keys import Key
+from client.console.console_key import ConsoleKey
 from client.local.state_dir import LocalFacts, demo_folder, hold, make_folder, state_folder, write_facts
 from client.local.target_cloud import console_address, find_search_url, local_cloud, running_clouds, target_cloud
 from client.program_name import program_name
@@ -34,7 +34,7 @@ def up(folder: Path, *, port: int = 8000) -> Iterator[LocalFacts]:
     """A cloud that counts as up while the block lasts, named as its folder."""
     make_folder(folder)
     Access.fresh("http://127.0.0.1:1").save(folder / "access.json")
-    Key.kept(folder / "console.key")
+    ConsoleKey.read_or_create(folder / "console.key")
     facts = LocalFacts(
         cloud=folder.name, driver_option="auto", driver="process", why="", supervisor=os.getpid(),
         endpoint=f"http://127.0.0.1:{port + 2}", search=f"http://127.0.0.1:{port}", access=str(folder / "access.json"),
@@ -53,7 +53,7 @@ def test_running_demo_is_found() -> None:
     with up(running) as facts:
         assert local_cloud() == facts
         assert find_search_url() == facts.search
-        assert console_address(facts) == Key.kept(running / "console.key").address(facts.console)
+        assert console_address(facts) == ConsoleKey.read_or_create(running / "console.key").link(facts.console)
     assert local_cloud() is None
 
 

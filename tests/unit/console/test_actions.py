@@ -1,11 +1,11 @@
-"""What can be done to an instance, and the reason when it cannot."""
+"""Which actions are possible on an instance, and why others are disabled."""
 
 from __future__ import annotations
 
 import pytest
 
+from client.console import actions
 from client.console.actions import ACTIONS, BY_NAME, Action
-from client.console.actions import hindrance as why_not
 from vmhost.admin.snapshot import ALLOWED
 from vmhost.api.views import InstanceView
 
@@ -25,31 +25,31 @@ def view(state: str) -> InstanceView:
     )
 
 
-def hindrance(action: Action, view: InstanceView, *, busy: str, hogging: bool) -> str:
-    return why_not(action, view, allowed=ALLOWED, busy=busy, hogging=hogging)
+def disabled_reason(action: Action, view: InstanceView, *, busy: str, hogging: bool) -> str:
+    return actions.disabled_reason(action, view, allowed=ALLOWED, busy=busy, hogging=hogging)
 
 
 @pytest.mark.parametrize("state", POSSIBLE)
-def test_each_state_allows_what_makes_sense_in_it(state: str) -> None:
-    allowed = {each.name for each in ACTIONS if not hindrance(each, view(state), busy="", hogging=False)}
+def test_actions_allowed_in_each_state(state: str) -> None:
+    allowed = {each.name for each in ACTIONS if not disabled_reason(each, view(state), busy="", hogging=False)}
     assert allowed == POSSIBLE[state]
 
 
-def test_a_reason_names_the_state_and_what_is_needed() -> None:
-    assert hindrance(BY_NAME["start"], view("running"), busy="", hogging=False) == (
+def test_reason_names_state_and_allowed_states() -> None:
+    assert disabled_reason(BY_NAME["start"], view("running"), busy="", hogging=False) == (
         "it is running; start works on stopped instances"
     )
-    assert hindrance(BY_NAME["terminate"], view("terminated"), busy="", hogging=False) == (
+    assert disabled_reason(BY_NAME["terminate"], view("terminated"), busy="", hogging=False) == (
         "it is terminated; terminate works on pending, running, stopping or stopped instances"
     )
 
 
-def test_what_the_platform_says_nothing_about_is_left_to_it() -> None:
-    assert not why_not(BY_NAME["start"], view("running"), allowed={}, busy="", hogging=False)
+def test_action_unknown_to_platform_is_enabled() -> None:
+    assert not actions.disabled_reason(BY_NAME["start"], view("running"), allowed={}, busy="", hogging=False)
 
 
-def test_experiments_wait_for_each_other_and_plain_actions_do_not() -> None:
-    kill = hindrance(BY_NAME["kill"], view("running"), busy="hog", hogging=False)
+def test_only_experiments_wait_for_experiments() -> None:
+    kill = disabled_reason(BY_NAME["kill"], view("running"), busy="hog", hogging=False)
     assert kill == "the hog is still being measured"
-    assert not hindrance(BY_NAME["stop"], view("running"), busy="hog", hogging=False)
-    assert hindrance(BY_NAME["hog"], view("running"), busy="", hogging=True) == "a CPU hog already runs in it"
+    assert not disabled_reason(BY_NAME["stop"], view("running"), busy="hog", hogging=False)
+    assert disabled_reason(BY_NAME["hog"], view("running"), busy="", hogging=True) == "a CPU hog already runs in it"

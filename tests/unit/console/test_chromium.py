@@ -19,7 +19,5 @@ from bench.chromium import NAMES, program
         ({}, {"firefox": "/usr/bin/firefox"}, None),
     ],
 )
-def test_the_named_one_alone_else_the_first_that_is_there(
-    environ: dict[str, str], there: dict[str, str], path: str | None
-) -> None:
+def test_named_browser_or_first_installed(environ: dict[str, str], there: dict[str, str], path: str | None) -> None:
     assert program(environ, there.get) == path

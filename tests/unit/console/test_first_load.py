@@ -1,4 +1,4 @@
-"""What a browser must fetch before anything can be seen: the page's files, compressed as they are served."""
+"""The size of the files that a browser loads first, compressed as they are served."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _FIRST = "start.js"
 
 def loaded(assets: dict[str, Asset]) -> set[str]:
     """All that the page's first look needs: what it names, what that imports, and so on."""
-    found, next_ones = set[str](), {"index.html", *_IN_PAGE.findall(assets["index.html"].plain.decode())}
+    found, next_ones = set[str](), {"index.html", *_IN_PAGE.findall(assets["index.html"].content.decode())}
     while next_ones:
         path = next_ones.pop()
         found.add(path)
         if path.endswith((".js", ".css")):
-            text = assets[path].plain.decode()
+            text = assets[path].content.decode()
             folder = posixpath.dirname(path)
             imported = (*_IMPORTED.findall(text), *(_STARTED.findall(text) if path == _FIRST else ()))
             names = {posixpath.normpath(posixpath.join(folder, name)) for name in imported}
@@ -33,9 +33,9 @@ def loaded(assets: dict[str, Asset]) -> set[str]:
     return found
 
 
-def test_what_the_first_look_needs_weighs_no_more_than_its_part_of_a_first_load() -> None:
+def test_first_load_is_small() -> None:
     assets = load_assets()
-    sizes = {path: HEADER_BYTES + min(len(assets[path].plain), len(assets[path].packed)) for path in loaded(assets)}
+    sizes = {path: HEADER_BYTES + min(len(assets[path].content), len(assets[path].gzipped)) for path in loaded(assets)}
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
     assert sum(sizes.values()) <= BYTES_MAX, f"{sum(sizes.values())} bytes; the largest: {largest}"
 
@@ -48,6 +48,6 @@ def test_every_kind_of_import_is_followed() -> None:
         "style/base.css",
         "style/overview.css",
         "lib/store.js",
-        "overview/card.js",
+        "overview/instance_card.js",
         "vendor/htm-3.1.1/standalone.module.js",
     } <= loaded(load_assets())

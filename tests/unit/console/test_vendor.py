@@ -1,4 +1,4 @@
-"""Other people's work in the repository: what its manifests say of it is so, and the console's pages may load it."""
+"""Vendored files are those in the manifests, and the console's pages may load them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_file_is_the_one_that_was_published(folder: Path, entry: dict[str, str
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
-def test_nothing_is_there_that_no_manifest_names_and_each_folder_has_its_licence(folder: Path) -> None:
+def test_manifest_lists_every_file_and_licence(folder: Path) -> None:
     named = {entry["path"] for entry in tomllib.loads((folder / "vendor.toml").read_text())["file"]}
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert found == named | {"vendor.toml"}
@@ -40,7 +40,7 @@ def test_nothing_is_there_that_no_manifest_names_and_each_folder_has_its_licence
 
 
 @pytest.mark.parametrize("path", sorted([*SHIPPED.rglob("*.js"), *SHIPPED.rglob("*.css")]), ids=lambda path: path.name)
-def test_what_pages_load_needs_no_eval_no_style_element_and_nothing_from_outside(path: Path) -> None:
+def test_vendored_files_respect_content_security_policy(path: Path) -> None:
     text = path.read_text()
     for forbidden in (EVALUATES, LOADS, STYLE_ELEMENT):
         assert not (found := forbidden.search(text)), f"{path.name}: {found}"
@@ -63,5 +63,5 @@ def test_the_patterns_find_what_they_are_for(pattern: re.Pattern[str], text: str
     assert pattern.search(text)
 
 
-def test_the_patterns_leave_addresses_that_are_only_said_alone() -> None:
+def test_patterns_ignore_addresses_in_comments() -> None:
     assert not LOADS.search('// from https://stackoverflow.com/a/1\nconst ns = "http://www.w3.org/2000/svg";')

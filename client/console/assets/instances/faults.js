@@ -1,42 +1,59 @@
-// Faults: kill it as a crash would, or start a CPU hog in it. What is in progress is shown, with its end and a way to end it now.
+// @ts-check
+// Faults: kill the instance as a crash would, or run a CPU hog in it. A running hog is shown with a button that ends
+// it.
 
 import { html, useState } from "../lib/ui.js";
 import { post, remove } from "../lib/api.js";
 import { clock } from "../lib/format.js";
-import { useWhyNot } from "../lib/may.js";
+import { useDisabledReason } from "../lib/permission.js";
 import { useStore } from "../lib/store.js";
-import { Word } from "../lib/words.js";
-import { Actions, Button } from "./acting.js";
+import { Term } from "../lib/terms.js";
+import { Actions, Button } from "./actions.js";
 
+/** @param {{ instance: Instance }} props */
 export function Faults({ instance }) {
-  const whyNot = useWhyNot();
-  const experiment = useStore((state) => state.experiment);
+  const disabledReason = useDisabledReason();
   const verdict = useStore((state) => state.verdict);
-  const [said, say] = useState("");
-  const [hog, set] = useState({ seconds: 10, workers_per_vcpu: 8 });
-  const why = whyNot || (instance.cannot.hog ?? "");
+  const [error, setError] = useState("");
+  const [plan, setPlan] = useState({ seconds: 10, workers_per_vcpu: 8 });
   const path = `/api/instances/${instance.id}/hog`;
-  const asked = (promise) => promise.then(() => say(""), (error) => say(error.message));
-  const number = (name) => (event) => set({ ...hog, [name]: event.target.valueAsNumber });
+  /** @param {Promise<unknown>} request */
+  const send = (request) => request.then(() => setError(""), (failed) => setError(failed.message));
+  /** @param {string} id @param {string} label @param {"seconds" | "workers_per_vcpu"} name @param {number} max */
+  const field = (id, label, name, max) => html`<div class="field"><label for=${id}>${label}</label>
+    <input id=${id} type="number" min="1" max=${max} value=${plan[name]}
+      onInput=${(/** @type {any} */ { target }) => setPlan({ ...plan, [name]: target.valueAsNumber })} /></div>`;
   return html`<div class="faults">
-    ${instance.hog && html`<${UnderWay} hog=${instance.hog} why=${whyNot} onEnd=${() => asked(remove(path))} />`}
-    ${experiment?.instance_id === instance.id && html`<p>The ${experiment.title} is being measured: ${experiment.sentence} …</p>`}
-    <p role="alert" class="bad">${said}</p>
-    <section><h2><${Word} name="kill">Kill<//></h2><p>Ends the program instantly. The platform is not told and has to find out.</p>
-      <div class="actions"><${Actions} instance=${instance} say=${say} names=${["kill"]} /></div></section>
-    <section><h2><${Word} name="hog">Hog<//></h2><p>Busy loops inside the instance, within its own limits. The other instances are measured before, during and after.</p>
+    ${instance.hog && html`<${RunningHog} hog=${instance.hog} why=${disabledReason}
+      onEnd=${() => send(remove(path))} />`}
+    <${Measured} instance=${instance} />
+    <p role="alert" class="bad">${error}</p>
+    <section><h2><${Term} name="kill">Kill<//></h2>
+      <p>Ends the program instantly. The platform is not notified and has to find out.</p>
+      <div class="actions"><${Actions} instance=${instance} onResult=${setError} names=${["kill"]} /></div></section>
+    <section><h2><${Term} name="hog">Hog<//></h2>
+      <p>Busy loops inside the instance, within its own limits. The other instances are measured before, during and
+        after.</p>
       <div class="three">
-        <div class="field"><label for="hog-s">Seconds</label><input id="hog-s" type="number" min="1" max="60" value=${hog.seconds} onInput=${number("seconds")} /></div>
-        <div class="field"><label for="hog-w">Busy loops per vCPU</label><input id="hog-w" type="number" min="1" max="64" value=${hog.workers_per_vcpu} onInput=${number("workers_per_vcpu")} /></div>
-        <div class="field end"><${Button} label="Hog" class="on-hog" why=${why} onPress=${() => asked(post(path, hog))} /></div>
+        ${field("hog-s", "Seconds", "seconds", 60)}${field("hog-w", "Busy loops per vCPU", "workers_per_vcpu", 64)}
+        <div class="field end"><${Button} label="Hog" class="on-hog"
+          why=${disabledReason || (instance.disabled.hog ?? "")} onPress=${() => send(post(path, plan))} /></div>
       </div></section>
     ${verdict?.instance_id === instance.id && html`<section><h2>Last result</h2><p>${verdict.sentence}</p></section>`}
   </div>`;
 }
 
-function UnderWay({ hog, why, onEnd }) {
+/** @param {{ instance: Instance }} props */
+function Measured({ instance }) {
+  const experiment = useStore((state) => state.experiment);
+  if (experiment?.instance_id !== instance.id) return null;
+  return html`<p>The ${experiment.title} is being measured: ${experiment.sentence} …</p>`;
+}
+
+/** @param {{ hog: Hog, why: string, onEnd: () => void }} props */
+function RunningHog({ hog, why, onEnd }) {
   const now = useStore((state) => state.now);
-  const left = hog.until === null ? null : Math.max(0, Math.ceil(hog.until - (now ?? hog.at)));
-  return html`<div class="under-way"><p><b class="hogs">▲ CPU hog</b> since ${clock(hog.at)}${left !== null && `, ends by itself at ${clock(hog.until)}, in ${left} s`}</p>
+  const end = hog.until && `, ends by itself at ${clock(hog.until)}, in ${Math.max(0, Math.ceil(hog.until - now))} s`;
+  return html`<div class="running-hog"><p><b class="hogs">▲ CPU hog</b> since ${clock(hog.at)}${end}</p>
     <${Button} label="End now" why=${why} onPress=${onEnd} /></div>`;
 }

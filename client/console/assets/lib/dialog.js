@@ -1,20 +1,24 @@
-// A dialog over the page: takes the focus, gives it back when it goes, and Escape closes it.
+// @ts-check
+// A modal dialog: takes the focus, returns it when it closes; Escape closes it.
 
 import { html, useEffect, useRef } from "./ui.js";
 
-let numbers = 0;
+let count = 0;
 
+/** @param {{ title: string, onClose: () => void, wide?: boolean, children?: unknown }} props */
 export function Dialog({ title, onClose, wide, children }) {
-  const box = useRef(null);
-  const id = useRef(`dialog-${++numbers}`).current;
+  const box = useRef();
+  const id = useRef(`dialog-${++count}`).current;
   useEffect(() => {
     const dialog = box.current;
     dialog.showModal();
-    // Closing gives the focus back; all else is inert until then.
     return () => dialog.close();
   }, []);
-  return html`<dialog ref=${box} class="dialog ${wide ? "wide" : ""}" aria-labelledby=${id} onCancel=${(event) => {
+  /** @param {Event} event */
+  const cancel = (event) => {
     event.preventDefault();
     onClose();
-  }}><h2 id=${id}>${title}</h2>${children}</dialog>`;
+  };
+  return html`<dialog ref=${box} class="dialog ${wide ? "wide" : ""}" aria-labelledby=${id} onCancel=${cancel}>
+    <h2 id=${id}>${title}</h2>${children}</dialog>`;
 }

@@ -1,17 +1,19 @@
-// Where the page is, in the address's fragment: "#/instances/i-0a12". Links are ordinary links.
+// @ts-check
+// The page's route is the address's fragment: "#/instances/i-0a12". Links are ordinary links.
 
-import { put } from "./store.js";
+import { setState } from "./store.js";
 
-export function here() {
+function currentPath() {
   const [path] = location.hash.replace(/^#\/?/, "").split("?");
   return path.split("/").filter(Boolean).map(decodeURIComponent);
 }
 
 export function startRouting() {
-  // Another fragment, as of the link that skips to the page, leads to no other page.
-  const look = () => /^#?$|^#\//.test(location.hash) && put({ route: here().join("/") });
-  addEventListener("hashchange", look);
-  look();
+  // Other fragments, such as that of the "skip to the page" link, do not change the route.
+  const update = () => /^#?$|^#\//.test(location.hash) && setState({ route: currentPath().join("/") });
+  addEventListener("hashchange", update);
+  update();
 }
 
+/** @param {string} path */
 export const go = (path) => (location.hash = `#/${path}`);

@@ -1,102 +1,143 @@
-// The state of the page: what the console tells, and what the person chose here. Components read it with `useStore`.
+// @ts-check
+// The page's state: what the console sends, and what the person chooses here. Components read it with `useStore`.
 
 import { useEffect, useRef, useState } from "./ui.js";
-import { changed, whole } from "./sections.js";
-import { follow } from "./stream.js";
+import { applyBatch, fromSnapshot } from "./sections.js";
+import { followStream } from "./stream.js";
 
+/** @type {State | null} What the console has sent since the page was frozen. */
 let frozen = null;
-let state = { ready: false, away: false, session: { may_act: null, actions: [] }, ...chosen() };
+/** @type {State} Its sections are missing until `ready`; components wait for that. */
+let state = /** @type {any} */ ({
+  ready: false,
+  disconnected: false,
+  session: { can_act: null, actions: [] },
+  ...initialChoices(),
+});
+/** @type {Set<() => void>} */
 const watchers = new Set();
-const listeners = new Set();
+/** @type {Set<(rows: RequestRow[]) => void>} */
+const requestListeners = new Set();
 let frame = 0;
 
 export const current = () => state;
 
-/** Changes the page's own part of the state. */
-export function put(change) {
+/**
+ * Changes the state.
+ * @param {Partial<State>} change
+ */
+export function setState(change) {
   state = { ...state, ...change };
-  wake();
+  scheduleDrawing();
 }
 
-/** A part of the state, chosen by `pick`; the component is drawn again when it is another object or value. */
-export function useStore(pick) {
+/**
+ * Returns a part of the state; the component is drawn again when that part is another object or value.
+ * @template T
+ * @param {(state: State) => T} select
+ * @returns {T}
+ */
+export function useStore(select) {
   const [, redraw] = useState(0);
-  const seen = useRef();
-  seen.current = { pick, picked: pick(state) };
+  const drawn = useRef();
+  drawn.current = { select, selected: select(state) };
   useEffect(() => {
-    // Held against what was drawn: between drawing and watching something may have been told.
-    const look = () => seen.current.pick(state) !== seen.current.picked && redraw((n) => n + 1);
-    look();
-    watchers.add(look);
-    return () => watchers.delete(look);
+    const check = () => {
+      if (drawn.current.select(state) !== drawn.current.selected) redraw((n) => n + 1);
+    };
+    // The state may have changed between drawing and this call.
+    check();
+    watchers.add(check);
+    return () => watchers.delete(check);
   }, []);
-  return seen.current.picked;
+  return drawn.current.selected;
 }
 
-/** Calls `told(rows)` with every request as it is told, until the function that it gives is called. */
-export function onRequests(told) {
-  listeners.add(told);
-  return () => listeners.delete(told);
+/**
+ * Calls `listener` with all new requests, until the returned function is called.
+ * @param {(rows: RequestRow[]) => void} listener
+ */
+export function onRequests(listener) {
+  requestListeners.add(listener);
+  return () => requestListeners.delete(listener);
 }
 
 /** Follows the console's stream for as long as the page is open. */
 export function startStream() {
-  follow("/api/stream", {
-    tell(kind, data) {
-      if (kind === "snapshot") hear({ ...whole(data), ready: true });
+  followStream("/api/stream", {
+    onEvent(kind, data) {
+      if (kind === "snapshot") receive({ ...fromSnapshot(data), ready: true });
       else if (kind === "batch") {
-        hear(changed(frozen ?? state, data));
-        if (data.requests && !frozen) for (const told of listeners) told(data.requests);
+        receive(applyBatch(frozen ?? state, data));
+        if (data.requests && !frozen) for (const listener of requestListeners) listener(data.requests);
       }
     },
-    away(away) {
-      if (away !== state.away) put({ away });
+    onDisconnected(disconnected) {
+      if (disconnected !== state.disconnected) setState({ disconnected });
     },
   });
 }
 
-function hear(told) {
-  if (frozen) frozen = told;
-  else put(told);
+/** @param {any} sections */
+function receive(sections) {
+  if (frozen) frozen = sections;
+  else setState(sections);
 }
 
-/** Everything stands as it is, numbers too, until it is let go again; meanwhile nothing that is told is lost. */
+/**
+ * Freezes the page, numbers included, or unfreezes it. What the console sends meanwhile is kept.
+ * @param {boolean} stop
+ */
 export function freeze(stop) {
   if (stop && !frozen) {
     frozen = state;
-    put({ frozenAt: Date.now() / 1000 });
+    setState({ frozenAt: Date.now() / 1000 });
   } else if (!stop && frozen) {
-    const told = sectionsOf(frozen);
+    const sections = sectionsOf(frozen);
     frozen = null;
-    put({ ...told, frozenAt: null });
+    setState({ ...sections, frozenAt: null });
   }
 }
 
-/** What was told, without what the person chose meanwhile. */
-function sectionsOf(told) {
+/** What the console sent, without what the person chose meanwhile. @param {State} received */
+function sectionsOf(received) {
   const own = new Set(OWN);
-  return Object.fromEntries(Object.entries(told).filter(([name]) => !own.has(name)));
+  return Object.fromEntries(Object.entries(received).filter(([name]) => !own.has(name)));
 }
 
-/** Many changes within one frame are one drawing. */
-function wake() {
+/** Draws once for all changes within one frame. */
+function scheduleDrawing() {
   if (frame) return;
   const draw = () => {
     frame = 0;
-    for (const look of [...watchers]) look();
+    for (const check of [...watchers]) check();
   };
-  // A hidden page gets no frames, and must still know where it stands when it is looked at again.
+  // A hidden page gets no frames, and must still be up to date when it is looked at again.
   frame = document.hidden ? setTimeout(draw, 250) : requestAnimationFrame(draw);
 }
 
-// What the person chose, kept in this browser.
+// What the person chose, stored in this browser.
 
-const KEPT = ["theme", "tipsHidden", "slower"];
-const OWN = [...KEPT, "paused", "still", "presenting", "scene", "earlier", "invited", "asked", "route", "session", "away", "frozenAt"];
+const STORED = /** @type {const} */ (["theme", "tipsHidden", "slower"]);
+const OWN = [
+  ...STORED,
+  "paused",
+  "reducedMotion",
+  "presenting",
+  "scene",
+  "earlierResult",
+  "inviting",
+  "searchResult",
+  "route",
+  "session",
+  "disconnected",
+  "frozenAt",
+];
 
-function chosen() {
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const defaults = { theme: "auto", tipsHidden: false, slower: 200, paused: still, still, presenting: false, scene: 0 };
+function initialChoices() {
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const view = { paused: reducedMotion, reducedMotion, presenting: false, scene: 0 };
+  const defaults = { theme: "auto", tipsHidden: false, slower: 200, ...view };
   try {
     return { ...defaults, ...JSON.parse(localStorage.getItem("glasscloud") ?? "{}") };
   } catch {
@@ -104,13 +145,16 @@ function chosen() {
   }
 }
 
-/** Chooses something and remembers it where that is worth it. */
+/**
+ * Changes a choice, and stores it if it is one of those that are stored.
+ * @param {Partial<PageState>} change
+ */
 export function choose(change) {
-  put(change);
-  const kept = Object.fromEntries(KEPT.map((name) => [name, state[name]]));
+  setState(change);
+  const stored = Object.fromEntries(STORED.map((name) => [name, state[name]]));
   try {
-    localStorage.setItem("glasscloud", JSON.stringify(kept));
+    localStorage.setItem("glasscloud", JSON.stringify(stored));
   } catch {
-    // A browser that keeps nothing shows the hints again.
+    // A browser that stores nothing starts with the defaults.
   }
 }

@@ -1,46 +1,58 @@
-// The console's stream: one connection, taken up again where it broke, with growing pauses while the console is away.
+// @ts-check
+// The console's event stream: one connection, opened again after a break, with growing pauses while the console is
+// away.
 
 const PAUSE_FIRST_MS = 300;
 const PAUSE_MAX_MS = 5000;
-const SILENCE_MS = 6000; // the console says something every 2 s
-const AWAY_AFTER_MS = 1500;
+const SILENCE_MS = 6000; // The console sends something every 2 s.
+const DISCONNECTED_AFTER_MS = 1500;
+
+/** @typedef {{ id: string, kind: string, data: string }} StreamEvent */
 
 /**
- * Calls `tell(kind, data)` for each event and `away(true | false)` as the console goes and comes. Never ends.
+ * Calls `onEvent` for each event, and `onDisconnected` when the connection is lost or back. Never ends.
  *
- * A stream that is soon there again was never away: browsers break connections off when a network comes or goes.
+ * A short break does not count: browsers break connections off when the computer's networks change.
+ * @param {string} path
+ * @param {{ onEvent: (kind: string, data: any) => void, onDisconnected: (disconnected: boolean) => void }} handlers
  */
-export async function follow(path, { tell, away }) {
+export async function followStream(path, { onEvent, onDisconnected }) {
   let last = "";
   let pause = PAUSE_FIRST_MS;
-  let missed = 0;
+  let lost = 0;
   for (;;) {
     try {
       await read(path, last, (event) => {
         last = event.id || last;
         pause = PAUSE_FIRST_MS;
-        clearTimeout(missed);
-        missed = 0;
-        away(false);
-        if (event.data) tell(event.kind, JSON.parse(event.data));
+        clearTimeout(lost);
+        lost = 0;
+        onDisconnected(false);
+        if (event.data) onEvent(event.kind, JSON.parse(event.data));
       });
     } catch {
-      // A stream that breaks tells nothing of why; the next try will.
+      // The next attempt shows whether the console is there.
     }
-    missed ||= setTimeout(() => away(true), AWAY_AFTER_MS);
-    await new Promise((wake) => setTimeout(wake, pause));
+    lost ||= setTimeout(() => onDisconnected(true), DISCONNECTED_AFTER_MS);
+    await new Promise((done) => setTimeout(done, pause));
     pause = Math.min(pause * 2, PAUSE_MAX_MS);
   }
 }
 
-async function read(path, last, heard) {
+/**
+ * @param {string} path
+ * @param {string} last
+ * @param {(event: StreamEvent) => void} onEvent
+ */
+async function read(path, last, onEvent) {
   const stop = new AbortController();
   let silence = setTimeout(() => stop.abort(), SILENCE_MS);
   try {
+    /** @type {Record<string, string>} */
     const headers = last ? { "Last-Event-ID": last } : {};
-    const answer = await fetch(path, { headers, signal: stop.signal, cache: "no-store" });
-    if (!answer.ok) throw new Error(`the stream answered ${answer.status}`);
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const response = await fetch(path, { headers, signal: stop.signal, cache: "no-store" });
+    if (!response.ok || !response.body) throw new Error(`the stream responded with status ${response.status}`);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
       const { value, done } = await reader.read();
@@ -48,8 +60,8 @@ async function read(path, last, heard) {
       clearTimeout(silence);
       silence = setTimeout(() => stop.abort(), SILENCE_MS);
       const blocks = (rest + value).split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) heard(parse(block));
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) onEvent(parse(block));
     }
   } finally {
     clearTimeout(silence);
@@ -57,6 +69,7 @@ async function read(path, last, heard) {
   }
 }
 
+/** @param {string} block @returns {StreamEvent} */
 function parse(block) {
   const event = { id: "", kind: "message", data: "" };
   for (const line of block.split("\n")) {

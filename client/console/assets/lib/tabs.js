@@ -1,13 +1,22 @@
-// Tabs as readers know them: one stop for the Tab key, arrows, Home and End between them. The address names the open one.
+// @ts-check
+// Tabs with the usual keys: one stop for Tab; arrows, Home and End move between them. The address names the open one.
 
 import { html, useRef } from "./ui.js";
 
-/** `tabs`: [{ key, title, view }]; `open` one of the keys; `onOpen(key)`; `...given` goes to the open tab's view. */
-export function Tabs({ label, tabs, open, onOpen, ...given }) {
-  const bar = useRef(null);
+/** @typedef {{ key: string, title: string, view: unknown }} Tab */
+
+/**
+ * `open` is the key of the open tab; all other props are passed to its view.
+ * @param {{ label: string, tabs: Tab[], open: string, onOpen: (key: string) => void, [name: string]: unknown }} props
+ */
+export function Tabs({ label, tabs, open, onOpen, ...props }) {
+  const bar = useRef();
   const at = Math.max(0, tabs.findIndex((each) => each.key === open));
-  const move = (event) => {
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
+  /** @param {KeyboardEvent} event */
+  const onKeyDown = (event) => {
+    /** @type {Record<string, number>} */
+    const targets = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 };
+    const to = targets[event.key];
     if (to === undefined) return;
     event.preventDefault();
     const next = (to + tabs.length) % tabs.length;
@@ -15,9 +24,12 @@ export function Tabs({ label, tabs, open, onOpen, ...given }) {
     bar.current.children[next].focus();
   };
   const shown = tabs[at];
-  return html`<div class="tabs" role="tablist" aria-label=${label} ref=${bar} onKeyDown=${move}>${tabs.map(
-      (each) => html`<button type="button" role="tab" id="tab-${each.key}" aria-selected=${each === shown} aria-controls=${each === shown ? "panel" : undefined}
-        tabindex=${each === shown ? 0 : -1} onClick=${() => onOpen(each.key)}>${each.title}</button>`,
-    )}</div>
-    <div class="panel" role="tabpanel" id="panel" aria-labelledby="tab-${shown.key}" tabindex="0"><${shown.view} ...${given} /></div>`;
+  /** @param {Tab} tab */
+  const button = (tab) => html`<button type="button" role="tab" id="tab-${tab.key}" aria-selected=${tab === shown}
+    aria-controls=${tab === shown ? "panel" : undefined} tabindex=${tab === shown ? 0 : -1}
+    onClick=${() => onOpen(tab.key)}>${tab.title}</button>`;
+  return html`<div class="tabs" role="tablist" aria-label=${label} ref=${bar} onKeyDown=${onKeyDown}>
+      ${tabs.map(button)}</div>
+    <div class="panel" role="tabpanel" id="panel" aria-labelledby="tab-${shown.key}" tabindex="0">
+      <${shown.view} ...${props} /></div>`;
 }

@@ -1,33 +1,45 @@
-// One chart of the run's course: lines over time, told apart by colour and dash, with what happened as labelled lines.
+// @ts-check
+// One chart over a run's time: lines that differ in colour and dash, with events as labelled vertical lines.
 
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { loadAgain } from "../lib/again.js";
+import { reloadPage } from "../lib/reload.js";
 import { useStore } from "../lib/store.js";
-import { colour, font, onColours } from "./colours.js";
+import { colour, font, onThemeChange } from "./theme.js";
 import { HEADROOM_PX, clockOf, drawMarks } from "./marks.js";
 import { EVEN_STEPS, logRange, logSteps } from "./scales.js";
 
 const LIBRARY = "/assets/vendor/uplot-1.6.32";
-/** The drawings' left and right margins, pixels: the same for all, so that the same time stands at the same place. */
+/** Left and right margins, the same for all charts, so that the same time is at the same place. */
 export const LEFT_PX = 70;
 export const RIGHT_PX = 22;
 const BELOW_PX = 32;
 const LARGE_WIDTH = 2.5;
 const SPAN_MIN_S = 30;
-/** Steps between the times that stand below a drawing, seconds. */
+/** Steps between the times below a chart, seconds. */
 export const STEPS_S = [5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
+
+/**
+ * @typedef {{ name: string, colour: string, width: number, dash?: number[], step?: boolean,
+ *   format: (value: Figure) => string }} Line
+ * @typedef {Figure[][]} Data the seconds, then each line's values
+ * @typedef {{ data: Data, marks: Mark[], span: number }} Shown
+ */
+
+/** The seconds that the charts of a run cover. @param {Timeline} timeline */
+export const spanOf = (timeline) => Math.max(SPAN_MIN_S, timeline.elapsed_s);
+
+/** @type {Promise<any> | null} */
 let library = null;
 
-/** The seconds that a course's drawings reach to. */
-export const spanOf = (course) => Math.max(SPAN_MIN_S, course.elapsed_s);
-
-/** Only this page draws charts, so only this page loads what draws them. */
-function load() {
-  library ??= Promise.all([import(`${LIBRARY}/uPlot.esm.js`), sheet(`${LIBRARY}/uPlot.min.css`)]).then(([module]) => module.default);
+/** The chart library is loaded with the first chart. */
+function loadLibrary() {
+  const module = () => import(`${LIBRARY}/uPlot.esm.js`);
+  library ??= Promise.all([module(), loadStyles(`${LIBRARY}/uPlot.min.css`)]).then(([{ default: uPlot }]) => uPlot);
   return library;
 }
 
-function sheet(href) {
+/** @param {string} href */
+function loadStyles(href) {
   return new Promise((onload, fail) => {
     const onerror = () => fail(new Error(`${href} could not be loaded`));
     const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload, onerror });
@@ -35,80 +47,131 @@ function sheet(href) {
   });
 }
 
-/** `lines`: [{name, colour, dash, width, step, told}], `names`: what some are called now, `data`: the seconds, then each
-    line's values. `log`: the scale is. */
-export function Chart({ title, about, lines: thin, names = {}, data, marks, span, log = false, scale }) {
-  // On a projector a thin line is none.
+/**
+ * `names`: names of lines that differ now. `log`: whether the scale is logarithmic. The chart is drawn again when
+ * `version` changes.
+ * @param {Shown & { title: string, about: string, lines: Line[], names?: Record<string, string>, log?: boolean,
+ *   scale: (value: number) => string, version: unknown }} props
+ */
+export function Chart({ title, about, lines: thin, names = {}, data, marks, span, log = false, scale, version }) {
+  // On a projector a thin line is hard to see.
   const large = useStore((state) => state.presenting);
   const lines = large ? thin.map((line) => ({ ...line, width: Math.max(line.width, LARGE_WIDTH) })) : thin;
-  const place = useRef(null);
-  const chart = useRef(null);
+  const place = useRef();
+  const chart = useRef();
   const shown = useRef({ data, marks, span });
-  const [at, point] = useState(null);
+  const [index, setIndex] = useState(/** @type {number | null} */ (null));
   shown.current = { data, marks, span };
   useEffect(() => {
     let gone = false;
-    let free = () => undefined;
-    load().then((uPlot) => {
+    let free = () => {};
+    loadLibrary().then((uPlot) => {
       if (gone) return;
-      const made = new uPlot(options(uPlot, { lines, log, scale, shown, point, ...sizeOf(place.current) }), shown.current.data, place.current);
-      chart.current = made;
-      const sized = new ResizeObserver(() => place.current && made.setSize(sizeOf(place.current)));
-      sized.observe(place.current);
-      const uncoloured = onColours(() => made.redraw(false));
+      const settings = options(uPlot, { lines, log, scale, shown, onPoint: setIndex, ...sizeOf(place.current) });
+      const plot = (chart.current = new uPlot(settings, shown.current.data, place.current));
+      const resizes = new ResizeObserver(() => place.current && plot.setSize(sizeOf(place.current)));
+      resizes.observe(place.current);
+      const stopTheme = onThemeChange(() => plot.redraw(false));
       free = () => {
-        sized.disconnect();
-        uncoloured();
-        made.destroy();
+        resizes.disconnect();
+        stopTheme();
+        plot.destroy();
       };
-    }, loadAgain);
+    }, reloadPage);
     return () => {
       gone = true;
       free();
       chart.current = null;
     };
   }, []);
-  useEffect(() => chart.current?.setData(data), [data, marks]);
-  const told = at === null || at >= data[0].length ? about : `${clockOf(data[0][at])}: ${lines.map((line, n) => `${line.name} ${line.told(data[n + 1][at])}`).join(", ")}`;
-  return html`<figure class="chart"><figcaption><b>${title}</b> <span class="readout">${told}</span></figcaption>
+  useEffect(() => chart.current?.setData(data), [version]);
+  return html`<figure class="chart">
+    <figcaption><b>${title}</b> <span class="readout">${readout(index, lines, data) ?? about}</span></figcaption>
     <${Legend} lines=${lines} names=${names} />
-    <div class="plot" ref=${place} role="img" aria-label="${title}; the table below has the same figures"></div></figure>`;
+    <div class="plot" ref=${place} role="img" aria-label="${title}; the table below has the same figures"></div>
+  </figure>`;
 }
 
+/**
+ * The values under the pointer; null if it is not over the chart.
+ * @param {number | null} index
+ * @param {Line[]} lines
+ * @param {Data} data
+ */
+function readout(index, lines, data) {
+  if (index === null || index >= data[0].length) return null;
+  const values = lines.map((line, n) => `${line.name} ${line.format(data[n + 1][index])}`);
+  return `${clockOf(data[0][index] ?? 0)}: ${values.join(", ")}`;
+}
+
+/** @param {HTMLElement} place */
 const sizeOf = (place) => ({ width: place.clientWidth, height: place.clientHeight });
 
-const Legend = ({ lines, names }) => html`<ul class="legend">${lines.map(
-  (line) => html`<li><svg width="26" height="8" aria-hidden="true"><line x1="0" x2="26" y1="4" y2="4" stroke="var(${line.colour})" stroke-width=${line.width} stroke-dasharray=${line.dash?.join(" ")} /></svg> ${names[line.name] ?? line.name}</li>`,
-)}</ul>`;
+/** @param {{ lines: Line[], names: Record<string, string> }} props */
+function Legend({ lines, names }) {
+  /** @param {Line} line */
+  const item = (line) => html`<li><svg width="26" height="8" aria-hidden="true">
+    <line x1="0" x2="26" y1="4" y2="4" stroke="var(${line.colour})" stroke-width=${line.width}
+      stroke-dasharray=${line.dash?.join(" ")} /></svg> ${names[line.name] ?? line.name}</li>`;
+  return html`<ul class="legend">${lines.map(item)}</ul>`;
+}
 
-function options(uPlot, { lines, log, scale, shown, point, width, height }) {
-  const axis = { stroke: () => colour("--soft"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line"), width: 1 }, font: font(0.8) };
+/**
+ * @param {any} uPlot
+ * @param {{ lines: Line[], log: boolean, scale: (value: number) => string, shown: { current: Shown },
+ *   onPoint: (index: number | null) => void, width: number, height: number }} chart
+ */
+function options(uPlot, { lines, log, scale, shown, onPoint, width, height }) {
+  const grid = { stroke: () => colour("--line"), width: 1 };
+  const axis = { stroke: () => colour("--soft"), grid, ticks: grid, font: font(0.8) };
+  /** @param {unknown} _ @param {number} low @param {number} high */
+  const evenRange = (_, low, high) => [0, Math.max(1, high ?? 0) * 1.1];
+  /** @param {unknown} _ @param {number} low @param {number} high */
+  const logarithmicRange = (_, low, high) => logRange(low, high);
+  /** @param {unknown} _ @param {number[]} splits */
+  const keepAll = (_, splits) => splits;
+  /** @param {unknown} _ @param {number} index @param {number} low @param {number} high */
+  const logSplits = (_, index, low, high) => logSteps(low, high);
+  /** @param {unknown} _ @param {number[]} splits */
+  const times = (_, splits) => splits.map(clockOf);
+  /** @param {unknown} _ @param {number[]} splits */
+  const values = (_, splits) => splits.map(scale);
+  /** @param {any} plot */
+  const draw = (plot) => {
+    const { left, top, width: wide, height: high } = plot.bbox;
+    /** @param {number} seconds */
+    const xOf = (seconds) => plot.valToPos(seconds, "x", true);
+    const box = { left, right: left + wide, top, bottom: top + high, ratio: devicePixelRatio };
+    drawMarks(plot.ctx, shown.current.marks, { ...box, xOf });
+  };
+  /** @param {Line} line */
+  const series = (line) => ({
+    label: line.name,
+    stroke: () => colour(line.colour),
+    width: line.width,
+    dash: line.dash,
+    points: { show: false },
+    spanGaps: false,
+    ...(line.step ? { paths: uPlot.paths.stepped({ align: -1 }) } : {}),
+  });
   return {
     width,
     height,
     padding: [HEADROOM_PX, RIGHT_PX, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    scales: { x: { time: false, range: () => [0, shown.current.span] }, y: log ? { distr: 3, range: (_, low, high) => logRange(low, high) } : { range: (_, low, high) => [0, Math.max(1, high ?? 0) * 1.1] } },
+    scales: {
+      x: { time: false, range: () => [0, shown.current.span] },
+      y: log ? { distr: 3, range: logarithmicRange } : { range: evenRange },
+    },
     axes: [
-      { ...axis, size: BELOW_PX, space: 70, incrs: STEPS_S, values: (_, splits) => splits.map(clockOf) },
-      { ...axis, size: LEFT_PX, ...(log ? { splits: (made, index, low, high) => logSteps(low, high), filter: (_, splits) => splits } : { incrs: EVEN_STEPS }), values: (_, splits) => splits.map(scale) },
+      { ...axis, size: BELOW_PX, space: 70, incrs: STEPS_S, values: times },
+      { ...axis, size: LEFT_PX, ...(log ? { splits: logSplits, filter: keepAll } : { incrs: EVEN_STEPS }), values },
     ],
-    series: [
-      {},
-      ...lines.map((line) => ({
-        label: line.name, stroke: () => colour(line.colour), width: line.width, dash: line.dash, points: { show: false }, spanGaps: false,
-        ...(line.step ? { paths: uPlot.paths.stepped({ align: -1 }) } : {}),
-      })),
-    ],
+    series: [{}, ...lines.map(series)],
     hooks: {
-      draw: [
-        (made) => {
-          const { left, top, width: wide, height } = made.bbox;
-          drawMarks(made.ctx, shown.current.marks, { xOf: (seconds) => made.valToPos(seconds, "x", true), left, right: left + wide, top, bottom: top + height, ratio: devicePixelRatio });
-        },
-      ],
-      setCursor: [(made) => point(made.cursor.left < 0 ? null : (made.cursor.idx ?? null))],
+      draw: [draw],
+      setCursor: [(/** @type {any} */ { cursor }) => onPoint(cursor.left < 0 ? null : (cursor.idx ?? null))],
     },
   };
 }

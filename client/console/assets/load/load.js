@@ -1,31 +1,39 @@
-// The load: what is sent and how it is answered, live; its course with events; past runs and how two differ.
+// @ts-check
+// The load page: the running load and its timeline with events; past runs and the comparison of two.
 
 import { html } from "../lib/ui.js";
 import { useStore } from "../lib/store.js";
 import { Charts } from "./charts.js";
 import { Comparison } from "./comparison.js";
 import { Controls } from "./controls.js";
-import { useCourse } from "./course.js";
-import { Errors, Latencies, Now } from "./figures.js";
-import { Heat } from "./heat.js";
-import { Past } from "./past.js";
-import { CourseTable } from "./table.js";
+import { Errors, Latencies, Now } from "./current_figures.js";
+import { HeatMap } from "./heat_map.js";
+import { PastRuns } from "./past_runs.js";
+import { useTimeline } from "./timeline.js";
+import { TimelineTable } from "./timeline_table.js";
 import { Verdict } from "./verdict.js";
 
+/** @param {{ rest: string[] }} props */
 export function Load({ rest: [what, a, b] }) {
-  return html`<article class="page load">${what === "compare" ? html`<${Comparison} key="${a}/${b}" a=${a} b=${b} />` : html`<${Live} />`}</article>`;
+  return html`<article class="page load">${
+    what === "compare" ? html`<${Comparison} key="${a}/${b}" a=${a} b=${b} />` : html`<${Live} />`
+  }</article>`;
 }
 
 function Live() {
   const load = useStore((state) => state.load);
-  const course = useCourse(load);
-  const drawn = course?.columns?.length > 0;
-  return html`<header class="head"><h1>Load</h1><p>${load?.running ? told(load) : "No load is running."}</p></header>
-    <div class=${drawn ? "steer" : "steer alone"}><${Controls} load=${load} /></div>
+  const timeline = useTimeline(load);
+  const drawn = timeline !== null && timeline.columns?.length > 0;
+  return html`<header class="head"><h1>Load</h1><p>${load?.running ? summary(load) : "No load is running."}</p></header>
+    <div class=${drawn ? "load-controls" : "load-controls alone"}><${Controls} load=${load} /></div>
     <${Verdict} load=${load} />
-    ${load?.running && html`<${Now} load=${load} /><div class="figures"><${Latencies} load=${load} /><${Errors} load=${load} /></div>`}
-    ${drawn && html`<${Charts} course=${course} /><${Heat} course=${course} /><${CourseTable} course=${course} />`}
-    <${Past} load=${load} />`;
+    ${load?.running && html`<${Now} load=${load} />
+      <div class="figures"><${Latencies} load=${load} /><${Errors} load=${load} /></div>`}
+    ${drawn && html`<${Charts} timeline=${timeline} /><${HeatMap} timeline=${timeline} />
+      <${TimelineTable} timeline=${timeline} />`}
+    <${PastRuns} load=${load} />`;
 }
 
-const told = (load) => `Run ${load.number}: ${load.name ? `${load.name}, ` : ""}${load.model}, sent ${load.sent} to ${load.urls.join(", ")}`;
+/** @param {LoadRow} load */
+const summary = ({ number, name, model, sent, urls }) =>
+  `Run ${number}: ${name ? `${name}, ` : ""}${model}, sent ${sent} to ${urls.join(", ")}`;

@@ -1,30 +1,41 @@
-// What happened meanwhile, as labelled lines across a drawing of the run's course.
+// @ts-check
+// Events during a run, as labelled vertical lines in a chart.
 
-import { colour, font } from "./colours.js";
+import { colour, font } from "./theme.js";
 
 const TEXT_MAX = 34;
 const ROWS = 3;
 const ROW_PX = 16;
 const ID = /\bi-[0-9a-f]{17}\b/g;
 
-/** Room above a drawing for the marks' words, pixels. */
+/** Room above a chart for the labels, pixels. */
 export const HEADROOM_PX = ROWS * ROW_PX + 6;
 
-/** Seconds from the run's start as "1:05", or "1:02:05". Pure. */
+/** Seconds from the run's start as "1:05", or "1:02:05". Pure. @param {number} seconds */
 export function clockOf(seconds) {
-  const whole = Math.max(0, Math.floor(seconds + 1e-6));
-  const [hour, minute, second] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, String(whole % 60).padStart(2, "0")];
+  const total = Math.max(0, Math.floor(seconds + 1e-6));
+  const hour = Math.floor(total / 3600);
+  const minute = Math.floor(total / 60) % 60;
+  const second = String(total % 60).padStart(2, "0");
   return hour ? `${hour}:${String(minute).padStart(2, "0")}:${second}` : `${minute}:${second}`;
 }
 
-/** The marks with the instances' short ids in their words. Pure. */
-export const spoken = (marks, instances) =>
+/**
+ * The marks with short instance ids in their texts. Pure.
+ * @param {Mark[]} marks
+ * @param {Map<string, Instance>} instances
+ */
+export const withShortIds = (marks, instances) =>
   marks.map((mark) => ({ ...mark, text: mark.text.replace(ID, (id) => instances.get(id)?.short ?? id.slice(0, 6)) }));
 
-/** Where words stand: each in the first row that has room for it, -1 for none; those that matter choose first, and what is
-    minor takes what they leave. `places`: [{begin, end, minor}]. Pure. */
+/** @typedef {{ begin: number, end: number, minor: boolean }} Place */
+
+/**
+ * The row of each label: the first with room for it, -1 if none has. Major labels choose first. Pure.
+ * @param {Place[]} places
+ */
 export function rowsFor(places) {
-  const rows = Array.from({ length: ROWS }, () => []);
+  const rows = Array.from({ length: ROWS }, () => /** @type {Place[]} */ ([]));
   const found = new Array(places.length).fill(-1);
   const order = places.map((_, n) => n).sort((a, b) => Number(places[a].minor) - Number(places[b].minor) || a - b);
   for (const n of order) {
@@ -35,8 +46,15 @@ export function rowsFor(places) {
   return found;
 }
 
-/** Draws them: a dashed line each, its words above where there is room. `xOf(seconds)` and sizes in pixels. */
+/**
+ * Draws a dashed line for each mark, with its label above where there is room. Sizes are in pixels.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Mark[]} marks
+ * @param {{ xOf: (seconds: number) => number, left: number, right: number, top: number, bottom: number,
+ *   ratio: number }} frame
+ */
 export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio }) {
+  /** @type {(Place & { text: string })[]} */
   const places = [];
   context.save();
   context.font = font(0.78, ratio);
@@ -58,6 +76,9 @@ export function drawMarks(context, marks, { xOf, left, right, top, bottom, ratio
     places.push({ text, begin, end: begin + width + 8 * ratio, minor: mark.minor });
   }
   context.fillStyle = colour("--violet");
-  rowsFor(places).forEach((row, n) => row >= 0 && context.fillText(places[n].text, places[n].begin, top + ((row + 0.5) * ROW_PX - HEADROOM_PX + 2) * ratio));
+  rowsFor(places).forEach((row, n) => {
+    const y = top + ((row + 0.5) * ROW_PX - HEADROOM_PX + 2) * ratio;
+    if (row >= 0) context.fillText(places[n].text, places[n].begin, y);
+  });
   context.restore();
 }

@@ -1,57 +1,67 @@
-// The large buttons that run an experiment, and its result: verdict, reason, and figures before, during and after.
-// Which experiments there are and what they measured, the console says: nothing here knows one of them.
+// @ts-check
+// The buttons that start an experiment, and its result: verdict, reason, and figures before, during and after. The
+// console says which experiments there are and what they measured; nothing here knows a particular one.
 
 import { html, useState } from "../lib/ui.js";
 import { post } from "../lib/api.js";
 import { cores, count, ms, seconds } from "../lib/format.js";
-import { useWhyNot } from "../lib/may.js";
+import { useDisabledReason } from "../lib/permission.js";
 import { useStore } from "../lib/store.js";
 
-/** `show`: names of the experiments to show, or all. `earlier`: the number of an earlier result, which is not shown. */
+/**
+ * `show`: names of the experiments to show, all by default. `earlier`: the id of a former result, which is not shown.
+ * @param {{ show?: string[], earlier?: number }} props
+ */
 export function Experiments({ show, earlier }) {
   const experiment = useStore((state) => state.experiment);
   const all = useStore((state) => state.experiments) ?? [];
-  const [said, say] = useState("");
-  const why = useWhyNot() || (experiment ? `The ${experiment.title} is still being measured.` : "");
-  const start = (name) => post(`/api/experiments/${name}`).then(() => say(""), (error) => say(error.message));
+  const [error, setError] = useState("");
+  const why = useDisabledReason() || (experiment ? `The ${experiment.title} is still being measured.` : "");
+  /** @param {string} name */
+  const start = (name) =>
+    post(`/api/experiments/${name}`).then(() => setError(""), (failed) => setError(failed.message));
   const shown = all.filter((each) => !show || show.includes(each.name));
+  /** @param {Experiment} each */
+  const startButton = ({ name, button }) => html`<button type="button" class="big ${name}" disabled=${Boolean(why)}
+    aria-describedby="disabled-reason" onClick=${() => start(name)}>${button}</button>`;
   return html`<div class="experiments">
-    <div class="buttons">
-      ${shown.map(
-        ({ name, button }) => html`<button type="button" class="big ${name}" disabled=${Boolean(why)} aria-describedby="why-not" onClick=${() => start(name)}>${button}</button>`,
-      )}
-      <p id="why-not" role="status">${said || why}</p>
-    </div>
-    <${Verdict} shown=${shown} earlier=${earlier} />
+    <div class="buttons">${shown.map(startButton)}<p id="disabled-reason" role="status">${error || why}</p></div>
+    <${Verdict} experiments=${shown} earlier=${earlier} />
   </div>`;
 }
 
-function Verdict({ shown: experiments, earlier }) {
+/** @param {{ experiments: Experiment[], earlier?: number }} props */
+function Verdict({ experiments, earlier }) {
   const verdict = useStore((state) => state.verdict);
-  const experiment = useStore((state) => state.experiment);
+  const running = useStore((state) => state.experiment);
   const names = experiments.map((each) => each.name);
-  const shown = [experiment, verdict].find((each) => each && names.includes(each.experiment) && each.id !== earlier);
-  const titles = experiments.map((each) => each.title).join(" or ");
-  if (!shown) return html`<section class="verdict" aria-label="Verdict"><p class="quiet">The result of your next ${titles} appears here.</p></section>`;
-  return html`<section class="verdict ${TONES.get(shown.held) ?? ""}" aria-label="Verdict" aria-live="polite">
-    <p class="judged">${shown.running ? `${shown.title} in ${shown.short}: ${shown.sentence}` : shown.sentence}</p>
+  const shown = [running, verdict].find((each) => each && names.includes(each.experiment) && each.id !== earlier);
+  if (!shown) {
+    const titles = experiments.map((each) => each.title).join(" or ");
+    return html`<section class="verdict" aria-label="Verdict">
+      <p class="quiet">The result of your next ${titles} appears here.</p></section>`;
+  }
+  const tone = shown.held === true ? "good" : shown.held === false ? "bad" : "";
+  const rows = (shown.rows ?? []).filter(measured);
+  return html`<section class="verdict ${tone}" aria-label="Verdict" aria-live="polite">
+    <p class="sentence">${shown.running ? `${shown.title} in ${shown.short}: ${shown.sentence}` : shown.sentence}</p>
     ${shown.account && html`<p>${shown.account}</p>`}
-    <dl>${(shown.rows ?? []).filter(measured).map((row) => html`<${Figures} row=${row} />`)}</dl>
+    <dl>${rows.map((row) => html`<${Figure} row=${row} />`)}</dl>
   </section>`;
 }
 
-const TONES = new Map([[true, "good"], [false, "bad"]]);
-
-const measured = (row) => [row.before, row.during, row.after].some((value) => value !== null);
+/** @param {ResultRow} row */
+const measured = ({ before, during, after }) => [before, during, after].some((value) => value !== null);
 
 const FORMATS = { s: seconds, ms, cores, "": count };
 
-/** One figure; one that was compared shows all that was measured of it. */
-function Figures({ row }) {
-  const show = FORMATS[row.unit];
-  const compared = row.before !== null;
-  return html`<div class="${compared ? "compared" : ""} ${row.bad ? "bad" : ""}"><dt>${row.label}</dt>
-    <dd>${compared
-      ? html`<small>before</small> ${show(row.before)} <small>during</small> ${show(row.during)}${row.after !== null && html` <small>after</small> ${show(row.after)}`}`
-      : show(row.during)}</dd></div>`;
+/** One figure; if it was compared, with all its values. @param {{ row: ResultRow }} props */
+function Figure({ row: { label, unit, before, during, after, bad } }) {
+  const show = FORMATS[unit];
+  const compared = before !== null;
+  const values = html`<small>before</small> ${show(before)} <small>during</small> ${show(during)}${
+    after !== null && html` <small>after</small> ${show(after)}`
+  }`;
+  return html`<div class="${compared ? "compared" : ""} ${bad ? "bad" : ""}"><dt>${label}</dt>
+    <dd>${compared ? values : show(during)}</dd></div>`;
 }

@@ -1,21 +1,22 @@
-// The first view: who sends requests, front end, hosts; requests on their way between them; two buttons, what they cost,
-// and the answer to one's own search.
+// @ts-check
+// The first page: clients, front end and hosts with requests moving between them; experiments and their results;
+// searches.
 
 import { html } from "../lib/ui.js";
-import { Asked } from "./asked.js";
 import { Experiments } from "./experiments.js";
-import { Hints } from "./hints.js";
-import { Sentence } from "./sentence.js";
+import { Header } from "./header.js";
+import { RequestsTable } from "./requests_table.js";
+import { SearchResult } from "./search_result.js";
 import { Stage } from "./stage.js";
-import { Twin } from "./twin.js";
+import { Tips } from "./tips.js";
 
 export function Overview() {
   return html`<div class="overview">
-    <${Sentence} />
-    <${Hints} />
+    <${Header} />
+    <${Tips} />
     <${Stage} />
     <${Experiments} />
-    <${Asked} />
-    <${Twin} />
+    <${SearchResult} />
+    <${RequestsTable} />
   </div>`;
 }

@@ -1,108 +1,140 @@
-// Presenter mode: one scene at a time in large type, on the number keys; start over for the next group; freeze to explain.
+// @ts-check
+// Presenter mode: one scene at a time in large type, on the number keys; start over for the next group; freeze to
+// explain.
 
 import { html, useEffect, useState } from "../lib/ui.js";
 import { get, post } from "../lib/api.js";
 import { clock, plural } from "../lib/format.js";
 import { Lazy } from "../lib/lazy.js";
-import { freeze, put, useStore } from "../lib/store.js";
+import { freeze, setState, useStore } from "../lib/store.js";
 import { Dialog } from "../lib/dialog.js";
-import { useWhyNot } from "../lib/may.js";
-import { Asked } from "../overview/asked.js";
+import { useDisabledReason } from "../lib/permission.js";
 import { Experiments } from "../overview/experiments.js";
+import { RequestsTable } from "../overview/requests_table.js";
+import { SearchResult } from "../overview/search_result.js";
 import { Stage } from "../overview/stage.js";
-import { Twin } from "../overview/twin.js";
-import { Share } from "../share/panel.js";
+import { Sharing } from "../share/sharing.js";
 import { PAGES } from "../pages.js";
 import { SCENES } from "./scenes.js";
 
-const mine = (request) => request.mine || request.source === "audience";
+/** @param {RequestRow} request */
+const mine = (request) => request.mine === true || request.source === "audience";
 
 export function Presenter() {
   const scene = useStore((state) => state.scene);
   const slower = useStore((state) => state.slower);
-  const earlier = useStore((state) => state.earlier);
+  const earlier = useStore((state) => state.earlierResult);
+  const inviting = useStore((state) => state.inviting);
   useKeys();
-  const invited = useStore((state) => state.invited);
-  const { title, say, stage, experiments, page } = SCENES[scene];
+  const { title, text, stage, experiments, page } = SCENES[scene];
   const shown = page && PAGES.find((each) => each.path === page);
-  if (invited) return html`<div class="presenter"><${Share} /></div>`;
+  if (inviting) return html`<div class="presenter"><${Sharing} /></div>`;
   return html`<div class="presenter">
     <h1>${title}</h1>
-    <p class="say">${say}${stage && slower > 1 && html` <b>Shown ${slower} times slower.</b>`}</p>
+    <p class="caption">${text}${stage && slower > 1 && html` <b>Shown ${slower} times slower.</b>`}</p>
     ${stage && html`<${Stage} key=${stage} only=${stage === "mine" ? mine : undefined} />`}
-    ${stage === "mine" && html`<${Asked} />`}
-    ${experiments?.length > 0 && html`<${Experiments} show=${experiments} earlier=${earlier} />`}
-    ${stage && html`<${Twin} />`}
+    ${stage === "mine" && html`<${SearchResult} />`}
+    ${experiments && html`<${Experiments} show=${experiments} earlier=${earlier} />`}
+    ${stage && html`<${RequestsTable} />`}
     ${shown && html`<${Lazy} load=${shown.load} rest=${[]} />`}
   </div>`;
 }
 
+/** @typedef {{ short: string, type: string, name: string }} Deleted */
+
 /** The bar of presenter mode. */
 export function PresenterBar() {
-  const scene = useStore((state) => state.scene);
   const frozenAt = useStore((state) => state.frozenAt);
-  const whyNot = useWhyNot();
-  const invited = useStore((state) => state.invited);
-  const [over, tell] = useState("");
-  const [working, work] = useState(false);
-  const [ends, confirm] = useState([]);
-  // One bar takes the other's place: the keyboard goes on from there, not from the page's top.
+  const disabledReason = useDisabledReason();
+  const inviting = useStore((state) => state.inviting);
+  const [message, setMessage] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [deleted, setDeleted] = useState(/** @type {Deleted[]} */ ([]));
+  // This bar replaces the page's: the focus moves to the page, and later back to the button.
   useEffect(() => {
-    document.getElementById("main").focus({ preventScroll: true });
+    document.getElementById("main")?.focus({ preventScroll: true });
     return () => requestAnimationFrame(() => document.getElementById("present")?.focus());
   }, []);
   const startOver = () => {
-    confirm([]);
-    tell("starting over …");
-    work(true);
+    setDeleted([]);
+    setMessage("starting over …");
+    setBusy(true);
     post("/api/start-over")
-      .then(({ seconds }) => tell(`started over in ${seconds.toFixed(1)} s`), (error) => tell(error.message))
-      .finally(() => work(false));
+      .then(
+        ({ seconds }) => setMessage(`started over in ${seconds.toFixed(1)} s`),
+        (error) => setMessage(error.message),
+      )
+      .finally(() => setBusy(false));
   };
-  // What people launched themselves is not ended unasked.
-  const ask = () => get("/api/start-over").then(({ ends: own }) => (own.length ? confirm(own) : startOver()), (error) => tell(error.message));
+  // Asks first if it would delete instances that people launched.
+  const ask = () =>
+    get("/api/start-over").then(
+      ({ deleted: found }) => (found.length ? setDeleted(found) : startOver()),
+      (error) => setMessage(error.message),
+    );
   return html`<header class="bar presenting">
-    <nav aria-label="Scenes"><ol>${SCENES.map(
-      (each, index) => html`<li><button type="button" aria-current=${index === scene ? "step" : undefined}
-        aria-label="Scene ${index + 1}: ${each.title}" title=${each.title} onClick=${() => put({ scene: index, invited: false })}>${index + 1}</button></li>`,
-    )}</ol></nav>
+    <${SceneButtons} />
     <span class="fill"></span>
-    <span role="status">${frozenAt ? html`<b class="frozen">frozen at ${clock(frozenAt)}</b>` : over}</span>
-    <button type="button" aria-pressed=${Boolean(invited)} onClick=${() => put({ invited: !invited })}>Audience</button>
-    <button type="button" disabled=${Boolean(whyNot) || working} title=${whyNot || "The search service and its load as they were at first"} onClick=${ask}>Start over</button>
-    <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f" onClick=${() => freeze(!frozenAt)}>Freeze</button>
+    <span role="status">${frozenAt ? html`<b class="frozen">frozen at ${clock(frozenAt)}</b>` : message}</span>
+    <button type="button" aria-pressed=${Boolean(inviting)}
+      onClick=${() => setState({ inviting: !inviting })}>Audience</button>
+    <button type="button" disabled=${Boolean(disabledReason) || busy} onClick=${ask}
+      title=${disabledReason || "The search service and its load as they were at first"}>Start over</button>
+    <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f"
+      onClick=${() => freeze(!frozenAt)}>Freeze</button>
     <button type="button" title="Key Escape" onClick=${leave}>Leave</button>
-    ${ends.length > 0 && html`<${Dialog} title="Start over" onClose=${() => confirm([])}>
-      <p>This deletes ${plural(ends.length, "instance that is", "instances that are")} not part of the search service:</p>
-      <ul>${ends.map((each) => html`<li>${each.short}, ${each.type}${each.name && html` “<bdi>${each.name}</bdi>”`}</li>`)}</ul>
-      <div class="ends"><button type="button" onClick=${() => confirm([])}>Cancel</button><button type="button" class="danger" onClick=${startOver}>Start over</button></div>
-    <//>`}
+    ${deleted.length > 0 && html`<${Confirmation} deleted=${deleted} onConfirm=${startOver}
+      onClose=${() => setDeleted([])} />`}
   </header>`;
+}
+
+function SceneButtons() {
+  const scene = useStore((state) => state.scene);
+  /** @param {typeof SCENES[number]} each @param {number} index */
+  const button = ({ title }, index) => html`<li><button type="button" title=${title}
+    aria-current=${index === scene ? "step" : undefined} aria-label="Scene ${index + 1}: ${title}"
+    onClick=${() => setState({ scene: index, inviting: false })}>${index + 1}</button></li>`;
+  return html`<nav aria-label="Scenes"><ol>${SCENES.map(button)}</ol></nav>`;
+}
+
+/** @param {{ deleted: Deleted[], onConfirm: () => void, onClose: () => void }} props */
+function Confirmation({ deleted, onConfirm, onClose }) {
+  /** @param {Deleted} each */
+  const item = ({ short, type, name }) => html`<li>${short}, ${type}${name && html` “<bdi>${name}</bdi>”`}</li>`;
+  const instances = plural(deleted.length, "instance that is", "instances that are");
+  return html`<${Dialog} title="Start over" onClose=${onClose}>
+    <p>This deletes ${instances} not part of the search service:</p>
+    <ul>${deleted.map(item)}</ul>
+    <div class="dialog-buttons"><button type="button" onClick=${onClose}>Cancel</button>
+      <button type="button" class="danger" onClick=${onConfirm}>Start over</button></div>
+  <//>`;
 }
 
 export function leave() {
   freeze(false);
-  put({ presenting: false, invited: false });
+  setState({ presenting: false, inviting: false });
 }
 
 /** Number keys, f and Escape, except while typing. */
 function useKeys() {
   const frozenAt = useStore((state) => state.frozenAt);
   useEffect(() => {
-    const press = (event) => {
+    /** @param {KeyboardEvent} event */
+    const onKeyDown = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const field = event.target.closest?.("input, textarea, select, dialog");
+      const target = /** @type {HTMLElement} */ (event.target);
+      const field = /** @type {HTMLElement | null} */ (target.closest?.("input, textarea, select, dialog"));
       if (field) {
-        // After a search the keys belong to the scenes again.
-        if (field.id === "ask" && (event.key === "Enter" || event.key === "Escape")) setTimeout(() => field.blur());
+        // After a search the keys change scenes again.
+        if (field.id === "search" && (event.key === "Enter" || event.key === "Escape")) setTimeout(() => field.blur());
         return;
       }
       const number = Number(event.key);
-      if (number >= 1 && number <= SCENES.length) put({ scene: number - 1, invited: false });
+      if (number >= 1 && number <= SCENES.length) setState({ scene: number - 1, inviting: false });
       else if (event.key === "f") freeze(!frozenAt);
       else if (event.key === "Escape") leave();
     };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
+    addEventListener("keydown", onKeyDown);
+    return () => removeEventListener("keydown", onKeyDown);
   }, [frozenAt]);
 }

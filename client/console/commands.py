@@ -1,0 +1,150 @@
+"""Carries out what people do on the page, through the APIs that all clients use."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from client.cloud_state import CloudState
+from client.console.actions import BY_NAME, disabled_reason
+from client.console.publisher import Publisher
+from client.console.search_client import SearchClient
+from client.console.start_over import InitialFleets, extra_instances, start_over
+from client.experiments.catalogue import EXPERIMENTS
+from client.experiments.experiment import choose_victim
+from client.session import Session
+from vmhost.api.client import CloudClient
+from vmhost.api.views import InstanceView
+from vmhost.base.errors import CloudError, Conflict, NotFound
+from vmhost.base.ids import short_ids
+
+THE_CONSOLE = "the console"
+SEED = 1
+
+
+class Commands:
+    """The page's commands on one session."""
+
+    def __init__(self, session: Session, publisher: Publisher, search_client: SearchClient) -> None:
+        self._session = session
+        self._publisher = publisher
+        self._search_client = search_client
+        self._rng = random.Random(SEED)
+        self._initial: InitialFleets | None = None
+        self._starting_over = False
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def note_initial_fleets(self) -> None:
+        """Note the fleets of now, to which `start_over` returns. Raises CloudErrors."""
+        self._initial = await InitialFleets.of(self._session.cloud)
+
+    async def close(self) -> None:
+        """Stop waiting for experiments; they continue with the session."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    @property
+    def cloud(self) -> CloudClient:
+        """The platform's API."""
+        return self._session.cloud
+
+    @property
+    def world(self) -> CloudState:
+        """The cloud as it is known now."""
+        return self._session.watcher.state
+
+    async def act(self, name: str, instance_id: str, options: Mapping[str, Any]) -> None:
+        """Carry out the named action on the instance; `options` are those of an experiment.
+
+        Raises NotFound, Conflict with the reason, and the platform's refusals."""
+        action = BY_NAME.get(name)
+        if action is None:
+            raise NotFound(f"there is no action {name[:40]!r}; there are {', '.join(BY_NAME)}")
+        view = self._instance(instance_id)
+        world = self.world
+        allowed = {} if world.snapshot is None else world.snapshot.allowed
+        hogging = instance_id in world.hogging
+        why = disabled_reason(action, view, allowed=allowed, busy=self._publisher.busy, hogging=hogging)
+        if why:
+            raise Conflict(f"cannot {action.name} {instance_id}: {why}")
+        if action.run is not None:
+            await action.run(self._session.cloud, instance_id)
+        else:
+            self.start_experiment(action.experiment, instance_id, options)
+
+    def start_experiment(self, name: str, instance_id: str | None, options: Mapping[str, Any]) -> str:
+        """Start an experiment on the instance, or on any serving one; return its id. The publisher shows the rest.
+
+        Raises Conflict while another one is measured or if no instance runs, NotFound for an unknown experiment or
+        instance."""
+        kind = EXPERIMENTS.get(name)
+        if kind is None:
+            raise NotFound(f"there is no experiment {name[:40]!r}; there are {', '.join(EXPERIMENTS)}")
+        experiment = kind.of(options)
+        session = self._session
+        session.experiments.must_be_idle()
+        victim = choose_victim(self.world, self._rng) if instance_id is None else self._instance(instance_id)
+        self._start(session.experiments.run(experiment, victim, by=THE_CONSOLE))
+        return victim.id
+
+    async def search(self, query: str) -> dict[str, Any]:
+        """Send the search; return its trace id and the first hits."""
+        result = await self._search_client.search(query)
+        self._publisher.on_request(result.record, mine=True, headers=[list(each) for each in result.headers])
+        return {
+            "id": result.record.trace.trace_id,
+            "query": result.record.query,
+            "total": result.total,
+            "hits": list(result.hits),
+        }
+
+    async def deleted_by_start_over(self) -> list[dict[str, Any]]:
+        """Return the instances that `start_over` would delete though they are not part of the service."""
+        initial = (await self._initial_fleets()).present_in(await self.cloud.describe_fleets())
+        shorts = short_ids(self.world.instances)
+        return [
+            {"id": view.id, "short": shorts[view.id], "type": view.type, "name": view.tags.get("Name", "")}
+            for view in extra_instances(self.world, initial)
+        ]
+
+    async def _initial_fleets(self) -> InitialFleets:
+        if self._initial is None:
+            await self.note_initial_fleets()
+        assert self._initial is not None
+        return self._initial
+
+    async def start_over(self) -> float:
+        """Reset the cloud and its load to the initial state, with the same seed; return how many seconds that took.
+
+        Raises Conflict while a restart is in progress, DeadlineExceeded if not everything serves again in time, and
+        CloudErrors where something is refused."""
+        if self._starting_over:
+            raise Conflict("a restart is already in progress")
+        self._starting_over = True
+        try:
+            took_s = await start_over(self._session, await self._initial_fleets(), seed=SEED)
+        finally:
+            self._starting_over = False
+        self._rng = random.Random(SEED)
+        self._publisher.clear_verdict()
+        return took_s
+
+    def _instance(self, instance_id: str) -> InstanceView:
+        view = self.world.instances.get(instance_id)
+        if view is None:
+            raise NotFound(f"this cloud has no instance {instance_id[:40]!r}")
+        return view
+
+    def _start(self, experiment: Coroutine[Any, Any, Any]) -> None:
+        async def guarded() -> None:
+            try:
+                await experiment
+            except CloudError:
+                return  # The experiment's last step has the reason, and the publisher shows it.
+
+        task = asyncio.create_task(guarded())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)

@@ -1,0 +1,100 @@
+"""Resets the cloud for the next group of people: the initial fleets, the same load, no experiment running."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from client.cloud_state import CloudState, shard_of
+from client.session import DEFAULT_RATE, Session
+from server.api.service_tags import SHARD_TAG
+from vmhost.api.client import CloudClient
+from vmhost.api.views import FleetView, InstanceView
+from vmhost.base.errors import Conflict, NotFound
+
+DEADLINE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitialFleets:
+    """The fleets that the cloud had when the console started, and how many instances each kept."""
+
+    targets: Mapping[str, int]
+
+    @classmethod
+    async def of(cls, cloud: CloudClient) -> InitialFleets:
+        """Return the cloud's fleets of now."""
+        return cls(targets={fleet.id: fleet.target for fleet in await cloud.describe_fleets()})
+
+    def present_in(self, fleets: Sequence[FleetView]) -> InitialFleets:
+        """Return those that are still among the fleets.
+
+        A fleet of the search service counts even if it is newer: it replaced a former one, as after a restart of the
+        platform without its records."""
+        kept = [fleet for fleet in fleets if fleet.id in self.targets or SHARD_TAG in fleet.tags]
+        return InitialFleets(targets={fleet.id: self.targets.get(fleet.id, fleet.target) for fleet in kept})
+
+    @property
+    def instances(self) -> int:
+        """How many instances they keep together."""
+        return sum(self.targets.values())
+
+
+def surplus(world: CloudState, initial: InitialFleets) -> tuple[str, ...]:
+    """Return the instances to terminate: those of no initial fleet, and those that neither run nor start. Pure."""
+    return tuple(
+        view.id
+        for view in world.present
+        if view.state != "shutting-down"
+        and (view.fleet not in initial.targets or view.state not in ("pending", "running"))
+    )
+
+
+def extra_instances(world: CloudState, initial: InitialFleets) -> tuple[InstanceView, ...]:
+    """Return the instances that belong to no initial fleet: people launched them. Pure."""
+    return tuple(view for view in world.present if view.state != "shutting-down" and view.fleet not in initial.targets)
+
+
+async def start_over(session: Session, initial: InitialFleets, *, seed: int) -> float:
+    """End experiments, restore fleets and load, and wait until all instances serve; return the seconds that took."""
+    started = time.monotonic()
+    cloud = session.cloud
+    await session.experiments.close()
+    stopping = asyncio.create_task(session.load.stop())
+    try:
+        for instance_id in session.watcher.state.hogging:
+            with contextlib.suppress(Conflict, NotFound):
+                await cloud.end_fault(instance_id=instance_id)
+        fleets = await cloud.describe_fleets()
+        initial = initial.present_in(fleets)
+        await _restore_fleets(cloud, fleets, initial)
+        if extra := surplus(session.watcher.state, initial):
+            await cloud.terminate_instances(extra)
+        await session.watcher.until(
+            lambda world: _restored(world, initial), deadline_s=DEADLINE_S, what="every instance's return"
+        )
+        serving = frozenset(view.id for view in session.watcher.state.running if shard_of(view) is not None)
+        await session.service.wait_for_rotation(lambda ids: serving <= ids, deadline_s=DEADLINE_S)
+    finally:
+        await stopping
+    await session.start_load(DEFAULT_RATE, seed=seed)
+    return time.monotonic() - started
+
+
+async def _restore_fleets(cloud: CloudClient, fleets: Sequence[FleetView], initial: InitialFleets) -> None:
+    for fleet in fleets:
+        target = initial.targets.get(fleet.id)
+        if target is None:
+            await cloud.delete_fleets([fleet.id])
+        elif target != fleet.target:
+            await cloud.modify_fleet(fleet.id, target=target)
+
+
+def _restored(world: CloudState, initial: InitialFleets) -> bool:
+    """Whether the initial number of instances runs and no other instance does."""
+    running = [view for view in world.running if view.fleet in initial.targets]
+    others = [view for view in world.present if view.fleet not in initial.targets and view.state == "running"]
+    return len(running) == initial.instances and not others
