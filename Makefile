@@ -36,6 +36,7 @@ test: setup-dev
 	@$(BIN)/python -m pytest tests/contract tests/e2e
 
 check: setup-dev
+	@scripts/check-js
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
