@@ -38,7 +38,7 @@ async def choose(wanted: str, images: Iterable[Image], drivers: Sequence[DriverA
                 return Choice(driver=about.name, why=why)
             return Choice(driver=about.name, why=f"{why}: {missing.reason}", missing=missing.prerequisite)
         missing = missing or now_missing
-    raise Unavailable(f"no driver can run here: {missing.reason if missing else 'there is none'}")
+    raise Unavailable(f"no driver can run here: {missing.reason if missing else 'no driver is registered'}")
 
 
 async def _missing(about: DriverAbout, images: Sequence[Image]) -> MissingPrerequisite | None:

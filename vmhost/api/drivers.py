@@ -21,7 +21,7 @@ class DriverDescription:
     reads_local_files: bool = False
     """Whether its instances can read folders of this computer."""
     kill_command: str = ""
-    """The command by which a person can kill an instance, with {cloud} and {instance}; empty where there is none."""
+    """The command by which a person can kill an instance, with {cloud} and {instance}; empty without one."""
     fixes: Mapping[str, str] = field(default_factory=dict)
     """For each missing prerequisite, the commands to run before the program is started again."""
 
