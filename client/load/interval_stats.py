@@ -292,7 +292,7 @@ class Recorder:
         self._current = IntervalStats(start_ns, start_ns + NS_PER_S)
         self._open: deque[IntervalStats] = deque([self._current])
         self._cuts: list[int] = []
-        self._untold: deque[IntervalStats] = deque()
+        self._unsent: deque[IntervalStats] = deque()
 
     def stats_at(self, due_ns: int) -> IntervalStats:
         """The statistics for a request due at that time; due times come in rising order."""
@@ -314,10 +314,10 @@ class Recorder:
         part and the next. Another caller in the meantime gets the parts that an earlier one has not come to."""
         for stats in self._open:
             if (drained := stats.drain()) is not None:
-                self._untold.extend(drained.pieces())
+                self._unsent.extend(drained.pieces())
         self._open = deque(stats for stats in self._open if stats.pending or stats is self._current)
-        while self._untold:
-            yield self._untold.popleft().to_json(self._start_ns)
+        while self._unsent:
+            yield self._unsent.popleft().to_json(self._start_ns)
 
     def _begin(self, due_ns: int) -> None:
         second_ns = due_ns - (due_ns - self._start_ns) % NS_PER_S

@@ -85,7 +85,7 @@ async def repeat(run_once: Callable[[int], Awaitable[Report]], times: int) -> Re
     A run that cannot be made ends them too, and those before it are kept; if it is the first, its error is raised.
     Raises InvalidInput for a number that makes no sense."""
     if not 1 <= times <= TIMES_MAX:
-        raise InvalidInput(f"{times} repetitions are not possible; expected 1 to {TIMES_MAX}")
+        raise InvalidInput(f"{times} repetitions are not possible; use 1 to {TIMES_MAX}")
     runs: list[Report] = []
     broken_off = None
     while len(runs) < times and not (runs and runs[-1].result.stopped):
@@ -107,7 +107,7 @@ def repeat_lines(repeats: Repeats) -> list[str]:
     if repeats.broken_off is not None:
         lines.append(f"  broken off before run {len(repeats.runs) + 1}: {repeats.broken_off}")
     if len(counted) < ENOUGH:
-        lines.append(f"  only {_runs(len(counted))} can be counted; expected {ENOUGH} or more to tell a spread")
+        lines.append(f"  only {_runs(len(counted))} can be counted; a spread needs {ENOUGH} or more")
     if told and len(counted) > 1:
         lines.append(f"  {f'of {_runs(len(counted))}':<20}{'min':>12}{'median':>12}{'max':>12}")
         lines += [f"  {name:<20}{_row(spread)}" for name, spread in told if spread is not None]

@@ -41,8 +41,8 @@ class LoadSession:
     """At most one load at a time, shared by everything that holds the session; keeps the last twenty runs.
 
     `async with LoadSession() as load: await load.start(plan)`. Leaving the block ends the run's processes. They are of
-    this machine, or the workers that have joined `worker_pool`: when those come or go, a load without an end goes on as
-    a new run of those that are there, at the rate of that moment. A load with an end keeps its senders.
+    this computer, or the workers that have joined `worker_pool`: when those come or go, a load without an end goes on
+    as a new run of those that are there, at the rate of that moment. A load with an end keeps its senders.
 
     `listeners` are called without an argument at every start, end and change of the rate; they must not raise. `say` is
     called with a line that says who sends, when that changes, and which workers cannot send."""

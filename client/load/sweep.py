@@ -71,10 +71,10 @@ def check_range(wanted: RateRange, *, step_s: float) -> RateRange:
     low, high = wanted.from_per_s, wanted.to_per_s
     if not 0 < low < high <= RATE_MAX_PER_S:
         raise InvalidInput(
-            f"a sweep from {low:g} to {high:g}/s is not possible; expected rising rates up to {RATE_MAX_PER_S:.0f}"
+            f"a sweep from {low:g} to {high:g}/s is not possible; use rising rates up to {RATE_MAX_PER_S:.0f}"
         )
     if not 2 <= wanted.steps <= STEPS_MAX:
-        raise InvalidInput(f"{wanted.steps} steps are not possible; expected 2 to {STEPS_MAX}")
+        raise InvalidInput(f"{wanted.steps} steps are not possible; use 2 to {STEPS_MAX}")
     if low * step_s < REQUESTS_MIN:
         raise InvalidInput(
             f"{low:g}/s for {step_s:g} s makes {low * step_s:.0f} requests; expected {REQUESTS_MIN} for a median"

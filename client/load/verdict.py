@@ -146,8 +146,8 @@ def _shortage(own: GeneratorLimits) -> str | None:
         return None
     remedies = {
         Shortage.FILES: "raise the hard limit (ulimit -Hn), or use fewer connections or more --processes",
-        Shortage.PORTS: "use fewer connections that stay open, or send from several machines (--listen)",
-        Shortage.MEMORY: "use fewer connections, or send from several machines (--listen)",
+        Shortage.PORTS: "use fewer connections that stay open, or send from several computers (--listen)",
+        Shortage.MEMORY: "use fewer connections, or send from several computers (--listen)",
     }
     limit = f" (limit {own.files_max:,} per process)" if own.short_of is Shortage.FILES and own.files_max else ""
     return (

@@ -80,7 +80,7 @@ def plans_of(data: Mapping[str, Any], *, folder: Path) -> tuple[Plan, ...]:
     ]
     names = [plan.name for plan in plans]
     if not all(names) or len(set(names)) < len(names):
-        raise InvalidInput(f"the tenants are named {names}; expected a name of its own for each")
+        raise InvalidInput(f"the tenants are named {names}; give each a name of its own")
     return tuple(plans)
 
 
@@ -194,7 +194,7 @@ def _open(table: _Table, folder: Path) -> OpenLoop | None:
     trace = table.take("trace", str)
     if rate is None and not stages and trace is None:
         if wave is not None:
-            raise InvalidInput(f"{table.where} has a wave and no rate; expected the rate round which it goes")
+            raise InvalidInput(f"{table.where} has a wave and no rate; give the rate around which it varies")
         return None
     return OpenLoop(
         rate_per_s=rate or 0.0,
@@ -217,7 +217,7 @@ def _own_length_s(loop: OpenLoop | None) -> float:
 def _spacing(text: str) -> Spacing:
     words = {"even": Spacing.EVEN, "poisson": Spacing.POISSON}
     if text.lower() not in words:
-        raise InvalidInput(f"spacing {text!r} is not known; expected even or poisson")
+        raise InvalidInput(f"spacing {text!r} is not known; use even or poisson")
     return words[text.lower()]
 
 
@@ -226,7 +226,7 @@ def _stage(table: _Table) -> RateStage:
     at = table.number("rate")
     table.done("for, and rate or from and to")
     if seconds is None or (at is None) == (start is None or end is None):
-        raise InvalidInput(f"{table.where} is incomplete; expected for, and rate or from and to")
+        raise InvalidInput(f"{table.where} is incomplete; give for, and rate or from and to")
     return RateStage(seconds=seconds, from_per_s=start if at is None else at, to_per_s=end if at is None else at)
 
 
@@ -234,7 +234,7 @@ def _wave(table: _Table) -> Wave:
     amplitude, period_s = table.number("amplitude"), table.seconds("period")
     table.done("amplitude and period")
     if amplitude is None or period_s is None:
-        raise InvalidInput(f"{table.where} is incomplete; expected amplitude and period")
+        raise InvalidInput(f"{table.where} is incomplete; give amplitude and period")
     return Wave(amplitude_per_s=amplitude, period_s=period_s)
 
 
@@ -253,7 +253,7 @@ def _closed(table: _Table) -> ClosedLoop | None:
 def _target(table: _Table, folder: Path) -> Target:
     url = table.take("url", str)
     if url is None:
-        raise InvalidInput(f"{table.where} has no url; expected such as http://127.0.0.1:8000/")
+        raise InvalidInput(f"{table.where} has no url; write for example http://127.0.0.1:8000/")
     headers = table.take("headers", dict, {})
     expect = table.table("expect")
     body = table.take("body", str, "")
@@ -294,7 +294,7 @@ def _expect(table: _Table) -> Expect:
     statuses = table.take("status", (int, list), [])
     statuses = [statuses] if isinstance(statuses, int) else statuses
     if not all(isinstance(status, int) for status in statuses):
-        raise InvalidInput(f"{table.where}: status = {statuses!r} is not understood; expected numbers such as 200")
+        raise InvalidInput(f"{table.where}: status = {statuses!r} is not understood; use numbers such as 200")
     contains = table.take("contains", str)
     table.done("status and contains")
     return Expect(statuses=tuple(statuses), contains=contains)
@@ -325,7 +325,7 @@ def parse_hedge(text: str) -> Hedge:
         if after.startswith("p"):
             return Hedge(after_percentile=float(after[1:]), budget=share)
     except ValueError:
-        raise InvalidInput(f"hedge {text!r} is not understood; expected such as p95, 20ms or p99,2%") from None
+        raise InvalidInput(f"hedge {text!r} is not understood; write for example p95, 20ms or p99,2%") from None
     return Hedge(after_ms=1000 * parse_duration(after), budget=share)
 
 
@@ -338,7 +338,7 @@ def read_trace(path: Path) -> tuple[float, ...]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise InvalidInput(
-            f"trace {path} cannot be read: {reason}; expected seconds, a line for each arrival"
+            f"trace {path} cannot be read: {reason}; write one line with seconds for each arrival"
         ) from error
     times = []
     for number, line in enumerate(lines, start=1):

@@ -46,17 +46,17 @@ def parse_url(url: str) -> tuple[Origin, str]:
         port = parts.port
     except ValueError as error:
         raise InvalidInput(
-            f"URL {url!r} is not understood: {error}; expected such as http://127.0.0.1:8000/"
+            f"URL {url!r} is not understood: {error}; write for example http://127.0.0.1:8000/"
         ) from error
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise InvalidInput(f"URL {url!r} names no http server; expected such as http://127.0.0.1:8000/")
+        raise InvalidInput(f"URL {url!r} names no http server; write for example http://127.0.0.1:8000/")
     resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if parts.username is not None or not resource.isascii() or any(char <= " " or char == "\x7f" for char in resource):
-        raise InvalidInput(f"URL {url!r} cannot be sent as it stands; expected percent-encoded ASCII and no user name")
+        raise InvalidInput(f"URL {url!r} cannot be sent as it stands; use percent-encoded ASCII and no user name")
     host = _ascii(parts.hostname)
     port = _DEFAULT_PORTS[parts.scheme] if port is None else port
     if not port:
-        raise InvalidInput(f"URL {url!r} has port 0; expected 1 to 65535")
+        raise InvalidInput(f"URL {url!r} has port 0; use 1 to 65535")
     return Origin(tls=parts.scheme == "https", host=host, port=port), resource
 
 

@@ -110,7 +110,7 @@ def _parsed(path: str) -> ast.Module:
     except SyntaxError as error:
         raise InvalidInput(f"script {path}, line {error.lineno}: {error.msg}; expected {EXPECTED}") from error
     except ValueError as error:
-        raise InvalidInput(f"script {path} is no Python: {error}; expected {EXPECTED}") from error
+        raise InvalidInput(f"script {path} is not Python: {error}; expected {EXPECTED}") from error
 
 
 def _declared(tree: ast.Module) -> dict[str, ast.expr]:
@@ -128,7 +128,7 @@ def _declared(tree: ast.Module) -> dict[str, ast.expr]:
 def _plain_text(node: ast.expr, path: str) -> str:
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
         raise InvalidInput(
-            f'script {path}, line {node.lineno}: BASE is no plain text; expected such as "http://127.0.0.1:8000", '
+            f'script {path}, line {node.lineno}: BASE is not plain text; write for example "http://127.0.0.1:8000", '
             "or the URL given beside the script"
         )
     return node.value
@@ -139,8 +139,8 @@ def _plain_texts(node: ast.expr, path: str) -> tuple[str, ...]:
     texts = tuple(item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str))
     if not texts or len(texts) < len(items):
         raise InvalidInput(
-            f"script {path}, line {node.lineno}: THRESHOLDS are no plain texts; "
-            'expected such as ("p99<2s", "errors<1%")'
+            f"script {path}, line {node.lineno}: THRESHOLDS are not plain texts; "
+            'write for example ("p99<2s", "errors<1%")'
         )
     return texts
 

@@ -113,7 +113,7 @@ class User:
         return await self.request("GET", url, **settings)
 
     async def head(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
-        """A HEAD, which aiohttp does not follow to elsewhere unless told; see `request`."""
+        """A HEAD, without following redirects unless requested; see `request`."""
         return await self.request("HEAD", url, **{"allow_redirects": False, **settings})
 
     async def post(self, url: str, **settings: Any) -> aiohttp.ClientResponse:

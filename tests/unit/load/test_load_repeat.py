@@ -64,7 +64,7 @@ def test_runs_that_are_invalid_or_stopped_do_not_count_and_too_few_are_said_to_b
     repeats = of(USUAL, INVALID, FAILED, STOPPED)
     assert repeats.counted == (USUAL, FAILED)
     told = "\n".join(repeat_lines(repeats))
-    assert "only 2 runs can be counted; expected 3 or more" in told
+    assert "only 2 runs can be counted; a spread needs 3 or more" in told
     assert (
         "run 4   VALID: the generator kept its schedule; all 1000 requests got a good response   (stopped early)"
         in told

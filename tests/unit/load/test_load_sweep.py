@@ -175,7 +175,7 @@ def test_step_of_a_run() -> None:
         (RateRange(from_per_s=0, to_per_s=100, steps=8), "0 to 100/s is not possible"),
         (RateRange(from_per_s=float("nan"), to_per_s=100, steps=8), "is not possible"),
         (RateRange(from_per_s=100, to_per_s=1e7, steps=8), "up to 1000000"),
-        (RateRange(from_per_s=100, to_per_s=200, steps=1), "1 steps are not possible; expected 2 to 100"),
+        (RateRange(from_per_s=100, to_per_s=200, steps=1), "1 steps are not possible; use 2 to 100"),
         (RateRange(from_per_s=3, to_per_s=200, steps=8), "3/s for 5 s makes 15 requests; expected 20"),
     ],
 )

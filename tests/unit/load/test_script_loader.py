@@ -44,10 +44,10 @@ def test_the_plan_comes_before_what_the_script_declares(tmp_path: Path) -> None:
     [
         ("async def flow(user):\n  await x y\n", "flow.py, line 2: "),
         (b"\xff\xfe", "flow.py"),
-        ("BASE = 'http://' + 'a'\n", "line 1: BASE is no plain text"),
-        ("BASE = 7\n", "line 1: BASE is no plain text"),
-        ("\nTHRESHOLDS = 'p99<2s'\n", "line 2: THRESHOLDS are no plain texts"),
-        ("THRESHOLDS = ('p99<2s', 5)\n", "line 1: THRESHOLDS are no plain texts"),
+        ("BASE = 'http://' + 'a'\n", "line 1: BASE is not plain text"),
+        ("BASE = 7\n", "line 1: BASE is not plain text"),
+        ("\nTHRESHOLDS = 'p99<2s'\n", "line 2: THRESHOLDS are not plain texts"),
+        ("THRESHOLDS = ('p99<2s', 5)\n", "line 1: THRESHOLDS are not plain texts"),
     ],
 )
 def test_a_script_that_cannot_be_read_is_refused(tmp_path: Path, text: str | bytes, said: str) -> None:
