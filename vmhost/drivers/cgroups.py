@@ -22,15 +22,12 @@ CPU_PERIOD_US = 10_000
 """The period of a guest's CPU ceiling. With the kernel's default of 100 ms, a guest that has used up its quota stands
 still for tens of milliseconds; with a tenth of it, the guest just runs slower."""
 LONG_PERIOD_US = 100_000
-"""The period of a host's quota, where it has one. In 10 ms it would be used up before all of its guests had run, and
-always the same guests would get nothing. Also used for a ceiling that equals the CPUs a guest runs on, which needs no
-enforcement: with 10 ms it would cost about 7 % of the CPU."""
-_QUOTA_US_MIN = 1000
-"""The kernel's minimum."""
+"""The period of a host's quota, where it has one: in 10 ms the same guests would always use it up before the others.
+Also of a ceiling that equals all CPUs of a guest, which with 10 ms would cost about 7 % of them."""
+_QUOTA_US_MIN = 1000  # the kernel's minimum
 
 _V1_ROUNDS_OF_KILLING = 5
-_ROOT_MEMORY_V1 = 1 << 60
-"""In version 1, a number near 2^63 means "no limit"."""
+_ROOT_MEMORY_V1 = 1 << 60  # in version 1, a number near 2^63 means "no limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +119,13 @@ def find_mounts(mountinfo: str) -> CgroupMounts | None:
 
 def file_values(version: int, limits: GroupLimits) -> tuple[FileValue, ...]:
     """Return what to write for these limits, in an order in which the kernel accepts each value after any other."""
-    return _file_values_v1(limits) if version == 1 else _file_values_v2(limits)
+    wanted = _file_values_v1(limits) if version == 1 else _file_values_v2(limits)
+    if limits.pids is not None:
+        wanted.append(FileValue(controller="pids", file="pids.max", value=str(limits.pids)))
+    return tuple(wanted)
 
 
-def _file_values_v1(limits: GroupLimits) -> tuple[FileValue, ...]:
+def _file_values_v1(limits: GroupLimits) -> list[FileValue]:
     wanted: list[FileValue] = []
     if limits.cpu_weight is not None:
         shares = max(2, min(262_144, round(limits.cpu_weight * 10.24)))
@@ -145,12 +145,10 @@ def _file_values_v1(limits: GroupLimits) -> tuple[FileValue, ...]:
             FileValue(controller="memory", file="memory.limit_in_bytes", value=size),
             FileValue(controller="memory", file=both, value=size, optional=True),
         ]
-    if limits.pids is not None:
-        wanted.append(FileValue(controller="pids", file="pids.max", value=str(limits.pids)))
-    return tuple(wanted)
+    return wanted
 
 
-def _file_values_v2(limits: GroupLimits) -> tuple[FileValue, ...]:
+def _file_values_v2(limits: GroupLimits) -> list[FileValue]:
     wanted: list[FileValue] = []
     if limits.cpu_weight is not None:
         weight = max(1, min(10_000, limits.cpu_weight))
@@ -165,9 +163,7 @@ def _file_values_v2(limits: GroupLimits) -> tuple[FileValue, ...]:
             FileValue(controller="memory", file="memory.max", value=str(limits.memory_mib * MIB)),
             FileValue(controller="memory", file="memory.swap.max", value="0", optional=True),
         ]
-    if limits.pids is not None:
-        wanted.append(FileValue(controller="pids", file="pids.max", value=str(limits.pids)))
-    return tuple(wanted)
+    return wanted
 
 
 def ceiling_period_us(cores: float, cpus: Collection[int]) -> int:

@@ -107,14 +107,6 @@ class Engine:
         version = await self._call("the engine", self._client.version)
         return read_info(info, version.get("Components") or ())
 
-    async def has_image(self, reference: str) -> bool:
-        """Return whether the engine has the image, without asking a registry."""
-        try:
-            await self._call(f"image {reference}", lambda: self._client.inspect_image(reference))
-        except (InvalidInput, NotFound):
-            return False
-        return True
-
     async def create(self, name: str, config: Mapping[str, Any]) -> str:
         """Create a container from the engine's JSON and return its id."""
         made = await self._call(
