@@ -9,9 +9,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from client.console.console_key import ConsoleKey
-from vmhost.base.errors import CloudError, Denied, Internal, InvalidInput, NotFound, Unauthenticated
+from vmhost.base.errors import InvalidInput, Unauthenticated
 from vmhost.base.logs import get_logger
-from vmhost.base.web_guard import LOOPBACK, check_host, host_parts
+from vmhost.base.web_guard import LOOPBACK, READING, answered, check_sender, host_parts, json_refusal
 
 BODY_BYTES_MAX = 256 * 1024
 POLICY = (
@@ -27,7 +27,6 @@ HEADERS = {
 }
 _NO_DOCUMENTS = frozenset({"text/javascript", "text/css"})
 _EVERYWHERE = frozenset({"X-Content-Type-Options", "Cross-Origin-Resource-Policy"})
-_READING = frozenset({"GET", "HEAD"})
 _log = get_logger("console")
 
 
@@ -63,14 +62,8 @@ class RequestGuard:
 
     def check(self, request: IncomingRequest) -> None:
         """Raise Denied for a request from another site's page, or to a foreign name that resolves to our address."""
-        host = request.headers.get("Host", "")
-        check_host(host, self._hosts)
-        origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2] != host:
-            raise Denied(f"requests from another site ({origin[:80]!r}) are refused")
-        if origin is None and _from_another_site(request):
-            raise Denied("requests from another site are refused")
-        if request.method in _READING:
+        check_sender(request.method, request.headers, self._hosts, links=True)
+        if request.method in READING:
             return
         if request.content_type != "application/json":
             raise InvalidInput(f"the request body is {request.content_type[:60]!r}; send application/json")
@@ -93,30 +86,18 @@ def cookie_name(request: IncomingRequest) -> str:
     return f"glasscloud-{host_parts(request.headers.get('Host', ''))[1]}"
 
 
-def _from_another_site(request: IncomingRequest) -> bool:
-    """Whether the browser says that another site's page sent it. A link that a person followed does not count."""
-    if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
-        return False
-    return request.method not in _READING or request.headers.get("Sec-Fetch-Mode") != "navigate"
-
-
 def guard_middleware(guard: RequestGuard) -> Middleware:
     """Return the middleware that refuses foreign requests and sends every error as JSON."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
+        async def checked(request: web.Request) -> web.StreamResponse:
             guard.check(request)
             return await handler(request)
-        except CloudError as error:
-            return error_response(error)
-        except web.HTTPException as error:
-            return error_response(_translated(request, error))
-        except ConnectionError:
-            raise
-        except Exception:
-            _log.exception("request_failed", path=request.path[:200])
-            return error_response(Internal("internal error; see the console's log"))
+
+        return await answered(
+            request, checked, json_refusal, log=_log, home="the console is at /", body_bytes_max=BODY_BYTES_MAX
+        )
 
     return middleware
 
@@ -129,18 +110,3 @@ async def add_security_headers(_request: web.Request, response: web.StreamRespon
         if not no_document or name in _EVERYWHERE:
             response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
-
-
-def _translated(request: web.Request, error: web.HTTPException) -> CloudError:
-    if error.status == 413:
-        return InvalidInput(f"the request body is larger than {BODY_BYTES_MAX} bytes")
-    if error.status == 405:
-        allowed = error.headers.get("Allow")
-        return InvalidInput(f"{request.path[:80]} does not support {request.method[:16]}; use {allowed}")
-    return NotFound(f"there is nothing at {request.path[:80]}; the console is at /", code="NotFound")
-
-
-def error_response(error: CloudError) -> web.Response:
-    """Return the error as JSON."""
-    body = {"error": {"kind": error.kind, "code": error.code, "message": error.message}}
-    return web.json_response(body, status=error.status)

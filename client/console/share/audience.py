@@ -14,7 +14,7 @@ from aiohttp import web
 from client.console.assets import Asset, load_assets
 from client.console.console_key import ConsoleKey
 from client.console.publisher import Publisher
-from client.console.request_guard import RequestGuard, error_response
+from client.console.request_guard import RequestGuard
 from client.console.routes.request_body import text_field
 from client.console.search_client import QUERY_CHARS_MAX, SearchClient
 from client.console.serialize import AUDIENCE_AGENT
@@ -22,8 +22,9 @@ from client.console.share.audience_files import PAGE, required_files
 from client.console.share.audience_stream import SECURITY_HEADERS, AudienceStream
 from client.console.share.participants import Participants, checked_colour, clean_name
 from client.console.share.rate_limits import RateLimit, RateLimits
-from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound
+from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.base.logs import get_logger
+from vmhost.base.web_guard import answered, json_refusal
 
 SEARCHES_EACH = RateLimit(per_s=1, burst=3)
 SEARCHES_ALL = RateLimit(per_s=20, burst=20)
@@ -56,15 +57,7 @@ class Audience:
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; every request of the audience comes through here."""
-        try:
-            response = await self._route(request)
-        except CloudError as error:
-            response = error_response(error)
-        except ConnectionError:
-            raise
-        except Exception:
-            _log.exception("request_failed", path=request.path[:200])
-            response = error_response(Internal("internal error; see the log on the trainer's computer"))
+        response = await answered(request, self._route, json_refusal, log=_log)
         if not response.prepared:
             for name, value in SECURITY_HEADERS.items():
                 response.headers.setdefault(name, value)
@@ -86,7 +79,7 @@ class Audience:
                 return await self._search(request, address)
             case "GET", "/api/document":
                 return await self._document(request, address)
-        return _not_found(request.path)
+        raise NotFound(f"there is nothing at {request.path[:80]}; the page is at /", code="NotFound")
 
     def _file(self, path: str) -> Asset | None:
         return self._files.get(path.removeprefix("/assets/")) if path.startswith("/assets/") else None
@@ -152,10 +145,6 @@ async def _read(request: web.BaseRequest) -> bytes:
         if len(raw) > BODY_BYTES_MAX:
             raise InvalidInput(f"the request body is larger than {BODY_BYTES_MAX} bytes")
     return raw
-
-
-def _not_found(path: str) -> web.Response:
-    return error_response(NotFound(f"there is nothing at {path[:80]}; the page is at /", code="NotFound"))
 
 
 def _too_many(reason: str, wait_s: float) -> web.Response:
