@@ -121,12 +121,14 @@ def _counts_of(payload: bytes) -> bytes:
 
 
 def _put(out: bytearray, number: int) -> None:
-    """Appends a number below 2^55, so that the ninth byte, which has 8 bits, is never needed."""
+    """Appends a number of 64 bits."""
     zigzag = number << 1 if number >= 0 else (-number << 1) - 1
-    while zigzag > 0x7F:
+    for _ in range(_NUMBER_BYTES_MAX - 1):
+        if zigzag <= 0x7F:
+            break
         out.append(zigzag & 0x7F | 0x80)
         zigzag >>= 7
-    out.append(zigzag)
+    out.append(zigzag)  # All eight bits count if it is the ninth byte.
 
 
 def _numbers(data: bytes) -> Iterator[int]:

@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from client.load.histogram import HIGHEST_US, Histogram, bucket_of, highest_of
@@ -92,6 +92,7 @@ def test_text_that_is_not_base64_is_refused() -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.booleans())
+@example(b"\x80" * 9 + b"\x02", True)
 def test_random_bytes_are_refused(noise: bytes, wrapped: bool) -> None:
     data = inner(noise) if wrapped else noise
     try:
