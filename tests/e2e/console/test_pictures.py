@@ -43,6 +43,6 @@ async def test_large_picture_refused(
 ) -> None:
     monkeypatch.setattr(pictures, "BYTES_MAX", 1000)
     taken = take(browser, cloud.search, [Shot(name="home", path="/")], tmp_path)
-    with pytest.raises(ValueError, match=r"home-1280.webp has \d+ bytes; expected at most 1000"):
+    with pytest.raises(ValueError, match=r"home-1280.webp has \d+ bytes; the maximum is 1000"):
         await anext(taken)
     assert list(tmp_path.iterdir()) == []
