@@ -1,10 +1,10 @@
 # One image for all of glasscloud: the platform, the search service, the client, and what runs inside instances.
-# Any Debian-based image with Python >= 3.11 on its PATH can stand below it.
+# Any Debian-based image with Python >= 3.11 on its PATH can be the base image.
 ARG BASE_IMAGE=python:3.13-slim-bookworm
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /src
-# Debian splits venv off its Python, and a Python image has it already: --without-pip makes do with what is there.
+# Debian splits venv off its Python, and a Python image has it already: --without-pip works with both.
 RUN python3 -m venv --without-pip /opt/glasscloud
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 COPY requirements.lock ./
@@ -14,13 +14,13 @@ RUN python3 -m pip --python /opt/glasscloud/bin/python install --no-deps --no-bu
 RUN mkdir -p /opt/glasscloud/share/glasscloud \
     && cp -r docs/lessons server/images.toml /opt/glasscloud/share/glasscloud/ \
     && /opt/glasscloud/bin/python -m server index && chmod -R a+rX /opt/glasscloud/share
-# The platform speaks EC2 alone; the models of all other services are most of botocore. Nothing is built from here on.
+# Remove botocore's data for other services and the build tools: they are not needed at run time.
 RUN cd /opt/glasscloud/lib/python3*/site-packages \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name ec2 -exec rm -r {} + \
     && rm -r setuptools setuptools-*.dist-info _distutils_hack distutils-precedence.pth
 
 FROM ${BASE_IMAGE}
-# nft and tc lay rules and rates in instances' networks; only vmhost has the rights to use them.
+# nft and tc set firewall rules and rate limits for instances; only vmhost has the rights to use them.
 RUN apt-get update && apt-get install -y --no-install-recommends iproute2 nftables \
     && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
     && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin glasscloud

@@ -60,7 +60,7 @@ def _impairment(old: InstanceView | None, new: InstanceView) -> InstanceNews | N
 
 
 def reason_text(reason: ReasonView | None) -> str:
-    """Return EC2's reason after a colon, without its code; empty without one."""
+    """Return ": " and the reason's message without its code, or "" if there is no reason."""
     if reason is None or not reason.message:
         return ""
     if reason.code == _OWNER_ENDED:

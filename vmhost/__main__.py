@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--images", type=Path, action="append", default=[], metavar="FILE", help="additional image catalogue (TOML)")
     add("--hosts", type=int, default=2, metavar="N", help="number of hosts, each in its own zone (%(default)s)")
-    add("--overcommit", type=float, default=1.0, metavar="N", help="reserve up to N times the capacity (1)")
+    add("--overcommit", type=float, default=1.0, metavar="N", help="allocate up to N times the CPU and memory (1)")
     add("--network", metavar="CIDR", help="network of the instances (default: the first free one)")
     add("--open", action="store_true", help="accept any signature, from this computer only")
     add("--keep", action="store_true", help="leave containers running at exit; the next start takes them over")

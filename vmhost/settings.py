@@ -37,12 +37,13 @@ class Settings:
     """Folder for keys, store and logs."""
     cloud: CloudSettings = field(default_factory=CloudSettings)
     hosts: int = 2
-    """Into how many logical hosts the computer is divided."""
+    """Number of logical hosts into which the computer is divided."""
     images: tuple[Path, ...] = ()
     """Image catalogues in addition to the platform's own."""
     image: str = DEFAULT_IMAGE
-    """Replaces `{image}` in them."""
+    """The container image that replaces `{image}` in image catalogues."""
     network: str | None = None
+    """Network of the instances in CIDR notation; None for the first free one."""
     open: bool = False
     """Accept any signature, from this computer only."""
     keep: bool = False
@@ -50,7 +51,9 @@ class Settings:
     leftovers: LeftoverPolicy = LeftoverPolicy.REFUSE
     """What to do with guests of this cloud that are not in the store."""
     ready: Path | None = None
+    """File to write when the platform is ready."""
     allowed_hosts: frozenset[str] = frozenset()
+    """Names accepted in the Host header, in addition to those of the loopback."""
     access_copy: AccessCopy | None = None
     """Where to put a copy of the access file while the platform runs."""
 
@@ -59,7 +62,7 @@ class Settings:
             raise InvalidInput(f"unknown driver {self.driver!r}; use one of {', '.join(DRIVERS)}")
         if not _CLOUD.fullmatch(self.cloud.name):
             raise InvalidInput(
-                f"invalid cloud name {self.cloud.name!r}; use up to 40 lower-case letters, digits and dashes"
+                f"invalid cloud name {self.cloud.name!r}; use 1 to 40 lower-case letters, digits and inner dashes"
             )
         if not 0 <= self.port <= 65535:
             raise InvalidInput(f"port {self.port} is out of range (0 to 65535)")

@@ -36,11 +36,11 @@ GROUPS = {
         "env": "print shell exports for the AWS CLI and SDKs",
     },
     "Measure": {
-        "load": "send requests at a rate or as concurrent users, and report latencies",
+        "load": "send requests at a rate or as users, and report response times and errors",
     },
     "Check and prepare": {
         "doctor": "check this computer and print the commands that fix problems",
-        "ready": "download, build and test everything, to work offline later",
+        "ready": "build the index and the image and run the tour, to work offline later",
     },
     "Run single programs": {
         "host": "run the platform: the EC2 API and its instances",

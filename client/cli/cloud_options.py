@@ -46,7 +46,7 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="N",
-        help="allow N times this computer's CPU and memory to be reserved (default 1)",
+        help="allocate up to N times this computer's CPU and memory (default 1)",
     )
     for name, (option, usual, what) in _PORTS.items():
         add(

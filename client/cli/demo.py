@@ -24,7 +24,7 @@ HELP = (
 EXAMPLES = """\
   glasscloud demo
   glasscloud demo --driver process --instances 6 --shards 3
-  glasscloud demo --once        the tour; exit code 0 if it passed
+  glasscloud demo --once  # the tour; exit code 0 if it passed
   glasscloud demo --once --json > tour.json
 """
 
@@ -35,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="run the tour and exit")
     parser.add_argument("--json", action="store_true", help="with --once: print the report as JSON")
     parser.add_argument(
-        "--seconds", type=float, default=10.0, metavar="N", help="with --once: seconds per phase (default 10)"
+        "--seconds",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="with --once: length of the first phase and of the CPU hog (default 10)",
     )
     parser.add_argument("--rate", type=float, metavar="N", help="searches per second (default 20; with --once 220)")
     parser.add_argument("--seed", type=int, metavar="N", help="random seed, to repeat the same queries and victims")

@@ -17,7 +17,7 @@ NAME = "down"
 HELP = "stop the cloud and remove everything that belongs to it, also what a killed cloud left behind"
 EXAMPLES = """\
   glasscloud down
-  glasscloud down --cloud mine        the cloud named mine
+  glasscloud down --cloud mine  # the cloud named mine
 """
 _DRAIN_DEADLINE_S = 30.0
 _NOUNS = {"container": "instance"}
@@ -95,7 +95,7 @@ def lines_of(done: DownResult) -> list[str]:
     """Return what was done as text lines."""
     lines, name = [], "glasscloud" if done.cloud == DEFAULT_CLOUD else f"the cloud {done.cloud}"
     if done.was_up and not done.clean:
-        lines.append(f"{name} did not stop in time and was killed; everything it left is removed")
+        lines.append(f"{name} did not stop in time and was killed")
     elif done.was_up and not done.left:
         lines.append(f"{name} is down; nothing is left")
     if done.removed or done.killed:

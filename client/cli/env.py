@@ -13,7 +13,7 @@ HELP = "print shell exports that point the AWS CLI and SDKs to this cloud"
 EXAMPLES = """\
   eval "$(glasscloud env)"
   aws ec2 describe-instances
-  docker compose exec -T client glasscloud env    for the cloud of compose
+  docker compose exec -T client glasscloud env  # for the cloud of compose
 """
 
 

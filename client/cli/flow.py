@@ -33,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print until interrupted."""
     from client.local.target_cloud import find_search_url
+    from vmhost.base.errors import InvalidInput
 
+    if args.count is not None and args.count < 1:
+        raise InvalidInput(f"--count {args.count} is invalid; use 1 or more")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_follow(find_search_url(args.url), count=args.count, as_json=args.json))
     return 0
@@ -65,7 +68,7 @@ async def _follow(url: str, *, count: int | None, as_json: bool) -> None:
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
         raise Unavailable(f"no front end responds at {url}") from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise Unavailable(f"the front end at {url} sends no flow ({error}); is it running?") from None
+        raise Unavailable(f"cannot read requests from the front end at {url} ({error}); is it running?") from None
     raise Unavailable(f"the front end at {url} closed the connection")
 
 

@@ -11,9 +11,9 @@ HELP = "run the platform alone: the EC2 API and its instances; other options are
 EXAMPLES = """\
   glasscloud host --driver process --state ./state
   glasscloud host --driver fake --open --port 4566
-  glasscloud host --adopt         keep instances whose records were lost
-  glasscloud host --sweep         remove them
-  python -m vmhost --help         all options
+  glasscloud host --adopt  # keep instances whose records were lost
+  glasscloud host --sweep  # remove everything of this cloud and exit
+  python -m vmhost --help  # all options
 """
 TAKES_REST = True
 """Unknown options are passed on to the program."""

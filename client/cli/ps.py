@@ -14,7 +14,7 @@ NAME = "ps"
 HELP = "list the cloud's instances"
 EXAMPLES = """\
   glasscloud ps
-  glasscloud ps --all      includes terminated instances
+  glasscloud ps --all  # includes terminated instances
   glasscloud ps --json
 """
 _DEADLINE_S = 10.0
@@ -79,5 +79,5 @@ def since(seconds: float) -> str:
     """Return a duration in its largest unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"

@@ -30,7 +30,11 @@ _LEAVE_DEADLINE_S = 45.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "--seconds", type=float, default=5.0, metavar="N", help="seconds per phase of the tour (default 5)"
+        "--seconds",
+        type=float,
+        default=5.0,
+        metavar="N",
+        help="length of the tour's first phase and of the CPU hog (default 5)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to standard error")
 
@@ -100,7 +104,7 @@ def _build_command() -> list[str] | None:
 
 
 def _step(title: str, command: list[str], out: TextIO) -> bool:
-    """Run the command; return whether it succeeded. After Ctrl-C, which it also gets, let it clean up."""
+    """Run the command; return whether it succeeded. Ctrl-C reaches it too: wait until it has cleaned up."""
     print(f"-- {title}", flush=True, file=out)
     with subprocess.Popen(command, cwd=_ROOT, stdout=out) as process:
         try:

@@ -1,4 +1,4 @@
-"""Run an async command that stops in good order on SIGINT or SIGTERM."""
+"""Run an async command that cleans up and exits on SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vmhost.base.web import run
 
 
 def run_until_stopped(main: Callable[[], Awaitable[int]]) -> int:
-    """Run `main` and return its exit code, or 0 if SIGINT or SIGTERM stopped it. Raises its CloudErrors."""
+    """Run `main` and return its exit code, or 0 if SIGINT or SIGTERM stopped it. Raises its first CloudError."""
     failed: list[CloudError] = []
 
     async def guarded() -> int:
@@ -18,10 +18,10 @@ def run_until_stopped(main: Callable[[], Awaitable[int]]) -> int:
         except CloudError as error:
             failed.append(error)
         except ExceptionGroup as group:
-            errors = list(_leaves(group))
+            errors = list(_flatten(group))
             if not all(isinstance(each, CloudError) for each in errors):
                 raise
-            # Several tasks failed; the first one failed for a reason of its own.
+            # Several tasks failed: report the first error, because the others may be its consequences.
             failed.extend(each for each in errors if isinstance(each, CloudError))
         return 1
 
@@ -31,9 +31,9 @@ def run_until_stopped(main: Callable[[], Awaitable[int]]) -> int:
     return code
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+def _flatten(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for each in group.exceptions:
         if isinstance(each, BaseExceptionGroup):
-            yield from _leaves(each)
+            yield from _flatten(each)
         else:
             yield each

@@ -11,7 +11,7 @@ NAME = "serve"
 HELP = "run one program of the search service alone; other options are passed to python -m server"
 EXAMPLES = """\
   glasscloud serve frontend --access state/access.json --port 8000
-  glasscloud serve leaf            inside an instance
+  glasscloud serve leaf  # inside an instance
   glasscloud serve frontend --help
 """
 

@@ -155,7 +155,7 @@ def _chosen(offered: list[dict[str, Any]]) -> dict[str, Any]:
     for number, each in enumerate(offered, start=1):
         print(f"  {number}  {each['label']:<16} {each['address']}")
     while True:
-        print("On which one? [1]", end=" ", flush=True)
+        print("Which network? [1]", end=" ", flush=True)
         line = sys.stdin.readline()
         answer = line.strip() or "1"
         if not line or (answer.isdecimal() and 1 <= int(answer) <= len(offered)):

@@ -77,12 +77,12 @@ def addresses(endpoint: str, facts: LocalFacts | None) -> dict[str, str | None]:
 
 
 def host_line(host: HostView) -> str:
-    """Return the line for a host: its CPUs, and how much of it is reserved by instances."""
+    """Return the line for a host: its CPUs, and how much of it is allocated to instances."""
     where = f"{'shared ' if host.shared else ''}CPU {format_cpus(host.cpus)}" if host.cpus else "any CPU"
     limit = "" if host.enforced else f" (not enforced: {host.why})"
     return (
         f"{host.id}   {host.zone}, {where}: {host.cpu_used:.2f} of {host.cpu_cores:.2f} cores and "
-        f"{host.memory_used_mib} of {host.memory_mib} MiB reserved by instances{limit}"
+        f"{host.memory_used_mib} of {host.memory_mib} MiB allocated to instances{limit}"
     )
 
 
@@ -114,4 +114,4 @@ def guarantee_sentence(others: Sequence[str]) -> str:
     if others:
         names = ", ".join(others)
         return f"These guarantees do not account for the other clouds on this computer: {names}"
-    return "These guarantees hold if nothing else runs on this computer."
+    return "Instances get their guaranteed CPU as long as other programs use little CPU."

@@ -20,8 +20,8 @@ HELP = "start a cloud with a search service that runs until `down`, and print it
 EXAMPLES = """\
   glasscloud up
   glasscloud up --driver process --instances 6 --shards 3
-  glasscloud up --corpus ~/notes        search your own documents
-  glasscloud up --share                 then share it with an audience
+  glasscloud up --corpus ~/notes  # search your own documents
+  glasscloud up --share           # then share it with an audience
   GLASSCLOUD_CLOUD=mine glasscloud up   a second cloud, named mine
 """
 _DRAIN_DEADLINE_S = 30.0
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cloud_options(parser)
     lost = parser.add_mutually_exclusive_group()
     lost.add_argument(
-        "--adopt", action="store_true", help="keep instances of this cloud that its lost state does not list"
+        "--adopt", action="store_true", help="keep running instances of this cloud whose records were lost"
     )
     lost.add_argument(
         "--sweep",

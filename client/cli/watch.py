@@ -28,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--load", type=float, default=0.0, metavar="RATE", help="searches to send per second (default 0)"
     )
     parser.add_argument("--queries", type=Path, metavar="FILE", help="queries to send (default: those of the index)")
-    parser.add_argument("--show-search", metavar="URL", help="the search page's address to print")
-    parser.add_argument("--show-api", metavar="URL", help="the EC2 API's address to print")
+    parser.add_argument("--show-search", metavar="URL", help="print this address for the search page")
+    parser.add_argument("--show-api", metavar="URL", help="print this address for the EC2 API")
     parser.add_argument("--console", metavar="HOST:PORT", help="also serve the console at this address")
     parser.add_argument(
         "--console-key", type=Path, metavar="FILE", help="file that stores the console's token (default: a new token)"
     )
-    parser.add_argument("--show-console", metavar="URL", help="the console's address to print")
+    parser.add_argument("--show-console", metavar="URL", help="print this address for the console")
     parser.add_argument(
         "--workers",
         metavar="HOST:PORT",

@@ -25,7 +25,7 @@ class Action:
     page asks first; empty for an action that needs none."""
 
     name: str
-    """Also the name of the platform's request, unless it injects a `fault` of another name."""
+    """Identifies the action. The platform knows it by `fault` if that is set, else by this name."""
     label: str
     description: str
     """What happens, in a few words."""

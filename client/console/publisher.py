@@ -111,13 +111,13 @@ class Publisher:
         self.mark_changed()
 
     def on_reachable(self, part: str, reachable: bool) -> None:
-        """Note that the platform or the service has stopped answering, or answers again."""
+        """Note that the platform or the service has stopped responding, or responds again."""
         before = self.reachable.full()
         if before[part] is reachable:
             return
         self.reachable.set({**before, part: reachable})
         at = time.time()
-        text = f"{_PARTS[part]} {'answers again' if reachable else 'does not answer'}"
+        text = f"{_PARTS[part]} {'responds again' if reachable else 'does not respond'}"
         self.add_entry(LogEntry(id=f"{text} {at:.3f}", at=at, text=text, tone="good" if reachable else "bad"))
 
     def add_entry(self, entry: LogEntry) -> None:

@@ -88,7 +88,7 @@ class SearchClient:
         try:
             return await self._pool.request(build_request("GET", target, headers), timeout_s=_TIMEOUT_S)
         except HttpFailure as error:
-            raise Unavailable(f"the front end at {self._url} does not answer ({error}); is it running?") from None
+            raise Unavailable(f"the front end at {self._url} does not respond ({error}); is it running?") from None
 
 
 def _refusal(status: int, data: dict[str, Any]) -> CloudError:

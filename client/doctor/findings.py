@@ -232,7 +232,7 @@ def _no_engine(facts: ComputerFacts) -> Finding:
         return Finding(name="Docker engine", level=Level.NOTE, text=text, fix=fix)
     if facts.engines:
         first = facts.engines[0]
-        text = f"{first.source} at {first.url} does not answer ({first.error}), so instances are processes"
+        text = f"{first.source} at {first.url} does not respond ({first.error}), so instances are processes"
     else:
         text = "none found, so instances are processes, without a CPU limit"
     return Finding(name="Docker engine", level=Level.NOTE, text=text, fix=_start_engine(facts))

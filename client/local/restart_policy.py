@@ -36,8 +36,9 @@ async def keep_running(
             restarts += 1
             if restarts > RESTARTS_MAX:
                 raise failure
-            if (pause_s := pause_before(restarts)) and failure is not ended:
-                say(f"{failure.message}\nretrying in {pause_s:.0f} s")
+            if pause_s := pause_before(restarts):
+                reason = "" if failure is ended else f"{failure.message}\n"
+                say(f"{reason}retrying in {pause_s:.0f} s")
             await child.stop(grace_s=0)
             await clock.sleep(pause_s)
             try:

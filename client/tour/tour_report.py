@@ -15,10 +15,10 @@ from client.tour.phase_table import SLOWER_MS, PhaseRow, phase_table
 from vmhost.base.ids import short_ids
 
 SCHEMA = 3
-_HEADINGS = ("PHASE", "INSTANCE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "TAIL ms", "SLOWEST", "SLOWER")
+_HEADINGS = ("PHASE", "INSTANCE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "TAIL ms", "SLOWEST", "AFFECTED")
 _LEGEND = (
     "TAIL: p99 from 1,000 requests on, p90 from 100, else the slowest. "
-    f"SLOWER: an error, or a tail {SLOWER_MS:g} ms above that of the first phase."
+    f"AFFECTED: an error, or a tail {SLOWER_MS:g} ms above that of the first phase."
 )
 
 

@@ -57,16 +57,16 @@ async def _phases(session: Session, tour: TourPlan, say: Say) -> TourReport:
     rng = random.Random(tour.seed)
     say(f"load: {tour.rate_per_s:g} requests per second for {tour.seconds:g} s")
     await session.start_load(tour.rate_per_s, seed=tour.seed)
-    start = await mark_load(session.load, "quiet")
+    start = await mark_load(session.load, "baseline")
     await asyncio.sleep(tour.seconds)
-    phases = {"quiet": await measure_window(session.load, start.at, time.time())}
+    phases = {"baseline": await measure_window(session.load, start.at, time.time())}
     results = [await _experiment(session, experiment, rng, say) for experiment in _experiments(tour)]
     for result in results:
         phases.update(result.phases)
-    more = await mark_load(session.load, "more load")
-    say("more load")
+    after = await mark_load(session.load, "load continues")
+    say("load continues")
     await asyncio.sleep(tour.seconds / 2)
-    phases["more"] = await measure_window(session.load, more.at, time.time())
+    phases["end"] = await measure_window(session.load, after.at, time.time())
     outcome = await session.stop_load()
     assert outcome is not None, "it was measured until now"
     snapshot = session.watcher.state.snapshot

@@ -7,16 +7,16 @@ from vmhost.api.views import CapabilityView, Snapshot
 
 GLOSSARY = (
     "instance               behaves like a computer of its own (w: its isolation)",
-    "host                   the big computer that instances share; here your",
-    "                       computer is split in two to play two hosts",
+    "host                   stands for a physical server: a part of your",
+    "                       computer's CPUs and memory",
     "shard                  a part of all documents; a search goes to every shard",
     "replica                an instance with the same shard: if one fails, another",
     "                       answers",
     "front end              sends a search to one replica of each shard",
-    "fleet                  an order to keep N instances; replaces those that fail",
+    "fleet                  keeps N instances running; replaces those that fail",
     "kill                   the program ends without warning",
     "CPU hog                uses all the CPU it gets; isolation protects the others",
-    "hedge                  the same search sent to another replica, as one is slow",
+    "hedge                  the same search to another replica, as one is slow",
     "half within 2 ms       the usual wait (p50)",
     "99 of 100 within 6 ms  only 1 in 100 waits longer (p99)",
 )
@@ -75,6 +75,6 @@ def isolation_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:
             lines += wrap(clean(f"  {_name(each)}" + (f": {each.why}" if each.why else "")), columns, indent=" " * 4)
     if snapshot.overcommit != 1:
         lines.append(
-            f"Overcommit {snapshot.overcommit:g}: {snapshot.overcommit:g} times the real capacity can be reserved."
+            f"Overcommit {snapshot.overcommit:g}: {snapshot.overcommit:g} times the real capacity can be allocated."
         )
     return lines

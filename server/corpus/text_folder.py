@@ -27,29 +27,36 @@ _READERS: dict[str, Callable[[str], tuple[str, str]]] = {
 
 
 def lesson_documents(folder: Path) -> list[Document]:
-    """The lessons in a folder, one for each Markdown file: its first line is the title, its name gives the id."""
+    """Return the lessons in a folder, one per Markdown file: its first line is the title, its name gives the id."""
     found: list[Document] = []
     for path in text_files(folder):
         if path.suffix == ".md":
             title, body = from_markdown(_read(path))
-            found.append(Document(id=f"lesson.{_slug(path.stem)}", title=title or path.stem, kind="lesson", body=body))
+            found.append(
+                Document(
+                    id=f"lesson.{_slug(path.relative_to(folder).with_suffix('').as_posix())}",
+                    title=title or path.stem,
+                    kind="lesson",
+                    body=body,
+                )
+            )
     return found
 
 
 def folder_documents(folder: Path) -> list[Document]:
-    """A document for each text, Markdown and HTML file in the folder and below it, sorted by path.
+    """Return a document for each text, Markdown and HTML file in the folder and its subfolders, sorted by path.
 
-    Raises InvalidInput if there are none, too many, if they are too large, or cannot be read."""
+    Raises InvalidInput if there are no files, or if they are too many, too large or unreadable."""
     files = text_files(folder)
     total = sum(_size(path) for path in files)
     if total > TOTAL_BYTES_MAX:
-        raise InvalidInput(f"the texts in {folder} have {total >> 20} MiB; the maximum is {TOTAL_BYTES_MAX >> 20} MiB")
+        raise InvalidInput(f"the texts in {folder} have {total:,} bytes; the maximum is {TOTAL_BYTES_MAX:,}")
     taken: set[str] = set()
     return [_page(path, folder, taken) for path in files]
 
 
 def text_files(folder: Path) -> list[Path]:
-    """The files that can be read as documents, sorted. Raises InvalidInput if there are none or too many."""
+    """Return the files that can be read as documents, sorted. Raises InvalidInput if there are none or too many."""
     if not folder.is_dir():
         raise InvalidInput(f"corpus folder {folder} does not exist")
     found = sorted(_walk(folder))
@@ -76,11 +83,13 @@ def _refuse(error: OSError) -> None:
 
 
 def _size(path: Path) -> int:
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     if size > FILE_BYTES_MAX:
         raise InvalidInput(
-            f"{path} has {size / (1 << 20):.1f} MiB; the maximum is {FILE_BYTES_MAX >> 20} MiB per file."
-            " Split it or remove it"
+            f"{path} has {size:,} bytes; the maximum is {FILE_BYTES_MAX:,} per file. Split it or remove it"
         )
     return size
 

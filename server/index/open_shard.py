@@ -24,6 +24,6 @@ def open_shard(path: Path, shard: int, shards: int) -> tuple[ShardIndex, str]:
         try:
             return ShardIndex.open(folder.shard_path(shard, shards)), manifest.digest
         except Unavailable as error:
-            _log.warning("shard_built_in_memory", reason=str(error))
+            _log.warning("shard_open_failed", reason=str(error))
     own = (document for document in folder.documents() if shard_of(document.id, shards) == shard)
     return ShardIndex.build(own), manifest.digest

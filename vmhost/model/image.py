@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from vmhost.base.errors import InvalidInput
 
 OWN_USER = "own"
-"""As the user of a boot: each instance gets a kernel user of its own."""
+"""Value of `Boot.user`: each instance runs as a kernel user of its own."""
 _ID = re.compile(r"ami-[0-9a-z]{8,17}", re.ASCII)
 
 
@@ -32,7 +32,7 @@ class Boot:
     read_only: bool = False
     """Whether the root file system can be mounted read-only."""
     port: int = 8080
-    """Port of the guest's service; a guest without an address of its own gets another."""
+    """Port of the guest's service; a guest that shares the host's address is given another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,7 +162,10 @@ def _ready(plan: Plan) -> Plan:
 def _refuse_mistyped_file(url: str) -> None:
     """Raises InvalidInput for a mistyped name of a plan or a script, such as plan.tml."""
     path = Path(url)
-    if "://" not in url and (near := difflib.get_close_matches(path.suffix, (PLAN, SCRIPT), n=1)):
+    if path.suffix == PLAN:
+        raise InvalidInput(f"{url}: a plan cannot be used here; give a URL or a script")
+    # The cutoff lets plan.tml through, but not example.com.
+    if "://" not in url and (near := difflib.get_close_matches(path.suffix, (PLAN, SCRIPT), n=1, cutoff=0.7)):
         missing = "" if path.exists() else "no such file; "
         raise InvalidInput(
             f"{url}: {missing}a plan ends in {PLAN} and a script in {SCRIPT}; did you mean {path.stem}{near[0]}?"
@@ -187,7 +190,9 @@ def plans_of(args: argparse.Namespace) -> tuple[Plan, ...]:
 
 
 def _refuse(args: argparse.Namespace, options: Sequence[str], why: str) -> None:
-    given = [option for option in options if getattr(args, option, None) not in (None, False, [])]
+    # By identity, because 0 is a value that was given.
+    values = {option: getattr(args, option, None) for option in options}
+    given = [option for option, value in values.items() if value is not None and value is not False and value != []]
     if given:
         name = {"base": "url"}.get(given[0], given[0].replace("_", "-"))
         raise InvalidInput(f"--{name} cannot be used {why}")
@@ -231,7 +236,9 @@ def _loops(args: argparse.Namespace, connections: int) -> tuple[OpenLoop | None,
                 "--rate and --users cannot be combined: choose an open loop (--rate) or a closed loop (--users)"
             )
         if args.poisson:
-            raise InvalidInput("--poisson needs --rate: users send their next request after the response")
+            raise InvalidInput(
+                "--poisson needs an open loop (--rate N): users send their next request after the response"
+            )
         if args.rate == "max" and think_s:
             raise InvalidInput("--think needs --users: --rate max has no pauses")
         users = connections if args.users is None else args.users

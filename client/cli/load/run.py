@@ -40,13 +40,13 @@ EXAMPLES = """\
   glasscloud load http://127.0.0.1:8000/ --users 50 --report run.html
   glasscloud load http://127.0.0.1:8000/ -d '{"a": 1}' --threshold 'p99<50ms'
   glasscloud load http://127.0.0.1:8000/ --rate max -c 50 --processes auto
-  glasscloud load http://127.0.0.1:8000 --queries    search as people would
-  glasscloud load flow.py --once    run a script's flow once and show it
-  glasscloud load plan.toml --json > run.json    run a plan file
+  glasscloud load http://127.0.0.1:8000 --queries  # search as people would
+  glasscloud load flow.py --once                   # run a flow once and show it
+  glasscloud load plan.toml --json > run.json      # run a plan file
 also:
-  glasscloud load compare A.json B.json    compare two runs
-  glasscloud load sweep URL --from 100 --to 20000    find the highest good rate
-  glasscloud load worker HOST:PORT    send part of another computer's load
+  glasscloud load compare A.json B.json            # compare two runs
+  glasscloud load sweep URL --from 100 --to 20000  # find the highest good rate
+  glasscloud load worker HOST:PORT                 # send part of a load
 HTTP/1.1 only: HTTP/2 and HTTP/3 are not supported.
 Exit code: 0 VALID, 1 FAILED, 2 wrong usage or not started, 3 INVALID,
 143 ended by SIGTERM.

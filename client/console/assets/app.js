@@ -71,9 +71,9 @@ function Banner() {
   let text = refused || "";
   if (disconnected) text = "Connection lost. You see the last known state. Reconnecting …";
   else if (reachable && !reachable.platform)
-    text = "The platform does not answer. You see the last known state of its instances.";
+    text = "The platform does not respond. You see the last known state of its instances.";
   else if (reachable && !reachable.service)
-    text = "The search front end does not answer. Requests appear again when it does.";
+    text = "The search front end does not respond. Requests appear again when it does.";
   return html`<div role="status" class="banner" hidden=${!text}>${text}</div>`;
 }
 

@@ -12,7 +12,7 @@ from vmhost.base.errors import Unauthenticated
 
 
 def routes(key: ConsoleKey, guard: RequestGuard) -> list[web.RouteDef]:
-    """Return the routes: whether a reader may act, and the exchange."""
+    """Return the routes: one says whether this browser may act, one exchanges the token for the cookie."""
 
     async def session(request: web.Request) -> web.Response:
         actions = [each.to_json() for each in ACTIONS]

@@ -30,7 +30,9 @@ class SharingClient:
             async with self._session.request(method, f"{self._url}/api/share", json=body or {}) as response:
                 data: dict[str, Any] = await response.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise Unavailable(f"the console at {self._url} does not answer ({error}); is the cloud still up?") from None
+            raise Unavailable(
+                f"the console at {self._url} does not respond ({error}); is the cloud still up?"
+            ) from None
         if response.status >= 400:
             raise InvalidInput(data["error"]["message"])
         return data

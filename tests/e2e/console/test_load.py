@@ -41,7 +41,7 @@ async def test_load_by_keyboard(console: str, open_page: OpenPage) -> None:
     await page.keyboard.type("30")
     await page.keyboard.press("Enter")
     await expect(tile(page, "rate")).to_contain_text("30")
-    await expect(tile(page, "answered")).to_contain_text("30")
+    await expect(tile(page, "completed")).to_contain_text("30")
     await page.get_by_label("Rate, requests/s").focus()
     await page.keyboard.type("60")
     await page.keyboard.press("Enter")
@@ -82,7 +82,7 @@ async def test_load_scene_fits_projector(console: str, open_page: OpenPage) -> N
 async def test_closed_loop_and_comparison(console: str, open_page: OpenPage) -> None:
     page = await load_page(open_page, console, color_scheme="dark")
     await page.get_by_label("users who wait for each response").check()
-    await page.get_by_label("For seconds").fill("1")
+    await page.get_by_label("Duration, s").fill("1")
     await page.get_by_role("button", name="Start load").click()
     await expect(page.locator(".past tbody tr")).to_have_count(2)
     for run in ("1", "2"):

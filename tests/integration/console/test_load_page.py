@@ -178,7 +178,7 @@ async def test_death_marked_on_load(console: Console) -> None:
         ("POST", "/api/load", {"rate_per_s": "many"}, 400, "rate_per_s is 'many'; expected requests a second"),
         ("POST", "/api/load", {"rate": 5}, 400, "field 'rate' is not known"),
         ("POST", "/api/load", {"users": 1.5}, 400, "users is 1.5; expected a whole number"),
-        ("POST", "/api/load", {"rate_per_s": 5, "url": "ftp://x"}, 400, "expected"),
+        ("POST", "/api/load", {"rate_per_s": 5, "url": "ftp://x"}, 400, "names no http server"),
         ("PATCH", "/api/load", {"rate_per_s": True}, 400, "rate_per_s must be a number"),
         ("PATCH", "/api/load", {"step": 5}, 400, "the request body must be"),
         ("PATCH", "/api/load", {"rate_per_s": 5}, 409, "no load is running"),

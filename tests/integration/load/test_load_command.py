@@ -288,6 +288,8 @@ async def test_ctrl_c_before_the_start(tmp_path: Path) -> None:
         (["http://127.0.0.1:9/", "--prometheus", "nowhere"], "address 'nowhere'"),
         (["nowhere.toml"], "nowhere.toml cannot be read"),
         (["nowhere.toml", "--rate", "5"], "--rate cannot be used with a plan"),
+        (["nowhere.toml", "--users", "0"], "--users cannot be used with a plan"),
+        (["sweep", "nowhere.toml", "--from", "1", "--to", "2"], "nowhere.toml: a plan cannot be used here"),
         (["nowhere.py", "--url", "http://127.0.0.1:9/"], "nowhere.py"),
         (["nowhere.py", "-d", "x"], "--data cannot be used with a script"),
     ],

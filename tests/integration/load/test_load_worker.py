@@ -292,6 +292,7 @@ async def test_the_command_prints_what_was_measured_when_it_is_interrupted(servi
         (["http://127.0.0.1:9/"], "127.0.0.1:9 cannot be reached"),
         (["http://nowhere.invalid/"], "host 'nowhere.invalid' is not known"),
         (["nonsense"], "URL 'nonsense' names no http server"),
+        (["example.com"], "URL 'example.com' names no http server"),
         (
             ["plan.tml"],
             "plan.tml: no such file; a plan ends in .toml and a script in .py; did you mean plan.toml?",

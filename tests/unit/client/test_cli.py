@@ -174,11 +174,11 @@ def test_ps_table() -> None:
     assert lines[-1] == "CORES: guaranteed to maximum (the type's vCPUs, or the host's cores if those are fewer)"
     assert table([instance(0)], 160.0, cpu_limited=False)[-1].endswith("status says why it is not enforced here")
     assert table([], 0.0, cpu_limited=True) == ["no instances"]
-    assert [since(5), since(7300), since(90000)] == ["5 s", "2 h", "1 d"]
+    assert [since(5), since(59.7), since(3599), since(7300), since(90000)] == ["5 s", "59 s", "59 min", "2 h", "1 d"]
 
 
 def test_host_line() -> None:
-    line = "host-a   us-east-1a, {}: 0.20 of 0.75 cores and 1024 of 4000 MiB reserved by instances"
+    line = "host-a   us-east-1a, {}: 0.20 of 0.75 cores and 1024 of 4000 MiB allocated to instances"
     assert host_line(host("host-a")) == line.format("any CPU")
     assert host_line(replace(host("host-a"), cpus=(0, 1, 4))) == line.format("CPU 0-1,4")
     assert host_line(replace(host("host-a"), cpus=(0,), shared=True)) == line.format("shared CPU 0")
@@ -242,9 +242,7 @@ def test_down_messages() -> None:
     ]
     assert said(cloud="mine", was_up=True) == ["the cloud mine is down; nothing is left"]
     assert said(was_up=True) == ["glasscloud is down; nothing is left"]
-    assert said(was_up=True, clean=False) == [
-        "glasscloud did not stop in time and was killed; everything it left is removed"
-    ]
+    assert said(was_up=True, clean=False) == ["glasscloud did not stop in time and was killed"]
     assert said(killed=True) == ["removed what a killed platform had left"]
     assert said(removed=left) == ["removed what a killed platform had left: 2 instances, 1 network"]
     assert said(demos_removed=1) == ["removed what 1 killed demo had left"]

@@ -49,7 +49,7 @@ def test_rows_show_the_highest_supported_percentile() -> None:
         assert [text.split("  ")[0] for text in lines[1:3]] == ["PHASE", "quiet"]
         assert tail in lines[2]
         assert lines[10].startswith("TAIL: p99 from 1,000 requests on, p90 from 100")
-        assert "SLOWER: an error, or a tail 5 ms above" in lines[10]
+        assert "AFFECTED: an error, or a tail 5 ms above" in lines[10]
 
 
 def test_short_ids_everywhere() -> None:

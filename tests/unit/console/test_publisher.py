@@ -63,9 +63,9 @@ def test_reachability_change_logged_once() -> None:
         page.on_reachable("service", answers)
     page.on_reachable("platform", False)
     assert [(row["text"], row["tone"]) for row in page.snapshot()["log"]] == [
-        ("the search front end does not answer", "bad"),
-        ("the search front end answers again", "good"),
-        ("the platform does not answer", "bad"),
+        ("the search front end does not respond", "bad"),
+        ("the search front end responds again", "good"),
+        ("the platform does not respond", "bad"),
     ]
 
 

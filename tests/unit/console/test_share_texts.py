@@ -58,7 +58,7 @@ def test_choice_between_networks(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert choose(args(), [WIFI, WIRED]) == order("10.0.0.5")
     said = capsys.readouterr().out
     assert "1  Wi-Fi wlan0" in said
-    assert said.count("On which one? [1]") == 2
+    assert said.count("Which network? [1]") == 2
     answering(monkeypatch, "")
     assert choose(args(), [WIFI, WIRED]) is None
 

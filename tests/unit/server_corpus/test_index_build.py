@@ -13,7 +13,7 @@ import pytest
 
 from server.api.queries import draw, load
 from server.corpus.build_index import Sources, build
-from server.corpus.text_folder import FILE_BYTES_MAX
+from server.corpus.text_folder import FILE_BYTES_MAX, lesson_documents
 from server.index.index_folder import IndexFolder
 from server.index.open_shard import open_shard
 from server.index.shard_index import ShardIndex
@@ -175,6 +175,13 @@ def test_folders_without_texts_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_lessons_of_one_name_in_two_folders_are_both_found(tmp_path: Path) -> None:
+    for name in ("a/intro.md", "b/intro.md", "plain.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"# {name}\n")
+    assert [each.id for each in lesson_documents(tmp_path)] == ["lesson.a-intro", "lesson.b-intro", "lesson.plain"]
+
+
 def test_unreadable_text_is_named(texts: Path, tmp_path: Path) -> None:
     (texts / "text 1.md").chmod(0)
     with pytest.raises(InvalidInput, match=r"text 1\.md cannot be read"):

@@ -21,7 +21,7 @@ _log = get_logger("metadata")
 
 
 class MetadataPublisher:
-    """Passes on every change of an instance. What cannot be passed on is tried again later."""
+    """Updates an instance's metadata in the driver after each change of the instance. Retries failed updates."""
 
     def __init__(
         self,
@@ -46,23 +46,26 @@ class MetadataPublisher:
         self._wake.set()
 
     async def run(self) -> None:
-        """Pass on changes until cancelled."""
+        """Publish changes until cancelled."""
         while True:
             self._wake.clear()
             await self.publish()
-            if self._changed:
-                self._clock.call_later(self._timeouts.resync_s, self._wake.set)
-            await self._wake.wait()
+            retry = self._clock.call_later(self._timeouts.resync_s, self._wake.set) if self._changed else None
+            try:
+                await self._wake.wait()
+            finally:
+                if retry is not None:
+                    retry.cancel()
 
     async def publish(self) -> None:
-        """Pass on what has changed since the last time."""
+        """Publish the metadata of instances that changed, or whose last update failed."""
         changed, self._changed = self._changed, set()
         for instance_id in changed:
             try:
                 async with deadline(self._clock, self._timeouts.measure_s, f"setting the metadata of {instance_id}"):
                     await self._set(instance_id)
             except CloudError as error:
-                _log.warning("metadata_not_set", id=instance_id, error=error.message)
+                _log.warning("metadata_update_failed", id=instance_id, error=error.message)
                 self._changed.add(instance_id)
 
     async def _set(self, instance_id: str) -> None:
@@ -74,7 +77,7 @@ class MetadataPublisher:
 
 
 def facts_of(instance: Instance, image: Image | None) -> InstanceFacts:
-    """Return what the instance may know about itself."""
+    """Return the metadata of an instance."""
     return InstanceFacts(
         instance_id=instance.id,
         instance_type=instance.type_name,

@@ -1,4 +1,4 @@
-"""What the container driver says about itself."""
+"""The description of the container driver, its factory and its prerequisites."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ ABOUT = DriverAbout(
         plural="containers",
         uses_engine=True,
         kill_command="docker kill {cloud}-{instance}",
+        # Each is followed by the command to run again: "start Docker, docker compose build, glasscloud up".
         fixes={
             Prerequisite.ENGINE: "start Docker, docker compose build, ",
             Prerequisite.IMAGE: "docker compose build, ",

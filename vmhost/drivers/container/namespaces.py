@@ -24,10 +24,11 @@ class ContainerProcess:
 
 
 class Namespaces(Protocol):
-    """Sets up guests' networks from outside. Raises NotFound for a guest that has ended, else Unavailable."""
+    """Sets up guests' networks from outside. Raises NotFound for a guest that has ended, Unavailable on
+    other failures."""
 
     how: str
-    """What does the work: "by the platform itself"."""
+    """Says who does the work, as the end of a sentence: "by the platform itself"."""
 
     async def check(self, guest: GuestNetwork) -> None:
         """Raise Unavailable if the kernel refuses rules such as this guest's."""
@@ -42,7 +43,7 @@ class Namespaces(Protocol):
         """Kill a program that the engine started inside a guest, with its descendants."""
 
     async def stopped(self, processes: Collection[ContainerProcess]) -> frozenset[str]:
-        """Return the ids of those containers whose program is stopped by a signal."""
+        """Return the ids of the containers whose program is suspended by a signal (SIGSTOP)."""
 
     async def close(self) -> None:
         """End the helper, if there is one."""

@@ -8,8 +8,8 @@ import { LiveView } from "./live_view.js";
 import { SearchForm } from "./search_form.js";
 
 const DISCONNECTED =
-  "Connection to the trainer's computer lost: sharing has ended, too many phones are connected, or your network has " +
-  "changed. Reconnecting …";
+  "Connection to the presenter's computer lost: sharing has ended, too many phones are connected, or your network " +
+  "has changed. Reconnecting …";
 
 function App() {
   const ready = useStore((state) => state.ready);

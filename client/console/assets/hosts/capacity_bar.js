@@ -23,7 +23,7 @@ export function CapacityBar({ label, of, largest, parts, used, unit, format }) {
       <title>${each.short}: ${format(size)}</title></rect>`;
   };
   const text =
-    `${format(reserved)} of ${format(of)}${unit} reserved, ${format(Math.max(0, of - reserved))} free, ` +
+    `${format(reserved)} of ${format(of)}${unit} allocated, ${format(Math.max(0, of - reserved))} free, ` +
     (used === null ? "use not known" : `${format(used)} used`);
   return html`<div class="bar-row"><b>${label}</b>
     <svg viewBox="0 0 1000 32" preserveAspectRatio="none" role="img" aria-label="${label}: ${text}">

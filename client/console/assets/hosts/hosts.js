@@ -22,7 +22,7 @@ export function Hosts() {
   return html`<article class="page hosts">
     <h1>Hosts</h1>
     <p>${overcommitText(cloud?.overcommit ?? 1)}</p>
-    <p class="quiet">Upper bar: reserved per instance, then free. Lower bar: in use.</p>
+    <p class="quiet">Upper bar: allocated to each instance, then free. Lower bar: in use.</p>
     <div class="two">${hosts.map(box)}</div>
     <${TypesThatFit} hosts=${hosts} />
   </article>`;
@@ -31,10 +31,10 @@ export function Hosts() {
 /** @param {number} factor */
 function overcommitText(factor) {
   if (factor > 1)
-    return html`Oversold ${factor} times (overcommit ${factor}): more instances fit, but they slow each other down when
-      all use their share at the same time.`;
-  return html`Nothing is oversold (overcommit 1): every instance can have its guaranteed share at the same time.
-    ${" "}<code>glasscloud up --overcommit 4</code> oversells.`;
+    return html`Overcommit ${factor}: ${factor} times the real capacity can be allocated, and instances slow each other
+      down when all use their share at the same time.`;
+  return html`Overcommit 1: every instance can use its guaranteed share at the same time.
+    ${" "}<code>glasscloud up --overcommit 4</code> allows more.`;
 }
 
 /** @param {Host} host @param {Cloud | null} cloud */
@@ -63,7 +63,7 @@ function HostBox({ host, hosts, instances, uses }) {
       used=${used.memory_mib} unit="" format=${mib}
       parts=${reserved.map((each) => ({ each, size: each.limits.memory_mib }))} />
     ${host.cpus?.length > 0 && html`<p class="quiet">${cpuText(host, cloud)}</p>`}
-    <p class="quiet">${host.enforced ? "■ Limited as a whole" : "□ Not limited as a whole"}${
+    <p class="quiet">${host.enforced ? "■ Host limit enforced" : "□ Host limit not enforced"}${
       host.why && `: ${host.why}`
     }</p>
     <h3>${plural(reserved.length, "instance")} here</h3>
@@ -71,7 +71,7 @@ function HostBox({ host, hosts, instances, uses }) {
   </section>`;
 }
 
-const HEADS = ["Instance", "State", "Type", "CPU reserved", "CPU used", "Memory reserved", "Memory used"];
+const HEADS = ["Instance", "State", "Type", "CPU allocated", "CPU used", "Memory allocated", "Memory used"];
 
 /**
  * @param {{ instances: (Instance & { limits: Limits })[], uses: Record<string, InstanceSecond> }} props
@@ -82,9 +82,9 @@ function Reservations({ instances, uses }) {
     <th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th>
     <td data-label="State"><${InstanceState} instance=${each} /></td>
     <td data-label="Type">${each.type}</td>
-    <td data-label="CPU reserved">${cores(each.limits.cpu_guaranteed_cores)}</td>
+    <td data-label="CPU allocated">${cores(each.limits.cpu_guaranteed_cores)}</td>
     <td data-label="CPU used">${cores(uses[each.id]?.cpu)}</td>
-    <td data-label="Memory reserved">${mib(each.limits.memory_mib)}</td>
+    <td data-label="Memory allocated">${mib(each.limits.memory_mib)}</td>
     <td data-label="Memory used">${mib(uses[each.id]?.memory_mib)}</td></tr>`;
   return html`<table class="reservations stacks">
     <thead><tr>${HEADS.map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>

@@ -9,7 +9,7 @@ import { EventLine } from "../events/event_line.js";
 export function Events({ instance }) {
   const log = useStore((state) => state.log);
   const rows = [...log.values()].filter((row) => row.instances.includes(instance.id)).reverse();
-  if (!rows.length) return html`<p class="quiet">No events are stored for it.</p>`;
+  if (!rows.length) return html`<p class="quiet">No events for this instance.</p>`;
   return html`<ol class="events">${rows.map(
     (row) => html`<${EventLine} key=${row.id} row=${row} full=${true} />`,
   )}</ol>`;

@@ -31,12 +31,12 @@ export function Faults({ instance }) {
     <section><h2><${Term} name="kill">Kill<//></h2>
       <p>Ends the program instantly. The platform is not notified and has to find out.</p>
       <div class="actions"><${Actions} instance=${instance} onResult=${setError} names=${["kill"]} /></div></section>
-    <section><h2><${Term} name="hog">Hog<//></h2>
+    <section><h2><${Term} name="hog">CPU hog<//></h2>
       <p>Busy loops inside the instance, within its own limits. The other instances are measured before, during and
         after.</p>
       <div class="three">
         ${field("hog-s", "Seconds", "seconds", 60)}${field("hog-w", "Busy loops per vCPU", "workers_per_vcpu", 64)}
-        <div class="field end"><${Button} label="Hog" class="on-hog"
+        <div class="field end"><${Button} label="Start CPU hog" class="on-hog"
           why=${disabledReason || (instance.disabled.hog ?? "")} onPress=${() => send(post(path, plan))} /></div>
       </div></section>
     ${verdict?.instance_id === instance.id && html`<section><h2>Last result</h2><p>${verdict.sentence}</p></section>`}

@@ -1,5 +1,5 @@
 // @ts-check
-// The launch dialog. What was typed is kept until instances were launched; a refusal is shown in the form.
+// The launch dialog. It keeps the input until a launch succeeds, and shows errors in the form.
 
 import { html, useEffect, useState } from "../lib/ui.js";
 import { get, post } from "../lib/api.js";

@@ -53,7 +53,7 @@ function resourcesOf(limits, minute) {
       format: mib,
       top: limits.memory_mib,
       values: valuesOf(minute, "memory_mib"),
-      limit: `${mib(limits.memory_mib)}, no swap on top`,
+      limit: `${mib(limits.memory_mib)}, no swap`,
     },
     {
       name: "pids",

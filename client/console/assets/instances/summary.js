@@ -11,7 +11,7 @@ import { dateTime, webAddress } from "./metrics.js";
 /** @param {{ instance: Instance }} props */
 export function Summary({ instance }) {
   const cloud = useStore((state) => state.cloud);
-  const tags = Object.entries(instance.tags);
+  const tags = Object.entries(instance.tags).map(([key, value]) => [key, value || "(empty)"]);
   return html`<div class="summary">
     <section><h2>Facts</h2><${Facts} rows=${factsOf(instance, cloud)} /></section>
     <section><h2>Tags</h2>${tags.length ? html`<${Facts} rows=${tags} />` : html`<p class="quiet">None.</p>`}</section>
@@ -32,7 +32,7 @@ function factsOf(instance, cloud) {
   const address = instance.address && `${instance.address}${port ? `:${port}` : ""}`;
   const url = webAddress(instance);
   return [
-    ["What it is", cloud?.one || cloud?.driver],
+    ["Kind", cloud?.one || cloud?.driver],
     ["State since", changed_at && dateTime(changed_at)],
     ["Impaired", instance.impaired],
     ["Reason", reason && `${reason.code}: ${reason.message.replace(`${reason.code}: `, "")}`],

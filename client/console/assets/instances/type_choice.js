@@ -19,7 +19,7 @@ export function TypeChoice({ offers, host, chosen, onChoose }) {
   if (!offers) return html`<p class="wait">Loading types …</p>`;
   const [fitting, others] = byRoom(offers.types, host);
   const free = hosts.filter((each) => !host || each.id === host).map((each) => `${each.id} ${freeOn(each)}`).join("; ");
-  const heads = ["Type", "Price/h", "CPU cores here", "Memory", "Fits now"];
+  const heads = ["Type", "Price/h", "CPU cores", "Memory", "Fits now"];
   /** @param {CatalogueType} type */
   const row = (type) => html`<${Row} key=${type.name} type=${type} host=${host} chosen=${chosen === type.name}
     onChoose=${onChoose} />`;
@@ -44,7 +44,7 @@ function Row({ type, host, chosen, onChoose }) {
     <th scope="row"><label><input type="radio" name="type" value=${name} checked=${chosen} aria-describedby=${id}
       onChange=${() => onChoose(name)} /> ${name}</label></th>
     <td data-label="Price/h">${price(price_usd_hour)}</td>
-    <td data-label="CPU cores here">${cores(limits.cpu_guaranteed_cores)} to ${cores(limits.cpu_quota_cores)}</td>
+    <td data-label="CPU cores">${cores(limits.cpu_guaranteed_cores)} to ${cores(limits.cpu_quota_cores)}</td>
     <td data-label="Memory">${mib(limits.memory_mib)}</td>
     <td id=${id} data-label="Fits now">${fitText(rooms.filter((room) => !host || room.host === host))}</td></tr>`;
 }

@@ -34,7 +34,7 @@ async function request(method, path, body) {
   const [response, text] = await once()
     .catch((error) => (method === "GET" ? once() : Promise.reject(error)))
     .catch(() => {
-      throw Object.assign(new Error("the console does not answer; is it still running?"), { unreachable: true });
+      throw Object.assign(new Error("the console does not respond; is it still running?"), { unreachable: true });
     });
   const data = parsed(text);
   if (response.ok) return data;

@@ -15,7 +15,7 @@ const MEANING = {
   shard: "one part of all documents; a search is sent to every shard",
   replica: "another instance with the same shard; when one fails, the other answers",
   hedge: "the same request sent to another instance because the first response is slow",
-  host: "a physical server that instances share",
+  host: "stands for a physical server: a part of this computer that instances share",
   instance: "behaves like a server of its own",
   hog: "uses all the CPU it can get; good isolation keeps the others fast",
   kill: "the program ends without warning, as in a crash",
@@ -28,7 +28,7 @@ const MEANING = {
   waiting: "due, but all connections are in use",
   "in flight": "sent, without a response yet",
   throttled: "share of the time in which its CPU limit held it back",
-  reserved: "guaranteed to instances, used or not",
+  allocated: "belongs to instances, whether they use it or not",
 };
 const EDGE_PX = 8;
 let count = 0;

@@ -13,8 +13,8 @@ import { shortTime } from "./scales.js";
 
 /** @type {Line[]} */
 const RATES = [
-  { name: "sent", colour: "--soft", width: 3, step: true, format: rate },
-  { name: "answered well", colour: "--blue", width: 2, format: rate },
+  { name: "due", colour: "--soft", width: 3, step: true, format: rate },
+  { name: "succeeded", colour: "--blue", width: 2, format: rate },
   { name: "failed", colour: "--red", width: 2, dash: [6, 3], format: rate },
 ];
 /** @type {Line[]} */

@@ -95,7 +95,7 @@ function StartForm() {
           <div class="field"><label for="load-think">Think time, s</label>
             <input type="number" min="0" step="any" ...${field("think")} /></div>`
     }
-    <div class="field"><label for="load-seconds">For seconds</label>
+    <div class="field"><label for="load-seconds">Duration, s</label>
       <input type="number" min="0" step="any" placeholder="until stopped" ...${field("seconds")} /></div>
     <div class="field wide"><label for="load-url">URL</label>
       <input type="url" placeholder="the search service" ...${field("url")} /></div>

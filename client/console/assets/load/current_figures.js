@@ -13,7 +13,7 @@ export function Now({ load }) {
   return html`<dl class="tiles">
     <div><dt>${load.loop === "open" ? "rate" : "sent"}</dt>
       <dd>${rate(load.rate_per_s ?? now.offered)}${perSecond}</dd></div>
-    <div><dt>answered</dt><dd>${rate(now.completed)}${perSecond}</dd></div>
+    <div><dt>completed</dt><dd>${rate(now.completed)}${perSecond}</dd></div>
     <div class=${now.failed ? "bad" : ""}><dt>failed</dt><dd>${rate(now.failed)}${perSecond}</dd></div>
     <div><dt><${Term} name="in flight" /></dt><dd>${count(load.in_flight)}</dd></div>
     <div><dt><${Term} name="waiting">waiting to be sent<//></dt><dd>${count(load.waiting)}</dd></div>

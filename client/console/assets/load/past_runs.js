@@ -39,7 +39,7 @@ export function PastRuns({ load }) {
 
 const HEADS = [
   ["compare", ""], ["run", ""], ["started", ""], ["plan", ""], ["lasted", "n"], ["requests", "n"], ["failed", "n"],
-  ["p50", "n"], ["p99", "n"], ["verdict", ""], ["read", ""],
+  ["p50", "n"], ["p99", "n"], ["verdict", ""], ["report", ""],
 ];
 
 /** @param {{ run: any, chosen: number[], onPick: (number: number, on: boolean) => void }} props */
@@ -59,7 +59,7 @@ function Run({ run, chosen, onPick }) {
     <td class="n" data-label="p50">${ms(run.p50_ms)}</td>
     <td class="n" data-label="p99">${ms(run.p99_ms)}</td>
     <td data-label="verdict"><${VerdictWord} verdict=${run.verdict} /></td>
-    <td data-label="read"><a href="/api/load/runs/${number}" target="_blank" rel="noopener"
+    <td data-label="report"><a href="/api/load/runs/${number}" target="_blank" rel="noopener"
         aria-label="Report of run ${number}">report</a>
       ${" "}<a href="/api/load/runs/${number}.json" download aria-label="Run ${number} as JSON">JSON</a></td></tr>`;
 }

@@ -36,7 +36,7 @@ export function rowsOf(timeline) {
   return rows.reverse();
 }
 
-const HEADS = ["due", "answered well", "failed", "p50", "p90", "p99", "slowest"];
+const HEADS = ["due", "succeeded", "failed", "p50", "p90", "p99", "slowest"];
 
 /** @param {{ timeline: Timeline }} props */
 export function TimelineTable({ timeline }) {
@@ -44,7 +44,7 @@ export function TimelineTable({ timeline }) {
   /** @param {ReturnType<typeof rowsOf>[number]} row */
   const line = (row) => html`<tr key=${row.from}><th scope="row">${clockOf(row.from)} to ${clockOf(row.until)}</th>
     <td class="n" data-label="due">${count(row.offered)}</td>
-    <td class="n" data-label="answered well">${count(row.ok)}</td>
+    <td class="n" data-label="succeeded">${count(row.ok)}</td>
     <td class="n ${row.failed ? "bad" : ""}" data-label="failed">${count(row.failed)}</td>
     <td class="n" data-label="p50">${ms(row.p50)}</td>
     <td class="n" data-label="p90">${ms(row.p90)}</td>

@@ -47,7 +47,7 @@ function Capacity({ label, of, largest, parts, format, unit }) {
   const used = parts.reduce((sum, part) => sum + part.size, 0);
   let x = 0;
   return html`<div class="capacity">
-    <span class="what">${label} <${Term} name="reserved">reserved<//>${" "}
+    <span class="what">${label} <${Term} name="allocated">allocated<//>${" "}
       <span class="of">${format(used)} of ${format(of)}${unit}</span></span>
     <svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true">
       <rect class="free" width=${(of / largest) * 1000} height="20" />

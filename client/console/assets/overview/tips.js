@@ -7,7 +7,7 @@ import { choose, useStore } from "../lib/store.js";
 const TIPS = [
   "Search for something. Your dot is purple.",
   "Kill an instance. Its replica takes over.",
-  "See which requests suffered and how fast it recovered.",
+  "See which requests were affected and how fast it recovered.",
 ];
 
 export function Tips() {

@@ -79,7 +79,7 @@ export function PresenterBar() {
     <button type="button" aria-pressed=${Boolean(inviting)}
       onClick=${() => setState({ inviting: !inviting })}>Audience</button>
     <button type="button" disabled=${Boolean(disabledReason) || busy} onClick=${ask}
-      title=${disabledReason || "The search service and its load as they were at first"}>Start over</button>
+      title=${disabledReason || "Reset the search service and its load to how they started"}>Start over</button>
     <button type="button" aria-pressed=${Boolean(frozenAt)} title="Key f"
       onClick=${() => freeze(!frozenAt)}>Freeze</button>
     <button type="button" title="Key Escape" onClick=${leave}>Leave</button>

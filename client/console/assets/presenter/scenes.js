@@ -31,7 +31,7 @@ export const SCENES = [
   },
   {
     title: "The capacity of a host",
-    text: "What is reserved is gone, used or not.",
+    text: "Allocated capacity is not available to others, even if it is unused.",
     page: "hosts",
   },
   {
