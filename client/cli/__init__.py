@@ -36,11 +36,11 @@ GROUPS = {
         "env": "print shell exports for the AWS CLI and SDKs",
     },
     "Measure": {
-        "load": "send requests at a rate or as users, and report response times and errors",
+        "load": "send requests at a rate or as users; report times and errors",
     },
     "Check and prepare": {
         "doctor": "check this computer and print the commands that fix problems",
-        "ready": "build the index and the image and run the tour, to work offline later",
+        "ready": "build the index and the image, to work offline",
     },
     "Run single programs": {
         "host": "run the platform: the EC2 API and its instances",
