@@ -28,9 +28,9 @@ from vmhost.base.web_guard import answered, json_refusal
 
 SEARCHES_EACH = RateLimit(per_s=1, burst=3)
 SEARCHES_ALL = RateLimit(per_s=20, burst=20)
-REQUESTS_EACH = RateLimit(per_s=15, burst=90)
+REQUESTS_EACH = RateLimit(per_s=15, burst=180)
 REQUESTS_ALL = RateLimit(per_s=600, burst=3000)
-"""Requests of any kind: opening the page takes about twenty, and a whole room opens it at once."""
+"""Requests of any kind: opening the page takes about thirty. A whole room opens it at once, some behind one address."""
 BODY_BYTES_MAX = 2048
 _BODY_DEADLINE_S = 5.0
 _log = get_logger("share")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 
 import aiohttp
@@ -22,6 +23,7 @@ from console_steps import (
     until_dots,
 )
 from playwright.async_api import Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from client.local.state_dir import LocalFacts
 
@@ -34,7 +36,8 @@ pytestmark = [
 ]
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-SEEN_WITHIN_MS = 2000
+SEEN_WITHIN_MS = 5000
+LAUNCH_DIALOG_MS = 4000
 HEALED_WITHIN_MS = 30_000
 """A container takes longer than a process to be there again, and this machine is not alone."""
 
@@ -50,8 +53,13 @@ async def start_load(page: Page) -> None:
 
 async def test_instance_launched_from_dialog(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
-    await page.get_by_role("button", name="Launch instances").click()
     dialog = page.get_by_role("dialog")
+    with contextlib.suppress(PlaywrightTimeout):
+        await page.get_by_role("button", name="Launch instances").click()
+        await dialog.wait_for(timeout=LAUNCH_DIALOG_MS)
+    if not await dialog.is_visible():
+        # The network changed as a container started: the page has loaded itself again, and the click is lost.
+        await page.get_by_role("button", name="Launch instances").click()
     await dialog.get_by_label("Name tag").fill("one more")
     await dialog.get_by_role("button", name="Launch", exact=True).click()
     made = page.locator("tbody tr", has_text="one more")

@@ -81,7 +81,7 @@ def test_tour_passes_and_leaves_nothing(environment: dict[str, str]) -> None:
     assert rows["noticed after"]["during"] < 5
     assert rows["replaced after"]["instance_id"] not in ("", kill["instance_id"])
     assert [phase["phase"] for phase in report["phases"]] == [
-        "quiet", "kill", "before hog", "hog", "after hog", "more"
+        "baseline", "kill", "before hog", "hog", "after hog", "end"
     ]  # fmt: skip
     assert {row["instance_id"] for row in report["phases"][0]["instances"]} >= {kill["instance_id"]}
     assert (done.returncode == 0) == report["good"], done.stderr
