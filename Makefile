@@ -2,13 +2,14 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo setup setup-dev test check bench screenshots lock guest-init catalogue ready clean
+.PHONY: help demo setup setup-dev test check bench bench-compare screenshots lock guest-init catalogue ready clean
 
 help:
 	@echo "make demo         a small cloud with a search service, live on this terminal"
 	@echo "make test         set up what tests need and run them all"
 	@echo "make check        format, lint, types and import contracts"
 	@echo "make bench        measure the promised numbers (docs/specification.md) on this machine"
+	@echo "make bench-compare OLD=COMMIT NAMES='leaf …'   an earlier commit and this one in turns"
 	@echo "make screenshots  take the pictures in docs/console again (needs Chromium)"
 	@echo "make ready        fetch and build everything and try it, so that a session needs no network"
 	@echo "make setup        fill .venv (demo and ready do it by themselves)"
@@ -46,6 +47,9 @@ check: setup-dev
 
 bench: setup-dev
 	@$(BIN)/python -m bench
+
+bench-compare: setup-dev
+	@$(BIN)/python -m bench.compare $(OLD) $(NAMES)
 
 screenshots: setup-dev
 	@$(BIN)/python scripts/screenshots
