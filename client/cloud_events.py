@@ -16,7 +16,7 @@ class Tone(StrEnum):
 
     NEUTRAL = "neutral"
     GOOD = "good"
-    CARE = "care"
+    WARNING = "warning"
     BAD = "bad"
 
 
@@ -45,7 +45,7 @@ def instance_news(old: InstanceView | None, new: InstanceView) -> InstanceNews |
         case "terminated" if before == "pending":
             return InstanceNews(text=f"could not start{reason_text(new.reason)}", tone=Tone.BAD)
     if before == "running":
-        return InstanceNews(text=f"is {new.state}{reason_text(new.reason)}", tone=Tone.CARE)
+        return InstanceNews(text=f"is {new.state}{reason_text(new.reason)}", tone=Tone.WARNING)
     if new.state in ("stopped", "terminated"):
         return InstanceNews(text=f"is {new.state}", tone=Tone.NEUTRAL, minor=True)
     return None
@@ -55,7 +55,7 @@ def _impairment(old: InstanceView | None, new: InstanceView) -> InstanceNews | N
     if old is None or new.state != "running" or old.impaired == new.impaired:
         return None
     if new.impaired:
-        return InstanceNews(text=f"cannot respond: {new.impaired}", tone=Tone.CARE)
+        return InstanceNews(text=f"cannot respond: {new.impaired}", tone=Tone.WARNING)
     return InstanceNews(text="can respond again", tone=Tone.GOOD)
 
 

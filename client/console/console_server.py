@@ -57,7 +57,7 @@ async def serve_console(session: Session, settings: ConsoleSettings) -> AsyncIte
     publisher = Publisher(session.watcher.state, links=links, why=settings.why, browser_here=not unreachable)
     if settings.restarted:
         text, at = "the console restarted: past runs and sharing are gone", time.time()
-        publisher.add_entry(LogEntry(id=f"started-{at:.3f}", at=at, text=text, tone="care"))
+        publisher.add_entry(LogEntry(id=f"started-{at:.3f}", at=at, text=text, tone="warning"))
     search_client = SearchClient(session.service.url)
     session.watcher.listeners.append(publisher.on_cloud)
     session.watcher.answering.append(partial(publisher.on_reachable, "platform"))

@@ -23,7 +23,7 @@ class LogEntry:
     outcome: str = ""
     """Of a task: "" while it is in progress, "done in 0.4 s", or "failed: " and the reason."""
     tone: str = "neutral"
-    """neutral, good, care, bad."""
+    """neutral, good, warning, bad."""
     instances: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class Publisher:
         if slept_s := self._suspend_detector.check(at):
             self._slept_s += slept_s
             text = f"this computer slept {slept_s:.0f} s; figures of that time are left out"
-            self.add_entry(LogEntry(id=f"slept-{at:.3f}", at=at, text=text, tone="care"))
+            self.add_entry(LogEntry(id=f"slept-{at:.3f}", at=at, text=text, tone="warning"))
 
     def clear_verdict(self) -> None:
         """Remove the last verdict from the page."""

@@ -249,7 +249,7 @@ async def _launch_trouble(access: Access) -> str:
     """Return why the platform's fleets cannot launch their instances; empty if they can."""
     with contextlib.suppress(CloudError):
         async with CloudClient(access, timeout_s=_CALL_DEADLINE_S) as cloud:
-            return "; ".join(sorted({fleet.trouble for fleet in await cloud.describe_fleets() if fleet.trouble}))
+            return "; ".join(sorted({fleet.error for fleet in await cloud.describe_fleets() if fleet.error}))
     return ""
 
 

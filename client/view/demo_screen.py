@@ -35,7 +35,7 @@ _STATE_STYLES = {
 _TONE_STYLES = {
     Tone.NEUTRAL: Style.PLAIN,
     Tone.GOOD: Style.GOOD,
-    Tone.CARE: Style.WARNING,
+    Tone.WARNING: Style.WARNING,
     Tone.BAD: Style.BAD,
 }
 

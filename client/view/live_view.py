@@ -143,7 +143,7 @@ class LiveView:
 
     async def _show_messages(self, messages: AsyncIterator[str]) -> None:
         async for text in messages:
-            self._note(text, tone=Tone.CARE)
+            self._note(text, tone=Tone.WARNING)
         self._quit.set()
 
     # keys
@@ -227,7 +227,7 @@ async def show_live(facts: LocalFacts, messages: AsyncIterator[str], options: Vi
             search_url=facts.search, console_url=console.address, why=facts.why, cloud_state=session.watcher.state
         )
         for text in (*facts.notes, *console.notes):
-            state = noted(state, Note(at=facts.since, text=text, tone=Tone.CARE))
+            state = noted(state, Note(at=facts.since, text=text, tone=Tone.WARNING))
         view = LiveView(session, state, rng=random.Random(options.seed))
         view.listen()
         await session.start_load(options.rate_per_s)

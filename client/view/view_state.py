@@ -37,7 +37,7 @@ class Panel(Enum):
     GLOSSARY = "glossary"
 
 
-_TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.CARE}
+_TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.WARNING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ def _after_pause(state: ViewState, snapshot: LoadSnapshot) -> ViewState:
         text = f"this computer or its programs were paused for {gap_s:.0f} s; figures of that time are left out"
         lost = failed + (0 if state.pause is None else state.pause.failed)
         pause = Pause(at=snapshot.at, seconds=gap_s, failed=lost)
-        return noted(replace(state, pause=pause), Note(at=snapshot.at, text=text, tone=Tone.CARE))
+        return noted(replace(state, pause=pause), Note(at=snapshot.at, text=text, tone=Tone.WARNING))
     if state.pause is not None and snapshot.at - state.pause.at < PAUSE_SETTLES_S:
         return replace(state, pause=replace(state.pause, failed=state.pause.failed + failed))
     return state
@@ -162,7 +162,7 @@ def on_step(state: ViewState, step: Step, now: float) -> ViewState:
 
     match step.what:
         case Progress(action=action, stage=stage):
-            return with_note(state, f"{by} {action}: {stage} …", Tone.CARE)
+            return with_note(state, f"{by} {action}: {stage} …", Tone.WARNING)
         case Failure(error=error):
             return with_note(state, f"the {step.title}: {error}", Tone.BAD)
         case Result() as result:

@@ -204,5 +204,5 @@ async def _until_complete(
 async def _launch_problems(client: CloudClient, service: str) -> list[str]:
     """Why launches of the service's fleets fail; empty if they succeed or the platform does not answer."""
     with contextlib.suppress(CloudError):
-        return sorted({fleet.trouble for fleet in await live_fleets(client, service) if fleet.trouble})
+        return sorted({fleet.error for fleet in await live_fleets(client, service) if fleet.error})
     return []

@@ -71,7 +71,7 @@ def fleet(item: Element) -> FleetView:
         template_id=specification.text("launchTemplateSpecification/launchTemplateId") or "",
         template_version=specification.text("launchTemplateSpecification/version") or "",
         tags=item.tags(),
-        trouble=error.text("errorMessage") or "",
+        error=error.text("errorMessage") or "",
     )
 
 

@@ -348,5 +348,5 @@ class FleetView(View):
     template_id: str
     template_version: str
     tags: Mapping[str, str] = field(default_factory=dict)
-    trouble: str = ""
+    error: str = ""
     """Why the last launch failed; empty if it succeeded."""

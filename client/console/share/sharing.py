@@ -88,7 +88,7 @@ class Sharing:
                     stack.push_async_callback(_cancel, asyncio.create_task(work))
                 self._shared = _Shared(url=url, audience=audience, stack=stack.pop_all())
         _log.info("share_started", url=url)
-        self._add_entry(f"the audience's page is open at {url}", tone="care")
+        self._add_entry(f"the audience's page is open at {url}", tone="warning")
         return url
 
     async def stop(self) -> None:

@@ -210,7 +210,7 @@ async def test_templates_and_fleets_lifecycle(client: CloudClient, cloud: Served
     assert set(await client.fleet_instances(fleet_id)) == {instance.id for instance in found}
     (fleet,) = await client.describe_fleets([fleet_id])
     assert (fleet.state, fleet.target, fleet.fulfilled, fleet.tags) == ("active", 2, 2.0, {"service": "search"})
-    assert (fleet.template_id, fleet.template_version, fleet.trouble) == (template.id, "1", "")
+    assert (fleet.template_id, fleet.template_version, fleet.error) == (template.id, "1", "")
     await client.modify_fleet(fleet_id, target=3)
     await alive(3)
     await client.delete_fleets([fleet_id])

@@ -79,7 +79,7 @@ async def test_repeated_refusal_of_a_fleet_is_recorded_once(world: World) -> Non
     async with world.up() as cloud:
         fleet = await make_fleet(cloud, 6)
         await until(fleet_runs(cloud, fleet, 4))
-        await until(lambda: bool(cloud.fleets.trouble(fleet.id)))
+        await until(lambda: bool(cloud.fleets.launch_error(fleet.id)))
         gone = cloud.fleets.members(fleet.id)[0].id
         cloud.instances.terminate([gone])
         await until(lambda: gone not in {one.id for one in cloud.fleets.members(fleet.id)})

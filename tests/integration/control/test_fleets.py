@@ -95,10 +95,10 @@ async def test_fleet_without_room_completes_later(world: World) -> None:
         loners = [await launch(cloud) for _ in range(3)]
         fleet = await make_fleet(cloud, 2)
         await until(fleet_runs(cloud, fleet, 1))
-        await until(lambda: "--overcommit" in cloud.fleets.trouble(fleet.id))
+        await until(lambda: "--overcommit" in cloud.fleets.launch_error(fleet.id))
         cloud.instances.terminate([loners[0].id])
         await until(fleet_runs(cloud, fleet, 2), within_s=1)
-        assert cloud.fleets.trouble(fleet.id) == ""
+        assert cloud.fleets.launch_error(fleet.id) == ""
 
 
 async def test_failing_launches_back_off(world: World) -> None:
@@ -108,7 +108,7 @@ async def test_failing_launches_back_off(world: World) -> None:
         fleet = await make_fleet(cloud, 1)
         await asyncio.sleep(0.5)
         assert 2 <= world.engine.starts <= 7
-        assert "exit code 1" in cloud.fleets.trouble(fleet.id)
+        assert "exit code 1" in cloud.fleets.launch_error(fleet.id)
 
 
 async def test_overrides_are_used_in_turn(world: World) -> None:

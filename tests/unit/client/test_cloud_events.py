@@ -21,8 +21,8 @@ OWNER = ReasonView(code="Client.UserInitiatedShutdown", message="Client.UserInit
         (None, RUNS, "runs on host-a, for shard 1", Tone.GOOD),
         (None, replace(RUNS, tags={}), "runs on host-a", Tone.GOOD),
         (None, replace(RUNS, state="pending"), "is starting on host-a", Tone.NEUTRAL),
-        (RUNS, replace(RUNS, state="stopping", reason=OWNER), "is stopping: requested by its owner", Tone.CARE),
-        (RUNS, replace(RUNS, state="stopped", reason=CRASH), "is stopped: its program was killed", Tone.CARE),
+        (RUNS, replace(RUNS, state="stopping", reason=OWNER), "is stopping: requested by its owner", Tone.WARNING),
+        (RUNS, replace(RUNS, state="stopped", reason=CRASH), "is stopped: its program was killed", Tone.WARNING),
         (replace(RUNS, state="stopping"), replace(RUNS, state="stopped"), "is stopped", Tone.NEUTRAL),
         (
             replace(RUNS, state="pending"),
@@ -30,7 +30,7 @@ OWNER = ReasonView(code="Client.UserInitiatedShutdown", message="Client.UserInit
             "could not start: its program was killed",
             Tone.BAD,
         ),
-        (RUNS, replace(RUNS, impaired="it is paused"), "cannot respond: it is paused", Tone.CARE),
+        (RUNS, replace(RUNS, impaired="it is paused"), "cannot respond: it is paused", Tone.WARNING),
         (replace(RUNS, impaired="it is paused"), RUNS, "can respond again", Tone.GOOD),
     ],
 )

@@ -225,7 +225,7 @@ def test_older_generation_is_ignored() -> None:
     assert after_cloud(state, instance(0, generation=4)).cloud_state == state.cloud_state
 
 
-@pytest.mark.parametrize(("held", "tone"), [(True, Tone.GOOD), (False, Tone.BAD), (None, Tone.CARE)])
+@pytest.mark.parametrize(("held", "tone"), [(True, Tone.GOOD), (False, Tone.BAD), (None, Tone.WARNING)])
 def test_verdict_has_its_tone(held: bool | None, tone: Tone) -> None:
     result = replace(KILLED, held=held, verdict="leaked", reason=f"{IDS[0]} delayed {IDS[1]}")
     note = after_step(running(), result).notes[-1]

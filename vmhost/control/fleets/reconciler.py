@@ -50,7 +50,7 @@ class FleetReconciler(Reconciler[FleetStatus, FleetDecision, None]):
     ) -> None:
         clock, timeouts = context.clock, context.timeouts
         super().__init__(fleet_id, clock=clock, retry=Retry(clock, timeouts.fleet, immediate=1))
-        self.trouble = ""
+        self.error = ""
         """Why the last launch failed; empty if it succeeded."""
         self._resources = context.resources
         self._fleets = context.resources.table(FLEETS)
@@ -137,9 +137,9 @@ class FleetReconciler(Reconciler[FleetStatus, FleetDecision, None]):
         try:
             for _ in range(min(count, _AT_ONCE)):
                 launched.extend(each.id for each in self._launch_one(fleet))
-            self.trouble = ""
+            self.error = ""
         except CloudError as error:
-            self.trouble, refusal = error.message, error
+            self.error, refusal = error.message, error
             raise
         finally:
             self._lacks_room = isinstance(refusal, NoCapacity)
@@ -174,6 +174,6 @@ class FleetReconciler(Reconciler[FleetStatus, FleetDecision, None]):
         self._recorded_refusal = refusal.message if refusal else ""
 
     def _launch_failed(self, why: str) -> None:
-        self.trouble = why
+        self.error = why
         self.retry.failed()
         _log.warning("fleet_launch_failed", fleet=self.id, why=why, retry_after_s=round(self.retry.wait_s, 3))

@@ -83,10 +83,10 @@ class FleetService:
         """Return the fleet's instances that are not terminated, oldest first. Raises NotFound."""
         return members(self._instances, self._table.get(fleet_id).id)
 
-    def trouble(self, fleet_id: str) -> str:
+    def launch_error(self, fleet_id: str) -> str:
         """Return why the fleet's last launch failed; empty if it succeeded."""
         reconciler = self._reconcilers.get(fleet_id)
-        return reconciler.trouble if reconciler else ""
+        return reconciler.error if reconciler else ""
 
     def create(self, request: FleetRequest) -> Fleet:
         """Create a fleet and start its task. Raises InvalidInput, NotFound or Unsupported."""

@@ -156,11 +156,11 @@ def _describe(context: Context, query: FleetQuery) -> ResponseData:
 
 def _response(context: Context, fleet: Fleet) -> ResponseData:
     fulfilled = float(len([i for i in context.cloud.fleets.members(fleet.id) if i.api_state in _HEALTHY]))
-    trouble = context.cloud.fleets.trouble(fleet.id)
+    error = context.cloud.fleets.launch_error(fleet.id)
     specification = {"LaunchTemplateId": fleet.template_id, "Version": str(fleet.template_version)}
     overrides = [{"InstanceType": o.type_name, "AvailabilityZone": o.zone} for o in fleet.overrides]
     return {
-        "ActivityStatus": _activity(fleet, fulfilled, trouble),
+        "ActivityStatus": _activity(fleet, fulfilled, error),
         "CreateTime": utc_datetime(fleet.created_at),
         "FleetId": fleet.id,
         "FleetState": fleet.state.value,
@@ -181,21 +181,21 @@ def _response(context: Context, fleet: Fleet) -> ResponseData:
         "SpotOptions": _SHOWN_SPOT,
         "OnDemandOptions": _SHOWN_STRATEGY,
         "Tags": tag_list(fleet.tags),
-        "Errors": [_error(trouble)] if trouble else [],
+        "Errors": [_error(error)] if error else [],
         "Instances": [],
     }
 
 
-def _activity(fleet: Fleet, fulfilled: float, trouble: str) -> str | None:
+def _activity(fleet: Fleet, fulfilled: float, error: str) -> str | None:
     if fleet.state not in (FleetState.ACTIVE, FleetState.MODIFYING, FleetState.SUBMITTED):
         return None
     if fulfilled >= fleet.target:
         return "fulfilled"
-    return "error" if trouble else "pending_fulfillment"
+    return "error" if error else "pending_fulfillment"
 
 
-def _error(trouble: str) -> ResponseData:
-    return {"Lifecycle": "on-demand", "ErrorCode": "UnfulfillableCapacity", "ErrorMessage": trouble}
+def _error(error: str) -> ResponseData:
+    return {"Lifecycle": "on-demand", "ErrorCode": "UnfulfillableCapacity", "ErrorMessage": error}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@
 import { html } from "../lib/ui.js";
 
 /** @type {Record<string, string>} */
-const TONES = { VALID: "good", FAILED: "bad", INVALID: "care" };
+const TONES = { VALID: "good", FAILED: "bad", INVALID: "warning" };
 /** @type {Record<string, string>} */
 const MEANING = {
   VALID: "the generator kept its schedule, so the figures are those of the service",
@@ -23,7 +23,7 @@ function SoFar({ schedule: { kept, sentence }, broken }) {
     return html`<p class="assessment bad">So far <${VerdictWord} verdict="FAILED" />: ${broken}.${
       !kept && ` Caution: ${sentence}.`
     }</p>`;
-  return html`<p class="assessment ${kept ? "" : "care"}">
+  return html`<p class="assessment ${kept ? "" : "warning"}">
     <b>${kept ? "So far so good" : "Caution"}</b>: ${sentence}.</p>`;
 }
 
