@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vmhost.api.views import View
+from vmhost.base.background_tasks import BackgroundTasks
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput
 from vmhost.base.ids import Ids, RandomIds
@@ -33,7 +34,6 @@ from vmhost.control.resources import Resources
 from vmhost.control.service_context import ServiceContext
 from vmhost.control.stats import UsageMeter
 from vmhost.control.tags import TagService
-from vmhost.control.task_supervisor import TaskSupervisor
 from vmhost.control.templates.record import TEMPLATES
 from vmhost.control.templates.service import TemplateService
 from vmhost.control.timeouts import Timeouts
@@ -110,7 +110,7 @@ class Cloud:
         self._store = store
         self._ids = ids or RandomIds()
         self._timeouts = timeouts or Timeouts()
-        self._tasks = TaskSupervisor(self.clock)
+        self._tasks = BackgroundTasks(self.clock)
         self._is_open = False
         self._adopt = adopt
         self._resources = Resources(store, KINDS, self.clock)
@@ -158,9 +158,9 @@ class Cloud:
         await self._tasks.open()
         await controller.open()
         self.fleets.open()
-        self._tasks.spawn(self._metadata.run, "metadata")
-        self._tasks.spawn(self._publish_stats, "stats")
-        self._tasks.spawn(lambda: self._maintain(controller), "maintenance")
+        self._tasks.spawn(self._metadata.run, "metadata", restart=True)
+        self._tasks.spawn(self._publish_stats, "stats", restart=True)
+        self._tasks.spawn(lambda: self._maintain(controller), "maintenance", restart=True)
         self._is_open = True
 
     def _make_services(self, context: ServiceContext) -> InstanceController:

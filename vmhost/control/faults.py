@@ -69,7 +69,7 @@ class FaultService:
         if fault.duration_s is not None:
             lasting = _Lasting(started, asyncio.get_running_loop().create_future())
             self._lasting[instance_id, fault.name] = lasting
-            self._context.tasks.spawn(lambda: self._run(lasting, fault, target), started.fault_id, restart=False)
+            self._context.tasks.spawn(lambda: self._run(lasting, fault, target), started.fault_id)
             return started
         try:
             async with deadline(self._context.clock, _MARGIN_S, f"{fault.name} of {instance_id}"):

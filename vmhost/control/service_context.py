@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmhost.base.background_tasks import BackgroundTasks
 from vmhost.base.clock import Clock
 from vmhost.base.ids import Ids
 from vmhost.control.inventory import Inventory
 from vmhost.control.resources import Resources
-from vmhost.control.task_supervisor import TaskSupervisor
 from vmhost.control.timeouts import Timeouts
 from vmhost.drivers.ports import Driver
 
@@ -20,7 +20,7 @@ class ServiceContext:
     resources: Resources
     inventory: Inventory
     driver: Driver
-    tasks: TaskSupervisor
+    tasks: BackgroundTasks
     timeouts: Timeouts
     clock: Clock
     ids: Ids

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 from dataclasses import replace
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vmhost.base.errors import Internal, NoCapacity
-from vmhost.drivers.background_tasks import BackgroundTasks
+from vmhost.base.errors import NoCapacity
 from vmhost.drivers.event_feed import EventFeed
 from vmhost.drivers.process import loopback_addresses, machine_capacity, process_table
 from vmhost.drivers.process.console_file import CONSOLE_BYTES, Console
@@ -119,42 +117,6 @@ async def test_slow_listener_gets_a_gap() -> None:
     seen = [event.instance_id async for event in slow]
     assert seen[0] == ""
     assert [event async for event in feed.listen()] == []
-
-
-async def test_work_finishes_after_its_caller_is_cancelled() -> None:
-    tasks, done = BackgroundTasks(), asyncio.Event()
-    await tasks.open()
-
-    async def work() -> int:
-        await asyncio.sleep(0.01)
-        done.set()
-        return 1
-
-    assert await tasks.finish(work(), name="work") == 1
-    done.clear()
-    caller = asyncio.create_task(tasks.finish(work(), name="work"))
-    await asyncio.sleep(0)
-    caller.cancel()
-    await asyncio.wait([caller])
-    async with asyncio.timeout(1):
-        await done.wait()
-    await tasks.close()
-    with pytest.raises(Internal, match="not open"):
-        await tasks.finish(work(), name="work")
-
-
-async def test_failing_task_affects_only_its_caller(capsys: pytest.CaptureFixture[str]) -> None:
-    tasks = BackgroundTasks()
-    await tasks.open()
-
-    async def fails() -> None:
-        raise ValueError("on purpose")
-
-    tasks.spawn(fails(), name="failing")
-    with pytest.raises(ValueError, match="on purpose"):
-        await tasks.finish(fails(), name="waited for")
-    await tasks.close()
-    assert "failing" in "".join(capsys.readouterr())
 
 
 def test_exit_codes_as_in_a_shell() -> None:

@@ -181,7 +181,7 @@ class FleetService:
             await reconciler.run()
             self._reconcilers.pop(fleet_id, None)
 
-        self._context.tasks.spawn(run, fleet_id)
+        self._context.tasks.spawn(run, fleet_id, restart=True)
 
     def _on_change(self, changed: Instance, former: Instance | None) -> None:
         if changed.fleet_id in self._reconcilers:

@@ -32,14 +32,14 @@ class InstanceController:
 
     async def open(self) -> None:
         """Start the task of every recorded instance and remove guests without a record."""
-        self._context.tasks.spawn(self._follow_events, "events")
+        self._context.tasks.spawn(self._follow_events, "events", restart=True)
         # Follow the events before listing the guests, so that nothing is missed in between.
         await self._context.clock.sleep(0)
         for instance in self._instances:
             if instance.state is not InstanceState.TERMINATED:
                 self.add(instance.id)
         await self._compare_all(first=True)
-        self._context.tasks.spawn(self._resync, "resync")
+        self._context.tasks.spawn(self._resync, "resync", restart=True)
 
     def add(self, instance_id: str) -> None:
         """Start the task of a recorded instance."""
@@ -49,7 +49,7 @@ class InstanceController:
             await reconciler.run()
             self._reconcilers.pop(instance_id, None)
 
-        self._context.tasks.spawn(run, instance_id)
+        self._context.tasks.spawn(run, instance_id, restart=True)
 
     def request(self, ids: Sequence[str], event: InstanceEvent, *, force: bool = False) -> tuple[StateChange, ...]:
         """Record the request for all of the instances in one transaction, or for none. Raises NotFound or Conflict.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from vmhost.base.errors import Unavailable
 from vmhost.drivers.container.engine_events import EngineEventWatcher
@@ -47,9 +48,9 @@ class ContainerDriver:
         await self._watcher.open()
         await self.instances.find_addresses()
         await runtime.boot.adopt()
-        runtime.tasks.spawn(self._handler.run(), name="handle engine events")
-        runtime.tasks.spawn(runtime.health.run(), name="check health")
-        runtime.tasks.spawn(runtime.boot.adopt_again(runtime.lock, runtime.publish_running), name="adopt guests")
+        runtime.tasks.spawn(self._handler.run, "handle engine events")
+        runtime.tasks.spawn(runtime.health.run, "check health")
+        runtime.tasks.spawn(partial(runtime.boot.adopt_again, runtime.lock, runtime.publish_running), "adopt guests")
 
     async def close(self, *, remove: bool) -> None:
         runtime = self._runtime
@@ -59,7 +60,6 @@ class ContainerDriver:
                 with contextlib.suppress(Unavailable):
                     await sweep(self._context, self._environment)
             return
-        self._handler.close()
         if self._watcher is not None:
             await self._watcher.close()
         runtime.feed.close()

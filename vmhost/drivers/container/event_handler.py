@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
-from typing import Any
+from functools import partial
 
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
@@ -24,7 +23,6 @@ class EventHandler:
     def __init__(self, runtime: ContainerRuntime) -> None:
         self._runtime = runtime
         self._queue: asyncio.Queue[EngineEvent] = asyncio.Queue(_EVENTS_MAX)
-        self._closing = False
 
     def put(self, event: EngineEvent) -> None:
         """Queue an event."""
@@ -33,10 +31,6 @@ class EventHandler:
                 self._queue.get_nowait()
             event = GAP
         self._queue.put_nowait(event)
-
-    def close(self) -> None:
-        """Start no more work."""
-        self._closing = True
 
     async def run(self) -> None:
         """Handle events until cancelled."""
@@ -72,7 +66,7 @@ class EventHandler:
         if event.action == "die":
             await self._died(instance_id, event)
         elif event.action == "start":
-            self._spawn(self._started(instance_id), f"started {instance_id}")
+            self._runtime.tasks.spawn(partial(self._started, instance_id), f"started {instance_id}")
         elif event.action in ("pause", "unpause"):
             self._runtime.publish_running(instance_id)
 
@@ -82,7 +76,7 @@ class EventHandler:
         if container is not None and not container.running:
             death = Death(exit_code=container.exit_code, oom=container.oom, detail=container.error)
         self._runtime.feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.STOPPED, death=death))
-        self._spawn(self._after_death(instance_id), f"after death {instance_id}")
+        self._runtime.tasks.spawn(partial(self._after_death, instance_id), f"after death {instance_id}")
 
     async def _after_death(self, instance_id: str) -> None:
         """Close a dead guest's metadata service and disconnect it, so that its next boot starts without a network."""
@@ -103,9 +97,3 @@ class EventHandler:
                 if container is not None and container.running:
                     await self._runtime.boot.finish(container)
         self._runtime.publish_running(instance_id)
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        if self._closing:
-            work.close()
-        else:
-            self._runtime.tasks.spawn(work, name=name)

@@ -7,8 +7,8 @@ import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from vmhost.base.background_tasks import BackgroundTasks
 from vmhost.base.errors import Internal, NotFound
-from vmhost.drivers.background_tasks import BackgroundTasks
 from vmhost.drivers.container.boot import BootSequence
 from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.engine_session import EngineSession

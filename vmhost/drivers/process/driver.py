@@ -6,6 +6,7 @@ import asyncio
 import platform
 import shutil
 import threading
+from functools import partial
 
 from vmhost.base.errors import CloudError, Internal
 from vmhost.base.logs import get_logger
@@ -58,9 +59,9 @@ class ProcessDriver:
         runtime.guests = {guest.spec.instance_id: guest for guest in find_guests(runtime.guests_folder)}
         await runtime.tasks.open()
         await self._reaper.open()
-        runtime.tasks.spawn(monitors.watch_health(runtime), name="watch health")
+        runtime.tasks.spawn(partial(monitors.watch_health, runtime), "watch health")
         if runtime.isolation.polled:
-            runtime.tasks.spawn(monitors.enforce_memory_limits(runtime), name="enforce memory limits")
+            runtime.tasks.spawn(partial(monitors.enforce_memory_limits, runtime), "enforce memory limits")
 
     async def close(self, *, remove: bool) -> None:
         """End every guest, because processes do not outlive their platform; with `remove`, remove them too."""

@@ -67,7 +67,7 @@ class ProcessInstances:
             guest.ended = asyncio.Event()
             guest.process = process = await self._run(guest)
             guest.death, guest.kill_reason, guest.frozen = None, "", False
-            runtime.tasks.spawn(self._follow(guest, process), name=f"follow {instance_id}")
+            runtime.tasks.spawn(lambda: self._follow(guest, process), f"follow {instance_id}")
         runtime.feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
         return guest.endpoint
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vmhost.api.guest_metadata import ENDPOINT_VARIABLE
+from vmhost.base.background_tasks import BackgroundTasks
 from vmhost.base.errors import Internal, NotFound
-from vmhost.drivers.background_tasks import BackgroundTasks
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.event_feed import EventFeed
 from vmhost.drivers.process import loopback_addresses
@@ -71,7 +71,7 @@ class ProcessRuntime:
         )  # fmt: skip
         guest.home.mkdir(parents=True, exist_ok=True)
         reading, writing = os.pipe()
-        self.tasks.spawn(guest.console.pump(reading), name=f"console {spec.instance_id}")
+        self.tasks.spawn(lambda: guest.console.pump(reading), f"console {spec.instance_id}")
         try:
             return await start_program(program, output=writing)
         finally:
