@@ -16,7 +16,8 @@ from vmhost.base.logs import configure
 from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.context import LeftoverPolicy
-from vmhost.settings import DEFAULT_IMAGE, DEFAULT_PORT, DRIVERS, IMAGE_VARIABLE, Settings, default_state
+from vmhost.model.image import DEFAULT_IMAGE, IMAGE_VARIABLE
+from vmhost.settings import DEFAULT_PORT, DRIVERS, Settings, default_state
 
 EXAMPLES = """\
 examples:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vmhost.base.errors import Unavailable
-from vmhost.drivers.about import DriverAbout
+from vmhost.drivers.about import DriverAbout, MissingPrerequisite
 from vmhost.drivers.registry import all_drivers
 from vmhost.model.image import Image
-from vmhost.model.prerequisite import MissingPrerequisite
 from vmhost.settings import AUTO
 
 
@@ -20,7 +19,7 @@ class Choice:
     driver: str
     why: str = ""
     missing: str = ""
-    """What the preferred driver would need: a `Prerequisite`; empty when nothing is missing."""
+    """The name of what the preferred driver misses; empty when nothing is missing."""
 
 
 async def choose(wanted: str, images: Iterable[Image], drivers: Sequence[DriverAbout] | None = None) -> Choice:
@@ -36,7 +35,7 @@ async def choose(wanted: str, images: Iterable[Image], drivers: Sequence[DriverA
             why = f"instances are {about.description.plural}"
             if missing is None:
                 return Choice(driver=about.name, why=why)
-            return Choice(driver=about.name, why=f"{why}: {missing.reason}", missing=missing.prerequisite)
+            return Choice(driver=about.name, why=f"{why}: {missing.reason}", missing=missing.name)
         missing = missing or now_missing
     raise Unavailable(f"no driver can run here: {missing.reason if missing else 'no driver is registered'}")
 

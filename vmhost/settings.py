@@ -14,13 +14,11 @@ from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.context import LeftoverPolicy
 from vmhost.drivers.registry import all_drivers
+from vmhost.model.image import DEFAULT_IMAGE
 
 AUTO = "auto"
 DRIVERS = (AUTO, *(each.name for each in all_drivers()))
 DEFAULT_PORT = 4566
-DEFAULT_IMAGE = "glasscloud:latest"
-IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
-"""Environment variable: the container image for `{image}` in image catalogues."""
 _CLOUD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 

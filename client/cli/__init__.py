@@ -54,7 +54,7 @@ LOG_VARIABLE = "GLASSCLOUD_LOG_LEVEL"
 """Environment variable: the log level on standard error."""
 _COLUMNS = 80
 LOG_LEVELS = ("debug", "info", "warning", "error")
-_CLOUDS_LIBRARIES = ("botocore", "docker", "tantivy")
+_CLOUDS_LIBRARIES = ("botocore", "tantivy")
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 

@@ -12,6 +12,7 @@ from client.local.local_plan import (
     CONSOLE_PORT,
     SEARCH_PORT,
     LocalPlan,
+    auto_in_words,
     check_port,
     checked,
     driver_names,
@@ -35,7 +36,7 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
         "--driver",
         choices=driver_names(),
         default="auto",
-        help="how instances run (auto: as containers if a Docker engine has the image, else as processes)",
+        help=f"how instances run (default auto: {auto_in_words()})",
     )
     add("--instances", type=int, metavar="N", help="number of instances (default: 2 per shard)")
     add("--shards", type=int, default=2, metavar="S", help="number of parts of the search index (default 2)")

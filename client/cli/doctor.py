@@ -22,10 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; return 0 if the demo works here, else 1."""
-    from client.doctor.computer_probe import inspect_computer
+    from client.doctor.computer_probe import inspect_computer, this_computer
     from client.doctor.findings import findings_of, healthy, lines_of
+    from vmhost.api.drivers import diagnose
 
-    findings = findings_of(asyncio.run(inspect_computer()))
+    findings = findings_of(inspect_computer(asyncio.run(diagnose(this_computer()))))
     if args.json:
         print(json.dumps({"healthy": healthy(findings), "findings": [asdict(each) for each in findings]}, indent=2))
     else:

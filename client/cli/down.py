@@ -6,11 +6,13 @@ import argparse
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from client.local.state_dir import cloud_name, forget, make_folder, read_facts, running_demos, state_folder
 from client.program_name import CLOUD_VARIABLE, DEFAULT_CLOUD
+from vmhost.api.drivers import DriverObject, list_objects
 from vmhost.base.errors import Conflict
 
 NAME = "down"
@@ -20,12 +22,11 @@ EXAMPLES = """\
   glasscloud down --cloud mine  # the cloud named mine
 """
 _DRAIN_DEADLINE_S = 30.0
-_NOUNS = {"container": "instance"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownResult:
-    """What was done. `removed` and `left` name objects of the engine, such as "container glasscloud-i-0a12…"."""
+    """What was done. `removed` and `left` are what drivers kept, such as containers."""
 
     cloud: str
     was_up: bool
@@ -33,8 +34,8 @@ class DownResult:
     """Whether it stopped by itself, or was not up."""
     killed: bool = False
     """Whether it was not up, but its facts were still stored."""
-    removed: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
+    removed: tuple[DriverObject, ...] = ()
+    left: tuple[DriverObject, ...] = ()
     demos_removed: int = 0
     demos_running: tuple[str, ...] = ()
 
@@ -57,14 +58,14 @@ def run(args: argparse.Namespace) -> int:
         raise Conflict(f"{args.cloud} is a demo that is running; end it with q in its terminal")
     done = replace(asyncio.run(_down(args.cloud)), demos_running=demos)
     if args.json:
-        print(json.dumps(asdict(done), indent=2))
+        objects = {"removed": [str(each) for each in done.removed], "left": [str(each) for each in done.left]}
+        print(json.dumps(asdict(done) | objects, indent=2))
     else:
         print("\n".join(lines_of(done)), file=sys.stderr if done.left else sys.stdout)
     return 1 if done.left else 0
 
 
 async def _down(cloud: str) -> DownResult:
-    from client.doctor.engine_probe import labelled_objects
     from client.local.local_cloud import sweep
     from client.local.supervised_cloud import find_running, sweep_abandoned_demos, take_down, wait_until_free
 
@@ -75,11 +76,11 @@ async def _down(cloud: str) -> DownResult:
     make_folder(state)
     # Programs of a killed supervisor drain for a moment; what they leave is removed below.
     await wait_until_free(state, deadline_s=_DRAIN_DEADLINE_S)
-    before = await labelled_objects(cloud)
+    before = await list_objects(cloud)
     if facts is None or not clean:
         await sweep(cloud=cloud, driver="auto", state=state)
     forget(state, temporary=False)
-    left = await labelled_objects(cloud)
+    left = await list_objects(cloud)
     return DownResult(
         cloud=cloud,
         was_up=facts is not None,
@@ -115,9 +116,7 @@ def lines_of(done: DownResult) -> list[str]:
     return lines
 
 
-def counted(objects: Iterable[str]) -> str:
-    """Count the engine's objects by kind: "4 instances, 1 network"."""
-    kinds = [_NOUNS.get(kind := each.partition(" ")[0], kind) for each in objects]
-    return ", ".join(
-        f"{count} {kind}{'' if count == 1 else 's'}" for kind in dict.fromkeys(kinds) if (count := kinds.count(kind))
-    )
+def counted(objects: Iterable[DriverObject]) -> str:
+    """Count the objects as people call them: "4 instances, 1 network"."""
+    counts = Counter(each.noun for each in objects)
+    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from client.cli.exec_program import exec_program
+from vmhost.api.drivers import all_descriptions
 
 NAME = "host"
 HELP = "run the platform alone: the EC2 API and its instances; other options are passed to python -m vmhost"
@@ -21,7 +22,8 @@ TAKES_REST = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--driver", metavar="NAME", help="driver: auto, process, container or fake")
+    names = ("auto", *(each.name for each in all_descriptions()))
+    parser.add_argument("--driver", metavar="NAME", help=f"driver: {', '.join(names[:-1])} or {names[-1]}")
     parser.add_argument("--port", metavar="N", help="port of the EC2 API (default 4566)")
     parser.add_argument("--state", metavar="DIR", help="folder for the state and the access key")
     parser.add_argument("--open", action="store_true", help="accept any signature; only on loopback")

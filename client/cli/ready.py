@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -62,45 +61,39 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare(seconds: float, out: TextIO) -> ReadyResult:
     """Run the steps until one fails; print progress to `out`."""
-    from client.doctor.computer_probe import inspect_computer
+    from client.doctor.computer_probe import inspect_computer, this_computer
     from client.doctor.findings import findings_of, healthy, lines_of
-    from vmhost.api.drivers import drivers
+    from vmhost.api.drivers import diagnose
 
     if not _step("building the search index", [sys.executable, "-P", "-m", "server", "index"], out):
         return ReadyResult(ready=False, lacks="building the search index failed; see above")
-    engine = any(not each.error for each in asyncio.run(inspect_computer()).engines)
-    command = _build_command() if engine else None
-    built = command is None or _step("building the image", command, out)
-    facts = asyncio.run(inspect_computer())
-    has_image = any(each.has_image for each in facts.engines)
-    if not built:
-        print("building the image failed" + ("; continuing with the existing one" if has_image else ""), file=out)
-    findings = findings_of(facts)
+    before = asyncio.run(diagnose(this_computer()))
+    failed = [
+        name
+        for name, each in before.items()
+        if each.build_command and not _step("building the image", list(each.build_command), out)
+    ]
+    after = asyncio.run(diagnose(this_computer()))
+    for name in failed:
+        more = "; continuing with the existing one" if after[name].usable else ""
+        print(f"building the image failed{more}", file=out)
+    findings = findings_of(inspect_computer(after))
     print("\n".join(lines_of(findings)), file=out)
     if not healthy(findings):
         return ReadyResult(ready=False, lacks="there are problems; see the fixes after -> above")
-    names = tuple(each.name for each in reversed(drivers()) if has_image or not each.uses_engine)
+    names = tuple(name for name, each in reversed(after.items()) if each.usable)
     for number, driver in enumerate(names):
         if not _tour(driver, seconds, out):
             lacks = f"the tour with the {driver} driver failed; see above"
             return ReadyResult(ready=False, tried=names[:number], lacks=lacks)
-    if engine and not has_image:
-        lacks = "the image for containers is missing; build it with: docker compose build"
-        return ReadyResult(ready=False, tried=names, lacks=lacks)
-    return ReadyResult(ready=True, tried=names)
+    lacks = "; ".join(each.lacks for each in after.values() if each.lacks)
+    return ReadyResult(ready=not lacks, tried=names, lacks=lacks)
 
 
 def _tour(driver: str, seconds: float, out: TextIO) -> bool:
     """Run the tour; return whether it passed."""
     command = [sys.executable, "-P", "-m", "client", "demo", "--once", "--driver", driver]
     return _step(f"running the tour with the {driver} driver", [*command, "--seconds", f"{seconds:g}"], out)
-
-
-def _build_command() -> list[str] | None:
-    """Return the command that builds the image; None outside of a clone or without the docker command."""
-    if shutil.which("docker") is None or not (_ROOT / "compose.yaml").exists():
-        return None
-    return ["docker", "compose", "--project-directory", str(_ROOT), "build"]
 
 
 def _step(title: str, command: list[str], out: TextIO) -> bool:

@@ -113,6 +113,11 @@ def driver_names() -> tuple[str, ...]:
     return (AUTO, *(each.name for each in drivers()))
 
 
+def auto_in_words() -> str:
+    """Return which driver `auto` chooses: "as containers if a Docker engine has the image, else as plain processes"."""
+    return ", else ".join(f"as {each.plural}" + (f" if {each.needs}" if each.needs else "") for each in drivers())
+
+
 def check_port(port: int) -> None:
     """Raise InvalidInput for an invalid port number; 0 means any free port."""
     if not 0 <= port <= _PORT_MAX:

@@ -23,7 +23,7 @@ from client.process_tree import ProcessInfo, process_tree, still_running
 from client.session import Session, open_session
 from client.tour.tour_report import TourPlan, TourReport, report_json, report_lines
 from vmhost.api.access import Access
-from vmhost.api.drivers import driver_named
+from vmhost.api.drivers import list_objects
 from vmhost.base.ids import short_ids
 
 TOUR = "the tour"
@@ -124,11 +124,8 @@ async def _session(supervisor: SupervisedCloud) -> AsyncIterator[Session]:
 
 
 async def _left_in_engine(supervisor: SupervisedCloud) -> tuple[str, ...]:
-    from client.doctor.engine_probe import labelled_objects
-
-    if not driver_named(supervisor.facts.driver).uses_engine:
-        return ()
-    return await labelled_objects(supervisor.facts.cloud)
+    left = await list_objects(supervisor.facts.cloud, supervisor.facts.driver)
+    return tuple(str(each) for each in left)
 
 
 def _say(text: str) -> None:

@@ -30,14 +30,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vmhost.api.drivers import DriverDescription, all_descriptions
 from vmhost.base.errors import InvalidInput
 from vmhost.model.image import Boot, Image
 
 DEFAULT_CATALOGUE = Path(__file__).parent / "images.toml"
 _ID = re.compile(r"ami-[0-9a-f]{8,17}")
 _IMAGE_KEYS = frozenset({"id", "name", "description", "root_gib", "created", "architecture", "boot"})
-_BOOT_KEYS = frozenset({"command", "image", "environment", "user", "read_only", "port"})
-_FAKE = "fake"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +55,11 @@ class Placeholders:
 
 def load_images(paths: Sequence[Path], placeholders: Placeholders) -> tuple[Image, ...]:
     """Load the images of all files; ids and names must be unique. Raises InvalidInput naming file and image."""
+    drivers = all_descriptions()
     images: dict[str, Image] = {}
     for path in paths:
         for entry in _entries(path):
-            image = _image(entry, f"{path}: image {entry.get('id')!r}", placeholders)
+            image = _image(entry, f"{path}: image {entry.get('id')!r}", placeholders, drivers)
             if image.id in images or any(image.name == other.name for other in images.values()):
                 raise InvalidInput(f"{path}: image {image.id} ({image.name}) is defined twice")
             images[image.id] = image
@@ -79,7 +79,9 @@ def _entries(path: Path) -> Sequence[Mapping[str, Any]]:
     return entries
 
 
-def _image(entry: Mapping[str, Any], subject: str, placeholders: Placeholders) -> Image:
+def _image(
+    entry: Mapping[str, Any], subject: str, placeholders: Placeholders, drivers: Sequence[DriverDescription]
+) -> Image:
     _only(entry, _IMAGE_KEYS, subject)
     image_id, name = _text(entry, "id", subject), _text(entry, "name", subject)
     if not _ID.fullmatch(image_id):
@@ -87,6 +89,7 @@ def _image(entry: Mapping[str, Any], subject: str, placeholders: Placeholders) -
     boots = entry.get("boot")
     if not isinstance(boots, dict) or not boots:
         raise InvalidInput(f"{subject} has no boot table; add [image.boot.DRIVER] for each driver that can start it")
+    known = frozenset[str]().union(*(each.image_settings for each in drivers))
     return Image(
         id=image_id,
         name=name,
@@ -94,14 +97,13 @@ def _image(entry: Mapping[str, Any], subject: str, placeholders: Placeholders) -
         architecture=entry.get("architecture", placeholders.architecture),
         root_gib=int(entry.get("root_gib", 1)),
         created=entry.get("created", "2026-01-01T00:00:00Z"),
-        # The fake driver starts every image.
-        boots={_FAKE: Boot()}
-        | {driver: _boot(boot, f"{subject}, {driver}", placeholders) for driver, boot in boots.items()},
+        boots={each.name: Boot() for each in drivers if each.for_tests}
+        | {name: _boot(boot, f"{subject}, {name}", placeholders, known) for name, boot in boots.items()},
     )
 
 
-def _boot(boot: Mapping[str, Any], subject: str, placeholders: Placeholders) -> Boot:
-    _only(boot, _BOOT_KEYS, subject)
+def _boot(boot: Mapping[str, Any], subject: str, placeholders: Placeholders, known: frozenset[str]) -> Boot:
+    _only(boot, known, subject)
     command, image = boot.get("command", []), boot.get("image")
     if not isinstance(command, list) or not all(isinstance(part, str) for part in command):
         raise InvalidInput(f"{subject}: the command must be a list of strings")

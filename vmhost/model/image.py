@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from vmhost.base.errors import InvalidInput
 
+DEFAULT_IMAGE = "glasscloud:latest"
+IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
+"""Environment variable: the container image for `{image}` in image catalogues."""
 OWN_USER = "own"
 """Value of `Boot.user`: each instance runs as a kernel user of its own."""
 _ID = re.compile(r"ami-[0-9a-z]{8,17}", re.ASCII)

@@ -17,7 +17,7 @@ from engine_world import left_of, nothing_left
 
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
-from vmhost.base.docker_engines import find_engines
+from vmhost.drivers.container.docker_engines import find_engines
 
 pytestmark = pytest.mark.engine
 MINIMAL = "ami-0617a55c10d000001"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from vmhost.base.docker_engines import EngineCandidate
+from vmhost.drivers.container.docker_engines import EngineCandidate
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_responses import listed_status
 

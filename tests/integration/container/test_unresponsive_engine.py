@@ -17,7 +17,7 @@ _ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 
 _CALL_AND_LEAVE = """
 import asyncio, sys
-from vmhost.base.docker_engines import EngineCandidate
+from vmhost.drivers.container.docker_engines import EngineCandidate
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_events import EngineEventWatcher
 

@@ -28,6 +28,7 @@ from client.view.view_state import Note
 from client.view.watch_cloud import block as watch_block
 from server.__main__ import main as server_main
 from server.api.flow import FlowRecord
+from vmhost.api.drivers import DriverObject
 from vmhost.api.views import LimitsView
 
 
@@ -235,7 +236,11 @@ def test_down_messages() -> None:
     def said(**what: object) -> list[str]:
         return lines_of(replace(DownResult(cloud="glasscloud", was_up=False, clean=True), **what))  # type: ignore[arg-type]
 
-    left = ("container mine-i-1", "container mine-i-2", "network mine")
+    left = (
+        DriverObject(kind="container", name="mine-i-1", noun="instance"),
+        DriverObject(kind="container", name="mine-i-2", noun="instance"),
+        DriverObject(kind="network", name="mine", noun="network"),
+    )
     assert said() == ["no cloud was up"]
     assert said(demos_running=("glasscloud-demo-1",))[1:] == [
         "glasscloud-demo-1 is still running; end it with q in its terminal"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vmhost.base.docker_engines import EngineCandidate
 from vmhost.base.errors import Unavailable
+from vmhost.drivers.container.docker_engines import EngineCandidate
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.prerequisites import missing_prerequisite
 
@@ -37,5 +37,5 @@ async def test_without_candidates_process_driver_is_recommended() -> None:
 async def test_missing_engine_is_named(tmp_path: Path) -> None:
     missing = await missing_prerequisite("any:image", {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert missing is not None
-    assert missing.prerequisite == "engine"
+    assert missing.name == "engine"
     assert "does not exist" in missing.reason

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from vmhost.base.docker_engines import find_engines, known_sockets
+from vmhost.drivers.container.docker_engines import find_engines, known_sockets
 
 
 def _context(home: Path, name: str, host: str, *, tls: bool = False) -> None:

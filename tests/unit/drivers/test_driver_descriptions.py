@@ -26,7 +26,7 @@ def test_every_driver_is_described_once() -> None:
 
 def test_unknown_driver_promises_nothing() -> None:
     unknown = driver_named("later")
-    assert (unknown.plural, unknown.uses_engine, unknown.kill_command) == ("later", False, "")
+    assert (unknown.plural, unknown.needs, unknown.kill_command) == ("later", "", "")
 
 
 async def test_fake_driver_has_any_number_of_hosts() -> None:

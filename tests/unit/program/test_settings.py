@@ -8,10 +8,9 @@ import pytest
 from vmhost.__main__ import main, parser, settings_of
 from vmhost.base.errors import InvalidInput
 from vmhost.driver_choice import choose
-from vmhost.drivers.about import DriverAbout, Prerequisites
+from vmhost.drivers.about import DriverAbout, MissingPrerequisite, Prerequisites
 from vmhost.drivers.registry import all_drivers
 from vmhost.model.image import Boot, Image
-from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite
 from vmhost.settings import Settings, default_state
 
 
@@ -43,9 +42,7 @@ async def test_auto_needs_every_image_for_containers() -> None:
 
     async def missing_prerequisite(reference: str) -> MissingPrerequisite | None:
         probed.append(reference)
-        return (
-            MissingPrerequisite(prerequisite=Prerequisite.IMAGE, reason="no image two") if reference == "two" else None
-        )
+        return MissingPrerequisite(name="image", reason="no image two") if reference == "two" else None
 
     drivers = _drivers(missing_prerequisite)
     chosen = await choose("auto", [image("one"), image(None)], drivers)

@@ -1,11 +1,11 @@
-"""The description of the container driver, its factory and its prerequisites."""
+"""The description of the container driver, its factory, its prerequisites, and what it says about this computer."""
 
 from __future__ import annotations
 
 from vmhost.api.drivers import DriverDescription
-from vmhost.drivers.about import DriverAbout
+from vmhost.drivers.about import DriverAbout, MissingPrerequisite
 from vmhost.drivers.container import labels
-from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite
+from vmhost.drivers.container.engine_probe import diagnose, list_objects
 
 
 async def _missing_prerequisite(reference: str) -> MissingPrerequisite | None:
@@ -19,15 +19,17 @@ ABOUT = DriverAbout(
     description=DriverDescription(
         name="container",
         plural="containers",
-        uses_engine=True,
+        needs="a Docker engine has the image",
+        packages=("docker",),
+        image_settings=frozenset({"command", "image", "environment", "user", "read_only", "port"}),
         kill_command="docker kill {cloud}-{instance}",
+        frees_disk="docker system prune",
         # Each is followed by the command to run again: "start Docker, docker compose build, glasscloud up".
-        fixes={
-            Prerequisite.ENGINE: "start Docker, docker compose build, ",
-            Prerequisite.IMAGE: "docker compose build, ",
-        },
+        fixes={"engine": "start Docker, docker compose build, ", "image": "docker compose build, "},
     ),
     factory="vmhost.drivers.container.driver:ContainerDriver",
     removal_command=lambda cloud, _: labels.removal(cloud),
     missing_prerequisite=_missing_prerequisite,
+    diagnose=diagnose,
+    list_objects=list_objects,
 )

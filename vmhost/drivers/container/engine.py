@@ -23,9 +23,9 @@ import docker.utils
 import requests.exceptions
 import urllib3.exceptions
 
-from vmhost.base.docker_engines import EngineCandidate, TlsFiles
 from vmhost.base.errors import CloudError, Conflict, DeadlineExceeded, Internal, InvalidInput, NotFound, Unavailable
 from vmhost.drivers.container.daemon_threads import DaemonThreads
+from vmhost.drivers.container.docker_engines import EngineCandidate, TlsFiles
 from vmhost.drivers.container.engine_responses import (
     Container,
     EngineInfo,

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmhost.base.docker_engines import find_engines
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.drivers.container import container_config, isolation, labels, netns
 from vmhost.drivers.container.cpu_sets import CpuSets, available_cpus
+from vmhost.drivers.container.docker_engines import find_engines
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_responses import Container, EngineInfo, ListedContainer
 from vmhost.drivers.container.firewall import GuestNetwork
@@ -26,9 +26,8 @@ from vmhost.drivers.container.ownership import Owner, Presence
 from vmhost.drivers.container.take_ownership import remove_containers, take_ownership
 from vmhost.drivers.context import DriverContext
 from vmhost.model.guest import Capabilities
+from vmhost.model.image import DEFAULT_IMAGE, IMAGE_VARIABLE
 
-DEFAULT_IMAGE = "glasscloud:latest"
-IMAGE_VARIABLE = "GLASSCLOUD_IMAGE"
 _HANG_UP_S = 1.0
 
 

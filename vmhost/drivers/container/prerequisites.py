@@ -7,11 +7,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from vmhost.base.docker_engines import find_engines
 from vmhost.base.errors import CloudError, NotFound
+from vmhost.drivers.about import MissingPrerequisite
+from vmhost.drivers.container.docker_engines import find_engines
 from vmhost.drivers.container.engine import Engine
-from vmhost.model.prerequisite import MissingPrerequisite, Prerequisite
 
+ENGINE, IMAGE = "engine", "image"
+NETWORKS = "networks"
+"""The engine's networks are not on this computer; containers can still be used with `--driver container`."""
 _DEADLINE_S = 5.0
 
 
@@ -21,7 +24,7 @@ async def missing_prerequisite(
     """Return what is missing to boot this image now; None when nothing is."""
     candidates = find_engines(os.environ if environment is None else environment, Path.home())
     if not candidates:
-        return MissingPrerequisite(prerequisite=Prerequisite.ENGINE, reason="no Docker engine found")
+        return MissingPrerequisite(name=ENGINE, reason="no Docker engine found")
     try:
         async with asyncio.timeout(_DEADLINE_S):
             engine = await Engine.connect(candidates)
@@ -30,19 +33,17 @@ async def missing_prerequisite(
             finally:
                 await engine.close()
     except TimeoutError:
-        return MissingPrerequisite(prerequisite=Prerequisite.ENGINE, reason="the Docker engine does not answer")
+        return MissingPrerequisite(name=ENGINE, reason="the Docker engine does not answer")
     except CloudError as error:
-        return MissingPrerequisite(prerequisite=Prerequisite.ENGINE, reason=error.message)
+        return MissingPrerequisite(name=ENGINE, reason=error.message)
 
 
 async def _image_problem(engine: Engine, reference: str) -> MissingPrerequisite | None:
     try:
         await engine.find_image(reference)
     except NotFound:
-        return MissingPrerequisite(prerequisite=Prerequisite.IMAGE, reason=f"the image {reference} is not built")
+        return MissingPrerequisite(name=IMAGE, reason=f"the image {reference} is not built")
     if not Path("/sys/class/net").exists():
-        return MissingPrerequisite(
-            prerequisite=Prerequisite.NETWORKS, reason="the engine keeps its networks in a virtual machine"
-        )
+        return MissingPrerequisite(name=NETWORKS, reason="the engine keeps its networks in a virtual machine")
     elsewhere = (await engine.info()).elsewhere
-    return MissingPrerequisite(prerequisite=Prerequisite.NETWORKS, reason=elsewhere) if elsewhere else None
+    return MissingPrerequisite(name=NETWORKS, reason=elsewhere) if elsewhere else None

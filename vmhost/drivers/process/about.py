@@ -6,9 +6,16 @@ from functools import partial
 
 from vmhost.api.drivers import DriverDescription
 from vmhost.drivers.about import DriverAbout, sweep_command
+from vmhost.drivers.process.findings import diagnose
 
 ABOUT = DriverAbout(
-    description=DriverDescription(name="process", plural="plain processes", reads_local_files=True),
+    description=DriverDescription(
+        name="process",
+        plural="plain processes",
+        reads_local_files=True,
+        image_settings=frozenset({"command", "environment", "port"}),
+    ),
     factory="vmhost.drivers.process.driver:ProcessDriver",
     removal_command=partial(sweep_command, "process"),
+    diagnose=diagnose,
 )
