@@ -15,6 +15,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from bench.replayed_cloud import SAMPLES_PER_S, ReplayedCloud, Second
@@ -79,11 +80,11 @@ class ReplayServer:
                 await asyncio.sleep(wait)
             self._recent.append(record)
             self._flow.publish("request", record.to_json())
-        self._flow.publish("counters", second.counters.to_json())
+        self._flow.publish("counters", msgspec.to_builtins(second.counters))
 
     def _flow_snapshot(self) -> dict[str, Any]:
         recent = [record.to_json() for record in self._recent]
-        return {"counters": self._replay.counters().to_json(), "recent": recent}
+        return {"counters": msgspec.to_builtins(self._replay.counters()), "recent": recent}
 
 
 def _kind(event: CloudEvent) -> str:

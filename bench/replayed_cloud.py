@@ -10,6 +10,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from server.api.flow import Counters, FlowRecord, InstanceCounters
 from server.api.service_tags import SHARD_TAG
 from server.api.timing import Attempt, RequestTrace
@@ -259,8 +261,7 @@ class ReplayedCloud:
         if self._rng.random() < 0.1:
             first = attempts.pop()
             second = self._attempt(self._rng.choice(self._by_shard()[first.shard]), start_ms=first.dur_ms + 0.5)
-            first.outcome, second.hedge = "lost", True
-            attempts += [first, second]
+            attempts += [structs.replace(first, outcome="lost"), structs.replace(second, hedge=True)]
         failed = self._rng.random() < 0.01
         slowest = max(each.start_ms + each.dur_ms for each in attempts)
         return FlowRecord(

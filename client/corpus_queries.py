@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from client.search_service import SearchResult
-from server.api.queries import CorpusQuery, load
+from server.api.queries import CorpusQuery, QueriesFile, load
 from vmhost.base.logs import get_logger
 
 _TOP, _SPREAD = 20, 60
@@ -38,7 +38,7 @@ async def matching_queries(search: Search, known: Path, folder: Path) -> Path:
         return known
     learned = await _with_totals_of(search, queries[:_QUERIES_MAX])
     path = folder / "queries.json"
-    path.write_text(json.dumps({"queries": [each.to_json() for each in learned]}))
+    path.write_bytes(msgspec.json.encode(QueriesFile(tuple(learned))))
     _log.info("corpus_totals_differ", known=str(known), learned=len(learned))
     return path
 
@@ -50,7 +50,7 @@ async def _with_totals_of(search: Search, queries: Sequence[CorpusQuery]) -> lis
     async def one(query: CorpusQuery) -> CorpusQuery:
         async with gate:
             found = await search(query.query)
-        return query if found.partial else replace(query, total=found.total)
+        return query if found.partial else msgspec.structs.replace(query, total=found.total)
 
     async with asyncio.TaskGroup() as tasks:
         searches = [tasks.create_task(one(query)) for query in queries]

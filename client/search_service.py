@@ -9,7 +9,9 @@ import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from server.api.flow import Counters
+import msgspec
+
+from server.api.flow import Counters, FrontEndStatus
 from server.api.timing import RequestTrace, parse
 from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, Unavailable
@@ -60,7 +62,7 @@ class SearchService:
 
     async def counters(self) -> Counters:
         """Return the front end's exact counters. Raises Unavailable."""
-        return Counters.from_json(json.loads((await self._get("/status")).body)["counters"])
+        return msgspec.json.decode((await self._get("/status")).body, type=FrontEndStatus).counters
 
     async def in_rotation(self) -> frozenset[str]:
         """Return the ids of the instances that the front end sends requests to. Raises Unavailable."""

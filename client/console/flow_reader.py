@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import aiohttp
+import msgspec
 
 from server.api.flow import Counters, FlowRecord
 from vmhost.base.logs import get_logger
@@ -55,8 +56,8 @@ def _dispatch(event: Event, listener: FlowListener) -> None:
         case "snapshot":
             for record in event.data["recent"]:
                 listener.on_request(FlowRecord.from_json(record))
-            listener.on_counters(Counters.from_json(event.data["counters"]))
+            listener.on_counters(msgspec.convert(event.data["counters"], Counters))
         case "request":
             listener.on_request(FlowRecord.from_json(event.data))
         case "counters":
-            listener.on_counters(Counters.from_json(event.data))
+            listener.on_counters(msgspec.convert(event.data, Counters))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import structs
 
 from client.cloud_state import CloudState
 from client.cloud_watcher import CloudChange
@@ -106,7 +107,7 @@ class Publisher:
     def on_counters(self, counters: Counters) -> None:
         """Add the front end's counters of another second."""
         self._seconds.add(second_json(self.counters, counters, dict(self.world.uses)))
-        self._counts.set({name: value for name, value in asdict(counters).items() if name != "instances"})
+        self._counts.set({name: value for name, value in structs.asdict(counters).items() if name != "instances"})
         self.counters = counters
         self.mark_changed()
 

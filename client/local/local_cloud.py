@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from client.local.child_program import ChildProgram, ProgramFailed
 from client.local.local_plan import (
@@ -28,7 +29,7 @@ from client.local.local_plan import (
 )
 from client.local.restart_policy import keep_running
 from client.local.state_dir import LocalFacts, console_key, forget, hold, installation, make_folder, write_facts
-from server.api.flow import Counters
+from server.api.flow import FrontEndStatus
 from server.api.queries import index_folder
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
@@ -262,8 +263,8 @@ async def wait_until_serving(url: str, count: int, *, deadline_s: float) -> bool
             try:
                 while True:
                     with contextlib.suppress(HttpFailure, ValueError):
-                        status = json.loads((await pool.request(request, timeout_s=2.0)).body)
-                        if len(Counters.from_json(status["counters"]).instances) >= count:
+                        body = (await pool.request(request, timeout_s=2.0)).body
+                        if len(msgspec.json.decode(body, type=FrontEndStatus).counters.instances) >= count:
                             return True
                     await asyncio.sleep(_POLL_S)
             finally:

@@ -6,17 +6,15 @@ Counters only grow, so a reader that missed some loses nothing: a rate is the di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from server.api.timing import Attempt, RequestTrace
+import msgspec
+from msgspec import Struct
 
-_T = TypeVar("_T")
+from server.api.timing import RequestTrace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowRecord:
+class FlowRecord(Struct, frozen=True, kw_only=True):
     """One request that the front end answered."""
 
     at: float
@@ -31,17 +29,17 @@ class FlowRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON data, with the trace's fields beside the others."""
-        data = asdict(self)
+        data = msgspec.to_builtins(self)
         return {**data.pop("trace"), **data}
 
     @classmethod
     def from_json(cls, data: Any) -> FlowRecord:
         """The record that `to_json` made. Raises ValueError for anything else."""
-        return _read(data, _flow_record)
+        fields = msgspec.convert(data, dict[str, Any])
+        return msgspec.convert({**fields, "trace": fields}, cls)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceCounters:
+class InstanceCounters(Struct, frozen=True, kw_only=True):
     """Counts of one replica since the front end discovered it."""
 
     instance_id: str
@@ -62,8 +60,7 @@ class InstanceCounters:
     """Whether it is set aside because it failed; it is tried again automatically."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
+class Counters(Struct, frozen=True, kw_only=True):
     """The front end's exact counts since its start."""
 
     at: float
@@ -89,35 +86,8 @@ class Counters:
     p99_ms: float | None
     instances: tuple[InstanceCounters, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """The counters as JSON data."""
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, data: Any) -> Counters:
-        """The counters that `to_json` made. Raises ValueError for anything else."""
-        return _read(data, _counters)
+class FrontEndStatus(Struct, frozen=True):
+    """The part of /status that clients read."""
 
-
-def _flow_record(data: Mapping[str, Any]) -> FlowRecord:
-    trace = RequestTrace(
-        trace_id=data["trace_id"],
-        total_ms=data["total_ms"],
-        frontend_ms=data["frontend_ms"],
-        attempts=tuple(Attempt(**attempt) for attempt in data["attempts"]),
-    )
-    plain = {name: data[name] for name in ("at", "query", "status", "partial", "agent")}
-    return FlowRecord(trace=trace, **plain)
-
-
-def _counters(data: Mapping[str, Any]) -> Counters:
-    return Counters(**{**data, "instances": tuple(InstanceCounters(**each) for each in data["instances"])})
-
-
-def _read(data: Any, reader: Callable[[Mapping[str, Any]], _T]) -> _T:
-    try:
-        return reader(data)
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"invalid data in the flow stream: {str(data)[:80]!r}; is the front end of another version?"
-        ) from error
+    counters: Counters

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from vmhost.base.errors import InvalidInput
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorpusQuery:
+class CorpusQuery(msgspec.Struct, frozen=True, kw_only=True):
     """One query that the corpus can answer."""
 
     query: str
@@ -24,9 +22,11 @@ class CorpusQuery:
     total: int
     """How many documents match in all shards; it does not depend on the number of shards."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The query as JSON data."""
-        return {"query": self.query, "weight": self.weight, "total": self.total}
+
+class QueriesFile(msgspec.Struct, frozen=True):
+    """The content of a queries.json, most popular first."""
+
+    queries: tuple[CorpusQuery, ...]
 
 
 def index_folder() -> Path:
@@ -40,16 +40,12 @@ def load(path: Path | None = None) -> tuple[CorpusQuery, ...]:
     Raises InvalidInput if the file is missing or the index command did not write it."""
     file = path or index_folder() / "queries.json"
     try:
-        entries = json.loads(file.read_bytes())["queries"]
-        found = tuple(
-            CorpusQuery(query=str(entry["query"]), weight=float(entry["weight"]), total=int(entry["total"]))
-            for entry in entries
-        )
+        found = msgspec.json.decode(file.read_bytes(), type=QueriesFile).queries
     except OSError as error:
         raise InvalidInput(
             f"cannot read the corpus's queries {file}: {error.strerror}; create them with python -m server index"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except msgspec.DecodeError as error:
         raise InvalidInput(f"{file} is not a list of queries; create it again with python -m server index") from error
     if not found or any(each.weight <= 0 for each in found):
         raise InvalidInput(f"{file} has no queries with weights; create it again with python -m server index")

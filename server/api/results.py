@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+
+from msgspec import Struct
 
 SNIPPET_CHARS = 180
 """Approximate length of a snippet."""
@@ -15,8 +14,7 @@ HITS_MAX = 100
 """The most hits that a leaf returns, and so the last that a page can list."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """One document of the corpus."""
 
     id: str
@@ -32,21 +30,8 @@ class Document:
         """The path of its page."""
         return url_of(self.id)
 
-    def to_json(self) -> dict[str, Any]:
-        """The document as JSON data."""
-        return {"id": self.id, "title": self.title, "kind": self.kind, "url": self.url, "body": self.body}
 
-    @classmethod
-    def from_json(cls, data: Any) -> Document:
-        """The document that `to_json` made. Raises ValueError for anything else."""
-        try:
-            return cls(id=data["id"], title=data["title"], kind=str(data.get("kind", "")), body=data["body"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{str(data)[:80]!r} is not a document; it needs id, title, kind and body") from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(Struct, frozen=True, kw_only=True, gc=False):
     """One document found, as a list of results shows it."""
 
     id: str
@@ -57,32 +42,8 @@ class Hit:
     """The text around the words of the query, in pieces; True marks a piece that matches one."""
     score: float
 
-    def to_json(self) -> dict[str, Any]:
-        """The hit as JSON data."""
-        return {
-            "id": self.id,
-            "title": self.title,
-            "url": self.url,
-            "kind": self.kind,
-            "snippet": [list(piece) for piece in self.snippet],
-            "score": self.score,
-        }
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Hit:
-        """The hit that `to_json` made. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(
-            id=data["id"],
-            title=data["title"],
-            url=data["url"],
-            kind=str(data.get("kind", "")),
-            snippet=tuple((str(text), bool(match)) for text, match in data["snippet"]),
-            score=float(data["score"]),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchAnswer:
+class SearchAnswer(Struct, frozen=True, kw_only=True):
     """The answer of a leaf for its shard, or of the front end for all shards."""
 
     query: str
@@ -92,30 +53,6 @@ class SearchAnswer:
     partial: bool
     """Whether a shard is missing."""
     hits: tuple[Hit, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as JSON data."""
-        return {
-            "query": self.query,
-            "total": self.total,
-            "took_ms": self.took_ms,
-            "partial": self.partial,
-            "hits": [hit.to_json() for hit in self.hits],
-        }
-
-    @classmethod
-    def from_json(cls, data: Any) -> SearchAnswer:
-        """The answer that `to_json` made. Raises ValueError for anything else."""
-        try:
-            return cls(
-                query=data["query"],
-                total=int(data["total"]),
-                took_ms=float(data["took_ms"]),
-                partial=bool(data["partial"]),
-                hits=tuple(Hit.from_json(hit) for hit in data["hits"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{str(data)[:80]!r} is not a search answer") from error
 
 
 def url_of(document_id: str) -> str:

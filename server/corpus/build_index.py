@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import os
 import signal
@@ -12,6 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from server.api.queries import QueriesFile
 from server.api.results import Document, shard_of
 from server.corpus import python_docs
 from server.corpus.compiled_modules import compiled_modules
@@ -108,8 +110,7 @@ def _write(folder: IndexFolder, sources: Sources, source: str, counts: Sequence[
     for shards in counts:
         built = [_write_shard(folder, documents, shard, shards) for shard in range(shards)]
     queries = corpus_queries(documents, lambda query: sum(shard.count(query) for shard in built))
-    listed = ",\n".join(json.dumps(each.to_json(), ensure_ascii=False) for each in queries)
-    folder.queries_path.write_text(f'{{"queries": [\n{listed}\n]}}\n', encoding="utf-8")
+    folder.queries_path.write_bytes(msgspec.json.format(msgspec.json.encode(QueriesFile(tuple(queries)))) + b"\n")
     manifest = Manifest(
         documents=len(documents), digest=digest_of(documents), source=source, shards=tuple(counts), library=VERSION
     )
@@ -127,5 +128,5 @@ def digest_of(documents: Sequence[Document]) -> str:
     """A hash of the documents' content."""
     digest = hashlib.sha256()
     for document in documents:
-        digest.update(json.dumps(document.to_json(), sort_keys=True).encode())
+        digest.update(msgspec.json.encode(document))
     return digest.hexdigest()

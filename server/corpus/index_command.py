@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 from server.api.queries import index_folder
 from vmhost.base.errors import CloudError
@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if args.json:
-        print(json.dumps({"folder": str(args.out), "built": bool(steps), **asdict(manifest)}, indent=2))
+        result = {"folder": str(args.out), "built": bool(steps), **msgspec.structs.asdict(manifest)}
+        print(msgspec.json.format(msgspec.json.encode(result)).decode())
         return 0
     parts = " and ".join(str(count) for count in manifest.shards)
     how = f"{size_of(args.out) / 1e6:.0f} MB, {time.perf_counter() - started:.1f} s" if steps else "up to date"

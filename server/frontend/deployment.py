@@ -35,6 +35,8 @@ class Deployment:
     def user_data(self, shard: int) -> bytes:
         """The user data of the shard's leaves: which shard they serve."""
         data = {"shard": shard, "shards": self.shards} | ({"index": self.index} if self.index else {})
+        # Not msgspec, which writes no spaces: the name of a template is a hash of these bytes, and another name would
+        # replace every instance when the cloud is next opened.
         return json.dumps(data, sort_keys=True).encode()
 
     def tags(self, shard: int) -> dict[str, str]:

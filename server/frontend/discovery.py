@@ -7,11 +7,12 @@ a replica only when its /healthz has answered for the right shard.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
+
+import msgspec
 
 from server.api.service_tags import SERVICE_TAG, SHARD_TAG
 from server.frontend.replicas import LeafInstance
@@ -171,6 +172,12 @@ class Discovery:
             pause_s = min(pause_s * 2, _PROBE_PAUSE_MAX_S)
 
 
+class _Health(msgspec.Struct):
+    """What discovery reads of a leaf's /healthz."""
+
+    shard: int
+
+
 async def healthy(leaf: LeafInstance) -> bool:
     """Whether the leaf answers /healthz with 200 for its shard."""
     pool = ConnectionPool(leaf.address, leaf.port, limit=1)
@@ -178,9 +185,8 @@ async def healthy(leaf: LeafInstance) -> bool:
         response = await pool.request(
             build_request("GET", "/healthz", [("Host", "leaf"), ("Connection", "close")]), timeout_s=_PROBE_TIMEOUT_S
         )
-        body = json.loads(response.body)
-    except (HttpFailure, ValueError):
+        return response.status == 200 and msgspec.json.decode(response.body, type=_Health).shard == leaf.shard
+    except (HttpFailure, msgspec.DecodeError):
         return False
     finally:
         pool.close()
-    return response.status == 200 and isinstance(body, dict) and body.get("shard") == leaf.shard

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import random
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
+import msgspec
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import SERVER_SOFTWARE
@@ -167,7 +167,7 @@ class FrontEnd:
             return self._error_response(request, answer.error, extra=_trace_headers(answer))
         if _json_wanted(request, params.json):
             return self._raw_json(request, answer.body, _trace_headers(answer))
-        results = SearchAnswer.from_json(json.loads(answer.body))
+        results = msgspec.json.decode(answer.body, type=SearchAnswer)
         page = render_results(results, answer.trace, params.page)
         return responses.page_response(page, extra=_trace_headers(answer))
 
@@ -188,7 +188,7 @@ class FrontEnd:
             return self._error_response(request, answer.error, extra=_trace_headers(answer))
         if _json_wanted(request, None):
             return responses.json_bytes_response(answer.body, extra=_trace_headers(answer))
-        page = render_document(Document.from_json(json.loads(answer.body)), answer.trace)
+        page = render_document(msgspec.json.decode(answer.body, type=Document), answer.trace)
         return responses.page_response(page, extra=_trace_headers(answer))
 
     async def _on_asset(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -224,7 +224,7 @@ class FrontEnd:
                 "hedges": shard.hedging.sent,
                 "hedges_won": shard.hedges_won,
                 "retries": shard.retries,
-                "replicas": [asdict(each) for each in counters.instances if each.shard == shard.number],
+                "replicas": [each for each in counters.instances if each.shard == shard.number],
                 "starting": [each.instance_id for each in starting if each.shard == shard.number],
             }
             for shard in self._shard_map.shards
@@ -234,7 +234,7 @@ class FrontEnd:
             "complete": self._shard_map.complete,
             "deadline_ms": self._settings.deadline_s * 1000,
             "shards": shards,
-            "counters": counters.to_json(),
+            "counters": counters,
         }
         return responses.json_response(status)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from server.api.flow import Counters, FlowRecord
 from server.api.timing import parse
@@ -50,9 +51,8 @@ class Sampler:
         return True
 
 
-@dataclass(slots=True)
-class RecentRequest:
-    """One request as it is kept. Not changed after it is made."""
+class RecentRequest(msgspec.Struct, frozen=True, gc=False):
+    """One request as it is kept."""
 
     at: float
     query: str
@@ -71,7 +71,8 @@ class RecentRequest:
             query=self.query[:_QUERY_CHARS_MAX],
             status=self.status,
             partial=self.partial,
-            agent=self.agent[:_AGENT_CHARS_MAX],
+            # A header may hold bytes that are not UTF-8, which JSON cannot.
+            agent=self.agent[:_AGENT_CHARS_MAX].encode(errors="replace").decode(),
             trace=trace,
         )
 
@@ -143,8 +144,8 @@ class Observer:
 
     def snapshot(self) -> dict[str, object]:
         """The first event for a new reader of the stream; the newest request stands last."""
-        recent = list(self._recent)[-_SNAPSHOT_MAX:]
-        return {"counters": self.counters().to_json(), "recent": [each.flow_record().to_json() for each in recent]}
+        recent = [each.flow_record().to_json() for each in list(self._recent)[-_SNAPSHOT_MAX:]]
+        return {"counters": msgspec.to_builtins(self.counters()), "recent": recent}
 
     def _detect_sleep(self, at: float) -> None:
         """Leaves requests that were in flight while this computer slept out of all percentiles."""
@@ -160,4 +161,4 @@ class Observer:
             await self._clock.sleep(1.0)
             self._detect_sleep(self._clock.now())
             if self.hub.readers:
-                self.hub.publish("counters", self.counters().to_json())
+                self.hub.publish("counters", msgspec.to_builtins(self.counters()))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -30,7 +30,7 @@ def header_lines(headers: Headers) -> str:
 
 def json_response(data: Any, *, status: int = 200, extra: Headers = ()) -> web.Response:
     """Data as JSON that must not be cached."""
-    return json_bytes_response(json.dumps(data, separators=(",", ":")).encode(), status=status, extra=extra)
+    return json_bytes_response(msgspec.json.encode(data), status=status, extra=extra)
 
 
 def json_bytes_response(body: bytes, *, status: int = 200, extra: Headers = ()) -> web.Response:

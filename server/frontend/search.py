@@ -7,14 +7,16 @@ would be half of all its work. A response without that header is read as plain J
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
-from server.api.results import HITS_MAX, PAGE_SIZE, shard_of
+import msgspec
+from msgspec import Struct
+
+from server.api.results import HITS_MAX, PAGE_SIZE, Document, shard_of
 from server.api.timing import RequestTrace, make_traceparent, render
 from server.frontend.fanout import Fanout, Parse, fan_out
 from server.frontend.observer import Observer, RecentRequest
@@ -49,9 +51,8 @@ class SearchParams:
         return (self.page - 1) * PAGE_SIZE
 
 
-@dataclass(slots=True)
-class RequestContext:
-    """When a request arrived, from which client, and the trace that it belongs to. Not changed after it is made."""
+class RequestContext(Struct, frozen=True, gc=False):
+    """When a request arrived, from which client, and the trace that it belongs to."""
 
     arrived: float
     """Monotonic seconds."""
@@ -63,9 +64,8 @@ class RequestContext:
     """Whether it came without a trace of its own, as a browser's requests do."""
 
 
-@dataclass(slots=True)
-class HitList:
-    """The hits of one shard, or the best hits of several. Not changed after it is made."""
+class HitList(Struct, frozen=True, gc=False):
+    """The hits of one shard, or the best hits of several."""
 
     total: int
     hits: list[HitLine]
@@ -73,9 +73,8 @@ class HitList:
     """Whether a shard is missing."""
 
 
-@dataclass(slots=True)
-class Answer:
-    """The result of a request: a JSON body, or an error. Not changed after it is made."""
+class Answer(Struct, frozen=True):
+    """The result of a request: a JSON body, or an error."""
 
     body: bytes
     error: CloudError | None
@@ -118,7 +117,7 @@ class Search:
             if isinstance(error, NotFound):
                 error = NotFound(f"there is no document {document_id!r}")
             return self._answer(context, fanout, results, document_id, b"", error)
-        return self._answer(context, fanout, results, document_id, json.dumps(results[0]).encode(), None)
+        return self._answer(context, fanout, results, document_id, results[0], None)
 
     def _fan_out(
         self, request_line: bytes, parse: Parse, context: RequestContext, shards: Sequence[int] | None = None
@@ -228,9 +227,9 @@ def parse_hits(status: int, headers: Headers, body: bytes) -> HitList | InvalidI
     Raises ValueError for a response that no working leaf sends."""
     if status == 200:
         summary = headers.get(b"x-hits")
-        return _parse_lines(summary, body) if summary is not None else _parse_json(body)
+        return _parse_lines(summary, body) if summary is not None else _parse_plain(body)
     if status == 400:
-        return InvalidInput(_message(_json_object(body)))
+        return _refusal(body)
     raise ValueError("a leaf answers a search with status 200 or 400")
 
 
@@ -245,25 +244,48 @@ def _parse_lines(summary: bytes, body: bytes) -> HitList:
     return HitList(int(total), list(zip(map(float, scores.split()), lines, strict=True)))
 
 
-def _parse_json(body: bytes) -> HitList:
-    data = _json_object(body)
-    total, found = data.get("total"), data.get("hits")
-    if type(total) is not int or not isinstance(found, list):
-        raise ValueError("a search response has a total and hits")
-    hits: list[HitLine] = []
-    for each in found:
-        if not isinstance(each, dict) or type(each.get("score")) not in (float, int):
-            raise ValueError("a hit has a score")
-        hits.append((each["score"], json.dumps(each, separators=(",", ":")).encode() + b","))
-    return HitList(total, hits)
+class _Score(Struct):
+    score: float
 
 
-def parse_document(status: int, _headers: Headers, body: bytes) -> dict[str, Any] | CloudError:
-    """A leaf's response to a request for a document; an error if it has none or refuses. Raises ValueError as above."""
+class _PlainAnswer(Struct):
+    """An answer whose hits need not be on lines of their own."""
+
+    total: int
+    hits: list[msgspec.Raw]
+
+
+class _Reason(Struct):
+    message: str = "the query is invalid"
+
+
+class _Refusal(Struct):
+    error: _Reason
+
+
+_decode_score = msgspec.json.Decoder(_Score).decode
+_decode_plain = msgspec.json.Decoder(_PlainAnswer).decode
+_decode_refusal = msgspec.json.Decoder(_Refusal).decode
+_decode_document = msgspec.json.Decoder(Document).decode
+
+
+def _parse_plain(body: bytes) -> HitList:
+    plain = _decode_plain(body)
+    return HitList(plain.total, [(_decode_score(hit).score, bytes(hit) + b",") for hit in plain.hits])
+
+
+def parse_document(status: int, _headers: Headers, body: bytes) -> bytes | CloudError:
+    """A leaf's document, as it wrote it; an error if it has none or refuses. Raises ValueError as above."""
     if status == 404:
         return NotFound("the shard has no such document")
-    data = _json_object(body)
-    return InvalidInput(_message(data)) if status == 400 else data
+    if status == 400:
+        return _refusal(body)
+    _decode_document(body)
+    return body
+
+
+def _refusal(body: bytes) -> InvalidInput:
+    return InvalidInput(_decode_refusal(body).error.message[:500])
 
 
 def merge(results: Sequence[HitList | None], *, count: int, offset: int = 0) -> HitList:
@@ -287,22 +309,9 @@ def merge(results: Sequence[HitList | None], *, count: int, offset: int = 0) -> 
 def encode_answer(query: str, merged: HitList, took_ms: float) -> bytes:
     """The answer as JSON, again with each hit on a line of its own."""
     return b'{"query":%b,"total":%d,"took_ms":%.2f,"partial":%b,"hits":[\n%b\n]}' % (
-        json.dumps(query).encode(),
+        msgspec.json.encode(query),
         merged.total,
         took_ms,
         b"true" if merged.partial else b"false",
         b"\n".join([line for _, line in merged.hits])[:-1],
     )
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    data = json.loads(body)
-    if not isinstance(data, dict):
-        raise ValueError("not a JSON object")
-    return data
-
-
-def _message(data: dict[str, Any]) -> str:
-    error = data.get("error")
-    text = error.get("message") if isinstance(error, dict) else error
-    return str(text or "the query is invalid")[:500]

@@ -11,12 +11,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gzip
-import json
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from server.api.results import Document
 from vmhost.base.errors import InvalidInput, Unavailable
@@ -25,8 +25,7 @@ _MANIFEST = "manifest.json"
 _DOCUMENTS = "documents.jsonl.gz"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The content of an index folder."""
 
     documents: int
@@ -38,14 +37,6 @@ class Manifest:
     """The numbers of shards for which shards are ready to be opened."""
     library: str
     """The versions of the search library and of our use of it."""
-
-    @classmethod
-    def from_json(cls, data: Any) -> Manifest:
-        """The manifest in the file's JSON. Raises ValueError for anything else."""
-        try:
-            return cls(**{**data, "shards": tuple(data["shards"])})
-        except (TypeError, KeyError) as error:
-            raise ValueError("not the manifest of an index") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +57,18 @@ class IndexFolder:
     def manifest(self) -> Manifest:
         """Read the manifest. Raises Unavailable if this is not an index."""
         try:
-            return Manifest.from_json(json.loads((self.path / _MANIFEST).read_bytes()))
-        except (OSError, ValueError) as error:
+            return msgspec.json.decode((self.path / _MANIFEST).read_bytes(), type=Manifest)
+        except (OSError, msgspec.DecodeError) as error:
             raise Unavailable(f"{self.path} has no index; build one with python -m server index") from error
 
     def documents(self) -> Iterator[Document]:
         """Read all documents, in order. Raises Unavailable if they cannot be read."""
+        decode = msgspec.json.Decoder(Document).decode
         try:
-            with gzip.open(self.path / _DOCUMENTS, "rt", encoding="utf-8") as lines:
+            with gzip.open(self.path / _DOCUMENTS) as lines:
                 for line in lines:
-                    yield Document.from_json(json.loads(line))
-        except (OSError, ValueError, EOFError) as error:
+                    yield decode(line)
+        except (OSError, msgspec.DecodeError, EOFError) as error:
             raise Unavailable(f"cannot read the documents in {self.path} ({error}); build the index again") from error
 
     def write_documents(self, documents: Iterable[Document]) -> None:
@@ -86,11 +78,11 @@ class IndexFolder:
             gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
         ):
             for document in documents:
-                packed.write(json.dumps(document.to_json(), ensure_ascii=False).encode() + b"\n")
+                packed.write(msgspec.json.encode(document) + b"\n")
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, after everything else."""
-        (self.path / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n")
+        (self.path / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
 
 
 @contextlib.contextmanager

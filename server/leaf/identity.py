@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from server.api.queries import index_folder
 from vmhost.api.guest_metadata import GuestMetadata
@@ -42,17 +43,23 @@ async def read_metadata(clock: Clock) -> Identity:
         await clock.sleep(_PAUSE_S)
 
 
+class UserData(msgspec.Struct):
+    """The user data of a leaf's instance, such as {"shard": 0, "shards": 2, "index": "/folder"}."""
+
+    shard: int
+    shards: int
+    index: str | None = None
+
+
 def identity_of(instance_id: str, user_data: bytes) -> Identity:
-    """The identity in user data such as {"shard": 0, "shards": 2, "index": "/folder"}. Raises InvalidInput."""
+    """The identity that the user data gives. Raises InvalidInput."""
     try:
-        data = json.loads(user_data)
-        shard, shards, index = data["shard"], data["shards"], data.get("index")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        data = msgspec.json.decode(user_data, type=UserData)
+    except msgspec.DecodeError as error:
         raise InvalidInput(
-            f"the user data {user_data[:80]!r} is not for a leaf; it must be JSON with shard and shards"
+            f"the user data {user_data[:80]!r} is not for a leaf ({error}); it must be JSON with shard and shards"
         ) from error
-    if type(shard) is not int or type(shards) is not int or not 0 <= shard < shards:
-        raise InvalidInput(f"shard {shard!r} of {shards!r} is invalid; shards are numbered from 0")
-    if index is not None and not isinstance(index, str):
-        raise InvalidInput(f"the index {index!r} is invalid; it must be the path of a folder")
-    return Identity(instance_id=instance_id, shard=shard, shards=shards, index=Path(index) if index else index_folder())
+    if not 0 <= data.shard < data.shards:
+        raise InvalidInput(f"shard {data.shard} of {data.shards} is invalid; shards are numbered from 0")
+    index = Path(data.index) if data.index else index_folder()
+    return Identity(instance_id=instance_id, shard=data.shard, shards=data.shards, index=index)

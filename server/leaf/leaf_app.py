@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from server.api.results import HITS_MAX, Hit
@@ -29,8 +29,8 @@ _DEADLINE_DEFAULT_S = 5.0
 _DEADLINE_MAX_S = 60.0
 _OFFSET_MAX = 10_000
 _CACHED_QUERIES = 1024
-_CACHED_DOCUMENTS = 4096
 _ID_CHARS_MAX = 300
+_encode = msgspec.json.Encoder().encode
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -113,7 +113,7 @@ class Leaf:
 
         total, hits, took_ms = await self._queue.run(job, deadline)
         scores = "".join(f" {hit.score}" for hit in hits)
-        return self._json(_body(text, total, hits, took_ms), took_ms=took_ms, extra={"X-Hits": f"{total}{scores}"})
+        return self._json(_answer(text, total, hits, took_ms), took_ms=took_ms, extra={"X-Hits": f"{total}{scores}"})
 
     async def _document(self, request: web.Request) -> web.Response:
         deadline = self._now() + _deadline_s(request)
@@ -122,7 +122,7 @@ class Leaf:
         found = await self._queue.run(lambda: self._shard.document(wanted), deadline)
         if found is None:
             raise NotFound(f"there is no document {wanted!r} in shard {self._identity.shard}")
-        return self._json(json.dumps(found.to_json()).encode(), took_ms=(self._now() - started) * 1000)
+        return self._json({"url": found.url, **msgspec.structs.asdict(found)}, took_ms=(self._now() - started) * 1000)
 
     async def _health(self, _request: web.Request) -> web.Response:
         health = {
@@ -134,18 +134,18 @@ class Leaf:
             "digest": self._digest,
             "waiting": self._queue.waiting,
         }
-        return self._json(json.dumps(health).encode())
+        return self._json(health)
 
     async def _not_found(self, _request: web.Request) -> web.Response:
         raise NotFound("there is nothing at this address; use /search?q=, /doc?id= or /healthz")
 
     def _json(
-        self, body: bytes, *, status: int = 200, took_ms: float | None = None, extra: dict[str, str] | None = None
+        self, data: Any, *, status: int = 200, took_ms: float | None = None, extra: dict[str, str] | None = None
     ) -> web.Response:
         headers = {"Content-Type": "application/json", **self._instance, **(extra or {})}
         if took_ms is not None:
             headers["Server-Timing"] = f"search;dur={took_ms:.3f}"
-        return web.Response(body=body, status=status, headers=headers)
+        return web.Response(body=_encode(data), status=status, headers=headers)
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.Response:
@@ -153,27 +153,16 @@ class Leaf:
                 return await handler(request)
             except CloudError as error:
                 problem = {"error": {"kind": error.kind, "message": error.message}}
-                return self._json(json.dumps(problem).encode(), status=error.status)
+                return self._json(problem, status=error.status)
 
         return guarded
 
 
-def _body(query: str, total: int, hits: list[Hit], took_ms: float) -> bytes:
+def _answer(query: str, total: int, hits: list[Hit], took_ms: float) -> msgspec.Raw:
     """The answer's JSON, with each hit on a line of its own."""
-    lines = ",\n".join(
-        f'{_hit_head(hit.id, hit.title, hit.url, hit.kind)}{json.dumps(hit.snippet)}, "score": {hit.score}}}'
-        for hit in hits
-    )
-    between = f"[\n{lines}\n]" if hits else "[\n]"
-    head = f'{{"query":{json.dumps(query)},"total":{total},"took_ms":{took_ms:.3f},"partial":false,"hits":{between}}}'
-    return head.encode()
-
-
-@functools.lru_cache(_CACHED_DOCUMENTS)
-def _hit_head(document_id: str, title: str, url: str, kind: str) -> str:
-    """A hit's JSON up to its snippet, which is the same for every query that finds the document."""
-    head = json.dumps({"id": document_id, "title": title, "url": url, "kind": kind})
-    return f'{head[:-1]}, "snippet": '
+    lines = b",\n".join([_encode(hit) for hit in hits])
+    head = b'{"query":%b,"total":%d,"took_ms":%.3f,"partial":false,"hits":[\n' % (_encode(query), total, took_ms)
+    return msgspec.Raw(b"%b%b%b]}" % (head, lines, b"\n" if hits else b""))
 
 
 def _deadline_s(request: web.Request) -> float:

@@ -5,9 +5,10 @@ Source: the protocols of botocore's service models. The request shows which one 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from vmhost.base.errors import CloudError, Internal
 from vmhost.base.sigv4 import scope_of
@@ -60,7 +61,7 @@ def error_body(request_headers: Mapping[str, str], error: CloudError, request_id
         return _xml(_query(error, request_id))
     fields = {"__type": error.code, "code": error.code, "message": error.message}
     return Body(
-        content=json.dumps(fields).encode(),
+        content=msgspec.json.encode(fields),
         headers={
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amzn-ErrorType": error.code,

@@ -109,6 +109,7 @@ def hit(name: str, score: float) -> dict[str, Any]:
         "id": name,
         "title": f"Title {name}",
         "url": f"/doc/{name}",
+        "kind": "page",
         "snippet": [["some ", False], ["text", True]],
         "score": score,
     }

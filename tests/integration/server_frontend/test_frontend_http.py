@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from yarl import URL
 
@@ -36,7 +37,7 @@ async def test_search_merges_shards_and_returns_its_trace(serving: Serving) -> N
         a.hits, b.hits = [hit("x", 9.0), hit("y", 3.0)], [hit("z", 5.0)]
         add(serving, a, b)
         status, text, headers = await get(serving, "/search?q=hypervisor", {**JSON, "traceparent": PARENT})
-    answer = SearchAnswer.from_json(json.loads(text))
+    answer = msgspec.json.decode(text, type=SearchAnswer)
     assert status == 200
     assert (answer.query, answer.total, answer.partial) == ("hypervisor", 3, False)
     assert [each.id for each in answer.hits] == ["x", "z", "y"]
@@ -217,7 +218,7 @@ async def test_flow_streams_requests_and_counts(serving: Serving) -> None:
             events = read_events(stream.content)
             snapshot = await anext(events)
             assert snapshot.kind == "snapshot"
-            assert Counters.from_json(snapshot.data["counters"]).answered == 1
+            assert msgspec.convert(snapshot.data["counters"], Counters).answered == 1
             assert [FlowRecord.from_json(each).query for each in snapshot.data["recent"]] == ["before"]
             await get(serving, "/search?q=after", {**JSON, "traceparent": PARENT})
             event = await anext(events)

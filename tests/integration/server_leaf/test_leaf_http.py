@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from server.api.results import Document, SearchAnswer
@@ -61,7 +62,7 @@ async def test_search_returns_hits_total_and_time(leaf: aiohttp.ClientSession) -
         assert response.headers["X-Instance"] == "i-0a12"
         name, _, dur = response.headers["Server-Timing"].partition(";dur=")
         assert (name, float(dur) > 0) == ("search", True)
-        answer = SearchAnswer.from_json(await response.json())
+        answer = msgspec.convert(await response.json(), SearchAnswer)
     assert (answer.query, answer.total, answer.partial, len(answer.hits)) == ("server -7", 14, False, 3)
     assert answer.hits[0].url == f"/doc/{answer.hits[0].id}"
     assert ("server", True) in answer.hits[0].snippet
@@ -84,7 +85,7 @@ async def test_hits_stand_on_lines_of_their_own(leaf: aiohttp.ClientSession, que
 
 async def test_document_is_returned_complete(leaf: aiohttp.ClientSession) -> None:
     async with leaf.get("/doc", params={"id": "page.3"}) as response:
-        assert Document.from_json(await response.json()) == DOCUMENTS[3]
+        assert msgspec.convert(await response.json(), Document) == DOCUMENTS[3]
     async with leaf.get("/doc", params={"id": "page.99"}) as response:
         assert response.status == 404
         assert (await response.json())["error"]["kind"] == "not_found"

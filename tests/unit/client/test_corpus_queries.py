@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+import msgspec
 
 from client.corpus_queries import matching_queries, sample_queries
 from client.search_service import SearchResult
-from server.api.queries import CorpusQuery, load
+from server.api.queries import CorpusQuery, QueriesFile, load
 
 QUERIES = tuple(CorpusQuery(query=f"q{n}", weight=1 / (n + 1), total=n) for n in range(500))
 
 
 def write(folder: Path) -> Path:
     path = folder / "known.json"
-    path.write_text(json.dumps({"queries": [each.to_json() for each in QUERIES]}))
+    path.write_bytes(msgspec.json.encode(QueriesFile(tuple(QUERIES))))
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from client.cloud_state import CloudState, fold
 from client.console.serialize import instance_rows, request_json, second_json, source_of
@@ -47,7 +48,9 @@ def test_request_row_has_trace_id_and_console_fields() -> None:
 
 
 def test_rates_from_two_counts() -> None:
-    later = replace(COUNTERS, at=12.0, requests=140, hedges=3, instances=(replace(MACHINE, attempts=130),))
+    later = structs.replace(
+        COUNTERS, at=12.0, requests=140, hedges=3, instances=(structs.replace(MACHINE, attempts=130),)
+    )
     use = UseView(id="i-00a1", cpu_cores=0.1, memory_mib=33.0, pids=3, throttled_percent=None)
     second = second_json(COUNTERS, later, {"i-00a1": use})
     assert (second["req_s"], second["hedges_s"]) == (20.0, 0.5)
@@ -57,9 +60,9 @@ def test_rates_from_two_counts() -> None:
 
 def test_no_rate_over_restart_or_sleep() -> None:
     assert second_json(None, COUNTERS, {})["req_s"] is None
-    late = second_json(COUNTERS, replace(COUNTERS, at=72.0, requests=140), {})
+    late = second_json(COUNTERS, structs.replace(COUNTERS, at=72.0, requests=140), {})
     assert late["req_s"] is None
-    anew = replace(COUNTERS, at=12.0, requests=3, instances=(replace(MACHINE, attempts=2),))
+    anew = structs.replace(COUNTERS, at=12.0, requests=3, instances=(structs.replace(MACHINE, attempts=2),))
     second = second_json(COUNTERS, anew, {})
     assert (second["req_s"], second["instances"]["i-00a1"]["req_s"]) == (None, None)
 

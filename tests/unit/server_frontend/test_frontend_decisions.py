@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from server.api.flow import Counters, FlowRecord
+from server.api.flow import FlowRecord
 from server.api.timing import Attempt, RequestTrace
+from server.frontend.deployment import Deployment
 from server.frontend.discovery import leaf_of
 from server.frontend.main import add_arguments, checked_options
 from server.frontend.observer import Sampler
@@ -75,6 +76,14 @@ def test_options_out_of_range_are_refused(words: str) -> None:
         checked_options(parser.parse_args(words.split()))
 
 
+def test_template_name_stays_across_versions() -> None:
+    """Another name for the same content would replace every instance of a cloud that a new version opens."""
+    wanted = Deployment(
+        service="search", shards=2, replicas=2, image_id="ami-0d0c5ea2c4", type_name="t3.nano", index="/index"
+    )
+    assert wanted.template_name(0) == "search-shard-0-of-2-b08514b031"
+
+
 def test_flow_records_survive_json() -> None:
     attempt = Attempt(instance_id="i-0", type="t3.nano", host="host-a", shard=0, start_ms=0.1, dur_ms=1.0, hedge=True)
     trace = RequestTrace(trace_id="a" * 32, total_ms=2.0, frontend_ms=1.0, attempts=(attempt,))
@@ -82,7 +91,5 @@ def test_flow_records_survive_json() -> None:
     assert FlowRecord.from_json(record.to_json()) == record
     odd: list[Any] = [None, [], {}, {**record.to_json(), "attempts": [{}]}, {"instances": 1}]
     for garbage in odd:
-        with pytest.raises(ValueError, match="invalid data"):
+        with pytest.raises(ValueError, match=r"Expected|missing required field"):
             FlowRecord.from_json(garbage)
-        with pytest.raises(ValueError, match="invalid data"):
-            Counters.from_json(garbage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ _hits = st.lists(
 
 def leaf_answer(hits: list[Hit]) -> tuple[dict[bytes, bytes], bytes]:
     """Headers and body as a leaf writes them."""
-    lines = ",\n".join(json.dumps(hit.to_json()) for hit in hits)
+    lines = b",\n".join(map(msgspec.json.encode, hits)).decode()
     summary = " ".join([str(len(hits)), *[str(hit.score) for hit in hits]])
     between = f"{lines}\n" if hits else ""
     body = f'{{"query":"q","total":{len(hits)},"hits":[\n{between}]}}'
@@ -77,7 +78,8 @@ def test_summary_must_match_the_lines(summary: bytes) -> None:
 
 def test_document_responses_are_parsed() -> None:
     document = Document(id="a", title="A", kind="page", body="all of it")
-    assert parse_document(200, {}, json.dumps(document.to_json()).encode()) == document.to_json()
+    written = msgspec.json.encode(document)
+    assert parse_document(200, {}, written) == written
     assert isinstance(parse_document(404, {}, b""), NotFound)
     refused = parse_document(400, {}, b'{"error":{"message":"no"}}')
     assert isinstance(refused, InvalidInput)

@@ -1,4 +1,4 @@
-"""The front end's counts when its computer sleeps."""
+"""The front end's counts when its computer sleeps, and the records that it streams."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import random
 from collections.abc import Coroutine
 from typing import Any
+
+import msgspec
 
 from server.api.timing import RequestTrace, make_traceparent, render
 from server.frontend.observer import Observer, RecentRequest
@@ -20,6 +22,11 @@ def request(at: float, status: int = 200) -> RecentRequest:
         at=at, query="kvm", status=status, partial=False, agent="curl", server_timing=render(TRACE),
         traceparent=make_traceparent("1" * 32, "2" * 16),
     )  # fmt: skip
+
+
+def test_agent_that_is_not_utf8_becomes_json() -> None:
+    record = msgspec.structs.replace(request(0.0), agent="curl \udcff").flow_record()
+    assert b'"agent":"curl ?"' in msgspec.json.encode(record.to_json())
 
 
 def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

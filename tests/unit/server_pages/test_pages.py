@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from server.api.results import Document, Hit, SearchAnswer
 from server.api.timing import Attempt, RequestTrace
@@ -28,7 +29,7 @@ HIT = Hit(
 ANSWER = SearchAnswer(query="hypervisor", total=123, took_ms=3.0, partial=False, hits=(HIT,))
 
 
-def attempt(number: int, shard: int, **more: object) -> Attempt:
+def attempt(number: int, shard: int, **more: Any) -> Attempt:
     made = Attempt(
         instance_id=f"i-{number}a12b34c56d78e9f0",
         type="t3.nano",
@@ -38,9 +39,7 @@ def attempt(number: int, shard: int, **more: object) -> Attempt:
         dur_ms=2.0,
         search_ms=1.0,
     )
-    for name, value in more.items():
-        setattr(made, name, value)
-    return made
+    return replace(made, **more)
 
 
 TRACE = RequestTrace(trace_id="ab" * 16, total_ms=3.42, frontend_ms=0.5, attempts=(attempt(0, 0), attempt(1, 1)))
