@@ -161,7 +161,7 @@ def _run(command: ModuleType, args: Sequence[str]) -> int:
 
 
 def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
-    from client.terminal.text import clean
+    from client.terminal.plain_text import clean
     from vmhost.base.errors import CloudError, InvalidInput
     from vmhost.base.logs import configure
 

@@ -22,7 +22,7 @@ from client.local.local_plan import (
 from client.local.state_dir import port_in_use
 from client.local.target_cloud import running_clouds
 from client.program_name import program_name
-from client.terminal.text import wrap
+from client.terminal.plain_text import wrap
 from vmhost.base.errors import InvalidInput
 
 INTERRUPTED = 130

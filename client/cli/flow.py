@@ -80,8 +80,7 @@ def _remember(seen: tuple[str, ...], record: FlowRecord) -> tuple[str, ...]:
 
 def line_of(record: FlowRecord, shorts: Mapping[str, str]) -> str:
     """Return the line for a request and its attempts, with short instance ids."""
-    from client.terminal.text import clean
-    from client.view.demo_screen import clock
+    from client.terminal.plain_text import clean, time_of_day
 
     trace = record.trace
     hops = []
@@ -91,6 +90,6 @@ def line_of(record: FlowRecord, shorts: Mapping[str, str]) -> str:
         hops.append(f"shard {attempt.shard} {shorts[attempt.instance_id]} {attempt.dur_ms:.1f}{role}{outcome}")
     partial = " PARTIAL" if record.partial else ""
     return (
-        f'{clock(record.at)} {record.status}{partial} {trace.total_ms:6.1f} ms  "{clean(record.query)}"  '
+        f'{time_of_day(record.at)} {record.status}{partial} {trace.total_ms:6.1f} ms  "{clean(record.query)}"  '
         f"front end {trace.frontend_ms:.1f}, {', '.join(hops) or 'sent to no instance'}"
     )

@@ -49,7 +49,7 @@ async def _status() -> Snapshot:
 
 def table(views: list[InstanceView], now: float, *, cpu_limited: bool, cloud: str = DEFAULT_CLOUD) -> list[str]:
     """Return the lines of the table and the legend for CORES."""
-    from client.terminal.text import columns_of
+    from client.terminal.plain_text import columns_of
 
     if not views:
         return ["no instances"]

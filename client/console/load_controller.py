@@ -23,7 +23,7 @@ from client.load.plan.model import Plan
 from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Snapshot
 from client.session import DEFAULT_RATE, Session
-from client.terminal.numbers import short_rate
+from client.terminal.plain_text import short_rate
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict, NotFound
 from vmhost.base.ids import short_ids

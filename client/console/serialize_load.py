@@ -18,7 +18,7 @@ from client.load.plan.model import Plan
 from client.load.report.past_run import PastRun, past_run_json
 from client.load.summary import Latency, Mark, Snapshot, TimelineColumn, latency_of
 from client.load.verdict import broken_so_far
-from client.terminal.numbers import milliseconds
+from client.terminal.plain_text import milliseconds
 
 WINDOW_S = 10
 """The timeline's percentiles are those of the requests due in the last 10 seconds: one second holds too few."""

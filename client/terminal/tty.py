@@ -1,4 +1,7 @@
-"""A terminal as a full screen: draws lines, reads single keys, and restores the terminal at the end."""
+"""A terminal as a full screen: draws lines, reads single keys, and restores the terminal at the end.
+
+rich draws each line; which lines changed is found by hand, because rich's Live writes the whole screen each time.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
 
-from client.terminal.text import Line, cells, painted, plain
+if TYPE_CHECKING:
+    from rich.text import Text
 
-_ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
-_LEAVE = "\x1b[?25h\x1b[?1049l"
-_HOME, _TO_LINE_END, _DOWN_CLEAR = "\x1b[H", "\x1b[K", "\x1b[J"
+_FRAME_S = 0.25
 _KEYS_MAX_BYTES = 256
 ESCAPE, ENTER, BACKSPACE, INTERRUPT = "escape", "enter", "backspace", "interrupt"
 _NAMED = {"\x03": INTERRUPT, "\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\b": BACKSPACE, "\x1b": ESCAPE}
@@ -24,11 +28,6 @@ _NAMED = {"\x03": INTERRUPT, "\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\b": 
 def is_terminal(environ: Mapping[str, str] = os.environ) -> bool:
     """Returns whether input and output are a terminal that can draw."""
     return sys.stdin.isatty() and sys.stdout.isatty() and environ.get("TERM", "dumb") != "dumb"
-
-
-def wants_colour(environ: Mapping[str, str] = os.environ) -> bool:
-    """Returns False if NO_COLOR is set to anything (no-color.org)."""
-    return not environ.get("NO_COLOR")
 
 
 def keys_of(data: bytes) -> list[str]:
@@ -41,19 +40,47 @@ def keys_of(data: bytes) -> list[str]:
     return [_NAMED.get(char, char) for char in text if char in _NAMED or char.isprintable()]
 
 
+class Screen(Protocol):
+    """A screen to draw on: `Terminal` or a substitute."""
+
+    def taken(self) -> AbstractContextManager[None]:
+        """Uses the screen until the end of the block."""
+
+    def size(self) -> tuple[int, int]:
+        """Returns the present number of columns and rows."""
+
+    def draw(self, lines: Sequence[Text]) -> None:
+        """Shows the lines. Raises OSError if the screen is gone."""
+
+
+async def draw_changes(screen: Screen, changed: asyncio.Event, render: Callable[[int, int], Sequence[Text]]) -> None:
+    """Draws at once and after each change, at most four times a second, until cancelled or the screen is gone.
+
+    `render` returns the lines for a number of columns and rows. Raises OSError."""
+    while True:
+        changed.clear()
+        screen.draw(render(*screen.size()))
+        await asyncio.sleep(_FRAME_S)
+        await changed.wait()
+
+
 class Terminal:
     """Standard input and output as a full screen. Use `taken` inside a running event loop.
 
     The terminal is restored at the end of the block, also after an exception, and while Ctrl-Z suspends us."""
 
-    def __init__(self, *, on_key: Callable[[str], None], on_resize: Callable[[], None], colour: bool) -> None:
+    def __init__(self, *, on_key: Callable[[str], None], on_resize: Callable[[], None]) -> None:
         self._on_key = on_key
         self._on_resize = on_resize
-        self._colour = colour
+        # Only here, because most runs of a load ask `is_terminal` and draw nothing.
+        from rich.console import Console
+
+        # It leaves out colours if NO_COLOR is set (no-color.org).
+        self._console = Console(highlight=False)
         self._input = sys.stdin.fileno()
         self._keys = -1
         self._was: list[object] | None = None
-        self._shown: list[str] = []
+        self._shown: list[Text] = []
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
@@ -76,27 +103,23 @@ class Terminal:
 
     def size(self) -> tuple[int, int]:
         """Returns the present number of columns and rows; 80 x 24 if it is unknown."""
+        # rich would use COLUMNS and LINES if they are exported; they stay the same when the window changes.
         with contextlib.suppress(OSError):
             size = os.get_terminal_size(sys.stdout.fileno())
             if size.columns and size.lines:
                 return size.columns, size.lines
         return 80, 24
 
-    def draw(self, lines: Sequence[Line]) -> None:
-        """Shows the lines; writes only those that changed."""
-        new = [painted(each, colour=self._colour) for each in lines]
+    def draw(self, lines: Sequence[Text]) -> None:
+        """Shows the lines, which fill the screen; writes only those that changed."""
         columns, _ = self.size()
-        parts = []
-        for row, text in enumerate(new):
-            if row >= len(self._shown) or self._shown[row] != text:
-                # After the last column the cursor still stands on it: clearing from there would take its character.
-                rest = _TO_LINE_END if cells(plain(lines[row])) < columns else ""
-                parts.append(f"\x1b[{row + 1};1H{text}{rest}")
-        if len(new) < len(self._shown):
-            parts.append(f"\x1b[{len(new) + 1};1H{_DOWN_CLEAR}")
-        self._shown = new
-        if parts:
-            self._write("".join(parts))
+        with self._console as console:
+            options = console.options.update(width=columns, no_wrap=True, overflow="crop")
+            for row, text in enumerate(lines):
+                if self._shown[row : row + 1] != [text]:
+                    # Padded, so that nothing of a longer line remains.
+                    console.update_screen_lines(console.render_lines(text, options, pad=True), 0, row)
+            self._shown = list(lines)
 
     def _take(self) -> None:
         self._was = termios.tcgetattr(self._input)
@@ -104,14 +127,16 @@ class Terminal:
         tty.setcbreak(self._input, termios.TCSADRAIN)
         _make_interrupt_a_key(self._input)
         self._shown = []
-        self._write(_ENTER)
+        self._console.set_alt_screen(True)
+        self._console.show_cursor(False)
 
     def _give_back(self) -> None:
         if self._was is None:
             return
         was, self._was = self._was, None
         with contextlib.suppress(OSError, termios.error):
-            self._write(_LEAVE)
+            self._console.show_cursor(True)
+            self._console.set_alt_screen(False)
             termios.tcsetattr(self._input, termios.TCSADRAIN, was)  # type: ignore[arg-type]
 
     def _paused(self) -> None:
@@ -123,7 +148,6 @@ class Terminal:
 
     def _resized(self) -> None:
         self._shown = []
-        self._write(_HOME + _DOWN_CLEAR)
         self._on_resize()
 
     def _readable(self) -> None:
@@ -140,11 +164,6 @@ class Terminal:
             return
         for key in keys_of(data):
             self._on_key(key)
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
 
 
 def _make_interrupt_a_key(terminal: int) -> None:

@@ -10,7 +10,7 @@ from client.experiments.noisy_neighbor import RATE_PER_S
 from client.experiments.results import Result, result_json, shortened
 from client.load.report.report import Report
 from client.load.summary import Summary
-from client.terminal.text import columns_of
+from client.terminal.plain_text import columns_of
 from client.tour.phase_table import SLOWER_MS, PhaseRow, phase_table
 from vmhost.base.ids import short_ids
 

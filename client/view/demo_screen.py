@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from itertools import zip_longest
+
+from rich.cells import cell_len
+from rich.text import Text
 
 from client.cloud_events import Tone
 from client.cloud_state import shard_of
 from client.experiments.catalogue import EXPERIMENTS
 from client.load.summary import Latency
 from client.load.summary import Snapshot as LoadSnapshot
-from client.terminal.text import Line, Span, Style, cells, clean, cut, cut_line, line, padded, spread, width_of, wrap
+from client.terminal.plain_text import clean, time_of_day, wrap
+from client.terminal.styled_text import Style, cut, fitting, line, page, spread
 from client.view.screen_texts import GLOSSARY, isolation_lines, isolation_sentence
 from client.view.view_state import PAUSE_LEAVES_S, PAUSE_SETTLES_S, Note, Panel, ViewState, path_of
 from vmhost.api.views import InstanceView
@@ -40,33 +44,30 @@ _TONE_STYLES = {
 }
 
 
-def render(state: ViewState, columns: int, rows: int) -> list[Line]:
+def render(state: ViewState, columns: int, rows: int) -> list[Text]:
     """Return exactly `rows` lines of at most `columns`; the last one lists the keys."""
     top = [*_header(state, columns), *_hosts(state, columns, rows), *_totals(state, columns)]
-    bottom = _bottom(state, columns)
-    room = max(0, rows - len(top) - len(bottom))
-    middle = _middle(state, columns, room)
-    body = [*top, *middle, *[line()] * (room - len(middle))][: max(0, rows - len(bottom))]
-    return [cut_line(each, columns) for each in (*body, *bottom)]
+    middle = _middle(state, columns, max(0, rows - len(top) - 1))
+    return page([*top, *middle], _bottom(state, columns), columns, rows)
 
 
-def _header(state: ViewState, columns: int) -> list[Line]:
+def _header(state: ViewState, columns: int) -> list[Text]:
     count = len([view for view in state.cloud_state.running if shard_of(view) is not None])
     noun = "instance answers" if count == 1 else "instances answer"
-    title = line(Span("glasscloud", Style.BOLD), f": {count} {noun} one search box")
-    search = line("  search  ", Span(f"{state.search_url}/search?q=hypervisor", Style.BOLD))
-    console = line("  console ", Span(state.console_url, Style.BOLD))
+    title = line(("glasscloud", Style.BOLD), f": {count} {noun} one search box")
+    search = line("  search  ", (f"{state.search_url}/search?q=hypervisor", Style.BOLD))
+    console = line("  console ", (state.console_url, Style.BOLD))
     snapshot = state.cloud_state.snapshot
     what = isolation_sentence(snapshot, state.why, columns - 2) if snapshot else "waiting for the platform"
     return [
-        spread(title, line(Span("Ctrl-C removes everything", Style.DIM)), columns),
-        spread(search, line(Span("(o opens it)", Style.DIM)), columns),
-        *([spread(console, line(Span("(c opens it)", Style.DIM)), columns)] if state.console_url else []),
+        spread(title, line(("Ctrl-C removes everything", Style.DIM)), columns),
+        spread(search, line(("(o opens it)", Style.DIM)), columns),
+        *([spread(console, line(("(c opens it)", Style.DIM)), columns)] if state.console_url else []),
         line("  ", what),
     ]
 
 
-def _hosts(state: ViewState, columns: int, rows: int) -> list[Line]:
+def _hosts(state: ViewState, columns: int, rows: int) -> list[Text]:
     snapshot = state.cloud_state.snapshot
     if snapshot is None:
         return []
@@ -76,40 +77,40 @@ def _hosts(state: ViewState, columns: int, rows: int) -> list[Line]:
     width = columns // across
     room = max(4, rows - 12) // (1 if side_by_side else max(1, len(hosts)))
     blocks = [_host(state, host, width, room) for host in hosts]
-    lines: list[Line] = []
+    lines: list[Text] = []
     for begin in range(0, len(blocks), across):
         lines += _beside(blocks[begin : begin + across], width)
     return lines
 
 
-def _beside(blocks: Sequence[list[Line]], width: int) -> list[Line]:
-    height = max(len(block) for block in blocks)
-    rows = [[block[row] if row < len(block) else line() for block in blocks] for row in range(height)]
-    return [tuple(span for cell in row for span in padded(cell, width)) for row in rows]
+def _beside(blocks: Sequence[list[Text]], width: int) -> list[Text]:
+    for each in (cell for block in blocks for cell in block):
+        each.truncate(width, overflow="ellipsis", pad=True)
+    return [line(*row) for row in zip_longest(*blocks, fillvalue=Text(" " * width))]
 
 
-def _host(state: ViewState, host: str, width: int, room: int) -> list[Line]:
+def _host(state: ViewState, host: str, width: int, room: int) -> list[Text]:
     views = sorted(
         (view for view in state.cloud_state.present if view.host == host),
         key=lambda view: (shard_of(view) is None, shard_of(view) or 0, view.launched_at, view.id),
     )
     shown = views if len(views) < room else views[: room - 2]
-    lines = [line(" ", Span(host, Style.BOLD)), *(_instance(state, view, width) for view in shown)]
+    lines = [line(" ", (host, Style.BOLD)), *(_instance(state, view, width) for view in shown)]
     if len(shown) < len(views):
-        lines.append(line(Span(f" … and {len(views) - len(shown)} more", Style.DIM)))
+        lines.append(line((f" … and {len(views) - len(shown)} more", Style.DIM)))
     return lines
 
 
-def _instance(state: ViewState, view: InstanceView, width: int) -> Line:
+def _instance(state: ViewState, view: InstanceView, width: int) -> Text:
     shard = shard_of(view)
     name = f" {state.short(view.id)} " + (f"shard {shard} " if shard is not None else f"{view.type} ")
     if view.id in state.cloud_state.hogging:
-        state_span = Span("hogs the CPU", Style.BAD)
+        shown_state = ("hogs the CPU", Style.BAD)
     else:
-        state_span = Span(view.state, _STATE_STYLES.get(view.state, Style.BAD))
+        shown_state = (view.state, _STATE_STYLES.get(view.state, Style.BAD))
     figures = _figures(state, view) if view.state == "running" else ""
-    use = _use(state, view) if width >= cells(name) + 9 + cells(figures) + 14 else ""
-    return line(name, state_span, f" {figures}{use}")
+    use = _use(state, view) if width >= cell_len(name) + 9 + cell_len(figures) + 14 else ""
+    return line(name, shown_state, f" {figures}{use}")
 
 
 def _figures(state: ViewState, view: InstanceView) -> str:
@@ -133,14 +134,14 @@ def _use(state: ViewState, view: InstanceView) -> str:
     return f"{cpu} {use.memory_mib:.0f}M"
 
 
-def _totals(state: ViewState, columns: int) -> list[Line]:
+def _totals(state: ViewState, columns: int) -> list[Text]:
     load = state.load
     if load is None:
         return [line(" no load; + starts it"), line()]
     failures = load.total.failed - (0 if state.pause is None else state.pause.failed)
-    failed = Span(f"failed {failures}", Style.BAD if failures else Style.PLAIN)
+    failed = (f"failed {failures}", Style.BAD if failures else Style.PLAIN)
     rate = line(f" {_rate(load):g} req/s  ", failed, "  ")
-    return [(*rate, Span(_recent(state, load, columns - width_of(rate)))), line(_last(state, columns))]
+    return [line(rate, _recent(state, load, columns - rate.cell_len)), line(_last(state, columns))]
 
 
 def _recent(state: ViewState, load: LoadSnapshot, room: int) -> str:
@@ -169,20 +170,20 @@ def _latency(latency: Latency, room: int, *, window: str) -> str:
         f"{window}: half within {latency.p50:.1f} ms, {phrase} {tail:.1f} ms",
         f"{window}: p50 {latency.p50:.1f} ms, {name} {tail:.1f} ms",
     )
-    return next((text for text in variants if cells(text) <= room), variants[-1])
+    return fitting(variants, room)
 
 
 def _last(state: ViewState, columns: int) -> str:
     if state.last is None:
         return ""
     path = path_of(state, state.last)
-    room = columns - cells(path) - len(' last: "" ')
+    room = columns - cell_len(path) - len(' last: "" ')
     if room >= _QUERY_MIN:
         return f' last: "{cut(state.last_query, room)}" {path}'
-    return f" last: {path_of(state, state.last, brief=cells(path) + len(' last: ') > columns)}"
+    return f" last: {path_of(state, state.last, brief=cell_len(path) + len(' last: ') > columns)}"
 
 
-def _middle(state: ViewState, columns: int, room: int) -> list[Line]:
+def _middle(state: ViewState, columns: int, room: int) -> list[Text]:
     if state.panel is Panel.ISOLATION and state.cloud_state.snapshot is not None:
         return _panel(isolation_lines(state.cloud_state.snapshot, state.why, columns - 2), room)
     if state.panel is Panel.GLOSSARY:
@@ -191,28 +192,20 @@ def _middle(state: ViewState, columns: int, room: int) -> list[Line]:
     return lines[-room:] if room else []
 
 
-def _panel(texts: Sequence[str], room: int) -> list[Line]:
+def _panel(texts: Sequence[str], room: int) -> list[Text]:
     return [line(f" {text}") for text in texts[:room]]
 
 
-def _note(note: Note, columns: int) -> list[Line]:
+def _note(note: Note, columns: int) -> list[Text]:
     style = _TONE_STYLES[note.tone]
-    texts = wrap(f"{clock(note.at)} {clean(note.text)}", columns - 1, indent=" " * 9)
-    return [line(" ", Span(text, style)) for text in texts]
+    texts = wrap(f"{time_of_day(note.at)} {clean(note.text)}", columns - 1, indent=" " * 9)
+    return [line(" ", (text, style)) for text in texts]
 
 
-def clock(at: float) -> str:
-    """Return the local time of day of an epoch second."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
-
-
-def _bottom(state: ViewState, columns: int) -> list[Line]:
+def _bottom(state: ViewState, columns: int) -> Text:
     if state.prompt is not None:
-        return [line(Span(" search for: ", Style.BOLD), clean(state.prompt), Span("_", Style.DIM))]
+        return line((" search for: ", Style.BOLD), clean(state.prompt), ("_", Style.DIM))
     if state.panel is not Panel.NONE:
-        return [line(Span(" press any key to go back", Style.BOLD))]
-    for gap in ("   ", " "):
-        text = " " + gap.join(f"{key} {meaning}" for key, meaning in KEYS)
-        if cells(text) <= columns:
-            break
-    return [line(Span(text, Style.BOLD))]
+        return line((" press any key to go back", Style.BOLD))
+    keys = [f"{key} {meaning}" for key, meaning in KEYS]
+    return line((fitting([f" {gap.join(keys)}" for gap in ("   ", " ")], columns), Style.BOLD))

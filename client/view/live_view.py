@@ -17,7 +17,7 @@ from client.experiments.experiment import Experiment, choose_victim
 from client.experiments.results import Step
 from client.local.state_dir import LocalFacts
 from client.session import DEFAULT_RATE, Session
-from client.terminal.tty import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Terminal, wants_colour
+from client.terminal.tty import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Screen, Terminal, draw_changes
 from client.view.browser import open_browser
 from client.view.demo_screen import render
 from client.view.plain_view import note_line
@@ -36,7 +36,6 @@ from client.view.view_state import (
 )
 from vmhost.base.errors import CloudError
 
-_FRAME_S = 0.1
 _FIRST_FIGURES_S = 1.0
 """Maximum time that the first screen waits for figures."""
 _QUERY_MAX = 200
@@ -86,13 +85,13 @@ class LiveView:
         """Show a step of an experiment."""
         self._show(on_step(self.state, step, time.time()))
 
-    async def run(self, terminal: Terminal, messages: AsyncIterator[str]) -> None:
+    async def run(self, screen: Screen, messages: AsyncIterator[str]) -> None:
         """Draw until `q`; show `messages` as notes, and raise the error that ends them."""
-        with terminal.taken():
+        with screen.taken():
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 helpers = [
-                    tasks.create_task(self._draw(terminal)),
+                    tasks.create_task(draw_changes(screen, self._changed, lambda *size: render(self.state, *size))),
                     tasks.create_task(self._follow_load()),
                     tasks.create_task(self._show_messages(messages)),
                 ]
@@ -126,13 +125,6 @@ class LiveView:
 
     def _note(self, text: str, *, tone: Tone = Tone.NEUTRAL, key: str = "") -> None:
         self._show(noted(self.state, Note(at=time.time(), text=text, tone=tone, key=key)))
-
-    async def _draw(self, terminal: Terminal) -> None:
-        while True:
-            self._changed.clear()
-            terminal.draw(render(self.state, *terminal.size()))
-            await self._changed.wait()
-            await asyncio.sleep(_FRAME_S)
 
     async def _follow_load(self) -> None:
         async for snapshot in self._session.load.snapshots():
@@ -236,7 +228,7 @@ async def show_live(facts: LocalFacts, messages: AsyncIterator[str], options: Vi
             if snapshot is None or snapshot.total.completed or snapshot.elapsed_s >= _FIRST_FIGURES_S:
                 break
         try:
-            await view.run(Terminal(on_key=view.key, on_resize=view.resized, colour=wants_colour()), messages)
+            await view.run(Terminal(on_key=view.key, on_resize=view.resized), messages)
         finally:
             # The alternate screen is gone; print the results so that they stay readable.
             for note in view.state.notes:

@@ -17,8 +17,7 @@ from client.experiments.results import Step
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.state_dir import LocalFacts
 from client.session import Session
-from client.terminal.text import clean
-from client.view.demo_screen import clock
+from client.terminal.plain_text import clean, time_of_day
 from client.view.served_session import ViewOptions, show_session
 from client.view.view_state import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
 from vmhost.base.errors import CloudError
@@ -31,7 +30,7 @@ Print = Callable[[str], None]
 
 def note_line(note: Note) -> str:
     """Return a note as a text line."""
-    return f"{clock(note.at)}  {clean(note.text)}"
+    return f"{time_of_day(note.at)}  {clean(note.text)}"
 
 
 def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
@@ -44,8 +43,8 @@ def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
     p50 = "-" if load.minute.p50 is None else f"{load.minute.p50:.1f}"
     slow = "-" if tail is None else f"{tail:.1f}"
     return (
-        f"{clock(at)}  {rate:.0f} req/s  failed {load.total.failed}  last minute: p50 {p50} ms, {name} {slow} ms  "
-        f"{running} running"
+        f"{time_of_day(at)}  {rate:.0f} req/s  failed {load.total.failed}  "
+        f"last minute: p50 {p50} ms, {name} {slow} ms  {running} running"
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from client.terminal.text import cells, clean, cut, wrap
+from client.terminal.plain_text import clean, wrap
+from client.terminal.styled_text import cut, fitting
 from vmhost.api.views import CapabilityView, Snapshot
 
 GLOSSARY = (
@@ -49,7 +50,7 @@ def isolation_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
         for hint in ("  (w: details)", " (w: why)")
     ]
     variants.append(f"{_isolated(first)} (w: why)")
-    return cut(clean(next((text for text in variants if cells(text) <= columns), variants[-1])), columns)
+    return cut(clean(fitting(variants, columns)), columns)
 
 
 def _isolated(capabilities: list[CapabilityView]) -> str:

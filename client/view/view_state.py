@@ -13,7 +13,8 @@ from client.experiments.results import Failure, Progress, Result, Step, shortene
 from client.experiments.runner import TERMINAL
 from client.load.summary import Snapshot as LoadSnapshot
 from client.search_service import SearchResult
-from client.terminal.text import clean, cut
+from client.terminal.plain_text import clean
+from client.terminal.styled_text import cut
 from server.api.timing import RequestTrace, parse
 from vmhost.api.views import InstanceView
 from vmhost.base.ids import short_ids

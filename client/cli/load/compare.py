@@ -10,7 +10,7 @@ from pathlib import Path
 from client.load.report.compare import BATCHES_MIN, Comparison, compare, compare_json, compare_lines
 from client.load.report.recorded_run import RecordedRun, read_run
 from client.load.verdict import Verdict
-from client.terminal.text import clean_lines
+from client.terminal.plain_text import clean_lines
 from vmhost.base.errors import InvalidInput
 
 NAME = "load compare"

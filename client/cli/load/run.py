@@ -20,7 +20,7 @@ from client.cli.load.options import (
     processes_of,
 )
 from client.load.environment import ignored_proxies, usable_cores
-from client.load.live.progress_line import progress_line
+from client.load.live.live_state import progress_line
 from client.load.output_files import OutputFiles
 from client.load.plan.model import Plan
 from client.load.plan_runner import PlanRunner, Watcher, verdict_of
@@ -30,7 +30,7 @@ from client.load.report.report import Report
 from client.load.report.text_report import text_report
 from client.load.run import LoadRun
 from client.load.worker_processes import WorkerSource
-from client.terminal.text import clean, clean_lines
+from client.terminal.plain_text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 
 NAME = "load"
@@ -300,11 +300,10 @@ def _watch(args: argparse.Namespace, plans: Sequence[Plan]) -> Watcher:
 
 async def _show_screen(runs: Sequence[LoadRun]) -> None:
     from client.load.live.live_view import show_live_load
-    from client.terminal.tty import wants_colour
 
     (run,) = runs
     plan = run.plan
-    await show_live_load(run, title=plan.name or plan.script or plan.targets[0].url, colour=wants_colour())
+    await show_live_load(run, title=plan.name or plan.script or plan.targets[0].url)
 
 
 async def _show_lines(runs: Sequence[LoadRun]) -> None:

@@ -21,7 +21,7 @@ from client.load.report.report import Report
 from client.load.report.sweep_text import SCHEMA, step_line, sweep_json, sweep_lines
 from client.load.run import LoadRun
 from client.load.sweep import RateRange, Sweep, check_range, step_of
-from client.terminal.text import clean, clean_lines
+from client.terminal.plain_text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 from vmhost.base.units import parse_duration
 

@@ -22,7 +22,7 @@ from client.load.distributed.worker_token import read_token
 from client.load.engine.resource_limits import raise_file_limit
 from client.load.json_codec import from_json
 from client.load.worker import LINE_MAX_BYTES, LineWriter, serve_run
-from client.terminal.text import clean
+from client.terminal.plain_text import clean
 from vmhost.base.errors import CloudError
 from vmhost.base.web import run
 

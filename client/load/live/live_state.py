@@ -1,4 +1,6 @@
-"""The state of the live view and the meaning of its keys, updated by snapshots and keys. Pure."""
+"""The state of the live view and the meaning of its keys, updated by snapshots and keys; the present figures of a run.
+
+Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from client.load.plan.model import Plan
 from client.load.plan.validation import RATE_MAX_PER_S
 from client.load.summary import Snapshot
 from client.load.verdict import OWN_FAULT_PERCENT
-from client.terminal.numbers import short_rate
+from client.terminal.plain_text import clock, milliseconds, per_second, short_rate
 
 _TENTHS = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
 RATES = (1, 2, 5, 10, 20, 50, *(round(tenth * 10**power) for power in range(2, 6) for tenth in _TENTHS), RATE_MAX_PER_S)
@@ -209,3 +211,20 @@ def limit_warning(snapshot: Snapshot) -> str:
     if not near_limit(snapshot):
         return ""
     return NEAR_LIMIT if snapshot.cpu_percent >= OWN_FAULT_PERCENT else COMPUTER_BUSY
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """Returns the progress of a run for output that is not a terminal: the rates of the last full seconds, response
+    times of the last ten, all failures."""
+    now = rates_now(snapshot)
+    seconds = max(snapshot.total.seconds, 1e-9)
+    # Before the first full second, use the mean.
+    started = snapshot.total.started / seconds if now.started is None else now.started
+    completed = snapshot.total.completed / seconds if now.completed is None else now.completed
+    name, tail = snapshot.recent.response.tail
+    text = (
+        f"{clock(snapshot.elapsed_s):>5}  {per_second(started)} started/s  {per_second(completed)} completed/s"
+        f"  failed {snapshot.total.failed:,}  p50 {milliseconds(snapshot.recent.response.p50)} ms"
+        f"  {name} {milliseconds(tail)} ms  in flight {snapshot.in_flight:,}  waiting {snapshot.waiting:,}"
+    )
+    return f"{text}  (generator near its limit: CPU {snapshot.cpu_percent:.0f} %)" if near_limit(snapshot) else text

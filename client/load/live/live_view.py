@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
 
 from client.load.live.live_screen import render
 from client.load.live.live_state import (
@@ -21,32 +18,17 @@ from client.load.live.live_state import (
     with_message,
 )
 from client.load.run import LoadRun
-from client.terminal.text import Line
-from client.terminal.tty import Terminal
+from client.terminal.tty import Screen, Terminal, draw_changes
 from vmhost.base.errors import CloudError
 
-_FRAME_S = 0.1
 _ACTIONS_MAX = 20
 
 
-class Screen(Protocol):
-    """The screen to draw on: `client.terminal.tty.Terminal` or a substitute."""
-
-    def taken(self) -> AbstractContextManager[None]:
-        """Uses the screen until the end of the block."""
-
-    def size(self) -> tuple[int, int]:
-        """Returns the present number of columns and rows."""
-
-    def draw(self, lines: Sequence[Line]) -> None:
-        """Shows the lines. Raises OSError if the screen is gone."""
-
-
-async def show_live_load(run: LoadRun, *, title: str, colour: bool) -> None:
+async def show_live_load(run: LoadRun, *, title: str) -> None:
     """Shows a started run on the terminal until it ends; s or q stop it, q twice leaves the view before the last
     responses. The caller prints the report: `await run.finished()`."""
     view = LiveLoadView(run, title=title)
-    await view.show(Terminal(on_key=view.key, on_resize=view.resized, colour=colour))
+    await view.show(Terminal(on_key=view.key, on_resize=view.resized))
 
 
 class LiveLoadView:
@@ -124,11 +106,7 @@ class LiveLoadView:
 
     async def _draw(self, screen: Screen) -> None:
         try:
-            while True:
-                self._changed.clear()
-                screen.draw(render(self.state, *screen.size()))
-                await self._changed.wait()
-                await asyncio.sleep(_FRAME_S)
+            await draw_changes(screen, self._changed, lambda columns, rows: render(self.state, columns, rows))
         except OSError:
             self._run.stop_soon()
             self._over.set()

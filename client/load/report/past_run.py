@@ -8,7 +8,7 @@ from typing import Any
 from client.load.report.compare import Comparison, compare
 from client.load.report.recorded_run import record_run
 from client.load.report.report import Report
-from client.terminal.numbers import short_rate
+from client.terminal.plain_text import short_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

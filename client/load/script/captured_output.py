@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from client.terminal.text import clean
+from client.terminal.plain_text import clean
 
 LINES_MAX = 20
 """The most lines that are kept between two calls of `take`; further ones are counted."""

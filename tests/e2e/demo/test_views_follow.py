@@ -8,11 +8,11 @@ import random
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from rich.text import Text
 
 from client.experiments.experiment import choose_victim
 from client.experiments.kill import Kill
 from client.session import Session
-from client.terminal.text import Line, plain
 from client.view.live_view import LiveView
 from client.view.plain_view import PlainView
 from client.view.view_state import ViewState
@@ -32,8 +32,8 @@ class Paper:
     def size(self) -> tuple[int, int]:
         return 100, 30
 
-    def draw(self, lines: list[Line]) -> None:
-        self.text = "\n".join(plain(each) for each in lines)
+    def draw(self, lines: list[Text]) -> None:
+        self.text = "\n".join(each.plain for each in lines)
 
 
 async def no_messages() -> AsyncIterator[str]:

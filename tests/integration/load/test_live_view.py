@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from rich.text import Text
 
 from client.load.live.live_view import LiveLoadView
 from client.load.plan.model import ClosedLoop, Plan, Target, constant
 from client.load.run import LoadRun
-from client.terminal.text import Line, plain
 
 PROGRAM = """
 import asyncio, sys
@@ -36,7 +36,7 @@ from client.load.report.text_report import text_report
 async def main():
     async with LoadRun() as run:
         await run.start(constant(sys.argv[1], 50.0))
-        await show_live_load(run, title=sys.argv[1], colour=True)
+        await show_live_load(run, title=sys.argv[1])
         print("\\n".join(text_report(await run.finished())))
 
 asyncio.run(main())
@@ -75,10 +75,10 @@ class Paper:
     def size(self) -> tuple[int, int]:
         return 80, 24
 
-    def draw(self, lines: Sequence[Line]) -> None:
+    def draw(self, lines: Sequence[Text]) -> None:
         if self.torn:
             raise OSError("the terminal is gone")
-        self.text = "\n".join(plain(each) for each in lines)
+        self.text = "\n".join(each.plain for each in lines)
 
     async def until(self, holds: Callable[[str], object]) -> str:
         async with asyncio.timeout(30):

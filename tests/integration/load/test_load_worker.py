@@ -313,10 +313,10 @@ async def test_bad_input_ends_the_command_with_one_clear_line(arguments: list[st
     assert stderr.count(b"\n") == 1
 
 
-async def test_it_needs_no_engine_no_cloud_sdk_no_search_library_and_no_general_client() -> None:
+async def test_worker_imports_only_what_it_needs() -> None:
     code = "import sys, client.cli.load, client.load.worker; print(*sys.modules)"
     async with asyncio.timeout(20):
         process = await spawn("-c", code)
         stdout, _ = await process.communicate()
     loaded = {name.split(".")[0] for name in stdout.decode().split()}
-    assert loaded.isdisjoint({"docker", "botocore", "tantivy", "aiohttp", "structlog"})
+    assert loaded.isdisjoint({"docker", "botocore", "tantivy", "aiohttp", "structlog", "rich"})

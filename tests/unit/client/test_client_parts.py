@@ -8,11 +8,13 @@ import pytest
 from client_builders import instance
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from client.cloud_state import is_replacement
 from client.process_tree import process_tree, running_processes, still_running
-from client.terminal.text import cells, clean, columns_of, cut, spread, wrap
-from client.terminal.tty import keys_of, wants_colour
+from client.terminal.plain_text import clean, columns_of, wrap
+from client.terminal.styled_text import cut, line, spread
+from client.terminal.tty import keys_of
 from client.view.browser import browser_command
 from vmhost.base.ids import short_ids
 
@@ -39,30 +41,22 @@ def test_keys_of_terminal_input(data: bytes, keys: list[str]) -> None:
 
 @given(st.text(), st.integers(0, 40))
 def test_cut_text_fits(text: str, columns: int) -> None:
-    assert cells(cut(clean(text), columns)) <= columns
+    assert cell_len(cut(clean(text), columns)) <= columns
 
 
 def test_wide_and_combining_characters() -> None:
-    assert cells("a漢e\u0301") == 4
+    assert cell_len("a漢e\u0301") == 4
     assert cut("漢字漢字", 5) == "漢字…"
 
 
 def test_right_part_is_dropped_if_it_does_not_fit() -> None:
-    from client.terminal.text import line, plain
-
-    assert plain(spread(line("left"), line("right"), 12)) == "left   right"
-    assert plain(spread(line("left"), line("right"), 10)) == "left"
+    assert spread(line("left"), line("right"), 12).plain == "left   right"
+    assert spread(line("left"), line("right"), 10).plain == "left"
 
 
 def test_wrapped_text_is_indented_below() -> None:
     assert wrap("one two three four five six", 20, indent="  ") == ["one two three four", "  five six"]
     assert columns_of([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
-
-
-def test_no_color_with_any_value() -> None:
-    assert wants_colour({})
-    assert not wants_colour({"NO_COLOR": "0"})
-    assert wants_colour({"NO_COLOR": ""})
 
 
 @pytest.mark.parametrize(

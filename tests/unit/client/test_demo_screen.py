@@ -9,6 +9,7 @@ import pytest
 from client_builders import IDS, cloud, cloud_state, instance, load, summary
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from client.cloud_events import Tone
 from client.cloud_state import CloudState, fold
@@ -17,7 +18,6 @@ from client.experiments.results import Failure, Progress, Result, Step
 from client.experiments.runner import TERMINAL
 from client.load.summary import Snapshot as LoadSnapshot
 from client.search_service import SearchResult
-from client.terminal.text import cells, painted, plain, width_of
 from client.view.demo_screen import render
 from client.view.view_state import (
     Note,
@@ -38,7 +38,7 @@ WHY = "instances are plain processes: no Docker engine found. Containers instead
 
 
 def shown(state: ViewState, columns: int = 80, rows: int = 24) -> list[str]:
-    return [plain(each) for each in render(state, columns, rows)]
+    return [each.plain.rstrip() for each in render(state, columns, rows)]
 
 
 def running(**changes: object) -> ViewState:
@@ -98,7 +98,7 @@ def test_lines_fit_every_size(columns: int, rows: int, panel: Panel, typing: boo
     state = killed(on_load(running(panel=panel, prompt=query if typing else None), load(query=query)))
     lines = render(state, columns, rows)
     assert len(lines) == rows
-    assert all(width_of(each) <= columns for each in lines)
+    assert all(each.cell_len <= columns for each in lines)
     assert shown(state, columns, rows)[-1].strip()
 
 
@@ -119,7 +119,7 @@ def test_narrow_terminal_stacks_hosts() -> None:
     assert " 20 req/s  failed 0  last minute: p50 2.1 ms, p90 2.2 ms" in lines
     assert " last: 3.4 ms = front end 0.5 + [i-00a1 2.1 | i-00d9 2.9]" in lines
     assert "k kill" in lines[-1]
-    assert all(cells(text) <= 60 for text in lines)
+    assert all(cell_len(text) <= 60 for text in lines)
 
 
 def test_instances_beyond_the_rows_are_counted() -> None:
@@ -147,15 +147,14 @@ def test_glossary_fits_80_columns() -> None:
 def test_queries_cannot_contain_escape_sequences() -> None:
     state = running(last_query="x")
     state = on_load(state, load(query="\x1b[2J\x1b]0;title\x07"))
-    text = "\n".join(painted(each, colour=True) for each in render(state, 120, 24))
+    text = "\n".join(each.plain for each in render(state, 120, 24))
     assert "\x1b[2J" not in text
     assert "\x07" not in text
 
 
-def test_colour_only_if_enabled() -> None:
-    lines = render(running(), 80, 24)
-    assert "\x1b[" not in "".join(painted(each, colour=False) for each in lines)
-    assert "\x1b[" in "".join(painted(each, colour=True) for each in lines)
+def test_markup_from_outside_is_shown_as_it_is() -> None:
+    state = on_load(running(), load(query="[bold]x[/bold]"))
+    assert any('last: "[bold]x[/bold]"' in text for text in shown(state, 120, 24))
 
 
 def test_progress_is_replaced_by_account_and_verdict() -> None:

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_builders import BEGAN, IDS, URL, attempt, metrics, plan, second, snapshot
 
-from client.load.live.help_text import WAITING
-from client.load.live.instance_table import short_names
-from client.load.live.live_screen import render
+from client.load.live.live_screen import WAITING, render, short_names
 from client.load.live.live_state import (
     COMPUTER_BUSY,
     NEAR_LIMIT,
@@ -24,13 +22,13 @@ from client.load.live.live_state import (
     next_rate,
     on_snapshot,
     press,
+    progress_line,
     rates_now,
 )
-from client.load.live.progress_line import progress_line
 from client.load.metrics import Metrics
 from client.load.plan.model import Plan, RateStage
 from client.load.summary import Fault
-from client.terminal.text import Style, painted, plain, width_of
+from client.terminal.styled_text import Style
 
 
 def stalled() -> Metrics:
@@ -52,7 +50,7 @@ def running(**changes: object) -> LiveState:
 
 
 def shown(of: LiveState, columns: int = 80, rows: int = 24) -> list[str]:
-    return [plain(each) for each in render(of, columns, rows)]
+    return [each.plain.rstrip() for each in render(of, columns, rows)]
 
 
 def test_screen_of_80_columns_with_a_stall() -> None:
@@ -136,8 +134,8 @@ def test_lines_fit_every_size(columns: int, rows: int, explaining: bool, text: s
     now = on_snapshot(state(title=text), snapshot(of, 70.0, cpu=99.0 if near else 1.0))
     lines = render(replace(now, explaining=explaining, message=text, message_until_s=99.0), columns, rows)
     assert len(lines) == rows
-    assert all(width_of(each) <= columns for each in lines)
-    assert plain(lines[-1]).strip()
+    assert all(each.cell_len <= columns for each in lines)
+    assert lines[-1].plain.strip()
 
 
 def test_screen_before_the_first_response() -> None:
@@ -153,17 +151,19 @@ def test_escape_sequences_from_outside_are_removed() -> None:
     stats.record_attempts([attempt(bad, 1.0)])
     of.add(stats)
     of.mark(bad, 1.0)
-    text = "".join(
-        painted(each, colour=True) for each in render(on_snapshot(state(title=bad), snapshot(of, 4.0)), 120, 40)
-    )
+    text = "".join(each.plain for each in render(on_snapshot(state(title=bad), snapshot(of, 4.0)), 120, 40))
     assert "\x1b[2J" not in text
     assert "\x07" not in text
 
 
-def test_colour_only_if_wanted() -> None:
-    lines = render(running(), 80, 24)
-    assert "\x1b[" not in "".join(painted(each, colour=False) for each in lines)
-    assert Style.SHADE in "".join(painted(each, colour=True) for each in lines)
+def test_warm_up_is_dim_on_the_heat_map() -> None:
+    of = metrics(*(second(number, {1.0: 60}) for number in range(5)), warm_up_s=2.0)
+    lines = render(on_snapshot(state(plan=plan(warm_up_s=2.0)), snapshot(of, 5.0)), 80, 24)
+    row = next(each for each in lines if "█████" in each.plain)
+    assert [(row.plain[span.start : span.end], span.style) for span in row.spans] == [
+        ("██", Style.DIM),
+        ("███", Style.SHADE),
+    ]
 
 
 def test_generator_near_its_limit_is_shown() -> None:
