@@ -29,7 +29,7 @@ PAST_S, PAST_SPEED = 60, 20.0
 _READER_EVENTS_MAX = 20_000
 """So large that a console which is a little behind misses nothing."""
 _FIRST_READER_S = 30.0
-_KINDS = {getattr(read, "__self__", None): kind for kind, read in EVENTS.items()}  # each is a class method of its view
+_KINDS = {view: kind for kind, view in EVENTS.items()}
 
 
 class ReplayServer:
@@ -44,7 +44,7 @@ class ReplayServer:
         """The aiohttp application with both streams, at the addresses that consoles read."""
 
         async def events(request: web.Request) -> web.StreamResponse:
-            return await respond(request, self._platform, lambda: self._replay.snapshot().to_json())
+            return await respond(request, self._platform, self._replay.snapshot)
 
         async def flow(request: web.Request) -> web.StreamResponse:
             return await respond(request, self._flow, self._flow_snapshot)
@@ -74,7 +74,7 @@ class ReplayServer:
         # Even when this is late, the streams must get time to be written.
         await asyncio.sleep(0)
         for event in second.events:
-            self._platform.publish(_kind(event), event.to_json())
+            self._platform.publish(_kind(event), event)
         for number, record in enumerate(second.records):
             if (wait := due + number * STEP_S / speed - time.monotonic()) > STEP_S / 2:
                 await asyncio.sleep(wait)

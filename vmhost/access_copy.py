@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.api.access import Access
 from vmhost.base.errors import InvalidInput
-from vmhost.base.web import write_atomically
+from vmhost.base.files import indented_json, write_atomically
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ def write_access_copy(access: Access, copy: AccessCopy | None) -> Iterator[None]
         yield
         return
     try:
-        text = json.dumps(asdict(access), indent=2) + "\n"
+        text = indented_json(access) + "\n"
         write_atomically(copy.path, text, mode=0o600, owner=_other(copy.uid))
     except OSError as error:
         raise InvalidInput(

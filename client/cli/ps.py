@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
 
 from client.program_name import DEFAULT_CLOUD, program_name
 from vmhost.api.views import InstanceView, Snapshot
+from vmhost.base.files import indented_json
 
 NAME = "ps"
 HELP = "list the cloud's instances"
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     snapshot = asyncio.run(_status())
     views = [view for view in snapshot.instances if args.all or view.state != "terminated"]
     if args.json:
-        print(json.dumps([view.to_json() for view in views], indent=2))
+        print(indented_json(views))
         return 0
     limited = any(each.enforced for each in snapshot.capabilities if each.name == "cpu")
     print("\n".join(table(views, time.time(), cpu_limited=limited, cloud=snapshot.cloud)))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from client.local.state_dir import LocalFacts
 from client.local.target_cloud import console_address, search_url
 from client.program_name import program_name
 from vmhost.api.views import HostView, Snapshot
 from vmhost.base.cpus import format_cpus
+from vmhost.base.files import indented_json
 
 NAME = "status"
 HELP = "show the cloud's addresses, its hosts and their free capacity, its instances, and which limits are enforced"
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     snapshot, shared = asyncio.run(_status(facts))
     endpoint = os.environ.get(SHOWN_API_VARIABLE) or access.endpoint
     if args.json:
-        print(json.dumps({**snapshot.to_json(), **addresses(endpoint, facts), "shared": shared}, indent=2))
+        print(indented_json({**asdict(snapshot), **addresses(endpoint, facts), "shared": shared}))
     else:
         others = [each.cloud for each in running_clouds() if facts is None or each.cloud != facts.cloud]
         print("\n".join(summary(snapshot, endpoint, facts, shared=shared, others=others)))

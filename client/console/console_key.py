@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vmhost.base.web import write_atomically
+from vmhost.base.files import write_atomically
 
 TOKEN_CHARS_MAX = 200
 

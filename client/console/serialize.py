@@ -55,7 +55,7 @@ def _instance(view: InstanceView, short: str, world: CloudState, busy: str) -> d
     hogging = hog is not None
     allowed = {} if world.snapshot is None else world.snapshot.allowed
     return {
-        **view.to_json(),
+        **asdict(view),
         "tags": dict(view.tags),
         "short": short,
         "shard": shard_of(view),

@@ -18,7 +18,7 @@ from typing import Any
 
 from client.program_name import CLOUD_VARIABLE, DEFAULT_CLOUD
 from vmhost.base.errors import Conflict, InvalidInput
-from vmhost.base.web import write_atomically
+from vmhost.base.files import write_atomically
 
 _CLOUD = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 DEMO_PREFIX = "glasscloud-demo-"

@@ -9,6 +9,7 @@ from vmhost.admin.snapshot import snapshot
 from vmhost.api.views import FaultView
 from vmhost.base.sse import respond
 from vmhost.base.user_agent import client_name
+from vmhost.base.web_guard import json_response
 from vmhost.control.cloud import Cloud
 from vmhost.faults.registry import describe
 
@@ -20,19 +21,19 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     """Add the endpoints to the app. Streams end when the app shuts down."""
 
     async def health(_: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        return json_response({"status": "ok"})
 
     async def status(_: web.Request) -> web.Response:
-        return web.json_response(snapshot(cloud).to_json())
+        return json_response(snapshot(cloud))
 
     async def types(_: web.Request) -> web.Response:
-        return web.json_response(cloud.hosts.types(cloud.types).to_json())
+        return json_response(cloud.hosts.types(cloud.types))
 
     async def cpu(_: web.Request) -> web.Response:
-        return web.json_response((await cloud.usage.cpu()).to_json())
+        return json_response(await cloud.usage.cpu())
 
     async def events(request: web.Request) -> web.StreamResponse:
-        return await respond(request, cloud.hub, lambda: snapshot(cloud).to_json())
+        return await respond(request, cloud.hub, lambda: snapshot(cloud))
 
     async def faults(request: web.Request) -> web.Response:
         wanted = parse_fault_request(await request.read())
@@ -40,10 +41,10 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
             call.add_instances((wanted.instance_id,) if wanted.instance_id else ())
             fault = await _apply(cloud, wanted)
             call.add_instances((fault.instance_id,))
-        return web.json_response(fault.to_json())
+        return json_response(fault)
 
     async def known_faults(_: web.Request) -> web.Response:
-        return web.json_response({"faults": describe()})
+        return json_response({"faults": describe()})
 
     async def end_streams(_: web.Application) -> None:
         cloud.hub.close()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
 
 from vmhost.base.errors import InvalidInput, NotFound
+from vmhost.base.files import indented_json, write_atomically
 from vmhost.base.sigv4 import Credentials
 
 ACCESS_VARIABLE = "GLASSCLOUD_ACCESS"
@@ -18,15 +21,17 @@ ACCESS_VARIABLE = "GLASSCLOUD_ACCESS"
 ENDPOINT_VARIABLE = "GLASSCLOUD_ENDPOINT"
 """Environment variable: the endpoint to use instead of the one in the file."""
 
+_NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """A cloud's address, region and access key. The secret is not shown in its repr."""
 
-    endpoint: str
-    region: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
+    endpoint: _NonEmpty
+    region: _NonEmpty
+    access_key_id: _NonEmpty
+    secret_access_key: _NonEmpty = field(repr=False)
 
     @classmethod
     def fresh(cls, endpoint: str, region: str = "us-east-1") -> Access:
@@ -43,15 +48,21 @@ class Access:
         named = path or (Path(environ[ACCESS_VARIABLE]) if environ.get(ACCESS_VARIABLE) else None)
         if named is None:
             raise NotFound(f"no access file given; give its path or set {ACCESS_VARIABLE}")
-        access = _parse(named, _read(named))
+        try:
+            access = msgspec.json.decode(named.read_bytes(), type=cls)
+        except FileNotFoundError:
+            raise NotFound(f"access file {named} does not exist; start the cloud, which writes it") from None
+        except OSError as error:
+            raise InvalidInput(f"access file {named} cannot be read: {error}") from None
+        except msgspec.DecodeError as error:
+            fields = ", ".join(cls.__slots__)
+            raise InvalidInput(f"access file {named} is invalid ({error}); it must be JSON with {fields}") from None
         endpoint = environ.get(ENDPOINT_VARIABLE)
         return replace(access, endpoint=endpoint) if endpoint else access
 
     def save(self, path: Path) -> None:
         """Write the file in one step, readable by its owner only."""
-        from vmhost.base.web import write_atomically  # loads the web server, which programs that only read save
-
-        write_atomically(path, json.dumps(asdict(self), indent=2) + "\n", mode=0o600)
+        write_atomically(path, indented_json(self) + "\n", mode=0o600)
 
     @property
     def credentials(self) -> Credentials:
@@ -68,25 +79,3 @@ class Access:
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        raise NotFound(f"access file {path} does not exist; start the cloud, which writes it") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"access file {path} cannot be read: {error}") from None
-
-
-def _parse(path: Path, text: str) -> Access:
-    try:
-        values = json.loads(text)
-        access = Access(**{name: values[name] for name in Access.__slots__})
-    except (ValueError, KeyError, TypeError):
-        raise InvalidInput(
-            f"access file {path} is incomplete; it must be JSON with {', '.join(Access.__slots__)}"
-        ) from None
-    if not all(isinstance(value, str) and value for value in asdict(access).values()):
-        raise InvalidInput(f"access file {path} must contain four non-empty strings")
-    return access

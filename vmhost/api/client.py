@@ -21,6 +21,7 @@ from vmhost.api.views import (
     StateChangeView,
     TemplateView,
     TypesView,
+    decode,
 )
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import Unavailable
@@ -57,15 +58,15 @@ class CloudClient:
 
     async def status(self) -> Snapshot:
         """Return the state of the whole cloud."""
-        return Snapshot.from_json(await self._transport.json("GET", "/_glasscloud/status"))
+        return decode(Snapshot, await self._transport.json("GET", "/_glasscloud/status"))
 
     async def types(self) -> TypesView:
         """Return the instance types with their prices, limits, and how many still fit on each host."""
-        return TypesView.from_json(await self._transport.json("GET", "/_glasscloud/types"))
+        return decode(TypesView, await self._transport.json("GET", "/_glasscloud/types"))
 
     async def cpu(self) -> CpuView:
         """Measure the CPU time of each running instance and core."""
-        return CpuView.from_json(await self._transport.json("GET", "/_glasscloud/cpu"))
+        return decode(CpuView, await self._transport.json("GET", "/_glasscloud/cpu"))
 
     async def events(
         self, *, stats: bool = True, silent: Callable[[], None] | None = None
@@ -83,7 +84,7 @@ class CloudClient:
                     async for event in read_events(lines):
                         pause, tries = _PAUSE_FIRST_S, 0
                         if event.kind in EVENTS:
-                            yield EVENTS[event.kind](event.data)
+                            yield decode(EVENTS[event.kind], event.data)
             except Unavailable as error:
                 _log.debug("stream_broke", error=error.message)
             tries += 1
@@ -106,7 +107,7 @@ class CloudClient:
         return await self._fault({"fault": "end", **{key: name for key, name in names.items() if name is not None}})
 
     async def _fault(self, request: Mapping[str, str | float]) -> FaultView:
-        return FaultView.from_json(await self._transport.json("POST", "/_glasscloud/faults", request))
+        return decode(FaultView, await self._transport.json("POST", "/_glasscloud/faults", request))
 
     # Images and instances
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlencode
 from xml.etree import ElementTree
+
+import msgspec
 
 from vmhost.api.constants import API_VERSION
 from vmhost.base.errors import (
@@ -137,10 +138,20 @@ def _kind_of(code: str, status: int) -> type[CloudError]:
     return Unavailable if status >= 500 else InvalidInput
 
 
+class _Error(msgspec.Struct):
+    kind: str
+    code: str
+    message: str
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Error
+
+
 def error_of_json(status: int, body: bytes) -> CloudError:
     """Return the exception for an error response of the platform's own JSON endpoints."""
     try:
-        error: dict[str, Any] = json.loads(body)["error"]
-        return _BY_KIND.get(error["kind"], Internal)(str(error["message"]), code=str(error["code"]))
-    except (ValueError, KeyError, TypeError):
+        error = msgspec.json.decode(body, type=_ErrorBody).error
+    except msgspec.DecodeError:
         return Unavailable(f"the platform responded with {status} without an error object; is it a glasscloud?")
+    return _BY_KIND.get(error.kind, Internal)(error.message, code=error.code)

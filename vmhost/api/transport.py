@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 
 from vmhost.api.access import Access
 from vmhost.api.ec2_wire import Element, Value, error_of_json, error_of_xml, form, parse_xml
@@ -58,13 +58,13 @@ class Transport:
 
     async def json(self, method: str, path: str, data: Any = None) -> Any:
         """Call one of the platform's own JSON endpoints and return its response."""
-        body = b"" if data is None else json.dumps(data).encode()
+        body = b"" if data is None else msgspec.json.encode(data)
         status, content = await self._call(method, path, body, "application/json")
         if status != 200:
             raise error_of_json(status, content)
         try:
-            return json.loads(content)
-        except ValueError:
+            return msgspec.json.decode(content)
+        except msgspec.DecodeError:
             raise Unavailable(f"the response of {self._base}{path} is not JSON; is it a glasscloud?") from None
 
     @contextlib.asynccontextmanager

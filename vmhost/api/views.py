@@ -5,44 +5,27 @@ Readers ignore unknown fields, so that an older client understands a newer platf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Self, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+import msgspec
 
 from vmhost.base.errors import Internal
 
-
-class View:
-    """A frozen dataclass that is sent as a JSON object."""
-
-    __slots__ = ()
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
-    """How to parse the members that are views themselves."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Convert to the JSON object on the wire."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Convert from the JSON object on the wire. Raises Internal if a field is missing or it is not an object."""
-        try:
-            values = {f.name: data[f.name] for f in fields(cls) if f.name in data}  # type: ignore[arg-type]
-            return cls(**values | {name: read(values[name]) for name, read in cls._nested.items() if name in values})
-        except (TypeError, KeyError, AttributeError) as error:
-            raise Internal(f"invalid {cls.__name__} from the platform: {error}") from None
+V = TypeVar("V")
 
 
-def _each(view: type[View]) -> Callable[[Any], tuple[Any, ...]]:
-    return lambda items: tuple(view.from_json(item) for item in items)
-
-
-def _maybe(view: type[View]) -> Callable[[Any], Any]:
-    return lambda item: None if item is None else view.from_json(item)
+def decode(kind: type[V], data: object) -> V:
+    """Return the view in the parsed JSON from the platform. Raises Internal, which names the view and the field."""
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise Internal(f"invalid {kind.__name__} from the platform: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilityView(View):
+class CapabilityView:
     """One isolation property: whether it is enforced here, and why not."""
 
     name: str
@@ -51,7 +34,7 @@ class CapabilityView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostView(View):
+class HostView:
     """A host: its capacity, what is reserved, and whether its limits are enforced."""
 
     id: str
@@ -69,11 +52,9 @@ class HostView(View):
     shared: bool = False
     """Whether other hosts use the same CPUs."""
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"cpus": tuple}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonView(View):
+class ReasonView:
     """Why an instance is in its state, as EC2's StateReason."""
 
     code: str
@@ -81,7 +62,7 @@ class ReasonView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsView(View):
+class LimitsView:
     """What an instance gets at least and at most on its host."""
 
     cpu_guaranteed_cores: float
@@ -94,11 +75,9 @@ class LimitsView(View):
     cpus: tuple[int, ...] = ()
     """The CPUs on which it runs, those of its host; empty: any."""
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"cpus": tuple}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceView(View):
+class InstanceView:
     """One instance. EC2's own responses lack generation, changed_at and limits; there they are None."""
 
     id: str
@@ -125,11 +104,9 @@ class InstanceView(View):
     changed_at: float | None = None
     limits: LimitsView | None = None
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"reason": _maybe(ReasonView), "limits": _maybe(LimitsView)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaultView(View):
+class FaultView:
     """An injected fault that has started or ended."""
 
     fault_id: str
@@ -146,7 +123,7 @@ class FaultView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallView(View):
+class CallView:
     """A completed call that changed something or tried to: its client, action and outcome.
 
     Read-only, unauthenticated and dry-run calls are not logged."""
@@ -164,11 +141,9 @@ class CallView(View):
     message: str
     """The error message; empty without an error."""
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": tuple}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot(View):
+class Snapshot:
     """The whole cloud at one moment."""
 
     cloud: str
@@ -189,18 +164,9 @@ class Snapshot(View):
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By request ("start", "stop", "reboot", "terminate", "kill", "cpu_hog"): the states in which it has an effect."""
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
-        "allowed": lambda states: {request: tuple(each) for request, each in states.items()},
-        "capabilities": _each(CapabilityView),
-        "hosts": _each(HostView),
-        "instances": _each(InstanceView),
-        "faults": _each(FaultView),
-        "calls": _each(CallView),
-    }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UseView(View):
+class UseView:
     """What one instance uses now; None if the driver does not know."""
 
     id: str
@@ -213,17 +179,15 @@ class UseView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatsView(View):
+class StatsView:
     """What all running instances use now."""
 
     at: float
     instances: tuple[UseView, ...]
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": _each(UseView)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuestCpuView(View):
+class GuestCpuView:
     """CPU time of a running instance since it started, in seconds; None if unknown."""
 
     id: str
@@ -238,7 +202,7 @@ class GuestCpuView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CpuView(View):
+class CpuView:
     """CPU time counters: the difference of two measurements shows the use in between."""
 
     at: float
@@ -247,25 +211,23 @@ class CpuView(View):
     """Busy seconds of each core since boot, by its number; empty if unknown."""
     instances: tuple[GuestCpuView, ...]
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"instances": _each(GuestCpuView)}
-
 
 CloudEvent: TypeAlias = Snapshot | InstanceView | HostView | FaultView | CallView | StatsView
 """An event of `/_glasscloud/events`. A Snapshot comes first, and again after every gap."""
 
-EVENTS: Mapping[str, Callable[[Any], CloudEvent]] = {
-    "snapshot": Snapshot.from_json,
-    "instance": InstanceView.from_json,
-    "host": HostView.from_json,
-    "fault": FaultView.from_json,
-    "call": CallView.from_json,
-    "stats": StatsView.from_json,
+EVENTS: Mapping[str, type[CloudEvent]] = {
+    "snapshot": Snapshot,
+    "instance": InstanceView,
+    "host": HostView,
+    "fault": FaultView,
+    "call": CallView,
+    "stats": StatsView,
 }
-"""Parsers by the event's name on the wire."""
+"""The views by their event's name on the wire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoomView(View):
+class RoomView:
     """How many more instances of a type fit on a host."""
 
     host: str
@@ -275,7 +237,7 @@ class RoomView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TypeView(View):
+class TypeView:
     """An instance type: EC2's figures, its limits here, and where there is room for it now."""
 
     name: str
@@ -289,11 +251,9 @@ class TypeView(View):
     """With the disk of the smallest image that can start here."""
     rooms: tuple[RoomView, ...]
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"limits": LimitsView.from_json, "rooms": _each(RoomView)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TypesView(View):
+class TypesView:
     """The catalogue of instance types."""
 
     as_of: str
@@ -302,11 +262,9 @@ class TypesView(View):
     """The region of its prices."""
     types: tuple[TypeView, ...]
 
-    _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"types": _each(TypeView)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StateChangeView(View):
+class StateChangeView:
     """The state change of one instance by start, stop or terminate."""
 
     id: str
@@ -315,7 +273,7 @@ class StateChangeView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageView(View):
+class ImageView:
     """An image from which instances start."""
 
     id: str
@@ -325,7 +283,7 @@ class ImageView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateView(View):
+class TemplateView:
     """A launch template."""
 
     id: str
@@ -336,7 +294,7 @@ class TemplateView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetView(View):
+class FleetView:
     """A fleet: the number of instances that it should keep, and that there are."""
 
     id: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 import zlib
 from collections import deque
@@ -16,6 +15,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from vmhost.base.errors import Unavailable
@@ -138,7 +138,7 @@ class Hub:
 
 def encode(event: Event) -> bytes:
     """Return the event in wire format."""
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data, separators=(',', ':'))}\n\n".encode()
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.id, event.kind.encode(), msgspec.json.encode(event.data))
 
 
 class _Wire:
@@ -223,8 +223,8 @@ async def read_events(lines: AsyncIterable[bytes]) -> AsyncIterator[Event]:
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if not line:
             if data:
-                with contextlib.suppress(json.JSONDecodeError):
-                    yield Event(id=number, kind=kind, data=json.loads("\n".join(data)))
+                with contextlib.suppress(msgspec.DecodeError):
+                    yield Event(id=number, kind=kind, data=msgspec.json.decode("\n".join(data)))
             kind, data = "message", []
             continue
         name, _, value = line.partition(":")

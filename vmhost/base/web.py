@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import os
 import resource
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import uvloop
 
 from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.files import write_atomically
 from vmhost.base.logs import get_logger
 
 if TYPE_CHECKING:
@@ -164,27 +164,7 @@ def url_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o600, owner: int | None = None) -> None:
-    """Replace the file in one step, so that readers see the old or the new content and never other permissions.
-
-    `owner` is the number of the user who gets the file."""
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(fd, "w") as file:
-            os.fchmod(fd, mode)
-            if owner is not None:
-                os.fchown(fd, owner, -1)
-            file.write(text)
-            file.flush()
-            os.fsync(fd)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-
-
 def write_ready(path: Path | None, **facts: Any) -> None:
     """Write the ready file, from which the parent process learns that and where this program runs (JSON)."""
     if path is not None:
-        write_atomically(path, json.dumps({"pid": os.getpid(), **facts}))
+        write_atomically(path, msgspec.json.encode({"pid": os.getpid(), **facts}).decode())

@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeAlias, TypeVar
 
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -94,4 +95,11 @@ def _translated(request: web.BaseRequest, error: web.HTTPException, home: str, b
 def json_refusal(_: web.BaseRequest, error: CloudError) -> web.Response:
     """Return the error as JSON."""
     body = {"error": {"kind": error.kind, "code": error.code, "message": error.message}}
-    return web.json_response(body, status=error.status)
+    return json_response(body, status=error.status)
+
+
+def json_response(data: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return the data, also frozen objects, as a response in JSON."""
+    return web.Response(
+        body=msgspec.json.encode(data), status=status, headers=headers, content_type="application/json", charset="utf-8"
+    )

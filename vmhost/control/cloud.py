@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from vmhost.api.views import View
 from vmhost.base.background_tasks import BackgroundTasks
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput
@@ -116,7 +116,7 @@ class Cloud:
         self._resources = Resources(store, KINDS, self.clock)
         self._instances = self._resources.table(INSTANCES)
         self.tags = TagService(self._resources, self.images)
-        self.calls = CallLog(clock=self.clock, ids=self._ids, publish=self._publisher("call"))
+        self.calls = CallLog(clock=self.clock, ids=self._ids, publish=partial(self.hub.publish, "call"))
         self._metadata = MetadataPublisher(
             driver.networks, self._instances, self.images, timeouts=self._timeouts, clock=self.clock
         )
@@ -164,7 +164,7 @@ class Cloud:
         self._is_open = True
 
     def _make_services(self, context: ServiceContext) -> InstanceController:
-        self.hosts = HostUsage(context, self._publisher("host"))
+        self.hosts = HostUsage(context, partial(self.hub.publish, "host"))
         self._instances.listen(lambda changed, _: self._publish_instance(changed))
         console = ConsoleArchive(self._store)
         controller = InstanceController(context, console)
@@ -172,7 +172,7 @@ class Cloud:
         launcher = Launcher(context, self.templates, controller)
         self.instances = InstanceService(context, launcher, controller, console)
         self.fleets = FleetService(context, self.templates, launcher, controller, self.calls)
-        self.faults = FaultService(context, self._publisher("fault"))
+        self.faults = FaultService(context, partial(self.hub.publish, "fault"))
         return controller
 
     async def close(self, *, remove: bool) -> Leftovers | None:
@@ -208,17 +208,14 @@ class Cloud:
         self._resources.commit((self._instances.changed(each, **terminating) for each in ids), forget=others)
         return ids
 
-    def _publisher(self, event: str) -> Callable[[View], None]:
-        return lambda view: self.hub.publish(event, view.to_json())
-
     def _publish_instance(self, instance: Instance) -> None:
-        self.hub.publish("instance", self.instances.view(instance).to_json())
+        self.hub.publish("instance", self.instances.view(instance))
 
     async def _publish_stats(self) -> None:
         """Publish stats while anyone reads them."""
         while True:
             if self.hub.wanted("stats"):
-                self.hub.publish("stats", (await self.usage.read()).to_json())
+                self.hub.publish("stats", await self.usage.read())
             await self.clock.sleep(self._timeouts.stats_s)
 
     async def _maintain(self, controller: InstanceController) -> None:

@@ -8,6 +8,7 @@ from client.console.commands import Commands
 from client.console.launch_form import LaunchForm
 from client.console.request_guard import RequestGuard
 from client.console.routes.request_body import json_body
+from vmhost.base.web_guard import json_response
 
 
 def routes(commands: Commands, guard: RequestGuard) -> list[web.RouteDef]:
@@ -35,7 +36,7 @@ def routes(commands: Commands, guard: RequestGuard) -> list[web.RouteDef]:
         guard.require_key(request)
         await json_body(request)
         fault = await commands.cloud.end_fault(instance_id=request.match_info["id"])
-        return web.json_response(fault.to_json())
+        return json_response(fault)
 
     async def console_output(request: web.Request) -> web.Response:
         guard.require_key(request)

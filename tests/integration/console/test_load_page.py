@@ -68,7 +68,7 @@ async def console() -> AsyncIterator[Console]:
     platform, key = Hub(), ConsoleKey.create()
 
     async def events(request: web.BaseRequest) -> web.StreamResponse:
-        return await respond(request, platform, CLOUD.to_json)
+        return await respond(request, platform, lambda: CLOUD)
 
     service = web.Application()
     service.router.add_get("/search", answer)
@@ -166,7 +166,7 @@ async def test_death_marked_on_load(console: Console) -> None:
     await console.request("POST", "/api/load")
     reason = ReasonView(code="Server.InternalError", message="its program was killed by signal 9 (SIGKILL)")
     dead = replace(VICTIM, state="stopped", generation=2, changed_at=101.0, reason=reason)
-    console.platform.publish("instance", dead.to_json())
+    console.platform.publish("instance", dead)
     load = await console.until_load(lambda load: load["running"] and load["marks"])
     (mark,) = load["marks"]
     assert mark["text"] == "i-00a1 is stopped: its program was killed by signal 9 (SIGKILL)"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from fake_cloud import IMAGE, World, fleet_runs, launch, make_fleet, until
 
@@ -18,9 +18,9 @@ from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.drivers.fake import FakeSettings
 
 
-async def next_events(reader: Subscription, kind: str, count: int) -> list[dict[str, Any]]:
+async def next_events(reader: Subscription, kind: str, count: int) -> list[Any]:
     """Return the data of the next `count` events of that kind."""
-    found: list[dict[str, Any]] = []
+    found: list[Any] = []
     async with asyncio.timeout(3):
         while len(found) < count:
             event = await anext(reader)
@@ -38,11 +38,11 @@ async def test_host_usage_is_published_once_per_turn(world: World) -> None:
         with cloud.hub.subscribe(without=frozenset({"stats"})) as reader:
             made = cloud.instances.run(LaunchRequest(image_id=IMAGE, type_name="t3.nano", max_count=6))
             grown = await next_events(reader, "host", 2)
-            assert {view["id"]: (view["cpu_used"], view["memory_used_mib"]) for view in grown} == allocated(cloud)
+            assert {view.id: (view.cpu_used, view.memory_used_mib) for view in grown} == allocated(cloud)
             cloud.instances.terminate([one.id for one in made])
             await until(lambda: set(allocated(cloud).values()) == {(0, 0)})
-            shrunk: list[dict[str, Any]] = []
-            while {view["id"] for view in shrunk if view["memory_used_mib"] == 0} != {"host-a", "host-b"}:
+            shrunk: list[Any] = []
+            while {view.id for view in shrunk if view.memory_used_mib == 0} != {"host-a", "host-b"}:
                 shrunk += await next_events(reader, "host", 1)
         assert len(shrunk) <= len(made)
 
@@ -126,6 +126,6 @@ async def test_types_are_computed_within_20_ms(world: World) -> None:
         took = []
         for _ in range(10):
             start = time.perf_counter()
-            json.dumps(cloud.hosts.types(cloud.types).to_json())
+            msgspec.json.encode(cloud.hosts.types(cloud.types))
             took.append(time.perf_counter() - start)
         assert min(took) < 0.02

@@ -18,8 +18,8 @@ from vmhost.faults.kill import Kill
 from vmhost.model.guest import Death
 
 
-async def faults(reader: Subscription, count: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+async def faults(reader: Subscription, count: int) -> list[Any]:
+    found: list[Any] = []
     async with asyncio.timeout(3):
         while len(found) < count:
             event = await anext(reader)
@@ -34,8 +34,8 @@ async def test_kill_is_seen_only_through_the_driver(world: World) -> None:
         with cloud.hub.subscribe() as reader:
             fault = await cloud.faults.inject(one.id, Kill())
             started, ended = await faults(reader, 2)
-        assert started == fault.to_json()
-        assert (started["fault"], started["phase"], ended["phase"]) == ("kill", "started", "ended")
+        assert started == fault
+        assert (started.fault, started.phase, ended.phase) == ("kill", "started", "ended")
         await until(lambda: cloud.instances.get(one.id).state is InstanceState.STOPPED, within_s=0.9)
         with pytest.raises(Conflict, match="is stopped; kill needs running"):
             await cloud.faults.inject(one.id, Kill())
@@ -52,8 +52,8 @@ async def test_hog_runs_workers_per_vcpu_one_at_a_time(world: World) -> None:
             with pytest.raises(Conflict, match="already has the fault cpu_hog"):
                 await cloud.faults.inject(one.id, HogCpu(seconds=1))
             started, ended = await faults(reader, 2)
-        assert (started["fault"], started["phase"], ended["phase"]) == ("cpu_hog", "started", "ended")
-        assert started["fault_id"] == ended["fault_id"] == fault.fault_id
+        assert (started.fault, started.phase, ended.phase) == ("cpu_hog", "started", "ended")
+        assert started.fault_id == ended.fault_id == fault.fault_id
         (command,) = world.engine.guests[one.id].commands
         assert command == ("sh", "-c", HOG_SCRIPT, "hog", "2.5", "3", "16")
         await cloud.faults.inject(one.id, HogCpu(seconds=1))
@@ -67,7 +67,7 @@ async def test_hog_ends_with_its_instance(world: World) -> None:
             await cloud.faults.inject(one.id, HogCpu(seconds=20))
             await until(lambda: bool(world.engine.guests[one.id].commands))
             world.driver.instances.die(one.id, Death(exit_code=137))
-            assert (await faults(reader, 2))[1]["phase"] == "ended"
+            assert (await faults(reader, 2))[1].phase == "ended"
 
 
 async def test_hog_can_be_ended_early(world: World) -> None:
@@ -96,7 +96,7 @@ async def test_hog_ended_before_its_start_never_starts(world: World) -> None:
         with cloud.hub.subscribe() as reader:
             await cloud.faults.inject(one.id, HogCpu(seconds=60))
             await cloud.faults.end(instance_id=one.id)
-            assert [fault["phase"] for fault in await faults(reader, 2)] == ["started", "ended"]
+            assert [fault.phase for fault in await faults(reader, 2)] == ["started", "ended"]
         assert world.engine.guests[one.id].commands == []
 
 
@@ -156,5 +156,5 @@ async def test_stats_are_measured_only_for_readers(world: World) -> None:
             async with asyncio.timeout(1):
                 event = await anext(reader)
         assert event.kind == "stats"
-        assert [use["id"] for use in event.data["instances"]] == [one.id]
+        assert [use.id for use in event.data.instances] == [one.id]
         assert (await cloud.usage.read()).instances[0].memory_mib == 1.0

@@ -52,7 +52,7 @@ async def test_lost_network_is_attached_again(world: World) -> None:
         one = await launch(cloud)
         with cloud.hub.subscribe() as reader:
             world.driver.instances.detach(one.id)
-            reasons = [(await anext(reader)).data["impaired"] for _ in range(2)]
+            reasons = [(await anext(reader)).data.impaired for _ in range(2)]
         assert reasons == ["it is not connected to the instance network", ""]
         assert world.engine.guests[one.id].attached
         assert world.engine.guests[one.id].boots == 1

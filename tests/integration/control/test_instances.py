@@ -45,13 +45,13 @@ async def test_each_published_state_has_the_next_generation(world: World) -> Non
             cloud.instances.terminate([one.id])
             await until(in_state(cloud, one.id, InstanceState.TERMINATED))
             seen = []
-            while not seen or seen[-1]["state"] != "terminated":
+            while not seen or seen[-1].state != "terminated":
                 event = await anext(reader)
                 if event.kind == "instance":
                     seen.append(event.data)
-        assert [view["state"] for view in seen] == ["pending", "running", "shutting-down", "terminated"]
-        assert [view["generation"] for view in seen] == [1, 2, 3, 4]
-        assert seen[1]["limits"]["memory_mib"] == 512
+        assert [view.state for view in seen] == ["pending", "running", "shutting-down", "terminated"]
+        assert [view.generation for view in seen] == [1, 2, 3, 4]
+        assert seen[1].limits.memory_mib == 512
 
 
 async def test_forbidden_request_changes_no_instance(world: World) -> None:

@@ -234,6 +234,19 @@ async def test_flow_streams_requests_and_counts(serving: Serving) -> None:
     }
 
 
+async def test_flow_shows_an_agent_that_is_not_utf8(serving: Serving) -> None:
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        async with serving.client.get(serving.url + "/flow") as stream, asyncio.timeout(5):
+            events = read_events(stream.content)
+            assert (await anext(events)).kind == "snapshot"
+            host, port = serving.url.removeprefix("http://").split(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /search?q=odd HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: caf\xe9/1\r\n\r\n")
+            assert FlowRecord.from_json((await anext(events)).data).agent == "caf?/1"
+            writer.close()
+
+
 async def test_flow_is_sampled_but_counts_are_exact(serving: Serving) -> None:
     async with leaves((0, "a"), (1, "b")) as members:
         add(serving, *members)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -16,6 +17,7 @@ from vmhost.api.views import CloudEvent
 from vmhost.base.errors import DeadlineExceeded, InvalidInput, Unauthenticated, Unavailable
 from vmhost.base.sse import Event, encode
 from vmhost.base.web import listen, serve, url_of
+from vmhost.base.web_guard import json_response
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,9 +57,9 @@ async def test_broken_stream_restarts_with_a_snapshot() -> None:
         calls += 1
         if calls == 2:
             return web.Response(status=503)
-        snapshot = encode(Event(id=1, kind="snapshot", data=SNAPSHOT.to_json()))
+        snapshot = encode(Event(id=1, kind="snapshot", data=SNAPSHOT))
         unknown = encode(Event(id=2, kind="weather", data={}))
-        change = encode(Event(id=3, kind="instance", data=RUNNING.to_json()))
+        change = encode(Event(id=3, kind="instance", data=RUNNING))
         return await stream(request, snapshot[:20], snapshot[20:] + unknown, change)
 
     async with client_of(handler) as client:
@@ -66,10 +68,10 @@ async def test_broken_stream_restarts_with_a_snapshot() -> None:
 
 
 async def test_large_snapshot_arrives_complete() -> None:
-    large = SNAPSHOT.from_json({**SNAPSHOT.to_json(), "instances": [RUNNING.to_json()] * 2000})
+    large = replace(SNAPSHOT, instances=(RUNNING,) * 2000)
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        return await stream(request, encode(Event(id=1, kind="snapshot", data=large.to_json())))
+        return await stream(request, encode(Event(id=1, kind="snapshot", data=large)))
 
     async with client_of(handler) as client:
         assert await first(client, 1) == [large]
@@ -118,7 +120,7 @@ async def test_no_server_at_the_address() -> None:
 async def test_fault_response_is_the_started_fault() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         assert await request.json() == {"fault": "kill", "instance_id": "i-1"}
-        return web.json_response(FAULT.to_json())
+        return json_response(FAULT)
 
     async with client_of(handler) as client:
         assert await client.inject_fault("kill", "i-1") == FAULT

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
+import msgspec
 import pytest
 
 from vmhost.api.ec2_views import blob, instance
@@ -24,7 +26,7 @@ from vmhost.api.views import (
     TypesView,
     TypeView,
     UseView,
-    View,
+    decode,
 )
 from vmhost.base.errors import CloudError, Conflict, Denied, Internal, InvalidInput, NoCapacity, NotFound, Unavailable
 from vmhost.ec2.codec.encode import encode_error
@@ -102,24 +104,24 @@ STATS = StatsView(
 
 
 @pytest.mark.parametrize("view", [LIMITS, RUNNING, SNAPSHOT, STATS, FAULT, HOG, CALL, HOST, TYPES])
-def test_views_survive_the_wire(view: View) -> None:
-    assert type(view).from_json(json.loads(json.dumps(view.to_json()))) == view
+def test_views_survive_the_wire(view: object) -> None:
+    assert decode(type(view), json.loads(msgspec.json.encode(view))) == view
 
 
 def test_a_reader_ignores_what_it_does_not_know() -> None:
-    assert FaultView.from_json({**FAULT.to_json(), "colour": "red"}) == FAULT
+    assert decode(FaultView, {**asdict(FAULT), "colour": "red"}) == FAULT
 
 
 def test_fields_missing_from_older_platforms_are_empty() -> None:
-    data = {key: value for key, value in SNAPSHOT.to_json().items() if key not in ("faults", "calls")}
-    snapshot = Snapshot.from_json(data)
+    data = {key: value for key, value in asdict(SNAPSHOT).items() if key not in ("faults", "calls")}
+    snapshot = decode(Snapshot, data)
     assert (snapshot.faults, snapshot.calls) == ((), ())
-    assert FaultView.from_json({key: value for key, value in HOG.to_json().items() if key != "until"}).until is None
+    assert decode(FaultView, {key: value for key, value in asdict(HOG).items() if key != "until"}).until is None
 
 
 def test_events_are_parsed_by_name() -> None:
     told = {"snapshot": SNAPSHOT, "instance": RUNNING, "host": HOST, "fault": HOG, "call": CALL, "stats": STATS}
-    assert {kind: read(told[kind].to_json()) for kind, read in EVENTS.items()} == told
+    assert {kind: decode(view, asdict(told[kind])) for kind, view in EVENTS.items()} == told
 
 
 def test_invalid_base64_is_reported() -> None:
@@ -128,12 +130,15 @@ def test_invalid_base64_is_reported() -> None:
         blob("not base64 at all")
 
 
-@pytest.mark.parametrize("data", [None, 7, [], {}, {"fault_id": "f"}])
-def test_invalid_view_is_reported(data: Any) -> None:
-    with pytest.raises(Internal):
-        FaultView.from_json(data)
-    with pytest.raises(Internal):
-        Snapshot.from_json({**SNAPSHOT.to_json(), "instances": [data]})
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(None, "null"), (7, "int"), ([], "array"), ({}, "`fault_id`"), ({**asdict(FAULT), "at": "now"}, r"str.*\$\.at")],
+)
+def test_invalid_view_is_reported(data: Any, why: str) -> None:
+    with pytest.raises(Internal, match=f"^invalid FaultView from the platform: .*{why}"):
+        decode(FaultView, data)
+    with pytest.raises(Internal, match=r"^invalid Snapshot from the platform: .*\$\.faults\[0\]"):
+        decode(Snapshot, {**asdict(SNAPSHOT), "faults": [data]})
 
 
 def test_forms_number_lists_and_omit_none() -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from vmhost.base.clock import ManualClock
 from vmhost.base.errors import InvalidInput
+from vmhost.base.files import write_atomically
 from vmhost.base.ids import RandomIds, SeededIds
 from vmhost.base.units import parse_duration, parse_size
-from vmhost.base.web import listen, write_atomically
+from vmhost.base.web import listen
 
 
 def test_ids_have_ec2_format_and_seeds_repeat_them() -> None:

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from vmhost.base.errors import Conflict, InvalidInput
-from vmhost.base.web import write_atomically
+from vmhost.base.files import write_atomically
 from vmhost.drivers.container import labels
 from vmhost.drivers.context import LeftoverPolicy
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vmhost.base.web import write_atomically
+from vmhost.base.files import write_atomically
 from vmhost.drivers.process.console_file import Console
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestSpec, GuestStatus
 from vmhost.model.image import Boot
