@@ -84,6 +84,7 @@ class Cloud:
     fleets: FleetService
     hosts: HostUsage
     faults: FaultService
+    inventory: Inventory
 
     def __init__(
         self,
@@ -136,7 +137,7 @@ class Cloud:
             await self._driver.open()
             adopt_guests(self._resources, await self._driver.instances.list(), adopt=self._adopt)
             hosts = await self._driver.hosts.prepare()
-        inventory = Inventory(
+        self.inventory = Inventory(
             driver=self._driver.name,
             hosts=hosts,
             overcommit=self.settings.overcommit,
@@ -146,7 +147,7 @@ class Cloud:
         )
         context = ServiceContext(
             resources=self._resources,
-            inventory=inventory,
+            inventory=self.inventory,
             driver=self._driver,
             tasks=self._tasks,
             timeouts=self._timeouts,

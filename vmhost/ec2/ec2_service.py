@@ -1,33 +1,28 @@
-"""The EC2 API without HTTP: takes a form's bytes and returns the response's bytes."""
+"""The EC2 API without HTTP: takes a form's bytes and returns the response's bytes.
+
+The log of calls gets the instances and the error of each call that changes something, and never a secret."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from vmhost.api.constants import API_VERSION
-from vmhost.base.errors import InvalidInput
+from vmhost.base.errors import CloudError, InvalidInput, Unsupported
 from vmhost.base.logs import get_logger
 from vmhost.control.call_log import OpenCall
-from vmhost.ec2 import call_audit
-from vmhost.ec2.actions.action import Action, Context
-from vmhost.ec2.actions.registry import ACTIONS, find_action
-from vmhost.ec2.codec.decode import decoder
-from vmhost.ec2.codec.encode import encoder
-from vmhost.ec2.codec.form import Tree, parse_form
-from vmhost.ec2.service_model import Operation, load
+from vmhost.ec2.actions import catalogue, fleets, instance_details, instances, launch_templates, run_instances, tags
+from vmhost.ec2.actions.action import Action, Context, Params, ResponseData
+from vmhost.ec2.actions.instances import INSTANCE_ID
+from vmhost.ec2.decode import Tree, decoder, parse_form
+from vmhost.ec2.encode import encoder
+from vmhost.ec2.service_model import load
 
+_FAMILIES = (run_instances, instances, instance_details, catalogue, tags, launch_templates, fleets)
+ACTIONS: Mapping[str, Action[Any]] = {action.name: action for family in _FAMILIES for action in family.ACTIONS}
+"""All actions by name."""
 _log = get_logger("ec2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Codec:
-    """Decodes the requests and encodes the responses of one action."""
-
-    decode: Callable[[Tree], dict[str, Any]]
-    encode: Callable[[Mapping[str, Any], str], bytes]
 
 
 class Ec2Service:
@@ -36,7 +31,8 @@ class Ec2Service:
     def __init__(self) -> None:
         model = load(ACTIONS.keys())
         self._documented = model.names
-        self._codecs = {name: _codec(operation, model.namespace) for name, operation in model.operations.items()}
+        self._decoders = {name: decoder(each.input) for name, each in model.operations.items()}
+        self._encoders = {name: encoder(each, model.namespace) for name, each in model.operations.items()}
 
     async def call(self, context: Context, body: bytes, request_id: str) -> bytes:
         """Perform the action in the form and return the response's XML. Raises CloudErrors with EC2's codes."""
@@ -48,13 +44,21 @@ class Ec2Service:
         _log.debug("action", name=name, request_id=request_id)
         with _logged(context, action, form) as call:
             _check_version(_take(form, "Version"))
-            codec = self._codecs[name]
-            params = codec.decode(form)
-            call.add_instances(call_audit.requested_instances(params))
+            params = self._decoders[name](form)
+            call.add_instances(_named_instances(params))
             response = await action.call(context, params)
-            call.add_instances(call_audit.launched_instances(response))
-            call.refusal = call_audit.partial_failure(response)
-            return codec.encode(response, request_id)
+            call.add_instances(launched["InstanceId"] for launched in response.get("Instances", ()))
+            call.refusal = _partial_failure(response)
+            return self._encoders[name](response, request_id)
+
+
+def find_action(name: str, documented: frozenset[str]) -> Action[Any]:
+    """Return the named action. Raises Unsupported if only EC2 has it, InvalidInput (InvalidAction) if EC2 has not."""
+    if name in ACTIONS:
+        return ACTIONS[name]
+    if name in documented:
+        raise Unsupported(f"The EC2 action {name} is not supported here")
+    raise InvalidInput(f"The action {name[:80]} is not valid for this web service.", code="InvalidAction")
 
 
 def _logged(context: Context, action: Action[Any], form: Tree) -> AbstractContextManager[OpenCall]:
@@ -64,8 +68,18 @@ def _logged(context: Context, action: Action[Any], form: Tree) -> AbstractContex
     return context.cloud.calls.recording(action.name, by=context.client)
 
 
-def _codec(operation: Operation, namespace: str) -> _Codec:
-    return _Codec(decode=decoder(operation.input), encode=encoder(operation, namespace))
+def _named_instances(params: Params) -> Iterator[str]:
+    """Yield the instance ids in a request."""
+    for text in (*params.get("InstanceIds", ()), *params.get("Resources", ())):
+        if INSTANCE_ID.fullmatch(text):
+            yield text
+
+
+def _partial_failure(response: ResponseData) -> CloudError | None:
+    """Return the first error in a response to a call that succeeded otherwise."""
+    for item in response.get("UnsuccessfulFleetDeletions", ()):
+        return InvalidInput(item["Error"]["Message"], code=item["Error"]["Code"])
+    return None
 
 
 def _take(form: Tree, name: str) -> str | None:

@@ -13,7 +13,7 @@ import msgspec
 from vmhost.base.errors import CloudError, Internal
 from vmhost.base.sigv4 import scope_of
 from vmhost.ec2.auth import SERVICE
-from vmhost.ec2.codec.encode import encode_error, escape
+from vmhost.ec2.encode import encode_error, escape
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _REST_XML = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts", "cloudfront", "route53"})

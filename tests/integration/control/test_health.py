@@ -14,7 +14,7 @@ from vmhost.base.errors import Conflict, Unavailable
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.record import InstanceState
-from vmhost.ec2.actions.instance_status import instance_status
+from vmhost.ec2.actions.instance_details import instance_status
 from vmhost.model.guest import Death
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.integration.ec2.ec2_server import IMAGE, Served, served
 from vmhost.base.clock import SystemClock
 from vmhost.base.sigv4 import Unsigned, sign
-from vmhost.ec2.actions.registry import ACTIONS
+from vmhost.ec2.ec2_service import ACTIONS
 from vmhost.ec2.service_model import ListOf, Scalar, ScalarType, Shape, load
 from vmhost.http_api import BODY_BYTES_MAX
 

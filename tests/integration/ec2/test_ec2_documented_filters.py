@@ -18,7 +18,7 @@ from botocore.model import ListShape, ServiceModel, Shape, StructureShape
 
 from tests.integration.ec2.ec2_clients import Ec2, launch, tagged
 from tests.integration.ec2.ec2_server import IMAGE, served
-from vmhost.ec2.actions.registry import ACTIONS
+from vmhost.ec2.ec2_service import ACTIONS
 
 MODEL = ServiceModel(Loader().load_service_model("ec2", "service-2"), "ec2")  # type: ignore[no-untyped-call]
 ITEMS = {

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, launch
 from tests.integration.ec2.ec2_server import IMAGE, Served, served
-from vmhost.ec2.actions.registry import ACTIONS
+from vmhost.ec2.ec2_service import ACTIONS
 
 ABSENT, NO_TEMPLATE, NO_FLEET = "i-00000000000000000", "lt-00000000000000000", "fleet-00000000000000000"
 RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}

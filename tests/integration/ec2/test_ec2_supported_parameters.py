@@ -12,7 +12,7 @@ import pytest
 from tests.integration.ec2.ec2_clients import Ec2, launch
 from tests.integration.ec2.ec2_server import IMAGE, Served, served
 from vmhost.ec2.actions.action import Context
-from vmhost.ec2.actions.registry import ACTIONS
+from vmhost.ec2.ec2_service import ACTIONS
 from vmhost.ec2.service_model import ListOf, Scalar, Shape, load
 
 FILTER = {"Name": "tag-key", "Values": ["role"]}

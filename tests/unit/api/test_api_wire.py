@@ -29,8 +29,8 @@ from vmhost.api.views import (
     decode,
 )
 from vmhost.base.errors import CloudError, Conflict, Denied, Internal, InvalidInput, NoCapacity, NotFound, Unavailable
-from vmhost.ec2.codec.encode import encode_error
-from vmhost.ec2.codec.form import parse_form
+from vmhost.ec2.decode import parse_form
+from vmhost.ec2.encode import encode_error
 
 LIMITS = LimitsView(
     cpu_guaranteed_cores=0.1,

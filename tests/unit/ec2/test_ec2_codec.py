@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from tests.unit.ec2.synthesis import synthesise
 from vmhost.base.errors import InvalidInput
-from vmhost.ec2.codec.decode import decoder
-from vmhost.ec2.codec.encode import encode_error, encoder
-from vmhost.ec2.codec.form import MAX_FIELDS, parse_form
+from vmhost.ec2.decode import MAX_FIELDS, decoder, parse_form
+from vmhost.ec2.encode import encode_error, encoder
 from vmhost.ec2.service_model import ServiceModel, load
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from vmhost.base.errors import Unsupported
 from vmhost.ec2.actions.action import DEPENDS, check_supported
-from vmhost.ec2.actions.registry import ACTIONS
+from vmhost.ec2.ec2_service import ACTIONS
 from vmhost.ec2.service_model import ListOf, Scalar, ServiceModel, Shape, Structure, load
 
 

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.base.errors import InvalidInput
-from vmhost.ec2.filters import Field, Item, item_tags, parse_filters
-from vmhost.ec2.pagination import PageRequest, paginate, parse_page
+from vmhost.ec2.actions.describe import Field, Item, PageRequest, item_tags, paginate, parse_filters, parse_page
 
 
 def thing(name: str, **tags: str) -> Item:
@@ -94,18 +93,18 @@ def test_all_pages_together_have_every_item_once(names: set[str], limit: int) ->
     seen: list[str] = []
     page = PageRequest(limit=limit)
     for _ in range(len(names) + 1):
-        answer = paginate(names, page, lambda name: name)
-        seen += answer.items
-        if answer.next_token is None:
+        items, token = paginate(names, page, lambda name: name)
+        seen += items
+        if token is None:
             break
-        page = parse_page({"NextToken": answer.next_token, "MaxResults": limit}, low=1, high=9)
+        page = parse_page({"NextToken": token, "MaxResults": limit}, (1, 9))
     assert seen == sorted(names)
 
 
 def test_page_continues_after_its_last_item_is_removed() -> None:
-    first = paginate("abcd", PageRequest(limit=2), str)
-    rest = parse_page({"NextToken": first.next_token}, low=1, high=9)
-    assert paginate("acd", rest, str).items == ("c", "d")
+    _, token = paginate("abcd", PageRequest(limit=2), str)
+    rest = parse_page({"NextToken": token}, (1, 9))
+    assert paginate("acd", rest, str) == (["c", "d"], None)
 
 
 @pytest.mark.parametrize(
@@ -119,5 +118,5 @@ def test_page_continues_after_its_last_item_is_removed() -> None:
 )
 def test_invalid_pages_are_refused(params: dict[str, Any], code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        parse_page(params, low=5, high=1000)
+        parse_page(params, (5, 1000))
     assert caught.value.code == code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vmhost.base.errors import InvalidInput, Unsupported
-from vmhost.ec2.actions.registry import ACTIONS, find_action
+from vmhost.ec2.ec2_service import ACTIONS, find_action
 from vmhost.ec2.service_model import ServiceModel, load
 
 

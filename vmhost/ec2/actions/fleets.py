@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from vmhost.base.errors import CloudError, InvalidInput, Unsupported
 from vmhost.control.fleets.record import Fleet, FleetOverride, FleetState
@@ -22,9 +23,8 @@ from vmhost.ec2.actions.action import (
     tags_for_resource,
     utc_datetime,
 )
+from vmhost.ec2.actions.describe import Field, describe
 from vmhost.ec2.actions.run_instances import template_of
-from vmhost.ec2.filters import Field, Keep, parse_filters
-from vmhost.ec2.pagination import PageRequest, paginate, parse_page
 
 _ID = re.compile(r"fleet-[0-9a-f-]{8,36}", re.ASCII)
 _EXCESS = {"termination": False, "no-termination": True}
@@ -83,7 +83,10 @@ def _check_create(context: Context, params: Params) -> FleetRequest:
         template_version=version,
         target=_target(params["TargetCapacitySpecification"]),
         type=params.get("Type", "maintain"),
-        overrides=tuple(_override(override) for override in configs[0].get("Overrides", ())),
+        overrides=tuple(
+            FleetOverride(type_name=override.get("InstanceType"), zone=override.get("AvailabilityZone"))
+            for override in configs[0].get("Overrides", ())
+        ),
         tags=_tags(params),
         keep_excess=_keep_excess(params) or False,
         client_token=params.get("ClientToken") or None,
@@ -109,10 +112,6 @@ def _target(capacity: Params) -> int:
     return total
 
 
-def _override(override: Params) -> FleetOverride:
-    return FleetOverride(type_name=override.get("InstanceType"), zone=override.get("AvailabilityZone"))
-
-
 def _keep_excess(params: Params) -> bool | None:
     policy = params.get("ExcessCapacityTerminationPolicy")
     if policy is not None and policy not in _EXCESS:
@@ -131,27 +130,9 @@ def _known(context: Context, fleet_id: str) -> Fleet:
     return context.cloud.fleets.get(fleet_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetQuery:
-    """Which fleets, and which page of them."""
-
-    ids: frozenset[str]
-    keep: Keep
-    page: PageRequest
-
-
-def _check_describe(context: Context, params: Params) -> FleetQuery:
-    return FleetQuery(
-        ids=frozenset(_known(context, fleet_id).id for fleet_id in params.get("FleetIds", ())),
-        keep=parse_filters(params, _FIELDS),
-        page=parse_page(params, low=1, high=1000),
-    )
-
-
-def _describe(context: Context, query: FleetQuery) -> ResponseData:
-    chosen = (_response(context, f) for f in context.cloud.fleets.all() if not query.ids or f.id in query.ids)
-    page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["FleetId"])
-    return {"Fleets": list(page.items), "NextToken": page.next_token}
+def _fleets(context: Context, params: Params) -> Iterator[ResponseData]:
+    ids = {_known(context, fleet_id).id for fleet_id in params.get("FleetIds", ())}
+    return (_response(context, fleet) for fleet in context.cloud.fleets.all() if not ids or fleet.id in ids)
 
 
 def _response(context: Context, fleet: Fleet) -> ResponseData:
@@ -198,32 +179,13 @@ def _error(error: str) -> ResponseData:
     return {"Lifecycle": "on-demand", "ErrorCode": "UnfulfillableCapacity", "ErrorMessage": error}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberQuery:
-    """Which instances of a fleet, and which page of them."""
-
-    fleet: Fleet
-    keep: Keep
-    page: PageRequest
-
-
-def _check_members(context: Context, params: Params) -> MemberQuery:
-    keep = parse_filters(params, {"instance-type": "InstanceType"})
-    return MemberQuery(fleet=_known(context, params["FleetId"]), keep=keep, page=parse_page(params, low=1, high=1000))
-
-
-def _members(context: Context, query: MemberQuery) -> ResponseData:
-    active = (
+def _members(context: Context, params: Params) -> Iterator[ResponseData]:
+    fleet = _known(context, params["FleetId"])
+    return (
         {"InstanceId": instance.id, "InstanceType": instance.type_name, "InstanceHealth": "healthy"}
-        for instance in context.cloud.fleets.members(query.fleet.id)
+        for instance in context.cloud.fleets.members(fleet.id)
         if instance.api_state in _HEALTHY
     )
-    page = paginate(filter(query.keep, active), query.page, lambda shown: shown["InstanceId"])
-    return {
-        "ActiveInstances": list(page.items),
-        "NextToken": page.next_token,
-        "FleetId": query.fleet.id,
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,29 +211,23 @@ def _modify(context: Context, change: FleetChange) -> ResponseData:
     return {"Return": True}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetDeletion:
-    """Which fleets to delete, and whether to terminate their instances."""
-
-    ids: tuple[str, ...]
-    terminate_instances: bool
-
-
-def _check_delete(_: Context, params: Params) -> FleetDeletion:
+def _check_delete(_: Context, params: Params) -> tuple[tuple[str, ...], bool]:
+    """Return the ids of the fleets to delete, and whether to terminate their instances."""
     ids = tuple(dict.fromkeys(params["FleetIds"]))
     if not ids:
         raise InvalidInput("the request must contain the parameter FleetId", code="MissingParameter")
     check_count(_MAX_DELETED, "fleet ids", ids)
-    return FleetDeletion(ids=ids, terminate_instances=params["TerminateInstances"])
+    return ids, params["TerminateInstances"]
 
 
-def _delete(context: Context, deletion: FleetDeletion) -> ResponseData:
+def _delete(context: Context, deletion: tuple[tuple[str, ...], bool]) -> ResponseData:
+    ids, terminate = deletion
     done: list[ResponseData] = []
     refused: list[ResponseData] = []
-    for fleet_id in deletion.ids:
+    for fleet_id in ids:
         try:
             before = _known(context, fleet_id).state
-            context.cloud.fleets.delete((fleet_id,), terminate_instances=deletion.terminate_instances)
+            context.cloud.fleets.delete((fleet_id,), terminate_instances=terminate)
         except CloudError as error:
             refused.append({"FleetId": fleet_id, "Error": {"Code": _deletion_code(error), "Message": error.message}})
             continue
@@ -315,17 +271,21 @@ ACTIONS = (
         dry_run=lambda context, request: context.cloud.fleets.check_create(request),
         act=_create,
     ),
-    Action(
-        name="DescribeFleets",
-        supported=frozenset({"Filters", "FleetIds", "MaxResults", "NextToken"}),
-        check=_check_describe,
-        act=_describe,
+    describe(
+        "DescribeFleets",
+        items=_fleets,
+        response="Fleets",
+        key=itemgetter("FleetId"),
+        fields=_FIELDS,
+        supported=frozenset({"FleetIds"}),
     ),
-    Action(
-        name="DescribeFleetInstances",
-        supported=frozenset({"Filters", "FleetId", "MaxResults", "NextToken"}),
-        check=_check_members,
-        act=_members,
+    describe(
+        "DescribeFleetInstances",
+        items=_members,
+        response=lambda params, items: {"ActiveInstances": items, "FleetId": params["FleetId"]},
+        key=itemgetter("InstanceId"),
+        fields={"instance-type": "InstanceType"},
+        supported=frozenset({"FleetId"}),
     ),
     Action(
         name="ModifyFleet",

@@ -1,29 +1,72 @@
-"""Console output, attributes and CPU credits of instances."""
+"""Status, console output, attributes and CPU credits of instances."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from vmhost.base.errors import InvalidInput, Unsupported
-from vmhost.control.instances.record import Instance
+from vmhost.control.instances.record import Instance, InstanceState
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, check_count, utc_datetime
-from vmhost.ec2.actions.fixed_options import CPU_CREDITS, OPTIONS
-from vmhost.ec2.actions.instances import InstanceQuery, check_id, find_instances, parse_query
-from vmhost.ec2.filters import parse_filters
-from vmhost.ec2.pagination import paginate
+from vmhost.ec2.actions.describe import Field, describe
+from vmhost.ec2.actions.instance_response import CPU_CREDITS, OPTIONS, is_orderly, state, zone_id
+from vmhost.ec2.actions.instances import check_id, chosen_instances, find_instances
 
-_MAX_IDS = 1000
+_MAX_STATUS_IDS, _MAX_CREDIT_IDS = 100, 1000
+_STATUS_FIELDS: Mapping[str, Field] = {
+    "availability-zone": "AvailabilityZone",
+    "availability-zone-id": "AvailabilityZoneId",
+    "instance-state-code": "InstanceState.Code",
+    "instance-state-name": "InstanceState.Name",
+    "instance-status.reachability": "InstanceStatus.Details.Status",
+    "instance-status.status": "InstanceStatus.Status",
+    "system-status.reachability": "SystemStatus.Details.Status",
+    "system-status.status": "SystemStatus.Status",
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeQuery:
-    """Which attribute of which instance."""
+def instance_status(instance: Instance) -> str:
+    """Return EC2's status: ok while it can respond, impaired if it cannot or has failed."""
+    if instance.api_state is InstanceState.RUNNING:
+        return "impaired" if instance.impaired else "ok"
+    if instance.api_state is InstanceState.PENDING:
+        return "initializing"
+    died = instance.reason is not None and not is_orderly(instance.reason)
+    return "impaired" if died and instance.api_state is not InstanceState.TERMINATED else "not-applicable"
 
-    instance_id: str
-    attribute: str
+
+def system_status(instance: Instance) -> str:
+    """Return the status of the host below the instance: the failure of a program is not the host's."""
+    own = instance_status(instance)
+    return "ok" if own == "impaired" else own
+
+
+def _statuses(context: Context, params: Params) -> Iterator[ResponseData]:
+    check_count(_MAX_STATUS_IDS, "instance ids", params.get("InstanceIds", ()))
+    instances, every = chosen_instances(context, params), params.get("IncludeAllInstances", False)
+    return (_status(each) for each in instances if every or each.api_state is InstanceState.RUNNING)
+
+
+def _status(instance: Instance) -> ResponseData:
+    return {
+        "AvailabilityZone": instance.zone,
+        "AvailabilityZoneId": zone_id(instance.zone),
+        "Events": [],
+        "InstanceId": instance.id,
+        "InstanceState": state(instance),
+        "InstanceStatus": _summary(instance, instance_status(instance)),
+        "SystemStatus": _summary(instance, system_status(instance)),
+    }
+
+
+def _summary(instance: Instance, status: str) -> ResponseData:
+    if status == "not-applicable":
+        return {"Status": status}
+    passed = {"ok": "passed", "initializing": "initializing", "impaired": "failed"}[status]
+    since = utc_datetime(instance.impaired_at or instance.changed_at) if status == "impaired" else None
+    return {"Status": status, "Details": [{"Name": "reachability", "Status": passed, "ImpairedSince": since}]}
 
 
 def _check_id(context: Context, params: Params) -> str:
@@ -66,49 +109,53 @@ _ATTRIBUTES: Mapping[str, tuple[str, Callable[[Instance], Any]]] = {
 _UNSUPPORTED = frozenset({"enaSupport", "kernel", "ramdisk", "rootDeviceName", "sourceDestCheck", "sriovNetSupport"})
 
 
-def _check_attribute(context: Context, params: Params) -> AttributeQuery:
+def _check_attribute(context: Context, params: Params) -> tuple[str, str]:
+    """Return the instance's id and the attribute's name."""
     attribute, known = params["Attribute"], ", ".join(_ATTRIBUTES)
     if attribute in _UNSUPPORTED:
         raise Unsupported(f"DescribeInstanceAttribute does not support {attribute} here; it supports {known}")
     if attribute not in _ATTRIBUTES:
         raise InvalidInput(f"Value ({attribute[:60]}) for parameter attribute is invalid; attributes are {known}")
-    return AttributeQuery(instance_id=_check_id(context, params), attribute=attribute)
+    return _check_id(context, params), attribute
 
 
-def _attribute(context: Context, query: AttributeQuery) -> ResponseData:
-    member, value_of = _ATTRIBUTES[query.attribute]
-    return {"InstanceId": query.instance_id, member: value_of(context.cloud.instances.get(query.instance_id))}
+def _attribute(context: Context, query: tuple[str, str]) -> ResponseData:
+    instance_id, attribute = query
+    member, value_of = _ATTRIBUTES[attribute]
+    return {"InstanceId": instance_id, member: value_of(context.cloud.instances.get(instance_id))}
 
 
-def _check_credits(context: Context, params: Params) -> InstanceQuery:
-    query = parse_query(context, params, parse_filters(params, {"instance-id": "InstanceId"}))
-    check_count(_MAX_IDS, "instance ids", query.ids)
-    for instance in find_instances(context.cloud, query.ids) if query.ids else ():
-        if not _burstable(context, instance):
+def _credits(context: Context, params: Params) -> list[ResponseData]:
+    check_count(_MAX_CREDIT_IDS, "instance ids", params.get("InstanceIds", ()))
+    found: list[ResponseData] = []
+    for instance in chosen_instances(context, params):
+        itype = context.cloud.inventory.types.get(instance.type_name)
+        if itype and itype.burstable:
+            found.append({"InstanceId": instance.id, "CpuCredits": CPU_CREDITS})
+        elif params.get("InstanceIds"):
             raise InvalidInput(f"instance {instance.id} is a {instance.type_name}, which has no CPU credits")
-    return query
-
-
-def _burstable(context: Context, instance: Instance) -> bool:
-    return any(itype.name == instance.type_name and itype.burstable for itype in context.cloud.types.types)
-
-
-def _credits(context: Context, query: InstanceQuery) -> ResponseData:
-    shown = (
-        {"InstanceId": instance.id, "CpuCredits": CPU_CREDITS}
-        for instance in find_instances(context.cloud, query.ids)
-        if _burstable(context, instance)
-    )
-    page = paginate(filter(query.keep, shown), query.page, lambda item: item["InstanceId"])
-    return {"InstanceCreditSpecifications": list(page.items), "NextToken": page.next_token}
+    return found
 
 
 ACTIONS = (
-    Action(
-        name="DescribeInstanceCreditSpecifications",
-        supported=frozenset({"Filters", "InstanceIds", "MaxResults", "NextToken"}),
-        check=_check_credits,
-        act=_credits,
+    describe(
+        "DescribeInstanceStatus",
+        items=_statuses,
+        response="InstanceStatuses",
+        key=itemgetter("InstanceId"),
+        fields=_STATUS_FIELDS,
+        pages=(5, 1000),
+        supported=frozenset({"IncludeAllInstances", "InstanceIds"}),
+        fixed={"IncludeManagedResources": False},
+    ),
+    describe(
+        "DescribeInstanceCreditSpecifications",
+        items=_credits,
+        response="InstanceCreditSpecifications",
+        key=itemgetter("InstanceId"),
+        fields={"instance-id": "InstanceId"},
+        pages=(5, 1000),
+        supported=frozenset({"InstanceIds"}),
     ),
     Action(
         name="GetConsoleOutput",

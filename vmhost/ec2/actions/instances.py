@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.lifecycle import InstanceEvent
 from vmhost.control.instances.record import Instance, StateChange
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, check_count
-from vmhost.ec2.actions.instance_response import Catalogue, instance_response
-from vmhost.ec2.filters import Field, Keep, item_tags, parse_filters
-from vmhost.ec2.pagination import PageRequest, paginate, parse_page
+from vmhost.ec2.actions.describe import Field, describe, item_tags
+from vmhost.ec2.actions.instance_response import instance_response
 from vmhost.model.region import ACCOUNT_ID
 
 _MAX_CHANGED = 1000
@@ -94,48 +94,39 @@ def find_instances(cloud: Cloud, ids: Sequence[str]) -> tuple[Instance, ...]:
     return tuple(known[instance_id] for instance_id in ids) if ids else tuple(known.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceQuery:
-    """Which instances, and which page of them."""
-
-    ids: tuple[str, ...]
-    keep: Keep
-    page: PageRequest
-
-
-def parse_query(context: Context, params: Params, keep: Keep) -> InstanceQuery:
-    """Parse the parameters that all actions describing instances share. Raises InvalidInput, NotFound."""
+def chosen_instances(context: Context, params: Params) -> tuple[Instance, ...]:
+    """Return the instances that a describing request names, or all. Raises InvalidInput, NotFound."""
     ids = parse_ids(params)
     if ids and params.get("MaxResults") is not None:
         raise InvalidInput(
             "The parameter instancesSet cannot be used with the parameter maxResults",
             code="InvalidParameterCombination",
         )
-    find_instances(context.cloud, ids)
-    return InstanceQuery(ids=ids, keep=keep, page=parse_page(params, low=5, high=1000))
+    return find_instances(context.cloud, ids)
 
 
-def _check_describe(context: Context, params: Params) -> InstanceQuery:
-    return parse_query(context, params, parse_filters(params, _FIELDS, item_tags))
-
-
-def _describe(context: Context, query: InstanceQuery) -> ResponseData:
-    catalogue = Catalogue.of(context.cloud)
-    rows = (
-        (instance.reservation_id, instance_response(instance, catalogue))
-        for instance in find_instances(context.cloud, query.ids)
+def _instances(context: Context, params: Params) -> Iterator[ResponseData]:
+    """Each instance with the members of its reservation that filters read."""
+    return (
+        {
+            **instance_response(each, context.cloud.inventory),
+            "ReservationId": each.reservation_id,
+            "OwnerId": ACCOUNT_ID,
+        }
+        for each in chosen_instances(context, params)
     )
-    chosen = (row for row in rows if query.keep({**row[1], "ReservationId": row[0], "OwnerId": ACCOUNT_ID}))
-    page = paginate(chosen, query.page, lambda row: row[1]["InstanceId"])
-    reservations: dict[str, list[ResponseData]] = {}
-    for reservation_id, shown in page.items:
-        reservations.setdefault(reservation_id, []).append(shown)
+
+
+def _reservations(_: Params, items: list[ResponseData]) -> ResponseData:
+    found: dict[str, list[ResponseData]] = {}
+    for item in items:
+        shown = {name: value for name, value in item.items() if name not in ("ReservationId", "OwnerId")}
+        found.setdefault(item["ReservationId"], []).append(shown)
     return {
         "Reservations": [
             {"ReservationId": reservation_id, "OwnerId": ACCOUNT_ID, "Groups": [], "Instances": instances}
-            for reservation_id, instances in reservations.items()
-        ],
-        "NextToken": page.next_token,
+            for reservation_id, instances in found.items()
+        ]
     }
 
 
@@ -192,12 +183,16 @@ def _dry_run(event: InstanceEvent) -> Callable[[Context, InstanceChange], None]:
 
 
 ACTIONS = (
-    Action(
-        name="DescribeInstances",
-        supported=_IDS | {"Filters", "MaxResults", "NextToken"},
+    describe(
+        "DescribeInstances",
+        items=_instances,
+        response=_reservations,
+        key=itemgetter("InstanceId"),
+        fields=_FIELDS,
+        tags=item_tags,
+        pages=(5, 1000),
+        supported=_IDS,
         fixed={"IncludeManagedResources": False},
-        check=_check_describe,
-        act=_describe,
     ),
     Action(
         name="StartInstances", supported=_IDS, check=_check_change, dry_run=_dry_run(InstanceEvent.START), act=_start

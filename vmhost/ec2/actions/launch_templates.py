@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from vmhost.base.errors import InvalidInput, NotFound
-from vmhost.control.cloud import Cloud
 from vmhost.control.instances.launcher import DEFAULT_TYPE
 from vmhost.control.templates.record import LaunchTemplate, LaunchTemplateVersion
 from vmhost.control.templates.service import TemplateRequest
@@ -22,11 +21,9 @@ from vmhost.ec2.actions.action import (
     tags_for_resource,
     utc_datetime,
 )
-from vmhost.ec2.actions.fixed_options import BY_TYPE, OPTIONS, PLACEMENT, check_type_options
+from vmhost.ec2.actions.describe import Field, describe, item_tags
+from vmhost.ec2.actions.instance_response import BY_TYPE, OPTIONS, PLACEMENT, check_type_options
 from vmhost.ec2.actions.run_instances import NOT_CREATED, check_template_id, template_of, user_data
-from vmhost.ec2.filters import Field, Keep, item_tags, parse_filters
-from vmhost.ec2.pagination import PageRequest, paginate, parse_page
-from vmhost.model.instance_type import InstanceType
 from vmhost.model.region import ACCOUNT_ID
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
@@ -56,7 +53,11 @@ def _check_create(context: Context, params: Params) -> TemplateRequest:
             code="InvalidLaunchTemplateName.MalformedException",
         )
     if stated := {name: data[name] for name in BY_TYPE if name in data}:
-        check_type_options("LaunchTemplateData", stated, _type_of(context.cloud, data))
+        itype = context.cloud.inventory.types.get(data.get("InstanceType") or DEFAULT_TYPE)
+        if itype is None:
+            words = "CpuOptions and CreditSpecification need an instance type of the catalogue here"
+            raise InvalidInput(f"{words}, not {data['InstanceType'][:40]!r}")
+        check_type_options("LaunchTemplateData", stated, itype)
     return TemplateRequest(
         name=name,
         image_id=data.get("ImageId") or None,
@@ -67,17 +68,6 @@ def _check_create(context: Context, params: Params) -> TemplateRequest:
         description=params.get("VersionDescription"),
         client_token=params.get("ClientToken") or None,
         stated={name: value for name, value in data.items() if name not in _DATA},
-    )
-
-
-def _type_of(cloud: Cloud, data: Params) -> InstanceType:
-    """Return the instance type in the data, or the default. Raises InvalidInput for an unknown one."""
-    name = data.get("InstanceType") or DEFAULT_TYPE
-    for itype in cloud.types.types:
-        if itype.name == name:
-            return itype
-    raise InvalidInput(
-        f"CpuOptions and CreditSpecification need an instance type of the catalogue here, not {name[:40]!r}"
     )
 
 
@@ -94,44 +84,17 @@ def _delete(context: Context, template: LaunchTemplate) -> ResponseData:
     return {"LaunchTemplate": _response(context.cloud.templates.delete(template.id))}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateQuery:
-    """Which templates, and which page of them."""
-
-    wanted: frozenset[str]
-    keep: Keep
-    page: PageRequest
-
-
-def _check_describe(context: Context, params: Params) -> TemplateQuery:
+def _templates(context: Context, params: Params) -> Iterator[ResponseData]:
     ids = params.get("LaunchTemplateIds", ())
     for template_id in ids:
         check_template_id(template_id)
     requested = [*ids, *params.get("LaunchTemplateNames", ())]
     check_count(_MAX_NAMED, "launch templates", requested)
-    return TemplateQuery(
-        wanted=frozenset(context.cloud.templates.get(template).id for template in requested),
-        keep=parse_filters(params, _FIELDS, item_tags),
-        page=parse_page(params, low=1, high=200),
-    )
+    wanted = {context.cloud.templates.get(template).id for template in requested}
+    return (_response(t) for t in context.cloud.templates.all() if not wanted or t.id in wanted)
 
 
-def _describe(context: Context, query: TemplateQuery) -> ResponseData:
-    chosen = (_response(t) for t in context.cloud.templates.all() if not query.wanted or t.id in query.wanted)
-    page = paginate(filter(query.keep, chosen), query.page, lambda shown: shown["LaunchTemplateId"])
-    return {"LaunchTemplates": list(page.items), "NextToken": page.next_token}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionQuery:
-    """Which versions of which templates, and which page of them."""
-
-    versions: tuple[tuple[LaunchTemplate, LaunchTemplateVersion], ...]
-    keep: Keep
-    page: PageRequest
-
-
-def _check_versions(context: Context, params: Params) -> VersionQuery:
+def _versions(context: Context, params: Params) -> Iterator[ResponseData]:
     texts = params.get("Versions", ())
     if "LaunchTemplateId" in params or "LaunchTemplateName" in params:
         templates: tuple[LaunchTemplate, ...] = (_check_one(context, params),)
@@ -143,16 +106,12 @@ def _check_versions(context: Context, params: Params) -> VersionQuery:
             code="MissingParameter",
         )
     low, high = _number(params, "MinVersion", 1), _number(params, "MaxVersion", _VERSION_MAX)
-    return VersionQuery(
-        versions=tuple(
-            (template, version)
-            for template in templates
-            for numbers in (_numbers(template, texts),)
-            for version in template.versions
-            if version.number in numbers and low <= version.number <= high
-        ),
-        keep=parse_filters(params, _VERSION_FIELDS),
-        page=parse_page(params, low=1, high=200),
+    numbers = {template.id: _numbers(template, texts) for template in templates}
+    return (
+        _version(template, version)
+        for template in templates
+        for version in template.versions
+        if version.number in numbers[template.id] and low <= version.number <= high
     )
 
 
@@ -174,12 +133,6 @@ def _numbers(template: LaunchTemplate, texts: Sequence[str]) -> frozenset[int]:
                 code="InvalidLaunchTemplateId.VersionNotFound",
             )
     return frozenset(known[text] for text in texts or known)
-
-
-def _describe_versions(_: Context, query: VersionQuery) -> ResponseData:
-    chosen = filter(query.keep, (_version(template, version) for template, version in query.versions))
-    page = paginate(chosen, query.page, lambda shown: f"{shown['LaunchTemplateId']} {shown['VersionNumber']:09d}")
-    return {"LaunchTemplateVersions": list(page.items), "NextToken": page.next_token}
 
 
 def _response(template: LaunchTemplate) -> ResponseData:
@@ -226,19 +179,26 @@ ACTIONS = (
         dry_run=lambda context, request: context.cloud.templates.check_create(request),
         act=_create,
     ),
-    Action(
-        name="DescribeLaunchTemplates",
-        supported=frozenset({"Filters", "LaunchTemplateIds", "LaunchTemplateNames", "MaxResults", "NextToken"}),
+    describe(
+        "DescribeLaunchTemplates",
+        items=_templates,
+        response="LaunchTemplates",
+        key=itemgetter("LaunchTemplateId"),
+        fields=_FIELDS,
+        tags=item_tags,
+        pages=(1, 200),
+        supported=frozenset({"LaunchTemplateIds", "LaunchTemplateNames"}),
         fixed={"IncludeManagedResources": False},
-        check=_check_describe,
-        act=_describe,
     ),
-    Action(
-        name="DescribeLaunchTemplateVersions",
-        supported=_ONE | {"Filters", "MaxResults", "MaxVersion", "MinVersion", "NextToken", "Versions"},
+    describe(
+        "DescribeLaunchTemplateVersions",
+        items=_versions,
+        response="LaunchTemplateVersions",
+        key=lambda shown: f"{shown['LaunchTemplateId']} {shown['VersionNumber']:09d}",
+        fields=_VERSION_FIELDS,
+        pages=(1, 200),
+        supported=_ONE | {"MaxVersion", "MinVersion", "Versions"},
         fixed={"IncludeManagedResources": False, "ResolveAlias": False},
-        check=_check_versions,
-        act=_describe_versions,
     ),
     Action(name="DeleteLaunchTemplate", supported=_ONE, check=_check_one, act=_delete),
 )

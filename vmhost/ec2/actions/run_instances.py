@@ -9,8 +9,7 @@ from vmhost.api.constants import USER_DATA_BYTES_MAX
 from vmhost.base.errors import InvalidInput
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, tags_for_resource
-from vmhost.ec2.actions.fixed_options import BY_TYPE, OPTIONS, PLACEMENT, check_type_options
-from vmhost.ec2.actions.instance_response import Catalogue, instance_response
+from vmhost.ec2.actions.instance_response import BY_TYPE, OPTIONS, PLACEMENT, check_type_options, instance_response
 from vmhost.model.region import ACCOUNT_ID
 
 _TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}", re.ASCII)
@@ -96,12 +95,11 @@ def user_data(params: Params) -> bytes | None:
 
 def _act(context: Context, request: LaunchRequest) -> ResponseData:
     launched = context.cloud.instances.run(request)
-    catalogue = Catalogue.of(context.cloud)
     return {
         "ReservationId": launched[0].reservation_id,
         "OwnerId": ACCOUNT_ID,
         "Groups": [],
-        "Instances": [instance_response(instance, catalogue) for instance in launched],
+        "Instances": [instance_response(instance, context.cloud.inventory) for instance in launched],
     }
 
 
