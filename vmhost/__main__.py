@@ -42,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
     add = one.add_argument
     add("--driver", choices=DRIVERS, default="auto", help="how instances are made (auto)")
     add("--port", type=int, default=DEFAULT_PORT, help="port of the API; 0 chooses a free one (%(default)s)")
-    add("--port-search", action="store_true", help="use the next free port if the port is in use")
+    add("--next-free-port", action="store_true", help="use the next free port if the port is in use")
+    add("--port-search", action="store_true", dest="next_free_port", help=argparse.SUPPRESS)
     add("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
     add(
         "--allowed-host",
@@ -80,7 +81,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
         driver=arguments.driver,
         bind=arguments.bind,
         port=arguments.port,
-        port_search=arguments.port_search,
+        port_search=arguments.next_free_port,
         state=arguments.state or default_state(arguments.cloud, environ),
         cloud=CloudSettings(name=arguments.cloud, overcommit=arguments.overcommit),
         hosts=arguments.hosts,

@@ -1,8 +1,7 @@
-"""The command line: `glasscloud COMMAND …`. Each command is a module of this package, imported when it is used.
+"""The command line: `glasscloud COMMAND …`. A command's module is imported when the command is used.
 
-A command's module has NAME, HELP, EXAMPLES, `add_arguments(parser)` and `run(args) -> exit code`. A command that is a
-package may have SUBCOMMANDS, the names of its modules that are commands too. Exit codes: 0 success, 1 failure, 2 usage
-error. Errors are one sentence on standard error.
+Each module has COMMANDS: a `Command` by name. Exit codes: 0 success, 1 failure, 2 usage error. Errors are one sentence
+on standard error.
 """
 
 from __future__ import annotations
@@ -16,9 +15,12 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from client.program_name import examples, program_name
+
+if TYPE_CHECKING:
+    from client.cli.command import Command
 
 GROUPS = {
     "Watch": {
@@ -55,7 +57,25 @@ LOG_VARIABLE = "GLASSCLOUD_LOG_LEVEL"
 _COLUMNS = 80
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _CLOUDS_LIBRARIES = ("botocore", "tantivy")
-COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
+SUMMARIES = {name: text for group in GROUPS.values() for name, text in group.items()}
+"""What each command does, in a few words."""
+_MODULES = {
+    "flow": "follow_cloud",
+    "watch": "follow_cloud",
+    "status": "cloud_status",
+    "ps": "cloud_status",
+    "env": "cloud_status",
+    "doctor": "check_computer",
+    "ready": "check_computer",
+    "host": "programs",
+    "serve": "programs",
+    "index": "programs",
+    "load": "load.run",
+    "load compare": "load.compare",
+    "load sweep": "load.sweep",
+    "load worker": "load.worker",
+}
+"""The modules of commands that have none of their own name."""
 
 
 def overview(program: str) -> str:
@@ -93,7 +113,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return 0
     if args[0] == "help":
         args = [*args[1:], "--help"]
-    if args[0] not in COMMANDS:
+    if args[0] not in SUMMARIES:
         print(f"glasscloud: {_unknown(args[0])}", file=sys.stderr)
         return 2
     if args[0] not in ALONE and (missing := _missing()):
@@ -103,16 +123,22 @@ def _main(argv: Sequence[str] | None) -> int:
             file=sys.stderr,
         )
         return 1
-    command = importlib.import_module(f"client.cli.{args[0]}")
-    if args[1:2] and args[1] in getattr(command, "SUBCOMMANDS", ()):
-        command, args = importlib.import_module(f"{command.__name__}.{args[1]}"), args[1:]
-    return _run(command, args[1:])
+    if " ".join(args[:2]) in _MODULES:
+        args = [" ".join(args[:2]), *args[2:]]
+    return _run(args[0], args[1:])
+
+
+def find_command(name: str) -> Command:
+    """Return a command by its name, such as "up" or "load sweep"."""
+    module = importlib.import_module(f"client.cli.{_MODULES.get(name, name)}")
+    command: Command = module.COMMANDS[name]
+    return command
 
 
 def _unknown(word: str) -> str:
     if word.startswith("-"):
         return f"option {word} comes after a command; {program_name()} --help lists the commands"
-    near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word.lower(), SUMMARIES, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"{program_name()} --help lists them"
     return f"{word!r} is not a command; {hint}"
 
@@ -138,29 +164,34 @@ def _version() -> str:
     return version("glasscloud")
 
 
-def _run(command: ModuleType, args: Sequence[str]) -> int:
+def _run(name: str, args: Sequence[str]) -> int:
+    from client.cli.command import add_cloud_option
     from vmhost.base.argument_parser import Parser
 
+    command = find_command(name)
     parser = Parser(
-        prog=f"{program_name()} {command.NAME}",
-        description="\n".join(textwrap.fill(line, _COLUMNS) for line in command.HELP.splitlines()),
-        epilog=f"examples:\n{examples(command.EXAMPLES)}",
+        prog=f"{program_name()} {name}",
+        description="\n".join(textwrap.fill(line, _COLUMNS) for line in command.help.splitlines()),
+        epilog=f"examples:\n{examples(command.examples)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    if command.for_a_cloud:
+        add_cloud_option(parser)
     command.add_arguments(parser)
     try:
-        if getattr(command, "TAKES_REST", False):
+        if command.passes_rest:
             known, rest = parser.parse_known_args(args)
             known.rest = rest
-            return _guarded(command, known)
-        return _guarded(command, parser.parse_args(args))
+            return _guarded(name, command, known)
+        return _guarded(name, command, parser.parse_args(args))
     except SystemExit as end:
         # argparse has printed the error or the help.
         return end.code if isinstance(end.code, int) else 2
 
 
-def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
+def _guarded(name: str, command: Command, args: argparse.Namespace) -> int:
+    from client.cli.command import select_cloud
     from client.terminal.plain_text import clean
     from vmhost.base.errors import CloudError, InvalidInput
     from vmhost.base.logs import configure
@@ -168,14 +199,16 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
     try:
         # Results are printed; log lines appear only at the chosen level.
         configure(level=_log_level())
-        code = int(command.run(args))
+        if command.for_a_cloud:
+            select_cloud(args)
+        code = command.run(args)
         sys.stdout.flush()
         return code
     except InvalidInput as error:
-        print(f"glasscloud {command.NAME}: {clean(error.message)}", file=sys.stderr)
+        print(f"glasscloud {name}: {clean(error.message)}", file=sys.stderr)
         return 2
     except CloudError as error:
-        print(f"glasscloud {command.NAME}: {clean(error.message)}", file=sys.stderr)
+        print(f"glasscloud {name}: {clean(error.message)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader closed our output, as `| head` does.
@@ -185,7 +218,7 @@ def _guarded(command: ModuleType, args: argparse.Namespace) -> int:
         if error.errno != errno.ENOSPC:
             raise
         _discard_output()
-        print(f"glasscloud {command.NAME}: cannot write the output: {error.strerror}", file=sys.stderr)
+        print(f"glasscloud {name}: cannot write the output: {error.strerror}", file=sys.stderr)
         return 1
 
 

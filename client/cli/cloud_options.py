@@ -25,9 +25,6 @@ from client.program_name import program_name
 from client.terminal.plain_text import wrap
 from vmhost.base.errors import InvalidInput
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C before a command was done."""
-
 
 def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a local cloud."""
@@ -38,7 +35,7 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help=f"how instances run (default auto: {auto_in_words()})",
     )
-    add("--instances", type=int, metavar="N", help="number of instances (default: 2 per shard)")
+    add("--instances", type=int, metavar="N", help="number of instances (default 2 per shard)")
     add("--shards", type=int, default=2, metavar="S", help="number of parts of the search index (default 2)")
     add("--type", default="t3.nano", metavar="TYPE", help="instance type (default t3.nano)")
     add("--corpus", metavar="DIR", help="search this folder of text, Markdown or HTML files")
@@ -55,7 +52,7 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
             type=int,
             metavar="N",
             dest=f"{name}_port",
-            help=f"port of the {what} (default: {usual} or the next free one)",
+            help=f"port of the {what} (default {usual} or the next free one)",
         )
 
 

@@ -9,36 +9,28 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from client.cli.command import Command, add_access_options, run_until_stopped
+from client.local.target_cloud import find_access, find_queries, search_url, target_cloud
 from client.program_name import program_name
+from vmhost.base.errors import InvalidInput
 
-NAME = "console"
-HELP = "serve the web page that shows every request and instance of a cloud (`up` and `demo` already serve it)"
 PORT = 8080
 _NO_SEARCH = (
     "the search front end of this cloud is not known here: the console shows instances, but no searches "
     "(set it with --frontend URL)"
 )
 _EVERYWHERE = ("", "0.0.0.0", "::")
-EXAMPLES = """\
-  glasscloud console
-  glasscloud console --access access.json --frontend http://server:8000
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "--access", type=Path, metavar="FILE", help="the cloud's access file (default: $GLASSCLOUD_ACCESS)"
-    )
-    parser.add_argument("--frontend", metavar="URL", help="URL of the search service (default: $GLASSCLOUD_FRONTEND)")
-    parser.add_argument(
-        "--queries", type=Path, metavar="FILE", help="queries for the load (default: those of the index)"
-    )
+    add_access_options(parser, queries="queries for the load")
     parser.add_argument("--bind", default="127.0.0.1", metavar="HOST", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"port to listen on (default {PORT})")
-    parser.add_argument("--port-search", action="store_true", help="use the next free port if that one is in use")
+    parser.add_argument("--next-free-port", action="store_true", help="use the next free port if that one is in use")
+    parser.add_argument("--port-search", action="store_true", dest="next_free_port", help=argparse.SUPPRESS)
     parser.add_argument(
-        "--key-file", type=Path, metavar="FILE", help="file that stores the token (default: a new token each time)"
+        "--key-file", type=Path, metavar="FILE", help="file that stores the token (default a new token each time)"
     )
     parser.add_argument("--why", default="", help=argparse.SUPPRESS)
     parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
@@ -47,9 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until stopped."""
-    from client.cli.run_async import run_until_stopped
-    from vmhost.base.errors import InvalidInput
-
     if args.bind in _EVERYWHERE:
         raise InvalidInput(
             f"--bind {args.bind} means every address of this computer; choose one, such as 127.0.0.1 "
@@ -72,7 +61,6 @@ async def _serve(args: argparse.Namespace) -> int:
     from client.console.console_key import ConsoleKey
     from client.console.console_server import ConsoleSettings, serve_console
     from client.console.serialize import CONSOLE_AGENT
-    from client.local.target_cloud import find_access, find_queries, search_url, target_cloud
     from client.session import open_session
     from vmhost.base.web import write_ready
 
@@ -82,7 +70,7 @@ async def _serve(args: argparse.Namespace) -> int:
         key=key,
         bind=args.bind,
         port=args.port,
-        port_search=args.port_search,
+        port_search=args.next_free_port,
         shown_search=url,
         shown_api=access.endpoint,
         why=args.why,
@@ -102,3 +90,17 @@ async def _serve(args: argparse.Namespace) -> int:
                 print(_NO_SEARCH, file=sys.stderr, flush=True)
         await asyncio.get_running_loop().create_future()
     return 0
+
+
+COMMANDS = {
+    "console": Command(
+        help="serve the web page that shows every request and instance of a cloud (`up` and `demo` already serve it)",
+        examples="""\
+  glasscloud console
+  glasscloud console --access access.json --frontend http://server:8000
+""",
+        add_arguments=add_arguments,
+        run=run,
+        for_a_cloud=True,
+    ),
+}

@@ -8,25 +8,17 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from client.cli.cloud_options import INTERRUPTED, add_cloud_options, check_ports_free, plan_from_args, print_progress
+from client.cli.cloud_options import add_cloud_options, check_ports_free, plan_from_args, print_progress
+from client.cli.command import INTERRUPTED, Command, run_until_stopped
+from client.local.state_dir import demo_folder, forget
+from vmhost.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from client.local.local_plan import LocalPlan
 
-NAME = "demo"
 RATE_MAX = 5000.0
 LOG = "demo.log"
 """Log file in the demo's folder, while the screen occupies the terminal."""
-HELP = (
-    "start a small cloud with a search service and traffic, show it live, and remove everything at the end; "
-    "with --once run the tour: load, a kill, a CPU hog, and a verdict"
-)
-EXAMPLES = """\
-  glasscloud demo
-  glasscloud demo --driver process --instances 6 --shards 3
-  glasscloud demo --once  # the tour; exit code 0 if it passed
-  glasscloud demo --once --json > tour.json
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo or the tour."""
-    from client.cli.run_async import run_until_stopped
-    from client.local.state_dir import demo_folder, forget
-    from vmhost.base.errors import InvalidInput
-
     if args.json and not args.once:
         raise InvalidInput("--json needs --once")
     if args.rate is not None and not 0 < args.rate <= RATE_MAX:
@@ -60,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     check_ports_free(args)
     folder = demo_folder()
     try:
-        plan = plan_from_args(args, NAME, state=folder, cloud=folder.name, temporary=True, console=False)
+        plan = plan_from_args(args, "demo", state=folder, cloud=folder.name, temporary=True, console=False)
         if args.once:
             return run_until_stopped(lambda: _tour(plan, args))
         return run_until_stopped(lambda: _show(plan, args))
@@ -119,3 +107,19 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
         if programs:
             print_progress("\n".join(f"left behind: {each}" for each in still_running(programs)) or "nothing is left")
     return 0
+
+
+COMMANDS = {
+    "demo": Command(
+        help="start a small cloud with a search service and traffic, show it live, and remove everything at the end; "
+        "with --once run the tour: load, a kill, a CPU hog, and a verdict",
+        examples="""\
+  glasscloud demo
+  glasscloud demo --driver process --instances 6 --shards 3
+  glasscloud demo --once  # the tour; exit code 0 if it passed
+  glasscloud demo --once --json > tour.json
+""",
+        add_arguments=add_arguments,
+        run=run,
+    ),
+}

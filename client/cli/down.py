@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
+from client.cli.command import Command
 from client.local.state_dir import cloud_name, forget, make_folder, read_facts, running_demos, state_folder
-from client.program_name import CLOUD_VARIABLE, DEFAULT_CLOUD
+from client.program_name import DEFAULT_CLOUD
 from vmhost.api.drivers import DriverObject, list_objects
 from vmhost.base.errors import Conflict
+from vmhost.base.files import indented_json
 
-NAME = "down"
-HELP = "stop the cloud and remove everything that belongs to it, also what a killed cloud left behind"
-EXAMPLES = """\
-  glasscloud down
-  glasscloud down --cloud mine  # the cloud named mine
-"""
 _DRAIN_DEADLINE_S = 30.0
 
 
@@ -42,24 +37,18 @@ class DownResult:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "--cloud",
-        default=cloud_name(),
-        metavar="NAME",
-        help=f"the cloud's name (default: ${CLOUD_VARIABLE}, else glasscloud)",
-    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Stop and remove the cloud; return 1 if something is left."""
-    demos = tuple(each.cloud for each in running_demos())
-    if args.cloud in demos:
-        raise Conflict(f"{args.cloud} is a demo that is running; end it with q in its terminal")
-    done = replace(asyncio.run(_down(args.cloud)), demos_running=demos)
+    cloud, demos = cloud_name(), tuple(each.cloud for each in running_demos())
+    if cloud in demos:
+        raise Conflict(f"{cloud} is a demo that is running; end it with q in its terminal")
+    done = replace(asyncio.run(_down(cloud)), demos_running=demos)
     if args.json:
         objects = {"removed": [str(each) for each in done.removed], "left": [str(each) for each in done.left]}
-        print(json.dumps(asdict(done) | objects, indent=2))
+        print(indented_json(asdict(done) | objects))
     else:
         print("\n".join(lines_of(done)), file=sys.stderr if done.left else sys.stdout)
     return 1 if done.left else 0
@@ -120,3 +109,17 @@ def counted(objects: Iterable[DriverObject]) -> str:
     """Count the objects as people call them: "4 instances, 1 network"."""
     counts = Counter(each.noun for each in objects)
     return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
+
+
+COMMANDS = {
+    "down": Command(
+        help="stop the cloud and remove everything that belongs to it, also what a killed cloud left behind",
+        examples="""\
+  glasscloud down
+  glasscloud down --cloud mine  # the cloud named mine
+""",
+        add_arguments=add_arguments,
+        run=run,
+        for_a_cloud=True,
+    ),
+}

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from client.cli.command import Command
 from client.local.state_dir import DEMO_PREFIX
+from client.local.target_cloud import console_address, not_running, target_cloud
 from client.program_name import DEFAULT_CLOUD, program_name
+from vmhost.base.errors import Conflict, InvalidInput, NotFound
+from vmhost.base.files import indented_json
 
 if TYPE_CHECKING:
     from client.console.share.sharing_client import SharingClient
 
-NAME = "share"
-HELP = (
-    "let an audience search and watch on their phones, over a network that you choose; asks for your consent first; "
-    "nothing else of the cloud can be reached there"
-)
-EXAMPLES = """\
-  glasscloud share
-  glasscloud share --address 192.168.1.7 --yes
-  glasscloud share --stop
-"""
 PORT = 8081
 _WAIT_S = 20.0
 _WAIT_S_MAX = 3600.0
@@ -34,7 +27,9 @@ _POLL_S = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--address", metavar="ADDR", help="address of this computer to serve on (default: ask)")
+    parser.add_argument(
+        "--address", metavar="ADDR", help="address of this computer to serve on (without it, you are asked)"
+    )
     parser.add_argument(
         "--port", type=int, default=PORT, metavar="N", help=f"port to serve on, or the next free one (default {PORT})"
     )
@@ -49,8 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start or stop sharing, and print the state."""
-    from vmhost.base.errors import InvalidInput
-
     # Written so that NaN is refused too.
     if not 0 <= args.wait <= _WAIT_S_MAX:
         raise InvalidInput(f"--wait must be from 0 to {_WAIT_S_MAX:g} seconds")
@@ -67,8 +60,6 @@ def share_now(*, yes: bool) -> int:
 
 def check_consent(*, yes: bool, as_json: bool = False) -> None:
     """Raise InvalidInput if consent is needed and there is no terminal to ask on."""
-    from vmhost.base.errors import InvalidInput
-
     if not yes and (as_json or not sys.stdin.isatty()):
         raise InvalidInput("sharing needs your consent: run it in a terminal, or add --yes")
 
@@ -82,7 +73,10 @@ async def _run(args: argparse.Namespace) -> int:
         state = await console.share()
         if args.stop:
             await console.share("DELETE")
-            _print(args, None, ["sharing has stopped" if state["share"] else "sharing was not on"])
+            if args.json:
+                print(indented_json(None))
+            else:
+                print("sharing has stopped" if state["share"] else "sharing was not on")
             return 0
         if state["share"] is not None:
             check_same_address(args, state["share"]["url"], program)
@@ -93,7 +87,7 @@ async def _run(args: argparse.Namespace) -> int:
                 return 1
             state = await console.share("POST", order)
         if args.json:
-            print(json.dumps(state["share"], indent=2))
+            print(indented_json(state["share"]))
             return 0
         print("\n".join(address_lines(state["share"]["url"], colours=sys.stdout.isatty())), flush=True)
         if args.wait > 0:
@@ -104,8 +98,6 @@ async def _run(args: argparse.Namespace) -> int:
 def target_console() -> tuple[str, Any, str]:
     """Return the URL and the key of the target cloud's console, and the cloud's name. Raises NotFound."""
     from client.console.console_key import ConsoleKey
-    from client.local.target_cloud import console_address, not_running, target_cloud
-    from vmhost.base.errors import NotFound
 
     facts = target_cloud()
     url, _, token = console_address(facts).partition("/#token=")
@@ -116,8 +108,6 @@ def target_console() -> tuple[str, Any, str]:
 
 def check_same_address(args: argparse.Namespace, url: str, program: str) -> None:
     """Raise Conflict if it is already shared at another address than the requested one."""
-    from vmhost.base.errors import Conflict
-
     wanted = args.name or args.address or ""
     if wanted and urlsplit(url).hostname != wanted.lower().rstrip("."):
         raise Conflict(f"already shared at {url}; to share at {wanted}, stop that first: {program} share --stop")
@@ -127,8 +117,6 @@ def choose(args: argparse.Namespace, offered: list[dict[str, Any]], why: str = "
     """Return the request for the console; None if the user says no.
 
     `why` is the reason why no address can be offered. Raises InvalidInput if there is no address to choose."""
-    from vmhost.base.errors import InvalidInput
-
     if why:
         raise InvalidInput(why)
     if args.address:
@@ -209,5 +197,17 @@ def outcome_lines(share: dict[str, Any] | None, wait_s: float, program: str, *, 
     ]
 
 
-def _print(args: argparse.Namespace, share: dict[str, Any] | None, lines: list[str]) -> None:
-    print(json.dumps(share) if args.json else "\n".join(lines))
+COMMANDS = {
+    "share": Command(
+        help="let an audience search and watch on their phones, over a network that you choose; asks for your consent "
+        "first; nothing else of the cloud can be reached there",
+        examples="""\
+  glasscloud share
+  glasscloud share --address 192.168.1.7 --yes
+  glasscloud share --stop
+""",
+        add_arguments=add_arguments,
+        run=run,
+        for_a_cloud=True,
+    ),
+}

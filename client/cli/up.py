@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from client.cli.cloud_options import INTERRUPTED, add_cloud_options, check_ports_free, plan_from_args, print_progress
+from client.cli.cloud_options import add_cloud_options, check_ports_free, plan_from_args, print_progress
+from client.cli.command import INTERRUPTED, Command, run_until_stopped
 from client.cli.share import check_consent, share_now
 from client.local.local_plan import LocalPlan
 from client.local.state_dir import LocalFacts, cloud_name, installation, state_folder
 from client.local.target_cloud import console_address
 from client.program_name import DEFAULT_CLOUD, program_name
 from vmhost.base.errors import InvalidInput
+from vmhost.base.files import indented_json
 
-NAME = "up"
-HELP = "start a cloud with a search service that runs until `down`, and print its addresses"
-EXAMPLES = """\
-  glasscloud up
-  glasscloud up --driver process --instances 6 --shards 3
-  glasscloud up --corpus ~/notes  # search your own documents
-  glasscloud up --share           # then share it with an audience
-  GLASSCLOUD_CLOUD=mine glasscloud up   a second cloud, named mine
-"""
 _DRAIN_DEADLINE_S = 30.0
 
 
@@ -48,15 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start the cloud unless it is up, and print its addresses; return 1 if it is up with other options."""
-    from client.cli.run_async import run_until_stopped
-
     if args.share:
         if args.json:
             raise InvalidInput("--share and --json cannot be combined; use `up --json`, then `share --yes --json`")
         # Check before anything is started.
         check_consent(yes=args.yes)
     cloud = cloud_name()
-    plan = plan_from_args(args, NAME, state=state_folder(cloud), cloud=cloud)
+    plan = plan_from_args(args, "up", state=state_folder(cloud), cloud=cloud)
     plan = replace(plan, adopt=args.adopt)
     started: list[tuple[LocalFacts, bool]] = []
 
@@ -70,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     facts, already = started[0]
     differs = already and _differs(plan, facts)
     if args.json:
-        print(json.dumps({**asdict(facts), "already_up": already, "other_options": differs}, indent=2))
+        print(indented_json({**asdict(facts), "already_up": already, "other_options": differs}))
     else:
         print("\n".join(block(facts, already=already, differs=differs, program=program_name(facts.cloud))))
     if args.share and (code := share_now(yes=args.yes)):
@@ -115,3 +105,20 @@ def block(facts: LocalFacts, *, already: bool, differs: bool, program: str) -> l
     if already and facts.installed not in ("", installation()):
         lines.append(f"  It was started from another installation: {facts.installed}")
     return lines
+
+
+COMMANDS = {
+    "up": Command(
+        help="start a cloud with a search service that runs until `down`, and print its addresses",
+        examples="""\
+  glasscloud up
+  glasscloud up --driver process --instances 6 --shards 3
+  glasscloud up --corpus ~/notes  # search your own documents
+  glasscloud up --share           # then share it with an audience
+  glasscloud up --cloud mine      # a second cloud, named mine
+""",
+        add_arguments=add_arguments,
+        run=run,
+        for_a_cloud=True,
+    ),
+}

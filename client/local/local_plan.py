@@ -125,7 +125,7 @@ def check_port(port: int) -> None:
 
 
 def _search(plan: LocalPlan, name: str) -> tuple[str, ...]:
-    return () if name in plan.fixed_ports else ("--port-search",)
+    return () if name in plan.fixed_ports else ("--next-free-port",)
 
 
 def platform_command(plan: LocalPlan, *, ready: Path) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def not_running() -> str:
     name, others = cloud_name(), [each.cloud for each in running_clouds()]
     what = f"the cloud {name} is not up" if os.environ.get(CLOUD_VARIABLE) else "no cloud is up here"
     if others:
-        what += f" ({', '.join(others)} {'is' if len(others) == 1 else 'are'}; choose with {CLOUD_VARIABLE}=NAME)"
+        what += f" ({', '.join(others)} {'is' if len(others) == 1 else 'are'}; choose with --cloud NAME)"
     return f"{what}; start {'it' if os.environ.get(CLOUD_VARIABLE) else 'one'} with: {program_name(name)} up"
 
 
@@ -51,7 +51,7 @@ def local_cloud() -> LocalFacts | None:
 
 
 def _choices(clouds: Sequence[LocalFacts]) -> str:
-    return " or ".join(f"{CLOUD_VARIABLE}={each.cloud}" for each in clouds)
+    return " or ".join(f"--cloud {each.cloud}" for each in clouds)
 
 
 def target_cloud(path: Path | None = None) -> LocalFacts | None:

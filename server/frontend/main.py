@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", metavar="URL", help="address of the cloud's EC2 API, if it differs from here")
     parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000; 0: any free one)")
-    parser.add_argument("--port-search", action="store_true", help="use the next free port if that one is in use")
+    parser.add_argument("--next-free-port", action="store_true", help="use the next free port if that one is in use")
+    parser.add_argument("--port-search", action="store_true", dest="next_free_port", help=argparse.SUPPRESS)
     parser.add_argument(
         "--allowed-host", action="append", default=[], metavar="NAME", help="accept this name in the Host header too"
     )
@@ -104,7 +105,7 @@ def checked_options(args: argparse.Namespace) -> FrontEndOptions:
         hedge_share=args.hedge_percent / 100,
         bind=args.bind,
         port=args.port,
-        port_search=args.port_search,
+        port_search=args.next_free_port,
         ready=args.ready,
     )
 

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from client.cli.command import Command
 from client.load.report.compare import BATCHES_MIN, Comparison, compare, compare_json, compare_lines
 from client.load.report.recorded_run import RecordedRun, read_run
 from client.load.verdict import Verdict
@@ -65,3 +66,6 @@ def _read(path: str) -> RecordedRun:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InvalidInput(f"{path} is not JSON ({error}); give a file that glasscloud load --json wrote") from error
+
+
+COMMANDS = {NAME: Command(help=HELP, examples=EXAMPLES, add_arguments=add_arguments, run=run)}

@@ -32,7 +32,7 @@ DEFAULT_DURATION = "10s"
 DEFAULT_TIMEOUT = "2s"
 DEFAULT_FLOW_TIMEOUT = "30s"
 CONNECTIONS_HELP = (
-    f"maximum concurrent connections or flows (default: rate x timeout, {CONNECTIONS_LEAST} to {CONNECTIONS_AUTO_MAX})"
+    f"maximum concurrent connections or flows (default rate x timeout, {CONNECTIONS_LEAST} to {CONNECTIONS_AUTO_MAX})"
 )
 PLAN, SCRIPT = ".toml", ".py"
 _TARGET_OPTIONS = ("method", "header", "data", "form", "queries")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from client.cli.command import Command
 from client.cli.load.options import CONNECTIONS_HELP, add_loop_options, add_target_options, plan_of, processes_of
 from client.load.environment import Environment, ignored_proxies, usable_cores
 from client.load.plan.model import Plan
@@ -179,3 +180,6 @@ def _check_writable(path: Path) -> None:
     there = path if path.exists() else path.parent
     if path.is_dir() or not os.access(there, os.W_OK):
         raise InvalidInput(f"--report {path}: cannot be written; name a file in an existing folder")
+
+
+COMMANDS = {NAME: Command(help=HELP, examples=EXAMPLES, add_arguments=add_arguments, run=run)}

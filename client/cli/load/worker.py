@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from client.cli.command import Command, run_until_stopped
 from client.cli.load.options import processes_of
 
 NAME = "load worker"
@@ -46,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Takes part in one run after another until no coordinator comes or it is stopped. Raises InvalidInput."""
-    from client.cli.run_async import run_until_stopped
     from client.load.distributed.address import parse_address
     from client.load.distributed.worker_supervisor import supervise_workers, worker_settings
     from client.load.distributed.worker_token import read_token
@@ -63,3 +63,6 @@ def run(args: argparse.Namespace) -> int:
     )
     processes = processes_of(args.processes, usable_cores())
     return run_until_stopped(lambda: supervise_workers(settings, processes))
+
+
+COMMANDS = {NAME: Command(help=HELP, examples=EXAMPLES, add_arguments=add_arguments, run=run)}

@@ -61,14 +61,15 @@ async def test_silence_and_return_are_reported_once() -> None:
 
 def test_log_level_comes_from_the_environment() -> None:
     code = """
-import argparse, types
+import argparse
 from client.cli import _guarded
+from client.cli.command import Command
 from vmhost.base.logs import get_logger
 def run(args):
     get_logger("here").debug("quiet_words")
     get_logger("here").warning("loud_words")
     return 0
-raise SystemExit(_guarded(types.SimpleNamespace(NAME="x", run=run), argparse.Namespace()))
+raise SystemExit(_guarded("x", Command(help="", examples="", add_arguments=print, run=run), argparse.Namespace()))
 """
 
     def said(level: str) -> tuple[int, str]:

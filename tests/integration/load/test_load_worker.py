@@ -26,7 +26,7 @@ from vmhost.base.errors import InvalidInput, Unavailable
 ROOT = Path(__file__).parents[3]
 COMMAND = """
 import argparse, sys
-from client.cli import load
+from client.cli.load import run as load
 from vmhost.base.errors import CloudError
 parser = argparse.ArgumentParser()
 load.add_arguments(parser)

@@ -65,7 +65,7 @@ def test_up_takes_precedence_over_a_demo() -> None:
 
 def test_several_demos_need_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with up(demo_folder()) as one, up(demo_folder()) as other:
-        with pytest.raises(InvalidInput, match=f"2 demos run here; name one: .*GLASSCLOUD_CLOUD={other.cloud}"):
+        with pytest.raises(InvalidInput, match=f"2 demos run here; name one: .*--cloud {other.cloud}"):
             local_cloud()
         monkeypatch.setenv("GLASSCLOUD_CLOUD", one.cloud)
         assert local_cloud() == one
@@ -91,7 +91,7 @@ def test_missing_cloud_error_names_running_ones(
     with up(state_folder("mine")):
         assert main(["ps"]) == 1
     assert capsys.readouterr().err == (
-        "glasscloud ps: the cloud other is not up (mine is; choose with GLASSCLOUD_CLOUD=NAME); "
+        "glasscloud ps: the cloud other is not up (mine is; choose with --cloud NAME); "
         f"start it with: {program_name('other')} up\n"
     )
 

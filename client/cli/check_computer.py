@@ -1,33 +1,40 @@
-"""`glasscloud ready`: download, build and test everything, so that a session needs no network."""
+"""`glasscloud doctor` and `ready`: check what this computer lacks, and prepare it for work without a network."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
-import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-NAME = "ready"
-HELP = (
-    "check this computer, build the search index, build the image if there is a Docker engine, and run the tour "
-    "with each driver"
-)
-EXAMPLES = """\
-  glasscloud ready
-  glasscloud ready --seconds 5
-  glasscloud ready --json > ready.json
-"""
+from client.cli.command import Command
+from client.doctor.computer_probe import inspect_computer, this_computer
+from client.doctor.findings import findings_of, healthy, lines_of
+from vmhost.api.drivers import diagnose
+from vmhost.base.files import indented_json
+
 _ROOT = Path(__file__).parents[2]
 _LEAVE_DEADLINE_S = 45.0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
+def _add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    findings = findings_of(inspect_computer(asyncio.run(diagnose(this_computer()))))
+    if args.json:
+        print(indented_json({"healthy": healthy(findings), "findings": findings}))
+    else:
+        print("\n".join(lines_of(findings)))
+    return 0 if healthy(findings) else 1
+
+
+def _add_ready_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=float,
@@ -47,11 +54,10 @@ class ReadyResult:
     lacks: str = ""
 
 
-def run(args: argparse.Namespace) -> int:
-    """Prepare and test; return 0 if everything passed."""
+def _ready(args: argparse.Namespace) -> int:
     done = _prepare(args.seconds, sys.stderr if args.json else sys.stdout)
     if args.json:
-        print(json.dumps(asdict(done), indent=2))
+        print(indented_json(done))
     elif done.ready:
         print("Ready. You can work offline now.")
     else:
@@ -61,10 +67,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare(seconds: float, out: TextIO) -> ReadyResult:
     """Run the steps until one fails; print progress to `out`."""
-    from client.doctor.computer_probe import inspect_computer, this_computer
-    from client.doctor.findings import findings_of, healthy, lines_of
-    from vmhost.api.drivers import diagnose
-
     if not _step("building the search index", [sys.executable, "-P", "-m", "server", "index"], out):
         return ReadyResult(ready=False, lacks="building the search index failed; see above")
     before = asyncio.run(diagnose(this_computer()))
@@ -107,3 +109,27 @@ def _step(title: str, command: list[str], out: TextIO) -> bool:
                 process.wait(_LEAVE_DEADLINE_S)
             process.kill()
             raise
+
+
+COMMANDS = {
+    "doctor": Command(
+        help="check this computer for what glasscloud needs, and print the commands that fix problems; changes nothing",
+        examples="""\
+  glasscloud doctor
+  glasscloud doctor --json
+""",
+        add_arguments=_add_doctor_arguments,
+        run=_doctor,
+    ),
+    "ready": Command(
+        help="check this computer, build the search index, build the image if there is a Docker engine, and run the "
+        "tour with each driver",
+        examples="""\
+  glasscloud ready
+  glasscloud ready --seconds 5
+  glasscloud ready --json > ready.json
+""",
+        add_arguments=_add_ready_arguments,
+        run=_ready,
+    ),
+}
