@@ -10,6 +10,7 @@ import contextlib
 import math
 import os
 import signal
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from vmhost.base.errors import Unavailable, Unsupported
 from vmhost.base.units import MIB, mib
 
 CONTROLLERS = ("cpu", "memory", "pids")
+GROUP_PREFIX = "glasscloud-"
+"""How the name of each of our control groups starts."""
 CPU_PERIOD_US = 10_000
 """The period of a guest's CPU ceiling. With the kernel's default of 100 ms, a guest that has used up its quota stands
 still for tens of milliseconds; with a tenth of it, the guest just runs slower."""
@@ -27,6 +30,8 @@ Also of a ceiling that equals all CPUs of a guest, which with 10 ms would cost a
 _QUOTA_US_MIN = 1000  # the kernel's minimum
 
 _V1_ROUNDS_OF_KILLING = 5
+_REMOVE_TRIES = 100
+_REMOVE_PAUSE_S = 0.01
 _ROOT_MEMORY_V1 = 1 << 60  # in version 1, a number near 2^63 means "no limit"
 
 
@@ -209,7 +214,7 @@ class ControlGroups:
         return groups
 
     def _check_writable(self) -> None:
-        probe = f"glasscloud-probe-{os.getpid()}"
+        probe = f"{GROUP_PREFIX}probe-{os.getpid()}"
         try:
             self.make(probe, GroupLimits(memory_mib=64, pids=64, cpu_cores=1.0))
         except Unavailable as error:
@@ -318,6 +323,16 @@ class ControlGroups:
             except OSError:
                 gone = False
         return gone
+
+    def remove_soon(self, group: str) -> bool:
+        """Remove the group and those under it, trying for a second: a killed process does not leave its group at once.
+
+        Returns False if one is left. Call it in a thread."""
+        for _ in range(_REMOVE_TRIES):
+            if self.remove(group):
+                return True
+            time.sleep(_REMOVE_PAUSE_S)
+        return False
 
 
 def read_pids(procs: Path) -> frozenset[int]:

@@ -12,8 +12,7 @@ from vmhost.drivers.cgroups import ControlGroups
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.cgroup_isolation import CgroupIsolation
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.drivers.process.isolation import Isolation
-from vmhost.drivers.process.polled_isolation import PolledIsolation
+from vmhost.drivers.process.isolation import Isolation, PolledIsolation
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,7 @@ from process_guests import python
 
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process.driver import ProcessDriver
-from vmhost.drivers.process.polled_isolation import PolledIsolation
+from vmhost.drivers.process.isolation import PolledIsolation
 
 FAMILY = """
 import os, subprocess, time

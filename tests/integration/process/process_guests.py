@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+import psutil
+
 from vmhost.model.guest import GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
@@ -55,3 +57,11 @@ async def until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < end, f"never happened: {what}"
         await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs (one that waits to be reaped does not)."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -8,17 +8,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
-from process_guests import DEADLINE_S, WEB, limits, python, until
+from process_guests import DEADLINE_S, WEB, alive, limits, python, until
 
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
+from vmhost.drivers import processes
 from vmhost.drivers.context import DriverContext
-from vmhost.drivers.process import guest_launcher, process_table
 from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.model.guest import Death, Endpoint, GuestEvent, GuestPhase
 from vmhost.model.image import Boot
@@ -44,11 +45,6 @@ async def next_death(events: AsyncIterator[GuestEvent]) -> Death:
         while (event := await anext(events)).death is None:
             pass
     return event.death
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs (one that waits to be reaped does not)."""
-    return guest_launcher.started(pid) is not None
 
 
 async def test_guest_boots_serves_and_is_removed(each: ProcessDriver) -> None:
@@ -320,13 +316,13 @@ async def test_guest_stopped_by_signal_is_impaired(driver: ProcessDriver) -> Non
 
 async def test_process_table_not_read_on_the_event_loop(driver: ProcessDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
-    read = process_table.read_all
+    read = processes.family
 
-    def counted() -> dict[int, process_table.ProcessRow]:
+    def counted(leaders: Collection[int]) -> list[psutil.Process]:
         threads.append(threading.current_thread())
-        return read()
+        return read(leaders)
 
-    monkeypatch.setattr(process_table, "read_all", counted)
+    monkeypatch.setattr(processes, "family", counted)
     await driver.instances.create(python("i-1", WEB))
     await driver.instances.start("i-1")
     assert await driver.shell.execute("i-1", ["sleep", "60"], timeout_s=0.1) == 137

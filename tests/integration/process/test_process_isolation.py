@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import subprocess
 import sys
 from collections.abc import Collection
 from dataclasses import replace
 
+import psutil
 import pytest
 from process_guests import DEADLINE_S, limits, python
 from test_process_driver import SLEEP, _printed, next_death
@@ -54,7 +54,7 @@ async def test_failed_measurement_does_not_end_polling(watched: ProcessDriver, m
 
     async def now_and_then(spec: GuestSpec, leaders: Collection[int]) -> Usage | None:
         if next(looks) == 1:
-            raise subprocess.TimeoutExpired("ps", 5.0)
+            raise psutil.AccessDenied(1)
         return await usage(spec, leaders)
 
     monkeypatch.setattr(watched.runtime.isolation, "usage", now_and_then)
@@ -149,7 +149,7 @@ async def test_all_guests_have_a_weight_and_hosts_no_quota(walled: ProcessDriver
     weight, quota = ("cpu.shares", "cpu.cfs_quota_us") if groups.version == 1 else ("cpu.weight", "cpu.max")
     assert (root / weight).read_text().split() == ["6144" if groups.version == 1 else "600"]
     assert (root / "host-a" / quota).read_text().split()[0] == ("-1" if groups.version == 1 else "max")
-    await isolation.close(remove=True)
+    await isolation.close()
 
 
 SPIN = """
@@ -178,7 +178,7 @@ async def test_guests_have_cpu_limits_only_if_asked_for(walled: ProcessDriver, c
     assert stats is not None
     assert (stats.throttled_seconds is None) is not cpu_limits
     await walled.instances.remove("i-1")
-    await isolation.close(remove=True)
+    await isolation.close()
 
 
 async def test_capabilities_say_what_is_enforced(walled: ProcessDriver, watched: ProcessDriver) -> None:

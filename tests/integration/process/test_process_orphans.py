@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from process_guests import DEADLINE_S, python, until
+from process_guests import DEADLINE_S, alive, python, until
 
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.process import guest_launcher, orphans
@@ -21,11 +21,6 @@ from vmhost.drivers.process.driver import ProcessDriver
 from vmhost.model.guest import GuestPhase
 
 PROGRAM = Path(__file__).with_name("platform_program.py")
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs."""
-    return guest_launcher.started(pid) is not None
 
 
 @pytest.mark.parametrize(("isolation", "loop"), [("best", "uvloop"), ("polled", "uvloop"), ("polled", "asyncio")])
@@ -67,17 +62,16 @@ def stray() -> Iterator[subprocess.Popen[bytes]]:
     stray.wait(timeout=DEADLINE_S)
 
 
-def _write_record(folder: Path, pid: int, started: str | None, boot: str) -> Path:
+def _write_record(folder: Path, pid: int, *, started: float | None = None, boot: str | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"i-1.{pid}"
-    path.write_text(f"{pid}\n{started}\n{boot}")
+    lines = (guest_launcher.boot() if boot is None else boot, pid, started or guest_launcher.now())
+    path.write_text("\n".join(map(str, lines)))
     return path
 
 
 async def test_survivors_of_an_earlier_run_are_killed(context: DriverContext, stray: subprocess.Popen[bytes]) -> None:
-    record = _write_record(
-        context.state_dir / "process" / "alive", stray.pid, guest_launcher.started(stray.pid), guest_launcher.boot()
-    )
+    record = _write_record(context.state_dir / "process" / "alive", stray.pid)
     driver = ProcessDriver(context)
     await driver.open()
     assert stray.wait(timeout=DEADLINE_S) == -signal.SIGKILL
@@ -85,11 +79,17 @@ async def test_survivors_of_an_earlier_run_are_killed(context: DriverContext, st
     await driver.close(remove=True)
 
 
-@pytest.mark.parametrize("lie", ["another start", "another boot"])
-def test_recycled_process_id_is_not_ours(tmp_path: Path, stray: subprocess.Popen[bytes], lie: str) -> None:
-    started = "12345" if lie == "another start" else guest_launcher.started(stray.pid)
-    boot = "an earlier life" if lie == "another boot" else guest_launcher.boot()
-    _write_record(tmp_path, stray.pid, started, boot)
+def test_recycled_process_id_is_not_ours(tmp_path: Path, stray: subprocess.Popen[bytes]) -> None:
+    _write_record(tmp_path, stray.pid, started=guest_launcher.now() - 60)
+    assert orphans.kill_recorded(tmp_path) == 1
+    _write_record(tmp_path, stray.pid, boot="an earlier boot")
+    assert orphans.kill_recorded(tmp_path) == 1
+    assert stray.poll() is None
+
+
+def test_records_of_an_earlier_version_end_nothing(tmp_path: Path, stray: subprocess.Popen[bytes]) -> None:
+    """They began with the process id; the platform that wrote them had a reaper of its own."""
+    (tmp_path / f"i-1.{stray.pid}").write_text(f"{stray.pid}\n2445000\n{guest_launcher.boot()}\n/x/cgroup.procs")
     assert orphans.kill_recorded(tmp_path) == 1
     assert stray.poll() is None
 

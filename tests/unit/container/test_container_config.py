@@ -6,15 +6,18 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+import msgspec
 import pytest
 
+from vmhost.base.errors import NotFound
 from vmhost.drivers.container.container_config import SharedConfig, container_config, resources
 from vmhost.drivers.container.cpu_shares import ShareConversion
 from vmhost.drivers.container.engine_responses import EngineInfo, read_container
 from vmhost.drivers.container.firewall import GuestNetwork, ruleset, shaping
 from vmhost.drivers.container.guest_users import GuestUsers, own_user
-from vmhost.drivers.container.helper_messages import guest_facts, read_guest
+from vmhost.drivers.container.helper import Check, ConfigureNetwork, Response, Shape, decode_request, encode
 from vmhost.drivers.container.isolation import capabilities, may_limit_disks
+from vmhost.drivers.container.netns import ContainerProcess
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
@@ -159,7 +162,15 @@ def test_rules_without_counting_keep_the_rate_of_new_flows() -> None:
     assert "ct count" in ruleset(replace(guest, counted=True))
     assert "ct count" not in ruleset(guest)
     assert "limit rate over 200/second" in ruleset(guest)
-    assert read_guest(guest_facts(guest)) == guest
+
+
+def test_helper_reads_the_requests_of_the_platform() -> None:
+    guest = GuestNetwork(network=IPv4Network("10.9.0.0/24"), gateway=IPv4Address("10.9.0.1"), mbps=32, counted=False)
+    process = ContainerProcess(pid=7, container_id="abc")
+    for request in (Check(guest), ConfigureNetwork(process, guest), Shape(process, 8)):
+        assert decode_request(encode(request)) == request
+    with pytest.raises(NotFound, match="ended"):
+        msgspec.json.decode(encode(Response(error="it has ended", not_found=True)), type=Response).check()
 
 
 def test_rate_allows_a_burst() -> None:

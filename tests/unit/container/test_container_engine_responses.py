@@ -17,7 +17,7 @@ from vmhost.drivers.container.engine_responses import (
     status,
 )
 from vmhost.drivers.container.isolation import capabilities
-from vmhost.drivers.container.stopped_processes import is_stopped
+from vmhost.drivers.container.netns import is_program_stopped
 from vmhost.model.guest import Capability, Endpoint, GuestPhase
 
 CORES = Capability(name="cores", enforced=True)
@@ -152,8 +152,9 @@ def test_list_has_phase_address_and_health() -> None:
         ([(1, 0, "T")], True),
         ([(1, 0, "S"), (2, 1, "T"), (3, 1, "Z")], True),
         ([(1, 0, "S"), (2, 1, "t")], False),
+        ([(1, 0, "sleeping"), (2, 1, "stopped"), (3, 1, "zombie")], True),
         ([], False),
     ],
 )
 def test_program_is_stopped_when_all_children_of_init_are(rows: list[tuple[int, int, str]], stopped: bool) -> None:
-    assert is_stopped(1, rows) is stopped
+    assert is_program_stopped(1, rows) is stopped

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import os
-from dataclasses import replace
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from vmhost.base.errors import NoCapacity
+from vmhost.drivers import processes
 from vmhost.drivers.event_feed import EventFeed
-from vmhost.drivers.process import loopback_addresses, machine_capacity, process_table
-from vmhost.drivers.process.console_file import CONSOLE_BYTES, Console
+from vmhost.drivers.process import loopback_addresses
 from vmhost.drivers.process.guests import Guest, find_guests
+from vmhost.drivers.process.hosts import capacity
 from vmhost.drivers.process.isolation import CgroupEntry
-from vmhost.drivers.process.process_table import CpuMeter, ProcessRow
-from vmhost.drivers.process.programs import ProgramSpec, clean_environment, exit_code, how_it_ended, launcher_command
+from vmhost.drivers.process.programs import (
+    CONSOLE_BYTES,
+    Console,
+    ProgramSpec,
+    clean_environment,
+    exit_code,
+    how_it_ended,
+    launcher_command,
+)
+from vmhost.drivers.processes import CpuMeter
 from vmhost.model.guest import Endpoint, GuestEvent, GuestPhase, GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
@@ -58,43 +74,61 @@ def test_no_free_port_is_an_error() -> None:
         loopback_addresses.choose_endpoint("one", 8080, taken, own_addresses=False)
 
 
-def test_stat_line_parsed_for_any_process_name() -> None:
-    line = "42 (a) b (c) S 7 42 41 0 -1 0 0 0 0 0 250 50 0 0 20 0 1 0 999 1000000 25 0"
-    row = process_table.parse_stat(line, page_kib=4, ticks_per_s=100)
-    assert row == ProcessRow(pid=42, parent=7, session=41, memory_kib=100, cpu_seconds=3.0, started="999", state="S")
+_LEAVES_A_CHILD = """
+import os, sys, time
+if os.fork() == 0:
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+time.sleep(60)
+"""
 
 
-def test_ps_output_is_parsed() -> None:
-    rows = process_table.parse_ps("  42  7  41  100   0:03.50\n  43  42  41  20 1-02:03:04\nodd line\n")
-    assert rows[42] == ProcessRow(pid=42, parent=7, session=41, memory_kib=100, cpu_seconds=3.5, started="")
-    assert rows[43].cpu_seconds == ((24 + 2) * 60 + 3) * 60 + 4
+@pytest.fixture
+def leader() -> Iterator[subprocess.Popen[bytes]]:
+    """A program in a session of its own that has left a process there which is no longer its child."""
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", _LEAVES_A_CHILD], stdout=subprocess.PIPE, start_new_session=True
+    ) as leader:
+        yield leader
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
 
 
-def _row(pid: int, parent: int, session: int, cpu: float = 0.0) -> ProcessRow:
-    return ProcessRow(pid=pid, parent=parent, session=session, memory_kib=1, cpu_seconds=cpu, started="1")
+def test_family_is_session_and_descendants(leader: subprocess.Popen[bytes]) -> None:
+    assert leader.stdout is not None
+    left = int(leader.stdout.readline())
+    assert [process.pid for process in processes.family((leader.pid,))] == [leader.pid, left]
+    assert [process.pid for process in processes.descendants((leader.pid,))] == [leader.pid]
+    own = [process.pid for process in processes.descendants((os.getpid(),))]
+    assert own[0] == os.getpid()
+    assert leader.pid in own
+    leader.kill()
+    leader.wait()
+    remaining = processes.family((leader.pid,))
+    assert [process.pid for process in remaining] == [left]
+    processes.kill(remaining)
+    psutil.wait_procs(remaining, timeout=5)
+    assert processes.family((leader.pid,)) == []
 
 
-def test_family_is_session_and_descendants() -> None:
-    rows = {
-        row.pid: row for row in (_row(1, 0, 1), _row(10, 1, 10), _row(11, 1, 10), _row(12, 11, 12), _row(13, 1, 13))
-    }
-    assert process_table.members((10,), rows) == {10, 11, 12}
-    assert process_table.leftovers(10, {pid: row for pid, row in rows.items() if pid != 10}) == {11, 12}
-    assert process_table.leftovers(10, rows) == frozenset()
+def test_process_stopped_by_a_signal_is_noticed(leader: subprocess.Popen[bytes]) -> None:
+    assert not processes.is_stopped(leader.pid)
+    leader.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, leader.pid, os.WSTOPPED)
+    assert processes.is_stopped(leader.pid)
 
 
-def test_this_very_process_is_in_its_own_table() -> None:
-    [row, *_] = process_table.family([os.getpid()])
-    assert row.pid == os.getpid()
-    assert row.memory_kib > 1000
-    assert os.getpid() in process_table.read_all()
-
-
-def test_meter_keeps_the_usage_of_ended_processes() -> None:
+def test_meter_keeps_the_usage_of_ended_processes(leader: subprocess.Popen[bytes]) -> None:
     meter = CpuMeter()
-    assert meter.add([_row(1, 0, 1, 2.0), _row(2, 1, 1, 1.0)]) == 3.0
-    assert meter.add([_row(1, 0, 1, 2.5)]) == 3.5
-    assert meter.add([]) == 3.5
+    own, other = psutil.Process(), psutil.Process(leader.pid)
+    both = meter.add([own, other])
+    assert both > 0
+    assert meter.add([own]) >= both
+    assert meter.add([]) >= both
+    assert meter.add([]) == meter.add([])
 
 
 def test_the_console_is_bounded_and_keeps_the_end(tmp_path: Path) -> None:
@@ -162,7 +196,20 @@ def test_saved_guest_is_found_and_incomplete_one_removed(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_machine_has_a_size() -> None:
-    assert machine_capacity.cores() >= 1
-    assert machine_capacity.memory_mib() > 100
-    assert machine_capacity.pids() > 100
+def test_guest_of_an_earlier_version_is_found(tmp_path: Path) -> None:
+    """It wrote "place" and no CPUs."""
+    (tmp_path / "i-1").mkdir()
+    limits = {name: value for name, value in asdict(LIMITS).items() if name != "cpus"}
+    spec = {"instance_id": "i-1", "host_id": "host-a", "boot": {"command": ["sh"], "port": 81}, "limits": limits}
+    saved = {"spec": spec, "place": {"address": "127.20.0.1", "port": None}}
+    (tmp_path / "i-1/guest.json").write_text(json.dumps(saved))
+    [found] = find_guests(tmp_path)
+    assert (found.endpoint, found.spec.limits) == (Endpoint(address="127.20.0.1"), LIMITS)
+    assert found.spec.boot == Boot(command=("sh",), port=81)
+
+
+def test_the_computer_has_a_size() -> None:
+    found = capacity(weights_guests=False)
+    assert found.cpu_cores >= 1
+    assert found.memory_mib > 100
+    assert found.pids > 100

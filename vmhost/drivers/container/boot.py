@@ -12,7 +12,7 @@ from vmhost.base.logs import get_logger
 from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.engine_session import EngineSession
-from vmhost.drivers.container.namespaces import ContainerProcess
+from vmhost.drivers.container.netns import ContainerProcess
 from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import Endpoint, GuestPhase, GuestStatus
 

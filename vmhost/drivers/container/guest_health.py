@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
-from vmhost.drivers.container.namespaces import ContainerProcess, Namespaces
+from vmhost.drivers.container.namespaces import Namespaces
+from vmhost.drivers.container.netns import ContainerProcess
 
 _EVERY_S = 2.0
 _log = get_logger("driver")

@@ -1,20 +1,73 @@
 """The helper: a program that works in guests' network namespaces for a platform without the privileges to do so.
 
 It runs in a container of its own, where it sees the engine's process ids but not the engine's socket. It connects to
-the platform's socket, serves that one connection and ends with it.
+the platform's socket, serves that one connection and ends with it. Each packet is one request or one response, as JSON.
 """
 
 from __future__ import annotations
 
 import array
-import json
 import os
 import socket
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
-from vmhost.base.errors import CloudError, InvalidInput, Unavailable
-from vmhost.drivers.container import helper_messages, netns
+import msgspec
+
+from vmhost.base.errors import CloudError, NotFound, Unavailable
+from vmhost.drivers.container import netns
+from vmhost.drivers.container.firewall import GuestNetwork
+from vmhost.drivers.container.netns import ContainerProcess
+
+HELLO = b'{"hello": 4}'
+"""Sent first by the helper. Another one means that the helper's image is older or newer than this program."""
+PACKET_BYTES_MAX = 8192
+
+
+class Check(msgspec.Struct, tag=True):
+    guest: GuestNetwork
+
+
+class ConfigureNetwork(msgspec.Struct, tag=True):
+    process: ContainerProcess
+    guest: GuestNetwork
+
+
+class Shape(msgspec.Struct, tag=True):
+    process: ContainerProcess
+    mbps: int
+
+
+class EndSession(msgspec.Struct, tag=True):
+    process: ContainerProcess
+
+
+Request: TypeAlias = Check | ConfigureNetwork | Shape | EndSession
+"""What the helper does, one for each function of `netns`."""
+
+
+class Response(msgspec.Struct):
+    error: str = ""
+    """Empty when it worked."""
+    not_found: bool = False
+
+    def check(self) -> None:
+        """Raise the helper's error: NotFound as such, any other as Unavailable."""
+        if self.error:
+            raise (NotFound if self.not_found else Unavailable)(self.error)
+
+
+def encode(message: Request | Response) -> bytes:
+    return msgspec.json.encode(message, enc_hook=str)
+
+
+def decode_request(packet: bytes) -> Request:
+    return msgspec.json.decode(packet, type=Request, dec_hook=_read_address)
+
+
+def _read_address(kind: type, value: Any) -> Any:
+    """Read an address or a network, which are text in JSON."""
+    return kind(value)
 
 
 def main(path: str) -> int:
@@ -24,42 +77,38 @@ def main(path: str) -> int:
         return 1
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
         link.connect(path)
-        link.sendall(helper_messages.HELLO)
-        while packet := link.recv(helper_messages.PACKET_BYTES_MAX):
+        link.sendall(HELLO)
+        while packet := link.recv(PACKET_BYTES_MAX):
             _serve(link, packet)
     return 0
 
 
 def _serve(link: socket.socket, packet: bytes) -> None:
-    listener: socket.socket | None = None
+    listener, response = None, Response()
     try:
-        listener = _do(json.loads(packet))
-        answer = helper_messages.encode_answer(None)
+        listener = _do(decode_request(packet))
     except CloudError as error:
-        answer = helper_messages.encode_answer(error)
-    except (ValueError, KeyError, OSError) as error:
-        answer = helper_messages.encode_answer(Unavailable(f"the helper failed: {error!r}"))
+        response = Response(error=error.message, not_found=isinstance(error, NotFound))
+    except (msgspec.MsgspecError, OSError) as error:
+        response = Response(error=f"the helper failed: {error!r}")
     if listener is None:
-        link.sendall(answer)
+        link.sendall(encode(response))
         return
     with listener:
         rights = array.array("i", [listener.fileno()])
-        link.sendmsg([answer], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        link.sendmsg([encode(response)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
 
 
-def _do(request: dict[str, Any]) -> socket.socket | None:
-    pid, container = int(request["pid"]), str(request["container"])
-    match request["verb"]:
-        case "check":
-            netns.check(helper_messages.read_guest(request))
-        case "configure_network":
-            return netns.configure_network(pid, container, helper_messages.read_guest(request))
-        case "shape":
-            netns.shape(pid, container, int(request["mbps"]))
-        case "end_session":
-            netns.end_session(pid, container)
-        case verb:
-            raise InvalidInput(f"the helper has no request {verb!r}")
+def _do(request: Request) -> socket.socket | None:
+    match request:
+        case Check():
+            netns.check(request.guest)
+        case ConfigureNetwork():
+            return netns.configure_network(request.process, request.guest)
+        case Shape():
+            netns.shape(request.process, request.mbps)
+        case EndSession():
+            netns.end_session(request.process)
     return None
 
 

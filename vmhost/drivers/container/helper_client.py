@@ -12,14 +12,27 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound, Unavailable
 from vmhost.base.units import MIB
-from vmhost.drivers.container import helper_messages, labels
+from vmhost.drivers.container import labels
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.firewall import GuestNetwork
-from vmhost.drivers.container.namespaces import ContainerProcess, in_thread
+from vmhost.drivers.container.helper import (
+    HELLO,
+    PACKET_BYTES_MAX,
+    Check,
+    ConfigureNetwork,
+    EndSession,
+    Request,
+    Response,
+    Shape,
+    encode,
+)
+from vmhost.drivers.container.namespaces import in_thread
+from vmhost.drivers.container.netns import ContainerProcess, is_program_stopped
 from vmhost.drivers.container.ownership import Owner
-from vmhost.drivers.container.stopped_processes import is_stopped
 
 _START_DEADLINE_S = 20.0
 _ANSWER_DEADLINE_S = 15.0
@@ -77,26 +90,26 @@ class HelperNamespaces:
             output = (await self._engine.logs(self._name, 5)).strip() or "it printed nothing"
             raise Unavailable(f"the helper {self._name} did not connect: {output}") from error
         link.settimeout(_ANSWER_DEADLINE_S)
-        if await asyncio.to_thread(link.recv, helper_messages.PACKET_BYTES_MAX) != helper_messages.HELLO:
+        if await asyncio.to_thread(link.recv, PACKET_BYTES_MAX) != HELLO:
             link.close()
             raise Unavailable(f"the image {self._image} is of another version; run: docker compose build")
         return link
 
     async def check(self, guest: GuestNetwork) -> None:
-        await self._ask("check", ContainerProcess(pid=0, container_id=""), **helper_messages.guest_facts(guest))
+        await self._ask(Check(guest))
 
     async def configure_network(self, process: ContainerProcess, guest: GuestNetwork) -> socket.socket:
-        listener = await self._ask("configure_network", process, **helper_messages.guest_facts(guest))
+        listener = await self._ask(ConfigureNetwork(process, guest))
         if listener is None:
             raise Unavailable("the helper's response has no socket for the metadata")
         listener.setblocking(False)
         return listener
 
     async def shape(self, process: ContainerProcess, mbps: int) -> None:
-        await self._ask("shape", process, mbps=mbps)
+        await self._ask(Shape(process, mbps))
 
     async def end_session(self, process: ContainerProcess) -> None:
-        await self._ask("end_session", process)
+        await self._ask(EndSession(process))
 
     async def stopped(self, processes: Collection[ContainerProcess]) -> frozenset[str]:
         # The engine's list of processes is enough; the helper is not needed.
@@ -104,7 +117,7 @@ class HelperNamespaces:
 
     async def _is_stopped(self, process: ContainerProcess) -> bool:
         try:
-            return is_stopped(process.pid, await self._engine.processes(process.container_id))
+            return is_program_stopped(process.pid, await self._engine.processes(process.container_id))
         except (NotFound, Conflict):
             return False
 
@@ -121,42 +134,42 @@ class HelperNamespaces:
             self._link.close()
             self._link = None
 
-    async def _ask(self, verb: str, process: ContainerProcess, **facts: Any) -> socket.socket | None:
-        request = helper_messages.encode_request(verb, process.pid, process.container_id, **facts)
+    async def _ask(self, request: Request) -> socket.socket | None:
+        packet = encode(request)
         async with self._turn:
             try:
-                answer, listener = await self._exchange(request)
+                response, listener = await self._exchange(packet)
             except OSError:
                 # It has died since the last request. Every request may be repeated.
                 try:
-                    answer, listener = await self._exchange(request)
+                    response, listener = await self._exchange(packet)
                 except OSError as error:
                     raise Unavailable(f"the helper {self._name} does not answer: {error}") from error
         try:
-            helper_messages.raise_if_error(answer)
+            response.check()
         except CloudError:
             if listener is not None:
                 listener.close()
             raise
         return listener
 
-    async def _exchange(self, request: bytes) -> tuple[bytes, socket.socket | None]:
+    async def _exchange(self, packet: bytes) -> tuple[Response, socket.socket | None]:
         if self._link is None:
             await self.open()
         try:
-            return await in_thread(_ask_once, self._link, request)
+            return await in_thread(_ask_once, self._link, packet)
         except (OSError, asyncio.CancelledError):
             # Otherwise a late response would be taken for the response to the next request.
             self._hang_up()
             raise
 
 
-def _ask_once(link: socket.socket, request: bytes) -> tuple[bytes, socket.socket | None]:
-    link.sendall(request)
-    answer, fds, _, _ = socket.recv_fds(link, helper_messages.PACKET_BYTES_MAX, 1)
+def _ask_once(link: socket.socket, packet: bytes) -> tuple[Response, socket.socket | None]:
+    link.sendall(packet)
+    answer, fds, _, _ = socket.recv_fds(link, PACKET_BYTES_MAX, 1)
     if not answer:
         raise ConnectionResetError("it closed the connection")
-    return answer, socket.socket(fileno=fds[0]) if fds else None
+    return msgspec.json.decode(answer, type=Response), socket.socket(fileno=fds[0]) if fds else None
 
 
 async def remove_helper(engine: Engine, cloud: str) -> None:

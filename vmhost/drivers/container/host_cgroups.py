@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 
 from vmhost.base.errors import CloudError, Unsupported
 from vmhost.base.logs import get_logger
-from vmhost.drivers.cgroups import LONG_PERIOD_US, ControlGroups, GroupLimits
+from vmhost.drivers.cgroups import GROUP_PREFIX, LONG_PERIOD_US, ControlGroups, GroupLimits
 from vmhost.drivers.container.engine_responses import EngineInfo
 from vmhost.model.cpu_share import count_cpus, guests_weight
 from vmhost.model.host import Host
 
 _log = get_logger("driver")
-_REMOVE_TRIES = 20
-_REMOVE_PAUSE_S = 0.05
 
 
 class HostCgroups:
@@ -29,7 +27,7 @@ class HostCgroups:
         on_engines_machine: bool,
         detect: Callable[[], ControlGroups] = ControlGroups.detect,
     ) -> None:
-        self._root = f"glasscloud-{cloud}"
+        self._root = GROUP_PREFIX + cloud
         self._groups: ControlGroups | None = None
         self._made: set[str] = set()
         self.why_not = ""
@@ -102,14 +100,5 @@ class HostCgroups:
 
     async def remove(self) -> None:
         """Remove the groups, after the guests. Guests' own groups disappear shortly after them."""
-        if self._groups is None:
-            return
-        for _ in range(_REMOVE_TRIES):
-            try:
-                if await asyncio.to_thread(self._groups.remove, self._root):
-                    return
-            except CloudError as error:
-                _log.warning("host_cgroups_not_removed", error=error.message)
-                return
-            await asyncio.sleep(_REMOVE_PAUSE_S)
-        _log.warning("host_cgroups_not_removed", group=self._root)
+        if self._groups is not None and not await asyncio.to_thread(self._groups.remove_soon, self._root):
+            _log.warning("host_cgroups_not_removed", group=self._root)

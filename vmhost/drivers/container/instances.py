@@ -10,7 +10,7 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_responses import listed_status, read_stats, reserved_addresses, status
 from vmhost.drivers.container.runtime import ContainerRuntime
-from vmhost.drivers.process.process_table import family
+from vmhost.drivers.processes import descendants
 from vmhost.drivers.scheduler_stats import wait_seconds
 from vmhost.model.guest import Endpoint, GuestCpu, GuestEvent, GuestSpec, GuestStats, GuestStatus
 from vmhost.model.limits import Limits
@@ -131,5 +131,5 @@ class ContainerInstances:
         container, stats = await self._runtime.session.guest(instance_id), await self.stats(instance_id)
         if container is None or not container.running or stats is None:
             return None
-        pids = [row.pid for row in family((container.pid,))]
+        pids = [process.pid for process in descendants((container.pid,))]
         return GuestCpu(used=stats.cpu_seconds, throttled=stats.throttled_seconds, waited=wait_seconds(pids))

@@ -5,22 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from vmhost.drivers.container import netns
 from vmhost.drivers.container.firewall import GuestNetwork
-from vmhost.drivers.container.stopped_processes import is_stopped, read_program
+from vmhost.drivers.container.netns import ContainerProcess
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerProcess:
-    """The first process of a running container. The container's id guards against a reused process id."""
-
-    pid: int
-    container_id: str
 
 
 class Namespaces(Protocol):
@@ -58,13 +49,13 @@ class LocalNamespaces:
         await asyncio.to_thread(netns.check, guest)
 
     async def configure_network(self, process: ContainerProcess, guest: GuestNetwork) -> socket.socket:
-        return await in_thread(netns.configure_network, process.pid, process.container_id, guest)
+        return await in_thread(netns.configure_network, process, guest)
 
     async def shape(self, process: ContainerProcess, mbps: int) -> None:
-        await asyncio.to_thread(netns.shape, process.pid, process.container_id, mbps)
+        await asyncio.to_thread(netns.shape, process, mbps)
 
     async def end_session(self, process: ContainerProcess) -> None:
-        await asyncio.to_thread(netns.end_session, process.pid, process.container_id)
+        await asyncio.to_thread(netns.end_session, process)
 
     async def stopped(self, processes: Collection[ContainerProcess]) -> frozenset[str]:
         return await asyncio.to_thread(_stopped, tuple(processes))
@@ -74,11 +65,7 @@ class LocalNamespaces:
 
 
 def _stopped(processes: Collection[ContainerProcess]) -> frozenset[str]:
-    return frozenset(
-        process.container_id
-        for process in processes
-        if is_stopped(process.pid, read_program(process.pid)) and netns.belongs(process.pid, process.container_id)
-    )
+    return frozenset(process.container_id for process in processes if netns.is_stopped(process))
 
 
 async def in_thread(work: Callable[..., T], *arguments: object) -> T:

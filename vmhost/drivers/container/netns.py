@@ -11,17 +11,20 @@ import ctypes
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
+
 from vmhost.base.errors import CloudError, NotFound, Unavailable
+from vmhost.drivers import processes
 from vmhost.drivers.container.firewall import LISTENER_PORTS, METADATA_ADDRESS, GuestNetwork, ruleset, shaping
 
 TOOLS = ("nft", "tc")
@@ -37,7 +40,18 @@ _PATH = f"{os.defpath}:/usr/local/sbin:/usr/sbin:/sbin"
 _KILL_ROUNDS, _KILL_PAUSE_S = 100, 0.02
 """A killed program needs CPU time to end, and its guest may have little of it."""
 
+_STOPPED = frozenset(("T", psutil.STATUS_STOPPED))
+_DEAD = frozenset(("Z", "X", psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerProcess:
+    """The first process of a running container. The container's id guards against a reused process id."""
+
+    pid: int
+    container_id: str
 
 
 def missing_rights() -> str:
@@ -55,11 +69,11 @@ def missing_rights() -> str:
     return ""
 
 
-def configure_network(pid: int, container_id: str, guest: GuestNetwork) -> socket.socket:
+def configure_network(process: ContainerProcess, guest: GuestNetwork) -> socket.socket:
     """Load the rules and open the metadata listener in the namespace of the container's process. May be repeated.
 
     Raises NotFound when the process has ended or belongs to another container."""
-    return _inside(pid, container_id, lambda: _configure_network(guest))
+    return _inside(process, lambda: _configure_network(guest))
 
 
 def check(guest: GuestNetwork) -> None:
@@ -73,9 +87,9 @@ def check(guest: GuestNetwork) -> None:
     _in_thread(load, "checking network rules")
 
 
-def shape(pid: int, container_id: str, mbps: int) -> None:
+def shape(process: ContainerProcess, mbps: int) -> None:
     """Limit the rate of the guest's network interfaces, which must be connected. May be repeated."""
-    _inside(pid, container_id, lambda: _shape(mbps))
+    _inside(process, lambda: _shape(mbps))
 
 
 def _configure_network(guest: GuestNetwork) -> socket.socket:
@@ -144,14 +158,14 @@ def _run(tool: str, *arguments: str, text: str = "") -> None:
         raise Unavailable(f"{tool} failed: {done.stderr.strip()[:400]}")
 
 
-def _inside(pid: int, container_id: str, work: Callable[[], T]) -> T:
+def _inside(process: ContainerProcess, work: Callable[[], T]) -> T:
     """Do the work in a new thread inside the process's network namespace. Programs that it starts are inside too."""
 
     def enter_and_work() -> T:
-        _enter(pid, container_id)
+        _enter(process.pid, process.container_id)
         return work()
 
-    return _in_thread(enter_and_work, f"configuring the network of container {container_id[:12]}")
+    return _in_thread(enter_and_work, f"configuring the network of container {process.container_id[:12]}")
 
 
 def _in_thread(work: Callable[[], T], doing: str) -> T:
@@ -202,36 +216,40 @@ def belongs(pid: int, container_id: str) -> bool:
         return False
 
 
-def end_session(pid: int, container_id: str) -> None:
+def end_session(process: ContainerProcess) -> None:
     """Kill a program that was started inside a container, with its session and its descendants there, and wait up to
     two seconds for their end."""
     for _ in range(_KILL_ROUNDS):
-        living = [one for one in _family(pid) if belongs(one, container_id)]
+        living = [one for one in processes.family((process.pid,)) if _runs_in(one, process.container_id)]
         if not living:
             return
-        for one in living:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL)
+        processes.kill(living)
         time.sleep(_KILL_PAUSE_S)
 
 
-def _family(pid: int) -> list[int]:
-    """Return the process, its descendants and the processes of its session, without those that are dead."""
-    parents: dict[int, int] = {}
-    family = {pid}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[0] in "ZX":
-            continue
-        one = int(entry.name)
-        parents[one] = int(fields[1])
-        if int(fields[3]) == pid:
-            family.add(one)
-    while grown := {one for one, parent in parents.items() if parent in family} - family:
-        family |= grown
-    return [one for one in family if one in parents]
+def _runs_in(process: psutil.Process, container_id: str) -> bool:
+    try:
+        return process.status() not in _DEAD and belongs(process.pid, container_id)
+    except psutil.Error:
+        return False
+
+
+def is_stopped(process: ContainerProcess) -> bool:
+    """Return whether the container's program is stopped by a signal."""
+    rows = []
+    for pid in (process.pid, *processes.children(process.pid)):
+        with contextlib.suppress(psutil.Error):
+            one = psutil.Process(pid)
+            rows.append((pid, one.ppid(), one.status()))
+    return is_program_stopped(process.pid, rows) and belongs(process.pid, process.container_id)
+
+
+def is_program_stopped(root: int, rows: Iterable[tuple[int, int, str]]) -> bool:
+    """Return whether the program under a container's first process is stopped by a signal. Pure.
+
+    `rows` are process ids with their parents and states, in psutil's words or the letters of ps. The first process is
+    an init whose child is the program; without an init it is the program itself."""
+    states = {pid: (parent, state) for pid, parent, state in rows}
+    children = [state for parent, state in states.values() if parent == root and state not in _DEAD]
+    own = [states[root][1]] if root in states else []
+    return bool(found := children or own) and all(state in _STOPPED for state in found)

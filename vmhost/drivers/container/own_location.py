@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from vmhost.base.errors import NotFound
 from vmhost.drivers.container.engine import Engine
 
 _CONTAINER_FILE = re.compile(r"/containers/([0-9a-f]{64})/")
-_ANCESTORS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ async def locate(engine: Engine, bridge: str, proc: Path = Path("/proc")) -> Loc
         here = Path("/sys/class/net", bridge).exists()
         return Location(sees_processes=True) if here else None
     container_id, pid = own
-    return Location(container_id=container_id, sees_processes=pid in _ancestors(os.getpid(), proc))
+    return Location(container_id=container_id, sees_processes=pid in _own_and_ancestors())
 
 
 async def own_container(engine: Engine, proc: Path = Path("/proc")) -> tuple[str, int] | None:
@@ -51,13 +51,7 @@ async def own_container(engine: Engine, proc: Path = Path("/proc")) -> tuple[str
     return container.id, container.pid
 
 
-def _ancestors(pid: int, proc: Path) -> set[int]:
-    """Return the process and its ancestors, as far as they are visible."""
-    family: set[int] = set()
-    while pid > 0 and len(family) < _ANCESTORS_MAX:
-        family.add(pid)
-        try:
-            pid = int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            break
-    return family
+def _own_and_ancestors() -> tuple[int, ...]:
+    """Return the ids of this process and of its ancestors, as far as they are visible."""
+    own = psutil.Process()
+    return (own.pid, *(process.pid for process in own.parents()))

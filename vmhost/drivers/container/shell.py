@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from vmhost.base.errors import Conflict, NotFound
 from vmhost.drivers.container.engine_responses import Container
-from vmhost.drivers.container.namespaces import ContainerProcess
+from vmhost.drivers.container.netns import ContainerProcess
 from vmhost.drivers.container.runtime import ContainerRuntime
 
 _KILLED = 137

@@ -8,34 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vmhost.drivers.cgroups import CONTROLLERS, LONG_PERIOD_US, ControlGroups, GroupLimits, Usage, ceiling_period_us
-from vmhost.drivers.process.isolation import HOST_CPU_ONLY, CgroupEntry
-from vmhost.drivers.process.process_table import CpuMeter, family
+from vmhost.drivers.process.isolation import HOST_CPU_ONLY, CgroupEntry, Isolation
+from vmhost.drivers.processes import descendants
 from vmhost.model.cpu_share import count_cpus, guests_weight
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
 
-_REMOVE_TRIES = 20
-_REMOVE_PAUSE_S = 0.01
 
-
-class CgroupIsolation:
+class CgroupIsolation(Isolation):
     """Makes one group per guest, inside its host's group, inside this cloud's group."""
 
     weights_guests = True
-    polled = False
 
     def __init__(self, groups: ControlGroups, *, cloud_group: str, cpu_limits: bool = False) -> None:
+        super().__init__()
         self._groups = groups
         self._cloud = cloud_group
         self._cpu_limits = cpu_limits
         self._hosts: dict[str, Host] = {}
-        self._meters: dict[str, CpuMeter] = {}
         own = ("memory", "pids", "cpu") if cpu_limits else ("memory", "pids")
         self._own = (*own, "cpuacct") if groups.version == 1 and groups.mounts.counts_cpu_apart else own
 
@@ -53,7 +49,7 @@ class CgroupIsolation:
 
     async def open(self) -> None:
         self._groups.kill(self._cloud)
-        await self._remove_group(self._cloud)
+        await asyncio.to_thread(self._groups.remove_soon, self._cloud)
 
     async def prepare(self, hosts: Sequence[Host]) -> None:
         self._groups.make(self._cloud, GroupLimits(cpu_weight=guests_weight(count_cpus(hosts))))
@@ -75,9 +71,9 @@ class CgroupIsolation:
         self._groups.make(f"{self._cloud}/{host_id}", limits, controllers=controllers)
 
     async def build(self, spec: GuestSpec) -> None:
+        await super().build(spec)
         self._make_host(spec.host_id)
         self._groups.make(self._name(spec), self._limits(spec.limits, spec.host_id), controllers=self._own)
-        self._meters[spec.instance_id] = CpuMeter()
 
     def _limits(self, limits: Limits, host_id: str) -> GroupLimits:
         if not self._cpu_limits:
@@ -113,34 +109,20 @@ class CgroupIsolation:
 
     async def usage(self, spec: GuestSpec, leaders: Collection[int]) -> Usage | None:
         used = self._groups.usage(self._name(spec))
-        if used is None or used.cpu_seconds is not None or sys.platform != "linux":
+        if used is None or used.cpu_seconds is not None:
             return used
-        meter = self._meters.setdefault(spec.instance_id, CpuMeter())
-        return Usage(
-            cpu_seconds=meter.add(family(self.pids(spec))),
-            memory_mib=used.memory_mib,
-            pids=used.pids,
-            throttled_seconds=used.throttled_seconds,
-            oom_kills=used.oom_kills,
-        )
+        processes = descendants(self.pids(spec))
+        return replace(used, cpu_seconds=self._meters[spec.instance_id].add(processes))
 
     async def kill(self, spec: GuestSpec) -> None:
         self._groups.kill(self._name(spec))
 
     async def remove(self, spec: GuestSpec) -> None:
-        self._meters.pop(spec.instance_id, None)
-        await self._remove_group(self._name(spec))
+        await super().remove(spec)
+        await asyncio.to_thread(self._groups.remove_soon, self._name(spec))
 
-    async def close(self, *, remove: bool) -> None:
-        self._groups.kill(self._cloud)
-        await self._remove_group(self._cloud)
-
-    async def _remove_group(self, group: str) -> None:
-        """Remove the group, trying for a moment: a killed process does not leave its group at once."""
-        for _ in range(_REMOVE_TRIES):
-            if self._groups.remove(group):
-                return
-            await asyncio.sleep(_REMOVE_PAUSE_S)
+    async def close(self) -> None:
+        await self.open()
 
     def _name(self, spec: GuestSpec) -> str:
         return f"{self._cloud}/{spec.host_id}/{spec.instance_id}"

@@ -1,30 +1,73 @@
-"""The driver whose guests are ordinary processes on this computer."""
+"""The driver whose guests are ordinary processes on this computer, with its port for consoles and commands."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import os
 import platform
+import re
 import shutil
+import subprocess
 import threading
-from functools import partial
+from asyncio.subprocess import Process
+from collections.abc import Sequence
 
-from vmhost.base.errors import CloudError, Internal
+from vmhost.base.errors import CloudError, Conflict, Internal, Unsupported
 from vmhost.base.logs import get_logger
 from vmhost.base.units import short_release
+from vmhost.drivers.cgroups import GROUP_PREFIX, ControlGroups
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.guest_networks import GuestNetworks
-from vmhost.drivers.process import monitors, orphans
-from vmhost.drivers.process.detect_isolation import detect_isolation
-from vmhost.drivers.process.guests import find_guests
+from vmhost.drivers.process import orphans, termination
+from vmhost.drivers.process.cgroup_isolation import CgroupIsolation
+from vmhost.drivers.process.guests import Guest, find_guests
 from vmhost.drivers.process.hosts import ProcessHosts
 from vmhost.drivers.process.instances import ProcessInstances
-from vmhost.drivers.process.isolation import Isolation
-from vmhost.drivers.process.reaper import Reaper
+from vmhost.drivers.process.isolation import CPU_LIMITS_VARIABLES, Isolation, PolledIsolation
+from vmhost.drivers.process.programs import exit_code
 from vmhost.drivers.process.runtime import ProcessRuntime
-from vmhost.drivers.process.shell import ProcessShell
+from vmhost.drivers.process.systemd_isolation import ServiceManager, SystemdIsolation
 from vmhost.model.guest import Capabilities, Capability
 
+_REAPER_DEADLINE_S = 5.0
 _log = get_logger("process")
+
+
+class ProcessShell:
+    """Reads guests' console files and starts commands in their control groups."""
+
+    def __init__(self, runtime: ProcessRuntime) -> None:
+        self._runtime = runtime
+
+    async def console(self, instance_id: str) -> str:
+        return self._runtime.guest(instance_id).console.tail()
+
+    async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
+        guest = self._runtime.guest(instance_id)
+        own = guest.process
+        if own is None:
+            raise Conflict(f"instance {instance_id} is not running; start it to run a command in it")
+        process = await self._runtime.launch(guest, command)
+        guest.commands.add(process.pid)
+        try:
+            # If the guest's own program ended while this one started, nothing else would kill it.
+            async with asyncio.timeout(timeout_s if own.returncode is None else 0):
+                await process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            code = await self._runtime.tasks.finish(self._end(guest, process), name=f"end command in {instance_id}")
+        return code
+
+    async def _end(self, guest: Guest, process: Process) -> int:
+        if process.returncode is None:
+            await termination.kill_programs([process.pid])
+        code = await process.wait()
+        await termination.kill_leftovers(process.pid)
+        guest.commands.discard(process.pid)
+        orphans.forget(self._runtime.records, guest.spec.instance_id, process.pid)
+        return exit_code(code)
 
 
 class ProcessDriver:
@@ -40,7 +83,7 @@ class ProcessDriver:
         self._cloud = context.cloud
         self._wanted_isolation = isolation
         self.runtime = ProcessRuntime(context, own_addresses=own_addresses)
-        self._reaper = Reaper(self.runtime.records)
+        self._reaper: subprocess.Popen[bytes] | None = None
         self.hosts = ProcessHosts(self.runtime, context.hosts)
         self.networks = GuestNetworks()
         self.instances = ProcessInstances(self.runtime, self.networks.server)
@@ -58,10 +101,10 @@ class ProcessDriver:
         await runtime.isolation.open()
         runtime.guests = {guest.spec.instance_id: guest for guest in find_guests(runtime.guests_folder)}
         await runtime.tasks.open()
-        await self._reaper.open()
-        runtime.tasks.spawn(partial(monitors.watch_health, runtime), "watch health")
+        self._reaper = orphans.start_reaper(runtime.records)
+        runtime.tasks.spawn(self.instances.watch_health, "watch health")
         if runtime.isolation.polled:
-            runtime.tasks.spawn(partial(monitors.enforce_memory_limits, runtime), "enforce memory limits")
+            runtime.tasks.spawn(self.instances.enforce_memory_limits, "enforce memory limits")
 
     async def close(self, *, remove: bool) -> None:
         """End every guest, because processes do not outlive their platform; with `remove`, remove them too."""
@@ -74,8 +117,10 @@ class ProcessDriver:
         runtime.feed.close()
         await runtime.tasks.close()
         await self.networks.server.close()
-        await runtime.isolation.close(remove=remove)
-        await self._reaper.close()
+        await runtime.isolation.close()
+        if self._reaper is not None:
+            await asyncio.to_thread(_end, self._reaper)
+            self._reaper = None
         if remove:
             shutil.rmtree(runtime.folder, ignore_errors=True)
 
@@ -104,3 +149,30 @@ class ProcessDriver:
             items=items,
             not_kept="processes end with the platform",
         )
+
+
+def _end(reaper: subprocess.Popen[bytes]) -> None:
+    """Let the reaper end what is still on record, and wait for it."""
+    try:
+        reaper.communicate(timeout=_REAPER_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        reaper.kill()
+        reaper.wait()
+
+
+async def detect_isolation(cloud: str, key: str) -> Isolation:
+    """Return the strictest isolation that this computer and user allow. `key` separates clouds of the same name."""
+    cpu_limits = any(os.environ.get(name) == "1" for name in CPU_LIMITS_VARIABLES)
+    label = f"{GROUP_PREFIX}{re.sub('[^A-Za-z0-9]', '_', cloud)}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    try:
+        return CgroupIsolation(ControlGroups.detect(), cloud_group=label, cpu_limits=cpu_limits)
+    except Unsupported as no_groups:
+        try:
+            return SystemdIsolation(await ServiceManager.detect(), cloud_slice=label, cpu_limits=cpu_limits)
+        except Unsupported as no_manager:
+            return PolledIsolation(f"{_reason(no_groups)}, {_reason(no_manager)}")
+
+
+def _reason(error: Unsupported) -> str:
+    """Return the message without the advice after the semicolon."""
+    return error.message.partition(";")[0]

@@ -14,6 +14,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -21,23 +22,13 @@ _OOM_SCORE = "300"
 """When the computer runs out of memory, the kernel ends a guest before it ends the platform."""
 
 
-def started(pid: int) -> str | None:
-    """Return when the process started, which identifies it among processes that reuse its id; None if it is gone."""
-    if sys.platform == "linux":
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if fields[0] in "ZX" else fields[19]
-    import subprocess
-
-    seen = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return seen.stdout.strip() or None
+def now() -> float:
+    """Return the time in seconds on the clock by which the OS counts when a process started."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
 
 
 def boot() -> str:
-    """Return the computer's boot id: process ids and start times mean nothing after another boot."""
+    """Return the computer's boot id, empty where it has no such id: after another boot, process ids mean nothing."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:
             return file.read().strip()
@@ -65,7 +56,7 @@ def _record(path: str, procs_files: list[str]) -> None:
     is always on record."""
     pid = os.getpid()
     with open(f"{path}.{pid}.new", "w") as file:
-        file.write("\n".join((str(pid), str(started(pid)), boot(), *procs_files)))
+        file.write("\n".join((boot(), str(pid), str(now()), *procs_files)))
     os.rename(f"{path}.{pid}.new", f"{path}.{pid}")
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shutil
 from asyncio.subprocess import Process
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from vmhost.base.files import write_atomically
-from vmhost.drivers.process.console_file import Console
+from vmhost.drivers.process.programs import Console
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestSpec, GuestStatus
-from vmhost.model.image import Boot
-from vmhost.model.limits import Limits
 
 _SPEC = "guest.json"
 _ERASE_TRIES = 3
@@ -76,9 +74,8 @@ class Guest:
     def save(self) -> None:
         """Write the guest to its folder, where a later run of the platform finds it."""
         self.home.mkdir(parents=True, exist_ok=True)
-        boot = replace(self.spec.boot, environment=dict(self.spec.boot.environment))
-        spec = replace(self.spec, boot=boot, environment=dict(self.spec.environment))
-        write_atomically(self.folder / _SPEC, json.dumps({"spec": asdict(spec), "endpoint": asdict(self.endpoint)}))
+        saved = msgspec.json.encode({"spec": self.spec, "endpoint": self.endpoint}, enc_hook=dict)
+        write_atomically(self.folder / _SPEC, saved.decode())
 
     def erase(self) -> None:
         """Remove its folder. The spec goes first, so that a guest that is half removed is not found again."""
@@ -89,23 +86,21 @@ class Guest:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class _SavedGuest(msgspec.Struct):
+    spec: GuestSpec
+    endpoint: Endpoint | None = None
+    place: Endpoint | None = None
+    """The name of the endpoint in earlier versions."""
+
+
 def find_guests(folder: Path) -> Iterator[Guest]:
     """Yield the guests that an earlier run made, and remove incomplete ones."""
     for path in sorted(folder.iterdir()):
         try:
-            saved = json.loads((path / _SPEC).read_text())
-            # Earlier versions wrote "place".
-            endpoint = Endpoint(**saved.get("endpoint") or saved["place"])
-            yield Guest(spec=_spec(saved["spec"]), folder=path, endpoint=endpoint)
-        except (OSError, ValueError, KeyError, TypeError):
+            saved = msgspec.json.decode((path / _SPEC).read_bytes(), type=_SavedGuest)
+        except (OSError, msgspec.MsgspecError):
+            saved = None
+        if saved is not None and (endpoint := saved.endpoint or saved.place):
+            yield Guest(spec=saved.spec, folder=path, endpoint=endpoint)
+        else:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _spec(saved: dict[str, Any]) -> GuestSpec:
-    boot = Boot(**saved["boot"])
-    boot = replace(boot, command=tuple(boot.command))
-    return GuestSpec(**saved | {"boot": boot, "limits": _limits(saved["limits"])})
-
-
-def _limits(saved: dict[str, Any]) -> Limits:
-    return Limits(**saved | {"cpus": tuple(saved.get("cpus", ()))})

@@ -1,4 +1,4 @@
-"""The life of guests that are processes."""
+"""The life of guests that are processes, and the checks that run beside it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
+
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, url_of
-from vmhost.drivers.process import loopback_addresses, orphans, process_table, termination
+from vmhost.drivers import processes
+from vmhost.drivers.process import loopback_addresses, orphans, termination
 from vmhost.drivers.process.guests import Guest
 from vmhost.drivers.process.programs import exit_code
 from vmhost.drivers.process.runtime import ProcessRuntime
@@ -27,6 +30,8 @@ _FAILED_MAX = 128
 """Exit codes above are signals."""
 _LAST_OUTPUT_S = 0.02
 _END_DEADLINE_S = 10.0
+_HEALTH_EVERY_S = 2.0
+_MEMORY_EVERY_S = 0.5
 _log = get_logger("process")
 
 
@@ -176,8 +181,35 @@ class ProcessInstances:
         guest, stats = self._runtime.guests.get(instance_id), await self.stats(instance_id)
         if guest is None or stats is None:
             return None
-        pids = self._runtime.isolation.pids(guest.spec) or [row.pid for row in process_table.family(guest.leaders())]
+        pids = self._runtime.isolation.pids(guest.spec) or [one.pid for one in processes.descendants(guest.leaders())]
         return GuestCpu(used=stats.cpu_seconds, throttled=stats.throttled_seconds, waited=wait_seconds(pids))
+
+    async def watch_health(self) -> None:
+        """Publish an event when a guest's program is stopped or continued by a signal."""
+        while True:
+            await asyncio.sleep(_HEALTH_EVERY_S)
+            for guest in self._runtime.guests.values():
+                frozen = guest.process is not None and processes.is_stopped(guest.process.pid)
+                if frozen is not guest.frozen:
+                    guest.frozen = frozen
+                    self._runtime.feed.publish(GuestEvent(instance_id=guest.spec.instance_id, phase=GuestPhase.RUNNING))
+
+    async def enforce_memory_limits(self) -> None:
+        """Kill guests above their memory limit, where the OS does not."""
+        while True:
+            await asyncio.sleep(_MEMORY_EVERY_S)
+            for guest in [guest for guest in self._runtime.guests.values() if guest.process is not None]:
+                try:
+                    await self._check_memory(guest)
+                except (CloudError, OSError, psutil.Error) as error:
+                    # The next check may succeed.
+                    _log.warning("memory_check_failed", id=guest.spec.instance_id, error=str(error))
+
+    async def _check_memory(self, guest: Guest) -> None:
+        used = await self._runtime.isolation.usage(guest.spec, guest.leaders())
+        if used is not None and used.memory_mib > guest.spec.limits.memory_mib:
+            guest.kill_reason = f"above its memory limit of {guest.spec.limits.memory_mib} MiB (polled)"
+            await termination.kill_all(guest, self._runtime.isolation)
 
 
 async def _until_ended(guest: Guest) -> None:

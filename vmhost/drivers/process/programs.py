@@ -1,8 +1,9 @@
-"""Starts programs through the launcher and says how they ended."""
+"""Starts programs through the launcher, keeps what they print, and says how they ended."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.base.errors import InvalidInput, Unavailable
-from vmhost.drivers.process.console_file import open_pipe
 from vmhost.drivers.process.isolation import CgroupEntry
 
 LAUNCHER = Path(__file__).with_name("guest_launcher.py")
@@ -20,6 +20,10 @@ LAUNCHER = Path(__file__).with_name("guest_launcher.py")
 _START_DEADLINE_S = 10.0
 _REPORT_BYTES = 4096
 _PASSED_ON = ("PYTHONPATH", "TZ")
+CONSOLE_BYTES = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
+_PAUSE_S = 0.01
+"""Pause after each full chunk, so that a guest that floods its console is slowed down instead of the platform."""
 _USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -133,3 +137,49 @@ def how_it_ended(code: int) -> str:
         return f"killed by {signal.Signals(code - 128).name}"
     except ValueError:
         return f"exit code {code}"
+
+
+class Console:
+    """Keeps the console in a folder: the file `console` and the previous one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._now = folder / "console"
+        self._before = folder / "console.1"
+
+    def append(self, text: bytes) -> None:
+        """Add what was printed. A full file replaces the previous one."""
+        with self._now.open("ab") as file:
+            file.write(text)
+            full = file.tell() >= CONSOLE_BYTES
+        if full:
+            self._now.replace(self._before)
+
+    def tail(self) -> str:
+        """Return the last 64 KiB."""
+        text = b"".join(path.read_bytes() for path in (self._before, self._now) if path.exists())
+        return text[-CONSOLE_BYTES:].decode(errors="replace")
+
+    async def pump(self, fd: int) -> None:
+        """Copy from the pipe until its last writer has closed it; then close it."""
+        reader, transport = await open_pipe(fd, limit=_CHUNK_BYTES)
+        try:
+            while text := await reader.read(_CHUNK_BYTES):
+                with contextlib.suppress(OSError):  # on a full disk the text is lost, but the guest goes on
+                    self.append(text)
+                if len(text) == _CHUNK_BYTES:
+                    await asyncio.sleep(_PAUSE_S)
+        finally:
+            transport.close()
+
+
+async def open_pipe(fd: int, *, limit: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
+    """Return a reader of the pipe. Closing the transport closes the pipe."""
+    reader = asyncio.StreamReader(limit=limit)
+    pipe = os.fdopen(fd, "rb", buffering=0)
+    try:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    except BaseException:
+        pipe.close()
+        raise
+    return reader, transport

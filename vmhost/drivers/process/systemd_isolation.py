@@ -21,7 +21,7 @@ from pathlib import Path
 
 from vmhost.base.errors import Unavailable, Unsupported
 from vmhost.drivers.cgroups import Usage, find_mounts, read_pids, usage_at
-from vmhost.drivers.process.isolation import HOST_CPU_ONLY, NO_CPU_LIMITS, CgroupEntry
+from vmhost.drivers.process.isolation import HOST_CPU_ONLY, NO_CPU_LIMITS, CgroupEntry, Isolation
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits
@@ -61,13 +61,11 @@ class ServiceManager:
         return cls(root=root, controllers=controllers)
 
 
-class SystemdIsolation:
+class SystemdIsolation(Isolation):
     """Makes a slice per host and per guest, all inside this cloud's slice."""
 
-    weights_guests = False
-    polled = False
-
     def __init__(self, manager: ServiceManager, *, cloud_slice: str, cpu_limits: bool = False) -> None:
+        super().__init__()
         self._manager = manager
         self._cloud = cloud_slice
         self._cpu = "cpu" in manager.controllers
@@ -144,7 +142,7 @@ class SystemdIsolation:
         self._paths.pop(spec.instance_id, None)
         await self._drop(self._slice(spec))
 
-    async def close(self, *, remove: bool) -> None:
+    async def close(self) -> None:
         for host_id in self._hosts:
             await self._drop(self._host_slice(host_id))
         await self._drop(f"{self._cloud}.slice")

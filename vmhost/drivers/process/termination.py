@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
+import psutil
+
+from vmhost.drivers import processes
 from vmhost.drivers.cgroups import Usage
-from vmhost.drivers.process import process_table
 from vmhost.drivers.process.guests import Guest
 from vmhost.drivers.process.isolation import Isolation
 from vmhost.drivers.process.programs import how_it_ended
@@ -39,16 +41,8 @@ async def kill_programs(leaders: Sequence[int]) -> None:
     """Kill programs that have not been waited for, and their descendants.
 
     The programs are killed first, so that none of them sees its children end."""
-    if not leaders:
-        return
-    rows = await _read_all()
-    living = [leader for leader in leaders if leader in rows]
-    _kill((*living, *process_table.members(living, rows)), rows)
-
-
-async def _read_all() -> Mapping[int, process_table.ProcessRow]:
-    """Read the process table in a thread: it takes milliseconds, for which requests would have to wait."""
-    return await asyncio.to_thread(process_table.read_all)
+    if leaders:
+        await asyncio.to_thread(_kill_family, leaders)
 
 
 async def kill_remaining(guest: Guest, leader: int, isolation: Isolation) -> None:
@@ -59,19 +53,13 @@ async def kill_remaining(guest: Guest, leader: int, isolation: Isolation) -> Non
 
 
 async def kill_leftovers(leader: int) -> None:
-    """Kill what an ended program left in its session."""
-    rows = await _read_all()
-    _kill(process_table.leftovers(leader, rows), rows)
+    """Kill what an ended program left in its session; nothing once another process has its id."""
+    if not psutil.pid_exists(leader):
+        await asyncio.to_thread(_kill_family, (leader,))
 
 
-def _kill(pids: Iterable[int], rows: Mapping[int, process_table.ProcessRow]) -> None:
-    for pid in pids:
-        now = process_table.read_row(pid)
-        if now is not None and now.started != rows[pid].started:
-            # Another process has got its id since the table was read.
-            continue
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+def _kill_family(leaders: Sequence[int]) -> None:
+    processes.kill(processes.family(leaders))
 
 
 def death(guest: Guest, code: int, used: Usage | None) -> Death:
