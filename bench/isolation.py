@@ -28,7 +28,7 @@ from client.session import Session, open_session
 from vmhost.api.access import Access
 
 ROUNDS = 20
-PLAN = NoisyNeighbor(before_s=3.0, hog_s=4.0, after_s=0.5)
+PLAN = NoisyNeighbor(before_s=3.0, seconds=4.0, after_s=0.5)
 _WINDOW_S = 3.0
 _DEMO_S_MAX = 30.0
 

@@ -28,6 +28,7 @@ from vmhost.api.views import (
     StatsView,
     UseView,
 )
+from vmhost.faults.registry import FAULTS
 
 INSTANCES = 60
 HOSTS = ("host-a", "host-b")
@@ -94,6 +95,7 @@ class ReplayedCloud:
             hosts=tuple(self._host(host) for host in HOSTS),
             instances=tuple(self._instances.values()),
             faults=hog,
+            fault_kinds=tuple(fault.describe() for fault in FAULTS.values()),
         )
 
     def advance(self) -> Second:

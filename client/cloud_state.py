@@ -9,6 +9,7 @@ from server.api.service_tags import SHARD_TAG
 from vmhost.api.views import (
     CallView,
     CloudEvent,
+    FaultKindView,
     FaultView,
     HostView,
     InstanceView,
@@ -20,13 +21,11 @@ from vmhost.api.views import (
 _GONE = frozenset({"terminated"})
 _ENDED_KEPT = 16
 _CALLS_KEPT = 200
-_HOG = "cpu_hog"
-_KILL = "kill"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """An instance's program ended without a request. `how`: killed, crashed or ended (exit code 0)."""
+    """An instance's program ended without a request. `how`: crashed, ended (exit code 0), or by a fault: "killed"."""
 
     at: float
     how: str
@@ -39,17 +38,21 @@ class CloudState:
     snapshot: Snapshot | None = None
     instances: Mapping[str, InstanceView] = field(default_factory=dict)
     uses: Mapping[str, UseView] = field(default_factory=dict)
-    hogs: Mapping[str, FaultView] = field(default_factory=dict)
-    """The running CPU hogs, by instance id."""
+    faults: Mapping[str, tuple[FaultView, ...]] = field(default_factory=dict)
+    """The injected faults that have not ended, by instance id."""
     deaths: Mapping[str, Death] = field(default_factory=dict)
     """The last death of each instance that has not run since."""
     calls: tuple[CallView, ...] = ()
     """The last API calls that changed something or tried to, oldest first."""
 
     @property
-    def hogging(self) -> frozenset[str]:
-        """Ids of the instances in which a CPU hog runs."""
-        return frozenset(self.hogs)
+    def fault_kinds(self) -> tuple[FaultKindView, ...]:
+        """The faults that the platform can inject."""
+        return () if self.snapshot is None else self.snapshot.fault_kinds
+
+    def fault_title(self, name: str) -> str:
+        """Return the fault's name for people, such as "CPU hog"."""
+        return next((each.title for each in self.fault_kinds if each.name == name), name)
 
     @property
     def running(self) -> tuple[InstanceView, ...]:
@@ -80,28 +83,32 @@ def fold(state: CloudState, event: CloudEvent) -> CloudState:
     if isinstance(event, StatsView):
         return replace(state, uses={use.id: use for use in event.instances})
     if isinstance(event, FaultView):
-        if event.fault == _KILL and event.phase == "started":
-            return replace(state, deaths={**state.deaths, event.instance_id: Death(at=event.at, how="killed")})
-        return replace(state, hogs=_with_fault(state.hogs, event))
+        how = next((each.ends_as for each in state.fault_kinds if each.name == event.fault), "")
+        if how and event.phase == "started":
+            return replace(state, deaths={**state.deaths, event.instance_id: Death(at=event.at, how=how)})
+        return replace(state, faults=_with_fault(state.faults, event))
     if isinstance(event, CallView):
         return replace(state, calls=_with_call(state.calls, event))
     return replace(state, snapshot=_with_host(state.snapshot, event))
 
 
 def _from_snapshot(snapshot: Snapshot) -> CloudState:
+    faults: Mapping[str, tuple[FaultView, ...]] = {}
+    for fault in snapshot.faults:
+        faults = _with_fault(faults, fault)
     return CloudState(
         snapshot=snapshot,
         instances={view.id: view for view in snapshot.instances},
-        hogs={fault.instance_id: fault for fault in snapshot.faults if fault.fault == _HOG},
+        faults=faults,
         calls=snapshot.calls[-_CALLS_KEPT:],
     )
 
 
-def _with_fault(now: Mapping[str, FaultView], event: FaultView) -> Mapping[str, FaultView]:
-    if event.fault != _HOG:
-        return now
-    others = {each: fault for each, fault in now.items() if each != event.instance_id}
-    return {**others, event.instance_id: event} if event.phase == "started" else others
+def _with_fault(now: Mapping[str, tuple[FaultView, ...]], event: FaultView) -> Mapping[str, tuple[FaultView, ...]]:
+    others = tuple(each for each in now.get(event.instance_id, ()) if each.fault_id != event.fault_id)
+    active = (*others, event) if event.phase == "started" else others
+    rest = {each: faults for each, faults in now.items() if each != event.instance_id}
+    return {**rest, event.instance_id: active} if active else rest
 
 
 def _deaths(

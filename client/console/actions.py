@@ -1,104 +1,131 @@
 """The actions on an instance, and why one is disabled. Pure except for `run`, which calls the platform.
 
-A new action is one more entry in ACTIONS; the page, the keyboard and the API take it from there.
+Experiments and faults are actions by themselves; any other is one more entry in LIFECYCLE. The page and the API take
+it from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from client.experiments.kill import Kill
-from client.experiments.noisy_neighbor import NoisyNeighbor
+from client.cloud_state import CloudState
+from client.experiments.catalogue import EXPERIMENTS
 from vmhost.api.client import CloudClient
-from vmhost.api.views import InstanceView
+from vmhost.api.parameters import parameters_of
+from vmhost.api.views import InstanceView, ParameterView
 
-Run = Callable[[CloudClient, str], Awaitable[Any]]
+LIFECYCLE, EXPERIMENT, FAULT = "lifecycle", "experiment", "fault"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """An action on one instance. The platform says in which states it is possible.
-
-    `experiment`: the name of the experiment that it runs; empty for other actions. `confirm`: the question that the
-    page asks first; empty for an action that needs none."""
+    """An action on one instance. The platform says in which states it is possible."""
 
     name: str
-    """Identifies the action. The platform knows it by `fault` if that is set, else by this name."""
-    label: str
+    """In addresses. The platform knows the action by `fault` if that is set, else by this name."""
+    title: str
+    """In sentences and, with a capital, on buttons."""
     description: str
     """What happens, in a few words."""
     confirm: str = ""
-    experiment: str = ""
-    run: Run | None = None
+    """The question that the page asks first; empty for an action that needs none."""
+    kind: str = LIFECYCLE
+    parameters: tuple[ParameterView, ...] = ()
     fault: str = ""
+    """The fault that it injects."""
+    run: Callable[[CloudClient, str], Awaitable[Any]] | None = None
+    """Only of a lifecycle action."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the action as the page draws it."""
-        return {"name": self.name, "label": self.label, "description": self.description, "confirm": self.confirm}
 
-
-ACTIONS: tuple[Action, ...] = (
+_LIFECYCLE = (
     Action(
         name="start",
-        label="Start",
+        title="start",
         description="starts it again, with its disk as it was",
         run=lambda cloud, instance_id: cloud.start_instances([instance_id]),
     ),
     Action(
         name="stop",
-        label="Stop",
+        title="stop",
         description="shuts its program down and keeps its disk",
         run=lambda cloud, instance_id: cloud.stop_instances([instance_id]),
     ),
     Action(
         name="reboot",
-        label="Reboot",
+        title="reboot",
         description="restarts it on the same host",
         run=lambda cloud, instance_id: cloud.reboot_instances([instance_id]),
     ),
     Action(
         name="terminate",
-        label="Terminate",
+        title="terminate",
         description="deletes the instance and its disk",
         confirm="Terminate deletes the instance and its disk. Continue?",
         run=lambda cloud, instance_id: cloud.terminate_instances([instance_id]),
     ),
-    Action(
-        name="kill",
-        label="Kill",
-        description="ends its program instantly, as a crash would",
-        confirm="Kill ends its program instantly, as a crash would. Continue?",
-        experiment=Kill.name,
-    ),
-    Action(
-        name="hog",
-        label="Hog",
-        description="makes it use all the CPU it can get",
-        experiment=NoisyNeighbor.name,
-        fault="cpu_hog",
-    ),
 )
-BY_NAME = {action.name: action for action in ACTIONS}
 
 
-def disabled_reason(
-    action: Action, view: InstanceView, *, allowed: Mapping[str, tuple[str, ...]], busy: str, hogging: bool
-) -> str:
+def actions_of(world: CloudState) -> tuple[Action, ...]:
+    """Return all actions: lifecycle, experiments, and the platform's faults that no experiment injects."""
+    experiments = tuple(
+        Action(
+            name=each.name,
+            title=each.title,
+            description=each.summary,
+            confirm=_question(each.summary) if each.ends_instance else "",
+            kind=EXPERIMENT,
+            parameters=parameters_of(each),
+            fault=each.fault,
+        )
+        for each in EXPERIMENTS.values()
+    )
+    covered = {each.fault for each in experiments}
+    faults = tuple(
+        Action(
+            name=each.name,
+            title=each.title,
+            description=each.summary,
+            confirm="" if each.lasts else _question(each.summary),
+            kind=FAULT,
+            parameters=each.parameters,
+            fault=each.name,
+        )
+        for each in world.fault_kinds
+        if each.name not in covered
+    )
+    return (*_LIFECYCLE, *experiments, *faults)
+
+
+def _question(summary: str) -> str:
+    return f"The instance {summary}. Continue?"
+
+
+def action_row(action: Action) -> dict[str, Any]:
+    """Return the action as the page draws it."""
+    return {
+        "name": action.name,
+        "label": action.title[:1].upper() + action.title[1:],
+        "description": action.description,
+        "confirm": action.confirm,
+        "kind": action.kind,
+        "parameters": action.parameters,
+    }
+
+
+def disabled_reason(action: Action, view: InstanceView, world: CloudState, busy: str) -> str:
     """Return why the action is not possible now, as a sentence; empty if it is.
 
-    `allowed` are the states in which the platform accepts each action; the platform decides about an action that is
-    not in it. `busy` names the experiment that is running."""
-    states = allowed.get(action.fault or action.name)
+    The platform decides about an action of which the snapshot names no states. `busy` names the experiment that is
+    running."""
+    states = None if world.snapshot is None else world.snapshot.allowed.get(action.fault or action.name)
     if states is not None and view.state not in states:
-        return f"it is {view.state}; {action.name} works on {_either(states)} instances"
-    if action.experiment and busy:
+        either = " or ".join(filter(None, (", ".join(states[:-1]), states[-1])))
+        return f"it is {view.state}; {action.title} works on {either} instances"
+    if action.kind == EXPERIMENT and busy:
         return f"the {busy} is still being measured"
-    if action.experiment == NoisyNeighbor.name and hogging:
-        return "a CPU hog already runs in it"
+    if any(each.fault == action.fault for each in world.faults.get(view.id, ())):
+        return f"{action.title} already runs in it"
     return ""
-
-
-def _either(states: tuple[str, ...]) -> str:
-    return " or ".join(filter(None, (", ".join(states[:-1]), states[-1])))

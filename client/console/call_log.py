@@ -14,7 +14,6 @@ from vmhost.api.views import CallView, CloudEvent, FaultView, InstanceView, Snap
 _CALLS_KNOWN = 500
 _OPEN_MAX = 200
 _FLEET_CHARS = len("fleet-") + 4
-_HOG = "HogCpu"
 _REBOOT = "RebootInstances"
 _MAKES_RUN = frozenset({"RunInstances", "StartInstances", _REBOOT})
 _SHORT_NAMES = {
@@ -23,11 +22,9 @@ _SHORT_NAMES = {
     "StopInstances": "stop",
     _REBOOT: "reboot",
     "TerminateInstances": "terminate",
-    "Kill": "kill",
-    _HOG: "hog",
-    "EndFault": "end the hog",
+    "EndFault": "end a fault",
 }
-"""Names of the most frequent calls; all others keep their EC2 name."""
+"""Names of the most frequent calls. Those that inject a fault have its name, all others keep their EC2 name."""
 _IN_PROGRESS = {
     "RunInstances": "pending",
     "StartInstances": "pending",
@@ -43,6 +40,9 @@ class _Call:
     """A call, the instances that it still waits for, and what became of the others."""
 
     view: CallView
+    text: str
+    fault: str = ""
+    """The fault that it injects, for whose end it waits; empty for any other call."""
     waits: frozenset[str] = frozenset()
     generations: dict[str, int] = field(default_factory=dict)
     """The generation of each instance that it waits for, as it was at the time of the call."""
@@ -59,7 +59,7 @@ class _Call:
     def after(self, view: InstanceView) -> _Call:
         """Return the call after a change of an instance. A reboot, which stays `running`, ends with the next change."""
         action = self.view.action
-        if view.id not in self.waits or action == _HOG:
+        if view.id not in self.waits or self.fault:
             return self
         unchanged = view.state == _IN_PROGRESS[action]
         if unchanged and (action != _REBOOT or (view.generation or 0) <= self.generations[view.id]):
@@ -70,9 +70,8 @@ class _Call:
         """Return the line of the log."""
         view = self.view
         outcome, tone = self._outcome()
-        text = _SHORT_NAMES.get(view.action, view.action)
         return LogEntry(
-            id=view.id, at=view.at, kind="task", text=text, by=_by(view.by), outcome=outcome, tone=tone,
+            id=view.id, at=view.at, kind="task", text=self.text, by=_by(view.by), outcome=outcome, tone=tone,
             instances=view.instances,
         )  # fmt: skip
 
@@ -105,14 +104,9 @@ class CallLog:
                 return self._add((event,), world, live=True)
             case InstanceView():
                 return self._update({key: call.after(event) for key, call in self._open.items()})
-            case FaultView(phase="ended"):
-                return self._update(
-                    {
-                        key: call.without(event.instance_id, event.at)
-                        for key, call in self._open.items()
-                        if call.view.action == _HOG and event.instance_id in call.waits
-                    }
-                )
+            case FaultView(phase="ended", fault=fault, instance_id=instance_id, at=at):
+                waiting = {k: v for k, v in self._open.items() if v.fault == fault and instance_id in v.waits}
+                return self._update({key: call.without(instance_id, at) for key, call in waiting.items()})
             case _:
                 return []
 
@@ -138,8 +132,8 @@ class CallLog:
         for key, call in self._open.items():
             for each in call.waits:
                 view = world.instances.get(each)
-                lost = each not in world.hogs if call.view.action == _HOG else view is None
-                calls[key] = calls[key].without(each, None) if lost or view is None else calls[key].after(view)
+                ended = view is None or (call.fault and not _active(call.fault, each, world))
+                calls[key] = calls[key].without(each, None) if ended or view is None else calls[key].after(view)
         return self._update(calls)
 
     def _update(self, calls: dict[str, _Call]) -> list[LogEntry]:
@@ -156,24 +150,26 @@ def _new_call(view: CallView, world: CloudState, *, live: bool) -> _Call:
     """Return a call that has just been made, or, if not `live`, one from before the console started.
 
     Of the latter it is not known in which generation its instances were."""
-    call = _Call(view=view)
+    kind = next((each for each in world.fault_kinds if each.action == view.action), None)
+    text = _SHORT_NAMES.get(view.action, view.action) if kind is None else kind.title
+    call = _Call(view=view, text=text, fault="" if kind is None else kind.name)
     if view.outcome != "ok":
         return call
     waits: dict[str, int] = {}
     for instance in (world.instances[each] for each in view.instances if each in world.instances):
-        if _in_progress(view.action, instance, world, live=live):
+        if _active(call.fault, instance.id, world) or _in_progress(view.action, instance, live=live):
             waits[instance.id] = instance.generation or 0
         elif live and view.action in _IN_PROGRESS:
             call = call.without(instance.id, instance.changed_at, _failure(view.action, instance))
     return replace(call, waits=frozenset(waits), generations=waits)
 
 
-def _in_progress(action: str, view: InstanceView, world: CloudState, *, live: bool) -> bool:
-    if action == _HOG:
-        return view.id in world.hogs
-    if action == _REBOOT and not live:
-        return False
-    return view.state == _IN_PROGRESS.get(action)
+def _active(fault: str, instance_id: str, world: CloudState) -> bool:
+    return any(each.fault == fault for each in world.faults.get(instance_id, ()))
+
+
+def _in_progress(action: str, view: InstanceView, *, live: bool) -> bool:
+    return view.state == _IN_PROGRESS.get(action) and (live or action != _REBOOT)
 
 
 def _failure(action: str, view: InstanceView) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from client.cloud_state import CloudState
-from client.console.actions import BY_NAME, disabled_reason
+from client.console.actions import EXPERIMENT, FAULT, actions_of, disabled_reason
 from client.console.publisher import Publisher
 from client.console.search_client import SearchClient
 from client.console.start_over import InitialFleets, extra_instances, start_over
@@ -16,6 +16,7 @@ from client.experiments.catalogue import EXPERIMENTS
 from client.experiments.experiment import choose_victim
 from client.session import Session
 from vmhost.api.client import CloudClient
+from vmhost.api.parameters import checked_values, with_values
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict, NotFound
 from vmhost.base.ids import short_ids
@@ -57,33 +58,33 @@ class Commands:
         return self._session.watcher.state
 
     async def act(self, name: str, instance_id: str, options: Mapping[str, Any]) -> None:
-        """Carry out the named action on the instance; `options` are those of an experiment.
+        """Carry out the named action on the instance; `options` are the parameters of an experiment or fault.
 
-        Raises NotFound, Conflict with the reason, and the platform's refusals."""
-        action = BY_NAME.get(name)
+        Raises NotFound, InvalidInput, Conflict with the reason, and the platform's refusals."""
+        known = {each.name: each for each in actions_of(self.world)}
+        action = known.get(name)
         if action is None:
-            raise NotFound(f"there is no action {name[:40]!r}; there are {', '.join(BY_NAME)}")
+            raise NotFound(f"there is no action {name[:40]!r}; there are {', '.join(known)}")
         view = self._instance(instance_id)
-        world = self.world
-        allowed = {} if world.snapshot is None else world.snapshot.allowed
-        hogging = instance_id in world.hogging
-        why = disabled_reason(action, view, allowed=allowed, busy=self._publisher.busy, hogging=hogging)
-        if why:
-            raise Conflict(f"cannot {action.name} {instance_id}: {why}")
-        if action.run is not None:
+        if why := disabled_reason(action, view, self.world, self._publisher.busy):
+            raise Conflict(f"{action.title} of {instance_id} is not possible: {why}")
+        if action.kind == EXPERIMENT:
+            self.start_experiment(name, instance_id, options)
+        elif action.kind == FAULT:
+            values = checked_values(action.parameters, options, subject=f"the {action.title}")
+            await self._session.cloud.inject_fault(name, instance_id, **values)
+        elif action.run is not None:
             await action.run(self._session.cloud, instance_id)
-        else:
-            self.start_experiment(action.experiment, instance_id, options)
 
     def start_experiment(self, name: str, instance_id: str | None, options: Mapping[str, Any]) -> str:
         """Start an experiment on the instance, or on any serving one; return its id. The publisher shows the rest.
 
         Raises Conflict while another one is measured or if no instance runs, NotFound for an unknown experiment or
-        instance."""
+        instance, InvalidInput for options that it does not have."""
         kind = EXPERIMENTS.get(name)
         if kind is None:
             raise NotFound(f"there is no experiment {name[:40]!r}; there are {', '.join(EXPERIMENTS)}")
-        experiment = kind.of(options)
+        experiment = with_values(kind, options, subject=f"the {kind.title}")
         session = self._session
         session.experiments.must_be_idle()
         victim = choose_victim(self.world, self._rng) if instance_id is None else self._instance(instance_id)

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from client.cloud_state import CloudState
 from client.cloud_watcher import CloudChange
+from client.console.actions import action_row, actions_of
 from client.console.call_log import CallLog
 from client.console.event_log import LogEntry, change_entry
 from client.console.request_cache import RequestCache
@@ -56,7 +57,7 @@ class Publisher:
         self._slept_s = 0.0
         """During the running experiment."""
         self._requests = RequestCache()
-        self._cloud, self._hosts, self._instances = Value(), Value([]), RowSet()
+        self._cloud, self._hosts, self._instances, self._actions = Value(), Value([]), RowSet(), Value([])
         self._seconds, self._shown, self._log = Tail(SECONDS_KEPT), Tail(REQUESTS_SHOWN), Tail(ENTRIES_KEPT)
         self._counts = Value()
         self.load, self.experiment, self.verdict, self.share = Value(), Value(), Value(), Value()
@@ -66,6 +67,7 @@ class Publisher:
                 "cloud": self._cloud,
                 "hosts": self._hosts,
                 "instances": self._instances,
+                "actions": self._actions,
                 "seconds": self._seconds,
                 "requests": self._shown,
                 "counters": self._counts,
@@ -76,7 +78,10 @@ class Publisher:
                 "reachable": self.reachable,
                 "share": self.share,
                 "experiments": Value(
-                    [{"name": each.name, "title": each.title, "button": each.button} for each in EXPERIMENTS.values()]
+                    [
+                        {name: getattr(each, name) for name in ("name", "title", "button", "ends_instance")}
+                        for each in EXPERIMENTS.values()
+                    ]
                 ),
                 "links": Value(links),
             }
@@ -166,6 +171,7 @@ class Publisher:
     def _refresh_cloud(self) -> None:
         self._cloud.set(cloud_json(self.world, self._why))
         self._hosts.set(hosts_json(self.world))
+        self._actions.set([action_row(each) for each in actions_of(self.world)])
         self._instances.replace(instance_rows(self.world, self.busy, browser_here=self._browser_here))
         self.mark_changed()
 

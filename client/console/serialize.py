@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from client.cloud_state import CloudState, shard_of
-from client.console.actions import ACTIONS, disabled_reason
+from client.console.actions import Action, actions_of, disabled_reason
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import InstanceView, UseView
 from vmhost.base.ids import short_ids
@@ -44,28 +44,28 @@ def instance_rows(world: CloudState, busy: str, *, browser_here: bool) -> Iterat
     """Yield every known instance with its short id, its shard and the actions that are disabled.
 
     Without `browser_here` no instance has a `web_port`: the page's browser reaches no address of theirs."""
-    shorts = short_ids(world.instances)
+    shorts, actions = short_ids(world.instances), actions_of(world)
     for view in world.instances.values():
-        row = _instance(view, shorts[view.id], world, busy)
+        row = _instance(view, shorts[view.id], world, actions, busy)
         yield row if browser_here else {**row, "web_port": None}
 
 
-def _instance(view: InstanceView, short: str, world: CloudState, busy: str) -> dict[str, Any]:
-    hog, death = world.hogs.get(view.id), world.deaths.get(view.id)
-    hogging = hog is not None
-    allowed = {} if world.snapshot is None else world.snapshot.allowed
+def _instance(
+    view: InstanceView, short: str, world: CloudState, actions: tuple[Action, ...], busy: str
+) -> dict[str, Any]:
+    death = world.deaths.get(view.id)
     return {
         **asdict(view),
         "tags": dict(view.tags),
         "short": short,
         "shard": shard_of(view),
-        "hogging": hogging,
-        "hog": None if hog is None else {"at": hog.at, "until": hog.until},
+        "faults": [
+            {"id": each.fault_id, "label": world.fault_title(each.fault), "at": each.at, "until": each.until}
+            for each in world.faults.get(view.id, ())
+        ],
         "death": None if death is None or view.state == "running" else asdict(death),
         "disabled": {
-            action.name: reason
-            for action in ACTIONS
-            if (reason := disabled_reason(action, view, allowed=allowed, busy=busy, hogging=hogging))
+            action.name: reason for action in actions if (reason := disabled_reason(action, view, world, busy))
         },
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from client.cloud_state import CloudState
+from client.experiments.measure import MEASURING
 from client.load.histogram import merged
 from client.load.live.live_json import COUNTED_AFTER_S, Bands, bands_of, live_json
 from client.load.live.live_state import lag_p99_ms, limit_warning, rates_now
@@ -27,7 +28,7 @@ WIDE_S = 60
 MARKS_SHOWN = 8
 ON_SCHEDULE = "the generator keeps its schedule"
 CPU_TO_SPARE = "the generator has CPU to spare"
-_MINOR = re.compile(r"(before|after) the CPU hog|CPU hog (at work|ends)|[\d.,]+/s")
+_MINOR = re.compile(rf"{MEASURING} .*|[\d.,]+/s")
 _TIMELINE = ("columns", "bands_ms", "column_s")
 
 

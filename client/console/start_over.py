@@ -65,9 +65,9 @@ async def start_over(session: Session, initial: InitialFleets, *, seed: int) -> 
     await session.experiments.close()
     stopping = asyncio.create_task(session.load.stop())
     try:
-        for instance_id in session.watcher.state.hogging:
+        for fault in [each for faults in session.watcher.state.faults.values() for each in faults]:
             with contextlib.suppress(Conflict, NotFound):
-                await cloud.end_fault(instance_id=instance_id)
+                await cloud.end_fault(fault_id=fault.fault_id)
         fleets = await cloud.describe_fleets()
         initial = initial.present_in(fleets)
         await _restore_fleets(cloud, fleets, initial)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol, Self
+from collections.abc import Callable
+from typing import ClassVar, Protocol
 
 from client.cloud_state import CloudState, shard_of
 from client.experiments.results import Progress, Result
@@ -16,22 +16,24 @@ Report = Callable[[Progress], None]
 
 
 class Experiment(Protocol):
-    """A fault under load, and the judgement of what it did. Instances of the class carry its options."""
+    """A fault under load, and the judgement of what it did.
+
+    Instances of the class carry its options; those that users may set are declared with `parameter`."""
 
     name: ClassVar[str]
     """In addresses and in JSON."""
     title: ClassVar[str]
     """In sentences: "the CPU hog"."""
+    summary: ClassVar[str]
+    """What the instance does meanwhile, in a few words; follows "it"."""
     button: ClassVar[str]
     """On a button that runs it on any instance."""
     key: ClassVar[str]
     """On the keyboard."""
+    fault: ClassVar[str]
+    """The fault that it injects; empty if it injects none."""
     ends_instance: ClassVar[bool]
     """Whether the end of the instance is part of it."""
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return the experiment with options from a form; missing ones have defaults. Raises InvalidInput."""
 
     async def run(self, system: SystemUnderTest, victim: InstanceView, report: Report) -> Result:
         """Run it on an instance, reporting each stage. Raises CloudErrors; the load is as before in any case."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from client.cloud_state import CloudState, is_replacement, shard_of
 from client.experiments.experiment import Report
@@ -40,17 +39,14 @@ class Kill:
 
     name: ClassVar[str] = "kill"
     title: ClassVar[str] = "kill"
+    summary: ClassVar[str] = "ends instantly, as in a crash"
     button: ClassVar[str] = "Kill one"
     key: ClassVar[str] = "k"
+    fault: ClassVar[str] = "kill"
     ends_instance: ClassVar[bool] = True
 
     after_s: float = 2.0
     """The account is closed this long after the replacement serves, when requests in flight have ended."""
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return the experiment; it has no options."""
-        return cls()
 
     async def run(self, system: SystemUnderTest, victim: InstanceView, report: Report) -> Result:
         """Kill the instance, and measure until its replacement serves. Raises CloudErrors."""
@@ -165,7 +161,7 @@ async def _kill(system: SystemUnderTest, instance_id: str) -> float | None:
         return view is None or view.state != "running"
 
     start = time.monotonic()
-    await system.cloud.inject_fault("kill", instance_id)
+    await system.cloud.inject_fault(Kill.fault, instance_id)
     try:
         await system.watcher.until(dead, deadline_s=NOTICED_DEADLINE_S, what=f"noticing the end of {instance_id}")
     except DeadlineExceeded:

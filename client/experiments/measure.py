@@ -6,6 +6,9 @@ from client.load.session import LoadSession
 from client.load.summary import Mark, Summary
 from vmhost.base.errors import Conflict
 
+MEASURING = "measuring"
+"""The first word of a mark that bounds a window and is no event. Charts without room leave such marks out."""
+
 
 async def mark_load(load: LoadSession, text: str) -> Mark:
     """Mark an event, as `LoadSession.mark`. Raises Conflict if the load has ended."""

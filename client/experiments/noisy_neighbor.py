@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from client.experiments.cpu_isolation import Isolation, judge_isolation, window_of
 from client.experiments.experiment import Report
-from client.experiments.measure import mark_load, measure_window
+from client.experiments.measure import MEASURING, mark_load, measure_window
 from client.experiments.results import Progress, Result, Row
 from client.experiments.slowdown import client_rows
 from client.experiments.system import SystemUnderTest
 from client.load.summary import Mark, Summary
-from vmhost.api.views import CpuView, HostView, InstanceView
-from vmhost.base.errors import CloudError, InvalidInput, NotFound
+from vmhost.api.parameters import parameter
+from vmhost.api.views import CpuView, FaultView, HostView, InstanceView
+from vmhost.base.errors import CloudError, NotFound
 
 RATE_PER_S = 200.0
 """A p99 needs 1,000 requests of the other instances in each window."""
-HOG_S_MAX = 60.0
-WORKERS_MAX = 64
-"""The platform's limits, checked here too: it would refuse only after the window before the hog was measured."""
 _SETTLE_S = 2.0
 _RAMP = 0.06
 """The part of the hog's time at either end that is not measured."""
@@ -36,28 +34,18 @@ class NoisyNeighbor:
 
     name: ClassVar[str] = "noisy_neighbor"
     title: ClassVar[str] = "CPU hog"
+    summary: ClassVar[str] = "uses all the CPU it gets; isolation protects the others"
     button: ClassVar[str] = "Hog one"
     key: ClassVar[str] = "h"
+    fault: ClassVar[str] = "cpu_hog"
     ends_instance: ClassVar[bool] = False
 
     rate_per_s: float = RATE_PER_S
     before_s: float = 8.0
-    hog_s: float = 8.0
+    # The platform would refuse what is out of its bounds only after the window before the hog was measured.
+    seconds: float = parameter(8.0, label="seconds", least=1, most=60, unit="s")
     after_s: float = 5.0
-    workers_per_vcpu: int = 8
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return the experiment with `seconds` and `workers_per_vcpu` of the hog. Raises InvalidInput."""
-        usual = cls()
-        seconds, workers = options.get("seconds", usual.hog_s), options.get("workers_per_vcpu", usual.workers_per_vcpu)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= HOG_S_MAX:
-            raise InvalidInput(f"seconds must be a number from 1 to {HOG_S_MAX:g}, not {str(seconds)[:40]!r}")
-        if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= WORKERS_MAX:
-            raise InvalidInput(
-                f"workers_per_vcpu must be a whole number from 1 to {WORKERS_MAX}, not {str(workers)[:40]!r}"
-            )
-        return cls(hog_s=float(seconds), workers_per_vcpu=workers)
+    workers_per_vcpu: int = parameter(8, label="busy loops per vCPU", least=1, most=64)
 
     async def run(self, system: SystemUnderTest, victim: InstanceView, report: Report) -> Result:
         """Raise the load, measure a control window, run the hog, and restore the load.
@@ -71,23 +59,23 @@ class NoisyNeighbor:
         load, host, action = system.load, _host(system, victim), f"chose {victim.id} for a CPU hog"
         report(Progress(action=action, stage=f"measuring at {self.rate_per_s:.0f} requests/s first"))
         await asyncio.sleep(min(_SETTLE_S, self.before_s / 4))
-        calm, cpu_calm = await read_cpu(system, "before the CPU hog")
+        calm, cpu_calm = await read_cpu(system, f"{MEASURING} before the CPU hog")
         await asyncio.sleep(self.before_s)
         start, cpu_start = await read_cpu(system, f"CPU hog in {victim.id}")
         report(
-            Progress(action=action, stage=f"it uses all the CPU it can get for {self.hog_s:.0f} s; watch the others")
+            Progress(action=action, stage=f"it uses all the CPU it can get for {self.seconds:.0f} s; watch the others")
         )
         fault = await system.cloud.inject_fault(
-            "cpu_hog", victim.id, seconds=self.hog_s, workers_per_vcpu=self.workers_per_vcpu
+            self.fault, victim.id, seconds=self.seconds, workers_per_vcpu=self.workers_per_vcpu
         )
         # Its loops start one after the other and all end at the same time: exclude both ends from the window.
-        await asyncio.sleep(self.hog_s * _RAMP)
-        hogging, cpu_hogging = await read_cpu(system, "CPU hog at work")
-        await asyncio.sleep(self.hog_s * (1 - 2 * _RAMP))
-        ended, cpu_ended = await read_cpu(system, "CPU hog ends")
+        await asyncio.sleep(self.seconds * _RAMP)
+        hogging, cpu_hogging = await read_cpu(system, f"{MEASURING} during the CPU hog")
+        await asyncio.sleep(self.seconds * (1 - 2 * _RAMP))
+        ended, cpu_ended = await read_cpu(system, f"{MEASURING} ends")
         report(Progress(action=action, stage="the hog has ended; measuring how the others recover"))
-        await _until_over(system, victim.id)
-        over = await mark_load(load, "after the CPU hog")
+        await _until_over(system, fault)
+        over = await mark_load(load, f"{MEASURING} after the CPU hog")
         await asyncio.sleep(self.after_s)
         before = await measure_window(load, calm.at, start.at)
         during = await measure_window(load, hogging.at, ended.at)
@@ -184,9 +172,10 @@ def _host(system: SystemUnderTest, instance: InstanceView) -> HostView:
     raise NotFound(f"host {instance.host} of {instance.id} is not known; wait until the platform responds")
 
 
-async def _until_over(system: SystemUnderTest, instance_id: str) -> None:
+async def _until_over(system: SystemUnderTest, fault: FaultView) -> None:
     """Wait until the platform reports the hog's end; continue without it after a while."""
     with contextlib.suppress(CloudError):
         await system.watcher.until(
-            lambda state: instance_id not in state.hogging, deadline_s=_END_DEADLINE_S, what="the hog's end"
-        )
+            lambda state: all(each.fault_id != fault.fault_id for each in state.faults.get(fault.instance_id, ())),
+            deadline_s=_END_DEADLINE_S, what="the hog's end",
+        )  # fmt: skip

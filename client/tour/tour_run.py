@@ -85,7 +85,7 @@ def _experiments(tour: TourPlan) -> tuple[Experiment, ...]:
     return (
         Kill(after_s=tour.seconds / 2),
         NoisyNeighbor(
-            rate_per_s=tour.rate_per_s, before_s=tour.seconds * 0.8, hog_s=tour.seconds, after_s=tour.seconds / 2
+            rate_per_s=tour.rate_per_s, before_s=tour.seconds * 0.8, seconds=tour.seconds, after_s=tour.seconds / 2
         ),
     )
 

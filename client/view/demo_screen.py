@@ -104,8 +104,8 @@ def _host(state: ViewState, host: str, width: int, room: int) -> list[Text]:
 def _instance(state: ViewState, view: InstanceView, width: int) -> Text:
     shard = shard_of(view)
     name = f" {state.short(view.id)} " + (f"shard {shard} " if shard is not None else f"{view.type} ")
-    if view.id in state.cloud_state.hogging:
-        shown_state = ("hogs the CPU", Style.BAD)
+    if faults := state.cloud_state.faults.get(view.id):
+        shown_state = (state.cloud_state.fault_title(faults[0].fault), Style.BAD)
     else:
         shown_state = (view.state, _STATE_STYLES.get(view.state, Style.BAD))
     figures = _figures(state, view) if view.state == "running" else ""

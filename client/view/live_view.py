@@ -54,7 +54,7 @@ class LiveView:
         self._tasks: asyncio.TaskGroup | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._keys: dict[str, Callable[[], None]] = {
-            **{each.key: partial(self._experiment, each.of({})) for each in EXPERIMENTS.values()},
+            **{each.key: partial(self._experiment, each()) for each in EXPERIMENTS.values()},
             "+": lambda: self._step(1),
             "=": lambda: self._step(1),
             "-": lambda: self._step(-1),

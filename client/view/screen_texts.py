@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from client.experiments.catalogue import EXPERIMENTS
 from client.terminal.plain_text import clean, wrap
 from client.terminal.styled_text import cut, fitting
 from vmhost.api.views import CapabilityView, Snapshot
@@ -15,8 +16,7 @@ GLOSSARY = (
     "                       answers",
     "front end              sends a search to one replica of each shard",
     "fleet                  keeps N instances running; replaces those that fail",
-    "kill                   the program ends without warning",
-    "CPU hog                uses all the CPU it gets; isolation protects the others",
+    *(f"{each.title:22} {each.summary}" for each in EXPERIMENTS.values()),
     "hedge                  the same search to another replica, as one is slow",
     "half within 2 ms       the usual wait (p50)",
     "99 of 100 within 6 ms  only 1 in 100 waits longer (p99)",

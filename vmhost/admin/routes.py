@@ -11,7 +11,7 @@ from vmhost.base.sse import respond
 from vmhost.base.user_agent import client_name
 from vmhost.base.web_guard import json_response
 from vmhost.control.cloud import Cloud
-from vmhost.faults.registry import describe
+from vmhost.faults.registry import FAULTS
 
 PREFIX = "/_glasscloud/"
 HEALTH = PREFIX + "health"
@@ -44,7 +44,7 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
         return json_response(fault)
 
     async def known_faults(_: web.Request) -> web.Response:
-        return json_response({"faults": describe()})
+        return json_response({"faults": [fault.describe() for fault in FAULTS.values()]})
 
     async def end_streams(_: web.Application) -> None:
         cloud.hub.close()

@@ -31,6 +31,7 @@ def snapshot(cloud: Cloud) -> Snapshot:
         hosts=cloud.hosts.hosts(),
         instances=tuple(cloud.instances.view(instance) for instance in cloud.instances.all()),
         faults=cloud.faults.running(),
+        fault_kinds=tuple(fault.describe() for fault in FAULTS.values()),
         calls=cloud.calls.last(),
         allowed=ALLOWED,
     )

@@ -106,6 +106,38 @@ class InstanceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterView:
+    """A number that users may set, with its bounds. `whole`: only whole numbers are allowed."""
+
+    name: str
+    label: str
+    """Its name on a form: "busy loops per vCPU"."""
+    default: float
+    least: float
+    most: float
+    unit: str = ""
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultKindView:
+    """A fault that can be injected, with all that clients need to offer it and to show it."""
+
+    name: str
+    title: str
+    """In sentences and, with a capital, on buttons: "CPU hog"."""
+    summary: str
+    """What it does to the instance; follows "it": "uses all the CPU it can get"."""
+    action: str
+    """Its name in the log of calls."""
+    lasts: bool
+    """Whether it goes on for a while; one that does not cannot be ended early."""
+    ends_as: str
+    """How the instance's program has ended by it: "killed"; empty if it goes on."""
+    parameters: tuple[ParameterView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultView:
     """An injected fault that has started or ended."""
 
@@ -159,6 +191,8 @@ class Snapshot:
     instances: tuple[InstanceView, ...]
     faults: tuple[FaultView, ...] = ()
     """Running faults."""
+    fault_kinds: tuple[FaultKindView, ...] = ()
+    """The faults that can be injected."""
     calls: tuple[CallView, ...] = ()
     """The last calls since the platform started, oldest first."""
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vmhost.api.parameters import parameter
 from vmhost.base.logs import get_logger
-from vmhost.faults.fault import Fault, Target, parameter
+from vmhost.faults.fault import Fault, Target
 
 MAX_WORKERS = 256
 _MARGIN_S = 5.0
@@ -43,10 +44,11 @@ class HogCpu(Fault):
     """Runs a number of endless loops for each vCPU of the instance."""
 
     name: ClassVar[str] = "cpu_hog"
-    summary: ClassVar[str] = "use all the CPU that the instance can get"
+    title: ClassVar[str] = "CPU hog"
+    summary: ClassVar[str] = "uses all the CPU it can get"
 
-    seconds: float = parameter(10.0, least=0.01, most=60.0, unit="s")
-    workers_per_vcpu: int = parameter(8, least=1, most=64)
+    seconds: float = parameter(10.0, label="seconds", least=0.01, most=60.0, unit="s")
+    workers_per_vcpu: int = parameter(8, label="busy loops per vCPU", least=1, most=64)
 
     @property
     def duration_s(self) -> float:

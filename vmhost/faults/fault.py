@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from vmhost.base.errors import InvalidInput
+from vmhost.api.parameters import parameters_of
+from vmhost.api.views import FaultKindView
 from vmhost.drivers.ports import Driver
 
 
@@ -22,43 +22,29 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterBounds:
-    """The smallest and the largest value of a parameter."""
-
-    least: float
-    most: float
-    unit: str = ""
-
-    def includes(self, value: float) -> bool:
-        """Return whether the value is within the bounds."""
-        return self.least <= value <= self.most
-
-
-def parameter(default: float, *, least: float, most: float, unit: str = "") -> Any:
-    """Declare a field of a fault as a parameter, such as `seconds: float = parameter(10.0, least=1.0, most=60.0)`."""
-    return dataclasses.field(default=default, metadata={"bounds": ParameterBounds(least=least, most=most, unit=unit)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(ABC):
-    """One fault with the values of its parameters. Raises InvalidInput for a value that is out of bounds."""
+    """One fault with the values of its parameters, which are fields declared with `parameter`."""
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    """In sentences and on buttons: "CPU hog"."""
     summary: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        for name, bounds in self.bounds().items():
-            value = getattr(self, name)
-            if not bounds.includes(value):
-                unit = f" {bounds.unit}" if bounds.unit else ""
-                raise InvalidInput(
-                    f"{self.name}: {name} {value:g} is out of range ({bounds.least:g} to {bounds.most:g}{unit})"
-                )
+    """What it does to the instance; follows "it"."""
+    ends_as: ClassVar[str] = ""
+    """How the instance's program has ended by it: "killed"; empty if it goes on."""
 
     @classmethod
-    def bounds(cls) -> Mapping[str, ParameterBounds]:
-        """Return the parameters with their bounds."""
-        return {field.name: field.metadata["bounds"] for field in dataclasses.fields(cls)}
+    def describe(cls) -> FaultKindView:
+        """Return what clients need to offer the fault and to show it."""
+        return FaultKindView(
+            name=cls.name,
+            title=cls.title,
+            summary=cls.summary,
+            action=cls.__name__,
+            lasts=cls().duration_s is not None,
+            ends_as=cls.ends_as,
+            parameters=parameters_of(cls),
+        )
 
     @property
     def duration_s(self) -> float | None:

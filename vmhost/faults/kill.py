@@ -13,7 +13,9 @@ class Kill(Fault):
     """Kills the program. The platform notices it only by the driver's event."""
 
     name: ClassVar[str] = "kill"
-    summary: ClassVar[str] = "kill the instance's program"
+    title: ClassVar[str] = "kill"
+    summary: ClassVar[str] = "ends instantly, as in a crash"
+    ends_as: ClassVar[str] = "killed"
 
     async def inject(self, target: Target) -> None:
         """Kill the program."""

@@ -81,7 +81,7 @@ startRouting();
 startStream();
 openSession().then(
   (session) => setState({ session }),
-  (error) => setState({ session: { can_act: false, actions: [], refused: error.message } }),
+  (error) => setState({ session: { can_act: false, refused: error.message } }),
 );
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();

@@ -8,12 +8,24 @@ interface Action {
   description: string;
   /** The question to ask first; empty for none. */
   confirm: string;
+  kind: "lifecycle" | "experiment" | "fault";
+  parameters: Parameter[];
+}
+
+/** A number that can be set for an action. */
+interface Parameter {
+  name: string;
+  label: string;
+  default: number;
+  least: number;
+  most: number;
+  unit: string;
+  whole: boolean;
 }
 
 interface Session {
   /** null until it is known. */
   can_act: boolean | null;
-  actions: Action[];
   /** Why the token in the address was refused; empty if it was not. */
   refused?: string;
 }
@@ -46,14 +58,15 @@ interface Instance {
   impaired: string;
   limits: Limits | null;
   shard: number | null;
-  hogging: boolean;
-  hog: Hog | null;
+  faults: ActiveFault[];
   death: { at: number; how: string } | null;
   /** Why each action that is not possible now is disabled, by the action's name. */
   disabled: Record<string, string>;
 }
 
-interface Hog {
+interface ActiveFault {
+  id: string;
+  label: string;
   at: number;
   until: number | null;
 }
@@ -194,6 +207,7 @@ interface Experiment {
   name: string;
   title: string;
   button: string;
+  ends_instance: boolean;
 }
 
 /** A figure that an experiment measured; null where it was not measured. */
@@ -281,6 +295,7 @@ interface Sections {
   cloud: Cloud | null;
   hosts: Host[];
   instances: Map<string, Instance>;
+  actions: Action[];
   seconds: Map<number, Second>;
   requests: Map<string, RequestRow>;
   counters: any;

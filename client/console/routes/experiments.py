@@ -16,6 +16,7 @@ def routes(commands: Commands, guard: RequestGuard) -> list[web.RouteDef]:
         guard.require_key(request)
         data = await json_body(request)
         instance_id = text_field(data, "instance_id", chars_max=64) if "instance_id" in data else None
+        data.pop("instance_id", None)
         victim_id = commands.start_experiment(request.match_info["name"], instance_id, data)
         return web.json_response({"instance_id": victim_id}, status=202)
 

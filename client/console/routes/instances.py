@@ -12,7 +12,7 @@ from vmhost.base.web_guard import json_response
 
 
 def routes(commands: Commands, guard: RequestGuard) -> list[web.RouteDef]:
-    """Return the routes; each action of `client.console.actions` has its own. All need the key."""
+    """Return the routes; each action of `client.console.actions` is one of them. All need the key."""
 
     async def launch(request: web.Request) -> web.Response:
         guard.require_key(request)
@@ -32,10 +32,10 @@ def routes(commands: Commands, guard: RequestGuard) -> list[web.RouteDef]:
         await commands.act(request.match_info["action"], request.match_info["id"], await json_body(request))
         return web.json_response({})
 
-    async def end_hog(request: web.Request) -> web.Response:
+    async def end_fault(request: web.Request) -> web.Response:
         guard.require_key(request)
         await json_body(request)
-        fault = await commands.cloud.end_fault(instance_id=request.match_info["id"])
+        fault = await commands.cloud.end_fault(fault_id=request.match_info["id"])
         return json_response(fault)
 
     async def console_output(request: web.Request) -> web.Response:
@@ -51,6 +51,6 @@ def routes(commands: Commands, guard: RequestGuard) -> list[web.RouteDef]:
         web.post("/api/instances", launch),
         web.get("/api/instances/{id}/console-output", console_output),
         web.get("/api/instances/{id}/user-data", user_data),
-        web.delete("/api/instances/{id}/hog", end_hog),
+        web.delete("/api/faults/{id}", end_fault),
         web.post("/api/instances/{id}/{action}", act),
     ]

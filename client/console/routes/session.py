@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from client.console.actions import ACTIONS
 from client.console.console_key import TOKEN_CHARS_MAX, ConsoleKey
 from client.console.request_guard import RequestGuard, cookie_name
 from client.console.routes.request_body import json_body
@@ -15,8 +14,7 @@ def routes(key: ConsoleKey, guard: RequestGuard) -> list[web.RouteDef]:
     """Return the routes: one says whether this browser may act, one exchanges the token for the cookie."""
 
     async def session(request: web.Request) -> web.Response:
-        actions = [each.to_json() for each in ACTIONS]
-        return web.json_response({"can_act": guard.has_key(request), "actions": actions})
+        return web.json_response({"can_act": guard.has_key(request)})
 
     async def open_session(request: web.Request) -> web.Response:
         token = (await json_body(request)).get("token")

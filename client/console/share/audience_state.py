@@ -17,7 +17,7 @@ REQUESTS_KEPT = 20
 REQUESTS_PER_BATCH = 2
 """Of other clients' requests. Those of the audience are all included: their rate limits keep them few."""
 _VALUES = ("cloud", "hosts", "experiment", "verdict", "reachable")
-_INSTANCE = ("id", "short", "state", "type", "host", "shard", "hogging")
+_INSTANCE = ("id", "short", "state", "type", "host", "shard", "faults")
 _HOST = ("id", "zone")
 _SECOND = ("id", "req_s", "failed_s", "p99_ms")
 _INSTANCE_SECOND = ("req_s", "p99_ms", "aside")

@@ -95,7 +95,7 @@ async def test_types_without_room_in_one_line(console: str, open_page: OpenPage,
 async def test_terminate_confirms_first(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     instance_id = await launch(page, "to be ended")
-    await page.get_by_role("button", name=f"Act on {instance_id}").focus()
+    await page.get_by_role("button", name=f"Actions on {instance_id}").focus()
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Terminate", exact=True).focus()
     await page.keyboard.press("Enter")
@@ -113,7 +113,7 @@ async def test_terminate_confirms_first(console: str, open_page: OpenPage) -> No
 
 async def test_stop_in_fleet_confirms_first(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
-    await page.locator("tbody tr", has_text="fleet-").first.get_by_role("button", name=re.compile("Act on")).click()
+    await page.locator("tbody tr", has_text="fleet-").first.get_by_role("button", name=re.compile("Actions on")).click()
     await page.get_by_role("button", name="Stop", exact=True).click()
     dialog = page.get_by_role("dialog", name=re.compile("Stop i-"))
     await expect(dialog).to_contain_text("launches replacements")

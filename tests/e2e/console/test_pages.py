@@ -67,7 +67,7 @@ async def overview(page: Page) -> None:
 async def instances(page: Page) -> None:
     await go(page, "instances")
     await page.locator("tbody tr").nth(4).wait_for()
-    await page.locator("tbody tr").first.get_by_role("button", name=re.compile("Act on")).click()
+    await page.locator("tbody tr").first.get_by_role("button", name=re.compile("Actions on")).click()
     await page.locator(".choices").wait_for()
 
 
@@ -203,8 +203,8 @@ async def test_without_key_nothing_can_be_changed(cloud: LocalFacts, open_page: 
         re.compile("glasscloud status")
     )
     each = await instance_of(page)
-    await page.get_by_role("button", name=f"Act on {each}").click()
-    for name in ("Stop", "Reboot", "Terminate", "Kill", "Hog"):
+    await page.get_by_role("button", name=f"Actions on {each}").click()
+    for name in ("Stop", "Reboot", "Terminate", "Kill", "CPU hog"):
         await expect(page.locator(".choices").get_by_role("button", name=name, exact=True)).to_be_disabled()
     await go(page, "load")
     await expect(page.get_by_role("button", name="Stop")).to_be_disabled()

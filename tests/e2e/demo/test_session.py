@@ -17,7 +17,7 @@ from client.session import Session
 from vmhost.base.errors import Conflict, InvalidInput
 
 LIMIT_S = 90
-HOG = NoisyNeighbor(rate_per_s=100, before_s=1.5, hog_s=1.5, after_s=1.0, workers_per_vcpu=1)
+HOG = NoisyNeighbor(rate_per_s=100, before_s=1.5, seconds=1.5, after_s=1.0, workers_per_vcpu=1)
 
 
 def victim(session: Session) -> Any:

@@ -17,10 +17,10 @@ UNKNOWN = "i-00000000000000000"
 GUARDED = [
     ("POST", "/api/instances"),
     ("POST", "/api/instances/{id}/stop"),
-    ("POST", "/api/instances/{id}/hog"),
+    ("POST", "/api/instances/{id}/noisy_neighbor"),
     ("GET", "/api/instances/{id}/console-output"),
     ("GET", "/api/instances/{id}/user-data"),
-    ("DELETE", "/api/instances/{id}/hog"),
+    ("DELETE", "/api/faults/{id}"),
 ]
 OPEN = [("GET", "/api/types"), ("GET", "/api/images")]
 
@@ -117,7 +117,7 @@ async def test_disabled_action_is_a_conflict(console: Console) -> None:
     instance_id = await launched(console)
     answer = await console.request("POST", f"/api/instances/{instance_id}/start")
     assert answer.status == 409
-    assert answer.message == f"cannot start {instance_id}: it is running; start works on stopped instances"
+    assert answer.message == f"start of {instance_id} is not possible: it is running; start works on stopped instances"
 
 
 @pytest.mark.parametrize("path", ["/api/instances/{id}/explode", f"/api/instances/{UNKNOWN}/stop"])
@@ -146,21 +146,20 @@ async def test_hog_shown_and_ended(console: Console) -> None:
     def row(state: dict[str, Any]) -> dict[str, Any]:
         return next(each for each in state["instances"] if each["id"] == instance_id)
 
-    state = await console.until(lambda state: row(state)["hogging"])
-    assert row(state)["hog"] == {"at": fault.at, "until": fault.until}
-    assert row(state)["disabled"]["hog"] == "a CPU hog already runs in it"
-    assert (await console.request("DELETE", f"/api/instances/{instance_id}/hog")).status == 200
-    state = await console.until(lambda state: not row(state)["hogging"])
-    assert row(state)["hog"] is None
-    again = await console.request("DELETE", f"/api/instances/{instance_id}/hog")
-    assert again.status == 409
-    assert (await console.request("DELETE", f"/api/instances/{UNKNOWN}/hog")).status == 404
+    state = await console.until(lambda state: bool(row(state)["faults"]))
+    assert row(state)["faults"] == [{"id": fault.fault_id, "label": "CPU hog", "at": fault.at, "until": fault.until}]
+    assert row(state)["disabled"]["noisy_neighbor"] == "CPU hog already runs in it"
+    assert (await console.request("DELETE", f"/api/faults/{fault.fault_id}")).status == 200
+    await console.until(lambda state: not row(state)["faults"])
+    again = await console.request("DELETE", f"/api/faults/{fault.fault_id}")
+    assert again.status == 200, "it has ended already"
+    assert (await console.request("DELETE", "/api/faults/fault-0")).status == 404
 
 
 @pytest.mark.parametrize("data", [{"seconds": 61}, {"seconds": "long"}, {"workers_per_vcpu": 0}])
 async def test_a_hog_beyond_bounds_is_refused_at_once(console: Console, data: dict[str, Any]) -> None:
     instance_id = await launched(console)
-    answer = await console.request("POST", f"/api/instances/{instance_id}/hog", data)
+    answer = await console.request("POST", f"/api/instances/{instance_id}/noisy_neighbor", data)
     assert answer.status == 400
     assert next(iter(data)) in answer.message
     assert (await console.state())["experiment"] is None
@@ -205,10 +204,10 @@ async def test_stop_is_not_offered_while_pending(slow: Console) -> None:
     made = await slow.request("POST", "/api/instances", {**FORM})
     (instance_id,) = made.data["instances"]
     row = await slow.until_state(instance_id, "pending")
-    assert set(row["disabled"]) == {"start", "stop", "reboot", "kill", "hog"}
+    assert set(row["disabled"]) == {"start", "stop", "reboot", "kill", "noisy_neighbor"}
     assert row["disabled"]["stop"] == "it is pending; stop works on running instances"
     answer = await slow.request("POST", f"/api/instances/{instance_id}/stop")
-    assert answer.message == f"cannot stop {instance_id}: it is pending; stop works on running instances"
+    assert answer.message == f"stop of {instance_id} is not possible: it is pending; stop works on running instances"
 
 
 async def test_calls_of_others_logged_with_name(console: Console) -> None:

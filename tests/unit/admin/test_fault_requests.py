@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmhost.admin.fault_requests import FaultRequest, parse_fault_request
+from vmhost.api.views import ParameterView
 from vmhost.base.errors import InvalidInput
 from vmhost.faults.cpu_hog import HogCpu
 from vmhost.faults.kill import Kill
-from vmhost.faults.registry import describe
+from vmhost.faults.registry import FAULTS
 
 ODD = (
     b"[" * 5000,
@@ -34,9 +35,12 @@ def test_valid_requests_are_parsed() -> None:
 
 
 def test_faults_are_described_with_their_bounds() -> None:
-    described = {each["fault"]: each["parameters"] for each in describe()}
-    assert described["kill"] == {}
-    assert described["cpu_hog"]["workers_per_vcpu"] == {"default": 8, "least": 1, "most": 64, "unit": ""}
+    kill, hog = (FAULTS[name].describe() for name in ("kill", "cpu_hog"))
+    assert (kill.parameters, kill.lasts, kill.ends_as, kill.action) == ((), False, "killed", "Kill")
+    assert (hog.lasts, hog.ends_as, hog.action) == (True, "", "HogCpu")
+    assert hog.parameters[1] == ParameterView(
+        name="workers_per_vcpu", label="busy loops per vCPU", default=8, least=1, most=64, whole=True
+    )
 
 
 @pytest.mark.parametrize(

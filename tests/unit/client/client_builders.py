@@ -11,6 +11,7 @@ from client.load.summarise import summarise
 from client.load.summary import Fault, Snapshot, Summary, TracedRequest
 from server.api.timing import Attempt, RequestTrace, render
 from vmhost.api import views
+from vmhost.faults.registry import FAULTS
 
 IDS = ("i-00a12000000000001", "i-00b34000000000002", "i-00c77000000000003", "i-00d90000000000004")
 HOSTS = ("host-a", "host-a", "host-b", "host-b")
@@ -57,6 +58,7 @@ def cloud(*instances: views.InstanceView, driver: str = "process") -> views.Snap
         ),
         overcommit=1.0,
         hosts=(host("host-a"), host("host-b")),
+        fault_kinds=tuple(fault.describe() for fault in FAULTS.values()),
         instances=instances or tuple(instance(number) for number in range(4)),
     )
 

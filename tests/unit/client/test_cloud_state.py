@@ -18,15 +18,15 @@ def call(number: int) -> CallView:
     )
 
 
-def test_running_hog_of_the_snapshot_is_known() -> None:
+def test_active_faults_of_the_snapshot_are_known() -> None:
     kill = replace(HOG, fault_id="fault-2", fault="kill", instance_id=IDS[1])
     known = fold(CloudState(), replace(cloud(), faults=(HOG, kill)))
-    assert known.hogging == {IDS[0]}
-    assert fold(known, replace(HOG, phase="ended")).hogging == frozenset()
+    assert known.faults == {IDS[0]: (HOG,), IDS[1]: (kill,)}
+    assert fold(known, replace(HOG, phase="ended")).faults == {IDS[1]: (kill,)}
 
 
 def test_next_snapshot_ends_a_hog() -> None:
-    assert fold(fold(cloud_state(), HOG), cloud()).hogging == frozenset()
+    assert fold(fold(cloud_state(), HOG), cloud()).faults == {}
 
 
 def test_last_calls_are_kept_once() -> None:

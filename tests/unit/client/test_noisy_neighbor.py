@@ -9,23 +9,25 @@ from client_builders import IDS, summary
 
 from client.experiments.cpu_isolation import HogRow, Isolation, NeighborRow, Outcome
 from client.experiments.noisy_neighbor import NoisyNeighbor, result_of
+from vmhost.api.parameters import with_values
 from vmhost.base.errors import InvalidInput
 
 
 def test_options_have_defaults() -> None:
-    assert NoisyNeighbor.of({}) == NoisyNeighbor()
-    experiment = NoisyNeighbor.of({"seconds": 3, "workers_per_vcpu": 2})
-    assert (experiment.hog_s, experiment.workers_per_vcpu) == (3.0, 2)
+    assert with_values(NoisyNeighbor, {}, subject="the CPU hog") == NoisyNeighbor()
+    experiment = with_values(NoisyNeighbor, {"seconds": 3, "workers_per_vcpu": 2}, subject="the CPU hog")
+    assert (experiment.seconds, experiment.workers_per_vcpu) == (3.0, 2)
 
 
 @pytest.mark.parametrize(
     "options",
     [{"seconds": value} for value in (0, 61, "9", True, float("nan"))]
-    + [{"workers_per_vcpu": value} for value in (0, 65, 1.5, None)],
+    + [{"workers_per_vcpu": value} for value in (0, 65, 1.5, None)]
+    + [{"before_s": 1.0}, {"colour": 1}],
 )
-def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
+def test_unknown_and_excessive_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(options))):
-        NoisyNeighbor.of(options)
+        with_values(NoisyNeighbor, options, subject="the CPU hog")
 
 
 def test_result_has_rows_for_hog_and_neighbors() -> None:

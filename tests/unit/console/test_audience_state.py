@@ -21,7 +21,7 @@ def instance(name: str, state: str = "running") -> dict[str, Any]:
     """An instance's row as the console's page gets it."""
     return {
         "id": name, "short": name[:4], "state": state, "type": "t3.nano", "host": "host-a", "shard": 0,
-        "hogging": False, "zone": "us-east-1a", "image": SECRET, "address": SECRET, "port": 8080, "tags": {"N": SECRET},
+        "faults": [], "zone": "us-east-1a", "image": SECRET, "address": SECRET, "port": 8080, "tags": {"N": SECRET},
         "fleet": SECRET, "reason": {"code": "x", "message": SECRET}, "limits": {"disk": SECRET},
         "disabled": {"stop": SECRET},
     }  # fmt: skip

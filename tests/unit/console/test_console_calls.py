@@ -96,11 +96,11 @@ def test_reboot_ends_with_next_change() -> None:
 def test_hog_ends_with_its_fault() -> None:
     other = replace(HOG, instance_id=IDS[1], phase="ended")
     ended = replace(HOG, phase="ended", at=110.0)
-    assert outcomes(instance(0), HOG, call("HogCpu", 0), other, ended) == ["", "done in 10.0 s"]
+    assert outcomes(cloud(), HOG, call("HogCpu", 0), other, ended) == ["", "done in 10.0 s"]
 
 
 def test_instance_change_does_not_end_hog() -> None:
-    assert outcomes(instance(0), HOG, call("HogCpu", 0), instance(0, generation=2)) == [""]
+    assert outcomes(cloud(), HOG, call("HogCpu", 0), instance(0, generation=2)) == [""]
 
 
 @pytest.mark.parametrize(
@@ -139,4 +139,4 @@ def test_call_that_ended_in_gap_logged_once() -> None:
 
 
 def test_hog_that_ended_in_gap() -> None:
-    assert outcomes(instance(0), HOG, call("HogCpu", 0), cloud()) == ["", "done"]
+    assert outcomes(cloud(), HOG, call("HogCpu", 0), cloud()) == ["", "done"]

@@ -74,7 +74,7 @@ def test_instance_row_has_shard_and_disabled_actions() -> None:
     )  # fmt: skip
     cloud_state = fold(CloudState(), replace(cloud(view), allowed=ALLOWED))
     (row,) = instance_rows(cloud_state, "", browser_here=True)
-    assert (row["short"], row["shard"], row["hogging"]) == ("i-00a1", 1, False)
+    assert (row["short"], row["shard"], row["faults"]) == ("i-00a1", 1, [])
     assert "start" not in row["disabled"]
     assert row["death"] is None
     assert row["disabled"]["kill"] == "it is stopped; kill works on running instances"

@@ -25,21 +25,22 @@ export function Button({ why, description, label, class: kind = "", onPress, ...
 }
 
 /**
- * All actions on the instance, or those named. `onResult` receives a refusal's message, or "" if the action was
- * accepted.
- * @param {{ instance: Instance, onResult: (message: string) => void, names?: string[] }} props
+ * All actions on the instance, or those named with their `options`. `onResult` receives a refusal's message, or "" if
+ * the action was accepted.
+ * @param {{ instance: Instance, onResult: (message: string) => void, names?: string[],
+ *   options?: Record<string, number> }} props
  */
-export function Actions({ instance, onResult, names }) {
-  const session = useStore((state) => state.session);
+export function Actions({ instance, onResult, names, options }) {
+  const actions = useStore((state) => state.actions);
   const disabledReason = useDisabledReason();
   const [confirming, setConfirming] = useState(/** @type {Action | null} */ (null));
   /** @param {Action} action */
   const run = ({ name }) =>
-    post(`/api/instances/${instance.id}/${name}`).then(() => onResult(""), (error) => onResult(error.message));
+    post(`/api/instances/${instance.id}/${name}`, options).then(() => onResult(""), (error) => onResult(error.message));
   /** @param {Action} action */
   const press = (action) => (question(action, instance) ? setConfirming(action) : run(action));
   /** @param {Action} action */
-  const button = (action) => html`<${Button} key=${action.name} label=${action.label} class="on-${action.name}"
+  const button = (action) => html`<${Button} key=${action.name} label=${action.label} class=${tone(action)}
     description=${action.description} why=${disabledReason || (instance.disabled[action.name] ?? "")}
     onPress=${() => press(action)} />`;
   const close = () => setConfirming(null);
@@ -47,10 +48,13 @@ export function Actions({ instance, onResult, names }) {
     close();
     if (confirming) run(confirming);
   };
-  return html`${session.actions.filter((action) => !names || names.includes(action.name)).map(button)}
+  return html`${actions.filter((action) => !names || names.includes(action.name)).map(button)}
     ${confirming && html`<${Confirmation} action=${confirming} instance=${instance} onClose=${close}
       onConfirm=${confirm} />`}`;
 }
+
+/** @param {Action} action */
+const tone = ({ confirm, kind }) => (confirm ? "destructive" : kind === "lifecycle" ? "" : "disturbing");
 
 /** The question to ask before the action; empty for none. @param {Action} action @param {Instance} instance */
 function question(action, { fleet }) {
@@ -68,8 +72,8 @@ function Confirmation({ action, instance, onConfirm, onClose }) {
     <p>${question(action, instance)}</p>
     <p class="quiet">${type} on ${host}${name && html`, named “<bdi>${name}</bdi>”`}, now ${state}.</p>
     ${action.confirm && fleet && html`<p class="quiet">Its fleet ${fleet} will replace it.</p>`}
-    ${action.name === "kill" && !fleet && html`<p class="quiet">It belongs to no fleet: nothing replaces it. You can
-      start it again.</p>`}
+    ${action.kind !== "lifecycle" && !fleet && html`<p class="quiet">It belongs to no fleet:
+      nothing replaces it. You can start it again.</p>`}
     <div class="dialog-buttons"><button type="button" onClick=${onClose}>Cancel</button>
       <button type="button" class="danger" onClick=${onConfirm}>${action.label}</button></div>
   <//>`;
@@ -98,8 +102,8 @@ export function ActionMenu({ instance, onResult }) {
     if (!message) close();
   };
   return html`<div class="menu" ref=${box} onFocusOut=${onFocusOut} onKeyDown=${onKeyDown}>
-    <button type="button" ref=${button} aria-expanded=${open} aria-label="Act on ${instance.id}"
-      onClick=${() => setOpen(!open)}>Act <span aria-hidden="true">▾</span></button>
+    <button type="button" ref=${button} aria-expanded=${open} aria-label="Actions on ${instance.id}"
+      onClick=${() => setOpen(!open)}>Actions <span aria-hidden="true">▾</span></button>
     ${open && html`<div class="choices"><${Actions} instance=${instance} onResult=${onDone} /></div>`}
   </div>`;
 }

@@ -1,46 +1,51 @@
 // @ts-check
-// Faults: kill the instance as a crash would, or run a CPU hog in it. A running hog is shown with a button that ends
-// it.
+// Faults: those that are active in the instance, each with a button that ends it, and a form for every experiment and
+// every fault that there is. The console says which there are and what can be set; nothing here knows a particular one.
 
 import { html, useState } from "../lib/ui.js";
-import { post, remove } from "../lib/api.js";
+import { remove } from "../lib/api.js";
 import { clock } from "../lib/format.js";
 import { useDisabledReason } from "../lib/permission.js";
 import { useStore } from "../lib/store.js";
-import { Term } from "../lib/terms.js";
 import { Actions, Button } from "./actions.js";
 
 /** @param {{ instance: Instance }} props */
 export function Faults({ instance }) {
-  const disabledReason = useDisabledReason();
   const verdict = useStore((state) => state.verdict);
+  const actions = useStore((state) => state.actions);
   const [error, setError] = useState("");
-  const [plan, setPlan] = useState({ seconds: 10, workers_per_vcpu: 8 });
-  const path = `/api/instances/${instance.id}/hog`;
-  /** @param {Promise<unknown>} request */
-  const send = (request) => request.then(() => setError(""), (failed) => setError(failed.message));
-  /** @param {string} id @param {string} label @param {"seconds" | "workers_per_vcpu"} name @param {number} max */
-  const field = (id, label, name, max) => html`<div class="field"><label for=${id}>${label}</label>
-    <input id=${id} type="number" min="1" max=${max} value=${plan[name]}
-      onInput=${(/** @type {any} */ { target }) => setPlan({ ...plan, [name]: target.valueAsNumber })} /></div>`;
+  /** @param {ActiveFault} fault */
+  const active = (fault) => html`<${Active} key=${fault.id} fault=${fault} onResult=${setError} />`;
+  /** @param {Action} action */
+  const form = (action) => html`<${Form} key=${action.name} action=${action} instance=${instance}
+    onResult=${setError} />`;
   return html`<div class="faults">
-    ${instance.hog && html`<${RunningHog} hog=${instance.hog} why=${disabledReason}
-      onEnd=${() => send(remove(path))} />`}
+    ${instance.faults.map(active)}
     <${Measured} instance=${instance} />
     <p role="alert" class="bad">${error}</p>
-    <section><h2><${Term} name="kill">Kill<//></h2>
-      <p>Ends the program instantly. The platform is not notified and has to find out.</p>
-      <div class="actions"><${Actions} instance=${instance} onResult=${setError} names=${["kill"]} /></div></section>
-    <section><h2><${Term} name="hog">CPU hog<//></h2>
-      <p>Busy loops inside the instance, within its own limits. The other instances are measured before, during and
-        after.</p>
-      <div class="three">
-        ${field("hog-s", "Seconds", "seconds", 60)}${field("hog-w", "Busy loops per vCPU", "workers_per_vcpu", 64)}
-        <div class="field end"><${Button} label="Start CPU hog" class="on-hog"
-          why=${disabledReason || (instance.disabled.hog ?? "")} onPress=${() => send(post(path, plan))} /></div>
-      </div></section>
+    ${actions.filter((each) => each.kind !== "lifecycle").map(form)}
     ${verdict?.instance_id === instance.id && html`<section><h2>Last result</h2><p>${verdict.sentence}</p></section>`}
   </div>`;
+}
+
+/**
+ * What an experiment or a fault does, and a field for each of its parameters.
+ * @param {{ action: Action, instance: Instance, onResult: (message: string) => void }} props
+ */
+function Form({ action, instance, onResult }) {
+  const { name, label, description, kind, parameters } = action;
+  const [values, setValues] = useState(Object.fromEntries(parameters.map((each) => [each.name, each.default])));
+  /** @param {Parameter} each */
+  const field = (each) => html`<div class="field"><label for="${name}-${each.name}">${each.label}</label>
+    <input id="${name}-${each.name}" type="number" min=${each.least} max=${each.most} step=${each.whole ? 1 : "any"}
+      value=${values[each.name]} onInput=${(/** @type {any} */ { target }) =>
+        setValues({ ...values, [each.name]: target.valueAsNumber })} /></div>`;
+  const measured = kind === "experiment" ? " The other instances are measured before, during and after." : "";
+  return html`<section><h2>${label}</h2>
+    <p>The instance ${description}.${measured}</p>
+    <div class="three">${parameters.map(field)}
+      <div class="field end"><${Actions} instance=${instance} names=${[name]} options=${values}
+        onResult=${onResult} /></div></div></section>`;
 }
 
 /** @param {{ instance: Instance }} props */
@@ -50,10 +55,11 @@ function Measured({ instance }) {
   return html`<p>The ${experiment.title} is being measured: ${experiment.sentence} …</p>`;
 }
 
-/** @param {{ hog: Hog, why: string, onEnd: () => void }} props */
-function RunningHog({ hog, why, onEnd }) {
+/** @param {{ fault: ActiveFault, onResult: (message: string) => void }} props */
+function Active({ fault: { id, label, at, until }, onResult }) {
   const now = useStore((state) => state.now);
-  const end = hog.until && `, ends by itself at ${clock(hog.until)}, in ${Math.max(0, Math.ceil(hog.until - now))} s`;
-  return html`<div class="running-hog"><p><b class="hogs">▲ CPU hog</b> since ${clock(hog.at)}${end}</p>
-    <${Button} label="End now" why=${why} onPress=${onEnd} /></div>`;
+  const end = () => remove(`/api/faults/${id}`).then(() => onResult(""), (failed) => onResult(failed.message));
+  const ends = until && `, ends by itself at ${clock(until)}, in ${Math.max(0, Math.ceil(until - now))} s`;
+  return html`<div class="active-fault"><p><b class="faulty">▲ ${label}</b> since ${clock(at)}${ends}</p>
+    <${Button} label="End now" why=${useDisabledReason()} onPress=${end} /></div>`;
 }

@@ -14,15 +14,16 @@ const SHAPES = {
 };
 
 /**
- * With `brief` a running CPU hog replaces the word "running", where there is room for one word only.
+ * With `brief` an active fault replaces the word "running", where there is room for one word only.
  * @param {{ instance: Instance, brief?: boolean }} props
  */
 export function InstanceState({ instance, brief }) {
-  const { state, hogging, impaired } = instance;
-  const hog = html`<b class="hogs"><span class="shape" aria-hidden="true">▲</span> CPU hog</b>`;
-  if (brief && hogging && state === "running") return html`<span class="state">${hog}</span>`;
+  const { state, faults, impaired } = instance;
+  const active = faults.map(({ label }) => html` <b class="faulty"><span class="shape" aria-hidden="true">▲</span>
+    ${" "}${label}</b>`);
+  if (brief && faults.length && state === "running") return html`<span class="state">${active}</span>`;
   return html`<span class="state is-${state}">
-    <span class="shape" aria-hidden="true">${SHAPES[state] ?? "?"}</span> ${state}${hogging && html` ${hog}`}
+    <span class="shape" aria-hidden="true">${SHAPES[state] ?? "?"}</span> ${state}${active}
     ${impaired && html` <b class="bad" title=${impaired}>impaired</b>`}
   </span>`;
 }

@@ -11,7 +11,7 @@ let frozen = null;
 let state = /** @type {any} */ ({
   ready: false,
   disconnected: false,
-  session: { can_act: null, actions: [] },
+  session: { can_act: null },
   ...initialChoices(),
 });
 /** @type {Set<() => void>} */

@@ -17,8 +17,6 @@ const MEANING = {
   hedge: "the same request sent to another instance because the first response is slow",
   host: "stands for a physical server: a part of this computer that instances share",
   instance: "behaves like a server of its own",
-  hog: "uses all the CPU it can get; good isolation keeps the others fast",
-  kill: "the program ends without warning, as in a crash",
   "open loop": "requests are sent at this rate however slow the responses are",
   "closed loop": "each user waits for the response before sending the next request",
   response: "from the moment a request was due until its response: what its user waits",

@@ -22,7 +22,8 @@ export function Experiments({ show, earlier }) {
     post(`/api/experiments/${name}`).then(() => setError(""), (failed) => setError(failed.message));
   const shown = all.filter((each) => !show || show.includes(each.name));
   /** @param {Experiment} each */
-  const startButton = ({ name, button }) => html`<button type="button" class="big ${name}" disabled=${Boolean(why)}
+  const startButton = ({ name, button, ends_instance }) => html`<button type="button"
+    class="big ${ends_instance ? "destructive" : "disturbing"}" disabled=${Boolean(why)}
     aria-describedby="disabled-reason" onClick=${() => start(name)}>${button}</button>`;
   return html`<div class="experiments">
     <div class="buttons">${shown.map(startButton)}<p id="disabled-reason" role="status">${error || why}</p></div>

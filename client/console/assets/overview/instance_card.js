@@ -34,7 +34,8 @@ export function InstanceCard({ instance, dense }) {
   const figures = shard === null ? use : [...service, ...use];
   const role =
     shard === null ? html`<${OwnInstance} instance=${instance} />` : html`<${Term} name="shard">shard ${shard}<//>`;
-  return html`<article class="card is-${instance.state} ${instance.hogging ? "hogs" : ""}" data-anchor=${instance.id}>
+  const faulty = instance.faults.length ? "faulty" : "";
+  return html`<article class="card is-${instance.state} ${faulty}" data-anchor=${instance.id}>
     <h3><a href="#/instances/${instance.id}">${instance.short}</a>
       <${InstanceState} instance=${instance} brief=${true} /></h3>
     <p class="kind">${instance.type}, ${role}</p>
