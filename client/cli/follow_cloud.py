@@ -117,8 +117,8 @@ def _add_watch_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _watch(args: argparse.Namespace) -> int:
-    from client.load.distributed.address import parse_address
-    from client.load.distributed.worker_token import read_token
+    from client.load.distributed.connection import parse_address
+    from client.load.distributed.handshake import read_token
     from client.load.plan.validation import check_rate
     from client.view.watch_cloud import WatchOptions, watch
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, field, fields
+
+import msgspec
 
 from client.load.histogram import Histogram
 from client.load.schedule import NS_PER_S
@@ -23,23 +26,16 @@ MESSAGES_MAX = 5
 GOOD = ""
 """The fault of a good response."""
 
-_COUNTED = (
-    "offered", "started", "hedged", "hedges_won", "resent", "received_bytes", "outcomes", "steps", "messages",
-    "generator_lag", "connection_lag", "instances",
-)  # fmt: skip
-
 Outcome = tuple[int | str, int, str]
 """The target's number or the step's name, the status (0: no response came) and the fault (empty: none)."""
 
 
+@dataclass(slots=True, eq=False)
 class OutcomeStats:
     """The times of requests with one outcome. `service` None: the same as `response`, as in a closed loop."""
 
-    __slots__ = ("response", "service")
-
-    def __init__(self, *, same: bool) -> None:
-        self.response = Histogram()
-        self.service: Histogram | None = None if same else Histogram()
+    response: Histogram = field(default_factory=Histogram)
+    service: Histogram | None = None
 
     def add(self, other: OutcomeStats) -> None:
         """Add the same outcome of another interval or process."""
@@ -50,18 +46,19 @@ class OutcomeStats:
         self.response.add(other.response)
 
 
+@dataclass(slots=True, eq=False)
 class InstanceStats:
     """One instance's attempts."""
 
-    __slots__ = ("answered", "errors", "host", "late", "latency", "lost", "own", "shard", "type")
-
-    def __init__(self, kind: str, host: str, shard: int) -> None:
-        self.type = kind
-        self.host = host
-        self.shard = shard
-        self.answered = self.lost = self.late = self.errors = 0
-        self.latency = Histogram()
-        self.own = Histogram()
+    type: str
+    host: str
+    shard: int
+    answered: int = 0
+    lost: int = 0
+    late: int = 0
+    errors: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+    own: Histogram = field(default_factory=Histogram)
 
     def count(self, attempt: Attempt) -> None:
         """Count one attempt."""
@@ -92,41 +89,38 @@ class InstanceStats:
         self.own.add(other.own)
 
 
+class IntervalData(msgspec.Struct, frozen=True, kw_only=True):
+    """Interval statistics as they are sent: `counts` are the numbers of `IntervalStats`, from `offered` on."""
+
+    start_ns: int
+    end_ns: int
+    counts: tuple[int, int, int, int, int, int]
+    lags: tuple[Histogram, Histogram]
+    outcomes: list[tuple[tuple[int, int, str], OutcomeStats]]
+    steps: list[tuple[tuple[str, int, str], OutcomeStats]]
+    messages: dict[str, int]
+    instances: dict[str, InstanceStats]
+
+
+@dataclass(slots=True, eq=False)
 class IntervalStats:
     """Everything that is counted of one interval, which starts and ends at these nanoseconds."""
 
-    __slots__ = (
-        "connection_lag",
-        "end_ns",
-        "generator_lag",
-        "hedged",
-        "hedges_won",
-        "instances",
-        "messages",
-        "offered",
-        "outcomes",
-        "pending",
-        "received_bytes",
-        "resent",
-        "start_ns",
-        "started",
-        "steps",
-    )  # fmt: skip
-
-    def __init__(self, start_ns: int, end_ns: int) -> None:
-        self.start_ns = start_ns
-        self.end_ns = end_ns
-        self.pending = 0
-        self._clear()
-
-    def _clear(self) -> None:
-        self.offered = self.started = self.hedged = self.hedges_won = self.resent = self.received_bytes = 0
-        self.outcomes: dict[Outcome, OutcomeStats] = {}
-        self.steps: dict[Outcome, OutcomeStats] = {}
-        self.messages: dict[str, int] = {}
-        self.generator_lag = Histogram()
-        self.connection_lag = Histogram()
-        self.instances: dict[str, InstanceStats] = {}
+    start_ns: int
+    end_ns: int
+    pending: int = 0
+    offered: int = 0
+    started: int = 0
+    hedged: int = 0
+    hedges_won: int = 0
+    resent: int = 0
+    received_bytes: int = 0
+    outcomes: dict[Outcome, OutcomeStats] = field(default_factory=dict)
+    steps: dict[Outcome, OutcomeStats] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
+    generator_lag: Histogram = field(default_factory=Histogram)
+    connection_lag: Histogram = field(default_factory=Histogram)
+    instances: dict[str, InstanceStats] = field(default_factory=dict)
 
     def record_arrival(self) -> None:
         """Count a request that is due in this interval."""
@@ -155,14 +149,14 @@ class IntervalStats:
 
     def add_outcome(self, outcome: Outcome, *, same: bool) -> OutcomeStats:
         """New statistics for an outcome that has none yet."""
-        entry = self.outcomes[outcome] = OutcomeStats(same=same)
+        entry = self.outcomes[outcome] = OutcomeStats(service=None if same else Histogram())
         return entry
 
     def record_step(self, outcome: Outcome, service_us: int) -> None:
         """Count a step of one of this interval's flows."""
         entry = self.steps.get(outcome)
         if entry is None:
-            entry = self.steps[outcome] = OutcomeStats(same=True)
+            entry = self.steps[outcome] = OutcomeStats()
         entry.response.record(service_us)
 
     def record_message(self, message: str, count: int = 1) -> None:
@@ -207,80 +201,40 @@ class IntervalStats:
         counts = self.offered or self.started or self.hedged or self.hedges_won or self.resent
         if not (counts or self.outcomes or self.steps or self.instances):
             return None
-        drained = IntervalStats(self.start_ns, self.end_ns)
-        for name in _COUNTED:
-            setattr(drained, name, getattr(self, name))
-        self._clear()
+        drained, fresh = copy(self), IntervalStats(self.start_ns, self.end_ns, self.pending)
+        for each in fields(self):
+            setattr(self, each.name, getattr(fresh, each.name))
         return drained
 
-    def pieces(self) -> Iterator[IntervalStats]:
-        """The same in several parts that each take little time to send; their sum is this one."""
-        rest = IntervalStats(self.start_ns, self.end_ns)
-        for name in _COUNTED:
-            if name not in ("outcomes", "steps", "connection_lag"):
-                setattr(rest, name, getattr(self, name))
-        yield rest
-        lag = IntervalStats(self.start_ns, self.end_ns)
-        lag.connection_lag = self.connection_lag
-        yield lag
-        for name in ("outcomes", "steps"):
-            for outcome, entry in getattr(self, name).items():
-                piece = IntervalStats(self.start_ns, self.end_ns)
-                setattr(piece, name, {outcome: entry})
-                yield piece
-
-    def to_json(self, origin_ns: int = 0) -> dict[str, Any]:
-        """The statistics as plain data, with times counted from `origin_ns`."""
-        return {
-            "from": self.start_ns - origin_ns,
-            "to": self.end_ns - origin_ns,
-            "counts": [self.offered, self.started, self.hedged, self.hedges_won, self.resent, self.received_bytes],
-            "lag": [self.generator_lag.to_json(), self.connection_lag.to_json()],
-            "outcomes": [
-                [*outcome, entry.response.to_json(), None if entry.service is None else entry.service.to_json()]
-                for outcome, entry in self.outcomes.items()
-            ],
-            "steps": [[*outcome, entry.response.to_json()] for outcome, entry in self.steps.items()],
-            "messages": self.messages,
-            "instances": [
-                [name, one.type, one.host, one.shard, one.answered, one.lost, one.late, one.errors,
-                 one.latency.to_json(), one.own.to_json()]
-                for name, one in self.instances.items()
-            ],
-        }  # fmt: skip
+    def data(self, origin_ns: int = 0) -> IntervalData:
+        """The statistics as they are sent, with times counted from `origin_ns`."""
+        return IntervalData(
+            start_ns=self.start_ns - origin_ns,
+            end_ns=self.end_ns - origin_ns,
+            counts=(self.offered, self.started, self.hedged, self.hedges_won, self.resent, self.received_bytes),
+            lags=(self.generator_lag, self.connection_lag),
+            outcomes=list(self.outcomes.items()),  # type: ignore[arg-type]  # a step's name stands in `steps` only
+            steps=list(self.steps.items()),  # type: ignore[arg-type]
+            messages=self.messages,
+            instances=self.instances,
+        )
 
     @classmethod
-    def from_json(cls, data: Any) -> IntervalStats:
-        """The statistics again. Raises ValueError for anything that `to_json` did not write."""
-        try:
-            stats = cls(int(data["from"]), int(data["to"]))
-            counts = data["counts"]
-            (
-                stats.offered, stats.started, stats.hedged, stats.hedges_won, stats.resent, stats.received_bytes,
-            ) = map(int, counts)  # fmt: skip
-            stats.generator_lag, stats.connection_lag = map(Histogram.from_json, data["lag"])
-            for target, status, fault, response, service in data["outcomes"]:
-                entry = stats.outcomes[int(target), int(status), str(fault)] = OutcomeStats(same=service is None)
-                entry.response = Histogram.from_json(response)
-                entry.service = None if service is None else Histogram.from_json(service)
-            for name, status, fault, service in data["steps"]:
-                entry = stats.steps[str(name), int(status), str(fault)] = OutcomeStats(same=True)
-                entry.response = Histogram.from_json(service)
-            stats.messages = {str(message): int(count) for message, count in data["messages"].items()}
-            for name, kind, host, shard, answered, lost, late, errors, latency, own in data["instances"]:
-                one = stats.instances[str(name)] = InstanceStats(str(kind), str(host), int(shard))
-                one.answered, one.lost, one.late, one.errors = int(answered), int(lost), int(late), int(errors)
-                one.latency, one.own = Histogram.from_json(latency), Histogram.from_json(own)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"not interval statistics: {error!r}") from error
-        return stats
+    def from_data(cls, data: IntervalData) -> IntervalStats:
+        """The statistics again."""
+        generator_lag, connection_lag = data.lags
+        return cls(
+            data.start_ns, data.end_ns, 0, *data.counts, outcomes=dict(data.outcomes), steps=dict(data.steps),
+            messages=data.messages, generator_lag=generator_lag, connection_lag=connection_lag,
+            instances=data.instances,
+        )  # fmt: skip
 
 
 def _add_outcomes(mine: dict[Outcome, OutcomeStats], others: dict[Outcome, OutcomeStats]) -> None:
     for outcome, entry in others.items():
         known = mine.get(outcome)
         if known is None:
-            known = mine[outcome] = OutcomeStats(same=entry.service is None)
+            known = mine[outcome] = OutcomeStats(service=None if entry.service is None else Histogram())
         known.add(entry)
 
 
@@ -309,15 +263,13 @@ class Recorder:
         if self._current.start_ns < at_ns < self._current.end_ns:
             self._current.end_ns = at_ns
 
-    def take(self) -> Iterator[dict[str, Any]]:
-        """What was counted and not sent yet, in parts, with times counted from the start; requests may end between one
-        part and the next. Another caller in the meantime gets the parts that an earlier one has not come to."""
-        for stats in self._open:
-            if (drained := stats.drain()) is not None:
-                self._unsent.extend(drained.pieces())
+    def take(self) -> Iterator[IntervalData]:
+        """What was counted and not sent yet, an interval each, with times counted from the start; requests may end in
+        between. Another caller in the meantime gets those that an earlier one has not come to."""
+        self._unsent.extend(drained for stats in self._open if (drained := stats.drain()) is not None)
         self._open = deque(stats for stats in self._open if stats.pending or stats is self._current)
         while self._unsent:
-            yield self._unsent.popleft().to_json(self._start_ns)
+            yield self._unsent.popleft().data(self._start_ns)
 
     def _begin(self, due_ns: int) -> None:
         second_ns = due_ns - (due_ns - self._start_ns) % NS_PER_S

@@ -14,7 +14,7 @@ from client.load.report.report import Report
 from client.load.run import LoadRun
 from client.load.schedule import NS_PER_S
 from client.load.verdict import Verdict, broken_for_good
-from client.load.worker_processes import WorkerSource
+from client.load.workers import WorkerSource
 from vmhost.base.errors import Unavailable
 
 LOOK_EVERY_S = 1.0

@@ -9,26 +9,23 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
-from typing import Any
 
 from client.load.environment import Environment, observe_environment
-from client.load.examples import FailureExample, FailureExamples, bounded_example
+from client.load.examples import FailureExamples, bounded_example
 from client.load.interval_stats import IntervalStats
-from client.load.json_codec import from_json, to_json
+from client.load.messages import Counted, Cut, Ended, Examples, Go, Job, Output, Reply, SetRate, Stop, Tick
 from client.load.metrics import Metrics
 from client.load.plan.model import Plan
 from client.load.plan.placeholders import variables_of
 from client.load.plan.urls import parse_resolve, parse_url
 from client.load.plan.validation import check_plan, check_rate
 from client.load.report.report import Report, make_report
-from client.load.run_worker import RunWorker, within
 from client.load.schedule import NS_PER_S, Part
 from client.load.script.captured_output import OutputLog
 from client.load.standstill import merge_standstills
 from client.load.steered_rate import SteeredRate
 from client.load.summary import Mark, RunResult, Snapshot, Summary, latency_of
-from client.load.worker import WorkerJob
-from client.load.worker_processes import LocalWorkers, WorkerSource
+from client.load.workers import LocalWorkers, RunWorker, WorkerSource, within
 from vmhost.base.errors import InvalidInput, Unavailable
 
 START_TIMEOUT_S = 20.0
@@ -117,7 +114,7 @@ class LoadRun:
         for each in self._workers:
             self._tasks.create_task(self._receive(each))
             part = (each.part.index, each.part.of)
-            each.worker.send({"job": to_json(WorkerJob(plan=plan, part=part, variables=variables))})
+            each.worker.send(Job(plan=plan, part=part, variables=variables))
         ready = asyncio.gather(*(each.ready for each in self._workers))
         await within(START_TIMEOUT_S + plan.timeout_s, ready, "the load generator to start")
         await asyncio.gather(*(each.compare_clocks() for each in self._workers if not each.worker.local))
@@ -137,7 +134,7 @@ class LoadRun:
         self.metrics = Metrics(began, targets=plan.target_names, warm_up_s=plan.warm_up_s)
         self._result = asyncio.get_running_loop().create_future()
         for each in self._workers:
-            each.worker.send({"go": start_ns + each.clock_ahead_ns})
+            each.worker.send(Go(at_ns=start_ns + each.clock_ahead_ns))
         self._tasks.create_task(self._publish_regularly())
         # A worker that has gone since it was ready will not report it again.
         self._check_whether_over()
@@ -156,7 +153,7 @@ class LoadRun:
         at_ns = self._next_instant_ns()
         self._rate.change(rate_per_s, at_ns - self._start_ns)
         for each in self._workers:
-            each.worker.send({"rate": rate_per_s, "at": at_ns + each.clock_ahead_ns})
+            each.worker.send(SetRate(rate_per_s=rate_per_s, at_ns=at_ns + each.clock_ahead_ns))
         await self._sleep_until(at_ns)
 
     async def mark(self, text: str) -> Mark:
@@ -164,7 +161,7 @@ class LoadRun:
         self._must_run()
         at_ns = self._next_instant_ns()
         for each in self._workers:
-            each.worker.send({"cut": at_ns + each.clock_ahead_ns})
+            each.worker.send(Cut(at_ns=at_ns + each.clock_ahead_ns))
         mark = self.metrics.mark(text[:200], (at_ns - self._start_ns) / NS_PER_S)
         await self._sleep_until(at_ns)
         return mark
@@ -200,7 +197,7 @@ class LoadRun:
             if self._stopped_s is None:
                 self._stopped_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S
             for each in self._workers:
-                each.worker.send({"stop": True})
+                each.worker.send(Stop())
 
     async def finished(self) -> Report:
         """Wait for the run's end and return its report."""
@@ -249,28 +246,28 @@ class LoadRun:
 
     async def _receive(self, worker: RunWorker) -> None:
         # A line that is not a message of ours ends the conversation as its own end would.
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            async for message in worker.messages():
-                self._on_message(worker, message)
+        with contextlib.suppress(ValueError):
+            async for reply in worker.replies():
+                self._on_reply(worker, reply)
         self._print(worker, *worker.worker.take_output())
         worker.set_gone()
         self._check_whether_over()
 
-    def _on_message(self, worker: RunWorker, message: dict[str, Any]) -> None:
-        match message:
-            case {"stats": data}:
-                stats = IntervalStats.from_json(data)
+    def _on_reply(self, worker: RunWorker, reply: Reply) -> None:
+        match reply:
+            case Counted():
+                stats = IntervalStats.from_data(reply.interval)
                 worker.offered += stats.offered
                 self.metrics.add(stats)
-            case {"examples": list() as found}:
-                for example in (bounded_example(from_json(FailureExample, each)) for each in found):
+            case Examples():
+                for example in map(bounded_example, reply.examples):
                     if self._examples.wants(example.kind):
                         self._examples.add(example.kind, example)
-            case {"output": list() as lines, "left_out": int() as left_out}:
-                self._print(worker, [str(each) for each in lines], left_out)
-            case {"tick": _}:
+            case Output():
+                self._print(worker, reply.lines, reply.left_out)
+            case Tick():
                 self._print(worker, *worker.worker.take_output())
-            case {"ended": _}:
+            case Ended():
                 self._check_whether_over()
 
     def _print(self, worker: RunWorker, lines: Sequence[str], left_out: int) -> None:
@@ -322,22 +319,22 @@ class LoadRun:
         """The state of the run now, or at its end."""
         now_s, metrics = self._elapsed_s(), self.metrics
         now = metrics.began + now_s
-        shown = [each for each in self._workers if not each.gone]
+        ticks = [each.tick for each in self._workers if not each.gone]
         return Snapshot(
             at=now,
             elapsed_s=now_s,
             rate_per_s=0.0 if self._rate is None else self._rate.now(now_s),
-            in_flight=sum(each.in_flight for each in shown),
-            waiting=sum(each.waiting for each in shown),
-            cpu_percent=max((each.cpu_percent for each in shown), default=0.0),
-            processes=len(shown),
+            in_flight=sum(each.in_flight for each in ticks),
+            waiting=sum(each.waiting for each in ticks),
+            cpu_percent=max((each.cpu_percent for each in ticks), default=0.0),
+            processes=len(ticks),
             total=metrics.total(now_s, instances=False),
             recent=metrics.window(now - RECENT_S, now, now_s),
             moment=metrics.window(now - MOMENT_S, now, now_s),
             minute=latency_of(metrics.window(now - MINUTE_S, now, now_s).response_histogram),
-            last=next((each.last for each in shown if each.last is not None), None),
+            last=next((each.last for each in ticks if each.last is not None), None),
             slowest=max(
-                (each.slowest for each in shown if each.slowest is not None),
+                (each.slowest for each in ticks if each.slowest is not None),
                 key=lambda traced: traced.response_ms,
                 default=None,
             ),

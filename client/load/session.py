@@ -16,8 +16,8 @@ from client.load.plan.validation import check_plan
 from client.load.report.past_run import PastRun
 from client.load.report.report import Report
 from client.load.run import SNAPSHOT_EVERY_S, LoadRun
-from client.load.run_worker import ANSWER_TIMEOUT_S
 from client.load.summary import Mark, Snapshot, Summary
+from client.load.workers import ANSWER_TIMEOUT_S
 from vmhost.base.errors import CloudError, Conflict, Unavailable
 
 if TYPE_CHECKING:

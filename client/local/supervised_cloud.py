@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from client.load.json_codec import to_json
+from msgspec import to_builtins
+
 from client.local.local_cloud import ALL_DEADLINE_S, START_DEADLINE_S, Say, sweep
 from client.local.local_plan import LocalPlan, checked
 from client.local.state_dir import LocalFacts, abandoned_demos, forget, is_held, make_folder, read_facts
@@ -90,7 +91,7 @@ async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> SupervisedClou
         if reading is not None:
             os.close(reading)
     assert process.stdin is not None
-    process.stdin.write(json.dumps(to_json(plan)).encode() + b"\n")
+    process.stdin.write(json.dumps(to_builtins(plan)).encode() + b"\n")
     process.stdin.close()
     try:
         async with asyncio.timeout(_DEADLINE_S):

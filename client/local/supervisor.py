@@ -13,7 +13,8 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from client.load.json_codec import from_json
+import msgspec
+
 from client.local.local_cloud import LocalCloud
 from client.local.local_plan import LocalPlan
 from vmhost.base.errors import CloudError
@@ -49,7 +50,7 @@ async def supervise(plan: LocalPlan) -> int:
 async def _main() -> int:
     # Read in a thread, so that the lifeline and signals are handled meanwhile.
     line = await asyncio.to_thread(sys.stdin.readline)
-    return await supervise(from_json(LocalPlan, json.loads(line)))
+    return await supervise(msgspec.convert(json.loads(line), LocalPlan))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from pathlib import Path
 from client.cloud_state import shard_of
 from client.console.console_key import ConsoleKey
 from client.console.console_server import ConsoleSettings, serve_console
-from client.load.distributed.address import Address
+from client.load.distributed.connection import Address
+from client.load.distributed.handshake import WorkerToken
 from client.load.distributed.worker_pool import WorkerPool
-from client.load.distributed.worker_token import WorkerToken
 from client.local.state_dir import DEMO_PREFIX
 from client.local.target_cloud import find_access, find_queries, find_search_url, not_running
 from client.program_name import DEFAULT_CLOUD, program_name

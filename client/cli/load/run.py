@@ -30,7 +30,7 @@ from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.report import Report
 from client.load.report.text_report import text_report
 from client.load.run import LoadRun
-from client.load.worker_processes import WorkerSource
+from client.load.workers import WorkerSource
 from client.terminal.plain_text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
 
@@ -255,9 +255,9 @@ class _Command:
         if self.args.listen is None:
             yield None
             return
-        from client.load.distributed.address import parse_address
+        from client.load.distributed.connection import parse_address
+        from client.load.distributed.handshake import read_token
         from client.load.distributed.worker_pool import WorkerPool
-        from client.load.distributed.worker_token import read_token
 
         address = parse_address(self.args.listen, default_host="127.0.0.1")
         token = read_token(self.args.token_file)

@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Takes part in one run after another until no coordinator comes or it is stopped. Raises InvalidInput."""
-    from client.load.distributed.address import parse_address
-    from client.load.distributed.worker_supervisor import supervise_workers, worker_settings
-    from client.load.distributed.worker_token import read_token
+    from client.load.distributed.connection import parse_address
+    from client.load.distributed.handshake import read_token
+    from client.load.distributed.worker_process import supervise_workers, worker_settings
     from client.load.environment import usable_cores
     from vmhost.base.units import parse_duration
 

@@ -8,21 +8,118 @@ coordinator  {"welcome": HMAC(token, coordinator, protocol, C, W, name)}  or  {"
 from __future__ import annotations
 
 import asyncio
-import re
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Annotated, TypeVar
 
-from client.load.distributed.line_reader import LineReader, encode_line
-from client.load.distributed.worker_token import fresh_nonce, make_proof, verify_proof
+import msgspec
+
+from client.load.distributed.connection import LineReader
+from vmhost.base.errors import InvalidInput
 
 LINE_BYTES_MAX = 1024
 TIME_S = 5.0
 REFUSED_AFTER_S = 1.0
 """A refusal takes this long, so that tokens cannot be tried quickly."""
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_NONCE = re.compile(r"[0-9a-f]{64}")
 _WORDS_MAX = 200
+TOKEN_VARIABLE = "GLASSCLOUD_LOAD_TOKEN"
+"""The environment variable with the token, if no file is given."""
+SHORTEST = 16
+"""Anyone who listens on the way can try tokens against a proof offline, so a token must be too long to be guessed."""
+_NONCE_BYTES = 32
+
+Name = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
+Nonce = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+T = TypeVar("T")
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """The coordinator's first line."""
+
+    hello: str
+    nonce: Nonce
+
+
+class Introduction(msgspec.Struct, frozen=True):
+    """The worker's line."""
+
+    hello: str
+    name: Name
+    nonce: Nonce
+    proof: str
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The coordinator's second line: its proof, or why it refuses the worker."""
+
+    welcome: str = ""
+    refused: str = ""
+
+
+def encode_line(message: Challenge | Introduction | Decision) -> bytes:
+    """A message as a line."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+# The token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerToken:
+    """A shared secret that is never shown. A file is read again for each proof, because it may have been replaced."""
+
+    file: Path | None = None
+    text: str = field(default="", repr=False)
+
+    def secret(self) -> bytes:
+        """The secret. Raises InvalidInput for a file that cannot be read, or a secret that is too short."""
+        secret = self.text.strip().encode() if self.file is None else _read(self.file)
+        if len(secret) < SHORTEST:
+            raise InvalidInput(
+                f"the token has {len(secret)} characters; use {SHORTEST} or more, such as: openssl rand -hex 32"
+            )
+        return secret
+
+
+def read_token(file: Path | None, environ: Mapping[str, str] = os.environ) -> WorkerToken:
+    """The token in that file, else in GLASSCLOUD_LOAD_TOKEN. Raises InvalidInput if it is in neither."""
+    text = environ.get(TOKEN_VARIABLE, "")
+    if file is None and not text:
+        raise InvalidInput(f"a token is required: give --token-file FILE, or set the variable {TOKEN_VARIABLE}")
+    token = WorkerToken(file=file, text=text)
+    token.secret()
+    return token
+
+
+def fresh_nonce() -> str:
+    """A random number that was never used before, as text."""
+    return secrets.token_hex(_NONCE_BYTES)
+
+
+def make_proof(secret: bytes, side: str, *words: str) -> str:
+    """The proof that one knows the secret, for these words; `side` keeps a proof from being sent back."""
+    return hmac.digest(secret, msgspec.json.encode([side, *words]), "sha256").hex()
+
+
+def verify_proof(said: str, secret: bytes, side: str, *words: str) -> bool:
+    """Whether the proof comes from a peer that knows the secret; the time it takes reveals nothing."""
+    return hmac.compare_digest(said.encode(), make_proof(secret, side, *words).encode())
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes().strip()
+    except OSError as error:
+        raise InvalidInput(f"token file {file} cannot be read: {error.strerror}") from None
+
+
+# The handshake
 
 
 class HandshakeRefused(Exception):
@@ -37,9 +134,9 @@ class NoResponse(HandshakeRefused):
 def protocol() -> str:
     """The protocol of both sides: only the same version understands each field of a plan and counts in the same way."""
     try:
-        return f"glasscloud-load 2, glasscloud {version('glasscloud')}"
+        return f"glasscloud-load 3, glasscloud {version('glasscloud')}"
     except PackageNotFoundError:
-        return "glasscloud-load 2"
+        return "glasscloud-load 3"
 
 
 async def admit(lines: LineReader, writer: asyncio.StreamWriter, secret: bytes) -> str:
@@ -47,53 +144,49 @@ async def admit(lines: LineReader, writer: asyncio.StreamWriter, secret: bytes) 
 
     Raises HandshakeRefused; the caller sends the refusal."""
     ours = fresh_nonce()
-    writer.write(encode_line({"hello": protocol(), "nonce": ours}))
-    match await _receive(lines, TIME_S):
-        case {"hello": str() as hello, "name": str() as name, "nonce": str() as theirs, "proof": str() as said} if (
-            _NAME.fullmatch(name) and _NONCE.fullmatch(theirs)
-        ):
-            pass
-        case {}:
-            raise HandshakeRefused("it is not a glasscloud worker")
-    if hello != protocol():
-        raise HandshakeRefused(f"it speaks {_clean(hello)}, this side {protocol()}; use the same version on both")
-    if not verify_proof(said, secret, "worker", protocol(), ours, theirs, name):
+    writer.write(encode_line(Challenge(protocol(), ours)))
+    worker = await _receive(lines, TIME_S, Introduction, "it is not a glasscloud worker")
+    if worker.hello != protocol():
+        raise HandshakeRefused(
+            f"it speaks {_clean(worker.hello)}, this side {protocol()}; use the same version on both"
+        )
+    if not verify_proof(worker.proof, secret, "worker", protocol(), ours, worker.nonce, worker.name):
         raise HandshakeRefused("wrong token")
-    writer.write(encode_line({"welcome": make_proof(secret, "coordinator", protocol(), ours, theirs, name)}))
-    return name
+    proof = make_proof(secret, "coordinator", protocol(), ours, worker.nonce, worker.name)
+    writer.write(encode_line(Decision(welcome=proof)))
+    return worker.name
 
 
 async def introduce(lines: LineReader, writer: asyncio.StreamWriter, secret: bytes, name: str) -> None:
     """The worker's side: return once the coordinator has proved itself too. Raises HandshakeRefused."""
-    match await _receive(lines, TIME_S):
-        case {"hello": str() as hello, "nonce": str() as theirs} if _NONCE.fullmatch(theirs):
-            pass
-        case _:
-            raise HandshakeRefused("the program that listens there is not a glasscloud coordinator")
+    refusal = "the program that listens there is not a glasscloud coordinator"
+    theirs = await _receive(lines, TIME_S, Challenge, refusal)
     ours = fresh_nonce()
-    said = make_proof(secret, "worker", protocol(), theirs, ours, name)
-    writer.write(encode_line({"hello": protocol(), "name": name, "nonce": ours, "proof": said}))
-    match await _receive(lines, TIME_S + REFUSED_AFTER_S):
-        case {"welcome": str() as shown} if verify_proof(shown, secret, "coordinator", protocol(), theirs, ours, name):
-            return
-        case {"refused": str() as reason}:
-            raise HandshakeRefused(_clean(reason))
-    if hello != protocol():
+    proof = make_proof(secret, "worker", protocol(), theirs.nonce, ours, name)
+    writer.write(encode_line(Introduction(protocol(), name, ours, proof)))
+    decision = await _receive(lines, TIME_S + REFUSED_AFTER_S, Decision, refusal)
+    if verify_proof(decision.welcome, secret, "coordinator", protocol(), theirs.nonce, ours, name):
+        return
+    if decision.refused:
+        raise HandshakeRefused(_clean(decision.refused))
+    if theirs.hello != protocol():
         raise HandshakeRefused(
-            f"the coordinator speaks {_clean(hello)}, this side {protocol()}; use the same version on both"
+            f"the coordinator speaks {_clean(theirs.hello)}, this side {protocol()}; use the same version on both"
         )
     raise HandshakeRefused("the coordinator does not know the token")
 
 
-async def _receive(lines: LineReader, within_s: float) -> dict[str, Any]:
+async def _receive(lines: LineReader, within_s: float, kind: type[T], refusal: str) -> T:
     try:
         async with asyncio.timeout(within_s):
-            message = await lines.message(LINE_BYTES_MAX)
+            message = await lines.message(LINE_BYTES_MAX, kind)
     except TimeoutError:
         raise NoResponse(f"it sent nothing within {within_s:.0f} s") from None
+    except msgspec.ValidationError:
+        raise HandshakeRefused(refusal) from None
     except (ValueError, RecursionError):
         raise HandshakeRefused("it does not speak the worker protocol") from None
-    if not message:
+    if message is None:
         raise NoResponse("it closed the connection")
     return message
 

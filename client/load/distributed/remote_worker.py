@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
+from msgspec import structs
+
+from client.load.distributed.connection import LineReader
 from client.load.distributed.job_files import bundle
-from client.load.distributed.line_reader import LineReader, encode_line
-from client.load.worker_processes import EXIT_TIMEOUT_S
+from client.load.messages import Command, Ended, Failed, Go, Job, Reply, decode_reply, encode_command
+from client.load.workers import EXIT_TIMEOUT_S
 
 WORKER_LINE_BYTES_MAX = 16 << 20
 _LINES_HELD_MAX = 16
@@ -56,23 +57,23 @@ class RemoteWorker:
             with contextlib.suppress(asyncio.QueueFull):
                 self._said.put_nowait(b"")
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, command: Command) -> None:
         """As in `Worker`, with the plan's files. Raises InvalidInput for files that cannot be sent."""
         self._taken = True
-        if "job" in message:
-            message = bundle(message)
-        self._running = self._running or "go" in message
+        if isinstance(command, Job):
+            command = bundle(command)
+        self._running = self._running or isinstance(command, Go)
         if not self._writer.is_closing():
-            self._writer.write(encode_line(message))
+            self._writer.write(encode_command(command))
 
-    async def lines(self) -> AsyncIterator[dict[str, Any]]:
+    async def replies(self) -> AsyncIterator[Reply]:
         while line := await self._next():
-            message = json.loads(line)
-            if "ended" in message:
+            reply = decode_reply(line)
+            if isinstance(reply, Ended):
                 self._running, self._dismissed = False, True
-            if isinstance(error := message.get("error"), dict):
-                message = {"error": {**error, "message": f"worker {self.name}: {error.get('message')}"}}
-            yield message
+            if isinstance(reply, Failed):
+                reply = structs.replace(reply, message=f"worker {self.name}: {reply.message}")
+            yield reply
 
     def take_output(self) -> tuple[Sequence[str], int]:
         # It runs no scripts, and keeps its own log.

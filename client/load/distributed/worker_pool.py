@@ -9,12 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 
-from client.load.distributed.address import Address
-from client.load.distributed.handshake import REFUSED_AFTER_S, HandshakeRefused, admit
-from client.load.distributed.line_reader import BUFFER_BYTES, LineReader, detect_lost_peer, encode_line
+from client.load.distributed.connection import BUFFER_BYTES, Address, LineReader, detect_lost_peer
+from client.load.distributed.handshake import (
+    REFUSED_AFTER_S,
+    Decision,
+    HandshakeRefused,
+    WorkerToken,
+    admit,
+    encode_line,
+)
 from client.load.distributed.remote_worker import RemoteWorker
-from client.load.distributed.worker_token import WorkerToken
-from client.load.worker_processes import Worker
+from client.load.workers import Worker
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.web import listen
 
@@ -137,7 +142,7 @@ class WorkerPool:
 
     async def _refuse(self, writer: asyncio.StreamWriter, reason: str) -> None:
         await asyncio.sleep(REFUSED_AFTER_S)
-        writer.write(encode_line({"refused": reason}))
+        writer.write(encode_line(Decision(refused=reason)))
         writer.close()
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(REFUSED_AFTER_S):

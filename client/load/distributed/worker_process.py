@@ -1,35 +1,42 @@
-"""One process of a worker: joins a coordinator, sends its part of one run and exits.
+"""The worker's side: one process joins a coordinator, sends its part of one run and exits; a fresh one follows it.
 
-`python -m client.load.distributed.worker_process SETTINGS`, with `WorkerSettings` as JSON."""
+`python -m client.load.distributed.worker_process SETTINGS` is such a process, with `WorkerSettings` as JSON.
+`supervise_workers` keeps a number of them running on this computer."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import os
 import random
+import re
+import signal
+import socket
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from client.load.distributed.address import Address
-from client.load.distributed.handshake import HandshakeRefused, NoResponse, introduce
+import msgspec
+
+from client.load.distributed.connection import BUFFER_BYTES, Address, LineReader, detect_lost_peer
+from client.load.distributed.handshake import HandshakeRefused, NoResponse, introduce, read_token
 from client.load.distributed.job_files import unbundle
-from client.load.distributed.line_reader import BUFFER_BYTES, LineReader, detect_lost_peer
-from client.load.distributed.worker_token import read_token
 from client.load.engine.resource_limits import raise_file_limit
-from client.load.json_codec import from_json
-from client.load.worker import LINE_MAX_BYTES, LineWriter, serve_run
+from client.load.worker import LINE_MAX_BYTES, LineWriter, decode_job, refuse_job, serve_run
 from client.terminal.plain_text import clean
 from vmhost.base.errors import CloudError
-from vmhost.base.web import run
+from vmhost.base.web import LIFELINE, run
 
 NO_COORDINATOR, REFUSED = 3, 4
 """Exit codes: there was no coordinator; the coordinator refused it. 0: it served, or the coordinator went away."""
 _CONNECT_S = 5.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 5.0
+_GRACE_S = 2.0
+_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +59,12 @@ class WorkerSettings:
         print(clean(f"worker {self.name}: {text}"), file=sys.stderr, flush=True)
 
 
-@dataclass(frozen=True, slots=True)
-class CoordinatorConnection:
-    """A connection on which both sides have proved themselves."""
-
-    lines: LineReader
-    writer: asyncio.StreamWriter
+Connection = tuple[LineReader, asyncio.StreamWriter]
 
 
-async def join(settings: WorkerSettings) -> CoordinatorConnection | int:
-    """Connect to the coordinator, with as many tries as it takes; return an exit code when it is time to give up."""
+async def join(settings: WorkerSettings) -> Connection | int:
+    """Connect to the coordinator until both sides have proved themselves, with as many tries as it takes; return an
+    exit code when it is time to give up."""
     began, pause_s, shown = time.monotonic(), _FIRST_PAUSE_S, ""
     while True:
         try:
@@ -84,7 +87,7 @@ async def join(settings: WorkerSettings) -> CoordinatorConnection | int:
         pause_s = min(2 * pause_s, _LAST_PAUSE_S)
 
 
-async def _try(settings: WorkerSettings) -> CoordinatorConnection:
+async def _try(settings: WorkerSettings) -> Connection:
     secret = read_token(None if settings.token_file is None else Path(settings.token_file)).secret()
     async with asyncio.timeout(_CONNECT_S):
         reader, writer = await asyncio.open_connection(settings.host, settings.port, limit=BUFFER_BYTES)
@@ -95,7 +98,7 @@ async def _try(settings: WorkerSettings) -> CoordinatorConnection:
     except BaseException:
         writer.transport.abort()
         raise
-    return CoordinatorConnection(lines, writer)
+    return lines, writer
 
 
 def _error_text(error: Exception) -> str:
@@ -109,52 +112,98 @@ async def serve_one_run(settings: WorkerSettings) -> int:
     joined = await join(settings)
     if isinstance(joined, int):
         return joined
+    lines, writer = joined
     settings.say(f"joined {settings.address}")
-    reader, outbox = asyncio.StreamReader(limit=LINE_MAX_BYTES), LineWriter()
-    outbox.connection_made(joined.writer.transport)
+    outbox = LineWriter(writer.wait_closed)
+    outbox.connection_made(writer.transport)
     try:
         with tempfile.TemporaryDirectory(prefix="glasscloud-load-") as folder:
-            job = await joined.lines.next(LINE_MAX_BYTES)
-            if not job:
+            line = await lines.next(LINE_MAX_BYTES)
+            if not line:
                 settings.say("the coordinator has gone")
                 return 0
-            feeding = asyncio.create_task(_feed(joined.lines, reader, outbox))
             try:
-                reader.feed_data(unbundle(job, Path(folder)))
-                await serve_run(reader, outbox)
+                job = unbundle(decode_job(line), Path(folder))
+                await serve_run(job, lambda: lines.next(LINE_MAX_BYTES), outbox)
                 settings.say(f"left {settings.address}")
             except CloudError as error:
                 settings.say(f"a job is refused: {error.message}")
-                outbox.send({"error": {"kind": error.kind, "message": error.message}})
-                await outbox.close()
-            finally:
-                feeding.cancel()
-                await asyncio.wait([feeding])
+                await refuse_job(outbox, error)
     except OSError as error:
         settings.say(f"the connection to {settings.address} broke: {_error_text(error)}")
     finally:
-        joined.writer.transport.abort()
+        writer.transport.abort()
     return 0
 
 
-async def _feed(lines: LineReader, reader: asyncio.StreamReader, outbox: LineWriter) -> None:
-    """Pass on what the coordinator sends after the job, for a reader of longer lines."""
-    data = lines.take_held()
+# Its supervisor
+
+
+def worker_settings(address: Address, *, token_file: str | None, wait_s: float | None) -> WorkerSettings:
+    """The settings of this computer's worker processes, with its host name."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:56] or "worker"
+    return WorkerSettings(host=address.host, port=address.port, name=name, token_file=token_file, wait_s=wait_s)
+
+
+async def supervise_workers(settings: WorkerSettings, processes: int) -> int:
+    """Keep this number of processes joined until they give up; return 0 if each has served, else 1.
+
+    Cancelling ends them."""
+    names = [f"{settings.name}-{number + 1}" for number in range(processes)]
+    async with asyncio.TaskGroup() as tasks:
+        kept = [tasks.create_task(_keep_one(replace(settings, name=name))) for name in names]
+    return max(task.result() for task in kept)
+
+
+async def _keep_one(settings: WorkerSettings) -> int:
+    served = False
+    while True:
+        async with _process(settings) as process:
+            code = await process.wait()
+        if code in (NO_COORDINATOR, REFUSED):
+            return 0 if served and code == NO_COORDINATOR else 1
+        served = served or code == 0
+        if code != 0:
+            settings.say(f"its process ended with code {code}; another takes its place")
+        await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5))
+
+
+@contextlib.asynccontextmanager
+async def _process(settings: WorkerSettings) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process in a session of its own, so that a terminal's Ctrl-C reaches it through us; it always ends with us."""
+    reading, lifeline = os.pipe()
     try:
-        while True:
-            reader.feed_data(data)
-            data = await lines.chunk()
-            if not data:
-                return
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "client.load.distributed.worker_process", json.dumps(msgspec.to_builtins(settings)),
+            stdin=asyncio.subprocess.DEVNULL, env={**os.environ, LIFELINE: str(reading)}, pass_fds=(reading,),
+            start_new_session=True,
+        )  # fmt: skip
+    except BaseException:
+        os.close(lifeline)
+        raise
     finally:
-        reader.feed_eof()
-        outbox.connection_lost(None)
+        os.close(reading)
+    try:
+        yield process
+    finally:
+        await _end(process)
+        os.close(lifeline)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GRACE_S):
+                    await process.wait()
 
 
 def main() -> int:
     """Run the process; return its exit code."""
     raise_file_limit()
-    settings = from_json(WorkerSettings, json.loads(sys.argv[1]))
+    settings = msgspec.convert(json.loads(sys.argv[1]), WorkerSettings)
     with contextlib.suppress(BrokenPipeError):
         return run(lambda: serve_one_run(settings))
     return 1

@@ -8,7 +8,7 @@ environment variable.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from client.load.plan.model import Plan
@@ -61,16 +61,14 @@ def hide(text: str, variables: Mapping[str, str]) -> str:
     return text
 
 
-def hidden(data: object, variables: Mapping[str, str]) -> object:
-    """Plain data with the values of variables hidden in all of its texts."""
-    if not variables:
-        return data
+def map_texts(data: object, change: Callable[[str], str]) -> object:
+    """Plain data with each of its texts changed."""
     if isinstance(data, str):
-        return hide(data, variables)
+        return change(data)
     if isinstance(data, dict):
-        return {key: hidden(value, variables) for key, value in data.items()}
-    if isinstance(data, list):
-        return [hidden(value, variables) for value in data]
+        return {map_texts(key, change): map_texts(value, change) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [map_texts(value, change) for value in data]
     return data
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import to_builtins
+
 from client.load.http_text import HIDDEN, PLAIN_HEADERS
-from client.load.json_codec import to_json
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from client.load.plan.urls import parse_url
 from client.load.plan.validation import check_plan
@@ -87,7 +88,7 @@ def _shown(value: object) -> str:
 def redacted_plan_json(plan: Plan) -> dict[str, Any]:
     """The plan as plain data, complete enough to repeat the run, but with headers that may be secret hidden and a long
     trace cut."""
-    data: dict[str, Any] = to_json(plan)
+    data: dict[str, Any] = to_builtins(plan)
     for target in data["targets"]:
         target["headers"] = [
             [name, value if name.lower() in PLAIN_HEADERS else HIDDEN] for name, value in target["headers"]

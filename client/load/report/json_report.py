@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
+
 from client.load.histogram import Histogram
-from client.load.json_codec import to_json
 from client.load.plan.plan_json import redacted_plan_json
 from client.load.report.report import Report
 from client.load.summary import PERCENTS, InstanceSummary, TargetSummary, TimelineColumn, latency_of
@@ -25,42 +26,42 @@ def report_json(report: Report) -> dict[str, Any]:
         "verdict": report.verdict.value,
         "reason": report.reason,
         "generator_bound": assessment.generator_bound,
-        "thresholds": to_json(assessment.thresholds),
+        "thresholds": to_builtins(assessment.thresholds),
         "model": report.model,
         "offered_per_s": round(total.offered / seconds, 2),
         "started_per_s": round(total.started / seconds, 2),
         "completed_per_s": round(total.completed / seconds, 2),
         "requests": {"offered": total.offered, "started": total.started, "completed": total.completed, "ok": total.ok},
-        "response_ms": to_json(total.response),
-        "service_ms": to_json(total.service),
+        "response_ms": to_builtins(total.response),
+        "service_ms": to_builtins(total.service),
         "errors": total.errors,
         "messages": total.messages,
-        "examples": to_json(result.examples),
+        "examples": to_builtins(result.examples),
         "output": list(result.output),
         "statuses": total.statuses,
-        "classes_ms": to_json(total.classes),
+        "classes_ms": to_builtins(total.classes),
         "targets": [_target(target) for target in total.targets],
         "instances": [_instance(instance) for instance in total.instances],
         "resent": total.resent,
         "hedges": {"sent": total.hedged, "won": total.hedges_won},
         "received_bytes": total.received_bytes,
-        "send_lag_ms": to_json(total.lag),
+        "send_lag_ms": to_builtins(total.lag),
         "generator": {
             "cpu_percent": result.cpu_percent,
             "missed": result.missed,
             "precise_timer": result.precise_timer,
-            "own_limits": to_json(result.own),
+            "own_limits": to_builtins(result.own),
             "standstills": [{"at": each.at, "seconds": each.seconds} for each in result.standstills],
-            "processes": to_json(result.processes),
+            "processes": to_builtins(result.processes),
         },
         "began": round(total.since, 3),
         "elapsed_s": round(result.elapsed_s, 3),
         "stopped": result.stopped,
-        "marks": to_json(result.marks),
+        "marks": to_builtins(result.marks),
         "batches": [_batch(batch) for batch in batches(result.timeline)],
         "service_batches": [_batch(batch) for batch in batches(result.timeline, service=True)],
         "timeline": [_column(column) for column in result.timeline],
-        "environment": to_json(report.environment),
+        "environment": to_builtins(report.environment),
         "plan": redacted_plan_json(report.plan),
     }
 
@@ -86,7 +87,7 @@ def _batch(batch: Histogram) -> dict[str, Any]:
     ranked = batch.percentiles_us(PERCENTS, beyond_min=0)
     names = ("p50", "p90", "p99", "p999", "p9999")
     ranked_ms = {name: None if value is None else value / 1000 for name, value in zip(names, ranked, strict=True)}
-    return {**to_json(latency_of(batch)), "ranked": ranked_ms}
+    return {**to_builtins(latency_of(batch)), "ranked": ranked_ms}
 
 
 def _target(target: TargetSummary) -> dict[str, Any]:
@@ -95,8 +96,8 @@ def _target(target: TargetSummary) -> dict[str, Any]:
         "completed": target.completed,
         "ok": target.ok,
         "errors": target.errors,
-        "response_ms": to_json(target.response),
-        "service_ms": to_json(target.service),
+        "response_ms": to_builtins(target.response),
+        "service_ms": to_builtins(target.service),
     }
 
 
@@ -104,7 +105,7 @@ def _instance(instance: InstanceSummary) -> dict[str, Any]:
     return {
         "id": instance.id, "type": instance.type, "host": instance.host, "shard": instance.shard,
         "answered": instance.answered, "lost": instance.lost, "late": instance.late, "errors": instance.errors,
-        "latency": to_json(instance.latency),
+        "latency": to_builtins(instance.latency),
     }  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
+
 from client.load.environment import Environment
-from client.load.json_codec import to_json
 from client.load.plan.model import Plan
 from client.load.plan.plan_json import redacted_plan_json
 from client.load.report.sweep_plot import plot_lines
@@ -79,9 +80,9 @@ def sweep_json(sweep: Sweep, plan: Plan, environment: Environment | None) -> dic
         "power_per_s": _rate(sweep.power_peak),
         "reason": sweep.reason,
         "tail": sweep.tail,
-        "range": to_json(sweep.range),
+        "range": to_builtins(sweep.range),
         "steps": [_step(sweep, step) for step in sweep.by_rate],
-        "environment": to_json(environment),
+        "environment": to_builtins(environment),
         "plan": redacted_plan_json(plan),
     }
 
@@ -92,8 +93,8 @@ def _step(sweep: Sweep, step: SweepStep) -> dict[str, Any]:
         "offered_per_s": round(step.offered / step.seconds, 2),
         "completed_per_s": round(sweep.kept_per_s(step), 2),
         "error_share": round(step.error_share, 6),
-        "response_ms": to_json(step.response),
-        "service_ms": to_json(step.service),
+        "response_ms": to_builtins(step.response),
+        "service_ms": to_builtins(step.service),
         "generator_cpu_percent": step.cpu_percent,
         "health": sweep.health(step).value,
         "why": sweep.why(step),

@@ -11,27 +11,39 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from msgspec import structs
 
 from client.load import run as load_run
 from client.load.distributed import handshake
-from client.load.distributed.address import Address
-from client.load.distributed.line_reader import LineReader
+from client.load.distributed.connection import Address, LineReader
+from client.load.distributed.handshake import WorkerToken
 from client.load.distributed.worker_pool import WorkerPool
 from client.load.distributed.worker_process import NO_COORDINATOR, REFUSED, WorkerSettings
-from client.load.distributed.worker_token import WorkerToken
-from client.load.json_codec import to_json
+from client.load.messages import (
+    AskClock,
+    Clock,
+    Command,
+    Cut,
+    Go,
+    Job,
+    Ready,
+    Reply,
+    SetRate,
+    Tick,
+    decode_command,
+    encode_reply,
+)
 from client.load.plan.model import DataSource, OpenLoop, Plan, Target
 from client.load.report.report import Report
 from client.load.run import LoadRun
 from client.load.verdict import Verdict
-from client.load.worker import WorkerJob
-from client.load.worker_processes import LocalWorker, Worker
+from client.load.workers import LocalWorker, Worker
 from vmhost.base.errors import InvalidInput, Unavailable
 
 TOKEN = "a token that is long enough"
@@ -122,7 +134,7 @@ def process_of(address: Address, token_file: Path, *, wait_s: float | None = LIM
     joining = WorkerSettings(
         host=address.host, port=address.port, name="only", token_file=str(token_file), wait_s=wait_s
     )  # fmt: skip
-    return "client.load.distributed.worker_process", json.dumps(to_json(joining))
+    return "client.load.distributed.worker_process", json.dumps(asdict(joining))
 
 
 def plan_of(service: Service, tmp_path: Path, *, arrivals: int = 120, **changes: object) -> Plan:
@@ -260,9 +272,9 @@ async def test_coordinator_without_the_token_gets_no_worker(token_file: Path) ->
     [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "it does not speak the worker protocol"),
         (b"x" * 5000, "it does not speak the worker protocol"),
-        (b"[" * 1000 + b"\n", "it does not speak the worker protocol"),
+        (b"[" * 1000 + b"\n", "it is not a glasscloud worker"),
         (b"\xff\xfe\n", "it does not speak the worker protocol"),
-        (b"[1]\n", "it does not speak the worker protocol"),
+        (b"[1]\n", "it is not a glasscloud worker"),
         (b'{"hello": "x", "name": "../x", "nonce": "y", "proof": "z"}\n', "it is not a glasscloud worker"),
         (b'{"hello": "y\\u001b", "name": "x", "nonce": "%s", "proof": "z"}\n' % (b"0" * 64), "it speaks y?, this side"),
         (b"", "it sent nothing within"),
@@ -426,13 +438,14 @@ class ShiftedWorker:
         self._worker = worker
         self._ahead_ns = ahead_ns
 
-    def send(self, message: dict[str, Any]) -> None:
-        theirs = {key: message[key] - self._ahead_ns for key in ("go", "at", "cut") if key in message}
-        self._worker.send({**message, **theirs})
+    def send(self, command: Command) -> None:
+        if isinstance(command, (Go, SetRate, Cut)):
+            command = structs.replace(command, at_ns=command.at_ns - self._ahead_ns)
+        self._worker.send(command)
 
-    async def lines(self) -> AsyncIterator[dict[str, Any]]:
-        async for message in self._worker.lines():
-            yield {**message, "now": message["now"] + self._ahead_ns} if "now" in message else message
+    async def replies(self) -> AsyncIterator[Reply]:
+        async for reply in self._worker.replies():
+            yield Clock(now_ns=reply.now_ns + self._ahead_ns) if isinstance(reply, Clock) else reply
 
     def take_output(self) -> tuple[Sequence[str], int]:
         return self._worker.take_output()
@@ -481,8 +494,8 @@ async def test_half_a_surrogate_in_a_greeting_is_refused_in_words(token_file: Pa
         await reader.readline()
         told = {"hello": handshake.protocol(), "name": "w", "nonce": "0" * 64, "proof": "\ud800"}
         writer.write(json.dumps(told).encode() + b"\n")
-        assert "wrong token" in await log.until("refused")
-        assert "wrong token" in (await reader.readline()).decode()
+        assert "it does not speak the worker protocol" in await log.until("refused")
+        assert "it does not speak the worker protocol" in (await reader.readline()).decode()
         writer.close()
 
 
@@ -508,7 +521,7 @@ async def test_a_worker_that_says_too_much_is_held_back(token_file: Path) -> Non
     async with gathering(token_file) as gathered:
         _, writer = await greeted(gathered)
         (worker,) = await gathered.acquire(1)
-        worker.send({"job": to_json(WorkerJob(plan=Plan()))})
+        worker.send(Job(plan=Plan()))
         line = b'{"x": "' + b"y" * 100_000 + b'"}\n'
         written = 0
         with suppress(TimeoutError):
@@ -533,12 +546,12 @@ async def test_a_worker_that_never_ends_is_given_up(
         async def talk() -> None:
             lines = LineReader(reader)
             await lines.next(1 << 20)
-            writer.write(b'{"ready": 1}\n')
-            while (message := await lines.message(1 << 20)) and "go" not in message:
-                writer.write(json.dumps({"clock": message["clock"], "now": time.monotonic_ns()}).encode() + b"\n")
+            writer.write(encode_reply(Ready(pid=1), {}))
+            while isinstance(decode_command(await lines.next(1 << 20)), AskClock):
+                writer.write(encode_reply(Clock(now_ns=time.monotonic_ns()), {}))
             while True:
-                tick = {"in_flight": 0, "waiting": 0, "cpu_percent": 0.0, "last": None, "slowest": None}
-                writer.write(json.dumps({"tick": tick}).encode() + b"\n")
+                tick = Tick(in_flight=0, waiting=0, cpu_percent=0.0, last=None, slowest=None)
+                writer.write(encode_reply(tick, {}))
                 await asyncio.sleep(0.2)
 
         talking = asyncio.create_task(talk())

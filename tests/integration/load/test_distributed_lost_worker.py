@@ -10,15 +10,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from client.load.distributed.address import Address
+from client.load.distributed.connection import Address
+from client.load.distributed.handshake import WorkerToken
 from client.load.distributed.worker_pool import WorkerPool
 from client.load.distributed.worker_process import WorkerSettings
-from client.load.distributed.worker_token import WorkerToken
-from client.load.json_codec import to_json
 from client.load.plan.model import constant
 from client.load.run import LoadRun
 from client.load.verdict import Verdict
@@ -113,7 +113,7 @@ async def joined(gathered: WorkerPool, token_file: Path) -> asyncio.subprocess.P
     joining = WorkerSettings(host=HERE, port=gathered.address.port, name="far", token_file=str(token_file))
     process = await asyncio.create_subprocess_exec(
         "ip", "netns", "exec", MACHINE, sys.executable, "-m", "client.load.distributed.worker_process",
-        json.dumps(to_json(joining)), stderr=None,
+        json.dumps(asdict(joining)), stderr=None,
     )  # fmt: skip
     await gathered.wait_for(1, LIMIT_S)
     return process

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from client.load.distributed.address import Address
+from client.load.distributed.connection import Address
+from client.load.distributed.handshake import WorkerToken
 from client.load.distributed.worker_pool import WorkerPool
-from client.load.distributed.worker_token import WorkerToken
 from client.load.plan.model import constant
 from client.load.run import LoadRun
 

@@ -96,7 +96,7 @@ class Trial:
 
     def _collect(self) -> None:
         for data in self.recorder.take():
-            self.metrics.add(IntervalStats.from_json(data))
+            self.metrics.add(IntervalStats.from_data(data))
 
 
 async def run(port: int, **changes: object) -> tuple[Summary, EngineResult]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,7 +12,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from client.load.json_codec import to_json
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan
 from client.load.report.report import Report
 from client.load.report.text_report import text_report
@@ -22,8 +19,7 @@ from client.load.run import LoadRun
 from client.load.script.script_loader import complete_plan
 from client.load.summary import TargetSummary
 from client.load.verdict import Verdict
-from client.load.worker import LineWriter, WorkerJob, serve_run
-from client.load.worker_processes import LocalWorker, Worker
+from client.load.workers import LocalWorker, Worker
 from server.api.timing import Attempt, RequestTrace, render
 from vmhost.base.errors import InvalidInput, Unavailable
 
@@ -399,16 +395,6 @@ async def test_a_script_does_not_travel(planned: Callable[..., Plan]) -> None:
     async with asyncio.timeout(30), LoadRun(worker_source=FarWorkers()) as load:
         with pytest.raises(InvalidInput, match="cannot run on far away: scripts run only on this computer"):
             await load.start(planned(SHOP))
-
-
-async def test_worker_refuses_scripts_by_default(planned: Callable[..., Plan]) -> None:
-    reader = asyncio.StreamReader()
-    reader.feed_data(json.dumps({"job": to_json(WorkerJob(plan=planned(SHOP)))}).encode() + b"\n")
-    ours, theirs = socket.socketpair()
-    with ours:
-        _, outbox = await asyncio.get_running_loop().connect_write_pipe(LineWriter, theirs)
-        assert await serve_run(reader, outbox) == 1
-        assert b"cannot run on a worker" in ours.recv(1 << 16)
 
 
 # Examples

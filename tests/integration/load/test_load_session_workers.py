@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from client.load.distributed.address import Address
+from client.load.distributed.connection import Address
+from client.load.distributed.handshake import WorkerToken
 from client.load.distributed.worker_pool import WorkerPool
-from client.load.distributed.worker_token import WorkerToken
 from client.load.plan.model import OpenLoop, Plan, constant
 from client.load.script.script_loader import complete_plan
 from client.load.session import LoadSession

@@ -20,7 +20,7 @@ from client.load.report.json_report import report_json
 from client.load.report.report import Report
 from client.load.run import LoadRun
 from client.load.verdict import COMPUTER_BUSY
-from client.load.worker_processes import LocalWorker
+from client.load.workers import LocalWorker
 from client.process_tree import process_tree
 
 ROOT = Path(__file__).parents[3]

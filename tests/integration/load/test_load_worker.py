@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from client.load.json_codec import to_json
+from client.load.messages import AskClock, Clock, Failed, Go, Job, Ready, Refused, decode_reply, encode_command
 from client.load.plan.model import ClosedLoop, Plan, Target, constant
 from client.load.run import LoadRun
 from client.load.verdict import Verdict
-from client.load.worker import WorkerJob
-from client.load.worker_processes import LocalWorker
+from client.load.workers import LocalWorker
 from server.api.timing import Attempt, RequestTrace, parse, render
 from vmhost.base.errors import InvalidInput, Unavailable
 
@@ -247,28 +246,33 @@ async def test_the_end_of_its_input_ends_the_process(service: Service) -> None:
         process = await spawn("-m", "client.load.worker")
         assert process.stdin is not None
         assert process.stdout is not None
-        job = {"job": to_json(WorkerJob(plan=constant(service.url, 50)))}
-        process.stdin.write(json.dumps(job).encode() + b"\n")
-        assert json.loads(await process.stdout.readline()) == {"ready": process.pid}
-        process.stdin.write(b'{"clock": 7}\n')
-        assert json.loads(await process.stdout.readline())["clock"] == 7
-        process.stdin.write(b'{"go": %d}\n{"window": "x"}\nnot json\n' % time.monotonic_ns())
-        lines = [json.loads(await process.stdout.readline()) for _ in range(2)]
-        assert "window" in lines[0]["refused"]
-        assert "refused" in lines[1]
+        process.stdin.write(encode_command(Job(plan=constant(service.url, 50))))
+        assert decode_reply(await process.stdout.readline()) == Ready(pid=process.pid)
+        process.stdin.write(encode_command(AskClock()))
+        assert isinstance(decode_reply(await process.stdout.readline()), Clock)
+        process.stdin.write(encode_command(Go(at_ns=time.monotonic_ns())) + b'{"type": "window"}\nnot json\n')
+        replies = [decode_reply(await process.stdout.readline()) for _ in range(2)]
+        assert isinstance(replies[0], Refused)
+        assert "'window'" in replies[0].reason
+        assert isinstance(replies[1], Refused)
         process.stdin.close()
         _, stderr = await process.communicate()
     assert process.returncode == 0
     assert stderr == b""
 
 
-@pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[1]\n", b'{"job": {"plan": {"open": {"rate_per_s": -1}}}}\n'])
+@pytest.mark.parametrize(
+    "line",
+    [b"\n", b"{}\n", b"[1]\n", b'{"type": "stop"}\n', b'{"type": "job", "plan": {"open": {"rate_per_s": -1}}}\n'],
+)
 async def test_invalid_plan_gets_an_error_response(line: bytes) -> None:
     async with asyncio.timeout(20):
         process = await spawn("-m", "client.load.worker")
         stdout, stderr = await process.communicate(line)
     assert process.returncode == 1
-    assert json.loads(stdout)["error"]["kind"] == "invalid"
+    reply = decode_reply(stdout)
+    assert isinstance(reply, Failed)
+    assert reply.kind == "invalid"
     assert stderr == b""
 
 

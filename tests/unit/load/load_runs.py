@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from client.load.environment import Environment
-from client.load.interval_stats import GOOD, IntervalStats
+from client.load.interval_stats import GOOD, IntervalData, IntervalStats
+from client.load.messages import Counted, decode_reply, encode_reply
 from client.load.metrics import Metrics
 from client.load.plan.model import ClosedLoop, Plan, constant
 from client.load.report.report import Report, make_report
@@ -41,3 +42,10 @@ def run(
         same_host=True,
     )  # fmt: skip
     return make_report(plan or constant(URL, per_s, duration_s=seconds), result, here)
+
+
+def transmitted(interval: IntervalData) -> IntervalStats:
+    """The statistics after they were sent to a coordinator."""
+    reply = decode_reply(encode_reply(Counted(interval=interval), {}))
+    assert isinstance(reply, Counted)
+    return IntervalStats.from_data(reply.interval)

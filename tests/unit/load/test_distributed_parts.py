@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from client.load.distributed.address import Address, parse_address
+from client.load.distributed.connection import Address, parse_address
+from client.load.distributed.handshake import WorkerToken, fresh_nonce, make_proof, read_token, verify_proof
 from client.load.distributed.job_files import bundle, unbundle
-from client.load.distributed.worker_token import WorkerToken, fresh_nonce, make_proof, read_token, verify_proof
-from client.load.json_codec import from_json, to_json
+from client.load.messages import Failed, Job, Output, Ready, decode_reply, encode_command, encode_reply
 from client.load.plan.model import DataSource, OpenLoop, Plan, Target
-from client.load.worker import LineWriter, WorkerJob
+from client.load.worker import LineWriter, decode_job
 from vmhost.base.errors import InvalidInput
 
 SECRET = b"a token that is long enough"
@@ -74,8 +73,8 @@ def plan(**changes: object) -> Plan:
     return Plan(**settings)  # type: ignore[arg-type]
 
 
-def sent(plan: Plan) -> bytes:
-    return json.dumps(bundle({"job": to_json(WorkerJob(plan=plan, part=(1, 2)))})).encode()
+def sent(plan: Plan) -> Job:
+    return decode_job(encode_command(bundle(Job(plan=plan, part=(1, 2)))))
 
 
 def test_the_files_of_a_plan_travel_with_it(tmp_path: Path) -> None:
@@ -87,10 +86,10 @@ def test_the_files_of_a_plan_travel_with_it(tmp_path: Path) -> None:
     words.write_text("één\ntwo\n", encoding="utf-8")
     sources = {"w": DataSource(file=str(words)), "v": DataSource(values=("x",))}
     whole = plan(targets=(Target(url="http://h/{w}{v}", corpus=str(corpus)),), sources=sources)
-    line = sent(whole)
+    arrived = sent(whole)
     corpus.unlink()
     words.unlink()
-    job = from_json(WorkerJob, json.loads(unbundle(line, there))["job"])
+    job = unbundle(arrived, there)
     assert job.part == (1, 2)
     assert job.plan.sources is not None
     assert job.plan.sources["v"] == sources["v"]
@@ -104,7 +103,7 @@ def test_the_files_of_a_plan_travel_with_it(tmp_path: Path) -> None:
 
 
 def test_a_plan_without_files_travels_as_it_is(tmp_path: Path) -> None:
-    job = from_json(WorkerJob, json.loads(unbundle(sent(plan()), tmp_path))["job"])
+    job = unbundle(sent(plan()), tmp_path)
     assert job.plan == plan()
     assert list(tmp_path.iterdir()) == []
 
@@ -117,31 +116,54 @@ def test_missing_file_names_the_place_that_needs_it(tmp_path: Path) -> None:
 def test_a_worker_opens_no_file_of_its_own_because_it_is_named(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("mine")
-    job = WorkerJob(plan=plan(targets=(Target(url="http://h/{w}"),), sources={"w": DataSource(file=str(secret))}))
+    job = Job(plan=plan(targets=(Target(url="http://h/{w}"),), sources={"w": DataSource(file=str(secret))}))
     with pytest.raises(InvalidInput, match="secret of the plan did not come"):
-        unbundle(json.dumps({"job": to_json(job), "files": {}}).encode(), tmp_path)
+        unbundle(job, tmp_path)
 
 
 def test_names_of_files_lead_nowhere(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    line = json.dumps(
-        {"job": to_json(WorkerJob(plan=plan())), "files": {"../escaped": "eA==", "/absolute": "eQ=="}}
-    ).encode()
-    unbundle(line, folder)
+    unbundle(Job(plan=plan(), files={"../escaped": b"x", "/absolute": b"y"}), folder)
     assert [path.parent for path in tmp_path.rglob("*") if path.is_file()] == [folder, folder]
 
 
 def test_a_worker_runs_no_code_that_is_sent(tmp_path: Path) -> None:
-    line = json.dumps({"job": to_json(WorkerJob(plan=plan(targets=(), script="flow.py")))}).encode()
     with pytest.raises(InvalidInput, match=r"script flow\.py cannot run on a worker"):
-        unbundle(line, tmp_path)
+        unbundle(sent(plan(targets=(), script="flow.py")), tmp_path)
 
 
-@pytest.mark.parametrize("line", [b"", b"[]", b"{}", b'{"job": 1}', b'{"job": {"plan": {}}, "files": []}', b"\xff"])
-def test_invalid_job_is_refused(line: bytes, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="the job is not one JSON object"):
-        unbundle(line, tmp_path)
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (b"", "truncated"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"{}", "missing required field `type`"),
+        (b'{"type": "job", "plan": 1}', r"got `int` - at `\$\.plan`"),
+        (b'{"type": "job", "plan": {"seed": "x"}}', r"Expected `int`, got `str` - at `\$\.plan\.seed`"),
+        (b'{"type": "job", "plan": {}, "files": {"a": "?"}}', r"at `\$\.files\[\.\.\.\]`"),
+        (b'{"type": "stop"}', "the first message must be a job, not Stop"),
+        (b"\xff", "malformed"),
+    ],
+)
+def test_invalid_job_is_refused_naming_the_field(line: bytes, named: str) -> None:
+    with pytest.raises(InvalidInput, match=named):
+        decode_job(line)
+
+
+def test_job_with_text_that_is_not_unicode_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="is not Unicode text"):
+        encode_command(Job(plan=plan(cacert="\udcff.pem")))
+
+
+def test_odd_text_of_a_script_is_sent_with_question_marks() -> None:
+    reply = decode_reply(encode_reply(Output(lines=["caf\udce9", "fine"], left_out=0), {}))
+    assert reply == Output(lines=["caf?", "fine"], left_out=0)
+
+
+def test_values_of_variables_are_hidden_in_replies() -> None:
+    line = encode_reply(Failed(kind="invalid", message="no host s3cret"), {"TOKEN": "s3cret"})
+    assert decode_reply(line) == Failed(kind="invalid", message="no host ${TOKEN}")
 
 
 def test_line_to_an_ended_connection_is_dropped() -> None:
@@ -149,11 +171,11 @@ def test_line_to_an_ended_connection_is_dropped() -> None:
         ours, theirs = socket.socketpair()
         with ours:
             transport, writer = await asyncio.get_running_loop().create_connection(LineWriter, sock=theirs)
-            writer.send({"first": 1})
+            writer.send(Ready(pid=1))
             transport.close()
             await asyncio.sleep(0.01)
-            writer.send({"second": 2})
+            writer.send(Ready(pid=2))
             return ours.recv(1000)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(write_twice()) == b'{"first":1}\n'
+        assert runner.run(write_twice()) == b'{"type":"ready","pid":1}\n'

@@ -45,7 +45,7 @@ def test_merging_equals_recording_all_in_one(left: list[int], right: list[int]) 
 @given(st.lists(values, max_size=200))
 def test_json_round_trip_is_exact(samples: list[int]) -> None:
     histogram = recorded(samples)
-    again = Histogram.from_json(json.loads(json.dumps(histogram.to_json())))
+    again = Histogram.from_data(json.loads(json.dumps(histogram.data)))
     assert again == histogram
     assert again.total == histogram.total
 
@@ -70,7 +70,7 @@ def test_values_out_of_range_count_at_the_ends() -> None:
     assert histogram.max_us == HIGHEST_US
 
 
-@pytest.mark.parametrize("data", [[], [1], [1, 2, 3]])
-def test_invalid_histogram_is_refused(data: list[int]) -> None:
-    with pytest.raises(ValueError, match="a histogram has"):
-        Histogram.from_json(data)
+@pytest.mark.parametrize("data", [[], [1], [1, 2, 3], [1, 2, {"x": 1}], [1, 2, {"1": "x"}]])
+def test_invalid_histogram_is_refused(data: list[object]) -> None:
+    with pytest.raises(ValueError, match="Expected"):
+        Histogram.from_data(data)

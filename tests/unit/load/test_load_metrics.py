@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import random
 
+import msgspec
 import pytest
+from load_runs import transmitted
 
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
+from client.load.messages import Counted, decode_reply, encode_reply
 from client.load.metrics import COLUMNS_MAX, KEPT_S, MARKS_MAX, Metrics, Timeline
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
@@ -34,8 +37,8 @@ def arrive(recorder: Recorder, due_ns: int) -> IntervalStats:
 
 def told(recorder: Recorder, metrics: Metrics) -> None:
     """What the process counted, over the wire."""
-    for data in recorder.take():
-        metrics.add(IntervalStats.from_json(json.loads(json.dumps(data))))
+    for interval in recorder.take():
+        metrics.add(transmitted(interval))
 
 
 def attempt(instance_id: str, outcome: str, dur_ms: float, *, hedge: bool = False) -> Attempt:
@@ -113,12 +116,12 @@ def test_a_process_remembers_only_what_is_under_way() -> None:
     assert (metrics.total(100.0).offered, metrics.total(100.0).ok) == (100, 100)
 
 
-def test_next_caller_takes_the_remaining_parts() -> None:
+def test_next_caller_takes_the_remaining_intervals() -> None:
     recorder, metrics = Recorder(START_NS), Metrics(EPOCH)
     for second in range(3):
         answer(arrive(recorder, second * NS_PER_S))
     slow_teller = recorder.take()
-    metrics.add(IntervalStats.from_json(next(slow_teller)))
+    metrics.add(transmitted(next(slow_teller)))
     answer(arrive(recorder, 3 * NS_PER_S))
     told(recorder, metrics)
     total = metrics.total(4.0)
@@ -257,22 +260,23 @@ def test_four_processes_count_what_one_counts_bucket_for_bucket() -> None:
 
 def canonical(stats: IntervalStats) -> object:
     """All of a tally, its cells and instances in an order of their own."""
-    data = stats.to_json()
-    return data | {name: sorted(data[name], key=str) for name in ("outcomes", "instances")}
+    data = msgspec.to_builtins(stats.data(), enc_hook=lambda histogram: histogram.data)
+    return data | {"outcomes": sorted(data["outcomes"], key=str)}
 
 
 def test_invalid_interval_stats_are_refused() -> None:
-    good = IntervalStats(0, NS_PER_S).to_json()
-    for data in ([], {}, good | {"counts": [1]}, good | {"outcomes": [[0]]}, good | {"lag": [[1], [2]]}):
-        with pytest.raises(ValueError, match="not interval statistics"):
-            IntervalStats.from_json(data)
+    good = json.loads(encode_reply(Counted(interval=IntervalStats(0, NS_PER_S).data()), {}))
+    for interval in ([], {}, {"counts": [1]}, {"outcomes": [[0]]}, {"lags": [[1], [2]]}):
+        changed = good["interval"] | interval if interval and isinstance(interval, dict) else interval
+        with pytest.raises(ValueError, match=r"Expected|missing"):
+            decode_reply(json.dumps(good | {"interval": changed}).encode())
 
 
 def test_a_closed_loop_has_one_time() -> None:
     stats = IntervalStats(0, NS_PER_S)
     for took_us in range(1000, 1100):
         stats.record_outcome((0, 200, GOOD), took_us, None)
-    summary = figures(IntervalStats.from_json(stats.to_json()))
+    summary = figures(transmitted(stats.data()))
     assert summary.service == summary.response
     assert summary.response.count == 100
 

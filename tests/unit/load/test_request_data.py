@@ -16,11 +16,11 @@ import pytest
 
 from client.load.content_coding import decode_body
 from client.load.plan.model import DataSource, Expect, FormField, Plan, Target, constant
-from client.load.plan.placeholders import fill, hidden, variables_of
+from client.load.plan.placeholders import fill, hide, map_texts, variables_of
+from client.load.plan.plan_json import redacted_plan_json
 from client.load.plan.toml_file import plans_of, read_plans
 from client.load.plan.urls import parse_resolve, parse_url
 from client.load.plan.validation import check_plan
-from client.load.report.json_report import redacted_plan_json
 from client.load.request_factory import DRAWS, prepare_requests
 from client.load.requests import RequestSequence
 from client.load.summary import Fault
@@ -199,7 +199,7 @@ def test_refused_url_does_not_show_its_variables() -> None:
 
 def test_variable_values_are_hidden_in_messages() -> None:
     told = {"examples": [{"request": f"GET /?{SECRET}\nAuthorization: {SECRET}"}], "count": 1, "none": None}
-    assert hidden(told, {"KEY": SECRET, "EMPTY": ""}) == {
+    assert map_texts(told, lambda text: hide(text, {"KEY": SECRET, "EMPTY": ""})) == {
         "examples": [{"request": "GET /?${KEY}\nAuthorization: ${KEY}"}],
         "count": 1,
         "none": None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from load_runs import transmitted
 
 from client.load.interval_stats import GOOD, MESSAGES_MAX, IntervalStats
 from client.load.plan.model import OpenLoop, Plan, Target
@@ -114,7 +114,7 @@ def test_steps_are_targets_beside_the_flow_and_not_requests_of_the_run() -> None
     flow(other, 700, Fault.WRONG, search=600)
     other.record_message("no hits")
     for stats in (one, other):
-        whole.add(IntervalStats.from_json(json.loads(json.dumps(stats.to_json()))))
+        whole.add(transmitted(stats.data()))
     total = summarise(whole, since=0.0, until=1.0, targets=("flow",))
     assert (total.offered, total.completed, total.ok, total.errors) == (2, 2, 1, {"wrong answer": 1})
     assert (total.response.count, total.response.max) == (1, 0.9)

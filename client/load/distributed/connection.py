@@ -1,11 +1,18 @@
-"""Reads bounded lines of JSON from a connection, and detects that the other computer has vanished."""
+"""A connection between a coordinator and a worker: its address, its bounded lines, and how a lost peer is noticed."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import socket
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from vmhost.base.errors import InvalidInput
+
+T = TypeVar("T")
 
 BUFFER_BYTES = 1 << 16
 """The most that is taken from the network before it is read here."""
@@ -27,42 +34,22 @@ class LineReader:
             searched = len(self._held)
             if searched > bytes_max:
                 raise ValueError(f"a line is longer than {bytes_max} bytes")
-            chunk = await self.chunk()
-            if not chunk:
-                return b""
-            self._held += chunk
+            # An error is a reset, or the kernel's timeout after the other computer has vanished.
+            with contextlib.suppress(OSError):
+                if chunk := await self._reader.read(BUFFER_BYTES):
+                    self._held += chunk
+                    continue
+            return b""
         if end > bytes_max:
             raise ValueError(f"a line is longer than {bytes_max} bytes")
         line = bytes(self._held[:end])
         del self._held[: end + 1]
         return line
 
-    async def message(self, bytes_max: int) -> dict[str, Any]:
-        """The next line's object; empty once the connection has ended. Raises ValueError for anything else."""
+    async def message(self, bytes_max: int, kind: type[T]) -> T | None:
+        """The next line's message; None once the connection has ended. Raises ValueError for anything else."""
         line = await self.next(bytes_max)
-        data = json.loads(line) if line else {}
-        if not isinstance(data, dict):
-            raise ValueError("a line is not a JSON object")
-        return data
-
-    async def chunk(self) -> bytes:
-        """The next bytes, not cut into lines; empty once the connection has ended."""
-        try:
-            return await self._reader.read(BUFFER_BYTES)
-        except OSError:
-            # A reset, or the kernel's timeout after the other computer has vanished.
-            return b""
-
-    def take_held(self) -> bytes:
-        """The bytes that have come and were not read yet."""
-        held = bytes(self._held)
-        self._held.clear()
-        return held
-
-
-def encode_line(message: dict[str, Any]) -> bytes:
-    """A message as a line."""
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        return msgspec.json.decode(line, type=kind) if line else None
 
 
 def detect_lost_peer(writer: asyncio.StreamWriter) -> None:
@@ -72,3 +59,23 @@ def detect_lost_peer(writer: asyncio.StreamWriter) -> None:
     for name, value in _KEEPALIVE.items():
         if (number := getattr(socket, name, None)) is not None:
             sock.setsockopt(socket.IPPROTO_TCP, number, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A host and a TCP port on it."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str, *, default_host: str | None = None) -> Address:
+    """Parse "host:7077" or "[::1]:7077"; with a default host also ":7077" and "7077". Raises InvalidInput."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") or default_host or ""
+    if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise InvalidInput(f"address {text!r} is not understood; write HOST:PORT, such as 127.0.0.1:7077")
+    return Address(host=host, port=int(port))
