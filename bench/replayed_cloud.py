@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from server.api import SHARD_TAG
 from server.api.flow import Counters, FlowRecord, InstanceCounters
-from server.api.service_tags import SHARD_TAG
 from server.api.timing import Attempt, RequestTrace
 from vmhost.api.views import (
     CallView,

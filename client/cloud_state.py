@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from server.api.service_tags import SHARD_TAG
+from server.api import SHARD_TAG
 from vmhost.api.views import (
     CallView,
     CloudEvent,

@@ -41,13 +41,13 @@ def _main(arguments: Sequence[str] | None) -> int:
         leaf_main.add_arguments(leaf)
         _show_examples(leaf, leaf_main.EXAMPLES)
     elif name == "index":
-        from server.corpus import index_command
+        from server.corpus import build_index
 
-        index_command.add_arguments(index)
-        _show_examples(index, index_command.EXAMPLES)
+        build_index.add_arguments(index)
+        _show_examples(index, build_index.EXAMPLES)
     args = parser.parse_args(words)
     if args.command == "index":
-        return index_command.run(args)
+        return build_index.run(args)
     from vmhost.base import logs, web
 
     logs.configure(json=bool(getattr(args, "log_json", False)), level=getattr(args, "log_level", "warning"))

@@ -33,12 +33,6 @@ class Query:
     wanted: tuple[tuple[Term, ...], ...]
     excluded: tuple[Term, ...] = ()
 
-    @property
-    def text(self) -> str:
-        """A query string that parses to this tree; equal trees give equal strings."""
-        groups = [" OR ".join(_term_text(term) for term in group) for group in self.wanted]
-        return " ".join([*groups, *("-" + _term_text(term) for term in self.excluded)])
-
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 _TOKEN = re.compile(r'(?P<minus>-*)(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
@@ -120,7 +114,3 @@ def _tree(tokens: list[_Token]) -> Query:
 
 def _lonely_or() -> InvalidInput:
     return InvalidInput("OR needs a word on each side", code="QueryUnbalanced")
-
-
-def _term_text(term: Term) -> str:
-    return f'"{term.text}"' if term.phrase else term.text

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from client.cloud_state import CloudState, shard_of
 from client.session import DEFAULT_RATE, Session
-from server.api.service_tags import SHARD_TAG
+from server.api import SHARD_TAG
 from vmhost.api.client import CloudClient
 from vmhost.api.views import FleetView, InstanceView
 from vmhost.base.errors import Conflict, NotFound

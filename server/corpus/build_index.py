@@ -1,11 +1,18 @@
-"""Builds an index folder: reads the sources, divides the documents into shards, counts the matches of the queries."""
+"""`python -m server index`: reads the sources, divides their documents into shards, and makes queries with totals.
+
+Queries are made from the corpus's own words, so that it can answer each of them."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import multiprocessing
 import os
+import random
+import re
 import signal
+import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,21 +20,91 @@ from pathlib import Path
 
 import msgspec
 
-from server.api.queries import QueriesFile
+from server.api.queries import CorpusQuery, QueriesFile, index_folder
 from server.api.results import Document, shard_of
 from server.corpus import python_docs
-from server.corpus.compiled_modules import compiled_modules
-from server.corpus.query_generator import corpus_queries
 from server.corpus.text_folder import folder_documents, lesson_documents, text_files
-from server.index.index_folder import IndexFolder, Manifest, refuse_foreign, replacing
+from server.index.index_folder import IndexFolder, Manifest, refuse_foreign, replacing, size_of
 from server.index.shard_index import VERSION, ShardIndex
-from vmhost.base.errors import Unavailable
+from server.query import Query, parse
+from vmhost.base.errors import CloudError, Unavailable
 
+EXAMPLES = """\
+  python -m server index
+  python -m server index --corpus ~/notes --shards 3 --out ./index --json
+"""
 SHARDS_MAX = 64
 _WORKERS_MAX = 4
+QUERIES = 2000
+_TRIES = 6
+"""Draws for each query and for each document."""
+_SEED = 20030322
+_WORD = re.compile(r"[^\W\d_]{3,20}")
+_BEGINNING_CHARS = 300
+"""Words are taken from a document's title and from this much of its beginning."""
+_COMMON_WORDS = frozenset(
+    _WORD.findall(
+        "about after all also and any are been but can for from had has have how into its may must not none object one"
+        " only other self should such than that the their them then there these they this true false use used uses"
+        " using value was what when where which while will with you your return returns given name type see default"
+        " optional argument arguments function method class module"
+    )
+)
+_LENGTHS = (1, 1, 2, 2, 2, 3)
+_TITLE_CHARS_MAX = 40
 
 Report = Callable[[str], None]
 """Shows a step to the user."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="index this folder of text, Markdown and HTML")
+    parser.add_argument(
+        "--lessons",
+        type=Path,
+        metavar="DIR",
+        default=default_lessons(),
+        help="folder of lessons to index (default: ours)",
+    )
+    parser.add_argument("--shards", type=int, default=2, metavar="N", help="number of parts of the index (default 2)")
+    parser.add_argument("--out", type=Path, default=index_folder(), metavar="DIR", help="folder to write the index to")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def default_lessons() -> Path | None:
+    """The lessons of this source tree, else those installed beside the index, else None."""
+    places = (Path(__file__).parents[2] / "docs" / "lessons", index_folder().parent / "lessons")
+    return next((place for place in places if place.is_dir()), None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build the index if it is missing or out of date; returns the exit code."""
+    if not 1 <= args.shards <= SHARDS_MAX:
+        print(f"error: --shards {args.shards} is out of range (1 to {SHARDS_MAX})", file=sys.stderr)
+        return 2
+    started = time.perf_counter()
+    steps: list[str] = []
+
+    def report(step: str) -> None:
+        steps.append(step)
+        print(f"search index: {step}", file=sys.stderr if args.json else sys.stdout, flush=True)
+
+    try:
+        manifest = build(
+            Sources(corpus=args.corpus, lessons=args.lessons), shards=args.shards, out=args.out, report=report
+        )
+    except CloudError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if args.json:
+        result = {"folder": str(args.out), "built": bool(steps), **msgspec.structs.asdict(manifest)}
+        print(msgspec.json.format(msgspec.json.encode(result)).decode())
+        return 0
+    parts = " and ".join(str(count) for count in manifest.shards)
+    how = f"{size_of(args.out) / 1e6:.0f} MB, {time.perf_counter() - started:.1f} s" if steps else "up to date"
+    print(f"search index: {manifest.documents:,} documents in {parts} shards ({how})")
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +133,9 @@ class Sources:
             count = min(_WORKERS_MAX, os.cpu_count() or 1)
             with ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts) as workers:
                 try:
-                    found = python_docs.python_documents(workers, python_docs.source_files(), compiled_modules())
+                    found = python_docs.python_documents(
+                        workers, python_docs.source_files(), python_docs.compiled_modules()
+                    )
                 except KeyboardInterrupt:
                     workers.shutdown(wait=False, cancel_futures=True)
                     raise
@@ -130,3 +209,43 @@ def digest_of(documents: Sequence[Document]) -> str:
     for document in documents:
         digest.update(msgspec.json.encode(document))
     return digest.hexdigest()
+
+
+def corpus_queries(documents: Sequence[Document], count: Callable[[Query], int]) -> list[CorpusQuery]:
+    """Make about 2,000 different queries of one to three words that match some document, the most popular first.
+
+    `count` returns how many documents match. Titles of lessons come first. The same documents give the same queries."""
+    rng = random.Random(_SEED)
+    texts = dict.fromkeys(_lesson_queries(documents, rng))
+    for _ in range(min(QUERIES * _TRIES, len(documents) * _TRIES)):
+        if len(texts) >= QUERIES:
+            break
+        if text := _drawn(documents[rng.randrange(len(documents))], rng):
+            texts.setdefault(text)
+    totals = ((text, count(parse(text))) for text in texts)
+    answered = [(text, total) for text, total in totals if total]
+    return [
+        CorpusQuery(query=text, weight=round(1 / rank, 6), total=total)
+        for rank, (text, total) in enumerate(answered, start=1)
+    ]
+
+
+def _lesson_queries(documents: Sequence[Document], rng: random.Random) -> list[str]:
+    lessons = [document.title for document in documents if document.kind == "lesson"]
+    titles_in_words = [" ".join(re.findall(r"[a-z0-9]+", title.lower().replace("'s", ""))) for title in lessons]
+    short = [re.sub(r"^(what is (an? )?|the |an? )", "", text) for text in titles_in_words]
+    texts = [text for text in {*titles_in_words, *short} if _WORD.search(text) and len(text) <= _TITLE_CHARS_MAX]
+    texts.sort()
+    rng.shuffle(texts)
+    return texts
+
+
+def _drawn(document: Document, rng: random.Random) -> str | None:
+    """One to three consecutive words of the document, common words left out."""
+    beginning = f"{document.title} {document.body[:_BEGINNING_CHARS]}".lower()
+    words = [word for word in _WORD.findall(beginning) if word not in _COMMON_WORDS]
+    length = rng.choice(_LENGTHS)
+    if len(words) < length:
+        return None
+    start = rng.randrange(len(words) - length + 1)
+    return " ".join(dict.fromkeys(words[start : start + length]))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from server.api.service_tags import SERVICE_TAG, SHARD_TAG
+from server.api import SERVICE_TAG, SHARD_TAG
 from server.frontend.replicas import LeafInstance
 from server.frontend.shard_map import ShardMap
 from vmhost.api.views import CloudEvent, InstanceView, Snapshot

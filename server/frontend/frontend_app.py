@@ -24,7 +24,7 @@ from server.frontend.replicas import LeafInstance
 from server.frontend.responses import Headers
 from server.frontend.search import Answer, RequestContext, Search, decode_parameters, parse_params, wants_json
 from server.frontend.shard_map import ShardMap
-from server.pages import asset, render_document, render_error, render_home, render_results
+from server.pages.search_pages import asset, render_document, render_error, render_home, render_results
 from vmhost.base import sse
 from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable, Unsupported
 from vmhost.base.logs import get_logger

@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from server.frontend.capacity_check import check_capacity
-from server.frontend.deployment import Deployment, deploy, live_fleets
+from server.frontend.deployment import Deployment, check_capacity, deploy, live_fleets
 from server.frontend.discovery import Discovery
 from server.frontend.frontend_app import LINE_BYTES_MAX, FrontEnd, Settings
 from server.frontend.observer import Observer

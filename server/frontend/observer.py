@@ -14,7 +14,7 @@ import msgspec
 
 from server.api.flow import Counters, FlowRecord
 from server.api.timing import parse
-from server.frontend.latency_window import LatencyWindow
+from server.frontend.replicas import LatencyWindow
 from server.frontend.shard_map import ShardMap
 from vmhost.base.clock import Clock
 from vmhost.base.sse import Hub

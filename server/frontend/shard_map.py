@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 from server.api.flow import InstanceCounters
 from server.frontend.fanout import Shard
-from server.frontend.latency_window import LatencyWindow
 from server.frontend.leaf_connections import LeafConnections, Spawn
-from server.frontend.replicas import HEDGE_SHARE, Hedging, LeafInstance, Replica, ReplicaSet
+from server.frontend.replicas import HEDGE_SHARE, Hedging, LatencyWindow, LeafInstance, Replica, ReplicaSet
 from server.frontend.timers import Timers
 from vmhost.base.retry_budget import RetryBudget
 

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import msgspec
 
-from server.api.results import Document
+from server.api.results import Document, shard_of
+from server.index.shard_index import VERSION, ShardIndex
 from vmhost.base.errors import InvalidInput, Unavailable
+from vmhost.base.logs import get_logger
 
 _MANIFEST = "manifest.json"
 _DOCUMENTS = "documents.jsonl.gz"
@@ -71,6 +73,20 @@ class IndexFolder:
         except (OSError, msgspec.DecodeError, EOFError) as error:
             raise Unavailable(f"cannot read the documents in {self.path} ({error}); build the index again") from error
 
+    def open_shard(self, shard: int, shards: int) -> tuple[ShardIndex, str]:
+        """Open a shard, for any number of shards; also returns the digest of the whole index.
+
+        A shard that was not built in advance, or cannot be opened, is built in memory from the documents, which takes
+        most of a second for the whole corpus instead of a few milliseconds. Raises Unavailable without an index."""
+        manifest = self.manifest()
+        if shards in manifest.shards and manifest.library == VERSION:
+            try:
+                return ShardIndex.open(self.shard_path(shard, shards)), manifest.digest
+            except Unavailable as error:
+                _log.warning("shard_open_failed", reason=str(error))
+        own = (document for document in self.documents() if shard_of(document.id, shards) == shard)
+        return ShardIndex.build(own), manifest.digest
+
     def write_documents(self, documents: Iterable[Document]) -> None:
         """Write the documents in this order; the same documents give the same bytes."""
         with (
@@ -115,3 +131,6 @@ def refuse_foreign(path: Path) -> None:
 def size_of(path: Path) -> int:
     """The total size of the files in a folder, in bytes."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+_log = get_logger("leaf")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +19,6 @@ from aiohttp import web
 
 from server.api.results import HITS_MAX, Hit
 from server.index.shard_index import ShardIndex
-from server.leaf.identity import Identity
 from server.query import parse
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 
@@ -33,6 +34,17 @@ _ID_CHARS_MAX = 300
 _encode = msgspec.json.Encoder().encode
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The instance that this leaf runs in, and the shard that it serves."""
+
+    instance_id: str
+    shard: int
+    shards: int
+    index: Path
+    """The index folder."""
 
 
 class AdmissionQueue:

@@ -1,4 +1,4 @@
-"""The leaf as a program: reads its identity, opens its shard, serves."""
+"""The leaf as a program: reads from its instance's user data which shard it serves, opens the shard, serves."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import asyncio
 import os
 from pathlib import Path
 
+import msgspec
+
 from server.api.queries import index_folder
-from server.leaf.identity import Identity, read_metadata
+from server.index.index_folder import IndexFolder
+from server.leaf.leaf_app import Identity, Leaf
+from vmhost.api.guest_metadata import GuestMetadata
 from vmhost.base import gc_tuning
 from vmhost.base.clock import Clock, SystemClock
-from vmhost.base.errors import InvalidInput
+from vmhost.base.errors import InvalidInput, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, write_ready
 
@@ -19,6 +23,9 @@ EXAMPLES = """\
   python -m server leaf                         inside an instance: its user data names the shard
   PORT=8081 python -m server leaf --shard 0     a shard of the default index, without an instance
 """
+_WAIT_S = 20.0
+_TRY_S = 1.0
+_PAUSE_S = 0.02
 _log = get_logger("leaf")
 
 
@@ -36,11 +43,7 @@ async def run(args: argparse.Namespace) -> None:
     Raises CloudErrors if it cannot start."""
     clock = SystemClock()
     identity = await _identity(args, clock)
-    # Imported only now: it takes a moment, in which the metadata service can come up.
-    from server.index.open_shard import open_shard
-    from server.leaf.leaf_app import Leaf
-
-    shard, digest = open_shard(identity.index, identity.shard, identity.shards)
+    shard, digest = IndexFolder(identity.index).open_shard(identity.shard, identity.shards)
     app = Leaf(identity, shard, digest, clock.monotonic).app()
     gc_tuning.freeze_existing()
     sock = listen(os.environ.get("HOST", "127.0.0.1"), _port())
@@ -56,6 +59,43 @@ async def _identity(args: argparse.Namespace, clock: Clock) -> Identity:
     if not 0 <= args.shard < args.shards:
         raise InvalidInput(f"--shard {args.shard} is out of range (0 to {args.shards - 1})")
     return Identity(instance_id="i-none", shard=args.shard, shards=args.shards, index=args.index)
+
+
+async def read_metadata(clock: Clock) -> Identity:
+    """Read the identity from the instance metadata. Tries for 20 s, because the instance's network may not be up yet.
+
+    Raises Unavailable if the metadata service does not answer, InvalidInput if the user data is not for a leaf."""
+    metadata = GuestMetadata(deadline_s=_TRY_S)
+    give_up = clock.monotonic() + _WAIT_S
+    while True:
+        try:
+            return identity_of(await metadata.get("instance-id"), await metadata.user_data())
+        except Unavailable:
+            if clock.monotonic() >= give_up:
+                raise
+        await clock.sleep(_PAUSE_S)
+
+
+class UserData(msgspec.Struct):
+    """The user data of a leaf's instance, such as {"shard": 0, "shards": 2, "index": "/folder"}."""
+
+    shard: int
+    shards: int
+    index: str | None = None
+
+
+def identity_of(instance_id: str, user_data: bytes) -> Identity:
+    """The identity that the user data gives. Raises InvalidInput."""
+    try:
+        data = msgspec.json.decode(user_data, type=UserData)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(
+            f"the user data {user_data[:80]!r} is not for a leaf ({error}); it must be JSON with shard and shards"
+        ) from error
+    if not 0 <= data.shard < data.shards:
+        raise InvalidInput(f"shard {data.shard} of {data.shards} is invalid; shards are numbered from 0")
+    index = Path(data.index) if data.index else index_folder()
+    return Identity(instance_id=instance_id, shard=data.shard, shards=data.shards, index=index)
 
 
 def _port() -> int:

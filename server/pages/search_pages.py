@@ -1,20 +1,62 @@
-"""The pages, each a pure function that returns a complete HTML document."""
+"""The search pages, each a pure function that returns a complete HTML document, and the files that they load."""
 
 from __future__ import annotations
 
+import functools
+import re
+from importlib import resources
 from urllib.parse import quote_plus
 
 from server.api.results import HITS_MAX, PAGE_SIZE, Document, Hit, SearchAnswer
 from server.api.timing import RequestTrace
-from server.pages.layout import box, brand, page, top
-from server.pages.text_to_html import text_to_html
 from server.pages.waterfall import ms, panel, summary
+from server.query import CHARS_MAX
 from vmhost.base.errors import CloudError
 from vmhost.base.html_template import Html, fill, join
 
+_TYPES = {
+    "search.css": "text/css; charset=utf-8",
+    "search.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/search.css">
+<script src="/static/search.js" defer></script>
+</head>
+<body class="{kind}">
+{body}
+<footer><span>glasscloud: a small cloud that shows every request and every instance</span>
+<span class="keys"><kbd>/</kbd> search <kbd>↓</kbd> <kbd>↑</kbd> results</span></footer>
+</body>
+</html>
+"""
+_CLOUD = Html(
+    '<svg class="cloud" viewBox="0 0 64 44" aria-hidden="true">'
+    '<path class="pane" d="M18 40a14 14 0 0 1-2-27.9A18 18 0 0 1 50 15a12.6 12.6 0 0 1-2 25z"/>'
+    '<path class="shine" d="M14 27a7 7 0 0 1 6-7M24 14a11 11 0 0 1 9-6"/></svg>'
+)
+_BRAND = '<a class="brand" href="/" aria-label="glasscloud, start page">{cloud}<b>glass</b>cloud</a>'
+_BOX = """<form action="/search" role="search">
+<input type="search" name="q" value="{query}" maxlength="{most}" placeholder="Search lessons and Python docs"
+ aria-label="Search" autocomplete="off" autocapitalize="none" spellcheck="false"{focus}>
+<button type="submit" aria-label="Search">{glass}</button>
+</form>"""
+_GLASS = Html(
+    '<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="10.5" cy="10.5" r="6.5"/><path d="m15.5 15.5 5 5"/></svg>'
+)
+_UNDERLINE = re.compile(r"([=\-~*^])\1{2,}")
+_ITEM = re.compile(r"[-*•] +(?=\S)")
+_ALIGNED = re.compile(r"[^\s.!?:]  \S|\S {3,}\S")
+"""Columns aligned by spaces. Two spaces after the end of a sentence do not count."""
 _IDEAS = ("hypervisor", "what is a server", "load balancer", "tail latency", "asyncio.create_task")
 _CONTENT_KINDS = {"lesson": "Lesson", "topic": "Language", "page": "Page"}
-
 _HOME = """<main><h1>{brand}</h1>
 {box}
 <p class="ideas">{ideas}</p>
@@ -50,15 +92,15 @@ _HEADLINES = {
 def render_home() -> str:
     """The start page."""
     ideas = [fill('<a href="/search?q={q}">{idea}</a>', q=quote_plus(idea), idea=idea) for idea in _IDEAS]
-    body = fill(_HOME, brand=brand(), box=box(focus=True), ideas=join(ideas, "\n"))
-    return page(body, title="glasscloud search", kind="home")
+    body = fill(_HOME, brand=_brand(), box=_box(focus=True), ideas=join(ideas, "\n"))
+    return _page(body, title="glasscloud search", kind="home")
 
 
 def render_results(answer: SearchAnswer, trace: RequestTrace, number: int) -> str:
     """One page of an answer's hits, numbered from 1, with the trace of the request."""
     body = fill(
         _RESULTS,
-        top=top(answer.query),
+        top=_top(answer.query),
         total=f"{answer.total:,}",
         noun="result" if answer.total == 1 else "results",
         took=ms(trace.total_ms),
@@ -68,7 +110,7 @@ def render_results(answer: SearchAnswer, trace: RequestTrace, number: int) -> st
         pager=_pager(answer, number),
         panel=panel(trace),
     )
-    return page(body, title=f"{answer.query} - glasscloud search", kind="results")
+    return _page(body, title=f"{answer.query} - glasscloud search", kind="results")
 
 
 def _hits(answer: SearchAnswer, number: int) -> Html:
@@ -122,7 +164,7 @@ def render_document(document: Document, trace: RequestTrace) -> str:
     """A page with one document."""
     body = fill(
         _DOCUMENT,
-        top=top(),
+        top=_top(),
         kind=document.kind,
         shown_kind=_kind(document.kind),
         url=document.url,
@@ -130,7 +172,7 @@ def render_document(document: Document, trace: RequestTrace) -> str:
         body=text_to_html(document.body),
         panel=panel(trace),
     )
-    return page(body, title=f"{document.title} - glasscloud", kind="document")
+    return _page(body, title=f"{document.title} - glasscloud", kind="document")
 
 
 def render_error(error: CloudError, query: str) -> str:
@@ -141,10 +183,87 @@ def render_error(error: CloudError, query: str) -> str:
     message = error.message[:1].upper() + error.message[1:].rstrip(".")
     body = fill(
         _PROBLEM,
-        top=top(query),
+        top=_top(query),
         status=error.status,
         headline=headline,
         message=message,
         help=_LANGUAGE if error.status == 400 else Html('<p><a href="/">Go to the start page</a></p>'),
     )
-    return page(body, title=f"{headline} - glasscloud", kind="error")
+    return _page(body, title=f"{headline} - glasscloud", kind="error")
+
+
+def _page(body: Html, *, title: str, kind: str) -> str:
+    """A complete HTML document. `kind` is its class for the style sheet."""
+    return fill(_PAGE, title=title, kind=kind, body=body)
+
+
+def _brand() -> Html:
+    """The name, as a link to the start page."""
+    return fill(_BRAND, cloud=_CLOUD)
+
+
+def _box(query: str = "", *, focus: bool = False) -> Html:
+    """The search box."""
+    return fill(_BOX, query=query, most=CHARS_MAX, focus=Html(" autofocus" if focus else ""), glass=_GLASS)
+
+
+def _top(query: str = "") -> Html:
+    """The bar at the top of each page except the start page."""
+    return fill("<header>{brand}{box}</header>", brand=_brand(), box=_box(query))
+
+
+def text_to_html(text: str) -> Html:
+    """Convert headings, paragraphs, lists and code; text that is aligned by hand keeps its lines."""
+    parts: list[Html] = []
+    code: list[str] = []
+    for block in re.split(r"\n\s*\n", text.strip("\n")):
+        lines = [line.rstrip() for line in block.expandtabs().splitlines() if line.strip()]
+        if lines and _is_code(lines):
+            code.append("\n".join(lines))
+            continue
+        parts += _code(code)
+        code = []
+        if lines:
+            parts += _block(lines)
+    return join([*parts, *_code(code)], "\n")
+
+
+def _is_code(lines: list[str]) -> bool:
+    return all(line.startswith("  ") for line in lines) or lines[0].lstrip().startswith(">>>")
+
+
+def _code(blocks: list[str]) -> list[Html]:
+    if not blocks:
+        return []
+    lines = "\n\n".join(blocks).split("\n")
+    margin = min(len(line) - len(line.lstrip()) for line in lines if line)
+    return [fill("<pre>{text}</pre>", text="\n".join(line[margin:] for line in lines))]
+
+
+def _block(lines: list[str]) -> list[Html]:
+    if len(lines) >= 2 and _UNDERLINE.fullmatch(lines[1]):
+        rest = lines[2:]
+        return [fill("<h2>{text}</h2>", text=lines[0].strip()), *(_block(rest) if rest else [])]
+    if _ITEM.match(lines[0]):
+        return [_list(lines)]
+    if any(line.startswith(" ") or _ALIGNED.search(line) for line in lines):
+        return [fill('<p class="lines">{text}</p>', text="\n".join(lines))]
+    return [fill("<p>{text}</p>", text="\n".join(lines))]
+
+
+def _list(lines: list[str]) -> Html:
+    items: list[str] = []
+    for line in lines:
+        if _ITEM.match(line):
+            items.append(_ITEM.sub("", line, count=1))
+        else:
+            items[-1] += " " + line.strip()
+    return fill("<ul>{items}</ul>", items=join(fill("<li>{text}</li>", text=item) for item in items))
+
+
+@functools.cache
+def asset(name: str) -> tuple[bytes, str] | None:
+    """A file's bytes and content type, or None for an unknown name."""
+    if name not in _TYPES:
+        return None
+    return resources.files("server.pages").joinpath("static", name).read_bytes(), _TYPES[name]

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from server.frontend.capacity_check import check_capacity
-from server.frontend.deployment import Deployment, deploy
+from server.frontend.deployment import Deployment, check_capacity, deploy
 from server.frontend.main import DEFAULT_IMAGE
 from tests.integration.server_frontend.leaves import until_true
 from vmhost.api.client import CloudClient

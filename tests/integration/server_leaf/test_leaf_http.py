@@ -15,8 +15,7 @@ import pytest
 
 from server.api.results import Document, SearchAnswer
 from server.index.shard_index import ShardIndex
-from server.leaf.identity import Identity
-from server.leaf.leaf_app import WAITING_MAX, Leaf
+from server.leaf.leaf_app import WAITING_MAX, Identity, Leaf
 from server.query import Query
 from vmhost.base.web import listen, serve
 

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from server.corpus.build_index import Sources, build
-from server.leaf.identity import identity_of
+from server.leaf.main import identity_of
 from vmhost.api.guest_metadata import ENDPOINT_VARIABLE
 from vmhost.base.errors import InvalidInput
 from vmhost.base.web import listen, serve

@@ -15,7 +15,6 @@ from server.api.queries import draw, load
 from server.corpus.build_index import Sources, build
 from server.corpus.text_folder import FILE_BYTES_MAX, lesson_documents
 from server.index.index_folder import IndexFolder
-from server.index.open_shard import open_shard
 from server.index.shard_index import ShardIndex
 from server.query import parse
 from vmhost.base.errors import InvalidInput, Unavailable
@@ -52,7 +51,7 @@ def built(texts: Path, out: Path, shards: int = 2) -> IndexFolder:
 
 
 def total(folder: IndexFolder, query: str, shards: int) -> int:
-    opened = [open_shard(folder.path, shard, shards)[0] for shard in range(shards)]
+    opened = [folder.open_shard(shard, shards)[0] for shard in range(shards)]
     return sum(shard.count(parse(query)) for shard in opened)
 
 
@@ -88,7 +87,7 @@ def test_index_totals_do_not_depend_on_shards(texts: Path, tmp_path: Path) -> No
     assert len(queries) > 30
     # The 2 shards are opened from the folder, the others are built in memory.
     for shards in (1, 2, 5):
-        opened = [open_shard(folder.path, shard, shards)[0] for shard in range(shards)]
+        opened = [folder.open_shard(shard, shards)[0] for shard in range(shards)]
         for each in queries[:60]:
             assert sum(shard.count(parse(each.query)) for shard in opened) == each.total > 0
 
@@ -145,7 +144,7 @@ def test_index_of_an_older_format_is_rebuilt(texts: Path, tmp_path: Path) -> Non
 
 def test_missing_index_error_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="python -m server index"):
-        open_shard(tmp_path, 0, 2)
+        IndexFolder(tmp_path).open_shard(0, 2)
 
 
 def test_other_folders_are_never_replaced(texts: Path, tmp_path: Path) -> None:

@@ -8,9 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from server.api.results import Document
-from server.corpus.compiled_modules import compiled_documents, compiled_modules
-from server.corpus.python_docs import python_documents, source_files
-from server.corpus.python_source import PythonModule, module_documents
+from server.corpus.python_docs import (
+    PythonModule,
+    compiled_documents,
+    compiled_modules,
+    module_documents,
+    python_documents,
+    source_files,
+)
 
 SOURCE = b'''"""What the module says of itself."""
 from os import path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.corpus.text_formats import from_html, from_markdown, from_text
+from server.corpus.text_folder import from_html, from_markdown, from_text
 
 
 def test_markdown_keeps_structure_and_drops_marks() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.frontend.capacity_check import shortage, unknown_type
-from server.frontend.deployment import Deployment
+from server.frontend.deployment import Deployment, shortage, unknown_type
 from vmhost.api.views import HostView, LimitsView, RoomView, Snapshot, TypesView, TypeView
 
 

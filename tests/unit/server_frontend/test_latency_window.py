@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.frontend.latency_window import LatencyWindow
+from server.frontend.replicas import LatencyWindow
 
 
 @given(st.lists(st.floats(0, 60_000), min_size=1, max_size=200), st.floats(0.01, 0.99))

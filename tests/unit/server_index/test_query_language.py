@@ -37,7 +37,6 @@ def words(*texts: str) -> tuple[tuple[Term, ...], ...]:
 )
 def test_queries_are_parsed(text: str, tree: Query) -> None:
     assert parse(text) == tree
-    assert parse(tree.text) == tree
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from server.api.results import Document, Hit, SearchAnswer
 from server.api.timing import Attempt, RequestTrace
-from server.pages import asset, render_document, render_error, render_home, render_results
+from server.pages.search_pages import asset, render_document, render_error, render_home, render_results
 from server.query import parse
 from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable
 
