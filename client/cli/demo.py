@@ -78,7 +78,7 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.terminal.tty import is_terminal
     from client.view.live_view import show_live
     from client.view.plain_view import show_plain
-    from client.view.served_session import ViewOptions
+    from client.view.session_view import ViewOptions
     from vmhost.base.logs import lines_to
 
     show, log = (show_live, lines_to(plan.folder / LOG)) if is_terminal() else (show_plain, contextlib.nullcontext())

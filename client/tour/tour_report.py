@@ -1,4 +1,4 @@
-"""The report of `demo --once`: what was measured, and whether it passed. Pure."""
+"""The report of `demo --once`: each instance in each phase, the experiments, and whether the tour passed. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from client.experiments.noisy_neighbor import RATE_PER_S
 from client.experiments.results import Result, result_json, shortened
 from client.load.report.report import Report
-from client.load.summary import Summary
+from client.load.summary import InstanceSummary, Summary
 from client.terminal.plain_text import columns_of
-from client.tour.phase_table import SLOWER_MS, PhaseRow, phase_table
 from vmhost.base.ids import short_ids
 
 SCHEMA = 3
+SLOWER_MS = 5.0
+"""An instance whose slow responses slowed down by more than this is marked in the table."""
 _HEADINGS = ("PHASE", "INSTANCE", "HOST", "SHARD", "REQUESTS", "ERRORS", "P50 ms", "TAIL ms", "SLOWEST", "AFFECTED")
 _LEGEND = (
     "TAIL: p99 from 1,000 requests on, p90 from 100, else the slowest. "
@@ -140,3 +141,72 @@ def _verdict(report: TourReport, shorts: Mapping[str, str]) -> list[str]:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRow:
+    """One instance in one phase. `requests` counts its attempts; `affected` is None without a comparison.
+
+    `tail_ms` is the highest percentile that the samples support, `tail` its name: p99, else p90, else max."""
+
+    phase: str
+    instance_id: str
+    type: str
+    host: str
+    shard: int
+    requests: int
+    errors: int
+    p50_ms: float | None
+    p99_ms: float | None
+    tail: str
+    tail_ms: float | None
+    slowest_ms: float | None
+    affected: bool | None
+
+
+def phase_table(phases: Mapping[str, Summary]) -> tuple[PhaseRow, ...]:
+    """Return a row for each instance in each phase; later phases are compared with the first."""
+    if not phases:
+        return ()
+    first = next(iter(phases.values()))
+    return tuple(
+        _row(phase, instance, None if summary is first else first.instance(instance.id))
+        for phase, summary in phases.items()
+        for instance in summary.instances
+    )
+
+
+def _row(phase: str, instance: InstanceSummary, before: InstanceSummary | None) -> PhaseRow:
+    failed = instance.errors + instance.late
+    tail, tail_ms = instance.latency.tail
+    return PhaseRow(
+        phase=phase,
+        instance_id=instance.id,
+        type=instance.type,
+        host=instance.host,
+        shard=instance.shard,
+        requests=instance.answered + instance.lost + failed,
+        errors=failed,
+        p50_ms=instance.latency.p50,
+        p99_ms=instance.latency.p99,
+        tail=tail,
+        tail_ms=tail_ms,
+        slowest_ms=instance.latency.max,
+        affected=_affected(instance, before),
+    )
+
+
+def _affected(instance: InstanceSummary, before: InstanceSummary | None) -> bool | None:
+    """Return whether it failed requests or slowed down by more than `SLOWER_MS`, at a percentile that both support."""
+    if instance.errors or instance.late:
+        return True
+    if before is None:
+        return None
+    for now_ms, then_ms in (
+        (instance.latency.p99, before.latency.p99),
+        (instance.latency.p90, before.latency.p90),
+        (instance.latency.p50, before.latency.p50),
+    ):
+        if now_ms is not None and then_ms is not None:
+            return now_ms - then_ms > SLOWER_MS
+    return None

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
+import shutil
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from client.cloud_events import Tone
-from client.cloud_watcher import CloudChange
 from client.experiments.catalogue import EXPERIMENTS
 from client.experiments.experiment import Experiment, choose_victim
-from client.experiments.results import Step
+from client.load.live.live_state import next_rate
 from client.local.state_dir import LocalFacts
 from client.session import DEFAULT_RATE, Session
 from client.terminal.tty import BACKSPACE, ENTER, ESCAPE, INTERRUPT, Screen, Terminal, draw_changes
-from client.view.browser import open_browser
 from client.view.demo_screen import render
 from client.view.plain_view import note_line
-from client.view.served_session import ViewOptions, show_session
+from client.view.session_view import SessionView, ViewOptions, show_session
 from client.view.view_state import (
+    RATES,
     Note,
     Panel,
     ViewState,
-    next_rate,
     noted,
-    on_answering,
-    on_cloud,
     on_load,
     on_search_result,
-    on_step,
 )
 from vmhost.base.errors import CloudError
 
@@ -42,12 +41,11 @@ _QUERY_MAX = 200
 _TASKS_MAX = 8
 
 
-class LiveView:
+class LiveView(SessionView):
     """The view of one session. `run` returns when the user quits."""
 
     def __init__(self, session: Session, state: ViewState, *, rng: random.Random) -> None:
-        self.state = state
-        self._session = session
+        super().__init__(session, state)
         self._rng = rng
         self._changed = asyncio.Event()
         self._quit = asyncio.Event()
@@ -66,24 +64,6 @@ class LiveView:
             "?": lambda: self._change(panel=Panel.GLOSSARY),
             "q": self._quit.set,
         }
-
-    def listen(self) -> None:
-        """Subscribe to the session's events."""
-        self._session.watcher.listeners.append(self.on_cloud)
-        self._session.watcher.answering.append(self.on_answering)
-        self._session.experiments.listeners.append(self.on_step)
-
-    def on_cloud(self, change: CloudChange) -> None:
-        """Show an event of the platform."""
-        self._show(on_cloud(self.state, change, time.time()))
-
-    def on_answering(self, answers: bool) -> None:
-        """Show that the platform stopped responding, or responds again."""
-        self._show(on_answering(self.state, answers, time.time()))
-
-    def on_step(self, step: Step) -> None:
-        """Show a step of an experiment."""
-        self._show(on_step(self.state, step, time.time()))
 
     async def run(self, screen: Screen, messages: AsyncIterator[str]) -> None:
         """Draw until `q`; show `messages` as notes, and raise the error that ends them."""
@@ -117,7 +97,7 @@ class LiveView:
     # state
 
     def _show(self, state: ViewState) -> None:
-        self.state = state
+        super()._show(state)
         self._changed.set()
 
     def _change(self, *, panel: Panel | None = None, prompt: str | None = None) -> None:
@@ -182,7 +162,7 @@ class LiveView:
         async def work() -> None:
             load = self._session.load
             if load.running:
-                rate = next_rate(load.rate_per_s, step)
+                rate = next_rate(load.rate_per_s, step, RATES)
                 await self._session.set_rate(rate)
             elif step > 0:
                 rate = DEFAULT_RATE
@@ -234,3 +214,30 @@ async def show_live(facts: LocalFacts, messages: AsyncIterator[str], options: Vi
             for note in view.state.notes:
                 if note.key.startswith("experiment") or note.tone is Tone.BAD:
                     print(note_line(note))
+
+
+def browser_command(
+    environ: Mapping[str, str], platform: str, find: Callable[[str], str | None] = shutil.which
+) -> str | None:
+    """Return the program that opens an address in a window; None without one.
+
+    Text browsers are ignored: they would need the terminal."""
+    if platform == "darwin":
+        return "open"
+    if find("wslview"):
+        return "wslview"
+    window = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
+    return "xdg-open" if window and find("xdg-open") else None
+
+
+def open_browser(url: str) -> bool:
+    """Open the address; return whether a browser could be started."""
+    command = browser_command(os.environ, sys.platform)
+    if command is None:
+        return False
+    quiet = subprocess.DEVNULL
+    try:
+        subprocess.Popen([command, url], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    except OSError:
+        return False
+    return True

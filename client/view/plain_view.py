@@ -8,18 +8,16 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from client.cloud_watcher import CloudChange
 from client.experiments.experiment import choose_victim
 from client.experiments.kill import Kill
-from client.experiments.results import Step
 from client.load.summary import Snapshot as LoadSnapshot
 from client.local.state_dir import LocalFacts
 from client.session import Session
 from client.terminal.plain_text import clean, time_of_day
-from client.view.served_session import ViewOptions, show_session
-from client.view.view_state import Note, ViewState, noted, on_answering, on_cloud, on_load, on_step
+from client.view.session_view import SessionView, ViewOptions, show_session
+from client.view.view_state import Note, ViewState, noted, on_load
 from vmhost.base.errors import CloudError
 
 EVERY_S = 10.0
@@ -33,7 +31,7 @@ def note_line(note: Note) -> str:
     return f"{time_of_day(note.at)}  {clean(note.text)}"
 
 
-def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
+def figures_line(load: LoadSnapshot, running: int) -> str:
     """Return a line such as "14:02:10  20 req/s  failed 0  last minute: p50 2.1 ms, p99 6.0 ms  4 running".
 
     The rate covers ten seconds, the percentiles the last minute, the failures the whole run."""
@@ -43,7 +41,7 @@ def figures_line(at: float, load: LoadSnapshot, running: int) -> str:
     p50 = "-" if load.minute.p50 is None else f"{load.minute.p50:.1f}"
     slow = "-" if tail is None else f"{tail:.1f}"
     return (
-        f"{time_of_day(at)}  {rate:.0f} req/s  failed {load.total.failed}  "
+        f"{time_of_day(load.at)}  {rate:.0f} req/s  failed {load.total.failed}  "
         f"last minute: p50 {p50} ms, {name} {slow} ms  {running} running"
     )
 
@@ -53,12 +51,12 @@ def note_json(note: Note) -> str:
     return json.dumps({"at": round(note.at, 3), "event": note.text})
 
 
-def figures_json(at: float, load: LoadSnapshot, running: int) -> str:
+def figures_json(load: LoadSnapshot, running: int) -> str:
     """Return the figures as a JSON line, over the same windows as the text line; null for too few samples."""
     recent = load.recent
     return json.dumps(
         {
-            "at": round(at, 3),
+            "at": round(load.at, 3),
             "requests_per_s": round(recent.offered / recent.seconds, 1) if recent.seconds else 0.0,
             "failed": load.total.failed,
             "p50_ms": load.minute.p50,
@@ -69,19 +67,7 @@ def figures_json(at: float, load: LoadSnapshot, running: int) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFormat:
-    """How notes and figures become lines."""
-
-    note: Callable[[Note], str]
-    figures: Callable[[float, LoadSnapshot, int], str]
-
-
-TEXT = OutputFormat(note=note_line, figures=figures_line)
-JSON_LINES = OutputFormat(note=note_json, figures=figures_json)
-
-
-class PlainView:
+class PlainView(SessionView):
     """Prints each event, and a line of figures every ten seconds."""
 
     def __init__(
@@ -90,36 +76,20 @@ class PlainView:
         state: ViewState,
         printer: Print,
         *,
-        output: OutputFormat = TEXT,
+        as_json: bool = False,
         every_s: float = EVERY_S,
     ) -> None:
-        self.state = state
-        self._session = session
+        super().__init__(session, state)
         self._print = printer
-        self._output = output
+        self._as_json = as_json
         self._every_s = every_s
-
-    def listen(self) -> None:
-        """Subscribe to the session's events."""
-        self._session.watcher.listeners.append(self.on_cloud)
-        self._session.watcher.answering.append(self.on_answering)
-        self._session.experiments.listeners.append(self.on_step)
-
-    def on_cloud(self, change: CloudChange) -> None:
-        """Print an event of the platform."""
-        self._show(on_cloud(self.state, change, time.time()))
-
-    def on_answering(self, answers: bool) -> None:
-        """Print that the platform stopped responding, or responds again."""
-        self._show(on_answering(self.state, answers, time.time()))
-
-    def on_step(self, step: Step) -> None:
-        """Print a step of an experiment."""
-        self._show(on_step(self.state, step, time.time()))
 
     def say(self, text: str) -> None:
         """Print a note with the current time."""
-        self._print(self._output.note(Note(at=time.time(), text=text)))
+        self._print_note(Note(at=time.time(), text=text))
+
+    def _print_note(self, note: Note) -> None:
+        self._print(note_json(note) if self._as_json else note_line(note))
 
     async def run(self, messages: AsyncIterator[str], *, kill_after_s: float | None, rng: random.Random) -> None:
         """Print until cancelled or until `messages` end; kill one instance after `kill_after_s`."""
@@ -135,11 +105,11 @@ class PlainView:
     def _show(self, state: ViewState) -> None:
         """Print notes that are new and complete; those of an experiment in progress end in an ellipsis."""
         before = set(self.state.notes)
-        self.state = state
+        super()._show(state)
         for note in state.notes:
             if note not in before and not note.text.endswith("…"):
                 # Print the current time: a completed note keeps the time of its start.
-                self._print(self._output.note(replace(note, at=time.time())))
+                self._print_note(replace(note, at=time.time()))
 
     async def _figures(self) -> None:
         """Print a line of figures every ten seconds while a load runs, and a note at its end."""
@@ -153,7 +123,8 @@ class PlainView:
                 run, last_s = self._session.load.number, 0.0
             if snapshot.elapsed_s - last_s >= self._every_s - 0.1:
                 last_s = snapshot.elapsed_s
-                self._print(self._output.figures(snapshot.at, snapshot, len(self.state.cloud_state.running)))
+                running = len(self.state.cloud_state.running)
+                self._print((figures_json if self._as_json else figures_line)(snapshot, running))
 
     def _say_ended(self, run: int) -> None:
         """Print that the load has ended, and the error that ended it, if any."""

@@ -195,10 +195,3 @@ def path_of(state: ViewState, trace: RequestTrace, *, brief: bool = False) -> st
 
 def _role(hedge: bool) -> str:
     return " hedge" if hedge else ""
-
-
-def next_rate(rate: float, step: int) -> float:
-    """Return the next higher or lower of the usual rates."""
-    if step > 0:
-        return next((each for each in RATES if each > rate), RATES[-1])
-    return next((each for each in reversed(RATES) if each < rate), RATES[0])

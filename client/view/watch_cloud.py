@@ -23,7 +23,7 @@ from client.local.target_cloud import find_access, find_queries, find_search_url
 from client.program_name import DEFAULT_CLOUD, program_name
 from client.search_service import SearchService
 from client.session import Session, open_session
-from client.view.plain_view import JSON_LINES, TEXT, PlainView
+from client.view.plain_view import PlainView, note_json, note_line
 from client.view.view_state import Note, ViewState
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
@@ -61,10 +61,10 @@ class WatchOptions:
 async def watch(options: WatchOptions) -> int:
     """Watch until cancelled. Raises CloudErrors if the cloud does not become healthy."""
     access, url = await _until_healthy(options)
-    output = JSON_LINES if options.as_json else TEXT
 
     def say(text: str) -> None:
-        _print(output.note(Note(at=time.time(), text=text)))
+        note = Note(at=time.time(), text=text)
+        _print(note_json(note) if options.as_json else note_line(note))
 
     async with contextlib.AsyncExitStack() as stack:
         worker_pool = await stack.enter_async_context(_workers(options, say))
@@ -87,7 +87,8 @@ async def watch(options: WatchOptions) -> int:
         else:
             for text in block(snapshot, console=console, search=search, api=api, composed=_in_compose(options)):
                 _print(text)
-        view = PlainView(session, ViewState(search_url=url, cloud_state=session.watcher.state), _print, output=output)
+        state = ViewState(search_url=url, cloud_state=session.watcher.state)
+        view = PlainView(session, state, _print, as_json=options.as_json)
         view.listen()
         if options.rate_per_s:
             await session.start_load(options.rate_per_s)
@@ -101,8 +102,8 @@ async def _workers(options: WatchOptions, warn: Callable[[str], None]) -> AsyncI
     if options.workers is None or options.token is None:
         yield None
         return
-    async with WorkerPool(options.workers, options.token, warn=warn) as gathering:
-        yield gathering
+    async with WorkerPool(options.workers, options.token, warn=warn) as pool:
+        yield pool
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ Pure."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from client.load.plan.model import Plan
@@ -159,11 +160,11 @@ def _rated(state: LiveState, rate: float) -> tuple[LiveState, KeyAction]:
     return with_message(replace(state, rate_per_s=rate), message), SetRate(per_s=rate, text=f"{short_rate(rate)}/s")
 
 
-def next_rate(rate: float, step: int) -> float:
+def next_rate(rate: float, step: int, rates: Sequence[float] = RATES) -> float:
     """Returns the rate a step up or down, within the lowest and the highest; - never raises a rate."""
     if step > 0:
-        return next((float(each) for each in RATES if each > rate), max(rate, RATES[-1]))
-    return next((float(each) for each in reversed(RATES) if each < rate), rate)
+        return next((float(each) for each in rates if each > rate), max(rate, rates[-1]))
+    return next((float(each) for each in reversed(rates) if each < rate), rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from client.cli.up import block
 from client.console.console_key import ConsoleKey
 from client.local.state_dir import LocalFacts
 from client.program_name import as_typed, examples, program_name
-from client.view.plain_view import JSON_LINES
+from client.view.plain_view import figures_json, note_json
 from client.view.view_state import Note
 from client.view.watch_cloud import block as watch_block
 from server.__main__ import main as server_main
@@ -274,10 +274,8 @@ def test_invalid_cloud_name_is_refused(name: str, capsys: pytest.CaptureFixture[
 
 
 def test_watch_json_lines() -> None:
-    assert json.loads(JSON_LINES.note(Note(at=1.5, text="i-0a12 is stopped"))) == {
-        "at": 1.5, "event": "i-0a12 is stopped"
-    }  # fmt: skip
-    figures = json.loads(JSON_LINES.figures(10.0, load(requests=200, lost=3), 4))
+    assert json.loads(note_json(Note(at=1.5, text="i-0a12 is stopped"))) == {"at": 1.5, "event": "i-0a12 is stopped"}
+    figures = json.loads(figures_json(load(requests=200, lost=3), 4))
     assert (figures["requests_per_s"], figures["failed"], figures["p99_ms"], figures["running"]) == (20.0, 3, None, 4)
 
 

@@ -15,7 +15,7 @@ from client.process_tree import process_tree, running_processes, still_running
 from client.terminal.plain_text import clean, columns_of, wrap
 from client.terminal.styled_text import cut, line, spread
 from client.terminal.tty import keys_of
-from client.view.browser import browser_command
+from client.view.live_view import browser_command
 from vmhost.base.ids import short_ids
 
 

@@ -16,14 +16,15 @@ from client.cloud_state import CloudState, fold
 from client.cloud_watcher import CloudChange
 from client.experiments.results import Failure, Progress, Result, Step
 from client.experiments.runner import TERMINAL
+from client.load.live.live_state import next_rate
 from client.load.summary import Snapshot as LoadSnapshot
 from client.search_service import SearchResult
 from client.view.demo_screen import render
 from client.view.view_state import (
+    RATES,
     Note,
     Panel,
     ViewState,
-    next_rate,
     noted,
     on_answering,
     on_cloud,
@@ -269,7 +270,7 @@ def test_failed_experiment_replaces_its_progress() -> None:
     ("rate", "step", "expected"), [(20, 1, 50), (20, -1, 10), (5, -1, 1), (1, -1, 1), (1000, 1, 1000), (33, 1, 50)]
 )
 def test_rate_steps(rate: float, step: int, expected: float) -> None:
-    assert next_rate(rate, step) == expected
+    assert next_rate(rate, step, RATES) == expected
 
 
 def test_new_snapshot_replaces_the_instances() -> None:

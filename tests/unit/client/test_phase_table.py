@@ -6,7 +6,7 @@ from client.load.interval_stats import GOOD, IntervalStats
 from client.load.schedule import NS_PER_S
 from client.load.summarise import summarise
 from client.load.summary import Fault, Summary
-from client.tour.phase_table import phase_table
+from client.tour.tour_report import phase_table
 from server.api.timing import Attempt
 
 

@@ -1,19 +1,49 @@
-"""A session with a local cloud for a view, with a console that controls the same load and experiments."""
+"""A view of a session, and the session with a local cloud, with a console that controls the same load."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from client.cloud_watcher import CloudChange
 from client.console.console_key import ConsoleKey
 from client.console.console_server import ConsoleSettings, serve_console
+from client.experiments.results import Step
 from client.local.local_plan import port_moved_note
 from client.local.state_dir import LocalFacts, console_key, write_facts
 from client.session import Session, open_session
+from client.view.view_state import ViewState, on_answering, on_cloud, on_step
 from vmhost.api.access import Access
 from vmhost.base.errors import InvalidInput
+
+
+class SessionView:
+    """Keeps the state of what is shown, from the session's events; subclasses show each new state."""
+
+    def __init__(self, session: Session, state: ViewState) -> None:
+        self.state = state
+        self._session = session
+
+    def listen(self) -> None:
+        """Subscribe to the session's events."""
+        self._session.watcher.listeners.append(self._on_cloud)
+        self._session.watcher.answering.append(self._on_answering)
+        self._session.experiments.listeners.append(self._on_step)
+
+    def _on_cloud(self, change: CloudChange) -> None:
+        self._show(on_cloud(self.state, change, time.time()))
+
+    def _on_answering(self, answers: bool) -> None:
+        self._show(on_answering(self.state, answers, time.time()))
+
+    def _on_step(self, step: Step) -> None:
+        self._show(on_step(self.state, step, time.time()))
+
+    def _show(self, state: ViewState) -> None:
+        self.state = state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
