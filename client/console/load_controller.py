@@ -20,7 +20,8 @@ from client.console.serialize_load import (
 from client.experiments.results import Step
 from client.load.live.live_state import next_rate
 from client.load.plan.model import Plan
-from client.load.report.past_run import PastRun, past_run_json
+from client.load.report.json_report import past_run_json
+from client.load.report.report import PastRun
 from client.load.summary import Snapshot
 from client.session import DEFAULT_RATE, Session
 from client.terminal.plain_text import short_rate

@@ -16,7 +16,8 @@ from client.load.histogram import merged
 from client.load.live.live_json import COUNTED_AFTER_S, Bands, bands_of, live_json
 from client.load.live.live_state import lag_p99_ms, limit_warning, rates_now
 from client.load.plan.model import Plan
-from client.load.report.past_run import PastRun, past_run_json
+from client.load.report.json_report import past_run_json
+from client.load.report.report import PastRun
 from client.load.summary import Latency, Mark, Snapshot, TimelineColumn, latency_of
 from client.load.verdict import broken_so_far
 from client.terminal.plain_text import milliseconds

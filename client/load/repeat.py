@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.report.compared_figures import FIGURES, headline
 from client.load.report.json_report import SCHEMA, report_json
+from client.load.report.recorded_run import FIGURES, run_figures
 from client.load.report.report import Report
 from client.load.verdict import Verdict
 from vmhost.base.errors import CloudError, InvalidInput
@@ -75,7 +75,7 @@ class Repeats:
 
     def spread(self) -> dict[str, Spread | None]:
         """Each figure over the counted runs; None where not all of them can tell it."""
-        told = [headline(report_json(run)) for run in self.counted]
+        told = [run_figures(run) for run in self.counted]
         return {figure.name: _spread([values[figure.name] for values in told]) for figure in FIGURES}
 
 

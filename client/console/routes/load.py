@@ -12,10 +12,9 @@ from client.console.load_controller import LoadController
 from client.console.request_guard import RequestGuard
 from client.console.routes.request_body import json_body
 from client.console.serialize_load import KnownTimeline, timeline_json
-from client.load.report.compare import compare_json
-from client.load.report.json_report import report_json
+from client.load.report.compare import compare_json, compare_past_runs
+from client.load.report.json_report import past_run_json, report_json
 from client.load.report.page.page import page_policy, report_page
-from client.load.report.past_run import compare_past_runs, past_run_json
 from vmhost.base.errors import InvalidInput
 
 

@@ -8,8 +8,9 @@ from msgspec import to_builtins
 
 from client.load.histogram import Histogram
 from client.load.plan.plan_json import redacted_plan_json
-from client.load.report.report import Report
+from client.load.report.report import PastRun, Report
 from client.load.summary import PERCENTS, InstanceSummary, TargetSummary, TimelineColumn, latency_of
+from client.terminal.plain_text import short_rate
 
 SCHEMA = 2
 """Raised if a program that reads the former schema would misread the new one; new fields do not raise it."""
@@ -63,6 +64,28 @@ def report_json(report: Report) -> dict[str, Any]:
         "timeline": [_column(column) for column in result.timeline],
         "environment": to_builtins(report.environment),
         "plan": redacted_plan_json(report.plan),
+    }
+
+
+def past_run_json(past: PastRun) -> dict[str, Any]:
+    """Returns a row of the list of runs. Times are response times in ms, null if there are too few samples."""
+    report = past.report
+    total = report.summary
+    return {
+        "number": past.number,
+        "title": past.title,
+        "began": round(past.began, 3),
+        "ended": round(past.ended, 3),
+        "seconds": round(report.result.elapsed_s, 1),
+        "rate": f"{short_rate(round(total.offered / report.seconds, 1))} requests/s",
+        "requests": total.offered,
+        "failed": total.failed,
+        "p50_ms": total.response.p50,
+        "p99_ms": total.response.p99,
+        "verdict": report.verdict.value,
+        "reason": report.reason,
+        "stopped": report.result.stopped,
+        "error": past.error,
     }
 
 

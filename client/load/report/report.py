@@ -54,3 +54,19 @@ class Report:
 def make_report(plan: Plan, result: RunResult, environment: Environment) -> Report:
     """Judges the run and returns its report."""
     return Report(plan=plan, result=result, environment=environment, assessment=assess_run(plan, result))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """A run that has ended. `began` and `ended` are epoch seconds. `error`: why it ended, if it failed."""
+
+    number: int
+    began: float
+    ended: float
+    report: Report
+    error: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name of the plan, if it has one, and the load model in words."""
+        return f"{self.report.plan.name}: {self.report.model}" if self.report.plan.name else self.report.model

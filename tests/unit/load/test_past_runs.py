@@ -6,10 +6,10 @@ import json
 
 from load_runs import CLOSED, run
 
-from client.load.report.compare import compare_json, compare_lines
+from client.load.report.compare import compare_json, compare_lines, compare_past_runs
+from client.load.report.json_report import past_run_json
 from client.load.report.page.page import report_page
-from client.load.report.past_run import PastRun, compare_past_runs, past_run_json
-from client.load.report.report import Report
+from client.load.report.report import PastRun, Report
 
 
 def past(number: int, report: Report, **changes: str) -> PastRun:

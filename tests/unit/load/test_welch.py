@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.load.report.welch import mean_difference, t_quantile
+from client.load.report.compare import mean_difference, t_quantile
 
 # Two sleeping drugs (Student, The probable error of a mean, 1908), the example of R's t.test.
 DRUG_1 = (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0)
