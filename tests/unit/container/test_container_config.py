@@ -10,13 +10,12 @@ import msgspec
 import pytest
 
 from vmhost.base.errors import NotFound
-from vmhost.drivers.container.container_config import SharedConfig, container_config, resources
+from vmhost.drivers.container.container_config import SharedConfig, container_config, own_user, resources
 from vmhost.drivers.container.cpu_shares import ShareConversion
 from vmhost.drivers.container.engine_responses import EngineInfo, read_container
 from vmhost.drivers.container.firewall import GuestNetwork, ruleset, shaping
-from vmhost.drivers.container.guest_users import GuestUsers, own_user
 from vmhost.drivers.container.helper import Check, ConfigureNetwork, Response, Shape, decode_request, encode
-from vmhost.drivers.container.isolation import capabilities, may_limit_disks
+from vmhost.drivers.container.isolation import GuestUsers, capabilities, may_limit_disks
 from vmhost.drivers.container.netns import ContainerProcess
 from vmhost.model.guest import Capability, GuestSpec
 from vmhost.model.image import Boot

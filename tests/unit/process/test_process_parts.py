@@ -77,11 +77,12 @@ def test_no_free_port_is_an_error() -> None:
 _LEAVES_A_CHILD = """
 import os, sys, time
 if os.fork() == 0:
-    if os.fork() == 0:
-        print(os.getpid(), flush=True)
+    if (left := os.fork()) == 0:
         time.sleep(60)
+    print(left, flush=True)
     os._exit(0)
 os.wait()
+print("left alone", flush=True)
 time.sleep(60)
 """
 
@@ -100,6 +101,7 @@ def leader() -> Iterator[subprocess.Popen[bytes]]:
 def test_family_is_session_and_descendants(leader: subprocess.Popen[bytes]) -> None:
     assert leader.stdout is not None
     left = int(leader.stdout.readline())
+    assert leader.stdout.readline() == b"left alone\n"
     assert [process.pid for process in processes.family((leader.pid,))] == [leader.pid, left]
     assert [process.pid for process in processes.descendants((leader.pid,))] == [leader.pid]
     own = [process.pid for process in processes.descendants((os.getpid(),))]

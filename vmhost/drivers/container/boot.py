@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
@@ -27,14 +27,11 @@ class BootSequence:
         self._session = session
         self._metadata = metadata
         self._configured: dict[str, str] = {}
-        self._running: dict[str, ContainerProcess] = {}
+        self.running: dict[str, ContainerProcess] = {}
+        """The guests that are known to run, by instance id."""
         self._mbps: dict[str, int] = {}
         self.not_adopted: dict[str, str] = {}
         """Running guests of an earlier run that have no rules or metadata of ours yet, and why."""
-
-    def running(self) -> Mapping[str, ContainerProcess]:
-        """Return the guests that are known to run, by instance id."""
-        return self._running
 
     async def boot(self, container: Container) -> Endpoint:
         """Start a stopped guest without a network and finish its boot, or finish the boot of a running one.
@@ -75,10 +72,9 @@ class BootSequence:
         listener = await self._session.namespaces.configure_network(_process_of(container), rules)
         await self._metadata.attach(container.instance_id, listener)
         self._configured[container.instance_id] = container.started_at
-        self._running[container.instance_id] = _process_of(container)
-        self._session.cores.check(container)
-        self._session.users.check(container)
-        self._session.output.check(container)
+        self.running[container.instance_id] = _process_of(container)
+        for one in self._session.checks:
+            one.check(container)
         self.not_adopted.pop(container.instance_id, None)
 
     async def _connect(self, container: Container) -> Container:
@@ -171,12 +167,11 @@ class BootSequence:
     async def forget(self, instance_id: str, *, removed: bool) -> None:
         """Forget a guest that has stopped, and close its metadata service."""
         self._configured.pop(instance_id, None)
-        self._running.pop(instance_id, None)
+        self.running.pop(instance_id, None)
         self.not_adopted.pop(instance_id, None)
         if removed:
-            self._session.cores.forget(instance_id)
-            self._session.users.forget(instance_id)
-            self._session.output.forget(instance_id)
+            for one in self._session.checks:
+                one.forget(instance_id)
             self._mbps.pop(instance_id, None)
         await self._metadata.detach(instance_id)
 

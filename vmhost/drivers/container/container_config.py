@@ -13,7 +13,6 @@ from vmhost.drivers.cgroups import bandwidth, ceiling_period_us
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.cpu_shares import ShareConversion, cpu_shares
 from vmhost.drivers.container.engine_responses import INIT_FOLDER
-from vmhost.drivers.container.guest_users import own_user
 from vmhost.model.guest import GuestSpec
 from vmhost.model.image import OWN_USER
 from vmhost.model.limits import Limits
@@ -21,6 +20,8 @@ from vmhost.model.limits import Limits
 _OPEN_FILES_MAX = 4096
 """Per process; the kernel has a fixed number for all processes together."""
 INIT = f"{INIT_FOLDER}/init"
+_FIRST_USER = 1 << 30
+"""The engine takes user ids up to 2^31 - 1. Ids this high are not used by people and services."""
 _LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 
 
@@ -136,3 +137,9 @@ def ceiling(cores: float, cpus: Collection[int] = ()) -> dict[str, int]:
 def rate_of(found: Mapping[str, str]) -> int:
     """Return the network rate in a guest's labels, in Mbit/s."""
     return int(found.get(labels.MBPS) or 1000)
+
+
+def own_user(address: IPv4Address) -> str:
+    """Return user and group of the guest at this address, different for each address of the private networks."""
+    number = _FIRST_USER | (int(address) & (_FIRST_USER - 1))
+    return f"{number}:{number}"

@@ -11,6 +11,7 @@ from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_responses import Container, EngineInfo
+from vmhost.drivers.container.isolation import GuestCheck
 from vmhost.model.guest import Capability
 from vmhost.model.host import Host
 
@@ -42,29 +43,29 @@ def named_cpus(refusal: str) -> tuple[int, ...]:
         return ()
 
 
-class CpuSets:
+class CpuSets(GuestCheck):
     """Compares the hosts' CPUs with those that guests really run on."""
 
     def __init__(self, *, info: EngineInfo, sees_processes: bool, proc: Path = Path("/proc")) -> None:
+        super().__init__()
         self._ignored = "cpuset" in info.unsupported_limits
         self._proc = proc if sees_processes else None
         self._hosts: dict[str, Host] = {}
-        self._elsewhere: dict[str, str] = {}
 
     def prepare(self, hosts: Sequence[Host]) -> None:
         """Set the hosts."""
         self._hosts = {host.id: host for host in hosts}
 
-    def check(self, container: Container) -> None:
-        """Record whether a running guest is on its host's CPUs, according to the kernel or else to the engine."""
+    def _problem(self, container: Container) -> str:
+        """Compare a running guest's CPUs, according to the kernel or else to the engine, with its host's."""
         host = self._hosts.get(container.host_id)
         real = None if host is None or host.shared or not container.running else self._read(container)
         if host is None or real in (None, host.cpus):
-            self._elsewhere.pop(container.instance_id, None)
-            return
+            return ""
         found = f"{container.instance_id} runs on CPUs {format_cpus(real or ()) or 'of any host'}"
-        self._elsewhere[container.instance_id] = f"{found}, not on {format_cpus(host.cpus)} of {host.id}"
-        _log.warning("guest_on_wrong_cpus", id=container.instance_id, why=self._elsewhere[container.instance_id])
+        problem = f"{found}, not on {format_cpus(host.cpus)} of {host.id}"
+        _log.warning("guest_on_wrong_cpus", id=container.instance_id, why=problem)
+        return problem
 
     def _read(self, container: Container) -> tuple[int, ...] | None:
         """Return the CPUs that the guest runs on; None when it has ended."""
@@ -76,12 +77,7 @@ class CpuSets:
             return None
         return parse_cpus(found[1]) if found else container.cpus
 
-    def forget(self, instance_id: str) -> None:
-        """Forget a guest that was removed."""
-        self._elsewhere.pop(instance_id, None)
-
     def capability(self) -> Capability:
-        """Return whether each host has CPUs of its own."""
         why = self._why_not()
         sets = ", ".join(f"{host.id}: {format_cpus(host.cpus)}" for host in self._hosts.values())
         return Capability(name="cores", enforced=not why, why=why or f"each host has its own CPUs ({sets})")
@@ -94,4 +90,4 @@ class CpuSets:
             )
         if self._ignored:
             return "the kernel under the engine cannot pin containers to CPUs"
-        return next(iter(self._elsewhere.values()), "")
+        return next(iter(self._problems.values()), "")

@@ -1,23 +1,123 @@
-"""The driver whose guests are containers of the local Docker engine."""
+"""The driver whose guests are containers of the local Docker engine, with its ports for hosts and for commands."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
-from vmhost.base.errors import Unavailable
+from vmhost.base.cpus import physical_cores
+from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
+from vmhost.base.logs import get_logger
+from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_events import EngineEventWatcher
+from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.engine_session import open_session, sweep
 from vmhost.drivers.container.event_handler import EventHandler
-from vmhost.drivers.container.hosts import ContainerHosts
 from vmhost.drivers.container.instances import ContainerInstances
+from vmhost.drivers.container.netns import ContainerProcess
 from vmhost.drivers.container.runtime import ContainerRuntime, OpenParts
-from vmhost.drivers.container.shell import ContainerShell
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.guest_networks import GuestNetworks
+from vmhost.drivers.logical_hosts import Capacity, split
+from vmhost.drivers.scheduler_stats import core_seconds
 from vmhost.model.guest import Capabilities
+from vmhost.model.host import Host
+
+_PIDS_USUAL = 32_768
+_KILLED = 137
+_CONSOLE_LINES, _CONSOLE_CHARACTERS = 4000, 64 * 1024
+_POLL_FIRST_S, _POLL_LAST_S = 0.02, 0.25
+_log = get_logger("driver")
+
+
+class ContainerHosts:
+    """Divides the engine's computer into `count` hosts."""
+
+    def __init__(self, runtime: ContainerRuntime, count: int) -> None:
+        self._runtime = runtime
+        self._count = count
+
+    async def prepare(self) -> tuple[Host, ...]:
+        hosts = split(self._capacity(), self._count)
+        await self.set_limits(hosts)
+        return hosts
+
+    def _capacity(self) -> Capacity:
+        session = self._runtime.session
+        return Capacity(
+            cpu_cores=float(len(session.cpus)),
+            memory_mib=session.info.memory_mib,
+            pids=_pids_max(),
+            cores=physical_cores(session.cpus),
+            weights_guests=session.hosts.holds_all,
+        )
+
+    async def set_limits(self, hosts: tuple[Host, ...]) -> None:
+        """Set the limits of these hosts."""
+        session = self._runtime.session
+        session.cores.prepare(hosts)
+        # Control groups version 1 refuse a quota for a host that is below a guest's, and starting a guest whose quota
+        # is above its host's.
+        cores = {host.id: host.cpu_cores for host in hosts if host.shared}
+        for container in await session.guests():
+            if container.cpu_quota_cores > (most := cores.get(container.host_id, container.cpu_quota_cores)):
+                await self._reduce_quota(container, most)
+        await session.hosts.prepare(hosts)
+
+    async def _reduce_quota(self, container: Container, cores: float) -> None:
+        try:
+            await self._runtime.session.engine.update(container.id, container_config.ceiling(cores))
+        except CloudError as error:
+            _log.warning("guest_limit_not_reduced", id=container.instance_id, error=error.message)
+
+    async def core_seconds(self) -> Mapping[int, float]:
+        return core_seconds()
+
+
+class ContainerShell:
+    """Reads the engine's logs and runs commands with its exec calls."""
+
+    def __init__(self, runtime: ContainerRuntime) -> None:
+        self._runtime = runtime
+
+    async def console(self, instance_id: str) -> str:
+        container = await self._runtime.container(instance_id)
+        return (await self._runtime.session.engine.logs(container.id, _CONSOLE_LINES))[-_CONSOLE_CHARACTERS:]
+
+    async def execute(self, instance_id: str, command: Sequence[str], *, timeout_s: float) -> int:
+        container = await self._runtime.container(instance_id)
+        if not container.running:
+            raise Conflict(f"instance {instance_id} is not running; start it to run a command in it")
+        # Started in the background, so that the program can be killed even if the caller is cancelled meanwhile.
+        started = asyncio.ensure_future(self._runtime.session.engine.execute(container.id, command))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exit_code(await asyncio.shield(started))
+        except TimeoutError:
+            return _KILLED
+        finally:
+            await self._runtime.finish(self._kill(container, started), instance_id)
+
+    async def _exit_code(self, program: str) -> int:
+        pause_s = _POLL_FIRST_S
+        while True:
+            _, code = await self._runtime.session.engine.executed(program)
+            if code is not None:
+                return code
+            await asyncio.sleep(pause_s)
+            pause_s = min(_POLL_LAST_S, pause_s * 1.5)
+
+    async def _kill(self, container: Container, started: asyncio.Future[str]) -> None:
+        """Kill the program, if it still runs."""
+        session = self._runtime.session
+        with contextlib.suppress(NotFound, Conflict):
+            pid, code = await session.engine.executed(await started)
+            if code is None and pid:
+                await session.namespaces.end_session(ContainerProcess(pid=pid, container_id=container.id))
 
 
 class ContainerDriver:
@@ -70,3 +170,10 @@ class ContainerDriver:
 
     def capabilities(self) -> Capabilities:
         return self._runtime.session.capabilities
+
+
+def _pids_max(proc: Path = Path("/proc")) -> int:
+    try:
+        return int((proc / "sys/kernel/pid_max").read_text())
+    except (OSError, ValueError):
+        return _PIDS_USUAL

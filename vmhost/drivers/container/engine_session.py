@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
+from vmhost.base.errors import CloudError, NotFound, Unavailable
 from vmhost.drivers.container import container_config, isolation, labels, netns
 from vmhost.drivers.container.cpu_sets import CpuSets, available_cpus
 from vmhost.drivers.container.docker_engines import find_engines
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_responses import Container, EngineInfo, ListedContainer
 from vmhost.drivers.container.firewall import GuestNetwork
-from vmhost.drivers.container.guest_output import GuestOutput, provide
-from vmhost.drivers.container.guest_users import GuestUsers
+from vmhost.drivers.container.guest_output import provide
 from vmhost.drivers.container.helper_client import HelperNamespaces, remove_helper
 from vmhost.drivers.container.host_cgroups import HostCgroups
+from vmhost.drivers.container.isolation import GuestCheck, GuestUsers
 from vmhost.drivers.container.namespaces import LocalNamespaces, Namespaces
 from vmhost.drivers.container.network import InstanceNetwork
-from vmhost.drivers.container.own_location import Location, locate, own_container
+from vmhost.drivers.container.own_location import Location, check_alone, locate
 from vmhost.drivers.container.ownership import Owner, Presence
 from vmhost.drivers.container.take_ownership import remove_containers, take_ownership
 from vmhost.drivers.context import DriverContext
@@ -43,8 +43,8 @@ class EngineSession:
     presence: Presence
     hosts: HostCgroups
     cores: CpuSets
-    users: GuestUsers
-    output: GuestOutput
+    checks: tuple[GuestCheck, ...]
+    """What is checked of each guest that boots, with the cores."""
     cpus: tuple[int, ...]
     """The CPUs that guests may run on."""
     setting: container_config.SharedConfig
@@ -65,7 +65,7 @@ class EngineSession:
             disk_limited=self.setting.disk_limited,
             rules_by=self.namespaces.how,
             connections_uncounted=self.connections_uncounted,
-            checked=(self.cores.capability(), self.users.capability(), self.output.capability()),
+            checked=tuple(one.capability() for one in self.checks),
             host_why_not=self.hosts.why_not,
             addresses_reachable=self.addresses_reachable,
         )
@@ -131,7 +131,7 @@ async def sweep(context: DriverContext, environment: Mapping[str, str]) -> None:
     engine = await Engine.connect(find_engines(environment, Path.home()))
     presence: Presence | None = None
     try:
-        await _check_alone(engine, context.cloud)
+        await check_alone(engine, context.cloud)
         owner, presence = await take_ownership(engine, context)
         await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None, owner=owner), owner)
         await remove_helper(engine, context.cloud)
@@ -158,7 +158,7 @@ async def open_session(context: DriverContext, environment: Mapping[str, str], *
 async def _configured(
     engine: Engine, context: DriverContext, environment: Mapping[str, str], *, helper: bool | None
 ) -> EngineSession:
-    await _check_alone(engine, context.cloud)
+    await check_alone(engine, context.cloud)
     owner, presence = await take_ownership(engine, context)
     try:
         return await _opened(engine, context, environment, owner=owner, presence=presence, helper=helper)
@@ -181,7 +181,7 @@ async def _opened(
     network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr, owner=owner)
     made = await network.open()
     try:
-        here = await _reachable(engine, network, info, context.cloud)
+        here = await locate(engine, network, info, context.cloud)
         namespaces = await _namespaces(engine, here, context, owner, image, helper=helper)
     except BaseException:
         if made:
@@ -189,7 +189,7 @@ async def _opened(
                 await network.remove()
         raise
     hosts = HostCgroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
-    users = GuestUsers(info)
+    users, cores = GuestUsers(info), CpuSets(info=info, sees_processes=here.sees_processes)
     connections_uncounted = await _connections_uncounted(namespaces, network)
     output = await provide(engine, info, cloud=context.cloud, owner=owner, image=image)
     disk_limited = isolation.may_limit_disks(info) and await _limits_disks(engine, context.cloud, owner, image)
@@ -204,9 +204,8 @@ async def _opened(
         connections_uncounted=connections_uncounted,
         # From inside a container this is not known: the engine may keep its networks in a virtual machine.
         addresses_reachable=not here.container_id,
-        users=users,
-        output=output,
-        cores=CpuSets(info=info, sees_processes=here.sees_processes),
+        cores=cores,
+        checks=(cores, users, output),
         cpus=await available_cpus(engine, info),
         setting=container_config.SharedConfig(
             cloud=context.cloud,
@@ -218,32 +217,6 @@ async def _opened(
             init_volume=output.volume,
         ),
     )
-
-
-async def _check_alone(engine: Engine, cloud: str) -> None:
-    """Raise Conflict while another platform of this cloud runs in a container: we would remove its guests."""
-    own = await own_container(engine)
-    for other in await engine.find(f"{labels.JOIN}={cloud}", f"{labels.ROLE}={labels.PLATFORM}"):
-        if other.running and (own is None or other.id != own[0]):
-            raise Conflict(
-                f"cloud {cloud} is up in container {other.name}; stop that one (docker compose down), "
-                "or choose another name with --cloud"
-            )
-
-
-async def _reachable(engine: Engine, network: InstanceNetwork, info: EngineInfo, cloud: str) -> Location:
-    here = await locate(engine, network.bridge)
-    if here is None:
-        why = info.elsewhere or f"the networks of {info.operating_system or 'the engine'} are not on this computer"
-        raise Unavailable(
-            f"instances on the engine (from {engine.candidate.source}) cannot be reached from here: {why}; "
-            "use docker compose up, or --driver process"
-        )
-    if here.container_id:
-        own = await engine.inspect(here.container_id)
-        if own.labels.get(labels.JOIN) != cloud:
-            raise Unavailable(f"this container needs the label {labels.JOIN}={cloud} to reach instances")
-    return here
 
 
 async def _namespaces(

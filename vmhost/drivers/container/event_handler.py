@@ -48,7 +48,7 @@ class EventHandler:
             await self._catch_up()
         elif event.network_id:
             if event.network_id == session.network.id:
-                self._runtime.health.look(event.container_id)
+                self._runtime.health.publish_change(event.container_id)
         elif event.labels.get(labels.JOIN) == session.cloud:
             if event.action == "start":
                 await session.network.join(await session.engine.inspect(event.container_id))

@@ -17,35 +17,28 @@ from vmhost.drivers.container import labels
 from vmhost.drivers.container.container_config import INIT, mount
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_responses import INIT_FOLDER, Container, EngineInfo
+from vmhost.drivers.container.isolation import GuestCheck
 from vmhost.drivers.container.ownership import Owner
 from vmhost.model.guest import Capability
 
 _log = get_logger("driver")
 
 
-class GuestOutput:
+class GuestOutput(GuestCheck):
     """Records whether guests' output is limited. `volume` is empty where it cannot be."""
 
     def __init__(self, *, volume: str, why_not: str) -> None:
+        super().__init__()
         self.volume = volume
         self._why_not = why_not
-        self._unlimited: set[str] = set()
 
-    def check(self, container: Container) -> None:
-        """Record whether a guest that boots has our init program; one from an earlier version has not."""
-        self.forget(container.instance_id)
-        if not container.limited_output:
-            self._unlimited.add(container.instance_id)
-
-    def forget(self, instance_id: str) -> None:
-        """Forget a guest that was removed."""
-        self._unlimited.discard(instance_id)
+    def _problem(self, container: Container) -> str:
+        return "" if container.limited_output else "made by an earlier version"
 
     def capability(self) -> Capability:
-        """Return whether the output of all guests is limited."""
         why = self._why_not
-        if not why and self._unlimited:
-            why = f"not for {', '.join(sorted(self._unlimited))}, made by an earlier version; new instances have it"
+        if not why and self._problems:
+            why = f"not for {', '.join(sorted(self._problems))}, made by an earlier version; new instances have it"
         return Capability(
             name="output", enforced=not why, why=why or "100 kB/s, read in each instance's own control group"
         )

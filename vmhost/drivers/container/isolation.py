@@ -1,14 +1,19 @@
-"""What this engine isolates, and why it does not isolate the rest. Pure."""
+"""What this engine isolates, and why it does not isolate the rest or some of the guests. Pure."""
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 from vmhost.base.units import short_release
-from vmhost.drivers.container.engine_responses import EngineInfo
+from vmhost.drivers.container.container_config import own_user
+from vmhost.drivers.container.engine_responses import Container, EngineInfo
 from vmhost.drivers.container.firewall import DESTINATIONS_MAX, FLOWS_MAX, NEW_FLOWS_PER_S
 from vmhost.model.guest import Capabilities, Capability
 
 STANDS_FOR = "containers: all share one Linux kernel"
 
+_LIMITED = "inotify instances and pipe memory"
+_NOT_LIMITED = "the kernel's pseudo-terminals are shared by all (kernel.pty.max)"
 _QUOTA_STORAGE = ("btrfs", "zfs", "overlay2 on xfs")
 
 
@@ -73,3 +78,56 @@ def _limit(info: EngineInfo, name: str, why: str) -> Capability:
 def _swap(info: EngineInfo) -> str:
     no_swap_limit = "swap" in info.unsupported_limits
     return "with swap on top, which the kernel does not count" if no_swap_limit else "no swap on top"
+
+
+class GuestCheck:
+    """Records which guests lack something that the others have, and why."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, str] = {}
+
+    def check(self, container: Container) -> None:
+        """Look at a running guest."""
+        if problem := self._problem(container):
+            self._problems[container.instance_id] = problem
+        else:
+            self.forget(container.instance_id)
+
+    def forget(self, instance_id: str) -> None:
+        """Forget a guest that was removed."""
+        self._problems.pop(instance_id, None)
+
+    def _problem(self, container: Container) -> str:
+        """Return what is wrong with the guest; empty when nothing is."""
+        raise NotImplementedError
+
+    def capability(self) -> Capability:
+        """Return whether all guests have it."""
+        raise NotImplementedError
+
+
+class GuestUsers(GuestCheck):
+    """Records which guests have a kernel user of their own: the kernel limits inotify instances and pipe memory per
+    user, not per container."""
+
+    def __init__(self, info: EngineInfo) -> None:
+        super().__init__()
+        self._why_not = "the engine maps users to a range that is too small" if info.maps_users else ""
+
+    @property
+    def possible(self) -> bool:
+        """Return whether this engine can run a guest as any user."""
+        return not self._why_not
+
+    def _problem(self, container: Container) -> str:
+        address = container.wanted_address
+        return "" if address and container.user == own_user(IPv4Address(address)) else container.image or "other images"
+
+    def capability(self) -> Capability:
+        why = self._why_not
+        if not why and (images := sorted(set(self._problems.values()))):
+            why = (
+                f"instances of {', '.join(images)} share {_LIMITED}; "
+                f'user = "own" in the image catalogue gives each its own; {_NOT_LIMITED}'
+            )
+        return Capability(name="user", enforced=not why, why=why or f"each has its own {_LIMITED}; {_NOT_LIMITED}")

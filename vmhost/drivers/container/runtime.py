@@ -8,16 +8,18 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from vmhost.base.background_tasks import BackgroundTasks
-from vmhost.base.errors import Internal, NotFound
+from vmhost.base.errors import CloudError, Internal, NotFound
+from vmhost.base.logs import get_logger
 from vmhost.drivers.container.boot import BootSequence
 from vmhost.drivers.container.engine_responses import Container
 from vmhost.drivers.container.engine_session import EngineSession
-from vmhost.drivers.container.guest_health import GuestHealth
 from vmhost.drivers.event_feed import EventFeed
 from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import GuestEvent, GuestPhase
 
 T = TypeVar("T")
+_HEALTH_EVERY_S = 2.0
+_log = get_logger("driver")
 
 
 class OpenParts:
@@ -26,7 +28,7 @@ class OpenParts:
     def __init__(self, session: EngineSession, metadata: InstanceMetadata, runtime: ContainerRuntime) -> None:
         self.session = session
         self.boot = BootSequence(session, metadata)
-        self.health = GuestHealth(self.boot.running, session.namespaces, runtime.publish_running)
+        self.health = GuestHealth(runtime)
 
 
 class ContainerRuntime:
@@ -74,3 +76,34 @@ class ContainerRuntime:
     def publish_running(self, instance_id: str) -> None:
         """Publish that something about a running guest has changed."""
         self.feed.publish(GuestEvent(instance_id=instance_id, phase=GuestPhase.RUNNING))
+
+
+class GuestHealth:
+    """Finds running guests whose program was stopped by a signal, which the engine does not report."""
+
+    def __init__(self, runtime: ContainerRuntime) -> None:
+        self._runtime = runtime
+        self._frozen: frozenset[str] = frozenset()
+
+    def is_frozen(self, container_id: str) -> bool:
+        """Return whether the container's program was stopped at the last check."""
+        return container_id in self._frozen
+
+    def publish_change(self, container_id: str) -> None:
+        """Publish that something about the container has changed, if it is a running guest."""
+        for instance_id, process in self._runtime.boot.running.items():
+            if process.container_id == container_id:
+                self._runtime.publish_running(instance_id)
+
+    async def run(self) -> None:
+        """Check all running guests every two seconds, and publish each that was stopped or continued."""
+        while True:
+            await asyncio.sleep(_HEALTH_EVERY_S)
+            try:
+                frozen = await self._runtime.session.namespaces.stopped(tuple(self._runtime.boot.running.values()))
+            except CloudError as error:
+                _log.debug("health_check_failed", error=error.message)
+                continue
+            changed, self._frozen = frozen ^ self._frozen, frozen
+            for container_id in changed:
+                self.publish_change(container_id)
