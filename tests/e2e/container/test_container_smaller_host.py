@@ -17,7 +17,8 @@ from vmhost.base.errors import Unsupported
 from vmhost.control.cloud import CloudSettings
 from vmhost.control.instances.record import InstanceState
 from vmhost.drivers.cgroups import ControlGroups, GroupLimits
-from vmhost.settings import IMAGE_VARIABLE, Settings
+from vmhost.model.image import IMAGE_VARIABLE
+from vmhost.settings import Settings
 
 pytestmark = pytest.mark.engine
 MINIMAL = "ami-0617a55c10d000001"
