@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo setup setup-dev test check bench bench-compare screenshots lock guest-init catalogue ready clean
+.PHONY: help demo setup setup-dev test check bench bench-compare screenshots lock guest-init ready clean
 
 help:
 	@echo "make demo         a small cloud with a search service, live on this terminal"
@@ -14,7 +14,6 @@ help:
 	@echo "make ready        fetch and build everything and try it, so that a session needs no network"
 	@echo "make setup        fill .venv (demo and ready do it by themselves)"
 	@echo "make lock         write requirements*.lock again"
-	@echo "make catalogue    write the instance type catalogue again"
 	@echo "make clean        remove .venv and caches"
 
 setup:
@@ -60,9 +59,6 @@ lock:
 # The first process of container instances. The built ones are kept here, so that no compiler is needed.
 guest-init:
 	@scripts/guest-init
-
-catalogue: setup
-	@$(BIN)/python -m vmhost.catalogue.regenerate
 
 clean:
 	@rm -rf .venv .venv.old .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

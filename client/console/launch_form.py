@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from client.console.routes.request_body import text_field
-from vmhost.api.constants import USER_DATA_BYTES_MAX
+from vmhost.api import USER_DATA_BYTES_MAX
 from vmhost.api.views import ImageView, TypesView
 from vmhost.base.errors import InvalidInput
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from vmhost.admin.fault_requests import FaultRequest, parse_fault_request
-from vmhost.admin.snapshot import snapshot
-from vmhost.api.views import FaultView
+from vmhost.api.views import CapabilityView, FaultView, Snapshot
 from vmhost.base.sse import respond
 from vmhost.base.user_agent import client_name
 from vmhost.base.web_guard import json_response
 from vmhost.control.cloud import Cloud
-from vmhost.faults.registry import FAULTS
+from vmhost.control.instances.lifecycle import REQUESTS, InstanceEvent, states_for
+from vmhost.control.instances.record import InstanceState
+from vmhost.faults.registry import FAULTS, FaultRequest, parse_fault_request
 
 PREFIX = "/_glasscloud/"
 HEALTH = PREFIX + "health"
+ALLOWED = {
+    **{event.value: tuple(state.value for state in states_for(event)) for event in InstanceEvent if event in REQUESTS},
+    **dict.fromkeys(FAULTS, (InstanceState.RUNNING.value,)),
+}
+"""The states in which each request has an effect, from the lifecycle table."""
 
 
 def add_routes(app: web.Application, cloud: Cloud) -> None:
@@ -63,3 +68,25 @@ async def _apply(cloud: Cloud, wanted: FaultRequest) -> FaultView:
     if wanted.fault is not None and wanted.instance_id is not None:
         return await cloud.faults.inject(wanted.instance_id, wanted.fault)
     return await cloud.faults.end(fault_id=wanted.fault_id, instance_id=wanted.instance_id)
+
+
+def snapshot(cloud: Cloud) -> Snapshot:
+    """Return the present state. Nothing awaits here, so it agrees with the hub's last event."""
+    capabilities = cloud.capabilities()
+    return Snapshot(
+        cloud=cloud.settings.name,
+        region=cloud.region,
+        driver=capabilities.driver,
+        stands_for=capabilities.stands_for,
+        one=capabilities.one,
+        capabilities=tuple(
+            CapabilityView(name=item.name, enforced=item.enforced, why=item.why) for item in capabilities.items
+        ),
+        overcommit=cloud.settings.overcommit,
+        hosts=cloud.hosts.hosts(),
+        instances=tuple(cloud.instances.view(instance) for instance in cloud.instances.all()),
+        faults=cloud.faults.running(),
+        fault_kinds=tuple(fault.describe() for fault in FAULTS.values()),
+        calls=cloud.calls.last(),
+        allowed=ALLOWED,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from vmhost.api import ec2_views
+from vmhost.api import ec2_wire
 from vmhost.api.access import Access
 from vmhost.api.ec2_wire import Value, error_of_code
 from vmhost.api.transport import Transport
@@ -114,13 +114,13 @@ class CloudClient:
     async def describe_images(self, filters: Filters | None = None) -> tuple[ImageView, ...]:
         """Return the images that match the filters."""
         response = await self._transport.action("DescribeImages", {"Filter": _filters(filters)})
-        return tuple(ec2_views.image(item) for item in response.items("imagesSet"))
+        return tuple(ec2_wire.image(item) for item in response.items("imagesSet"))
 
     async def describe_instances(self, filters: Filters | None = None) -> tuple[InstanceView, ...]:
         """Return the instances that match EC2's filters, such as {"tag:role": ["leaf"]}."""
         response = await self._transport.action("DescribeInstances", {"Filter": _filters(filters)})
         groups = response.items("reservationSet")
-        return tuple(ec2_views.instance(item) for group in groups for item in group.items("instancesSet"))
+        return tuple(ec2_wire.instance(item) for group in groups for item in group.items("instancesSet"))
 
     async def impaired_instances(self) -> frozenset[str]:
         """Return the running instances whose status is impaired: they cannot respond."""
@@ -152,18 +152,18 @@ class CloudClient:
             "Placement": {"AvailabilityZone": zone, "HostId": host_id},
         }
         response = await self._transport.action("RunInstances", params)
-        return tuple(ec2_views.instance(item) for item in response.items("instancesSet"))
+        return tuple(ec2_wire.instance(item) for item in response.items("instancesSet"))
 
     async def console_output(self, instance_id: str) -> str:
         """Return the last 64 KiB of the instance's output."""
         response = await self._transport.action("GetConsoleOutput", {"InstanceId": instance_id, "Latest": True})
-        return ec2_views.blob(response.text("output")).decode(errors="replace")
+        return ec2_wire.blob(response.text("output")).decode(errors="replace")
 
     async def user_data(self, instance_id: str) -> bytes:
         """Return the instance's user data; empty without any."""
         params: dict[str, Value] = {"InstanceId": instance_id, "Attribute": "userData"}
         response = await self._transport.action("DescribeInstanceAttribute", params)
-        return ec2_views.blob(response.text("userData/value"))
+        return ec2_wire.blob(response.text("userData/value"))
 
     async def start_instances(self, ids: Sequence[str]) -> tuple[StateChangeView, ...]:
         """Start stopped instances."""
@@ -183,7 +183,7 @@ class CloudClient:
 
     async def _change(self, action: str, params: Mapping[str, Value]) -> tuple[StateChangeView, ...]:
         response = await self._transport.action(action, params)
-        return tuple(ec2_views.state_change(item) for item in response.items("instancesSet"))
+        return tuple(ec2_wire.state_change(item) for item in response.items("instancesSet"))
 
     # Templates and fleets
 
@@ -212,12 +212,12 @@ class CloudClient:
             "TagSpecification": _tag_specification("launch-template", tags),
         }
         response = await self._transport.action("CreateLaunchTemplate", params)
-        return ec2_views.template(response.child("launchTemplate"))
+        return ec2_wire.template(response.child("launchTemplate"))
 
     async def describe_launch_templates(self, filters: Filters | None = None) -> tuple[TemplateView, ...]:
         """Return the templates that match the filters."""
         response = await self._transport.action("DescribeLaunchTemplates", {"Filter": _filters(filters)})
-        return tuple(ec2_views.template(item) for item in response.items("launchTemplates"))
+        return tuple(ec2_wire.template(item) for item in response.items("launchTemplates"))
 
     async def delete_launch_template(self, template_id: str) -> None:
         """Delete a template; its instances and fleets remain."""
@@ -251,7 +251,7 @@ class CloudClient:
     async def describe_fleets(self, ids: Sequence[str] = ()) -> tuple[FleetView, ...]:
         """Return the fleets with these ids, or all that are not deleted."""
         response = await self._transport.action("DescribeFleets", {"FleetId": list(ids)})
-        return tuple(ec2_views.fleet(item) for item in response.items("fleetSet"))
+        return tuple(ec2_wire.fleet(item) for item in response.items("fleetSet"))
 
     async def fleet_instances(self, fleet_id: str) -> tuple[str, ...]:
         """Return the ids of the fleet's active instances."""

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from vmhost.base.errors import InvalidInput
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources, Table
-from vmhost.store.codec import dump
 
 _MAX_LENGTH = 64
 _MAX_LENGTHS = {"CreateLaunchTemplate": 128}
@@ -74,4 +75,4 @@ def _key(action: str, request: Any) -> str:
 
 
 def _digest(request: Any) -> str:
-    return hashlib.sha256(dump(request).encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(request, order="sorted")).hexdigest()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.instances.record import Instance, InstanceState
 from vmhost.control.placement import HostRoom
@@ -14,7 +16,6 @@ from vmhost.model.host import Host
 from vmhost.model.image import Image, check_image_id
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
-from vmhost.store.codec import dump
 
 _ALLOCATED = frozenset(InstanceState) - {InstanceState.STOPPED, InstanceState.TERMINATED}
 
@@ -99,5 +100,5 @@ class Inventory:
             host_id=instance.host_id,
             boot=image.boots[self.driver],
             limits=limits,
-            record=dump(instance),
+            record=msgspec.json.encode(instance).decode(),
         )

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
+import msgspec
+
 from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, Internal, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.control.kind import Kind, Record
-from vmhost.store.codec import dump, load
 from vmhost.store.store import Key, Row, Store
 
 _log = get_logger("resources")
@@ -124,8 +125,9 @@ class Resources:
 
     def _write(self, put: tuple[Record, ...], forget: tuple[Record, ...]) -> None:
         gone = [self._key(record) for record in forget]
-        rows = self._unsaved | {self._key(record): record for record in put}
-        self._store.write([Row(*key, dump(record)) for key, record in rows.items() if key not in gone], gone)
+        records = self._unsaved | {self._key(record): record for record in put}
+        rows = [Row(*key, msgspec.json.encode(record).decode()) for key, record in records.items() if key not in gone]
+        self._store.write(rows, gone)
         self._unsaved.clear()
 
     def _show(self, put: tuple[Record, ...], forget: tuple[Record, ...]) -> None:
@@ -143,7 +145,7 @@ def _load(store: Store, kind: Kind[R]) -> dict[str, R]:
     records: dict[str, R] = {}
     for record_id, body in store.rows(kind.table):
         try:
-            records[record_id] = load(kind.record, body)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            records[record_id] = msgspec.json.decode(body, type=kind.record)
+        except msgspec.DecodeError as error:
             raise Internal(f"{store.path}: the record of {record_id} cannot be read: {error}") from error
     return records

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from vmhost.api.constants import API_VERSION
+from vmhost.api import API_VERSION
 from vmhost.base.errors import CloudError, InvalidInput, Unsupported
 from vmhost.base.logs import get_logger
 from vmhost.control.call_log import OpenCall

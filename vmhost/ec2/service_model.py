@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from botocore.loaders import Loader
 
-from vmhost.api.constants import API_VERSION
+from vmhost.api import API_VERSION
 
 
 class ScalarType(StrEnum):

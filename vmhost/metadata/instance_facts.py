@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
+
+from vmhost.base.files import indented_json
 
 VERSIONS = ("1.0", "2016-09-02", "2018-09-24", "2019-10-01", "2020-10-27", "2021-01-03", "2021-03-23", "latest")
 """Versions that programs request; all have the same content here."""
@@ -85,7 +86,7 @@ def _values(facts: InstanceFacts) -> dict[str, bytes]:
         texts["local-ipv4"] = facts.address
     texts |= {f"tags/instance/{quote(key, safe='')}": value for key, value in facts.tags.items()}
     values = {f"meta-data/{path}": text.encode() for path, text in texts.items()}
-    values["dynamic/instance-identity/document"] = json.dumps(_document(facts), indent=2).encode()
+    values["dynamic/instance-identity/document"] = indented_json(_document(facts)).encode()
     if facts.user_data:
         values[_USER_DATA] = facts.user_data
     return values

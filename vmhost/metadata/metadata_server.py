@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import functools
+import hashlib
+import hmac
 import secrets
 import socket
 from collections.abc import Callable
@@ -16,8 +20,6 @@ from aiohttp import web
 from vmhost.base.clock import Clock, SystemClock
 from vmhost.base.logs import get_logger
 from vmhost.metadata.instance_facts import VERSIONS, InstanceFacts, is_user_data, look_up
-from vmhost.metadata.session_tokens import is_valid, issue_token, parse_ttl
-from vmhost.metadata.token_bucket import TokenBucket
 
 _log = get_logger("metadata")
 
@@ -30,10 +32,42 @@ _RATE_PER_S, _BURST = 50, 300
 """Requests, and separately connections, per instance. EC2 throttles too, at 1024 packets per second."""
 _THROTTLED_S = 0.25
 """Delay before a throttled request is refused: refusing at once would cost as much as responding."""
+_TTL_S_MAX = 21_600
+"""Lifetime of a session token."""
+_STAMP_BYTES = 8
 _HEADER_BYTES_MAX = 4096
 _IDLE_S = 15.0
 _DRAIN_S = 0.5
 _TOKEN_PATHS = frozenset(f"/{version}/api/token" for version in VERSIONS)
+
+
+class TokenBucket:
+    """Holds up to `burst` tokens and gains `rate_per_s` a second."""
+
+    def __init__(self, clock: Clock, *, rate_per_s: float, burst: int) -> None:
+        self._clock = clock
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._tokens = float(burst)
+        self._filled_at = clock.monotonic()
+
+    def take(self) -> bool:
+        """Take a token; False if the bucket is empty."""
+        self._fill()
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    async def wait(self) -> None:
+        """Take a token as soon as there is one."""
+        while not self.take():
+            await self._clock.sleep((1 - self._tokens) / self._rate_per_s)
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate_per_s)
+        self._filled_at = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,3 +213,33 @@ def _page(status: int, headers: dict[str, str] | None = None) -> web.Response:
         f" <body><h1>{title}</h1></body>\n</html>\n"
     )
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
+
+
+# Session tokens of IMDS version 2. They contain their expiry, so nothing is stored.
+
+
+def parse_ttl(text: str | None) -> int | None:
+    """Parse the lifetime in seconds in a token request; None if it is missing or EC2 would refuse it."""
+    if text is None or not text.isascii() or not text.isdecimal() or len(text) > len(str(_TTL_S_MAX)):
+        return None
+    return int(text) if 1 <= int(text) <= _TTL_S_MAX else None
+
+
+def issue_token(secret: bytes, instance_id: str, *, expires_at: float) -> str:
+    """Return a token that is valid for this instance until `expires_at`."""
+    stamp = int(expires_at * 1000).to_bytes(_STAMP_BYTES)
+    return base64.urlsafe_b64encode(stamp + _seal(secret, instance_id, stamp)).decode()
+
+
+def is_valid(secret: bytes, instance_id: str, token: str, *, now: float) -> bool:
+    """Whether we issued the token to this instance and it has not expired."""
+    try:
+        raw = base64.urlsafe_b64decode(token.encode("ascii", "strict"))
+    except (binascii.Error, UnicodeEncodeError):
+        return False
+    stamp, seal = raw[:_STAMP_BYTES], raw[_STAMP_BYTES:]
+    return hmac.compare_digest(seal, _seal(secret, instance_id, stamp)) and now * 1000 < int.from_bytes(stamp)
+
+
+def _seal(secret: bytes, instance_id: str, stamp: bytes) -> bytes:
+    return hmac.digest(secret, stamp + instance_id.encode(), hashlib.sha256)

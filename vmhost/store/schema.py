@@ -5,10 +5,11 @@ A file's version is SQLite's `user_version`.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
+
+import msgspec
 
 from vmhost.base.errors import InvalidInput
 
@@ -22,11 +23,11 @@ Migration: TypeAlias = tuple[str, ...] | Callable[[sqlite3.Connection], None]
 def _make_reboot_a_state(connection: sqlite3.Connection) -> None:
     """Replace the flags of an unfinished reboot, which version 2 kept beside the state `running`."""
     for record_id, body in connection.execute("SELECT id, body FROM instance").fetchall():
-        fields = json.loads(body)
+        fields = msgspec.json.decode(body)
         rebooting, stopped = fields.pop("rebooting", False), fields.pop("reboot_stopped", False)
         if rebooting and fields["state"] == "running":
             fields["state"] = "restarting" if stopped else "rebooting"
-        changed = json.dumps(fields, separators=(",", ":"), sort_keys=True)
+        changed = msgspec.json.encode(fields).decode()
         connection.execute("UPDATE instance SET body = ? WHERE id = ?", (changed, record_id))
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from vmhost.access_copy import AccessCopy
@@ -23,7 +24,6 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unavailable
 from vmhost.base.web import LIFELINE, listen
 from vmhost.control.instances.record import INSTANCES, Instance, Wanted
 from vmhost.settings import Settings
-from vmhost.store.codec import load
 from vmhost.store.store import Store
 
 MINIMAL = "ami-0617a55c10d000001"
@@ -189,7 +189,7 @@ async def test_fleet_is_restored_after_platform_kill(tmp_path: Path) -> None:
 def recorded(state: Path) -> list[tuple[str, Wanted]]:
     """Return the instances on record, with what their owner wants."""
     with Store(state / "vmhost" / "cloud.sqlite") as store:
-        return [(key, load(Instance, body).wanted) for key, body in store.rows(INSTANCES.table)]
+        return [(key, msgspec.json.decode(body, type=Instance).wanted) for key, body in store.rows(INSTANCES.table)]
 
 
 async def running(client: CloudClient) -> tuple[InstanceView, ...]:

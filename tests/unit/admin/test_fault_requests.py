@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.admin.fault_requests import FaultRequest, parse_fault_request
 from vmhost.api.views import ParameterView
 from vmhost.base.errors import InvalidInput
 from vmhost.faults.cpu_hog import HogCpu
 from vmhost.faults.kill import Kill
-from vmhost.faults.registry import FAULTS
+from vmhost.faults.registry import FAULTS, FaultRequest, parse_fault_request
 
 ODD = (
     b"[" * 5000,

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from vmhost.api.ec2_views import blob, instance
-from vmhost.api.ec2_wire import error_of_code, error_of_json, error_of_xml, form, parse_xml
+from vmhost.api.ec2_wire import blob, error_of_code, error_of_json, error_of_xml, form, instance, parse_xml
 from vmhost.api.views import (
     EVENTS,
     CallView,

@@ -6,7 +6,6 @@ import pytest
 
 from vmhost.base.errors import InvalidInput
 from vmhost.catalogue.image_catalogue import DEFAULT_CATALOGUE, Placeholders, load_images
-from vmhost.catalogue.regenerate import CATALOGUE, TABLE, rendered
 from vmhost.catalogue.type_catalogue import load_types
 
 WORDS = Placeholders(python="/usr/bin/python3", image="glasscloud:test")
@@ -31,10 +30,6 @@ def write(folder: Path, text: str, name: str = "images.toml") -> Path:
     path = folder / name
     path.write_text(text)
     return path
-
-
-def test_generated_types_match_the_table() -> None:
-    assert CATALOGUE.read_text() == rendered(TABLE.read_text()), "run: make catalogue"
 
 
 def test_types_match_ec2() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from vmhost.metadata.instance_facts import InstanceFacts, is_user_data, look_up
-from vmhost.metadata.session_tokens import is_valid, issue_token, parse_ttl
+from vmhost.metadata.metadata_server import is_valid, issue_token, parse_ttl
 
 FACTS = InstanceFacts(
     instance_id="i-0a12",

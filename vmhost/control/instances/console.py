@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vmhost.store.codec import dump, load
+import msgspec
+
 from vmhost.store.store import Key, Row, Store
 
 _TABLE = "console"
@@ -32,13 +33,13 @@ class ConsoleArchive:
         """Keep the output until it is forgotten, or until many others have been kept."""
         others = [each for each in self._store.ids_by_age(_TABLE) if each != instance_id]
         surplus = others[: max(0, len(others) + 1 - _KEPT_MAX)]
-        row = Row(_TABLE, instance_id, dump(ConsoleOutput(id=instance_id, text=text)))
+        row = Row(_TABLE, instance_id, msgspec.json.encode(ConsoleOutput(id=instance_id, text=text)).decode())
         self._store.write([row], [Key(_TABLE, each) for each in surplus])
 
     def read(self, instance_id: str) -> str | None:
         """Return the output; None if it was not kept."""
         body = self._store.body(Key(_TABLE, instance_id))
-        return None if body is None else load(ConsoleOutput, body).text
+        return None if body is None else msgspec.json.decode(body, type=ConsoleOutput).text
 
     def forget(self, ids: Iterable[str]) -> None:
         """Remove the output of these instances."""

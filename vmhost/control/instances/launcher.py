@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vmhost.api.constants import FLEET_TAG, USER_DATA_BYTES_MAX
+from vmhost.api import FLEET_TAG, USER_DATA_BYTES_MAX
 from vmhost.base.errors import InvalidInput, NoCapacity
 from vmhost.control import tags
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of

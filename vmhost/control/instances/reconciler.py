@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vmhost.api.constants import PORT_TAG
+from vmhost.api import PORT_TAG
 from vmhost.base.errors import CloudError, DeadlineExceeded, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline

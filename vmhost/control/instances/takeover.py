@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
+import msgspec
+
 from vmhost.base.errors import CloudError, Conflict
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
@@ -18,7 +20,6 @@ from vmhost.control.resources import Resources
 from vmhost.control.service_context import ServiceContext
 from vmhost.model.guest import GuestPhase, GuestStatus
 from vmhost.model.limits import Limits
-from vmhost.store.codec import load
 
 _log = get_logger("cloud")
 
@@ -45,8 +46,8 @@ def adopt_guests(resources: Resources, guests: Iterable[GuestStatus], *, adopt: 
 def _adopted(guest: GuestStatus) -> Instance:
     """Return the record of the guest. Raises Conflict if the guest carries no copy of it."""
     try:
-        launched = load(Instance, guest.record)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        launched = msgspec.json.decode(guest.record, type=Instance)
+    except msgspec.DecodeError:
         raise Conflict(
             f"instance {guest.instance_id} carries no record of its launch and cannot be adopted; "
             "remove what is there with --sweep, or choose another name with --cloud"

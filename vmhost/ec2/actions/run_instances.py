@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 
-from vmhost.api.constants import USER_DATA_BYTES_MAX
+from vmhost.api import USER_DATA_BYTES_MAX
 from vmhost.base.errors import InvalidInput
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, tags_for_resource
