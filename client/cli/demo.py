@@ -14,6 +14,8 @@ from client.local.state_dir import demo_folder, forget
 from vmhost.base.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import psutil
+
     from client.local.local_plan import LocalPlan
 
 RATE_MAX = 5000.0
@@ -73,7 +75,7 @@ async def _tour(plan: LocalPlan, args: argparse.Namespace) -> int:
 async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
     from client.local.local_plan import CONSOLE_PORT
     from client.local.supervised_cloud import own_cloud, sweep_abandoned_demos
-    from client.process_tree import ProcessInfo, process_tree, still_running
+    from client.process_tree import process_tree, still_running
     from client.session import DEFAULT_RATE
     from client.terminal.tty import is_terminal
     from client.view.live_view import show_live
@@ -89,7 +91,7 @@ async def _show(plan: LocalPlan, args: argparse.Namespace) -> int:
         console_port=CONSOLE_PORT if args.console_port is None else args.console_port,
         fixed_port=bool(args.console_port),
     )
-    programs: dict[int, ProcessInfo] = {}
+    programs: tuple[psutil.Process, ...] = ()
     try:
         await sweep_abandoned_demos()
         async with own_cloud(plan, print_progress) as supervisor:

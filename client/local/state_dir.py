@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import secrets
@@ -12,13 +11,15 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from client.program_name import CLOUD_VARIABLE, DEFAULT_CLOUD
 from vmhost.base.errors import Conflict, InvalidInput
-from vmhost.base.files import write_atomically
+from vmhost.base.files import indented_json, write_atomically
 
 _CLOUD = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 DEMO_PREFIX = "glasscloud-demo-"
@@ -33,7 +34,7 @@ class LocalFacts:
 
     cloud: str
     driver_option: str
-    """The driver option as given: "auto", "process" or "container"."""
+    """The driver option as given: "auto" or the name of a driver."""
     driver: str
     """The driver in use."""
     why: str
@@ -72,14 +73,6 @@ class LocalFacts:
     def is_demo(self) -> bool:
         """Whether this is a demo, which ends with its terminal."""
         return self.cloud.startswith(DEMO_PREFIX)
-
-    @classmethod
-    def from_json(cls, data: Any) -> LocalFacts:
-        """Read stored facts. Raises KeyError or TypeError for anything else."""
-        # Version 0.1 wrote the driver option as "asked".
-        option = data.get("driver_option", data.get("asked"))
-        known = {name: value for name, value in data.items() if name != "asked"}
-        return cls(**{**known, "driver_option": option, "pids": tuple(data["pids"]), "notes": tuple(data["notes"])})
 
 
 def installation() -> str:
@@ -192,14 +185,16 @@ def is_held(state: Path) -> bool:
 
 def write_facts(state: Path, facts: LocalFacts) -> None:
     """Store the facts of a running cloud."""
-    write_atomically(state / _FACTS, json.dumps(asdict(facts), indent=2) + "\n")
+    write_atomically(state / _FACTS, f"{indented_json(facts)}\n")
 
 
 def read_facts(state: Path) -> LocalFacts | None:
     """Return the stored facts, valid while the folder is held; None if there are none."""
     try:
-        return LocalFacts.from_json(json.loads((state / _FACTS).read_text()))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        data = msgspec.json.decode((state / _FACTS).read_bytes(), type=dict[str, Any])
+        # Version 0.1 wrote the driver option as "asked".
+        return msgspec.convert({"driver_option": data.get("asked"), **data}, LocalFacts)
+    except (FileNotFoundError, msgspec.MsgspecError):
         return None
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-from msgspec import to_builtins
+import msgspec
+import psutil
 
 from client.local.local_cloud import ALL_DEADLINE_S, START_DEADLINE_S, Say, sweep
 from client.local.local_plan import LocalPlan, checked
 from client.local.state_dir import LocalFacts, abandoned_demos, forget, is_held, make_folder, read_facts
+from client.local.supervisor import Message
+from client.process_tree import process_tree
 from vmhost.base.errors import CloudError, Unavailable
 from vmhost.base.web import LIFELINE
 
@@ -37,10 +38,10 @@ class SupervisedCloud:
     async def messages(self) -> AsyncIterator[str]:
         """Yield the supervisor's messages until the cloud ends. Raises Unavailable when the cloud gives up."""
         async for message in _messages(self._process):
-            if "failed" in message:
-                raise Unavailable(message["failed"])
-            if "say" in message:
-                yield message["say"]
+            if message.failed is not None:
+                raise Unavailable(message.failed)
+            if message.say is not None:
+                yield message.say
 
     async def stop(self) -> None:
         """Take the cloud down. Raises Unavailable if that takes too long."""
@@ -49,14 +50,8 @@ class SupervisedCloud:
             self._lifeline = None
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_LEAVE_DEADLINE_S):
-                # Keep reading: a full pipe would block the supervisor.
-                async for _ in _messages(self._process):
-                    pass
-                await self._process.wait()
-        except TimeoutError:
-            raise Unavailable(f"the cloud did not stop within {_LEAVE_DEADLINE_S:.0f} s") from None
+        if not await _drain(self._process):
+            raise Unavailable(f"the cloud did not stop within {_LEAVE_DEADLINE_S:.0f} s")
 
 
 @contextlib.asynccontextmanager
@@ -91,7 +86,7 @@ async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> SupervisedClou
         if reading is not None:
             os.close(reading)
     assert process.stdin is not None
-    process.stdin.write(json.dumps(to_builtins(plan)).encode() + b"\n")
+    process.stdin.write(msgspec.json.encode(plan) + b"\n")
     process.stdin.close()
     try:
         async with asyncio.timeout(_DEADLINE_S):
@@ -111,34 +106,37 @@ async def _start(plan: LocalPlan, say: Say, *, attached: bool) -> SupervisedClou
 
 async def _until_up(process: asyncio.subprocess.Process, say: Say, log: Path) -> LocalFacts:
     async for message in _messages(process):
-        if "say" in message:
-            say(message["say"])
-        elif "failed" in message:
-            raise Unavailable(message["failed"])
-        elif "up" in message:
-            return LocalFacts.from_json(message["up"])
+        if message.say is not None:
+            say(message.say)
+        if message.failed is not None:
+            raise Unavailable(message.failed)
+        if message.up is not None:
+            return message.up
     code = await process.wait()
     raise Unavailable(f"the supervisor ended with code {code} before the cloud was up; see {log}")
 
 
-async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, Any]]:
+async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[Message]:
     assert process.stdout is not None
     while line := await process.stdout.readline():
-        yield json.loads(line)
+        yield msgspec.json.decode(line, type=Message)
 
 
-async def _drain(process: asyncio.subprocess.Process) -> None:
+async def _drain(process: asyncio.subprocess.Process) -> bool:
+    """Read until the supervisor ends, because a full pipe would block it; return whether it ended in time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LEAVE_DEADLINE_S):
             async for _ in _messages(process):
                 pass
             await process.wait()
+            return True
+    return False
 
 
 def find_running(state: Path) -> LocalFacts | None:
     """Return the cloud that is up in that folder; None without one, or while its programs drain."""
     facts = read_facts(state) if is_held(state) else None
-    return facts if facts is not None and _alive(facts.supervisor) else None
+    return facts if facts is not None and psutil.pid_exists(facts.supervisor) else None
 
 
 async def wait_until_free(state: Path, *, deadline_s: float) -> bool:
@@ -152,24 +150,21 @@ async def wait_until_free(state: Path, *, deadline_s: float) -> bool:
 
 async def take_down(state: Path, facts: LocalFacts) -> bool:
     """Stop the cloud in that folder, killing it if it does not stop; return whether it stopped by itself."""
+    programs = process_tree(facts.supervisor)
     with contextlib.suppress(ProcessLookupError):
         os.kill(facts.supervisor, signal.SIGTERM)
     if await wait_until_free(state, deadline_s=_LEAVE_DEADLINE_S):
-        await _until_gone(facts.supervisor)
+        # What has released everything ends in a moment; its parent may never reap it.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_STEPS_S):
+                while psutil.pid_exists(facts.supervisor):
+                    await asyncio.sleep(_POLL_S)
         return True
-    for pid in (facts.supervisor, *facts.pids):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for program in programs:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            program.kill()
     await wait_until_free(state, deadline_s=5.0)
     return False
-
-
-async def _until_gone(pid: int) -> None:
-    """Wait briefly for a process that has released everything to end too; its parent may never reap it."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LAST_STEPS_S):
-            while _alive(pid):
-                await asyncio.sleep(_POLL_S)
 
 
 async def sweep_abandoned_demos() -> int:
@@ -183,13 +178,3 @@ async def sweep_abandoned_demos() -> int:
         forget(folder, temporary=True)
         swept += 1
     return swept
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

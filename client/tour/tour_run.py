@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
+
 from client.experiments.experiment import Experiment, choose_victim
 from client.experiments.kill import Kill
 from client.experiments.measure import mark_load, measure_window
@@ -19,7 +21,7 @@ from client.experiments.noisy_neighbor import NoisyNeighbor
 from client.experiments.results import Result, shortened
 from client.local.local_plan import LocalPlan
 from client.local.supervised_cloud import SupervisedCloud, own_cloud, sweep_abandoned_demos
-from client.process_tree import ProcessInfo, process_tree, still_running
+from client.process_tree import process_tree, still_running
 from client.session import Session, open_session
 from client.tour.tour_report import TourPlan, TourReport, report_json, report_lines
 from vmhost.api.access import Access
@@ -41,7 +43,7 @@ async def run_tour(plan: LocalPlan, tour: TourPlan, *, as_json: bool) -> int:
 async def _tour(plan: LocalPlan, tour: TourPlan, say: Say) -> TourReport:
     await sweep_abandoned_demos()
     began = time.monotonic()
-    programs: dict[int, ProcessInfo] = {}
+    programs: tuple[psutil.Process, ...] = ()
     async with own_cloud(plan, say) as supervisor:
         up_s = time.monotonic() - began
         say(f"up after {up_s:.1f} s: {supervisor.facts.search}/search?q=hypervisor")

@@ -20,9 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from client.process_tree import ProcessInfo, process_tree, running_processes, still_running
+from client.process_tree import process_tree, still_running
 
 CLIENT = [sys.executable, "-P", "-m", "client"]
 ANY_PORT = ["--driver", "process", "--port", "0", "--api-port", "0"]
@@ -54,7 +55,7 @@ def demos(environment: dict[str, str]) -> list[Path]:
 
 
 @contextlib.contextmanager
-def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], dict[int, ProcessInfo]]]:
+def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], tuple[psutil.Process, ...]]]:
     """A demo without a terminal that is up, and its programs."""
     demo = subprocess.Popen(
         [*CLIENT, "demo", *ANY_PORT], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
@@ -63,7 +64,7 @@ def plain_demo(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[s
     try:
         assert "4 instances answer one search box" in demo.stdout.readline()
         assert re.match(r"  search  http://127\.0\.0\.1:\d+/search\?q=hypervisor$", demo.stdout.readline().rstrip())
-        until(lambda: sum("client.load.worker" in each.command for each in process_tree(demo.pid).values()))
+        until(lambda: sum("client.load.worker" in each.cmdline() for each in process_tree(demo.pid)))
         yield demo, process_tree(demo.pid)
     finally:
         demo.kill()
@@ -228,7 +229,7 @@ def facts(environment: dict[str, str]) -> dict[str, Any]:
 
 
 def test_up_restarts_programs_and_down_removes_all(environment: dict[str, str]) -> None:
-    below: dict[int, ProcessInfo] = {}
+    below: tuple[psutil.Process, ...] = ()
     try:
         first = run(environment, "up", *ANY_PORT)
         assert first.returncode == 0, first.stderr
@@ -280,7 +281,7 @@ def test_impossible_instances_are_refused(environment: dict[str, str], options: 
 
 
 def test_down_after_everything_was_killed(environment: dict[str, str]) -> None:
-    below: dict[int, ProcessInfo] = {}
+    below: tuple[psutil.Process, ...] = ()
     try:
         assert run(environment, "up", *ANY_PORT).returncode == 0
         supervisor = facts(environment)["supervisor"]
@@ -297,9 +298,8 @@ def test_down_after_everything_was_killed(environment: dict[str, str]) -> None:
         stop(below)
 
 
-def stop(below: dict[int, ProcessInfo]) -> None:
+def stop(below: tuple[psutil.Process, ...]) -> None:
     """After a failed test: ends what it left running."""
-    for pid, program in below.items():
-        if still_running({pid: program}) and pid in running_processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    for program in below:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            program.kill()

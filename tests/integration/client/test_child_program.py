@@ -8,10 +8,10 @@ import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from client.local.child_program import ChildProgram
-from client.process_tree import running_processes
+from client.local.child_program import ChildProgram, ReadyFile
 from vmhost.base.errors import Unavailable
 
 READY = """
@@ -32,73 +32,83 @@ PARENT = """
 import asyncio, pathlib, sys
 from client.local.child_program import ChildProgram
 async def main():
-    child = ChildProgram("child", log=pathlib.Path(sys.argv[3]))
-    ready = pathlib.Path(sys.argv[2])
-    await child.start([sys.executable, "-c", sys.argv[1], str(ready)], ready=ready, deadline_s=20)
+    child = ChildProgram("child", log=pathlib.Path(sys.argv[3]), ready=pathlib.Path(sys.argv[2]))
+    await child.start([sys.executable, "-c", sys.argv[1], sys.argv[2]], deadline_s=20)
     print(child.pid, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
 """
 
 
-async def start(child: ChildProgram, code: str, folder: Path, *, deadline_s: float = 20) -> dict[str, object]:
-    ready = folder / "ready"
-    return await child.start([sys.executable, "-c", code, str(ready)], ready=ready, deadline_s=deadline_s)
+def program(folder: Path) -> ChildProgram:
+    return ChildProgram("the program", log=folder / "log", ready=folder / "ready")
+
+
+async def start(child: ChildProgram, code: str, *, deadline_s: float = 20) -> ReadyFile:
+    return await child.start([sys.executable, "-c", code, str(child.ready)], deadline_s=deadline_s)
+
+
+def runs(pid: int) -> bool:
+    """Whether the process runs; one that has ended may never be reaped."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def until_gone(pid: int, *, deadline_s: float = 10) -> None:
     async with asyncio.timeout(deadline_s):
-        while pid in running_processes():
+        while runs(pid):
             await asyncio.sleep(0.02)
 
 
 async def test_start_waits_until_ready_and_stop_ends_it(tmp_path: Path) -> None:
-    child = ChildProgram("the program", log=tmp_path / "log")
-    assert (await start(child, READY, tmp_path))["url"] == "http://127.0.0.1:1"
+    child = program(tmp_path)
+    assert (await start(child, READY)).url == "http://127.0.0.1:1"
     assert child.pid is not None
     pid = child.pid
     assert await child.stop(grace_s=10)
-    assert pid not in running_processes()
+    assert not runs(pid)
     assert await child.stop(grace_s=10)
 
 
 async def test_early_end_raises_with_the_log(tmp_path: Path) -> None:
-    child = ChildProgram("the program", log=tmp_path / "log")
+    child = program(tmp_path)
     with pytest.raises(Unavailable, match=r"ended with code 3 before it was ready. The end of its log:\n  no"):
-        await start(child, "import sys; print('no such thing'); sys.exit(3)", tmp_path)
+        await start(child, "import sys; print('no such thing'); sys.exit(3)")
     await child.stop(grace_s=1)
 
 
 async def test_failure_shows_only_the_log_of_this_run(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("an earlier run's warning\n")
-    child = ChildProgram("the program", log=tmp_path / "log")
+    child = program(tmp_path)
     with pytest.raises(Unavailable) as failure:
-        await start(child, "import sys; print('no such thing'); sys.exit(3)", tmp_path)
+        await start(child, "import sys; print('no such thing'); sys.exit(3)")
     assert "an earlier run" not in failure.value.message
     await child.stop(grace_s=1)
 
 
 async def test_reason_of_the_program_is_the_failure(tmp_path: Path) -> None:
-    child = ChildProgram("the program", log=tmp_path / "log")
+    child = program(tmp_path)
     with pytest.raises(Unavailable, match=r"^the program ended with code 1 before it was ready: the disk is full$"):
-        await start(child, "import sys; print('noise'); sys.exit('error: the disk is full')", tmp_path)
+        await start(child, "import sys; print('noise'); sys.exit('error: the disk is full')")
     await child.stop(grace_s=1)
 
 
 async def test_program_that_is_never_ready_times_out(tmp_path: Path) -> None:
-    child = ChildProgram("the program", log=tmp_path / "log")
+    child = program(tmp_path)
     with pytest.raises(Unavailable, match="was not ready within 0 s and logged nothing"):
-        await start(child, "import time; time.sleep(60)", tmp_path, deadline_s=0.3)
+        await start(child, "import time; time.sleep(60)", deadline_s=0.3)
     await child.stop(grace_s=5)
 
 
 async def test_program_that_ignores_signals_is_killed(tmp_path: Path) -> None:
-    child = ChildProgram("the program", log=tmp_path / "log")
-    await start(child, DEAF, tmp_path)
+    child = program(tmp_path)
+    await start(child, DEAF)
     assert child.pid is not None
     pid = child.pid
     assert not await child.stop(grace_s=0.2)
-    assert pid not in running_processes()
+    assert not runs(pid)
 
 
 async def test_program_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
@@ -109,7 +119,7 @@ async def test_program_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     assert parent.stdout is not None
     async with asyncio.timeout(30):
         pid = int(await parent.stdout.readline())
-    assert pid in running_processes()
+    assert runs(pid)
     os.kill(parent.pid, signal.SIGKILL)
     await parent.wait()
     await until_gone(pid)

@@ -50,7 +50,7 @@ async def service() -> AsyncIterator[Service]:
 
 def sending() -> set[int]:
     """The generator's processes below us that still run."""
-    return {pid for pid, each in process_tree(os.getpid()).items() if "client.load.worker" in each.command}
+    return {each.pid for each in process_tree(os.getpid()) if "client.load.worker" in each.cmdline()}
 
 
 async def until_over(load: LoadSession) -> None:

@@ -128,7 +128,7 @@ async def test_standstill_of_the_whole_command(service: Service) -> None:
             stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT,
         )  # fmt: skip
         await service.busy.wait()
-        pids = [command.pid, *process_tree(command.pid)]
+        pids = [each.pid for each in process_tree(command.pid)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:

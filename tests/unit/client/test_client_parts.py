@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 from client_builders import instance
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from client.cloud_state import is_replacement
-from client.process_tree import process_tree, running_processes, still_running
+from client.process_tree import process_tree, still_running
 from client.terminal.plain_text import clean, columns_of, wrap
 from client.terminal.styled_text import cut, line, spread
 from client.terminal.tty import keys_of
@@ -101,10 +103,16 @@ def test_short_ids_grow_beyond_four_digits_if_needed() -> None:
 
 
 def test_process_tree_contains_this_process() -> None:
-    assert os.getpid() in running_processes()
     below = process_tree(os.getpid())
-    assert os.getpid() in below
-    assert still_running({os.getpid(): below[os.getpid()]})
-    assert not still_running(
-        {os.getpid(): below[os.getpid()].__class__(pid=os.getpid(), parent=1, started="?", command="")}
-    )
+    assert below[0].pid == os.getpid()
+    assert still_running(below[:1])[0].startswith(f"process {os.getpid()} (")
+
+
+def test_ended_process_does_not_run() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as program:
+        below = process_tree(program.pid)
+        program.kill()
+        # A zombie until we wait for it.
+        below[0].wait(timeout=10)
+    assert still_running(below) == ()
+    assert process_tree(program.pid) == ()
