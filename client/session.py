@@ -15,7 +15,7 @@ from client.experiments.runner import ExperimentRunner
 from client.experiments.system import SystemUnderTest
 from client.load.plan.model import Plan, Target
 from client.load.plan.plan_json import plan_from_form
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.load.session import LoadSession
 from client.search_service import AGENT, SearchService
 from vmhost.api.access import Access

@@ -21,8 +21,8 @@ from client.experiments.results import Step
 from client.load.live.live_state import next_rate
 from client.load.plan.model import Plan
 from client.load.report.json_report import past_run_json
-from client.load.report.report import PastRun
-from client.load.summary import Snapshot
+from client.load.run_report import PastRun
+from client.load.run_result import Snapshot
 from client.session import DEFAULT_RATE, Session
 from client.terminal.plain_text import short_rate
 from vmhost.api.views import InstanceView

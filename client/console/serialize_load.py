@@ -17,8 +17,9 @@ from client.load.live.live_json import COUNTED_AFTER_S, Bands, bands_of, live_js
 from client.load.live.live_state import lag_p99_ms, limit_warning, rates_now
 from client.load.plan.model import Plan
 from client.load.report.json_report import past_run_json
-from client.load.report.report import PastRun
-from client.load.summary import Latency, Mark, Snapshot, TimelineColumn, latency_of
+from client.load.run_report import PastRun
+from client.load.run_result import Mark, Snapshot, TimelineColumn
+from client.load.summary import Latency, latency_of
 from client.load.verdict import broken_so_far
 from client.terminal.plain_text import milliseconds
 

@@ -12,7 +12,8 @@ from client.experiments.experiment import Report
 from client.experiments.results import Progress, Result, Row
 from client.experiments.slowdown import client_rows
 from client.experiments.system import SystemUnderTest
-from client.load.summary import Mark, Summary
+from client.load.run_result import Mark
+from client.load.summary import Summary
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, DeadlineExceeded
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from client.load.run_result import Mark
 from client.load.session import LoadSession
-from client.load.summary import Mark, Summary
+from client.load.summary import Summary
 from vmhost.base.errors import Conflict
 
 MEASURING = "measuring"

@@ -15,7 +15,8 @@ from client.experiments.measure import MEASURING, mark_load, measure_window
 from client.experiments.results import Progress, Result, Row
 from client.experiments.slowdown import client_rows
 from client.experiments.system import SystemUnderTest
-from client.load.summary import Mark, Summary
+from client.load.run_result import Mark
+from client.load.summary import Summary
 from vmhost.api.parameters import parameter
 from vmhost.api.views import CpuView, FaultView, HostView, InstanceView
 from vmhost.base.errors import CloudError, NotFound

@@ -8,6 +8,7 @@ times as long there, and it has no wheel for arm64 Linux.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -151,3 +152,21 @@ def merged(histograms: Iterable[Histogram]) -> Histogram:
 def _rank(total: int, percent: float) -> int:
     # The small term keeps 99 % of 1,000 at rank 990 whatever the rounding of the product.
     return max(1, -int(-(total * percent / 100.0 - 1e-9) // 1))
+
+
+def band_of(value_us: int, grains: int) -> int:
+    """The band of that many microseconds."""
+    return math.floor(grains * math.log10(max(1, value_us)) + 1e-9)
+
+
+def begins_ms(band: int, grains: int) -> float:
+    """Where a band begins, in milliseconds."""
+    return float(10 ** (band / grains) / 1000)
+
+
+def banded(histogram: Histogram, grains: int) -> dict[int, int]:
+    """Counts by band."""
+    bands: defaultdict[int, int] = defaultdict(int)
+    for bucket, count in histogram.counts.items():
+        bands[band_of(highest_of(bucket), grains)] += count
+    return dict(bands)

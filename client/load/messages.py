@@ -14,13 +14,12 @@ from typing import Any
 
 import msgspec
 
-from client.load.engine.engine_result import EngineResult
 from client.load.examples import FailureExample
 from client.load.histogram import Histogram
 from client.load.interval_stats import IntervalData
 from client.load.plan.model import Plan
 from client.load.plan.placeholders import hide, map_texts
-from client.load.summary import TracedRequest
+from client.load.run_result import EngineResult, TracedRequest
 from vmhost.base.errors import InvalidInput
 
 

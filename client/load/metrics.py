@@ -10,9 +10,9 @@ import bisect
 from collections.abc import Iterator
 
 from client.load.interval_stats import IntervalStats
+from client.load.run_result import Mark, TimelineColumn
 from client.load.schedule import NS_PER_S
-from client.load.summarise import summarise
-from client.load.summary import Mark, Summary, TimelineColumn
+from client.load.summary import Summary, summarise
 from vmhost.base.errors import Conflict
 
 KEPT_S = 600

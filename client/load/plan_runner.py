@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.load.plan.model import Plan
-from client.load.report.report import Report
 from client.load.run import LoadRun
+from client.load.run_report import Report
 from client.load.schedule import NS_PER_S
 from client.load.verdict import Verdict, broken_for_good
 from client.load.workers import WorkerSource

@@ -12,7 +12,7 @@ from typing import Any
 
 from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.recorded_run import FIGURES, run_figures
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.load.verdict import Verdict
 from vmhost.base.errors import CloudError, InvalidInput
 

@@ -5,18 +5,18 @@ Which request an arrival sends depends on its number alone, so that a run can be
 
 from __future__ import annotations
 
+import mimetypes
 import random
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
 from typing import overload
 from urllib.parse import quote_plus
 
-from client.load.plan.data_sources import Row, SourceRows, drawer, read_bytes, read_rows
-from client.load.plan.model import Plan, Target
-from client.load.plan.multipart import multipart
-from client.load.plan.placeholders import fill, sources_in, variables_in
+from client.load.plan.model import FormField, Plan, Target
+from client.load.plan.placeholders import Row, SourceRows, drawer, fill, read_bytes, read_rows, sources_in, variables_in
 from client.load.plan.urls import Origin, parse_url
 from client.load.requests import TRACE_PLACE, PreparedRequest, RequestSequence
 from server.api.queries import draw
@@ -255,3 +255,39 @@ class _ByNumber(Sequence[PreparedRequest]):
 
 def _name(rows: SourceRows) -> str:
     return rows.places[0].partition(".")[0]
+
+
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+
+
+def multipart(fields: Sequence[FormField], filled: Callable[[str], str]) -> tuple[str, bytes]:
+    """The Content-Type and the body; `filled` fills the placeholders of a field's text. Files are sent as they are.
+
+    Raises InvalidInput for a file that cannot be read."""
+    parts = [(_head(field), _content(field, filled)) for field in fields]
+    boundary = _boundary([content for _, content in parts])
+    lines = [b"--%b\r\n%b\r\n%b\r\n" % (boundary, head, content) for head, content in parts]
+    return f"multipart/form-data; boundary={boundary.decode()}", b"".join(lines) + b"--%b--\r\n" % boundary
+
+
+def _head(field: FormField) -> bytes:
+    disposition = f'form-data; name="{field.name.translate(_QUOTED)}"'
+    kind = field.type
+    if field.file is not None:
+        disposition += f'; filename="{field.filename.translate(_QUOTED)}"'
+        kind = kind or mimetypes.guess_type(field.filename)[0] or "application/octet-stream"
+    return f"Content-Disposition: {disposition}\r\n{f'Content-Type: {kind}' if kind else ''}".strip().encode() + b"\r\n"
+
+
+def _content(field: FormField, filled: Callable[[str], str]) -> bytes:
+    return filled(field.value).encode() if field.file is None else read_bytes(field.file, f"form field {field.name!r}")
+
+
+def _boundary(contents: Sequence[bytes]) -> bytes:
+    """A line that is in none of the contents, the same for the same contents, so that a run can be repeated."""
+    number = 0
+    while True:
+        boundary = b"glasscloud-" + sha256(b"%d" % number + b"".join(contents)).hexdigest()[:24].encode()
+        if not any(boundary in content for content in contents):
+            return boundary
+        number += 1

@@ -10,21 +10,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 
-from client.load.environment import Environment, observe_environment
+from client.load import messages
 from client.load.examples import FailureExamples, bounded_example
 from client.load.interval_stats import IntervalStats
-from client.load.messages import Counted, Cut, Ended, Examples, Go, Job, Output, Reply, SetRate, Stop, Tick
+from client.load.messages import Reply
 from client.load.metrics import Metrics
 from client.load.plan.model import Plan
 from client.load.plan.placeholders import variables_of
 from client.load.plan.urls import parse_resolve, parse_url
 from client.load.plan.validation import check_plan, check_rate
-from client.load.report.report import Report, make_report
-from client.load.schedule import NS_PER_S, Part
+from client.load.run_report import Environment, Report, make_report, observe_environment
+from client.load.run_result import Mark, RunResult, Snapshot
+from client.load.schedule import NS_PER_S, Part, SteeredRate
 from client.load.script.captured_output import OutputLog
 from client.load.standstill import merge_standstills
-from client.load.steered_rate import SteeredRate
-from client.load.summary import Mark, RunResult, Snapshot, Summary, latency_of
+from client.load.summary import Summary, latency_of
 from client.load.workers import LocalWorkers, RunWorker, WorkerSource, within
 from vmhost.base.errors import InvalidInput, Unavailable
 
@@ -114,7 +114,7 @@ class LoadRun:
         for each in self._workers:
             self._tasks.create_task(self._receive(each))
             part = (each.part.index, each.part.of)
-            each.worker.send(Job(plan=plan, part=part, variables=variables))
+            each.worker.send(messages.Job(plan=plan, part=part, variables=variables))
         ready = asyncio.gather(*(each.ready for each in self._workers))
         await within(START_TIMEOUT_S + plan.timeout_s, ready, "the load generator to start")
         await asyncio.gather(*(each.compare_clocks() for each in self._workers if not each.worker.local))
@@ -134,7 +134,7 @@ class LoadRun:
         self.metrics = Metrics(began, targets=plan.target_names, warm_up_s=plan.warm_up_s)
         self._result = asyncio.get_running_loop().create_future()
         for each in self._workers:
-            each.worker.send(Go(at_ns=start_ns + each.clock_ahead_ns))
+            each.worker.send(messages.Go(at_ns=start_ns + each.clock_ahead_ns))
         self._tasks.create_task(self._publish_regularly())
         # A worker that has gone since it was ready will not report it again.
         self._check_whether_over()
@@ -153,7 +153,7 @@ class LoadRun:
         at_ns = self._next_instant_ns()
         self._rate.change(rate_per_s, at_ns - self._start_ns)
         for each in self._workers:
-            each.worker.send(SetRate(rate_per_s=rate_per_s, at_ns=at_ns + each.clock_ahead_ns))
+            each.worker.send(messages.SetRate(rate_per_s=rate_per_s, at_ns=at_ns + each.clock_ahead_ns))
         await self._sleep_until(at_ns)
 
     async def mark(self, text: str) -> Mark:
@@ -161,7 +161,7 @@ class LoadRun:
         self._must_run()
         at_ns = self._next_instant_ns()
         for each in self._workers:
-            each.worker.send(Cut(at_ns=at_ns + each.clock_ahead_ns))
+            each.worker.send(messages.Cut(at_ns=at_ns + each.clock_ahead_ns))
         mark = self.metrics.mark(text[:200], (at_ns - self._start_ns) / NS_PER_S)
         await self._sleep_until(at_ns)
         return mark
@@ -197,7 +197,7 @@ class LoadRun:
             if self._stopped_s is None:
                 self._stopped_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S
             for each in self._workers:
-                each.worker.send(Stop())
+                each.worker.send(messages.Stop())
 
     async def finished(self) -> Report:
         """Wait for the run's end and return its report."""
@@ -255,19 +255,19 @@ class LoadRun:
 
     def _on_reply(self, worker: RunWorker, reply: Reply) -> None:
         match reply:
-            case Counted():
+            case messages.Counted():
                 stats = IntervalStats.from_data(reply.interval)
                 worker.offered += stats.offered
                 self.metrics.add(stats)
-            case Examples():
+            case messages.Examples():
                 for example in map(bounded_example, reply.examples):
                     if self._examples.wants(example.kind):
                         self._examples.add(example.kind, example)
-            case Output():
+            case messages.Output():
                 self._print(worker, reply.lines, reply.left_out)
-            case Tick():
+            case messages.Tick():
                 self._print(worker, *worker.worker.take_output())
-            case Ended():
+            case messages.Ended():
                 self._check_whether_over()
 
     def _print(self, worker: RunWorker, lines: Sequence[str], left_out: int) -> None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from client.load.plan.model import OpenLoop, Plan
 from client.load.plan.validation import check_plan
-from client.load.report.report import PastRun, Report
 from client.load.run import SNAPSHOT_EVERY_S, LoadRun
-from client.load.summary import Mark, Snapshot, Summary
+from client.load.run_report import PastRun, Report
+from client.load.run_result import Mark, Snapshot
+from client.load.summary import Summary
 from client.load.workers import ANSWER_TIMEOUT_S
 from vmhost.base.errors import CloudError, Conflict, Unavailable
 

@@ -11,13 +11,12 @@ status of its last response; its steps are additional targets and have service t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from client.load.examples import FailureExample
-from client.load.generator_limits import NO_LIMITS, GeneratorLimits, combine_limits
 from client.load.histogram import Histogram, merged
-from client.load.standstill import Standstill, merge_standstills
+from client.load.interval_stats import GOOD, InstanceStats, IntervalStats, Outcome, OutcomeStats
 
 LATE_US = 10_000
 """If more than 1 % of the requests are sent later than this, the figures show the load generator, not the service."""
@@ -190,133 +189,122 @@ class Summary:
         return latency_of(merged(each.histogram for each in self.instances if each.id not in excluded))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """An event during the run; windows that start or end at a mark are exact to the request."""
-
-    at: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TracedRequest:
-    """One request to show: its label, its times, and its Server-Timing header with the attempts."""
-
-    label: str
-    response_ms: float
-    service_ms: float
-    status: int
-    trace_id: str
-    server_timing: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineColumn:
-    """An interval of the timeline. `began` counts from the start of the run; figures leave out `warm_up` columns."""
-
-    began: float
-    seconds: float
-    offered: int
-    started: int
-    completed: int
-    ok: int
-    errors: dict[str, int]
-    response_histogram: Histogram
-    service_histogram: Histogram
-    warm_up: bool
+def summarise(
+    stats: IntervalStats, *, since: float, until: float, targets: tuple[str, ...], instances: bool = True
+) -> Summary:
+    """Returns the figures of an interval; `targets` are the names of the targets in the order of the plan."""
+    response, service = times_of(stats.outcomes.items())
+    return Summary(
+        since=since,
+        until=until,
+        offered=stats.offered,
+        started=stats.started,
+        completed=_completed(stats.outcomes.items()),
+        ok=sum(entry.response.total for (_, _, fault), entry in stats.outcomes.items() if fault == GOOD),
+        hedged=stats.hedged,
+        hedges_won=stats.hedges_won,
+        resent=stats.resent,
+        received_bytes=stats.received_bytes,
+        response=latency_of(response),
+        service=latency_of(service),
+        lag=Lag(
+            connection=latency_of(stats.connection_lag),
+            generator=latency_of(stats.generator_lag),
+            late=stats.generator_lag.count_above(LATE_US),
+        ),
+        errors=_errors(stats.outcomes.items()),
+        statuses=_statuses(stats.outcomes.items()),
+        classes=_classes(stats),
+        targets=_targets(stats, targets),
+        instances=tuple(_instance(name, one) for name, one in sorted(stats.instances.items())) if instances else (),
+        response_histogram=response,
+        service_histogram=service,
+        messages=dict(stats.messages),
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """The state of a run. `moment` covers the last two seconds, `recent` the last ten, `total` all without instances.
-
-    `minute` is the response time of the last sixty seconds: at 20 requests/s, a p99 needs fifty of them. `last` and
-    `slowest` are good responses since the former snapshot. `cpu_percent` is that of the busiest of `processes`.
-    `timeline` is the run so far, the newest column last."""
-
-    at: float
-    elapsed_s: float
-    rate_per_s: float
-    in_flight: int
-    waiting: int
-    cpu_percent: float
-    processes: int
-    total: Summary
-    recent: Summary
-    moment: Summary
-    minute: Latency
-    last: TracedRequest | None
-    slowest: TracedRequest | None
-    marks: tuple[Mark, ...]
-    timeline: tuple[TimelineColumn, ...]
-    examples: tuple[FailureExample, ...] = ()
-    """Failed requests, a few of each kind."""
-    output: tuple[str, ...] = ()
-    """The first and last lines that a script printed."""
+def times_of(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> tuple[Histogram, Histogram]:
+    """Returns response and service times, as defined in `summary.py`."""
+    response, service = Histogram(), Histogram()
+    for (_, _, fault), entry in outcomes:
+        if fault == GOOD:
+            response.add(entry.response)
+            service.add(entry.service or entry.response)
+        elif fault in COUNTED_BY_AGE:
+            response.add(entry.response)
+    return response, service
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockingCall:
-    """A place in a script that blocked the event loop of its process; `where` is its file and line."""
-
-    where: str
-    function: str
-    line: str
-    count: int
-    total_s: float
-    longest_s: float
+def _completed(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> int:
+    # A flow has no status if its steps use clients of the script.
+    return sum(entry.response.total for (_, status, fault), entry in outcomes if status or fault == GOOD)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessResult:
-    """One process of the generator at the end of the run. `lost`: it exited or lost its connection before the end."""
-
-    name: str
-    cpu_percent: float
-    precise_timer: bool
-    missed: int
-    lost: bool = False
-    own: GeneratorLimits = NO_LIMITS
-    blocked: tuple[BlockingCall, ...] = ()
-    standstills: tuple[Standstill, ...] = ()
+def _errors(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for (_, _, fault), entry in outcomes:
+        if fault != GOOD:
+            counts[fault] = counts.get(fault, 0) + entry.response.total
+    return dict(sorted(counts.items()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """The results of a run; `total` leaves out the warm-up. `elapsed_s` is the length of the schedule as it was run.
+def _statuses(outcomes: Iterable[tuple[Outcome, OutcomeStats]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for (_, status, _), entry in outcomes:
+        if status:
+            counts[str(status)] = counts.get(str(status), 0) + entry.response.total
+    return dict(sorted(counts.items()))
 
-    `missed` arrivals were due, but the generator never handled them (they are included in `offered`)."""
 
-    total: Summary
-    elapsed_s: float
-    missed: int
-    processes: tuple[ProcessResult, ...]
-    stopped: bool
-    marks: tuple[Mark, ...]
-    timeline: tuple[TimelineColumn, ...]
-    steered: bool = False
-    """Whether the rate was changed by hand."""
-    examples: tuple[FailureExample, ...] = ()
-    """Failed requests, a few of each kind."""
-    output: tuple[str, ...] = ()
-    """The first and last lines that a script printed."""
+def _classes(stats: IntervalStats) -> dict[str, Latency]:
+    names = sorted({status // 100 for _, status, _ in stats.outcomes if status})
+    return {
+        f"{name}xx": latency_of(
+            merged(entry.response for (_, s, _), entry in stats.outcomes.items() if s // 100 == name)
+        )
+        for name in names
+    }
 
-    @property
-    def cpu_percent(self) -> float:
-        """The CPU use of the busiest process, in percent of a core."""
-        return max((each.cpu_percent for each in self.processes), default=0.0)
 
-    @property
-    def standstills(self) -> tuple[Standstill, ...]:
-        """The times in which the processes did not run; all figures leave them out."""
-        return merge_standstills(standstill for each in self.processes for standstill in each.standstills)
+def _targets(stats: IntervalStats, names: tuple[str, ...]) -> tuple[TargetSummary, ...]:
+    steps = dict.fromkeys(str(name) for name, _, _ in stats.steps) if names else {}
+    if len(names) + len(steps) <= 1:
+        return ()
+    return (
+        *(_target(name, _outcomes_of(number, stats.outcomes)) for number, name in enumerate(names)),
+        *(_target(name, _outcomes_of(name, stats.steps)) for name in steps),
+    )
 
-    @property
-    def own(self) -> GeneratorLimits:
-        """Where the load generator itself was the limit."""
-        return combine_limits(each.own for each in self.processes)
 
-    @property
-    def precise_timer(self) -> bool:
-        """Whether every process has a timer that is exact to microseconds."""
-        return all(each.precise_timer for each in self.processes)
+def _outcomes_of(target: int | str, outcomes: dict[Outcome, OutcomeStats]) -> list[tuple[Outcome, OutcomeStats]]:
+    return [(outcome, entry) for outcome, entry in outcomes.items() if outcome[0] == target]
+
+
+def _target(name: str, outcomes: list[tuple[Outcome, OutcomeStats]]) -> TargetSummary:
+    response, service = times_of(outcomes)
+    return TargetSummary(
+        name=name,
+        completed=_completed(outcomes),
+        ok=sum(entry.response.total for (_, _, fault), entry in outcomes if fault == GOOD),
+        errors=_errors(outcomes),
+        response=latency_of(response),
+        service=latency_of(service),
+        response_histogram=response,
+        service_histogram=service,
+    )
+
+
+def _instance(instance_id: str, stats: InstanceStats) -> InstanceSummary:
+    return InstanceSummary(
+        id=instance_id,
+        type=stats.type,
+        host=stats.host,
+        shard=stats.shard,
+        answered=stats.answered,
+        lost=stats.lost,
+        late=stats.late,
+        errors=stats.errors,
+        latency=latency_of(stats.latency),
+        own=latency_of(stats.own),
+        histogram=stats.latency,
+    )

@@ -22,8 +22,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from client.load.plan.validation import RATE_MAX_PER_S
-from client.load.report.report import Report
-from client.load.summary import Latency, TimelineColumn
+from client.load.run_report import Report
+from client.load.run_result import TimelineColumn
+from client.load.summary import Latency
 from client.load.verdict import Verdict
 from vmhost.base.errors import InvalidInput
 

@@ -93,8 +93,8 @@ async def _request(plan: Plan, prepared: PreparedRequest, say: Say) -> bool:
 async def _flow(plan: Plan, say: Say) -> bool:
     # Only who has a script pays for a general HTTP client.
     from client.load.script.flow import Flow
+    from client.load.script.flow_engines import prepare_script
     from client.load.script.flow_runner import FlowRunner
-    from client.load.script.script_factory import prepare_script
     from client.load.script.step_recorder import StepResult
 
     printed = CapturedOutput()

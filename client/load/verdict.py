@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from client.load.generator_limits import GeneratorLimits, Shortage
+from client.load.histogram import Histogram
 from client.load.plan.model import Plan
-from client.load.plan.validation import CONNECTIONS_MAX
+from client.load.plan.validation import CONNECTIONS_MAX, NO_ERRORS, Threshold, parse_threshold, with_default
+from client.load.run_result import RunResult, Snapshot
 from client.load.standstill import describe_standstills
-from client.load.summary import LATE_US, RunResult, Snapshot, Summary
-from client.load.thresholds import NO_ERRORS, ThresholdResult, evaluate_threshold, parse_threshold, with_default
+from client.load.summary import LATE_US, Summary
 
 STARTED_SHARE_MIN = 0.99
 LAG_MAX_MS = LATE_US / 1000
@@ -24,6 +27,12 @@ BLOCKED_SHARE_MAX = 0.01
 BLOCKED_MIN_S = 0.2
 """A script that keeps its process from running for more of the time spoils the 99th percentile of all its flows."""
 COMPUTER_BUSY = "other programs keep this computer busy"
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 class Verdict(StrEnum):
@@ -39,6 +48,15 @@ class Verdict(StrEnum):
     def exit_code(self) -> int:
         """0, 3, 1."""
         return {Verdict.VALID: 0, Verdict.INVALID: 3, Verdict.FAILED: 1}[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdResult:
+    """Whether a threshold held; `held` None where too few samples were there to say. `measured` is in its words."""
+
+    text: str
+    held: bool | None
+    measured: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,3 +272,44 @@ def _more(result: RunResult) -> int:
 
 def _lower(rate_per_s: float) -> str:
     return f"{max(1.0, rate_per_s * 0.7):.2g}" if rate_per_s < 100 else str(int(rate_per_s * 0.7) // 10 * 10)
+
+
+# Thresholds
+
+
+def evaluate_threshold(threshold: Threshold, total: Summary) -> ThresholdResult:
+    """Whether the threshold held in what was measured."""
+    value, measured = _measure(threshold, total)
+    held = None if value is None else _COMPARE[threshold.compare](value, threshold.bound)
+    return ThresholdResult(text=threshold.text, held=held, measured=measured)
+
+
+def _measure(threshold: Threshold, total: Summary) -> tuple[float | None, str]:
+    part = next((each for each in total.targets if each.name == threshold.target), None) if threshold.target else total
+    if part is None:
+        names = ", ".join(each.name for each in total.targets) or "none"
+        return None, f"no request or step was called {threshold.target!r}; there were: {names}"
+    if threshold.metric == "errors":
+        ended = part.ok + part.failed
+        if not ended:
+            return None, "no request ended"
+        return part.failed / ended, f"{part.failed} of {ended} requests failed ({100 * part.failed / ended:.3g} %)"
+    if threshold.metric == "rate":
+        rate = part.ok / total.seconds if total.seconds else 0.0
+        return rate, f"{rate:.4g} good responses/s"
+    histogram = part.service_histogram if threshold.metric.startswith("service.") else part.response_histogram
+    return _latency(histogram, threshold.metric.removeprefix("service."))
+
+
+def _latency(histogram: Histogram, metric: str) -> tuple[float | None, str]:
+    if not histogram.total:
+        return None, "there was no response"
+    if metric == "max":
+        value_us: float | None = histogram.max_us
+    elif metric == "mean":
+        value_us = histogram.mean_us()
+    else:
+        value_us = histogram.percentile_us(float(metric[1:]))
+    if value_us is None:
+        return None, f"{histogram.total} responses are too few for a {metric}"
+    return value_us / 1000, f"{metric} {value_us / 1000:.4g} ms"

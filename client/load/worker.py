@@ -12,39 +12,26 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 import uvloop
 
-from client.load.engine.engine_factory import EngineFactory, prepare_engine
-from client.load.engine.engine_result import cpu_percent_since
-from client.load.engine.resource_limits import raise_file_limit
+from client.load import messages
+from client.load.engine.closed_loop import ClosedLoopEngine, FastPathChannel
+from client.load.engine.endpoint import Endpoint, reach_all
+from client.load.engine.load_engine import LoadEngine
+from client.load.engine.open_loop import OpenLoopEngine
+from client.load.engine.transport import Http1Channel, Http1Transport, Transport
+from client.load.generator_limits import raise_file_limit
 from client.load.interval_stats import Recorder
-from client.load.messages import (
-    AskClock,
-    Clock,
-    Command,
-    Counted,
-    Cut,
-    Ended,
-    Examples,
-    Failed,
-    Flush,
-    Flushed,
-    Go,
-    Job,
-    Output,
-    Ready,
-    Refused,
-    Reply,
-    SetRate,
-    Stop,
-    Tick,
-    decode_command,
-    encode_reply,
-)
+from client.load.messages import Command, Reply, decode_command, encode_reply
+from client.load.plan.model import Plan
 from client.load.plan.validation import check_plan, check_rate
+from client.load.request_factory import prepare_requests
+from client.load.requests import RequestSequence
+from client.load.run_result import cpu_percent_since
 from client.load.schedule import NS_PER_S, Part
 from client.load.script.captured_output import CapturedOutput, capture_output
 from vmhost.base import gc_tuning
@@ -57,13 +44,13 @@ NextLine = Callable[[], Awaitable[bytes]]
 """Returns the next line of the coordinator; empty once it has gone."""
 
 
-def decode_job(line: bytes) -> Job:
+def decode_job(line: bytes) -> messages.Job:
     """The job of a line. Raises InvalidInput that says what is wrong with it."""
     try:
         job = decode_command(line)
     except ValueError as error:
         raise InvalidInput(f"the job cannot be read: {error}") from error
-    if not isinstance(job, Job):
+    if not isinstance(job, messages.Job):
         raise InvalidInput(f"the first message must be a job, not {type(job).__name__}")
     return job
 
@@ -101,12 +88,12 @@ class LineWriter(asyncio.BaseProtocol):
 
 async def refuse_job(outbox: LineWriter, error: CloudError) -> None:
     """Say why there is no run, and wait until that is sent."""
-    outbox.send(Failed(kind=error.kind, message=error.message))
+    outbox.send(messages.Failed(kind=error.kind, message=error.message))
     await outbox.close()
 
 
 async def serve_run(
-    job: Job, next_line: NextLine, outbox: LineWriter, *, printed: CapturedOutput | None = None
+    job: messages.Job, next_line: NextLine, outbox: LineWriter, *, printed: CapturedOutput | None = None
 ) -> int:  # fmt: skip
     """Do one run for one coordinator; return the exit code. `printed` has the output of the plan's script."""
     try:
@@ -118,7 +105,7 @@ async def serve_run(
         return 1
     gc_tuning.collect_rarely()
     send_printed(outbox, printed)
-    outbox.send(Ready(pid=os.getpid()))
+    outbox.send(messages.Ready(pid=os.getpid()))
     start_ns = await _until_go(next_line, outbox)
     if start_ns is None:
         await outbox.close()
@@ -131,7 +118,7 @@ async def serve_run(
             ended = await running
             run.flush()
             send_printed(outbox, printed, rest=True)
-            outbox.send(Ended(result=ended))
+            outbox.send(messages.Ended(result=ended))
             await outbox.close()
         for helper in helpers:
             helper.cancel()
@@ -142,20 +129,69 @@ def send_printed(outbox: LineWriter, printed: CapturedOutput | None, *, rest: bo
     """Send what the script has printed since the last call."""
     lines, left_out = ([], 0) if printed is None else printed.take(rest=rest)
     if lines or left_out:
-        outbox.send(Output(lines=lines, left_out=left_out))
+        outbox.send(messages.Output(lines=lines, left_out=left_out))
 
 
 async def _until_go(next_line: NextLine, outbox: LineWriter) -> int | None:
     """Answer questions about the clock until the start time comes; return it, or None if the coordinator has gone."""
     while line := await next_line():
         match decode_command(line):
-            case AskClock():
-                outbox.send(Clock(now_ns=time.monotonic_ns()))
-            case Go(at_ns=at_ns):
+            case messages.AskClock():
+                outbox.send(messages.Clock(now_ns=time.monotonic_ns()))
+            case messages.Go(at_ns=at_ns):
                 return at_ns
             case _:
                 return None
     return None
+
+
+class EngineFactory(Protocol):
+    """Everything that an engine needs, except the time at which it starts."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan, of which this process sends a part."""
+
+    def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
+        """The engine for a run that starts at that time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpEngineFactory:
+    """Prepared requests and the servers to send them to."""
+
+    plan: Plan
+    part: Part
+    requests: RequestSequence
+    endpoints: Sequence[Endpoint]
+
+    def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
+        """The engine for a run that starts at that time."""
+        kind = OpenLoopEngine if self.plan.closed is None else ClosedLoopEngine
+        return kind(
+            self.plan, transports=transports_to(self.endpoints, self.plan, self.requests), requests=self.requests,
+            recorder=recorder, start_ns=start_ns, part=self.part,
+        )  # fmt: skip
+
+
+def transports_to(endpoints: Sequence[Endpoint], plan: Plan, requests: RequestSequence) -> list[Transport]:
+    """A transport to each server; with the fast path if users send again at once and responses need no closer look."""
+    at_once = plan.closed is not None and not plan.closed.think_s and requests.limit(plan.requests) is None
+    fast = at_once and requests.easy and not plan.traced and len(endpoints) == 1
+    kind = FastPathChannel if fast else Http1Channel
+    return [Http1Transport(endpoint, bodies=not requests.easy, kind=kind) for endpoint in endpoints]
+
+
+async def prepare_engine(plan: Plan, part: Part, variables: Mapping[str, str] | None = None) -> EngineFactory:
+    """Prepare the requests, or the script, and connect to each server once. Raises InvalidInput, Unavailable."""
+    if plan.script is not None:
+        # Imports a general HTTP client, which takes time: only for scripts.
+        from client.load.script.flow_engines import prepare_script
+
+        return await prepare_script(plan, part)
+    requests = prepare_requests(plan, variables)
+    endpoints = await reach_all(plan, requests.origins)
+    return HttpEngineFactory(plan=plan, part=part, requests=requests, endpoints=endpoints)
 
 
 class WorkerRun:
@@ -177,20 +213,20 @@ class WorkerRun:
             try:
                 self._carry_out(decode_command(line))
             except (CloudError, ValueError) as error:
-                self._outbox.send(Refused(reason=str(error)))
+                self._outbox.send(messages.Refused(reason=str(error)))
         abandon()
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case SetRate():
+            case messages.SetRate():
                 self.engine.change_rate(check_rate(command.rate_per_s), command.at_ns)
-            case Cut():
+            case messages.Cut():
                 self._recorder.cut(command.at_ns)
-            case Flush():
+            case messages.Flush():
                 self.engine.catch_up()
                 self.flush()
-                self._outbox.send(Flushed(number=command.number))
-            case Stop():
+                self._outbox.send(messages.Flushed(number=command.number))
+            case messages.Stop():
                 self.engine.stop()
             case _:
                 raise InvalidInput(f"{type(command).__name__} is not possible during a run")
@@ -198,12 +234,12 @@ class WorkerRun:
     def flush(self) -> None:
         """Send everything that was counted."""
         for interval in self._recorder.take():
-            self._outbox.send(Counted(interval=interval))
+            self._outbox.send(messages.Counted(interval=interval))
         self._send_examples()
 
     def _send_examples(self) -> None:
         if examples := self.engine.take_examples():
-            self._outbox.send(Examples(examples=examples))
+            self._outbox.send(messages.Examples(examples=examples))
 
     async def publish_regularly(self) -> None:
         """Send each half second what was counted, interval by interval, so that no request has to wait for it."""
@@ -212,7 +248,7 @@ class WorkerRun:
             await asyncio.sleep(TICK_EVERY_S)
             self.engine.catch_up()
             for interval in self._recorder.take():
-                self._outbox.send(Counted(interval=interval))
+                self._outbox.send(messages.Counted(interval=interval))
                 await asyncio.sleep(0)
             self._send_examples()
             send_printed(self._outbox, self._printed)
@@ -220,7 +256,7 @@ class WorkerRun:
             cpu_s, at_ns = time.process_time(), time.monotonic_ns()
             last, slowest = self.engine.take_samples()
             self._outbox.send(
-                Tick(
+                messages.Tick(
                     in_flight=self.engine.in_flight,
                     waiting=self.engine.waiting,
                     cpu_percent=round(cpu_percent, 1),

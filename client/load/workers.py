@@ -9,24 +9,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from client.load.engine.engine_result import EngineResult
-from client.load.messages import (
-    AskClock,
-    Clock,
-    Command,
-    Ended,
-    Failed,
-    Flush,
-    Flushed,
-    Ready,
-    Reply,
-    Tick,
-    decode_reply,
-    encode_command,
-)
+from client.load import messages
+from client.load.messages import Command, Reply, decode_reply, encode_command
+from client.load.run_result import EngineResult, ProcessResult
 from client.load.schedule import Part
 from client.load.script.captured_output import CapturedOutput
-from client.load.summary import ProcessResult
 from client.load.worker import LINE_MAX_BYTES
 from vmhost.base.errors import CloudError, InvalidInput, Unavailable
 
@@ -49,7 +36,7 @@ class Worker(Protocol):
         """Send a command; does nothing if the worker has gone."""
 
     def replies(self) -> AsyncIterator[Reply]:
-        """Its replies, until it or its connection ends. Raises ValueError for a line that is none."""
+        """Its replies, until it or its connection ends. Raises ValueError for a line that is not a reply."""
 
     def take_output(self) -> tuple[Sequence[str], int]:
         """The lines that programs started by its script have printed since the last call, and the number left out."""
@@ -168,7 +155,7 @@ class RunWorker:
         self.gone = False
         self.error: CloudError | None = None
         self.offered = 0
-        self.tick = Tick(in_flight=0, waiting=0, cpu_percent=0.0, last=None, slowest=None)
+        self.tick = messages.Tick(in_flight=0, waiting=0, cpu_percent=0.0, last=None, slowest=None)
         self._clock: asyncio.Future[int] | None = None
         self._flushed: dict[int, asyncio.Future[None]] = {}
 
@@ -191,17 +178,17 @@ class RunWorker:
 
     def _update(self, reply: Reply) -> None:
         match reply:
-            case Tick():
+            case messages.Tick():
                 self.tick = reply
-            case Ready():
+            case messages.Ready():
                 _resolve(self.ready, None)
-            case Clock() if self._clock is not None:
+            case messages.Clock() if self._clock is not None:
                 _resolve(self._clock, reply.now_ns)
-            case Flushed() if (flushed := self._flushed.pop(reply.number, None)) is not None:
+            case messages.Flushed() if (flushed := self._flushed.pop(reply.number, None)) is not None:
                 _resolve(flushed, None)
-            case Ended():
+            case messages.Ended():
                 self.ended = reply.result
-            case Failed():
+            case messages.Failed():
                 kind = InvalidInput if reply.kind == InvalidInput.kind else Unavailable
                 _reject(self.ready, kind(reply.message))
 
@@ -211,7 +198,7 @@ class RunWorker:
         for _ in range(_CLOCK_QUESTIONS):
             self._clock = asyncio.get_running_loop().create_future()
             sent_ns = time.monotonic_ns()
-            self.worker.send(AskClock())
+            self.worker.send(messages.AskClock())
             theirs_ns = await within(ANSWER_TIMEOUT_S, self._clock, f"the clock of {self.worker.name}")
             now_ns = time.monotonic_ns()
             if now_ns - sent_ns < best_ns:
@@ -222,7 +209,7 @@ class RunWorker:
         """Wait until everything that the worker has counted by now is here; `number` is used once."""
         if not self.gone and self.ended is None:
             flushed = self._flushed[number] = asyncio.get_running_loop().create_future()
-            self.worker.send(Flush(number=number))
+            self.worker.send(messages.Flush(number=number))
             await within(ANSWER_TIMEOUT_S, flushed, "a response of the load generator")
 
     def result(self, due: int) -> ProcessResult:

@@ -8,7 +8,7 @@ from typing import Any
 
 from client.experiments.noisy_neighbor import RATE_PER_S
 from client.experiments.results import Result, result_json, shortened
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.load.summary import InstanceSummary, Summary
 from client.terminal.plain_text import columns_of
 from vmhost.base.ids import short_ids

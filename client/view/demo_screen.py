@@ -12,8 +12,8 @@ from rich.text import Text
 from client.cloud_events import Tone
 from client.cloud_state import shard_of
 from client.experiments.catalogue import EXPERIMENTS
+from client.load.run_result import Snapshot as LoadSnapshot
 from client.load.summary import Latency
-from client.load.summary import Snapshot as LoadSnapshot
 from client.terminal.plain_text import clean, time_of_day, wrap
 from client.terminal.styled_text import Style, cut, fitting, line, page, spread
 from client.view.screen_texts import GLOSSARY, isolation_lines, isolation_sentence

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from client.experiments.experiment import choose_victim
 from client.experiments.kill import Kill
-from client.load.summary import Snapshot as LoadSnapshot
+from client.load.run_result import Snapshot as LoadSnapshot
 from client.local.state_dir import LocalFacts
 from client.session import Session
 from client.terminal.plain_text import clean, time_of_day

@@ -11,7 +11,7 @@ from client.cloud_state import CloudState
 from client.cloud_watcher import CloudChange
 from client.experiments.results import Failure, Progress, Result, Step, shortened
 from client.experiments.runner import TERMINAL
-from client.load.summary import Snapshot as LoadSnapshot
+from client.load.run_result import Snapshot as LoadSnapshot
 from client.search_service import SearchResult
 from client.terminal.plain_text import clean
 from client.terminal.styled_text import cut

@@ -20,16 +20,15 @@ from client.cli.load.options import (
     plans_of,
     processes_of,
 )
-from client.load.environment import ignored_proxies, usable_cores
 from client.load.live.live_state import progress_line
-from client.load.output_files import OutputFiles
+from client.load.outputs import OutputFiles
 from client.load.plan.model import Plan
 from client.load.plan_runner import PlanRunner, Watcher, verdict_of
 from client.load.repeat import Repeats, repeat, repeat_json, repeat_lines
 from client.load.report.json_report import SCHEMA, report_json
-from client.load.report.report import Report
 from client.load.report.text_report import text_report
 from client.load.run import LoadRun
+from client.load.run_report import Report, ignored_proxies, usable_cores
 from client.load.workers import WorkerSource
 from client.terminal.plain_text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
@@ -243,7 +242,7 @@ class _Command:
         if self.args.prometheus is None:
             yield source
             return
-        from client.load.metrics_server import serve_metrics
+        from client.load.outputs import serve_metrics
 
         async with serve_metrics(self.args.prometheus, source.text) as url:
             _say(f"metrics: {url}")

@@ -15,12 +15,11 @@ from pathlib import Path
 
 from client.cli.command import Command
 from client.cli.load.options import CONNECTIONS_HELP, add_loop_options, add_target_options, plan_of, processes_of
-from client.load.environment import Environment, ignored_proxies, usable_cores
 from client.load.plan.model import Plan
 from client.load.report.page.page import sweep_page
-from client.load.report.report import Report
 from client.load.report.sweep_text import SCHEMA, step_line, sweep_json, sweep_lines
 from client.load.run import LoadRun
+from client.load.run_report import Environment, Report, ignored_proxies, usable_cores
 from client.load.sweep import RateRange, Sweep, check_range, step_of
 from client.terminal.plain_text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput

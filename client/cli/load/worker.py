@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from client.load.distributed.connection import parse_address
     from client.load.distributed.handshake import read_token
     from client.load.distributed.worker_process import supervise_workers, worker_settings
-    from client.load.environment import usable_cores
+    from client.load.run_report import usable_cores
     from vmhost.base.units import parse_duration
 
     if not args.keep:

@@ -12,8 +12,8 @@ from pathlib import Path
 from msgspec import structs
 
 from client.load.messages import Job
-from client.load.plan.data_sources import read_bytes
 from client.load.plan.model import Plan
+from client.load.plan.placeholders import read_bytes
 from vmhost.base.errors import InvalidInput
 
 CONTENTS_MAX_BYTES = 48 << 20

@@ -25,7 +25,7 @@ import msgspec
 from client.load.distributed.connection import BUFFER_BYTES, Address, LineReader, detect_lost_peer
 from client.load.distributed.handshake import HandshakeRefused, NoResponse, introduce, read_token
 from client.load.distributed.job_files import unbundle
-from client.load.engine.resource_limits import raise_file_limit
+from client.load.generator_limits import raise_file_limit
 from client.load.worker import LINE_MAX_BYTES, LineWriter, decode_job, refuse_job, serve_run
 from client.terminal.plain_text import clean
 from vmhost.base.errors import CloudError

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 
 from client.load.engine.precise_timer import Timer, best_timer
-from client.load.engine.standstill_detector import StandstillDetector
 from client.load.schedule import NS_PER_S, Schedule
+from client.load.standstill import StandstillDetector
 
 _BATCH_MAX = 128
 _QUANTUM_NS = 75_000

@@ -12,18 +12,17 @@ import time
 from collections.abc import Callable, Sequence
 
 from client.load.engine.endpoint import connection_error_text
-from client.load.engine.http1_transport import Http1Channel
 from client.load.engine.load_engine import UserEngine
-from client.load.engine.resource_limits import ShortageCounter, file_limit
 from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
-from client.load.engine.transport import Channel, Transport
+from client.load.engine.transport import Channel, Http1Channel, Transport
 from client.load.examples import FailureExample
-from client.load.generator_limits import GeneratorLimits
+from client.load.generator_limits import GeneratorLimits, ShortageCounter, file_limit
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
 from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest, RequestSequence
+from client.load.run_result import TracedRequest
 from client.load.schedule import NS_PER_S, Part
-from client.load.summary import Fault, TracedRequest
+from client.load.summary import Fault
 from vmhost.base.http1 import Failure, HttpFailure
 from vmhost.base.http_response import Response
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from client.load.engine.endpoint import connection_error_text
-from client.load.engine.resource_limits import ShortageCounter
 from client.load.engine.transport import Channel, Transport
+from client.load.generator_limits import ShortageCounter
 from vmhost.base.http1 import HttpFailure
 
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from client.load.engine.resource_limits import shortage_of
 from client.load.engine.tls_settings import CLOSED_AT_ONCE, certificate_error_text, handshake_error_text, tls_context
+from client.load.generator_limits import shortage_of
 from client.load.plan.model import Plan
 from client.load.plan.urls import Origin, Resolved, parse_resolve
 from vmhost.base.errors import Unavailable

@@ -16,15 +16,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from client.load.engine.arrival_scheduler import ArrivalScheduler
-from client.load.engine.engine_result import EngineResult, cpu_percent_since
 from client.load.engine.precise_timer import Timer, best_timer
-from client.load.engine.standstill_detector import StandstillDetector
 from client.load.examples import FailureExample
 from client.load.generator_limits import GeneratorLimits
 from client.load.interval_stats import Recorder
 from client.load.plan.model import Plan, connections_for
+from client.load.run_result import BlockingCall, EngineResult, TracedRequest, cpu_percent_since
 from client.load.schedule import NS_PER_S, Part, Schedule
-from client.load.summary import BlockingCall, TracedRequest
+from client.load.standstill import StandstillDetector
 from vmhost.base.errors import InvalidInput
 
 SWEEP_S = 0.02

@@ -16,16 +16,16 @@ from client.load.engine.connection_pool import ConnectionPool
 from client.load.engine.hedging import Hedgeable, Hedging
 from client.load.engine.load_engine import FIRST_RESPONSES, WAITING_MAX, ScheduledEngine
 from client.load.engine.precise_timer import Timer, best_timer
-from client.load.engine.resource_limits import ShortageCounter, file_limit
 from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
 from client.load.engine.transport import Channel, Transport
 from client.load.examples import FailureExample
-from client.load.generator_limits import GeneratorLimits
+from client.load.generator_limits import GeneratorLimits, ShortageCounter, file_limit
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
 from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest, RequestSequence
+from client.load.run_result import TracedRequest
 from client.load.schedule import NS_PER_S, Part
-from client.load.summary import Fault, TracedRequest
+from client.load.summary import Fault
 from vmhost.base.http1 import Failure
 from vmhost.base.http_response import Response
 

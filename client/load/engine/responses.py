@@ -7,7 +7,8 @@ from client.load.examples import FailureExample, FailureExamples, Kind
 from client.load.http_text import raw_request_text, response_text
 from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest
-from client.load.summary import Fault, TracedRequest
+from client.load.run_result import TracedRequest
+from client.load.summary import Fault
 from server.api import timing
 from vmhost.base.http1 import Failure
 from vmhost.base.http_response import Response

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ssl
 
-from client.load.plan.data_sources import read_bytes
 from client.load.plan.model import Plan
+from client.load.plan.placeholders import read_bytes
 from vmhost.base.errors import InvalidInput
 
 _CERTIFICATE, _KEY = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from client.load.histogram import Histogram, bucket_of, highest_of, merged
 from client.load.plan.model import Plan
-from client.load.summary import Mark, Snapshot, TimelineColumn
+from client.load.run_result import Mark, Snapshot, TimelineColumn
 from client.terminal.plain_text import clock
 from client.terminal.styled_text import Style, fitting, line
 

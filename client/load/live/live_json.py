@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from client.load.histogram import Histogram
-from client.load.latency_bands import band_of, banded, begins_ms
+from client.load.histogram import Histogram, band_of, banded, begins_ms
 from client.load.metrics import COLUMNS_MAX
 from client.load.plan.model import Plan
-from client.load.summary import Latency, Snapshot, Summary, TimelineColumn
+from client.load.run_result import Snapshot, TimelineColumn
+from client.load.summary import Latency, Summary
 
 BANDS_MAX = 40
 FASTEST_US = 100

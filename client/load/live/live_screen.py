@@ -17,7 +17,8 @@ from client.load.live.heat_map import (
     since_start,
 )
 from client.load.live.live_state import LiveState, lag_p99_ms, limit_warning, near_limit, rates_now
-from client.load.summary import InstanceSummary, Latency, Snapshot, Summary
+from client.load.run_result import Snapshot
+from client.load.summary import InstanceSummary, Latency, Summary
 from client.terminal.plain_text import clean, clock, milliseconds, per_second, wrap
 from client.terminal.styled_text import Style, cut, fitting, line, page
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from client.load.plan.model import Plan
 from client.load.plan.validation import RATE_MAX_PER_S
-from client.load.summary import Snapshot
+from client.load.run_result import Snapshot
 from client.load.verdict import OWN_FAULT_PERCENT
 from client.terminal.plain_text import clock, milliseconds, per_second, short_rate
 

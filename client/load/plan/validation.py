@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from dataclasses import dataclass
 
 from client.load.plan.model import ONCE, ClosedLoop, DataSource, Hedge, OpenLoop, Plan, Spacing, Target
 from client.load.plan.placeholders import sources_in
 from client.load.plan.urls import parse_resolve, parse_url
-from client.load.thresholds import parse_threshold
 from vmhost.base.errors import InvalidInput
 
 RATE_MAX_PER_S = 1_000_000.0
@@ -21,6 +21,25 @@ DRAWS = ("uniform", "zipf", "in turn", ONCE)
 REQUESTS_MAX = 1_000_000_000
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# A target's name may hold anything, also colons: what follows the last colon is what must hold.
+_TEXT = re.compile(
+    r"(?:(?P<target>.+):)?(?P<metric>(?:service\.)?(?:p\d+(?:\.\d+)?|max|mean)|errors|rate)\s*"
+    r"(?P<compare><=|>=|<|>)\s*(?P<bound>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|%|/s)?"
+)
+_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, None: 1.0}
+NO_ERRORS = "errors<=0%"
+"""Added where no threshold is about errors: failures must not go unnoticed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """One threshold. Latencies are in milliseconds, errors a share of 0 to 1, rate good answers a second."""
+
+    text: str
+    target: str
+    metric: str
+    compare: str
+    bound: float
 
 
 def check_plan(plan: Plan) -> Plan:
@@ -187,3 +206,36 @@ def _check_hedge(plan: Plan, hedge: Hedge) -> None:
 def _expect(holds: bool, subject: str, expectation: str) -> None:
     if not holds:
         raise InvalidInput(f"{subject}: not possible; use {expectation}")
+
+
+# Thresholds
+
+
+def parse_threshold(text: str) -> Threshold:
+    """The threshold. Raises InvalidInput."""
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(
+            f"threshold {text!r} is not understood; write it like p99<50ms, errors<0.1%, rate>=900, search:p95<20ms"
+        )
+    metric, unit, bound = match["metric"], match["unit"], float(match["bound"])
+    fits = {"errors": ("%", None), "rate": ("/s", None)}.get(metric, ("us", "ms", "s", None))
+    if unit not in fits:
+        units = " or ".join(each for each in fits if each)
+        raise InvalidInput(f"threshold {text!r} has the unit {unit!r}; {metric} takes {units}")
+    if metric == "errors":
+        bound = bound / 100 if unit == "%" else bound
+        if bound > 1:
+            raise InvalidInput(f"threshold {text!r} can never be broken; errors are at most 100 %")
+    elif metric != "rate":
+        bound *= _MS[unit]
+    return Threshold(
+        text=text.strip(), target=match["target"] or "", metric=metric, compare=match["compare"], bound=bound
+    )
+
+
+def with_default(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The thresholds, and that nothing fails, unless one of them says what may fail."""
+    if any(parse_threshold(text).metric == "errors" for text in texts):
+        return texts
+    return (*texts, NO_ERRORS)

@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from client.load.report.recorded_run import FIGURES, Figure, RecordedRun, record_run
-from client.load.report.report import PastRun
+from client.load.run_report import PastRun
 
 BATCHES_MIN = 3
 REPEATS_MIN = 3

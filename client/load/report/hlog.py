@@ -22,7 +22,7 @@ from client.load.histogram import Histogram, bucket_of, merged
 from client.load.interval_stats import GOOD, IntervalStats
 from client.load.report.hdr_encoding import from_hdr_text, hdr_text
 from client.load.schedule import NS_PER_S
-from client.load.summarise import times_of
+from client.load.summary import times_of
 from vmhost.base.errors import InvalidInput
 
 RESPONSE = "response"

@@ -8,8 +8,9 @@ from msgspec import to_builtins
 
 from client.load.histogram import Histogram
 from client.load.plan.plan_json import redacted_plan_json
-from client.load.report.report import PastRun, Report
-from client.load.summary import PERCENTS, InstanceSummary, TargetSummary, TimelineColumn, latency_of
+from client.load.run_report import PastRun, Report
+from client.load.run_result import TimelineColumn
+from client.load.summary import PERCENTS, InstanceSummary, TargetSummary, latency_of
 from client.terminal.plain_text import short_rate
 
 SCHEMA = 2

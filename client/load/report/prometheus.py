@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from client.load.histogram import Histogram, bucket_of
 from client.load.plan.model import Plan
-from client.load.summary import Snapshot, Summary, TargetSummary
+from client.load.run_result import Snapshot
+from client.load.summary import Summary, TargetSummary
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS_MS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from client.load.report.json_report import BATCHES, SCHEMA, report_json
-from client.load.report.report import Report
+from client.load.run_report import Report
 from vmhost.base.errors import InvalidInput
 
 RATE = "requests/s"

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from client.load.environment import Environment
 from client.load.plan.model import Plan
 from client.load.plan.plan_json import redacted_plan_json
 from client.load.report.sweep_plot import plot_lines
+from client.load.run_report import Environment
 from client.load.sweep import Sweep, SweepStep
 
 SCHEMA = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from client.load.examples import FailureExample
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.load.summary import InstanceSummary, Latency, TargetSummary
 
 SHOWN_MAX = 4

@@ -1,9 +1,85 @@
-"""One run of a script's flow, from the instant at which it was due until it is counted."""
+"""One run of a script's flow, from the instant at which it was due until it is counted, and the steps that it takes."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from client.load.http_text import request_text, response_text
 from client.load.interval_stats import GOOD, IntervalStats
-from client.load.script.step_exchange import StepExchange
+
+
+class StepExchange:
+    """One step's request and, where it came, its response. `text` is made only for those that are shown."""
+
+    __slots__ = ("answer", "body", "cookies", "headers", "method", "settings", "url")
+
+    def __init__(
+        self, method: str, url: str, headers: Mapping[str, str], settings: Mapping[str, Any],
+        cookies: aiohttp.abc.AbstractCookieJar,
+    ) -> None:  # fmt: skip
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.settings = settings
+        self.cookies = cookies
+        self.answer: aiohttp.ClientResponse | None = None
+        self.body = b""
+
+    @property
+    def request(self) -> str:
+        """The request; after redirects the last one."""
+        if self.answer is None:
+            return self._unanswered()
+        info = self.answer.request_info
+        # Only the first request is sure to have had the body: most redirects are followed by a GET without one.
+        body = b"" if self.answer.history else self._sent()
+        return request_text(info.method, str(info.url), info.headers.items(), body)
+
+    @property
+    def response(self) -> str:
+        """The response; empty where none came."""
+        if self.answer is None:
+            return ""
+        # aiohttp has decompressed the body already.
+        headers = [(name, value) for name, value in self.answer.headers.items() if name.lower() != "content-encoding"]
+        return response_text(self.answer.status, headers, self.body)
+
+    @property
+    def redirects(self) -> int:
+        """How many redirects were followed."""
+        return 0 if self.answer is None else len(self.answer.history)
+
+    def _unanswered(self) -> str:
+        try:
+            url = URL(self.url).update_query(self.settings.get("params") or {})
+        except (TypeError, ValueError):
+            # What cannot be sent can still be shown.
+            return request_text(self.method, self.url, self.headers.items(), b"")
+        cookies = "; ".join(f"{name}=" for name in self.cookies.filter_cookies(url))
+        headers = [*self.headers.items(), *([("Cookie", cookies)] if cookies else [])]
+        return request_text(self.method, str(url), headers, self._sent())
+
+    def _sent(self) -> bytes:
+        data, values = self.settings.get("data"), self.settings.get("json")
+        match data:
+            case bytes():
+                return data
+            case str():
+                return data.encode()
+            case None:
+                return b"" if values is None else json.dumps(values, default=str).encode()
+            case Mapping() | list() | tuple():
+                try:
+                    return urlencode(data).encode()
+                except (TypeError, ValueError):
+                    pass
+        return f"({type(data).__name__})".encode()
 
 
 class Flow:

@@ -1,4 +1,6 @@
-"""The engines for scripts: flows by a schedule (`OpenFlowEngine`), or by users (`ClosedFlowEngine`)."""
+"""The engines for scripts: flows by a schedule (`OpenFlowEngine`), or by users (`ClosedFlowEngine`).
+
+`prepare_script` runs the file, reaches its server and calls its `setup`."""
 
 from __future__ import annotations
 
@@ -8,18 +10,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
+from client.load.engine.endpoint import reach_all
 from client.load.engine.load_engine import WAITING_MAX, LoadEngine, ScheduledEngine, UserEngine
 from client.load.engine.precise_timer import Timer, best_timer
-from client.load.engine.resource_limits import file_limit
 from client.load.examples import FailureExample
-from client.load.generator_limits import GeneratorLimits
+from client.load.generator_limits import GeneratorLimits, file_limit
 from client.load.interval_stats import GOOD, Recorder
 from client.load.plan.model import Plan
-from client.load.schedule import Part
+from client.load.plan.urls import parse_url
+from client.load.run_result import BlockingCall, TracedRequest
+from client.load.schedule import NS_PER_S, Part
 from client.load.script.flow import Flow
 from client.load.script.flow_runner import FlowRunner
-from client.load.summary import BlockingCall, Fault, TracedRequest
+from client.load.script.script_loader import Script, describe_error, load_script
+from client.load.summary import Fault
+from vmhost.base.errors import InvalidInput
 
 _REST_AFTER_FAULT_S = 0.05
 """The least pause of a user whose flow failed: a server that refuses or a broken script must not spin."""
@@ -209,3 +216,46 @@ class ClosedFlowEngine(FlowEngine, UserEngine):
     async def _abort(self) -> None:
         self._over.set()
         await super()._abort()
+
+
+SETUP_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptEngineFactory:
+    """A script and what its `setup` returned."""
+
+    plan: Plan
+    part: Part
+    script: Script
+    shared: object
+
+    def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
+        """The engine for a run that starts at that time."""
+        kind = OpenFlowEngine if self.plan.open is not None else ClosedFlowEngine
+        since_ns = start_ns + round(self.plan.warm_up_s * NS_PER_S)
+        runner = FlowRunner(self.plan, self.script, self.shared, since_ns=since_ns)
+        return kind(self.plan, runner, recorder=recorder, start_ns=start_ns, part=self.part)
+
+
+async def prepare_script(plan: Plan, part: Part) -> ScriptEngineFactory:
+    """Load the script, connect to its server once and call its `setup`. Raises InvalidInput, Unavailable."""
+    assert plan.script is not None
+    assert plan.base is not None
+    script = load_script(plan.script)
+    origin, _ = parse_url(plan.base)
+    await reach_all(plan, [origin])
+    return ScriptEngineFactory(plan=plan, part=part, script=script, shared=await _set_up(script, plan.base))
+
+
+async def _set_up(script: Script, base: str) -> object:
+    if script.setup is None:
+        return None
+    try:
+        async with asyncio.timeout(SETUP_TIMEOUT_S):
+            return await script.setup(base)
+    except (Exception, SystemExit) as error:
+        raise InvalidInput(
+            f"script {script.path}: setup() failed: {describe_error(error, script.path)};"
+            f" it has {SETUP_TIMEOUT_S:.0f} s"
+        ) from error

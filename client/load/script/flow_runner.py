@@ -5,28 +5,58 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
 
 from client.load.engine.load_engine import FIRST_RESPONSES
-from client.load.engine.resource_limits import ShortageCounter
 from client.load.engine.tls_settings import tls_context
 from client.load.examples import FailureExample
+from client.load.generator_limits import ShortageCounter
 from client.load.interval_stats import GOOD
 from client.load.plan.model import FLOW, Plan
+from client.load.plan.urls import parse_resolve
+from client.load.run_result import BlockingCall
 from client.load.schedule import NS_PER_S
-from client.load.script.exception_faults import fault_of
 from client.load.script.flow import Flow
-from client.load.script.host_resolver import PlanResolver
 from client.load.script.script_loader import Script, describe_error, traceback_lines
-from client.load.script.step_recorder import StepRecorder
+from client.load.script.step_recorder import StepRecorder, fault_of
 from client.load.script.user import User
 from client.load.script.watchdog import Watchdog
-from client.load.summary import COUNTED_BY_AGE, BlockingCall, Fault
+from client.load.summary import COUNTED_BY_AGE, Fault
+
+
+class PlanResolver(AbstractResolver):
+    """The plan's addresses for a host and port; for all others those that the system knows."""
+
+    def __init__(self, resolve: Sequence[str]) -> None:
+        self._resolved = parse_resolve(resolve)
+        self._system = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of a host. Raises OSError."""
+        addresses = self._resolved.get((host, port))
+        if addresses is None:
+            return await self._system.resolve(host, port, family)
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, proto=0, flags=socket.AI_NUMERICHOST,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            )
+            for address in addresses
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        """Has nothing to let go."""
+
 
 ON_STOP_TIMEOUT_S = 5.0
 _NS_PER_MS = 1_000_000

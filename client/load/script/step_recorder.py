@@ -1,25 +1,29 @@
-"""Counts the steps of flows by name, with their service times and the instances behind them, and keeps some to show."""
+"""Counts the steps of flows by name, with their service times and the instances behind them, and keeps some to show.
+
+Also says which fault an exception is that ended a step or a flow."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
-from client.load.engine.standstill_detector import StandstillDetector
 from client.load.engine.tls_settings import certificate_error_text
 from client.load.examples import FailureExample, FailureExamples
+from client.load.generator_limits import shortage_of
 from client.load.http_text import status_phrase
 from client.load.interval_stats import GOOD
 from client.load.requests import fault_of_status
-from client.load.script.exception_faults import fault_of
-from client.load.script.flow import Flow
-from client.load.script.step_exchange import StepExchange
-from client.load.summary import Fault, TracedRequest
+from client.load.run_result import TracedRequest
+from client.load.script.flow import Flow, StepExchange
+from client.load.standstill import StandstillDetector
+from client.load.summary import Fault
 from server.api import timing
 
 NAMES_MAX = 100
@@ -177,3 +181,29 @@ def _traced(good: Good | None) -> TracedRequest | None:
     return TracedRequest(
         label=name, response_ms=took_ms, service_ms=took_ms, status=status, trace_id=trace_id, server_timing=told
     )
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The class of an error of the server, the network, a check, or else of the script itself."""
+    match error:
+        case AssertionError() | json.JSONDecodeError():
+            return Fault.WRONG
+        case TimeoutError():
+            return Fault.TIMEOUT
+        case aiohttp.InvalidURL():
+            return Fault.SCRIPT
+        case aiohttp.ClientConnectorError():
+            return Fault.GENERATOR if shortage_of(error) else Fault.CONNECT
+        case aiohttp.ClientPayloadError():
+            return Fault.SHORT
+        case aiohttp.ClientConnectionError():
+            return Fault.RESET
+        case aiohttp.ClientResponseError():
+            # Also raised for an answer that was understood: too many redirects, no JSON, raise_for_status().
+            return Fault.GARBAGE if isinstance(error.__cause__, HttpProcessingError) else Fault.WRONG
+        case ConnectionRefusedError():
+            return Fault.CONNECT
+        case ConnectionError():
+            return Fault.RESET
+        case _:
+            return Fault.SCRIPT

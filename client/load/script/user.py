@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from client.load.script.flow import Flow
-from client.load.script.step_exchange import StepExchange
+from client.load.script.flow import Flow, StepExchange
 from client.load.script.step_recorder import StepRecorder
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from client.load.run_result import BlockingCall
 from client.load.script.script_loader import is_own
-from client.load.summary import BlockingCall
 
 BLOCKED_MIN_S = 0.05
 """A loop that is late by less is only busy."""

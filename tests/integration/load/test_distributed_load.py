@@ -40,8 +40,8 @@ from client.load.messages import (
     encode_reply,
 )
 from client.load.plan.model import DataSource, OpenLoop, Plan, Target
-from client.load.report.report import Report
 from client.load.run import LoadRun
+from client.load.run_report import Report
 from client.load.verdict import Verdict
 from client.load.workers import LocalWorker, Worker
 from vmhost.base.errors import InvalidInput, Unavailable

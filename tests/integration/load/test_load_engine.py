@@ -10,16 +10,16 @@ from contextlib import asynccontextmanager
 import pytest
 
 from client.load.engine.endpoint import Endpoint
-from client.load.engine.engine_factory import HttpEngineFactory
-from client.load.engine.engine_result import EngineResult
 from client.load.engine.precise_timer import LoopTimer, best_timer
 from client.load.interval_stats import IntervalStats, Recorder
 from client.load.metrics import Metrics
 from client.load.plan.model import ClosedLoop, Hedge, OpenLoop, Plan, RateStage, Target
 from client.load.plan.validation import check_plan
 from client.load.request_factory import prepare_requests
+from client.load.run_result import EngineResult
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.summary import Summary
+from client.load.worker import HttpEngineFactory
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Answer = Callable[[], bytes | None]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Target
-from client.load.report.report import Report
 from client.load.run import LoadRun
+from client.load.run_report import Report
 
 HEAD_ONLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from client.load.plan.model import ClosedLoop, DataSource, OpenLoop, Plan, Target
-from client.load.report.report import Report
 from client.load.run import LoadRun
+from client.load.run_report import Report
 from client.load.verdict import Verdict
 
 

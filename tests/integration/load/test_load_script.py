@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan
-from client.load.report.report import Report
 from client.load.report.text_report import text_report
 from client.load.run import LoadRun
+from client.load.run_report import Report
 from client.load.script.script_loader import complete_plan
 from client.load.summary import TargetSummary
 from client.load.verdict import Verdict

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from client.load.plan.model import ClosedLoop, Plan, Target, constant
+from client.load.run_result import Snapshot
 from client.load.session import LoadSession
-from client.load.summary import Snapshot
 from client.process_tree import process_tree
 from vmhost.base.errors import Conflict, InvalidInput, Unavailable
 

@@ -17,8 +17,8 @@ from aiohttp import web
 
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from client.load.report.json_report import report_json
-from client.load.report.report import Report
 from client.load.run import LoadRun
+from client.load.run_report import Report
 from client.load.verdict import COMPUTER_BUSY
 from client.load.workers import LocalWorker
 from client.process_tree import process_tree

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from client.load.interval_stats import IntervalStats
-from client.load.metrics_server import parse_address, serve_metrics
+from client.load.outputs import parse_address, serve_metrics
 from client.load.plan.model import constant
 from client.load.report.hlog import HlogWriter, open_hlog, read_hlog
 from client.load.report.prometheus import prometheus_text
@@ -146,7 +146,7 @@ def test_killed_run_keeps_its_finished_seconds(tmp_path: Path) -> None:
 
 
 def test_what_is_not_shown_costs_no_time_to_import() -> None:
-    code = "import sys, client.load.metrics_server, client.load.report.hlog; print(*sys.modules)"
+    code = "import sys, client.load.outputs, client.load.report.hlog; print(*sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )

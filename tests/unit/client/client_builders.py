@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from client.cloud_state import CloudState, fold
 from client.load.interval_stats import GOOD, IntervalStats
+from client.load.run_result import Snapshot, TracedRequest
 from client.load.schedule import NS_PER_S
-from client.load.summarise import summarise
-from client.load.summary import Fault, Snapshot, Summary, TracedRequest
+from client.load.summary import Fault, Summary, summarise
 from server.api.timing import Attempt, RequestTrace, render
 from vmhost.api import views
 from vmhost.faults.registry import FAULTS

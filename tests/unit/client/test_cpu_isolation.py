@@ -12,8 +12,7 @@ from client_builders import IDS, instance
 from client.experiments.cpu_isolation import Isolation, Outcome, judge_isolation, window_of
 from client.load.interval_stats import GOOD, IntervalStats
 from client.load.schedule import NS_PER_S
-from client.load.summarise import summarise
-from client.load.summary import Fault, Summary
+from client.load.summary import Fault, Summary, summarise
 from server.api.timing import Attempt
 from vmhost.api.views import CpuView, GuestCpuView, HostView, InstanceView, LimitsView
 

@@ -17,7 +17,7 @@ from client.cloud_watcher import CloudChange
 from client.experiments.results import Failure, Progress, Result, Step
 from client.experiments.runner import TERMINAL
 from client.load.live.live_state import next_rate
-from client.load.summary import Snapshot as LoadSnapshot
+from client.load.run_result import Snapshot as LoadSnapshot
 from client.search_service import SearchResult
 from client.view.demo_screen import render
 from client.view.view_state import (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from client.load.interval_stats import GOOD, IntervalStats
 from client.load.schedule import NS_PER_S
-from client.load.summarise import summarise
-from client.load.summary import Fault, Summary
+from client.load.summary import Fault, Summary, summarise
 from client.tour.tour_report import phase_table
 from server.api.timing import Attempt
 

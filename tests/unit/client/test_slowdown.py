@@ -7,8 +7,7 @@ import pytest
 from client.experiments.slowdown import WorstVictim, client_rows, worst_victim
 from client.load.interval_stats import IntervalStats
 from client.load.schedule import NS_PER_S
-from client.load.summarise import summarise
-from client.load.summary import Summary
+from client.load.summary import Summary, summarise
 from server.api.timing import Attempt
 
 

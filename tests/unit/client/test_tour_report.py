@@ -5,10 +5,9 @@ from __future__ import annotations
 from client_builders import IDS, summary
 
 from client.experiments.results import Result
-from client.load.environment import Environment
 from client.load.plan.model import constant
-from client.load.report.report import make_report
-from client.load.summary import ProcessResult, RunResult
+from client.load.run_report import Environment, make_report
+from client.load.run_result import ProcessResult, RunResult
 from client.tour.tour_report import TourPlan, TourReport, report_json, report_lines
 
 HERE = Environment(

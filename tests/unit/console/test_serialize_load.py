@@ -11,7 +11,7 @@ from client.cloud_state import CloudState
 from client.console.load_controller import death_mark
 from client.console.serialize_load import KnownTimeline, RunTimeline, is_minor, target_json, timeline_json
 from client.load.histogram import Histogram
-from client.load.summary import Mark, TimelineColumn
+from client.load.run_result import Mark, TimelineColumn
 from vmhost.api.views import InstanceView, ReasonView
 
 BEGAN = 1_700_000_000.0

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Target
+from client.load.run_result import Snapshot
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Snapshot
+from client.load.summary import Fault
 from server.api.timing import Attempt
 
 BEGAN = 1_700_000_000.0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from client.load.environment import Environment
 from client.load.interval_stats import GOOD, IntervalData, IntervalStats
 from client.load.messages import Counted, decode_reply, encode_reply
 from client.load.metrics import Metrics
 from client.load.plan.model import ClosedLoop, Plan, constant
-from client.load.report.report import Report, make_report
+from client.load.run_report import Environment, Report, make_report
+from client.load.run_result import ProcessResult, RunResult
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, ProcessResult, RunResult
+from client.load.summary import Fault
 
 URL = "http://127.0.0.1:8000/"
 CLOSED = Plan(targets=constant(URL, 1).targets, closed=ClosedLoop(users=10), duration_s=10)

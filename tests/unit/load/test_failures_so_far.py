@@ -7,8 +7,9 @@ from dataclasses import replace
 from live_builders import metrics, plan, second, snapshot
 
 from client.load.interval_stats import IntervalStats
+from client.load.run_result import Snapshot
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Snapshot
+from client.load.summary import Fault
 from client.load.verdict import broken_so_far
 
 GOOD = {2.0: 20}

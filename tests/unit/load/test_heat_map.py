@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from live_builders import metrics, second
 
 from client.load.live.heat_map import edges_us, heat_map, level_of, steps_of
-from client.load.summary import Fault, TimelineColumn
+from client.load.run_result import TimelineColumn
+from client.load.summary import Fault
 
 
 def timeline(*counts: dict[float, int], warm_up_s: float = 0.0) -> tuple[TimelineColumn, ...]:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_builders import BEGAN, metrics, plan, second, snapshot
 
-from client.load.histogram import Histogram
-from client.load.latency_bands import band_of, begins_ms
+from client.load.histogram import Histogram, band_of, begins_ms
 from client.load.live.live_json import BANDS_MAX, bands_of, live_json
 from client.load.summary import Fault
 

@@ -15,7 +15,7 @@ from client.load.repeat import Repeats, repeat_json
 from client.load.report.compare import ComparedFigure, Comparison, Significance, compare, compare_json, compare_lines
 from client.load.report.json_report import report_json
 from client.load.report.recorded_run import read_run
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.program_name import program_name
 from vmhost.base.errors import InvalidInput
 

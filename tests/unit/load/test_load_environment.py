@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.load.environment import ignored_proxies
+from client.load.run_report import ignored_proxies
 
 
 @pytest.mark.parametrize(

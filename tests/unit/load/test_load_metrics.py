@@ -13,8 +13,7 @@ from client.load.interval_stats import GOOD, IntervalStats, Recorder
 from client.load.messages import Counted, decode_reply, encode_reply
 from client.load.metrics import COLUMNS_MAX, KEPT_S, MARKS_MAX, Metrics, Timeline
 from client.load.schedule import NS_PER_S
-from client.load.summarise import summarise
-from client.load.summary import Fault, Summary
+from client.load.summary import Fault, Summary, summarise
 from server.api.timing import Attempt
 from vmhost.base.errors import Conflict
 

@@ -8,7 +8,7 @@ import pytest
 from load_runs import CLOSED, run
 
 from client.load.repeat import Repeats, Spread, repeat, repeat_json, repeat_lines
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.load.verdict import Verdict
 from vmhost.base.errors import InvalidInput, Unavailable
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from client.load.environment import Environment
 from client.load.generator_limits import GeneratorLimits, Shortage
 from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
 from client.load.plan.model import ClosedLoop, Plan, Target, constant
 from client.load.report.json_report import batches, report_json
-from client.load.report.report import Report, make_report
 from client.load.report.text_report import text_report
+from client.load.run_report import Environment, Report, make_report
+from client.load.run_result import ProcessResult, RunResult
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, ProcessResult, RunResult
+from client.load.summary import Fault
 from client.load.verdict import Verdict
 
 PLAN = constant("http://127.0.0.1:8000/", 100, duration_s=10)

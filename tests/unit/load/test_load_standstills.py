@@ -10,14 +10,13 @@ import pytest
 from load_runs import run
 
 from client.load.engine.arrival_scheduler import ArrivalScheduler
-from client.load.engine.standstill_detector import StandstillDetector
 from client.load.interval_stats import IntervalStats
 from client.load.plan.model import OpenLoop, RateStage, Spacing
 from client.load.report.json_report import report_json
-from client.load.report.report import make_report
+from client.load.run_report import make_report
+from client.load.run_result import ProcessResult
 from client.load.schedule import NS_PER_S, Schedule
-from client.load.standstill import Standstill, describe_standstills, merge_standstills, standstill_s
-from client.load.summary import ProcessResult
+from client.load.standstill import Standstill, StandstillDetector, describe_standstills, merge_standstills, standstill_s
 
 
 @pytest.mark.parametrize(

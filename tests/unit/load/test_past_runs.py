@@ -9,7 +9,7 @@ from load_runs import CLOSED, run
 from client.load.report.compare import compare_json, compare_lines, compare_past_runs
 from client.load.report.json_report import past_run_json
 from client.load.report.page.page import report_page
-from client.load.report.report import PastRun, Report
+from client.load.run_report import PastRun, Report
 
 
 def past(number: int, report: Report, **changes: str) -> PastRun:

@@ -9,8 +9,9 @@ from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
 from client.load.plan.model import OpenLoop, Plan, Target
 from client.load.report.prometheus import BOUNDS_MS, prometheus_text, prometheus_text_of
+from client.load.run_result import Snapshot
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, Latency, Snapshot
+from client.load.summary import Fault, Latency
 
 try:
     from prometheus_client.parser import text_string_to_metric_families

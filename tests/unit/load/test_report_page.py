@@ -13,16 +13,16 @@ from importlib import resources
 
 import pytest
 
-from client.load.environment import Environment
 from client.load.interval_stats import GOOD, InstanceStats, IntervalStats
 from client.load.metrics import Metrics
 from client.load.plan.model import ClosedLoop, DataSource, Hedge, Plan, Target, constant
 from client.load.report.page.charts import fewer_columns, percents
 from client.load.report.page.elements import ms, per_s, share
 from client.load.report.page.page import page_policy, report_page
-from client.load.report.report import Report, make_report
+from client.load.run_report import Environment, Report, make_report
+from client.load.run_result import ProcessResult, RunResult
 from client.load.schedule import NS_PER_S
-from client.load.summary import Fault, ProcessResult, RunResult, latency_of
+from client.load.summary import Fault, latency_of
 
 BEGAN = 1_700_000_000.0
 VOID = frozenset({"meta", "br", "link", "img", "input"})

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from client.load.content_coding import decode_body
 from client.load.plan.model import DataSource, Expect, FormField, Plan, Target, constant
 from client.load.plan.placeholders import fill, hide, map_texts, variables_of
 from client.load.plan.plan_json import redacted_plan_json
@@ -22,7 +21,7 @@ from client.load.plan.toml_file import plans_of, read_plans
 from client.load.plan.urls import parse_resolve, parse_url
 from client.load.plan.validation import check_plan
 from client.load.request_factory import DRAWS, prepare_requests
-from client.load.requests import RequestSequence
+from client.load.requests import RequestSequence, decode_body
 from client.load.summary import Fault
 from vmhost.base.errors import InvalidInput
 from vmhost.base.http1 import MAX_BODY_BYTES

@@ -9,11 +9,10 @@ from load_runs import transmitted
 
 from client.load.interval_stats import GOOD, MESSAGES_MAX, IntervalStats
 from client.load.plan.model import OpenLoop, Plan, Target
-from client.load.plan.validation import check_plan
+from client.load.plan.validation import check_plan, parse_threshold
 from client.load.script.script_loader import complete_plan, describe_error, load_script
-from client.load.summarise import summarise
-from client.load.summary import Fault
-from client.load.thresholds import evaluate_threshold, parse_threshold
+from client.load.summary import Fault, summarise
+from client.load.verdict import evaluate_threshold
 from vmhost.base.errors import InvalidInput
 
 BASE = "http://127.0.0.1:8000"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from client.load.interval_stats import GOOD, IntervalStats
+from client.load.plan.validation import parse_threshold
 from client.load.schedule import NS_PER_S
-from client.load.summarise import summarise
-from client.load.summary import Summary
-from client.load.thresholds import evaluate_threshold, parse_threshold
+from client.load.summary import Summary, summarise
+from client.load.verdict import evaluate_threshold
 from vmhost.base.errors import InvalidInput
 
 

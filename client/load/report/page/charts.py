@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from client.load.histogram import SAMPLES_BEYOND_MIN, Histogram, merged
-from client.load.latency_bands import banded, begins_ms
+from client.load.histogram import SAMPLES_BEYOND_MIN, Histogram, banded, begins_ms, merged
 from client.load.report.page.elements import ms, paragraph, per_s, percentile_cells, seconds, section, table, time_cell
-from client.load.report.report import Report
-from client.load.summary import Mark, TimelineColumn, latency_of
+from client.load.run_report import Report
+from client.load.run_result import Mark, TimelineColumn
+from client.load.summary import latency_of
 from vmhost.base.html_template import Html, fill, join
 
 HEAT_ROWS_MAX = 40

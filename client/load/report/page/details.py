@@ -18,7 +18,7 @@ from client.load.report.page.elements import (
     table,
     time_cell,
 )
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.load.summary import Fault, InstanceSummary, latency_of
 from client.load.verdict import BUSY_PERCENT
 from vmhost.base.html_template import Html, fill, join

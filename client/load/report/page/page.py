@@ -12,8 +12,8 @@ from client.load.plan.model import Plan
 from client.load.report.page import details, results
 from client.load.report.page.charts import chart, heat_map, rates, timeline_of, times
 from client.load.report.page.elements import paragraph, per_s, percentile_cells, section, table, time_cell
-from client.load.report.report import Report
 from client.load.report.sweep_text import headline, note, row_of
+from client.load.run_report import Report
 from client.load.sweep import Sweep
 from vmhost.base.html_template import Html, fill, join
 

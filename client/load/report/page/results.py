@@ -18,7 +18,7 @@ from client.load.report.page.elements import (
     share,
     table,
 )
-from client.load.report.report import Report
+from client.load.run_report import Report
 from client.load.summary import Fault, Latency
 from client.load.verdict import LAG_MAX_MS, Verdict, connections_bind
 from vmhost.base.html_template import Html, fill, join
