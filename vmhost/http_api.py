@@ -109,8 +109,8 @@ def _refuse(auth: Auth, request: web.BaseRequest, error: CloudError) -> web.Resp
     _log.debug("request_refused", path=request.path[:200], code=error.code, why=error.message)
     if request.path.startswith(PREFIX):
         return json_refusal(request, error)
-    body = error_body(request.headers, error, request.get(_REQUEST_ID) or str(uuid.uuid4()))
-    return web.Response(body=body.content, status=http_status(error), headers=body.headers)
+    body, headers = error_body(request.headers, error, request.get(_REQUEST_ID) or str(uuid.uuid4()))
+    return web.Response(body=body, status=http_status(error), headers=headers)
 
 
 def _is_guest(auth: Auth, request: web.BaseRequest) -> bool:

@@ -13,7 +13,6 @@ import sysconfig
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -21,10 +20,11 @@ from server.api.results import Document
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SIGNATURE_CHARS_MAX = 300
-BODY_CHARS_MAX = 24_000
+_BODY_CHARS_MAX = 24_000
 _DOC_CHARS_MIN = 20
 """A shorter text says no more than the name."""
 _KNOWN = {"posix": "os", "posixpath": "os.path", "genericpath": "os.path"}
+"""The names under which people import what these modules define."""
 _ROLE = re.compile(r":[a-z][a-z:+-]*:`[~!]?([^`<]+?)(?: <[^`>]*>)?`|``([^`\n]+)``")
 _CODE_FOLLOWS = re.compile(r"::$", re.MULTILINE)
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]")
@@ -84,7 +84,7 @@ def _parse(files: Sequence[SourceFile]) -> tuple[list[Document], dict[str, str]]
     documents: list[Document] = []
     re_exports: dict[str, str] = {}
     for name, path in files:
-        found, exported = module_documents(PythonModule(name, path.read_bytes()))
+        found, exported = module_documents(name, path.read_bytes())
         documents += found
         re_exports |= exported
     return documents, re_exports
@@ -120,11 +120,8 @@ def topic_documents() -> Iterator[Document]:
     for name, text in sorted(topics.items()):
         title, _, rest = str(text).strip().partition("\n")
         body = _EMPHASIS.sub(r"\1", rest.lstrip("*=-~\n"))
-        yield Document(id=f"topic.{name}", title=_heading(title), kind="topic", body=body[:BODY_CHARS_MAX])
-
-
-def _heading(line: str) -> str:
-    return line.strip().strip('"').replace('"', "")
+        title = title.strip().replace('"', "")
+        yield Document(id=f"topic.{name}", title=title, kind="topic", body=body[:_BODY_CHARS_MAX])
 
 
 def fingerprint() -> list[str]:
@@ -133,33 +130,20 @@ def fingerprint() -> list[str]:
     return [sys.version, *(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)]
 
 
-@dataclass(frozen=True, slots=True)
-class PythonModule:
-    """A module's name and source."""
-
-    name: str
-    source: bytes
-
-
-def known_name(name: str) -> str:
-    """The name under which people import what the module defines."""
-    return _KNOWN.get(name, name)
-
-
 def python_document(name: str, kind: str, doc: str, signature: str = "") -> Document:
     """The document of a dotted name."""
     text = _CODE_FOLLOWS.sub(":", _ROLE.sub(lambda match: match[1] or match[2], doc))
     body = f"    {name}{signature}\n\n{text}" if signature else text
-    return Document(id="python." + _NOT_ID.sub("-", name), title=name, kind=kind, body=body[:BODY_CHARS_MAX])
+    return Document(id="python." + _NOT_ID.sub("-", name), title=name, kind=kind, body=body[:_BODY_CHARS_MAX])
 
 
-def module_documents(module: PythonModule) -> tuple[list[Document], dict[str, str]]:
+def module_documents(name: str, source: bytes) -> tuple[list[Document], dict[str, str]]:
     """The module's documents, and its re-exports: the public name by the original name ("*" for all of a module)."""
     try:
-        tree = ast.parse(module.source)
+        tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return [], {}
-    return list(_documents(tree, module.name)), dict(_reexports(tree, module.name))
+    return list(_documents(tree, name)), dict(_reexports(tree, name))
 
 
 def _documents(tree: ast.Module, name: str) -> Iterator[Document]:
@@ -167,7 +151,7 @@ def _documents(tree: ast.Module, name: str) -> Iterator[Document]:
     if doc:
         yield python_document(name, "module", doc)
     for node in _defined(tree.body):
-        full = f"{known_name(name)}.{node.name}"
+        full = f"{_KNOWN.get(name, name)}.{node.name}"
         if isinstance(node, ast.ClassDef):
             yield from _class_documents(node, full, depth=0)
         else:
@@ -264,7 +248,7 @@ def _compiled_module(module: ModuleType, name: str) -> Iterator[Document]:
 def _public(owner: str, name: str) -> str:
     """The prefix that people use: `io` for `_io`, and none for built-ins."""
     shown = owner.removeprefix("_") if owner.removeprefix("_") in sys.stdlib_module_names else name
-    return "" if shown == "builtins" else f"{known_name(shown)}."
+    return "" if shown == "builtins" else f"{_KNOWN.get(shown, shown)}."
 
 
 def _compiled_class(value: type, name: str) -> Iterator[Document]:

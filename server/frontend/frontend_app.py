@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any
 
 import msgspec
-from aiohttp import HttpVersion11, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import SERVER_SOFTWARE
+from aiohttp import web
 
 from server.api.results import Document, SearchAnswer
 from server.api.timing import parse_traceparent
@@ -26,7 +22,7 @@ from server.frontend.search import Answer, RequestContext, Search, decode_parame
 from server.frontend.shard_map import ShardMap
 from server.pages.search_pages import asset, render_document, render_error, render_home, render_results
 from vmhost.base import sse
-from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unavailable, Unsupported
+from vmhost.base.errors import CloudError, Internal, InvalidInput, NotFound, Unsupported
 from vmhost.base.logs import get_logger
 from vmhost.base.web_guard import LOOPBACK, check_host
 
@@ -40,8 +36,6 @@ _METHODS = ("GET", "HEAD")
 _DOCUMENTS = "/doc/"
 _FILES = "/static/"
 _DOCUMENT_ID = re.compile(r"[\w.-]{1,300}", re.ASCII)
-_BUSY = Unavailable("too many requests are in flight; try again in a second")
-_START = f"HTTP/1.1 200 OK\r\n{responses.header_lines(responses.JSON_HEADERS)}Server: {SERVER_SOFTWARE}\r\nDate: "
 _log = get_logger("frontend")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -56,27 +50,6 @@ class Settings:
     in_flight_max: int = 512
     hosts: frozenset[str] = LOOPBACK
     """The accepted names in the Host header, in lower case."""
-
-
-class RawResponse(web.StreamResponse):
-    """A response whose bytes are ready and are sent in one write; the connection stays open.
-
-    aiohttp's own response costs three times as much, and this one is sent for every search."""
-
-    keep_alive = True
-
-    def __init__(self, transport: asyncio.Transport, raw: bytes) -> None:
-        super().__init__()
-        self._transport = transport
-        self._raw = raw
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Does nothing: the bytes are ready."""
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Sends the bytes."""
-        self._transport.write(self._raw)
 
 
 class FrontEnd:
@@ -99,8 +72,13 @@ class FrontEnd:
         self._rng = rng
         self._starting = starting
         self._now = monotonic
-        self._search = Search(shard_map, observer, deadline_s=settings.deadline_s, monotonic=monotonic)
-        self._raw_start, self._raw_second = "", -1
+        self._search = Search(
+            shard_map,
+            observer,
+            deadline_s=settings.deadline_s,
+            in_flight_max=settings.in_flight_max,
+            monotonic=monotonic,
+        )
         # Parsing a query string is pure, and most queries come again and again.
         self._parse_params = functools.lru_cache(_CACHED_QUERIES)(parse_params)
         # A client sends the same header with each request.
@@ -155,18 +133,11 @@ class FrontEnd:
         query_string = request.raw_path.partition("?")[2]
         cached = len(query_string) <= _CACHED_CHARS_MAX
         params = self._parse_params(query_string) if cached else parse_params(query_string)
-        observer = self._observer
-        if observer.in_flight >= self._settings.in_flight_max:
-            return self._shed(request)
-        observer.in_flight += 1
-        try:
-            answer = await self._search.search(params, self._context(request, arrived))
-        finally:
-            observer.in_flight -= 1
+        answer = await self._search.search(params, self._context(request, arrived))
         if answer.error is not None:
             return self._error_response(request, answer.error, extra=_trace_headers(answer))
         if _json_wanted(request, params.json):
-            return self._raw_json(request, answer.body, _trace_headers(answer))
+            return responses.raw_json_response(request, answer.body, _trace_headers(answer), self._observer.now())
         results = msgspec.json.decode(answer.body, type=SearchAnswer)
         page = render_results(results, answer.trace, params.page)
         return responses.page_response(page, extra=_trace_headers(answer))
@@ -176,14 +147,7 @@ class FrontEnd:
         document_id = request.path.removeprefix(_DOCUMENTS)
         if not _DOCUMENT_ID.fullmatch(document_id):
             raise NotFound("there is no document at this address")
-        observer = self._observer
-        if observer.in_flight >= self._settings.in_flight_max:
-            return self._shed(request)
-        observer.in_flight += 1
-        try:
-            answer = await self._search.document(document_id, self._context(request, arrived))
-        finally:
-            observer.in_flight -= 1
+        answer = await self._search.document(document_id, self._context(request, arrived))
         if answer.error is not None:
             return self._error_response(request, answer.error, extra=_trace_headers(answer))
         if _json_wanted(request, None):
@@ -253,34 +217,6 @@ class FrontEnd:
             headers.get("User-Agent", ""),
             trace_id is None,
         )
-
-    def _raw_json(self, request: web.BaseRequest, body: bytes, extra: Headers) -> web.StreamResponse:
-        """A response with status 200 and JSON that must not be cached; `extra` must hold no line breaks.
-
-        Requests that need more (HEAD, HTTP/1.0, a connection that ends, a slow reader) get aiohttp's own response."""
-        transport = request.transport
-        if (
-            transport is None
-            or transport.is_closing()
-            or transport.get_write_buffer_size()
-            or request.method != "GET"
-            or not request.keep_alive
-            or request.version != HttpVersion11
-        ):
-            return responses.json_bytes_response(body, extra=extra)
-        head = f"{self._dated_start()}{responses.header_lines(extra)}Content-Length: {len(body)}\r\n\r\n"
-        return RawResponse(transport, head.encode("latin-1") + body)
-
-    def _dated_start(self) -> str:
-        second = int(self._observer.now())
-        if second != self._raw_second:
-            self._raw_second = second
-            self._raw_start = f"{_START}{formatdate(second, usegmt=True)}\r\n"
-        return self._raw_start
-
-    def _shed(self, request: web.BaseRequest) -> web.Response:
-        self._observer.shed += 1
-        return self._error_response(request, _BUSY)
 
     def _error_response(self, request: web.BaseRequest, error: CloudError, *, extra: Headers = ()) -> web.Response:
         if error.status == 503:

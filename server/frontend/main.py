@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -174,7 +174,7 @@ async def serving(
         try:
             async with serve(front_end.handle, sock, line_bytes_max=LINE_BYTES_MAX) as url:
                 try:
-                    await _until_complete(shard_map, changed, lambda: _launch_problems(client, service))
+                    await _until_complete(shard_map, changed, client, service)
                     write_ready(options.ready, url=url_of(sock))
                     yield url
                 finally:
@@ -185,9 +185,7 @@ async def serving(
             shard_map.close()
 
 
-async def _until_complete(
-    shard_map: ShardMap, changed: asyncio.Event, problems: Callable[[], Awaitable[list[str]]]
-) -> None:
+async def _until_complete(shard_map: ShardMap, changed: asyncio.Event, client: CloudClient, service: str) -> None:
     """Returns once each shard has a replica; until then it logs why launches fail."""
     logged: list[str] = []
     while not shard_map.complete:
@@ -196,7 +194,7 @@ async def _until_complete(
             async with asyncio.timeout(_PROBLEMS_POLL_S):
                 await changed.wait()
         except TimeoutError:
-            if (reasons := await problems()) and reasons != logged:
+            if (reasons := await _launch_problems(client, service)) and reasons != logged:
                 logged = reasons
                 _log.warning("launches_failed", reasons=reasons)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
 from vmhost.base.errors import CloudError
@@ -66,3 +71,49 @@ def file_response(
 def error_json(error: CloudError) -> dict[str, Any]:
     """An error as JSON data."""
     return {"error": {"kind": error.kind, "message": error.message}}
+
+
+def raw_json_response(request: web.BaseRequest, body: bytes, extra: Headers, now: float) -> web.StreamResponse:
+    """JSON with status 200 that must not be cached; `extra` must hold no line breaks, `now` is epoch seconds.
+
+    Requests that need more (HEAD, HTTP/1.0, a connection that ends, a slow reader) get aiohttp's own response."""
+    transport = request.transport
+    if (
+        transport is None
+        or transport.is_closing()
+        or transport.get_write_buffer_size()
+        or request.method != "GET"
+        or not request.keep_alive
+        or request.version != HttpVersion11
+    ):
+        return json_bytes_response(body, extra=extra)
+    head = f"{_raw_start(int(now))}{header_lines(extra)}Content-Length: {len(body)}\r\n\r\n"
+    return RawResponse(transport, head.encode("latin-1") + body)
+
+
+@functools.lru_cache(1)
+def _raw_start(second: int) -> str:
+    """The lines that all raw responses of one second have in common."""
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 200 OK\r\n{header_lines(JSON_HEADERS)}Server: {SERVER_SOFTWARE}\r\nDate: {date}\r\n"
+
+
+class RawResponse(web.StreamResponse):
+    """A response whose bytes are ready and are sent in one write; the connection stays open.
+
+    aiohttp's own response costs three times as much, and this one is sent for every search."""
+
+    keep_alive = True
+
+    def __init__(self, transport: asyncio.Transport, raw: bytes) -> None:
+        super().__init__()
+        self._transport = transport
+        self._raw = raw
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Does nothing: the bytes are ready."""
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Sends the bytes."""
+        self._transport.write(self._raw)

@@ -7,7 +7,7 @@ would be half of all its work. A response without that header is read as plain J
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -88,15 +88,24 @@ class Search:
     """Sends requests to the shards and makes the answers. Each request that reaches it is observed exactly once."""
 
     def __init__(
-        self, shard_map: ShardMap, observer: Observer, *, deadline_s: float, monotonic: Callable[[], float]
+        self,
+        shard_map: ShardMap,
+        observer: Observer,
+        *,
+        deadline_s: float,
+        in_flight_max: int,
+        monotonic: Callable[[], float],
     ) -> None:
         self._shard_map = shard_map
         self._observer = observer
         self._deadline_s = deadline_s
+        self._in_flight_max = in_flight_max
         self._monotonic = monotonic
 
     async def search(self, params: SearchParams, context: RequestContext) -> Answer:
-        """The best hits of all shards that answered in time."""
+        """The best hits of all shards that answered in time.
+
+        Raises Unavailable while too many requests are in flight."""
         fanout = await self._fan_out(params.request_line, parse_hits, context)
         results = fanout.results()
         error = _error_of(results)
@@ -107,7 +116,7 @@ class Search:
         return self._answer(context, fanout, results, params.query, body, None)
 
     async def document(self, document_id: str, context: RequestContext) -> Answer:
-        """The document, from the shard that holds it."""
+        """The document, from the shard that holds it. Raises Unavailable as above."""
         shard = shard_of(document_id, len(self._shard_map.shards))
         line = f"GET /doc?id={quote(document_id, safe='')} HTTP/1.1".encode("ascii")
         fanout = await self._fan_out(line, parse_document, context, [shard])
@@ -119,17 +128,24 @@ class Search:
             return self._answer(context, fanout, results, document_id, b"", error)
         return self._answer(context, fanout, results, document_id, results[0], None)
 
-    def _fan_out(
+    async def _fan_out(
         self, request_line: bytes, parse: Parse, context: RequestContext, shards: Sequence[int] | None = None
-    ) -> Awaitable[Fanout]:
-        known = self._shard_map.shards
-        return fan_out(
-            self._shard_map.timers,
-            known if shards is None else [known[number] for number in shards],
-            leaf_request(request_line, make_traceparent(context.trace_id, context.span_id)),
-            deadline_s=self._deadline_s,
-            parse=parse,
-        )
+    ) -> Fanout:
+        observer, known = self._observer, self._shard_map.shards
+        if observer.in_flight >= self._in_flight_max:
+            observer.shed += 1
+            raise Unavailable("too many requests are in flight; try again in a second")
+        observer.in_flight += 1
+        try:
+            return await fan_out(
+                self._shard_map.timers,
+                known if shards is None else [known[number] for number in shards],
+                leaf_request(request_line, make_traceparent(context.trace_id, context.span_id)),
+                deadline_s=self._deadline_s,
+                parse=parse,
+            )
+        finally:
+            observer.in_flight -= 1
 
     def _answer(
         self,

@@ -37,12 +37,13 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-_CLOUD = Html(
+_BRAND = Html(
+    '<a class="brand" href="/" aria-label="glasscloud, start page">'
     '<svg class="cloud" viewBox="0 0 64 44" aria-hidden="true">'
     '<path class="pane" d="M18 40a14 14 0 0 1-2-27.9A18 18 0 0 1 50 15a12.6 12.6 0 0 1-2 25z"/>'
     '<path class="shine" d="M14 27a7 7 0 0 1 6-7M24 14a11 11 0 0 1 9-6"/></svg>'
+    "<b>glass</b>cloud</a>"
 )
-_BRAND = '<a class="brand" href="/" aria-label="glasscloud, start page">{cloud}<b>glass</b>cloud</a>'
 _BOX = """<form action="/search" role="search">
 <input type="search" name="q" value="{query}" maxlength="{most}" placeholder="Search lessons and Python docs"
  aria-label="Search" autocomplete="off" autocapitalize="none" spellcheck="false"{focus}>
@@ -92,7 +93,7 @@ _HEADLINES = {
 def render_home() -> str:
     """The start page."""
     ideas = [fill('<a href="/search?q={q}">{idea}</a>', q=quote_plus(idea), idea=idea) for idea in _IDEAS]
-    body = fill(_HOME, brand=_brand(), box=_box(focus=True), ideas=join(ideas, "\n"))
+    body = fill(_HOME, brand=_BRAND, box=_box(focus=True), ideas=join(ideas, "\n"))
     return _page(body, title="glasscloud search", kind="home")
 
 
@@ -197,11 +198,6 @@ def _page(body: Html, *, title: str, kind: str) -> str:
     return fill(_PAGE, title=title, kind=kind, body=body)
 
 
-def _brand() -> Html:
-    """The name, as a link to the start page."""
-    return fill(_BRAND, cloud=_CLOUD)
-
-
 def _box(query: str = "", *, focus: bool = False) -> Html:
     """The search box."""
     return fill(_BOX, query=query, most=CHARS_MAX, focus=Html(" autofocus" if focus else ""), glass=_GLASS)
@@ -209,7 +205,7 @@ def _box(query: str = "", *, focus: bool = False) -> Html:
 
 def _top(query: str = "") -> Html:
     """The bar at the top of each page except the start page."""
-    return fill("<header>{brand}{box}</header>", brand=_brand(), box=_box(query))
+    return fill("<header>{brand}{box}</header>", brand=_BRAND, box=_box(query))
 
 
 def text_to_html(text: str) -> Html:

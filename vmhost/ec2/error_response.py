@@ -6,7 +6,6 @@ Source: the protocols of botocore's service models. The request shows which one 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -31,22 +30,16 @@ _STATUS_BY_CODE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """A response's body and its headers."""
-
-    content: bytes
-    headers: Mapping[str, str]
-
-
 def http_status(error: CloudError) -> int:
     """Return EC2's HTTP status for the error."""
     default = 500 if isinstance(error, Internal) else 400
     return _STATUS_BY_CODE.get(error.code) or _STATUS_BY_KIND.get(error.kind, default)
 
 
-def error_body(request_headers: Mapping[str, str], error: CloudError, request_id: str) -> Body:
-    """Return the error for the client of the service in the request's signature. Header names match in any case."""
+def error_body(request_headers: Mapping[str, str], error: CloudError, request_id: str) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of the error for the client of the service in the request's signature.
+
+    Names of the request's headers match in any case."""
     headers = {name.lower(): value for name, value in request_headers.items()}
     scope = scope_of(headers.get("authorization", ""))
     service = scope.service if scope else SERVICE
@@ -56,22 +49,19 @@ def error_body(request_headers: Mapping[str, str], error: CloudError, request_id
         return _xml(_s3(error, request_id) if service.startswith("s3") else _query(error, request_id))
     if _CBOR in headers.get("smithy-protocol", ""):
         content = _cbor({"__type": error.code, "message": error.message})
-        return Body(content=content, headers={"Content-Type": "application/cbor", "Smithy-Protocol": _CBOR})
+        return content, {"Content-Type": "application/cbor", "Smithy-Protocol": _CBOR}
     if headers.get("content-type", "").startswith(_FORM):
         return _xml(_query(error, request_id))
     fields = {"__type": error.code, "code": error.code, "message": error.message}
-    return Body(
-        content=msgspec.json.encode(fields),
-        headers={
-            "Content-Type": "application/x-amz-json-1.1",
-            "X-Amzn-ErrorType": error.code,
-            "X-Amzn-RequestId": request_id,
-        },
-    )
+    return msgspec.json.encode(fields), {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amzn-ErrorType": error.code,
+        "X-Amzn-RequestId": request_id,
+    }
 
 
-def _xml(content: bytes) -> Body:
-    return Body(content=content, headers={"Content-Type": "text/xml; charset=utf-8"})
+def _xml(content: bytes) -> tuple[bytes, dict[str, str]]:
+    return content, {"Content-Type": "text/xml; charset=utf-8"}
 
 
 def _s3(error: CloudError, request_id: str) -> bytes:

@@ -9,7 +9,6 @@ import pytest
 
 from server.api.results import Document
 from server.corpus.python_docs import (
-    PythonModule,
     compiled_documents,
     compiled_modules,
     module_documents,
@@ -49,7 +48,7 @@ def documents() -> dict[str, Document]:
 
 
 def test_public_documented_names_become_documents() -> None:
-    found, _ = module_documents(PythonModule("pack.mod", SOURCE))
+    found, _ = module_documents("pack.mod", SOURCE)
     assert [(each.id, each.kind) for each in found] == [
         ("python.pack.mod", "module"),
         ("python.pack.mod.shout", "function"),
@@ -65,7 +64,7 @@ def test_public_documented_names_become_documents() -> None:
 
 
 def test_invalid_python_gives_no_documents() -> None:
-    assert module_documents(PythonModule("broken", b"def (:")) == ([], {})
+    assert module_documents("broken", b"def (:") == ([], {})
 
 
 def test_reexports_have_their_public_name(documents: dict[str, Document]) -> None:
