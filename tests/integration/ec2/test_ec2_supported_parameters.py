@@ -15,10 +15,88 @@ from vmhost.ec2.actions.action import Context
 from vmhost.ec2.ec2_service import ACTIONS
 from vmhost.ec2.service_model import ListOf, Scalar, Shape, load
 
-FILTER = {"Name": "tag-key", "Values": ["role"]}
 TAGS = [{"Key": "role", "Value": "leaf"}]
 CAPACITY = {"TotalTargetCapacity": 0}
-BY_NAME = {"LaunchTemplateName": "leaf", "Version": "1"}
+PAGE = {"MaxResults": 5, "NextToken": "{token}"}
+TAGGED = {"Filters": [{"Name": "tag-key", "Values": ["role"]}], **PAGE}
+IDS = {"InstanceIds": ["{instance}"]}
+BY_ID, BY_NAME = {"LaunchTemplateId": "{template}"}, {"LaunchTemplateName": "leaf"}
+OVERRIDES = [{"InstanceType": "t3.nano", "AvailabilityZone": "us-east-1a"}]
+EXCESS = {"ExcessCapacityTerminationPolicy": "termination"}
+FLEET = {
+    "ClientToken": "one",
+    "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": {**BY_NAME, "Version": "1"}, "Overrides": OVERRIDES}],
+    "ReplaceUnhealthyInstances": True,
+    "TagSpecifications": [{"ResourceType": "fleet", "Tags": TAGS}],
+    "TargetCapacitySpecification": CAPACITY,
+    "Type": "maintain",
+    **EXCESS,
+}
+DATA = {
+    "ImageId": IMAGE,
+    "InstanceType": "t3.nano",
+    "TagSpecifications": [{"ResourceType": "instance", "Tags": TAGS}],
+    "UserData": base64.b64encode(b"x").decode(),
+}
+RUN = {
+    **DATA,
+    "ClientToken": "two",
+    "InstanceInitiatedShutdownBehavior": "stop",
+    "LaunchTemplate": {**BY_NAME, "Version": "1"},
+    "MaxCount": 1,
+    "MinCount": 1,
+    "Placement": {"AvailabilityZone": "us-east-1a", "HostId": "{host}"},
+}
+TEMPLATE = {
+    "ClientToken": "three",
+    "LaunchTemplateName": "other",
+    "LaunchTemplateData": DATA,
+    "TagSpecifications": [{"ResourceType": "launch-template", "Tags": TAGS}],
+    "VersionDescription": "x",
+}
+
+
+def filtered(name: str) -> dict[str, Any]:
+    return {"Filters": [{"Name": name, "Values": ["x"]}], **PAGE}
+
+
+SAMPLES: dict[str, list[dict[str, Any]]] = {
+    "RunInstances": [RUN, {**RUN, "LaunchTemplate": {**BY_ID, "Version": "1"}}],
+    "DescribeInstances": [IDS, TAGGED],
+    "StartInstances": [IDS],
+    "StopInstances": [{**IDS, "Force": True}],
+    "RebootInstances": [IDS],
+    "TerminateInstances": [IDS],
+    "DescribeInstanceStatus": [{**IDS, "IncludeAllInstances": True}, filtered("instance-state-name")],
+    "DescribeInstanceCreditSpecifications": [IDS, filtered("instance-id")],
+    "GetConsoleOutput": [{"InstanceId": "{instance}"}],
+    "DescribeInstanceAttribute": [{"InstanceId": "{instance}", "Attribute": "userData"}],
+    "DescribeInstanceTypes": [{"InstanceTypes": ["t3.nano"], **filtered("instance-type")}],
+    "DescribeImages": [{"ImageIds": [IMAGE], "Owners": ["self"], "ExecutableUsers": ["all"], **filtered("name")}],
+    "CreateTags": [{"Resources": ["{instance}"], "Tags": TAGS}],
+    "DeleteTags": [{"Resources": ["{instance}"], "Tags": TAGS}],
+    "DescribeTags": [filtered("key")],
+    "DescribeRegions": [{"RegionNames": ["us-east-1"], "Filters": filtered("region-name")["Filters"]}],
+    "DescribeAvailabilityZones": [
+        {"ZoneNames": ["us-east-1a"], "ZoneIds": ["use1-az1"], "Filters": filtered("zone-name")["Filters"]}
+    ],
+    "CreateLaunchTemplate": [TEMPLATE],
+    "DescribeLaunchTemplates": [{"LaunchTemplateIds": ["{template}"], "LaunchTemplateNames": ["leaf"], **TAGGED}],
+    "DescribeLaunchTemplateVersions": [
+        {**BY_NAME, "Versions": ["1"], "MinVersion": "1", "MaxVersion": "1", **filtered("image-id")},
+        BY_ID,
+    ],
+    "DeleteLaunchTemplate": [BY_ID, BY_NAME],
+    "CreateFleet": [
+        FLEET,
+        {**FLEET, "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": {**BY_ID, "Version": "1"}}]},
+    ],
+    "DescribeFleets": [{"FleetIds": ["{fleet}"], **filtered("type")}],
+    "DescribeFleetInstances": [{"FleetId": "{fleet}", **filtered("instance-type")}],
+    "ModifyFleet": [{"FleetId": "{fleet}", "TargetCapacitySpecification": CAPACITY, **EXCESS}],
+    "DeleteFleets": [{"FleetIds": ["{fleet}"], "TerminateInstances": True}],
+}
+"""Valid requests that together have every supported parameter of each action; words in braces are replaced."""
 
 
 class Recorded(dict[str, Any]):
@@ -58,84 +136,13 @@ async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
     client.client.close()
 
 
-def samples(instance: str, template: str, fleet: str, host: str, token: str) -> dict[str, list[dict[str, Any]]]:
-    """Return valid requests that together have every supported parameter of each action."""
-    page = {"MaxResults": 5, "NextToken": token}
-    some = {"Filters": [FILTER], **page}
-    ids = {"InstanceIds": [instance]}
-
-    def filtered(name: str) -> dict[str, Any]:
-        return {"Filters": [{"Name": name, "Values": ["x"]}], **page}
-
-    by_id, by_name = {"LaunchTemplateId": template}, {"LaunchTemplateName": "leaf"}
-    overrides = [{"InstanceType": "t3.nano", "AvailabilityZone": "us-east-1a"}]
-    excess = {"ExcessCapacityTerminationPolicy": "termination"}
-    create_fleet = {
-        "ClientToken": "one",
-        "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": BY_NAME, "Overrides": overrides}],
-        "ReplaceUnhealthyInstances": True,
-        "TagSpecifications": [{"ResourceType": "fleet", "Tags": TAGS}],
-        "TargetCapacitySpecification": CAPACITY,
-        "Type": "maintain",
-        **excess,
-    }
-    run = {
-        "ClientToken": "two",
-        "ImageId": IMAGE,
-        "InstanceInitiatedShutdownBehavior": "stop",
-        "InstanceType": "t3.nano",
-        "LaunchTemplate": BY_NAME,
-        "MaxCount": 1,
-        "MinCount": 1,
-        "Placement": {"AvailabilityZone": "us-east-1a", "HostId": host},
-        "TagSpecifications": [{"ResourceType": "instance", "Tags": TAGS}],
-        "UserData": base64.b64encode(b"x").decode(),
-    }
-    data = {name: run[name] for name in ("ImageId", "InstanceType", "TagSpecifications", "UserData")}
-    return {
-        "RunInstances": [run, {**run, "LaunchTemplate": {**by_id, "Version": "1"}}],
-        "DescribeInstances": [ids, some],
-        "StartInstances": [ids],
-        "StopInstances": [{**ids, "Force": True}],
-        "RebootInstances": [ids],
-        "TerminateInstances": [ids],
-        "DescribeInstanceStatus": [{**ids, "IncludeAllInstances": True}, filtered("instance-state-name")],
-        "DescribeInstanceCreditSpecifications": [ids, filtered("instance-id")],
-        "GetConsoleOutput": [{"InstanceId": instance}],
-        "DescribeInstanceAttribute": [{"InstanceId": instance, "Attribute": "userData"}],
-        "DescribeInstanceTypes": [{"InstanceTypes": ["t3.nano"], **filtered("instance-type")}],
-        "DescribeImages": [{"ImageIds": [IMAGE], "Owners": ["self"], "ExecutableUsers": ["all"], **filtered("name")}],
-        "CreateTags": [{"Resources": [instance], "Tags": TAGS}],
-        "DeleteTags": [{"Resources": [instance], "Tags": TAGS}],
-        "DescribeTags": [filtered("key")],
-        "DescribeRegions": [{"RegionNames": ["us-east-1"], "Filters": filtered("region-name")["Filters"]}],
-        "DescribeAvailabilityZones": [
-            {"ZoneNames": ["us-east-1a"], "ZoneIds": ["use1-az1"], "Filters": filtered("zone-name")["Filters"]}
-        ],
-        "CreateLaunchTemplate": [
-            {
-                "ClientToken": "three",
-                "LaunchTemplateName": "other",
-                "LaunchTemplateData": data,
-                "TagSpecifications": [{"ResourceType": "launch-template", "Tags": TAGS}],
-                "VersionDescription": "x",
-            }
-        ],
-        "DescribeLaunchTemplates": [{"LaunchTemplateIds": [template], "LaunchTemplateNames": ["leaf"], **some}],
-        "DescribeLaunchTemplateVersions": [
-            {**by_name, "Versions": ["1"], "MinVersion": "1", "MaxVersion": "1", **filtered("image-id")},
-            by_id,
-        ],
-        "DeleteLaunchTemplate": [by_id, by_name],
-        "CreateFleet": [
-            create_fleet,
-            {**create_fleet, "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": {**by_id, "Version": "1"}}]},
-        ],
-        "DescribeFleets": [{"FleetIds": [fleet], **filtered("type")}],
-        "DescribeFleetInstances": [{"FleetId": fleet, **filtered("instance-type")}],
-        "ModifyFleet": [{"FleetId": fleet, "TargetCapacitySpecification": CAPACITY, **excess}],
-        "DeleteFleets": [{"FleetIds": [fleet], "TerminateInstances": True}],
-    }
+def replaced(value: Any, words: dict[str, str]) -> Any:
+    """Return the sample with the words in braces replaced."""
+    if isinstance(value, dict):
+        return {name: replaced(each, words) for name, each in value.items()}
+    if isinstance(value, list):
+        return [replaced(each, words) for each in value]
+    return value.format_map(words) if isinstance(value, str) else value
 
 
 def paths(shape: Shape, path: str = "") -> Iterator[str]:
@@ -158,14 +165,14 @@ async def test_every_supported_parameter_is_read(cloud: Served, ec2: Ec2) -> Non
     config = {"LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"}}
     fleet = (await ec2.create_fleet(LaunchTemplateConfigs=[config], TargetCapacitySpecification=CAPACITY))["FleetId"]
     host = next(view.id for view in cloud.cloud.hosts.hosts() if view.zone == "us-east-1a")
-    requests = samples(instance, template, fleet, host, token)
+    words = {"instance": instance, "template": template, "fleet": fleet, "host": host, "token": token}
     context = Context(cloud=cloud.cloud, endpoint="localhost", client="test")
     model = load(ACTIONS.keys())
-    assert requests.keys() == ACTIONS.keys()
+    assert SAMPLES.keys() == ACTIONS.keys()
     for name, action in ACTIONS.items():
         seen: set[str] = set()
-        for request in requests[name]:
-            action.check(context, Recorded(request, seen))
+        for sample in SAMPLES[name]:
+            action.check(context, Recorded(replaced(sample, words), seen))
         supported = {
             path
             for path in paths(model.operations[name].input)
