@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -115,6 +117,36 @@ async def test_bad_input_is_refused_as_page_and_json(serving: Serving, path: str
         assert found == status
         assert text.startswith("<!doctype html>")
     assert serving.observer.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "query", "message"),
+    [
+        ("q=%22open+%3Cb%3E", '"open <b>', "a quotation mark is not closed; use quotation marks in pairs"),
+        ("q=a+%26+b+OR", "a & b OR", "OR needs a word on each side"),
+        ("q=-%22not+this%22", '-"not this"', "the query has no words to look for; enter at least one word of"),
+        ("q=%E2%80%9Cstra%C3%9Fe", "“straße", "a quotation mark is not closed"),
+        ("page=99&q=what+is+a+server%3F", "what is a server?", "the page '99' does not exist; pages are numbered"),
+        ("q=kvm+-xen&format=pdf", "kvm -xen", "the format 'pdf' is unknown; use json or html"),
+        ("q=" + "ab+" * 100, "ab " * 85 + "a", "the query has 299 characters; the maximum is 256"),
+    ],
+)
+async def test_refused_search_keeps_its_query(serving: Serving, parameters: str, query: str, message: str) -> None:
+    """The page has the query in its search box, to be corrected, and the same words as the JSON."""
+    async with leaves((0, "a"), (1, "b")) as members:
+        add(serving, *members)
+        status, text, headers = await get(serving, f"/search?{parameters}")
+        _, by_json, _ = await get(serving, f"/search?{parameters}", JSON)
+        assert not any(leaf.heads for leaf in members)
+    assert (status, headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    box = re.search(r'<input type="search" name="q" value="([^"]*)"', text)
+    assert box is not None
+    assert html.unescape(box[1]) == query
+    assert f'<p class="code">{status}</p><h1>This query is not valid</h1>' in text
+    shown = json.loads(by_json)["error"]["message"]
+    assert shown.startswith(message)
+    assert f"<p>{html.escape(shown[0].upper() + shown[1:])}.</p>" in text
+    assert (serving.observer.rejected, serving.observer.answered) == (2, 0)
 
 
 async def test_other_methods_are_refused(serving: Serving) -> None:
