@@ -32,13 +32,12 @@ async def main() -> None:
                     port=leaf_port,
                 )
             )
-        observer = Observer(SystemClock(), shard_map, time.monotonic)
+        observer = Observer(SystemClock(), shard_map)
         front_end = FrontEnd(
             shard_map=shard_map,
             observer=observer,
             settings=Settings(service="bench"),
             rng=random.Random(1),
-            monotonic=time.monotonic,
             starting=tuple,
         )
         tasks.create_task(observer.publish_each_second())

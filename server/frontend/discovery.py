@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Protocol
 
 import msgspec
 
 from server.api import SERVICE_TAG, SHARD_TAG
 from server.frontend.replicas import LeafInstance
 from server.frontend.shard_map import ShardMap
-from vmhost.api.views import CloudEvent, InstanceView, Snapshot
+from vmhost.api.client import CloudClient
+from vmhost.api.views import InstanceView, Snapshot
 from vmhost.base.clock import Clock
 from vmhost.base.connection_pool import ConnectionPool
 from vmhost.base.errors import CloudError
@@ -32,19 +32,6 @@ _PROBE_PAUSE_FIRST_S = 0.02
 _PROBE_PAUSE_MAX_S = 0.5
 _HEADER_WORD = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 _log = get_logger("discovery")
-
-
-class InstanceSource(Protocol):
-    """The part of the platform's client that discovery needs."""
-
-    async def describe_instances(self, filters: Mapping[str, Sequence[str]] | None = None) -> tuple[InstanceView, ...]:
-        """The instances that match the filters."""
-
-    async def impaired_instances(self) -> frozenset[str]:
-        """The running instances whose status is impaired."""
-
-    def events(self, *, stats: bool) -> AsyncIterator[CloudEvent]:
-        """Snapshots and changes, without end."""
 
 
 def leaf_of(view: InstanceView, *, service: str, shards: int) -> LeafInstance | None:
@@ -74,7 +61,7 @@ class Discovery:
 
     def __init__(
         self,
-        cloud: InstanceSource,
+        client: CloudClient,
         shard_map: ShardMap,
         *,
         service: str,
@@ -83,7 +70,7 @@ class Discovery:
         poll_s: float = POLL_S,
     ) -> None:
         """`on_change` is called after each replica that was added or removed."""
-        self._cloud = cloud
+        self._client = client
         self._shard_map = shard_map
         self._service = service
         self._clock = clock
@@ -107,7 +94,7 @@ class Discovery:
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             try:
-                async for event in self._cloud.events(stats=False):
+                async for event in self._client.events(stats=False):
                     if isinstance(event, Snapshot):
                         self._apply_all(event.instances, tasks)
                     elif isinstance(event, InstanceView):
@@ -122,8 +109,8 @@ class Discovery:
             self._updated.clear()
             try:
                 async with asyncio.timeout(_CALL_TIMEOUT_S):
-                    views = await self._cloud.describe_instances({f"tag:{SERVICE_TAG}": [self._service]})
-                    impaired = await self._cloud.impaired_instances()
+                    views = await self._client.describe_instances({f"tag:{SERVICE_TAG}": [self._service]})
+                    impaired = await self._client.impaired_instances()
             except (CloudError, TimeoutError) as error:
                 # Replicas that answer stay in use: without the platform, running and dead instances look the same.
                 _log.warning("platform_unreachable", error=str(error))

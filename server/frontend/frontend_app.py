@@ -13,12 +13,12 @@ import msgspec
 from aiohttp import web
 
 from server.api.results import Document, SearchAnswer
-from server.api.timing import parse_traceparent
+from server.api.timing import make_traceparent, parse_traceparent
 from server.frontend import responses
 from server.frontend.observer import Observer
 from server.frontend.replicas import LeafInstance
 from server.frontend.responses import Headers
-from server.frontend.search import Answer, RequestContext, Search, decode_parameters, parse_params, wants_json
+from server.frontend.search import RequestContext, Search, decode_parameters, parse_params, wants_json
 from server.frontend.shard_map import ShardMap
 from server.pages.search_pages import asset, render_document, render_error, render_home, render_results
 from vmhost.base import sse
@@ -62,7 +62,6 @@ class FrontEnd:
         observer: Observer,
         settings: Settings,
         rng: random.Random,
-        monotonic: Callable[[], float],
         starting: Callable[[], tuple[LeafInstance, ...]],
     ) -> None:
         """`starting` returns the instances whose leaves have not answered yet."""
@@ -71,13 +70,12 @@ class FrontEnd:
         self._settings = settings
         self._rng = rng
         self._starting = starting
-        self._now = monotonic
+        self._now = shard_map.timers.now
         self._search = Search(
             shard_map,
             observer,
             deadline_s=settings.deadline_s,
             in_flight_max=settings.in_flight_max,
-            monotonic=monotonic,
         )
         # Parsing a query string is pure, and most queries come again and again.
         self._parse_params = functools.lru_cache(_CACHED_QUERIES)(parse_params)
@@ -134,13 +132,13 @@ class FrontEnd:
         cached = len(query_string) <= _CACHED_CHARS_MAX
         params = self._parse_params(query_string) if cached else parse_params(query_string)
         answer = await self._search.search(params, self._context(request, arrived))
-        if answer.error is not None:
-            return self._error_response(request, answer.error, extra=_trace_headers(answer))
+        if isinstance(answer.body, CloudError):
+            return self._error_response(request, answer.body, extra=answer.headers)
         if _json_wanted(request, params.json):
-            return responses.raw_json_response(request, answer.body, _trace_headers(answer), self._observer.now())
+            return responses.raw_json_response(request, answer.body, answer.headers, self._observer.now())
         results = msgspec.json.decode(answer.body, type=SearchAnswer)
         page = render_results(results, answer.trace, params.page)
-        return responses.page_response(page, extra=_trace_headers(answer))
+        return responses.page_response(page, extra=answer.headers)
 
     async def _on_document(self, request: web.BaseRequest) -> web.StreamResponse:
         arrived = self._now()
@@ -148,12 +146,12 @@ class FrontEnd:
         if not _DOCUMENT_ID.fullmatch(document_id):
             raise NotFound("there is no document at this address")
         answer = await self._search.document(document_id, self._context(request, arrived))
-        if answer.error is not None:
-            return self._error_response(request, answer.error, extra=_trace_headers(answer))
+        if isinstance(answer.body, CloudError):
+            return self._error_response(request, answer.body, extra=answer.headers)
         if _json_wanted(request, None):
-            return responses.json_bytes_response(answer.body, extra=_trace_headers(answer))
+            return responses.json_bytes_response(answer.body, extra=answer.headers)
         page = render_document(msgspec.json.decode(answer.body, type=Document), answer.trace)
-        return responses.page_response(page, extra=_trace_headers(answer))
+        return responses.page_response(page, extra=answer.headers)
 
     async def _on_asset(self, request: web.BaseRequest) -> web.StreamResponse:
         found = asset(request.path.removeprefix(_FILES))
@@ -209,14 +207,10 @@ class FrontEnd:
 
     def _context(self, request: web.BaseRequest, arrived: float) -> RequestContext:
         headers = request.headers
-        trace_id = parse_traceparent(headers.get("traceparent", ""))
-        return RequestContext(
-            arrived,
-            trace_id or f"{self._rng.getrandbits(128) or 1:032x}",
-            f"{self._rng.getrandbits(64) or 1:016x}",
-            headers.get("User-Agent", ""),
-            trace_id is None,
-        )
+        known_id = parse_traceparent(headers.get("traceparent", ""))
+        trace_id = known_id or f"{self._rng.getrandbits(128) or 1:032x}"
+        traceparent = make_traceparent(trace_id, f"{self._rng.getrandbits(64) or 1:016x}")
+        return RequestContext(arrived, trace_id, traceparent, headers.get("User-Agent", ""), known_id is None)
 
     def _error_response(self, request: web.BaseRequest, error: CloudError, *, extra: Headers = ()) -> web.Response:
         if error.status == 503:
@@ -238,7 +232,3 @@ def _json_wanted(request: web.BaseRequest, by_name: bool | None) -> bool:
         return by_name
     accept = request.headers.get("Accept", "")
     return "application/json" in accept and "text/html" not in accept
-
-
-def _trace_headers(answer: Answer) -> Headers:
-    return (("Server-Timing", answer.server_timing), ("traceparent", answer.traceparent))

@@ -158,7 +158,7 @@ async def serving(
             monotonic=time.monotonic,
             hedge_share=options.hedge_share,
         )
-        observer = Observer(clock, shard_map, time.monotonic)
+        observer = Observer(clock, shard_map)
         changed = asyncio.Event()
         service = options.deployment.service
         discovery = Discovery(client, shard_map, service=service, clock=clock, on_change=changed.set)
@@ -167,7 +167,6 @@ async def serving(
             observer=observer,
             settings=options.settings,
             rng=rng,
-            monotonic=time.monotonic,
             starting=lambda: discovery.starting,
         )
         background = [tasks.create_task(discovery.run()), tasks.create_task(observer.publish_each_second())]

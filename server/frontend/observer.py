@@ -8,7 +8,6 @@ speed, because their memory is reused too late to be still in the processor's ca
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 import msgspec
 
@@ -80,11 +79,11 @@ class RecentRequest(msgspec.Struct, frozen=True, gc=False):
 class Observer:
     """Counts requests, keeps the most recent and streams samples; `hub` carries what `server.api.flow` describes."""
 
-    def __init__(self, clock: Clock, shard_map: ShardMap, monotonic: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock, shard_map: ShardMap) -> None:
         self._clock = clock
         self._shard_map = shard_map
-        self._monotonic = monotonic
-        self._since = monotonic()
+        self._monotonic = shard_map.timers.now
+        self._since = self._monotonic()
         self._recent: deque[RecentRequest] = deque(maxlen=RECENT_MAX)
         self._sampler = Sampler(SAMPLES_PER_S)
         self._window = LatencyWindow()

@@ -7,7 +7,7 @@ would be half of all its work. A response without that header is read as plain J
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from server.api.results import HITS_MAX, PAGE_SIZE, Document, shard_of
-from server.api.timing import RequestTrace, make_traceparent, render
+from server.api.timing import RequestTrace, render
 from server.frontend.fanout import Fanout, Parse, fan_out
 from server.frontend.observer import Observer, RecentRequest
 from server.frontend.shard_map import ShardMap
@@ -57,8 +57,8 @@ class RequestContext(Struct, frozen=True, gc=False):
     arrived: float
     """Monotonic seconds."""
     trace_id: str
-    span_id: str
-    """Of the front end's part; the leaves' parent span."""
+    traceparent: str
+    """With the span of the front end's part, the leaves' parent."""
     agent: str
     person: bool
     """Whether it came without a trace of its own, as a browser's requests do."""
@@ -76,12 +76,10 @@ class HitList(Struct, frozen=True, gc=False):
 class Answer(Struct, frozen=True):
     """The result of a request: a JSON body, or an error."""
 
-    body: bytes
-    error: CloudError | None
+    body: bytes | CloudError
     trace: RequestTrace
-    server_timing: str
-    """The trace as a header."""
-    traceparent: str
+    headers: tuple[tuple[str, str], ...]
+    """The trace as headers."""
 
 
 class Search:
@@ -94,13 +92,12 @@ class Search:
         *,
         deadline_s: float,
         in_flight_max: int,
-        monotonic: Callable[[], float],
     ) -> None:
         self._shard_map = shard_map
         self._observer = observer
         self._deadline_s = deadline_s
         self._in_flight_max = in_flight_max
-        self._monotonic = monotonic
+        self._monotonic = shard_map.timers.now
 
     async def search(self, params: SearchParams, context: RequestContext) -> Answer:
         """The best hits of all shards that answered in time.
@@ -108,12 +105,11 @@ class Search:
         Raises Unavailable while too many requests are in flight."""
         fanout = await self._fan_out(params.request_line, parse_hits, context)
         results = fanout.results()
-        error = _error_of(results)
-        if error is not None:
-            return self._answer(context, fanout, results, params.query, b"", error)
-        merged = merge(results, count=PAGE_SIZE, offset=params.offset)
-        body = encode_answer(params.query, merged, (self._monotonic() - context.arrived) * 1000)
-        return self._answer(context, fanout, results, params.query, body, None)
+        body: bytes | CloudError | None = _error_of(results)
+        if body is None:
+            merged = merge(results, count=PAGE_SIZE, offset=params.offset)
+            body = encode_answer(params.query, merged, (self._monotonic() - context.arrived) * 1000)
+        return self._answer(context, fanout, params.query, body, partial=None in results)
 
     async def document(self, document_id: str, context: RequestContext) -> Answer:
         """The document, from the shard that holds it. Raises Unavailable as above."""
@@ -121,12 +117,10 @@ class Search:
         line = f"GET /doc?id={quote(document_id, safe='')} HTTP/1.1".encode("ascii")
         fanout = await self._fan_out(line, parse_document, context, [shard])
         results = fanout.results()
-        error = _error_of(results)
-        if error is not None:
-            if isinstance(error, NotFound):
-                error = NotFound(f"there is no document {document_id!r}")
-            return self._answer(context, fanout, results, document_id, b"", error)
-        return self._answer(context, fanout, results, document_id, results[0], None)
+        body: bytes | CloudError = _error_of(results) or results[0]
+        if isinstance(body, NotFound):
+            body = NotFound(f"there is no document {document_id!r}")
+        return self._answer(context, fanout, document_id, body, partial=None in results)
 
     async def _fan_out(
         self, request_line: bytes, parse: Parse, context: RequestContext, shards: Sequence[int] | None = None
@@ -140,7 +134,7 @@ class Search:
             return await fan_out(
                 self._shard_map.timers,
                 known if shards is None else [known[number] for number in shards],
-                leaf_request(request_line, make_traceparent(context.trace_id, context.span_id)),
+                leaf_request(request_line, context.traceparent),
                 deadline_s=self._deadline_s,
                 parse=parse,
             )
@@ -148,13 +142,7 @@ class Search:
             observer.in_flight -= 1
 
     def _answer(
-        self,
-        context: RequestContext,
-        fanout: Fanout,
-        results: list[Any],
-        query: str,
-        body: bytes,
-        error: CloudError | None,
+        self, context: RequestContext, fanout: Fanout, query: str, body: bytes | CloudError, *, partial: bool
     ) -> Answer:
         attempts = fanout.take_attempts(context.arrived)
         total_ms = (self._monotonic() - context.arrived) * 1000
@@ -164,18 +152,11 @@ class Search:
             frontend_ms=max(total_ms - fanout.waited_ms, 0.0),
             attempts=attempts,
         )
-        answer = Answer(body, error, trace, render(trace), make_traceparent(context.trace_id, context.span_id))
-        request = RecentRequest(
-            self._observer.now(),
-            query,
-            200 if error is None else error.status,
-            None in results,
-            context.agent,
-            answer.server_timing,
-            answer.traceparent,
-        )
+        timing, traceparent = render(trace), context.traceparent
+        status = body.status if isinstance(body, CloudError) else 200
+        request = RecentRequest(self._observer.now(), query, status, partial, context.agent, timing, traceparent)
         self._observer.record(request, total_ms, person=context.person)
-        return answer
+        return Answer(body, trace, (("Server-Timing", timing), ("traceparent", traceparent)))
 
 
 def _error_of(results: list[Any]) -> CloudError | None:

@@ -40,13 +40,12 @@ async def shard_map() -> AsyncIterator[ShardMap]:
 @pytest_asyncio.fixture
 async def serving(shard_map: ShardMap) -> AsyncIterator[Serving]:
     """A front end that accepts at most 8 requests at once, with a deadline of 1 s."""
-    observer = Observer(SystemClock(), shard_map, time.monotonic)
+    observer = Observer(SystemClock(), shard_map)
     front_end = FrontEnd(
         shard_map=shard_map,
         observer=observer,
         settings=Settings(service="search", deadline_s=1.0, in_flight_max=8),
         rng=random.Random(2),
-        monotonic=time.monotonic,
         starting=lambda: (),
     )
     sock = listen("127.0.0.1", 0)

@@ -37,9 +37,7 @@ async def test_requests_across_a_sleep_are_not_counted() -> None:
     clock = ManualClock()
     started = clock.now()
     monotonic = started
-    observer = Observer(
-        clock, ShardMap(1, rng=random.Random(1), spawn=spawn, monotonic=lambda: monotonic), lambda: monotonic
-    )
+    observer = Observer(clock, ShardMap(1, rng=random.Random(1), spawn=spawn, monotonic=lambda: monotonic))
     observer.record(request(started + 0.5), 3.0, person=True)
     assert observer.counters().p99_ms is not None
     woke = started + 61.0

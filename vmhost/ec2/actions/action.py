@@ -86,12 +86,7 @@ def check_supported(
 
 def check_fixed(where: str, path: str, value: Any, allowed: Any) -> None:
     """Raise Unsupported unless the value is the allowed one, or one of the allowed frozenset."""
-    if isinstance(allowed, Mapping):
-        for name, given in value.items():
-            if name not in allowed:
-                raise Unsupported(f"{where} does not support {path}.{name} here; leave it out")
-            check_fixed(where, f"{path}.{name}", given, allowed[name])
-    elif value not in allowed if isinstance(allowed, frozenset) else value != allowed:
+    if value not in allowed if isinstance(allowed, frozenset) else value != allowed:
         always = min(allowed) if isinstance(allowed, frozenset) else allowed
         raise Unsupported(f"{where} does not support {path}={_format(value)} here; it is always {_format(always)}")
 
