@@ -279,9 +279,9 @@ class _MetricsSource:
 
     def text(self) -> str:
         """Returns their present metrics as text."""
-        from client.load.report.prometheus import prometheus_text_of
+        from client.load.report.prometheus import prometheus_text
 
-        return prometheus_text_of([(run.snapshot(), run.plan) for run in self._runs])
+        return prometheus_text([(run.snapshot(), run.plan) for run in self._runs])
 
 
 def _document(reports: tuple[Report, ...]) -> dict[str, object]:

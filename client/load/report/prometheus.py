@@ -34,13 +34,8 @@ class _Metric:
     samples: list[Sample]
 
 
-def prometheus_text(snapshot: Snapshot, plan: Plan) -> str:
-    """Returns the metrics of one run at the time of the snapshot."""
-    return prometheus_text_of([(snapshot, plan)])
-
-
-def prometheus_text_of(runs: Sequence[tuple[Snapshot, Plan]]) -> str:
-    """Returns the metrics of several runs, for example of two tenants, whose plans have different names."""
+def prometheus_text(runs: Sequence[tuple[Snapshot, Plan]]) -> str:
+    """Returns the metrics of runs at the time of their snapshots; the plans of several runs have different names."""
     each = (_metrics(snapshot, {"tenant": plan.name} if plan.name else {}) for snapshot, plan in runs)
     return "".join(f"{line}\n" for same in zip(*each, strict=True) for line in _lines(same))
 

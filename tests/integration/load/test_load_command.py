@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from client.load.report.hlog import read_hlog
+from tests.hlog_reader import read_hlog
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")

@@ -17,9 +17,10 @@ from aiohttp import web
 from client.load.interval_stats import IntervalStats
 from client.load.outputs import parse_address, serve_metrics
 from client.load.plan.model import constant
-from client.load.report.hlog import HlogWriter, open_hlog, read_hlog
+from client.load.report.hlog import HlogWriter, open_hlog
 from client.load.report.prometheus import prometheus_text
 from client.load.run import LoadRun
+from tests.hlog_reader import read_hlog
 from vmhost.base.errors import InvalidInput
 
 ROOT = Path(__file__).parents[3]
@@ -110,7 +111,7 @@ async def test_metrics_and_log_of_a_running_load(url: str, tmp_path: Path) -> No
         writer.write_interval(stats)
 
     def latest() -> str:
-        return prometheus_text(run.snapshot(), plan)
+        return prometheus_text([(run.snapshot(), plan)])
 
     with open_hlog(path) as file:
         async with (

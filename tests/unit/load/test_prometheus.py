@@ -8,7 +8,7 @@ from client.load.histogram import Histogram
 from client.load.interval_stats import GOOD, IntervalStats
 from client.load.metrics import Metrics
 from client.load.plan.model import OpenLoop, Plan, Target
-from client.load.report.prometheus import BOUNDS_MS, prometheus_text, prometheus_text_of
+from client.load.report.prometheus import BOUNDS_MS, prometheus_text
 from client.load.run_result import Snapshot
 from client.load.schedule import NS_PER_S
 from client.load.summary import Fault, Latency
@@ -65,7 +65,7 @@ def told(series: Series, name: str, **labels: str) -> float:
 
 def test_prometheus_parser_finds_the_figures() -> None:
     endings = {(0, 200, GOOD): [1000, 3000], (0, 503, Fault.SERVER_ERROR): [500], (0, 0, Fault.TIMEOUT): [2_000_000]}
-    series = parsed(prometheus_text(snapshot(endings), plan()))
+    series = parsed(prometheus_text([(snapshot(endings), plan())]))
     plain = {name: value for (name, labels), value in series.items() if not labels}
     assert plain == {
         "offered_total": 4, "started_total": 4, "completed_total": 3, "ok_total": 2, "hedges_total": 3,
@@ -81,7 +81,7 @@ def test_prometheus_parser_finds_the_figures() -> None:
 
 def test_buckets_are_cumulative() -> None:
     times_us = [499, 500, 501, 5000, 5001, 2_000_000, 2_100_000, 61_000_000]
-    series = parsed(prometheus_text(snapshot({(0, 200, GOOD): times_us}), plan()))
+    series = parsed(prometheus_text([(snapshot({(0, 200, GOOD): times_us}), plan())]))
     below = {
         f"{bound / 1000:g}": told(series, "response_seconds_bucket", le=f"{bound / 1000:g}") for bound in BOUNDS_MS
     }
@@ -92,7 +92,7 @@ def test_buckets_are_cumulative() -> None:
 
 
 def test_zeros_before_the_first_response() -> None:
-    series = parsed(prometheus_text(snapshot({}), plan()))
+    series = parsed(prometheus_text([(snapshot({}), plan())]))
     assert told(series, "ok_total") == told(series, "response_seconds_sum") == 0
     assert told(series, "response_seconds_bucket", le="60") == 0
     assert not [name for name, _ in series if name in {"errors_total", "answers_total"}]
@@ -101,7 +101,7 @@ def test_zeros_before_the_first_response() -> None:
 def test_targets_are_separate_series() -> None:
     names = ("search", "home")
     measured = snapshot({(0, 200, GOOD): [1000] * 3, (1, 200, GOOD): [2000], (1, 0, Fault.RESET): [9]}, names)
-    series = parsed(prometheus_text(measured, plan("acme", names)))
+    series = parsed(prometheus_text([(measured, plan("acme", names))]))
     assert told(series, "offered_total", tenant="acme") == 5
     assert told(series, "ok_total", tenant="acme", target="search") == 3
     assert told(series, "completed_total", tenant="acme", target="home") == 1
@@ -113,17 +113,17 @@ def test_targets_are_separate_series() -> None:
 
 def test_tenants_share_a_heading() -> None:
     quiet, noisy = snapshot({(0, 200, GOOD): [1000]}), snapshot({(0, 200, GOOD): [1000] * 9})
-    text = prometheus_text_of([(quiet, plan("quiet")), (noisy, plan("noisy"))])
+    text = prometheus_text([(quiet, plan("quiet")), (noisy, plan("noisy"))])
     series = parsed(text)
     assert told(series, "ok_total", tenant="quiet") == 1
     assert told(series, "ok_total", tenant="noisy") == 9
     headings = [line for line in text.splitlines() if line.startswith("# TYPE")]
-    assert len(headings) == len(set(headings)) == prometheus_text(quiet, plan()).count("# TYPE")
+    assert len(headings) == len(set(headings)) == prometheus_text([(quiet, plan())]).count("# TYPE")
 
 
 @pytest.mark.parametrize("name", ['a "quoted" name', "back\\slash", "two\nlines", "\\n", 'all \\"\n', "}{,="])
 def test_names_are_escaped(name: str) -> None:
-    text = prometheus_text(snapshot({(0, 200, GOOD): [1000]}), plan(name))
+    text = prometheus_text([(snapshot({(0, 200, GOOD): [1000]}), plan(name))])
     assert told(parsed(text), "ok_total", tenant=name) == 1
     assert text.endswith("\n")
 
@@ -131,5 +131,5 @@ def test_names_are_escaped(name: str) -> None:
 def test_histogram_is_not_changed() -> None:
     measured = snapshot({(0, 200, GOOD): [1000, 7000]})
     before = measured.total.response_histogram.copy()
-    prometheus_text(measured, plan())
+    prometheus_text([(measured, plan())])
     assert measured.total.response_histogram == before != Histogram()
