@@ -64,9 +64,9 @@ class CloudState:
         """All instances except the terminated ones."""
         return tuple(view for view in self.instances.values() if view.state not in _GONE)
 
-    def enforces(self, limit: str) -> bool:
-        """Return whether the platform enforces the limit of that name, such as "cpu"."""
-        capabilities = self.snapshot.capabilities if self.snapshot else ()
+    def enforces(self, limit: str, host_id: str) -> bool:
+        """Return whether the platform enforces the limit of that name, such as "cpu", for instances on the host."""
+        capabilities = self.snapshot.capabilities_on(host_id) if self.snapshot else ()
         return any(each.enforced for each in capabilities if each.name == limit)
 
 

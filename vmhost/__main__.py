@@ -22,6 +22,7 @@ from vmhost.settings import DEFAULT_PORT, DRIVERS, Settings, default_state
 EXAMPLES = """\
 examples:
   python -m vmhost                                 containers if an engine and the image are available, else processes
+  python -m vmhost --driver process,container      both kinds in one cloud; the image selects the driver
   python -m vmhost --driver fake --port 0          no real instances, to try scripts with the API
   python -m vmhost --images my-images.toml --hosts 3 --overcommit 2
   python -m vmhost --state /var/lib/glasscloud --keep --bind 0.0.0.0 --allowed-host vmhost
@@ -40,7 +41,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = one.add_argument
-    add("--driver", choices=DRIVERS, default="auto", help="how instances are made (auto)")
+    add(
+        "--driver",
+        default="auto",
+        metavar="NAME[,NAME]",
+        help=f"how instances are made: {', '.join(DRIVERS)} (auto); with several, the image selects the driver",
+    )
     add("--port", type=int, default=DEFAULT_PORT, help="port of the API; 0 chooses a free one (%(default)s)")
     add("--next-free-port", action="store_true", help="use the next free port if the port is in use")
     add("--port-search", action="store_true", dest="next_free_port", help=argparse.SUPPRESS)
@@ -61,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         help="name of the cloud, used for its containers and networks (%(default)s)",
     )
     add("--images", type=Path, action="append", default=[], metavar="FILE", help="additional image catalogue (TOML)")
-    add("--hosts", type=int, default=2, metavar="N", help="number of hosts, each in its own zone (%(default)s)")
+    add("--hosts", type=int, default=2, metavar="N", help="hosts of each driver, each in its own zone (%(default)s)")
     add("--overcommit", type=float, default=1.0, metavar="N", help="allocate up to N times the CPU and memory (1)")
     add("--network", metavar="CIDR", help="network of the instances (default: the first free one)")
     add("--open", action="store_true", help="accept any signature, from this computer only")

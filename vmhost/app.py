@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vmhost.access_copy import write_access_copy
 from vmhost.api.access import Access
+from vmhost.api.drivers import AUTO
 from vmhost.base.clock import SystemClock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
@@ -31,7 +32,7 @@ from vmhost.ec2.auth import Auth
 from vmhost.http_api import serve_api
 from vmhost.model.image import Image
 from vmhost.model.region import REGION
-from vmhost.settings import AUTO, Settings
+from vmhost.settings import Settings
 from vmhost.store.store import Store
 
 STORE = "cloud.sqlite"
@@ -76,6 +77,7 @@ async def run(settings: Settings) -> None:
                 driver=up.choice.driver,
                 why=up.choice.why,
                 missing=up.choice.missing,
+                notes=up.cloud.capabilities().notes,
                 access=str(settings.state / ACCESS),
             )
         await asyncio.get_running_loop().create_future()
@@ -92,7 +94,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         choice = await choose(settings.driver, images)
         store = stack.enter_context(Store(settings.state / STORE))
         known = frozenset(instance_id for instance_id, _ in store.rows(INSTANCES.table))
-        driver = make_driver(choice.driver, _context(settings, known=known, leftovers=settings.leftovers))
+        driver = make_driver(choice.driver.split(","), _context(settings, known=known, leftovers=settings.leftovers))
         cloud = Cloud(
             driver=driver,
             store=store,
@@ -124,14 +126,16 @@ async def sweep(settings: Settings) -> None:
     Raises Conflict while a platform uses the state folder."""
     with locked(settings.state):
         real = tuple(each.name for each in all_drivers() if not each.description.for_tests)
-        names = real if settings.driver == AUTO else (settings.driver,)
+        names = real if settings.driver == AUTO else settings.driver.split(",")
+        errors: list[CloudError] = []
         for name in names:
             try:
-                await _sweep_one(make_driver(name, _context(settings, leftovers=LeftoverPolicy.SWEEP)))
+                await _sweep_one(make_driver([name], _context(settings, leftovers=LeftoverPolicy.SWEEP)))
             except CloudError as error:
-                if settings.driver != AUTO:
-                    raise
+                errors.append(error)
                 _log.info("nothing_to_sweep", driver=name, why=error.message)
+        if errors and settings.driver != AUTO:
+            raise errors[0]
         path = settings.state / STORE
         if path.exists():
             with Store(path) as store:
@@ -218,7 +222,10 @@ async def _close(cloud: Cloud, driver: Driver, settings: Settings, shutdown: _Sh
             "cleanup_incomplete",
             why=left.why,
             instances=list(left.instances),
-            fix=find_driver(driver.name).removal_command(settings.cloud.name, settings.state),
+            fix=" && ".join(
+                find_driver(name).removal_command(settings.cloud.name, settings.state)
+                for name in driver.name.split(",")
+            ),
         )
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from vmhost.api.drivers import AUTO
 from vmhost.base.errors import Unavailable
 from vmhost.drivers.about import DriverAbout, MissingPrerequisite
 from vmhost.drivers.registry import all_drivers
 from vmhost.model.image import Image
-from vmhost.settings import AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A driver, and why it was chosen; without a reason if the user chose it."""
+    """A driver (or several: "process,container"), and why it was chosen; without a reason if the user chose it."""
 
     driver: str
     why: str = ""

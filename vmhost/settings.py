@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vmhost.access_copy import AccessCopy
+from vmhost.api.drivers import AUTO, split_names
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.context import LeftoverPolicy
 from vmhost.drivers.registry import all_drivers
 from vmhost.model.image import DEFAULT_IMAGE
 
-AUTO = "auto"
 DRIVERS = (AUTO, *(each.name for each in all_drivers()))
 DEFAULT_PORT = 4566
 _CLOUD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -27,6 +27,7 @@ class Settings:
     """Settings of one platform program."""
 
     driver: str = AUTO
+    """A driver, or several: "process,container"."""
     bind: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     port_search: bool = False
@@ -56,8 +57,7 @@ class Settings:
     """Where to put a copy of the access file while the platform runs."""
 
     def __post_init__(self) -> None:
-        if self.driver not in DRIVERS:
-            raise InvalidInput(f"unknown driver {self.driver!r}; use one of {', '.join(DRIVERS)}")
+        split_names(self.driver, DRIVERS)
         if not _CLOUD.fullmatch(self.cloud.name):
             raise InvalidInput(
                 f"invalid cloud name {self.cloud.name!r}; use 1 to 40 lower-case letters, digits and inner dashes"

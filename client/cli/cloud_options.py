@@ -31,9 +31,10 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--driver",
-        choices=driver_names(),
         default="auto",
-        help=f"how instances run (default auto: {auto_in_words()})",
+        metavar="NAME",
+        help=f"how instances run: {', '.join(driver_names())} (default auto: {auto_in_words()}), or several, such as "
+        "process,container: the image selects the driver, the first one named if several can boot it",
     )
     add("--instances", type=int, metavar="N", help="number of instances (default 2 per shard)")
     add("--shards", type=int, default=2, metavar="S", help="number of parts of the search index (default 2)")

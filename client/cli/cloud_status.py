@@ -100,6 +100,7 @@ def summary(
         lines.append(f"  shared   {shared}   (stop with: {program_name(snapshot.cloud)} share --stop)")
     lines.append("  instances " + (", ".join(f"{count} {state}" for state, count in states.items()) or "none"))
     lines += [f"  {host_line(host)}" for host in snapshot.hosts]
+    lines += [f"  Note: {note}" for note in snapshot.notes]
     if others:
         lines.append(f"  These guarantees do not account for the other clouds on this computer: {', '.join(others)}")
     else:

@@ -27,8 +27,8 @@ def _given(args: argparse.Namespace, *names: str) -> list[str]:
 
 
 def _add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    names = ("auto", *(each.name for each in all_descriptions()))
-    parser.add_argument("--driver", metavar="NAME", help=f"{', '.join(names[:-1])} or {names[-1]} (default auto)")
+    names = ", ".join(("auto", *(each.name for each in all_descriptions())))
+    parser.add_argument("--driver", metavar="NAME", help=f"{names}, or several: process,container (default auto)")
     parser.add_argument("--port", metavar="N", help="port of the EC2 API (default 4566)")
     parser.add_argument("--state", metavar="DIR", help="folder for the state and the access key")
     parser.add_argument("--open", action="store_true", help="accept any signature; only on loopback")

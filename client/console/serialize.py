@@ -30,6 +30,11 @@ def cloud_json(world: CloudState, why: str) -> dict[str, Any] | None:
         "stands_for": snapshot.stands_for,
         "one": snapshot.one,
         "isolation": [asdict(each) for each in snapshot.capabilities],
+        "drivers": {
+            each.name: {"one": each.one, "isolation": [asdict(row) for row in each.capabilities]}
+            for each in snapshot.drivers
+        },
+        "notes": list(snapshot.notes),
         "overcommit": snapshot.overcommit,
         "why": why,
     }
@@ -59,6 +64,7 @@ def _instance(
         "tags": dict(view.tags),
         "short": short,
         "shard": shard_of(view),
+        "driver": "" if world.snapshot is None else world.snapshot.driver_of(view.host),
         "faults": [
             {"id": each.fault_id, "label": world.fault_title(each.fault), "at": each.at, "until": each.until}
             for each in world.faults.get(view.id, ())

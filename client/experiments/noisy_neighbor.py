@@ -87,7 +87,7 @@ class NoisyNeighbor:
             requested_cores=int(fault.details["workers"]),
             instances=state.running,
             host=host,
-            enforced=state.enforces("cpu"),
+            enforced=state.enforces("cpu", victim.host),
             control=window_of(cpu_calm, cpu_start, before, host),
             beside=window_of(cpu_hogging, cpu_ended, during, host),
         )

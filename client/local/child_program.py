@@ -33,6 +33,7 @@ class ReadyFile(msgspec.Struct, frozen=True):
     why: str = ""
     missing: str = ""
     access: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class ProgramFailed(Unavailable):

@@ -109,6 +109,8 @@ class LocalCloud:
             hint = other_driver_hint(platform.driver, platform.missing, plan.typed)
             self._say(f"{platform.why}\n  {hint}")
             self._why = f"{platform.why}. {hint}"
+        for note in platform.notes:
+            self._note(note)
         self._say(f"starting {plan.instances} instances and the search front end")
         try:
             await self._start_frontend()

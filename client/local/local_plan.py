@@ -9,10 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from client.local.state_dir import console_key
-from vmhost.api.drivers import driver_named, drivers
+from vmhost.api.drivers import AUTO, driver_named, drivers, split_names
 from vmhost.base.errors import InvalidInput
-
-AUTO = "auto"
 
 API_PORT = 4566
 SEARCH_PORT = 8000
@@ -34,7 +32,8 @@ class LocalPlan:
     typed: str = "glasscloud up"
     """The command as the user typed it, for messages."""
     cloud: str = "glasscloud"
-    driver: str = "auto"
+    driver: str = AUTO
+    """A driver, or several: "process,container"."""
     shards: int = 2
     replicas: int = 2
     type: str = "t3.nano"
@@ -88,8 +87,7 @@ def replicas_of(instances: int, shards: int) -> int:
 
 def checked(plan: LocalPlan) -> LocalPlan:
     """Return the plan after checking it. Raises InvalidInput for the first value that is not valid."""
-    if plan.driver not in driver_names():
-        raise InvalidInput(f"driver {plan.driver!r} does not exist; choose one of {', '.join(driver_names())}")
+    first = split_names(plan.driver, driver_names())[0]
     if not plan.overcommit >= 1:
         raise InvalidInput("--overcommit must be at least 1")
     for port in (plan.search_port, plan.console_port or 0, plan.api_port):
@@ -98,18 +96,19 @@ def checked(plan: LocalPlan) -> LocalPlan:
         raise InvalidInput(f"--corpus {plan.corpus} is not a folder")
     if plan.corpus is None:
         return plan
-    # Not every kind of instance can read the new index, so `auto` must not choose any other.
+    # Not every kind of instance can read the new index, so `auto` must not choose any other. Every driver can boot the
+    # image of the search service; of several drivers the first one does.
     able = next(each.name for each in drivers() if each.reads_local_files)
-    if plan.driver != AUTO and not driver_named(plan.driver).reads_local_files:
+    if first != AUTO and not driver_named(first).reads_local_files:
         raise InvalidInput(
-            f"--corpus needs --driver {able}: {driver_named(plan.driver).plural} cannot read a folder of this "
+            f"--corpus needs --driver {able}: {driver_named(first).plural} cannot read a folder of this "
             "computer, they search the index in their image"
         )
     return replace(plan, driver=able if plan.driver == AUTO else plan.driver)
 
 
 def driver_names() -> tuple[str, ...]:
-    """Return the values of --driver."""
+    """Return the names that --driver takes."""
     return (AUTO, *(each.name for each in drivers()))
 
 

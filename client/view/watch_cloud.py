@@ -201,7 +201,7 @@ def block(snapshot: Snapshot, *, console: str, search: str, api: str, composed: 
         f"  search   {search}/search?q=hypervisor",
         f"  EC2 API  {api}   {env}",
     ]
-    if serving and (command := driver_named(snapshot.driver).kill_command):
+    if serving and (command := driver_named(snapshot.driver_of(serving[0].host)).kill_command):
         lines.append(f"  break it {command.format(cloud=snapshot.cloud, instance=serving[0].id)}")
     return [*lines, f"  stop     {stop[0]}", *(f"           {text}" for text in stop[1:])]
 

@@ -28,6 +28,8 @@ LIMITS = Limits(
     network_mbps=1000,
 )
 
+_PREFIX = "contract_driver_"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harness:
@@ -41,11 +43,17 @@ class Harness:
     """A program that ends by itself with exit code 3 within half a second."""
     survives: bool
     """Whether guests run on after close(remove=False)."""
+    uses_cpu: bool = True
+    """Whether its guests really run."""
+    host_id: str = "host-a"
+    """The host of its guests."""
     limits: Limits = field(default=LIMITS)
 
-    def spec(self, instance_id: str, boot: Boot | None = None, host_id: str = "host-a") -> GuestSpec:
+    def spec(self, instance_id: str, boot: Boot | None = None, host_id: str | None = None) -> GuestSpec:
         """A guest of this driver."""
-        return GuestSpec(instance_id=instance_id, host_id=host_id, boot=boot or self.boot, limits=self.limits)
+        return GuestSpec(
+            instance_id=instance_id, host_id=host_id or self.host_id, boot=boot or self.boot, limits=self.limits
+        )
 
 
 MakeHarness = Callable[[Path], AbstractAsyncContextManager[Harness]]
@@ -60,13 +68,13 @@ def driver_modules() -> Sequence[ModuleType]:
 def driver_params() -> list[object]:
     """One parameter for each driver, with its marks."""
     return [
-        pytest.param(module.harness, id=module.__name__.rpartition("_")[2], marks=getattr(module, "MARKS", ()))
+        pytest.param(module.harness, id=module.__name__.removeprefix(_PREFIX), marks=getattr(module, "MARKS", ()))
         for module in driver_modules()
     ]
 
 
 def _load(path: Path) -> ModuleType:
-    name = f"contract_driver_{path.stem}"
+    name = _PREFIX + path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

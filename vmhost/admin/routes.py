@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from vmhost.api.views import CapabilityView, FaultView, Snapshot
+from vmhost.api.views import CapabilityView, DriverView, FaultView, Snapshot
 from vmhost.base.sse import respond
 from vmhost.base.user_agent import client_name
 from vmhost.base.web_guard import json_response
@@ -12,6 +12,7 @@ from vmhost.control.cloud import Cloud
 from vmhost.control.instances.lifecycle import REQUESTS, InstanceEvent, states_for
 from vmhost.control.instances.record import InstanceState
 from vmhost.faults.registry import FAULTS, FaultRequest, parse_fault_request
+from vmhost.model.guest import Capabilities
 
 PREFIX = "/_glasscloud/"
 HEALTH = PREFIX + "health"
@@ -79,9 +80,12 @@ def snapshot(cloud: Cloud) -> Snapshot:
         driver=capabilities.driver,
         stands_for=capabilities.stands_for,
         one=capabilities.one,
-        capabilities=tuple(
-            CapabilityView(name=item.name, enforced=item.enforced, why=item.why) for item in capabilities.items
+        capabilities=_views(capabilities),
+        drivers=tuple(
+            DriverView(name=each.driver, stands_for=each.stands_for, one=each.one, capabilities=_views(each))
+            for each in capabilities.by_driver.values()
         ),
+        notes=capabilities.notes,
         overcommit=cloud.settings.overcommit,
         hosts=cloud.hosts.hosts(),
         instances=tuple(cloud.instances.view(instance) for instance in cloud.instances.all()),
@@ -90,3 +94,7 @@ def snapshot(cloud: Cloud) -> Snapshot:
         calls=cloud.calls.last(),
         allowed=ALLOWED,
     )
+
+
+def _views(capabilities: Capabilities) -> tuple[CapabilityView, ...]:
+    return tuple(CapabilityView(name=item.name, enforced=item.enforced, why=item.why) for item in capabilities.items)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from vmhost.base.errors import InvalidInput
+
+AUTO = "auto"
+"""The value of --driver for the preferred driver that can run here."""
+_EXAMPLE = "process,container"
 _INSTALL_COMMANDS = {
     "apt": "sudo apt install",
     "dnf": "sudo dnf install",
@@ -117,6 +122,20 @@ def drivers() -> tuple[DriverDescription, ...]:
     return tuple(each for each in all_descriptions() if not each.for_tests)
 
 
+def split_names(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the drivers of "process,container". Raises InvalidInput for an unknown or repeated one, and for `auto`
+    beside another."""
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in known:
+            raise InvalidInput(f"driver {name!r} does not exist; use one of {', '.join(known)}")
+        if names.count(name) > 1:
+            raise InvalidInput(f"driver {name} is named twice in {text!r}; name each driver once")
+    if AUTO in names and len(names) > 1:
+        raise InvalidInput(f"{AUTO!r} chooses one driver and cannot be combined; name the drivers, as in {_EXAMPLE}")
+    return names
+
+
 def driver_named(name: str) -> DriverDescription:
     """Return the description of a driver; for an unknown name, one that promises nothing."""
     return next((each for each in drivers() if each.name == name), DriverDescription(name=name, plural=name))
@@ -129,9 +148,10 @@ async def diagnose(computer: Computer) -> dict[str, Diagnosis]:
     return {each.description.name: diagnosis for each, diagnosis in zip(real, found, strict=True)}
 
 
-async def list_objects(cloud: str, driver: str | None = None) -> tuple[DriverObject, ...]:
-    """Return what the drivers, or only the named one, keep of this cloud; nothing where an engine does not respond."""
-    asked = [each for each in _abouts() if driver in (None, each.description.name)]
+async def list_objects(cloud: str, driver: str = "") -> tuple[DriverObject, ...]:
+    """Return what the drivers, or only the named ones ("process,container"), keep of this cloud; nothing where an
+    engine does not respond."""
+    asked = [each for each in _abouts() if not driver or each.description.name in driver.split(",")]
     found = await asyncio.gather(*(each.list_objects(cloud) for each in asked))
     return tuple(one for objects in found for one in objects)
 

@@ -51,6 +51,8 @@ class HostView:
     """The CPUs on which its instances run; empty if unknown."""
     shared: bool = False
     """Whether other hosts use the same CPUs."""
+    driver: str = ""
+    """The driver that runs its instances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,17 +177,33 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriverView:
+    """One of the drivers of a cloud; the fields as in Snapshot."""
+
+    name: str
+    stands_for: str
+    one: str
+    capabilities: tuple[CapabilityView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The whole cloud at one moment."""
 
     cloud: str
     region: str
     driver: str
+    """Its driver, or several: "process,container"."""
     stands_for: str
     """What an instance is here: "containers: all share one Linux kernel"."""
     one: str = ""
     """The same for one instance, with its kernel: "container, shared kernel 6.18"."""
     capabilities: tuple[CapabilityView, ...]
+    """Of all drivers together: a limit is enforced if every driver enforces it."""
+    drivers: tuple[DriverView, ...] = ()
+    """Each driver alone."""
+    notes: tuple[str, ...] = ()
+    """Sentences that people should know, such as which instances cannot reach each other."""
     overcommit: float
     hosts: tuple[HostView, ...]
     instances: tuple[InstanceView, ...]
@@ -197,6 +215,15 @@ class Snapshot:
     """The last calls since the platform started, oldest first."""
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By request ("start", "stop", "reboot", "terminate", "kill", "cpu_hog"): the states in which it has an effect."""
+
+    def capabilities_on(self, host_id: str) -> tuple[CapabilityView, ...]:
+        """Return the capabilities of the host's driver."""
+        driver = self.driver_of(host_id)
+        return next((each.capabilities for each in self.drivers if each.name == driver), self.capabilities)
+
+    def driver_of(self, host_id: str) -> str:
+        """Return the driver of the host."""
+        return next((host.driver for host in self.hosts if host.id == host_id and host.driver), self.driver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

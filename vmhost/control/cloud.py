@@ -27,7 +27,7 @@ from vmhost.control.instances.launcher import Launcher
 from vmhost.control.instances.metadata_publisher import MetadataPublisher
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.instances.service import InstanceService
-from vmhost.control.instances.takeover import adopt_guests, reapply_limits
+from vmhost.control.instances.takeover import adopt_guests, check_drivers, reapply_limits, rename_hosts
 from vmhost.control.inventory import Inventory
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources
@@ -130,20 +130,23 @@ class Cloud:
     async def open(self) -> None:
         """Open the driver, prepare its hosts, and take over the instances of an earlier run.
 
-        Raises Unavailable or DeadlineExceeded from the driver, Conflict if there are guests but no records."""
+        Raises Unavailable or DeadlineExceeded from the driver, Conflict if there are guests but no records,
+        or instances of a driver that this cloud does not have."""
+        check_drivers(self._instances, self._driver.name)
         async with deadline(self.clock, self._timeouts.open_s, f"opening the {self._driver.name} driver"):
             # Guests of an earlier run can read their metadata as soon as the driver is open.
             await self._metadata.publish()
             await self._driver.open()
-            adopt_guests(self._resources, await self._driver.instances.list(), adopt=self._adopt)
+            guests = await self._driver.instances.list()
+            adopt_guests(self._resources, guests, adopt=self._adopt)
             hosts = await self._driver.hosts.prepare()
+        rename_hosts(self._resources, guests, hosts)
         self.inventory = Inventory(
-            driver=self._driver.name,
             hosts=hosts,
             overcommit=self.settings.overcommit,
             types={each.name: each for each in self.types.types},
             images=self.images,
-            addresses_reachable=self._driver.capabilities().addresses_reachable,
+            capabilities=self._driver.capabilities().by_driver,
         )
         context = ServiceContext(
             resources=self._resources,

@@ -23,7 +23,7 @@ class HostUsage:
     def __init__(self, context: ServiceContext, publish: Callable[[HostView], None]) -> None:
         self._inventory = context.inventory
         self._instances = context.resources.table(INSTANCES)
-        self._isolation = context.driver.capabilities().of("host")
+        self._isolation = {name: each.of("host") for name, each in context.inventory.capabilities.items()}
         self._publish = publish
         self._published = frozenset(self.hosts())
         self._check_is_due = False
@@ -35,12 +35,12 @@ class HostUsage:
 
     def hosts(self) -> tuple[HostView, ...]:
         """Return the hosts as clients see them: capacity (overcommit included) and allocation."""
-        return tuple(_host_view(room, self._isolation) for room in self.rooms())
+        return tuple(_host_view(room, self._isolation[room.host.driver]) for room in self.rooms())
 
     def types(self, catalogue: TypeCatalogue) -> TypesView:
         """Return each instance type with its limits on the largest host, and how many more each host has room for."""
         rooms, images = self.rooms(), self._inventory.images.values()
-        disk_gib = min((image.root_gib for image in images if self._inventory.driver in image.boots), default=1)
+        disk_gib = min((image.root_gib for image in images if self._inventory.can_boot(image)), default=1)
         host = max(self._inventory.hosts, key=lambda each: each.ceiling_cores)
         return TypesView(
             as_of=catalogue.as_of,
@@ -70,6 +70,7 @@ def _host_view(room: HostRoom, isolation: Capability) -> HostView:
     return HostView(
         id=room.host.id,
         zone=room.host.zone,
+        driver=room.host.driver,
         cpu_cores=room.host.cpu_cores,
         memory_mib=room.host.memory_mib,
         cpu_used=room.use.cpu_cores,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from vmhost.base.errors import NoCapacity, NotFound
+from vmhost.base.errors import InvalidInput, NoCapacity, NotFound
 from vmhost.control.sizing import guaranteed_cores
 from vmhost.model.host import Host, HostUse
+from vmhost.model.image import Image
 from vmhost.model.instance_type import InstanceType
 
 _CPU_SLACK = 1e-6
@@ -70,14 +71,19 @@ class HostRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementConstraint:
-    """Zone or host that the caller requires; None: any."""
+    """Zone or host that the caller requires, and the image that the host's driver must be able to boot; None: any."""
 
     zone: str | None = None
     host_id: str | None = None
+    image: Image | None = None
 
     def allows(self, host: Host) -> bool:
-        """Return whether the instance may go to the host."""
+        """Return whether the caller allows the host."""
         return self.zone in (None, host.zone) and self.host_id in (None, host.id)
+
+    def can_boot(self, host: Host) -> bool:
+        """Return whether the host's driver can boot the image."""
+        return self.image is None or host.driver in self.image.boots
 
 
 def place(
@@ -89,16 +95,21 @@ def place(
     overcommit: float = 1.0,
 ) -> Host:
     """Return the host for one more instance: the one with the fewest `peers` (instances to keep away from, per host),
-    then the emptiest, then the first by id.
+    then the emptiest, then the first by id. Of several drivers that can boot the image, the first in `rooms` gets it.
 
-    Raises NoCapacity, naming what is needed, what is free and what to do; NotFound for an unknown zone or host."""
+    Raises NoCapacity, naming what is needed, what is free and what to do; NotFound for an unknown zone or host,
+    InvalidInput if none of the allowed hosts can boot the image."""
     constraint, peers = constraint or PlacementConstraint(), peers or {}
     allowed = [room for room in rooms if constraint.allows(room.host)]
     if not allowed:
         raise NotFound(_unknown(constraint, rooms), code="InvalidParameterValue")
-    fitting = [room for room in allowed if room.fits(itype)]
+    able = [room for room in allowed if constraint.can_boot(room.host)]
+    if not able:
+        raise InvalidInput(_cannot_boot(constraint, allowed), code="InvalidParameterCombination")
+    able = [room for room in able if room.host.driver == able[0].host.driver]
+    fitting = [room for room in able if room.fits(itype)]
     if not fitting:
-        raise NoCapacity(refusal(itype, allowed, overcommit))
+        raise NoCapacity(refusal(itype, able, overcommit))
     best = min(fitting, key=lambda room: (peers.get(room.host.id, 0), _fullness(room.with_one(itype)), room.host.id))
     return best.host
 
@@ -117,6 +128,16 @@ def _fullness(room: HostRoom) -> float:
     cores = room.use.cpu_cores / room.host.cpu_cores if room.host.cpu_cores else 1.0
     memory = room.use.memory_mib / room.host.memory_mib if room.host.memory_mib else 1.0
     return round(max(cores, memory), 6)
+
+
+def _cannot_boot(constraint: PlacementConstraint, rooms: Sequence[HostRoom]) -> str:
+    image = constraint.image
+    assert image is not None, "a host that boots any image was refused"
+    hosts = ", ".join(f"{room.host.id} ({room.host.driver} driver)" for room in rooms)
+    return (
+        f"image {image.id} ({image.name}) boots with {', '.join(sorted(image.boots))}; none of the hosts that the "
+        f"request allows has such a driver: {hosts}"
+    )
 
 
 def _unknown(constraint: PlacementConstraint, rooms: Sequence[HostRoom]) -> str:

@@ -28,7 +28,10 @@ class DriverContext:
     cloud: str
     state_dir: Path
     hosts: int = 2
-    """Into how many logical hosts the computer is divided."""
+    """The number of the driver's hosts."""
+    part: int = 0
+    """The number of this driver among those that share the computer, and how many they are: each gets an equal part."""
+    parts: int = 1
     network_cidr: str | None = None
     """The range of the instance network; None for the first free default."""
     known: frozenset[str] = frozenset()

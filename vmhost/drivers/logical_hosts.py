@@ -28,9 +28,11 @@ class Capacity:
     """Whether all guests together have a CPU weight against the computer's other programs."""
 
 
-def split(capacity: Capacity, hosts: int, *, most: int = HOSTS_MAX) -> tuple[Host, ...]:
+def split(
+    capacity: Capacity, hosts: int, *, driver: str = "", part: int = 0, parts: int = 1, most: int = HOSTS_MAX
+) -> tuple[Host, ...]:
     """Divide the computer into equal logical hosts, without what the platform itself needs. Each of the first six has a
-    zone of its own.
+    zone of its own. If several drivers share the computer, return the hosts of this one, number `part` of `parts`.
 
     Each host is a set of CPUs; if there are more hosts than CPUs, a share of all. Not divided: what busy programs of
     the platform may take (`reserved_cores`), and the larger of 1 GiB and a quarter of the memory.
@@ -39,20 +41,23 @@ def split(capacity: Capacity, hosts: int, *, most: int = HOSTS_MAX) -> tuple[Hos
         raise InvalidInput(f"the number of hosts, {hosts}, is out of range (1 to {most})")
     memory = max(0, capacity.memory_mib - max(_KEPT_MIB, int(capacity.memory_mib * _KEPT_SHARE)))
     known = tuple(sorted(cpu for core in capacity.cores for cpu in core))
-    sets = equal_sets(capacity.cores, hosts)
-    own = float(len(sets[0]) * hosts) if sets else capacity.cpu_cores
+    total = hosts * parts
+    sets = equal_sets(capacity.cores, total)
+    own = float(len(sets[0]) * total) if sets else capacity.cpu_cores
     kept = reserved_cores(own, leftover=len(known) - int(own) if sets else 0, secured=capacity.weights_guests)
+    own_sets = (sets or (known,) * total)[part * hosts : (part + 1) * hosts]
     return tuple(
         Host(
             id=f"host-{_letters(number)}",
             zone=f"{REGION}{ZONES[number % len(ZONES)]}",
-            cpu_cores=round(max(0.0, own - kept) / hosts, 3),
-            memory_mib=memory // hosts,
-            pids=capacity.pids // (hosts + 1),
+            driver=driver,
+            cpu_cores=round(max(0.0, own - kept) / total, 3),
+            memory_mib=memory // total,
+            pids=capacity.pids // (total + 1),
             cpus=cpus,
             shared=not sets,
         )
-        for number, cpus in enumerate(sets or (known,) * hosts)
+        for number, cpus in enumerate(own_sets)
     )
 
 

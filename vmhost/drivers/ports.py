@@ -21,7 +21,8 @@ class Hosts(Protocol):
     """The hosts on which a driver runs guests."""
 
     async def prepare(self) -> tuple[Host, ...]:
-        """Return the hosts, after setting their limits where the driver can (capabilities "host" and "cores").
+        """Return the hosts, named host-a, host-b and so on, after setting their limits where the driver can
+        (capabilities "host" and "cores").
 
         The CPU ceiling of guests of an earlier run is reduced to their host's quota, running or stopped."""
 

@@ -7,7 +7,8 @@ contract tests.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from vmhost.base.errors import InvalidInput
@@ -32,8 +33,22 @@ def find_driver(name: str) -> DriverAbout:
     return found[name]
 
 
-def make_driver(name: str, context: DriverContext) -> Driver:
-    """Return the named driver, not yet open. Raises InvalidInput for an unknown name."""
+def make_driver(names: Sequence[str], context: DriverContext) -> Driver:
+    """Return the named driver, or several of them as one, not yet open. Those that run instances on this computer get
+    equal parts of it. Raises InvalidInput for an unknown name."""
+    sharing = [name for name in names if not find_driver(name).description.for_tests]
+    made = [
+        _make_one(name, replace(context, part=sharing.index(name), parts=len(sharing)) if name in sharing else context)
+        for name in names
+    ]
+    if len(made) == 1:
+        return made[0]
+    from vmhost.drivers.routing import RoutingDriver
+
+    return RoutingDriver(made)
+
+
+def _make_one(name: str, context: DriverContext) -> Driver:
     module, _, attribute = find_driver(name).factory.partition(":")
     factory = cast(Callable[[DriverContext], Driver], getattr(importlib.import_module(module), attribute))
     return factory(context)

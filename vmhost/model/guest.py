@@ -63,6 +63,8 @@ class GuestStatus:
     death: Death | None = None
     record: str = ""
     """The record from the guest's spec; empty if unknown, as for a guest created by an older version."""
+    driver: str = ""
+    """The driver that has it; empty if the cloud has only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,14 @@ class Capabilities:
     """Whether other programs on this computer can connect to the instances' addresses."""
     not_kept: str = ""
     """Why its instances end with the platform; empty if they can be kept."""
+    network: str = ""
+    """The network of its instances: "the loopback network of this computer"."""
+    shares_host_network: bool = False
+    """Whether its instances can connect to whatever programs on this computer can."""
+    notes: tuple[str, ...] = ()
+    """Sentences that people should know."""
+    parts: tuple[Capabilities, ...] = ()
+    """Those of each driver, if several serve the cloud."""
 
     def of(self, name: str) -> Capability:
         """Return the capability; one that the driver does not list is not enforced."""
@@ -131,3 +141,8 @@ class Capabilities:
             if item.name == name:
                 return item
         return Capability(name=name, enforced=False, why=f"the {self.driver} driver does not have it")
+
+    @property
+    def by_driver(self) -> Mapping[str, Capabilities]:
+        """Return the capabilities of each driver, in the order in which the drivers were named."""
+        return {part.driver: part for part in self.parts or (self,)}

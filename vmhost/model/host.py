@@ -20,6 +20,8 @@ class Host:
     """The CPUs that its guests run on; empty if they are unknown."""
     shared: bool = True
     """Whether other hosts run on the same CPUs, so that only a quota of `cpu_cores` divides them."""
+    driver: str = ""
+    """The driver that runs its guests."""
 
     @property
     def ceiling_cores(self) -> float:

@@ -45,6 +45,8 @@ interface Instance {
   state: string;
   type: string;
   host: string;
+  /** The driver of its host. */
+  driver: string;
   zone: string;
   image: string;
   launched_at: number;
@@ -73,6 +75,7 @@ interface ActiveFault {
 
 interface Host {
   id: string;
+  driver: string;
   zone: string;
   cpu_cores: number;
   memory_mib: number;
@@ -162,6 +165,9 @@ interface Cloud {
   stands_for: string;
   one: string;
   isolation: IsolationRow[];
+  /** What differs between the drivers, by name. */
+  drivers: Record<string, { one: string; isolation: IsolationRow[] }>;
+  notes: string[];
   overcommit: number;
   why: string;
 }

@@ -128,7 +128,7 @@ async def test_start_without_engine_keeps_records(tmp_path: Path, monkeypatch: p
         (one,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
     with pytest.raises(Unavailable):
-        async with platform(settings(tmp_path, driver="container")):
+        async with platform(settings(tmp_path, driver="fake,container")):
             pass
     assert recorded(tmp_path) == [(one.id, Wanted.RUNNING)]
 
@@ -223,3 +223,28 @@ async def test_failed_start_exits_with_code_1(tmp_path: Path) -> None:
     _, errors = await process.communicate()
     assert process.returncode == 1
     assert errors.decode() == "error: image catalogue none.toml cannot be read: No such file or directory\n"
+
+
+async def test_two_drivers_in_one_cloud(tmp_path: Path) -> None:
+    """The image goes to the first driver that can boot it, unless the request names a host of the other."""
+    async with platform(settings(tmp_path, driver="process,fake")) as up, CloudClient(up.access) as client:
+        (real,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano")
+        (record,) = await client.run_instances(image_id=MINIMAL, type_name="t3.nano", host_id="fake-b")
+        async with asyncio.timeout(10):
+            while {each.state for each in (await client.status()).instances} != {"running"}:
+                await asyncio.sleep(0.02)
+        status = await client.status()
+        hosts = {each.id: each.host for each in status.instances}
+        assert (hosts[real.id].startswith("process-"), hosts[record.id]) == (True, "fake-b")
+        assert (status.driver, len(status.hosts)) == ("process,fake", 4)
+        assert [each.name for each in status.drivers] == ["process", "fake"]
+        assert status.notes == (
+            "fake instances cannot reach process instances, which are on the loopback network of this computer",
+        )
+        rooms = {room.host: room.fits for room in (await client.types()).types[0].rooms}
+        assert set(rooms) == {"process-a", "process-b", "fake-a", "fake-b"}
+        for each in (real, record):
+            await client.inject_fault("kill", each.id)
+        async with asyncio.timeout(10):
+            while {each.state for each in (await client.status()).instances} != {"stopped"}:
+                await asyncio.sleep(0.02)

@@ -194,8 +194,8 @@ def test_platform_silence_is_noted() -> None:
 
 def test_only_reported_limits_are_enforced() -> None:
     known = running().cloud_state
-    assert [known.enforces(limit) for limit in ("memory", "cpu", "flying")] == [True, False, False]
-    assert not CloudState().enforces("memory")
+    assert [known.enforces(limit, "host-a") for limit in ("memory", "cpu", "flying")] == [True, False, False]
+    assert not CloudState().enforces("memory", "host-a")
 
 
 @pytest.mark.parametrize(

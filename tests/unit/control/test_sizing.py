@@ -70,6 +70,15 @@ def test_more_hosts_than_cpus_share_them_by_quota() -> None:
     assert limits_of(TYPES["t3.nano"], hosts[0], disk_gib=1).cpu_quota_cores == 0.25
 
 
+def test_drivers_share_a_computer() -> None:
+    first, second = (split(capacity(8, 8192), 2, driver=name, part=part, parts=2) for part, name in enumerate("xy"))
+    assert [(host.id, host.driver, host.cpus) for host in (*first, *second)] == [
+        ("host-a", "x", (0, 1)), ("host-b", "x", (2, 3)), ("host-a", "y", (4, 5)), ("host-b", "y", (6, 7)),
+    ]  # fmt: skip
+    assert {host.memory_mib for host in (*first, *second)} == {6144 // 4}
+    assert {host.zone for host in second} == {"us-east-1a", "us-east-1b"}
+
+
 def test_cores_of_each_kind_are_divided_equally() -> None:
     """Such as two large cores of two threads each and three small ones of one."""
     mixed = ((0, 1), (2, 3), (4,), (5,), (6,))

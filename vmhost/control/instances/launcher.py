@@ -17,6 +17,7 @@ from vmhost.control.service_context import ServiceContext
 from vmhost.control.templates.record import LaunchTemplateVersion
 from vmhost.control.templates.service import TemplateService
 from vmhost.model.host import Host
+from vmhost.model.image import Image
 from vmhost.model.instance_type import InstanceType
 
 DEFAULT_TYPE = "t3.nano"
@@ -59,7 +60,7 @@ class LaunchRequest:
 class _LaunchPlan:
     """A request that was checked, together with its template."""
 
-    image_id: str
+    image: Image
     itype: InstanceType
     user_data: bytes
     tags: dict[str, str]
@@ -84,7 +85,7 @@ class Launcher:
         if created := created_before(self._tokens, _ACTION, request):
             return self._earlier(request, created)
         plan = self._plan(request)
-        instances = self._records(request, plan, self._place(request, plan.itype))
+        instances = self._records(request, plan, self._place(request, plan))
         token = token_of(_ACTION, request, [each.id for each in instances], self._context.clock.now())
         self._context.resources.commit((*instances, *token))
         for instance in instances:
@@ -96,7 +97,7 @@ class Launcher:
         if created := created_before(self._tokens, _ACTION, request):
             return self._inventory.type_named(self._earlier(request, created)[0].type_name)
         plan = self._plan(request)
-        self._place(request, plan.itype)
+        self._place(request, plan)
         return plan.itype
 
     def check_room(self, ids: Sequence[str]) -> None:
@@ -133,7 +134,7 @@ class Launcher:
             reserved[FLEET_TAG] = request.fleet_id
         data = request.user_data if request.user_data is not None else version.user_data
         return _LaunchPlan(
-            image_id=self._inventory.image(image_id).id,
+            image=self._inventory.image(image_id),
             itype=self._inventory.type_named(request.type_name or version.type_name or DEFAULT_TYPE),
             user_data=data or b"",
             tags={**tags.merged(version.tags, request.tags), **reserved},
@@ -141,9 +142,9 @@ class Launcher:
             template_version=version.number if template else None,
         )
 
-    def _place(self, request: LaunchRequest, itype: InstanceType) -> list[Host]:
-        rooms = self._inventory.rooms(self._instances)
-        constraint = PlacementConstraint(zone=request.zone, host_id=request.host_id)
+    def _place(self, request: LaunchRequest, plan: _LaunchPlan) -> list[Host]:
+        rooms, itype = self._inventory.rooms(self._instances), plan.itype
+        constraint = PlacementConstraint(zone=request.zone, host_id=request.host_id, image=plan.image)
         peers = self._peers(request)
         hosts: list[Host] = []
         while len(hosts) < request.max_count:
@@ -176,10 +177,11 @@ class Launcher:
                 id=self._context.ids.new(INSTANCES.prefix),
                 reservation_id=reservation,
                 launch_index=index,
-                image_id=plan.image_id,
+                image_id=plan.image.id,
                 type_name=plan.itype.name,
                 host_id=host.id,
                 zone=host.zone,
+                driver=host.driver,
                 wanted=Wanted.RUNNING,
                 state=InstanceState.PENDING,
                 generation=1,

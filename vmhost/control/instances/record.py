@@ -74,6 +74,8 @@ class Instance:
     type_name: str
     host_id: str
     zone: str
+    driver: str = ""
+    """The driver of its host; empty for an instance that an earlier version launched."""
     wanted: Wanted
     state: InstanceState
     generation: int

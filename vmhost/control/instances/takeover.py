@@ -6,7 +6,7 @@ An emptied store must not cause the removal of a whole cloud; and today's hosts 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -19,9 +19,42 @@ from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, 
 from vmhost.control.resources import Resources
 from vmhost.control.service_context import ServiceContext
 from vmhost.model.guest import GuestPhase, GuestStatus
+from vmhost.model.host import Host
 from vmhost.model.limits import Limits
 
+_NAMED_MAX = 5
 _log = get_logger("cloud")
+
+
+def check_drivers(instances: Iterable[Instance], driver: str) -> None:
+    """Raise Conflict if there are instances of a driver that the cloud does not have now: it could not reach them."""
+    names = driver.split(",")
+    present = (each for each in instances if each.state is not InstanceState.TERMINATED)
+    if lost := [each for each in present if each.driver not in ("", *names)]:
+        missing = list(dict.fromkeys(each.driver for each in lost))
+        ids = ", ".join(each.id for each in lost[:_NAMED_MAX]) + (", …" if len(lost) > _NAMED_MAX else "")
+        raise Conflict(
+            f"there are instances of the {' and '.join(missing)} driver, which was not named: {ids}; start it with "
+            f"--driver {','.join([*names, *missing])}, or remove everything of it with --sweep"
+        )
+
+
+def rename_hosts(resources: Resources, guests: Iterable[GuestStatus], hosts: Sequence[Host]) -> None:
+    """Give instances today's names of their hosts: a driver's "host-a" is called "process-a" beside another driver."""
+    drivers = {guest.instance_id: guest.driver for guest in guests}
+    only = hosts[0].driver if len({host.driver for host in hosts}) == 1 else ""
+    names = {(host.driver, _letters(host.id)): host.id for host in hosts}
+    changed = []
+    for each in resources.table(INSTANCES):
+        driver = each.driver or drivers.get(each.id) or only
+        host_id = names.get((driver, _letters(each.host_id)), each.host_id)
+        if each.state is not InstanceState.TERMINATED and (driver, host_id) != (each.driver, each.host_id):
+            changed.append(replace(each, driver=driver, host_id=host_id))
+    resources.commit(changed)
+
+
+def _letters(host_id: str) -> str:
+    return host_id.rpartition("-")[2]
 
 
 def adopt_guests(resources: Resources, guests: Iterable[GuestStatus], *, adopt: bool) -> None:

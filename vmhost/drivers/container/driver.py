@@ -35,14 +35,15 @@ _log = get_logger("driver")
 
 
 class ContainerHosts:
-    """Divides the engine's computer into `count` hosts."""
+    """Divides the engine's computer, or its part of it, into hosts."""
 
-    def __init__(self, runtime: ContainerRuntime, count: int) -> None:
+    def __init__(self, runtime: ContainerRuntime, context: DriverContext) -> None:
         self._runtime = runtime
-        self._count = count
+        self._context = context
 
     async def prepare(self) -> tuple[Host, ...]:
-        hosts = split(self._capacity(), self._count)
+        context = self._context
+        hosts = split(self._capacity(), context.hosts, driver="container", part=context.part, parts=context.parts)
         await self.set_limits(hosts)
         return hosts
 
@@ -134,7 +135,7 @@ class ContainerDriver:
         self._runtime = ContainerRuntime()
         self._handler = EventHandler(self._runtime)
         self._watcher: EngineEventWatcher | None = None
-        self.hosts = ContainerHosts(self._runtime, context.hosts)
+        self.hosts = ContainerHosts(self._runtime, context)
         self.instances = ContainerInstances(self._runtime)
         self.networks = GuestNetworks()
         self.shell = ContainerShell(self._runtime)

@@ -65,7 +65,12 @@ def capabilities(
     )
     one = f"container, shared kernel {short_release(info.kernel)}".strip()
     return Capabilities(
-        driver="container", stands_for=STANDS_FOR, one=one, items=items, addresses_reachable=addresses_reachable
+        driver="container",
+        stands_for=STANDS_FOR,
+        one=one,
+        items=items,
+        addresses_reachable=addresses_reachable,
+        network="a network of the Docker engine",
     )
 
 

@@ -20,9 +20,10 @@ _PIDS = 4_194_304
 class FakeHosts:
     """Any number of hosts, without limits."""
 
-    def __init__(self, settings: FakeSettings, world: FakeWorld) -> None:
+    def __init__(self, settings: FakeSettings, world: FakeWorld, driver: str) -> None:
         self._settings = settings
         self._world = world
+        self._driver = driver
 
     async def prepare(self) -> tuple[Host, ...]:
         self._world.check_up()
@@ -30,7 +31,7 @@ class FakeHosts:
         capacity = Capacity(
             cpu_cores=settings.cpu_cores, memory_mib=settings.memory_mib, pids=_PIDS, weights_guests=True
         )
-        return split(capacity, settings.hosts, most=max(1, settings.hosts))
+        return split(capacity, settings.hosts, driver=self._driver, most=max(1, settings.hosts))
 
     async def core_seconds(self) -> Mapping[int, float]:
         return self._world.core_seconds
@@ -79,12 +80,14 @@ class FakeShell:
 class FakeDriver:
     """Implements all ports without running anything."""
 
-    name = "fake"
-
-    def __init__(self, settings: FakeSettings | None = None, world: FakeWorld | None = None) -> None:
+    def __init__(
+        self, settings: FakeSettings | None = None, world: FakeWorld | None = None, *, name: str = "fake"
+    ) -> None:
+        """`name`: another name, beside another fake driver."""
+        self.name = name
         self.settings = settings or FakeSettings()
         self.world = world or FakeWorld()
-        self.hosts = FakeHosts(self.settings, self.world)
+        self.hosts = FakeHosts(self.settings, self.world, name)
         self.instances = FakeInstances(self.settings, self.world)
         self.networks = FakeNetworks()
         self.shell = FakeShell(self.settings, self.world)
@@ -105,6 +108,7 @@ class FakeDriver:
             driver=self.name,
             stands_for="records: nothing runs",
             one="record, no kernel",
+            network="no network",
             items=tuple(Capability(name=name, enforced=False, why=why) for name in names),
         )
 

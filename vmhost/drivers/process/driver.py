@@ -84,7 +84,7 @@ class ProcessDriver:
         self._wanted_isolation = isolation
         self.runtime = ProcessRuntime(context, own_addresses=own_addresses)
         self._reaper: subprocess.Popen[bytes] | None = None
-        self.hosts = ProcessHosts(self.runtime, context.hosts)
+        self.hosts = ProcessHosts(self.runtime, context)
         self.networks = GuestNetworks()
         self.instances = ProcessInstances(self.runtime, self.networks.server)
         self.shell = ProcessShell(self.runtime)
@@ -148,6 +148,8 @@ class ProcessDriver:
             one=one,
             items=items,
             not_kept="processes end with the platform",
+            network="the loopback network of this computer",
+            shares_host_network=True,
         )
 
 

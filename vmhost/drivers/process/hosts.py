@@ -12,6 +12,7 @@ import psutil
 from vmhost.base.cpus import format_cpus, physical_cores
 from vmhost.base.units import MIB
 from vmhost.drivers.cgroups import own_memory_limit
+from vmhost.drivers.context import DriverContext
 from vmhost.drivers.logical_hosts import Capacity, split
 from vmhost.drivers.process.runtime import ProcessRuntime
 from vmhost.drivers.scheduler_stats import core_seconds
@@ -25,15 +26,16 @@ _PIDS_SHARE = 2
 
 
 class ProcessHosts:
-    """Divides this computer into `count` hosts."""
+    """Divides this computer, or its part of it, into hosts."""
 
-    def __init__(self, runtime: ProcessRuntime, count: int) -> None:
+    def __init__(self, runtime: ProcessRuntime, context: DriverContext) -> None:
         self._runtime = runtime
-        self._count = count
+        self._context = context
         self._hosts: tuple[Host, ...] = ()
 
     async def prepare(self) -> tuple[Host, ...]:
-        hosts = split(capacity(weights_guests=self._runtime.isolation.weights_guests), self._count)
+        context, size = self._context, capacity(weights_guests=self._runtime.isolation.weights_guests)
+        hosts = split(size, context.hosts, driver="process", part=context.part, parts=context.parts)
         await self.set_limits(hosts)
         return hosts
 

@@ -22,6 +22,7 @@ export function Hosts() {
   return html`<article class="page hosts">
     <h1>Hosts</h1>
     <p>${overcommitText(cloud?.overcommit ?? 1)}</p>
+    ${cloud?.notes.map((note) => html`<p>Note: ${note}.</p>`)}
     <p class="quiet">Upper bar: allocated to each instance, then free. Lower bar: in use.</p>
     <div class="two">${hosts.map(box)}</div>
     <${TypesThatFit} hosts=${hosts} />
@@ -41,7 +42,7 @@ function overcommitText(factor) {
 function cpuText(host, cloud) {
   const own = cpus(host.cpus);
   if (host.shared) return `Its instances share CPU ${own} with those of other hosts.`;
-  const enforced = cloud?.isolation.find((each) => each.name === "cores")?.enforced;
+  const enforced = (cloud?.drivers[host.driver] ?? cloud)?.isolation.find((each) => each.name === "cores")?.enforced;
   const where = enforced ? `run on CPU ${own} only` : `start on CPU ${own} (not enforced)`;
   return html`Its instances ${where}. ${cores(host.cpu_cores)} of ${plural(host.cpus.length, "core")} can be guaranteed;
     they also get the rest while the platform, the front end and the load are idle.`;

@@ -23,7 +23,7 @@ export function Resources({ instance }) {
   const heads = ["Resource", "Limit", "Used now", "% of limit", "This minute", "Enforced"];
   /** @param {Resource} row */
   const line = (row) => html`<${Row} key=${row.name} row=${row}
-    isolation=${cloud?.isolation.find((each) => each.name === row.name)} />`;
+    isolation=${(cloud?.drivers[instance.driver] ?? cloud)?.isolation.find((each) => each.name === row.name)} />`;
   return html`<table class="resources stacks"><caption>Limits and use</caption>
     <thead><tr>${heads.map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
     <tbody>${rows.map(line)}</tbody></table>`;

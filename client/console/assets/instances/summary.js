@@ -11,11 +11,12 @@ import { dateTime, webAddress } from "./metrics.js";
 /** @param {{ instance: Instance }} props */
 export function Summary({ instance }) {
   const cloud = useStore((state) => state.cloud);
+  const driver = cloud?.drivers[instance.driver] ?? cloud;
   const tags = Object.entries(instance.tags).map(([key, value]) => [key, value || "(empty)"]);
   return html`<div class="summary">
-    <section><h2>Facts</h2><${Facts} rows=${factsOf(instance, cloud)} /></section>
+    <section><h2>Facts</h2><${Facts} rows=${factsOf(instance, driver?.one || cloud?.driver)} /></section>
     <section><h2>Tags</h2>${tags.length ? html`<${Facts} rows=${tags} />` : html`<p class="quiet">None.</p>`}</section>
-    <${Isolation} rows=${cloud?.isolation ?? []} />
+    <${Isolation} rows=${driver?.isolation ?? []} />
     <${UserData} id=${instance.id} />
   </div>`;
 }
@@ -25,14 +26,14 @@ const Facts = ({ rows }) => html`<dl class="facts">${rows.map(
   ([name, value]) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`,
 )}</dl>`;
 
-/** @param {Instance} instance @param {Cloud | null} cloud @returns {[string, unknown][]} */
-function factsOf(instance, cloud) {
+/** @param {Instance} instance @param {string | undefined} kind @returns {[string, unknown][]} */
+function factsOf(instance, kind) {
   const { reason, shard, changed_at } = instance;
   const port = instance.port ?? instance.web_port;
   const address = instance.address && `${instance.address}${port ? `:${port}` : ""}`;
   const url = webAddress(instance);
   return [
-    ["Kind", cloud?.one || cloud?.driver],
+    ["Kind", kind],
     ["State since", changed_at && dateTime(changed_at)],
     ["Impaired", instance.impaired],
     ["Reason", reason && `${reason.code}: ${reason.message.replace(`${reason.code}: `, "")}`],
