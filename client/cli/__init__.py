@@ -60,22 +60,17 @@ _CLOUDS_LIBRARIES = ("botocore", "tantivy")
 SUMMARIES = {name: text for group in GROUPS.values() for name, text in group.items()}
 """What each command does, in a few words."""
 _MODULES = {
-    "flow": "follow_cloud",
-    "watch": "follow_cloud",
-    "status": "cloud_status",
-    "ps": "cloud_status",
-    "env": "cloud_status",
-    "doctor": "check_computer",
-    "ready": "check_computer",
-    "host": "programs",
-    "serve": "programs",
-    "index": "programs",
-    "load": "load.run",
-    "load compare": "load.compare",
-    "load sweep": "load.sweep",
-    "load worker": "load.worker",
+    "follow_cloud": ("flow", "watch"),
+    "cloud_status": ("status", "ps", "env"),
+    "check_computer": ("doctor", "ready"),
+    "programs": ("host", "serve", "index"),
+    "load.run": ("load",),
+    "load.compare": ("load compare",),
+    "load.sweep": ("load sweep",),
+    "load.worker": ("load worker",),
 }
 """The modules of commands that have none of their own name."""
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def overview(program: str) -> str:
@@ -109,28 +104,31 @@ def _main(argv: Sequence[str] | None) -> int:
         print(overview(program_name()))
         return 0
     if args[0] == "--version":
-        print(f"glasscloud {_version()}")
+        from importlib.metadata import version
+
+        print(f"glasscloud {version('glasscloud')}")
         return 0
     if args[0] == "help":
         args = [*args[1:], "--help"]
     if args[0] not in SUMMARIES:
         print(f"glasscloud: {_unknown(args[0])}", file=sys.stderr)
         return 2
-    if args[0] not in ALONE and (missing := _missing()):
+    needed = () if args[0] in ALONE else _CLOUDS_LIBRARIES
+    if missing := [each for each in needed if importlib.util.find_spec(each) is None]:
         print(
             f"glasscloud: {args[0]} needs packages that are not installed here ({', '.join(missing)}); "
             "install glasscloud[cloud] instead of glasscloud",
             file=sys.stderr,
         )
         return 1
-    if " ".join(args[:2]) in _MODULES:
+    if " ".join(args[:2]) in _MODULE_OF:
         args = [" ".join(args[:2]), *args[2:]]
     return _run(args[0], args[1:])
 
 
 def find_command(name: str) -> Command:
     """Return a command by its name, such as "up" or "load sweep"."""
-    module = importlib.import_module(f"client.cli.{_MODULES.get(name, name)}")
+    module = importlib.import_module(f"client.cli.{_MODULE_OF.get(name, name)}")
     command: Command = module.COMMANDS[name]
     return command
 
@@ -141,27 +139,6 @@ def _unknown(word: str) -> str:
     near = difflib.get_close_matches(word.lower(), SUMMARIES, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"{program_name()} --help lists them"
     return f"{word!r} is not a command; {hint}"
-
-
-def _missing() -> list[str]:
-    """Return missing libraries that the cloud commands need; an installation of the load generator alone lacks them."""
-    return [name for name in _CLOUDS_LIBRARIES if importlib.util.find_spec(name) is None]
-
-
-def _log_level() -> str:
-    """Return the log level from the environment. Raises InvalidInput for an unknown one."""
-    from vmhost.base.errors import InvalidInput
-
-    level = os.environ.get(LOG_VARIABLE) or "warning"
-    if level not in LOG_LEVELS:
-        raise InvalidInput(f"{LOG_VARIABLE}={level} is not a log level; choose one of {', '.join(LOG_LEVELS)}")
-    return level
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("glasscloud")
 
 
 def _run(name: str, args: Sequence[str]) -> int:
@@ -197,19 +174,19 @@ def _guarded(name: str, command: Command, args: argparse.Namespace) -> int:
     from vmhost.base.logs import configure
 
     try:
+        level = os.environ.get(LOG_VARIABLE) or "warning"
+        if level not in LOG_LEVELS:
+            raise InvalidInput(f"{LOG_VARIABLE}={level} is not a log level; choose one of {', '.join(LOG_LEVELS)}")
         # Results are printed; log lines appear only at the chosen level.
-        configure(level=_log_level())
+        configure(level=level)
         if command.for_a_cloud:
             select_cloud(args)
         code = command.run(args)
         sys.stdout.flush()
         return code
-    except InvalidInput as error:
-        print(f"glasscloud {name}: {clean(error.message)}", file=sys.stderr)
-        return 2
     except CloudError as error:
         print(f"glasscloud {name}: {clean(error.message)}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, InvalidInput) else 1
     except BrokenPipeError:
         # The reader closed our output, as `| head` does.
         _discard_output()

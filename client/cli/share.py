@@ -79,7 +79,11 @@ async def _run(args: argparse.Namespace) -> int:
                 print("sharing has stopped" if state["share"] else "sharing was not on")
             return 0
         if state["share"] is not None:
-            check_same_address(args, state["share"]["url"], program)
+            wanted, url = args.name or args.address or "", state["share"]["url"]
+            if wanted and urlsplit(url).hostname != wanted.lower().rstrip("."):
+                raise Conflict(
+                    f"already shared at {url}; to share at {wanted}, stop that first: {program} share --stop"
+                )
         else:
             order = choose(args, state["offered"], state["why"])
             if order is None:
@@ -104,13 +108,6 @@ def target_console() -> tuple[str, Any, str]:
     if not url:
         raise NotFound(not_running() if facts is None else f"the cloud {facts.cloud} has no console; restart it")
     return url, ConsoleKey(token=token), DEFAULT_CLOUD if facts is None else facts.cloud
-
-
-def check_same_address(args: argparse.Namespace, url: str, program: str) -> None:
-    """Raise Conflict if it is already shared at another address than the requested one."""
-    wanted = args.name or args.address or ""
-    if wanted and urlsplit(url).hostname != wanted.lower().rstrip("."):
-        raise Conflict(f"already shared at {url}; to share at {wanted}, stop that first: {program} share --stop")
 
 
 def choose(args: argparse.Namespace, offered: list[dict[str, Any]], why: str = "") -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from client.cli.cloud_options import add_cloud_options, check_ports_free, plan_from_args, print_progress
@@ -46,12 +45,11 @@ def run(args: argparse.Namespace) -> int:
         # Check before anything is started.
         check_consent(yes=args.yes)
     cloud = cloud_name()
-    plan = plan_from_args(args, "up", state=state_folder(cloud), cloud=cloud)
-    plan = replace(plan, adopt=args.adopt)
+    plan = replace(plan_from_args(args, "up", state=state_folder(cloud), cloud=cloud), adopt=args.adopt)
     started: list[tuple[LocalFacts, bool]] = []
 
     async def start() -> int:
-        started.append(await _up(plan, lambda: check_ports_free(args), sweep_first=args.sweep))
+        started.append(await _up(plan, args))
         return 0
 
     run_until_stopped(start)
@@ -68,17 +66,18 @@ def run(args: argparse.Namespace) -> int:
     return 1 if differs else 0
 
 
-async def _up(plan: LocalPlan, check: Callable[[], None], *, sweep_first: bool) -> tuple[LocalFacts, bool]:
+async def _up(plan: LocalPlan, args: argparse.Namespace) -> tuple[LocalFacts, bool]:
+    """Return the facts of the cloud, and whether it was up already."""
     from client.local.local_cloud import sweep
     from client.local.supervised_cloud import find_running, start_detached, sweep_abandoned_demos, wait_until_free
 
     if (facts := find_running(plan.folder)) is not None:
         return facts, True
-    check()
+    check_ports_free(args)
     await sweep_abandoned_demos()
     # Programs of a killed supervisor drain for a moment.
     await wait_until_free(plan.folder, deadline_s=_DRAIN_DEADLINE_S)
-    if sweep_first:
+    if args.sweep:
         await sweep(cloud=plan.cloud, driver=plan.driver, state=plan.folder)
     return await start_detached(plan, print_progress), False
 

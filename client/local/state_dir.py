@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,29 +80,29 @@ def installation() -> str:
     return str(Path(__file__).parents[2])
 
 
-def cloud_name(environ: Mapping[str, str] = os.environ) -> str:
+def cloud_name() -> str:
     """Return the name of the target cloud."""
-    return environ.get(CLOUD_VARIABLE) or DEFAULT_CLOUD
+    return os.environ.get(CLOUD_VARIABLE) or DEFAULT_CLOUD
 
 
-def state_folder(cloud: str, *, environ: Mapping[str, str] = os.environ) -> Path:
+def state_folder(cloud: str) -> Path:
     """Return the state folder of a cloud started by `up`: below XDG_STATE_HOME, else ~/.local/state.
 
     Raises InvalidInput for an invalid name."""
     if not _CLOUD.fullmatch(cloud):
         raise InvalidInput(f"{cloud!r} is not a valid cloud name; use up to 40 lower-case letters, digits and dashes")
-    return _home(environ) / cloud
+    return _home() / cloud
 
 
-def named_clouds(*, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+def named_clouds() -> tuple[str, ...]:
     """Return the names of the clouds that have a state folder, sorted."""
     with contextlib.suppress(OSError):
-        return tuple(sorted(each.name for each in _home(environ).iterdir() if _CLOUD.fullmatch(each.name)))
+        return tuple(sorted(each.name for each in _home().iterdir() if _CLOUD.fullmatch(each.name)))
     return ()
 
 
-def _home(environ: Mapping[str, str]) -> Path:
-    named = environ.get("XDG_STATE_HOME")
+def _home() -> Path:
+    named = os.environ.get("XDG_STATE_HOME")
     home = Path(named) if named and Path(named).is_absolute() else Path.home() / ".local" / "state"
     return home / "glasscloud"
 

@@ -100,22 +100,13 @@ def find_search_url(url: str | None = None, path: Path | None = None) -> str:
 
 def console_address(facts: LocalFacts | None) -> str:
     """Return the console's address, with the token that lets a browser act; empty if no console is served."""
-    url, file = os.environ.get(CONSOLE_VARIABLE, ""), os.environ.get(CONSOLE_KEY_VARIABLE, "")
-    if url and file:
-        return _address(url, file)
-    return "" if facts is None else own_console_address(facts)
-
-
-def own_console_address(facts: LocalFacts) -> str:
-    """Return the address of the console that this cloud itself serves, whatever the environment says."""
-    return _address(facts.console, facts.console_key)
-
-
-def _address(url: str, file: str) -> str:
     from client.console.console_key import ConsoleKey
 
-    key = ConsoleKey.read(Path(file)) if file else None
-    return key.link(url) if key and url else ""
+    url, file = os.environ.get(CONSOLE_VARIABLE, ""), os.environ.get(CONSOLE_KEY_VARIABLE, "")
+    if facts is not None and not (url and file):
+        url, file = facts.console, facts.console_key
+    key = ConsoleKey.read(Path(file)) if url and file else None
+    return "" if key is None else key.link(url)
 
 
 def find_queries(path: Path | None = None) -> Path:

@@ -28,7 +28,7 @@ from vmhost.base.web_guard import LOOPBACK
 
 EXAMPLES = """\
   python -m server frontend --access state/access.json
-  python -m server frontend --access state/access.json --shards 3 --replicas 2 --port 0
+  python -m server frontend --access access.json --shards 3 --port 0
 """
 DEFAULT_IMAGE = "ami-0d0c5ea2c4"
 _SHARDS_MAX = 16
@@ -42,7 +42,7 @@ _log = get_logger("frontend")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the front end's options."""
     parser.add_argument(
-        "--access", type=Path, metavar="FILE", help="access file of the cloud (default: $GLASSCLOUD_ACCESS)"
+        "--access", type=Path, metavar="FILE", help="access file of the cloud (default $GLASSCLOUD_ACCESS)"
     )
     parser.add_argument("--endpoint", metavar="URL", help="address of the cloud's EC2 API, if it differs from here")
     parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
@@ -52,13 +52,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allowed-host", action="append", default=[], metavar="NAME", help="accept this name in the Host header too"
     )
-    parser.add_argument("--service", default="search", metavar="NAME", help="tag of the service's instances (search)")
-    parser.add_argument("--shards", type=int, default=2, metavar="N", help="number of parts of the index (2)")
-    parser.add_argument("--replicas", type=int, default=2, metavar="N", help="instances per part (2)")
+    parser.add_argument(
+        "--service", default="search", metavar="NAME", help="tag of the service's instances (default search)"
+    )
+    parser.add_argument("--shards", type=int, default=2, metavar="N", help="number of parts of the index (default 2)")
+    parser.add_argument("--replicas", type=int, default=2, metavar="N", help="instances per part (default 2)")
     parser.add_argument("--type", default="t3.nano", dest="type_name", metavar="TYPE", help="instance type (t3.nano)")
     parser.add_argument("--image", default=DEFAULT_IMAGE, metavar="AMI", help=f"image of the leaves ({DEFAULT_IMAGE})")
-    parser.add_argument("--index", metavar="DIR", help="the leaves' index folder (default: the one in their image)")
-    parser.add_argument("--deadline-ms", type=float, default=1000.0, metavar="MS", help="time for one request (1000)")
+    parser.add_argument("--index", metavar="DIR", help="the leaves' index folder (default the one in their image)")
+    parser.add_argument(
+        "--deadline-ms", type=float, default=1000.0, metavar="MS", help="time for one request (default 1000)"
+    )
     parser.add_argument(
         "--hedge-percent", type=float, default=5.0, metavar="P", help="maximum share of hedged requests (5; 0: none)"
     )

@@ -20,8 +20,8 @@ from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, serve, write_ready
 
 EXAMPLES = """\
-  python -m server leaf                         inside an instance: its user data names the shard
-  PORT=8081 python -m server leaf --shard 0     a shard of the default index, without an instance
+  python -m server leaf                      in an instance
+  PORT=8081 python -m server leaf --shard 0  without an instance: a shard
 """
 _WAIT_S = 20.0
 _TRY_S = 1.0

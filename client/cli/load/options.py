@@ -79,7 +79,7 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         "--timeout",
         default=None,
         metavar="TIME",
-        help="time limit of a request, from when it was due (2s), or of a script's flow (30s)",
+        help="time limit of a request, from when it was due (default 2s), or of a script's flow (default 30s)",
     )
     _add_tls_options(parser)
 
@@ -111,23 +111,29 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
         "--rate",
         "-r",
         metavar="N|max",
-        help=f"requests per second, whatever the service does ({DEFAULT_RATE:g}); max: as fast as -c users can",
+        help=f"requests per second, whatever the service does (default {DEFAULT_RATE:g}); max: as fast as -c users can",
     )
     group.add_argument("--poisson", action="store_true", help="random arrivals (Poisson process), not regular ones")
     group.add_argument("--users", type=int, metavar="N", help="number of users, each waiting for its responses")
-    group.add_argument("--ramp-up", default=None, metavar="TIME", help="start the users one by one during TIME (0s)")
+    group.add_argument(
+        "--ramp-up", default=None, metavar="TIME", help="start the users one by one during TIME (default 0s)"
+    )
     group.add_argument("--requests", "-n", type=int, default=None, metavar="N", help="end the run after N requests")
-    group.add_argument("--for", dest="duration", default=None, metavar="TIME", help="duration, such as 30s or 5m (10s)")
-    group.add_argument("--think", default=None, metavar="TIME", help="mean pause of a user between requests (0s)")
+    group.add_argument(
+        "--for", dest="duration", default=None, metavar="TIME", help="duration, such as 30s or 5m (default 10s)"
+    )
+    group.add_argument(
+        "--think", default=None, metavar="TIME", help="mean pause of a user between requests (default 0s)"
+    )
     group.add_argument("--warm-up", default=None, metavar="TIME", help="exclude the first TIME from the figures")
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
-    group.add_argument("--processes", metavar="N", help="sending processes, or auto for one per core (1)")
+    group.add_argument("--processes", metavar="N", help="sending processes, or auto for one per core (default 1)")
     group.add_argument(
         "--seed",
         type=int,
         default=None,
         metavar="N",
-        help="random seed; the same seed makes the same run (1)",
+        help="random seed; the same seed makes the same run (default 1)",
     )
     group.add_argument(
         "--hedge",

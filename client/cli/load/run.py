@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pass/fail threshold; repeatable",
     )
     group.add_argument(
-        "--repeat", type=int, default=1, metavar="N", help="run N times, and report median and spread (1)"
+        "--repeat", type=int, default=1, metavar="N", help="run N times, and report median and spread (default 1)"
     )
     group.add_argument("--stop-when-broken", action="store_true", help="end the run as soon as a threshold is broken")
     group.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -93,7 +93,9 @@ def _add_worker_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--listen", metavar="HOST:PORT", help="let workers that connect here send the load (loopback by default)"
     )
-    group.add_argument("--workers", type=int, default=None, metavar="N", help="start when N workers have joined (1)")
+    group.add_argument(
+        "--workers", type=int, default=None, metavar="N", help="start when N workers have joined (default 1)"
+    )
     group.add_argument(
         "--token-file", type=Path, metavar="FILE", help="file with the token of the workers (or $GLASSCLOUD_LOAD_TOKEN)"
     )

@@ -50,18 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=8,
         metavar="N",
-        help="number of rates, including those near the limit (8)",
+        help="number of rates, including those near the limit (default 8)",
     )
-    group.add_argument("--for", dest="duration", default="5s", metavar="TIME", help="duration of each step (5s)")
-    group.add_argument("--rest", default="1s", metavar="TIME", help="pause after each step, so that queues empty (1s)")
+    group.add_argument(
+        "--for", dest="duration", default="5s", metavar="TIME", help="duration of each step (default 5s)"
+    )
+    group.add_argument(
+        "--rest", default="1s", metavar="TIME", help="pause after each step, so that queues empty (default 1s)"
+    )
     group.add_argument(
         "--poisson",
         action="store_true",
         help="random arrivals (Poisson process); this lowers the knee",
     )
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
-    group.add_argument("--processes", default="1", metavar="N", help="sending processes, or auto for one per core (1)")
-    group.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the arrivals (1)")
+    group.add_argument(
+        "--processes", default="1", metavar="N", help="sending processes, or auto for one per core (default 1)"
+    )
+    group.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the arrivals (default 1)")
     add_target_options(parser)
     group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print the sweep as JSON")

@@ -36,11 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processes",
         default="1",
         metavar="N",
-        help="sending processes, or auto for one per core (1)",
+        help="sending processes, or auto for one per core (default 1)",
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--wait", default=DEFAULT_WAIT, metavar="TIME", help=f"exit after TIME without a coordinator ({DEFAULT_WAIT})"
+        "--wait",
+        default=DEFAULT_WAIT,
+        metavar="TIME",
+        help=f"exit after TIME without a coordinator (default {DEFAULT_WAIT})",
     )
     group.add_argument("--keep", action="store_true", help="never exit, even if the token is wrong")
 

@@ -72,18 +72,19 @@ def test_folder_is_locked_until_released(tmp_path: Path) -> None:
     assert not state_dir.is_held(tmp_path)
 
 
-def test_cloud_name_from_the_environment() -> None:
-    assert state_dir.cloud_name({}) == "glasscloud"
-    assert state_dir.cloud_name({"GLASSCLOUD_CLOUD": "mine"}) == "mine"
+def test_cloud_name_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GLASSCLOUD_CLOUD", raising=False)
+    assert state_dir.cloud_name() == "glasscloud"
+    monkeypatch.setenv("GLASSCLOUD_CLOUD", "mine")
+    assert state_dir.cloud_name() == "mine"
 
 
-def test_state_folder_follows_xdg() -> None:
-    folder = state_dir.state_folder("c", environ={"XDG_STATE_HOME": "/state"})
-    assert folder == Path("/state/glasscloud/c")
+def test_state_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert state_dir.state_folder("c") == Path("/state/glasscloud/c")
     # Relative paths in these variables are to be ignored (XDG Base Directory Specification).
-    assert state_dir.state_folder("c", environ={"XDG_STATE_HOME": "state"}) == (
-        Path.home() / ".local/state/glasscloud/c"
-    )
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    assert state_dir.state_folder("c") == Path.home() / ".local/state/glasscloud/c"
 
 
 def test_abandoned_demos_are_those_without_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

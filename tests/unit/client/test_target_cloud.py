@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -96,6 +97,36 @@ def test_missing_cloud_error_names_running_ones(
     )
 
 
+@pytest.fixture
+def _environment_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--cloud changes this process's environment, which ends with a command; here the tests go on."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+
+
+@pytest.mark.usefixtures("_environment_restored")
+def test_cloud_option_names_the_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with up(state_folder("glasscloud")), up(state_folder("mine"), port=9000) as mine:
+        # What is typed counts, not what the environment names.
+        os.environ["GLASSCLOUD_ACCESS"] = str(tmp_path / "none.json")
+        assert main(["env", "--cloud", "mine", "--json"]) == 0
+    key = Access.load(Path(mine.access), environ={}).access_key_id
+    assert json.loads(capsys.readouterr().out)["AWS_ACCESS_KEY_ID"] == key
+
+
+@pytest.mark.usefixtures("_environment_restored")
+@pytest.mark.parametrize("command", ["up", "status", "down", "ps", "env", "flow", "watch", "console", "share"])
+def test_invalid_cloud_is_refused_by_every_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--cloud", "../x", *(["--yes"] if command == "share" else [])]) == 2
+    assert "'../x' is not a valid cloud name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["watch", "console"])
+def test_access_file_and_cloud_exclude_each_other(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--cloud", "mine", "--access", "access.json"]) == 2
+    assert "--cloud and --access each name a cloud" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_environment_restored")
 def test_down_refuses_a_running_demo(capsys: pytest.CaptureFixture[str]) -> None:
     with up(demo_folder()) as demo:
         assert main(["down", "--cloud", demo.cloud]) == 1

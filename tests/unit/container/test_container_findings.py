@@ -15,7 +15,7 @@ from vmhost.drivers.container.findings import EngineReport, findings_of
 LINUX = Computer(system="Linux", package_manager="apt", program="glasscloud")
 MAC = Computer(system="Darwin", package_manager="brew", program="glasscloud")
 ENGINE = EngineReport(
-    source="Docker", url="unix:///var/run/docker.sock", version="27.0", architecture="x86_64", cores=4, memory_mib=8000,
+    source="Docker", url="unix:///var/run/docker.sock", version="27.0", architecture="x86_64", memory_mib=8000,
     cgroup_version="2", has_image=True,
 )  # fmt: skip
 

@@ -32,7 +32,6 @@ class _Version(msgspec.Struct, rename="pascal"):
 
 class _Info(msgspec.Struct, rename="pascal"):
     architecture: str = "?"
-    cores: int = msgspec.field(name="NCPU", default=0)
     memory_bytes: int = msgspec.field(name="MemTotal", default=0)
     cgroup_version: str = "?"
 
@@ -91,7 +90,6 @@ async def query_engine(candidate: EngineCandidate, image: str) -> EngineReport:
         url=candidate.url,
         version=version.version,
         architecture=info.architecture,
-        cores=info.cores,
         memory_mib=info.memory_bytes // (1 << 20),
         cgroup_version=info.cgroup_version,
         has_image=has_image,

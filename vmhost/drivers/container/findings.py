@@ -22,7 +22,6 @@ class EngineReport:
     error: str = ""
     version: str = ""
     architecture: str = ""
-    cores: int = 0
     memory_mib: int = 0
     cgroup_version: str = ""
     has_image: bool = False
