@@ -9,7 +9,6 @@ import pytest
 
 from vmhost.drivers.container.engine_events import read_event
 from vmhost.drivers.container.engine_responses import (
-    listed_status,
     read_container,
     read_info,
     read_listed,
@@ -135,11 +134,11 @@ def test_list_has_phase_address_and_health() -> None:
         "State": "paused",
         "NetworkSettings": {"Networks": {"c": {"IPAddress": "198.18.0.4"}}},
     }
-    paused = listed_status(read_listed(found), "c")
+    paused = status(read_listed(found), "c")
     assert (paused.instance_id, paused.phase, paused.record) == ("i-01", GuestPhase.RUNNING, "{}")
     assert paused.impaired == "its container is paused"
     assert paused.endpoint == Endpoint(address="198.18.0.4")
-    ended = listed_status(read_listed(found | {"State": "exited"}), "c")
+    ended = status(read_listed(found | {"State": "exited"}), "c")
     assert (ended.phase, ended.endpoint, ended.impaired) == (GuestPhase.STOPPED, None, "")
 
 

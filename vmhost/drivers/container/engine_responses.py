@@ -1,10 +1,12 @@
-"""The engine's JSON responses as typed values. Pure."""
+"""The engine's JSON responses as typed values. Pure.
+
+They are read by hand, because types with the engine's own nesting would need a property for each of these fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any
 
 from vmhost.base.cpus import parse_cpus
@@ -55,32 +57,15 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """A container's present state and settings."""
+class ListedContainer:
+    """A container in the engine's list, which takes one call for all containers but has fewer fields."""
 
     id: str
-    name: str
     labels: Mapping[str, str]
     running: bool
     paused: bool = False
-    pid: int
-    started_at: str
-    """Empty when it never ran."""
-    exit_code: int
-    oom: bool
-    error: str
-    cpu_quota_cores: float
-    """Its CPU ceiling; 0 for none."""
-    cpus: tuple[int, ...]
-    """The CPUs that it is pinned to; empty for any."""
     addresses: Mapping[str, str]
     """By network name, running or not; "" while it has no address there."""
-    image: str = ""
-    """As given when it was created."""
-    limited_output: bool = False
-    """Whether it has our init program, which limits its output."""
-    user: str = ""
-    """As given when it was created; empty for the image's own."""
 
     @property
     def instance_id(self) -> str:
@@ -97,16 +82,26 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedContainer:
-    """A container in the engine's list, which takes one call for all containers but has fewer fields."""
+class Container(ListedContainer):
+    """A container's present state and settings."""
 
-    id: str
     name: str
-    labels: Mapping[str, str]
-    running: bool
-    paused: bool
-    addresses: Mapping[str, str]
-    """By network name; "" while it has no address there."""
+    pid: int
+    started_at: str
+    """Empty when it never ran."""
+    exit_code: int
+    oom: bool
+    error: str
+    cpu_quota_cores: float
+    """Its CPU ceiling; 0 for none."""
+    cpus: tuple[int, ...]
+    """The CPUs that it is pinned to; empty for any."""
+    image: str = ""
+    """As given when it was created."""
+    limited_output: bool = False
+    """Whether it has our init program, which limits its output."""
+    user: str = ""
+    """As given when it was created; empty for the image's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +138,12 @@ def read_info(info: Mapping[str, Any], components: Iterable[Mapping[str, Any]] =
 
 def read_container(found: Mapping[str, Any]) -> Container:
     """Read the engine's response to inspect."""
-    state = found.get("State") or {}
+    state, config, host = (found.get(part) or {} for part in ("State", "Config", "HostConfig"))
     started = str(state.get("StartedAt") or "")
-    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
     return Container(
         id=str(found["Id"]),
         name=str(found.get("Name", "")).lstrip("/"),
-        labels=(found.get("Config") or {}).get("Labels") or {},
+        labels=config.get("Labels") or {},
         running=bool(state.get("Running")),
         paused=bool(state.get("Paused")),
         pid=int(state.get("Pid") or 0),
@@ -157,43 +151,30 @@ def read_container(found: Mapping[str, Any]) -> Container:
         exit_code=int(state.get("ExitCode") or 0),
         oom=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
-        image=str((found.get("Config") or {}).get("Image") or ""),
+        image=str(config.get("Image") or ""),
         limited_output=any(one.get("Destination") == INIT_FOLDER for one in found.get("Mounts") or ()),
-        user=str((found.get("Config") or {}).get("User") or ""),
-        cpu_quota_cores=_quota_cores(found.get("HostConfig") or {}),
-        cpus=parse_cpus((found.get("HostConfig") or {}).get("CpusetCpus") or ""),
-        addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},
+        user=str(config.get("User") or ""),
+        cpu_quota_cores=max(0, int(host.get("CpuQuota") or 0)) / int(host.get("CpuPeriod") or _USUAL_PERIOD_US),
+        cpus=parse_cpus(host.get("CpusetCpus") or ""),
+        addresses=_addresses(found),
     )
 
 
 def read_listed(found: Mapping[str, Any]) -> ListedContainer:
     """Read an entry of the engine's list."""
     state = str(found.get("State") or "")
-    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
     return ListedContainer(
         id=str(found["Id"]),
-        name=next(iter(found.get("Names") or ()), "").lstrip("/"),
         labels=found.get("Labels") or {},
         running=state in _LISTED_RUNNING,
         paused=state == "paused",
-        addresses={name: str(one.get("IPAddress") or "") for name, one in networks.items()},
+        addresses=_addresses(found),
     )
 
 
-def listed_status(listed: ListedContainer, network: str, *, frozen: bool = False) -> GuestStatus:
-    """Return a guest's status from a list entry, which does not say how a stopped guest ended."""
-    address = listed.addresses.get(network, "")
-    return GuestStatus(
-        instance_id=listed.labels.get(INSTANCE, ""),
-        phase=GuestPhase.RUNNING if listed.running else GuestPhase.STOPPED,
-        endpoint=Endpoint(address=address) if listed.running and address else None,
-        impaired=_impaired(listed, network, frozen=frozen),
-        record=listed.labels.get(RECORD, ""),
-    )
-
-
-def _quota_cores(config: Mapping[str, Any]) -> float:
-    return max(0, int(config.get("CpuQuota") or 0)) / int(config.get("CpuPeriod") or _USUAL_PERIOD_US)
+def _addresses(found: Mapping[str, Any]) -> Mapping[str, str]:
+    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    return {name: str(one.get("IPAddress") or "") for name, one in networks.items()}
 
 
 def read_network(found: Mapping[str, Any]) -> EngineNetwork:
@@ -207,31 +188,31 @@ def read_network(found: Mapping[str, Any]) -> EngineNetwork:
     )
 
 
-def _impaired(one: Container | ListedContainer, network: str, *, frozen: bool) -> str:
-    """Return why a running container cannot respond; empty when it can, or is not running."""
-    if not one.running:
-        return ""
-    if one.paused:
-        return "its container is paused"
-    if frozen:
-        return "its program is stopped by a signal (SIGSTOP)"
-    return "" if one.addresses.get(network) else "it is not connected to the instance network"
+def status(container: ListedContainer, network: str, *, frozen: bool = False) -> GuestStatus:
+    """Return a guest's status, without its death if the container is a list's entry.
 
-
-def status(container: Container, network: str, *, frozen: bool = False) -> GuestStatus:
-    """Return a guest's status. Its address is the one that the engine reports on the instance network."""
+    Its address is the one that the engine reports on the instance network."""
     address = container.addresses.get(network, "")
     death = None
-    if not container.running and container.started_at:
+    if isinstance(container, Container) and not container.running and container.started_at:
         death = Death(exit_code=container.exit_code, oom=container.oom, detail=container.error)
     return GuestStatus(
         instance_id=container.instance_id,
         phase=GuestPhase.RUNNING if container.running else GuestPhase.STOPPED,
         endpoint=Endpoint(address=address) if container.running and address else None,
-        impaired=_impaired(container, network, frozen=frozen),
+        impaired=_impaired(container, address, frozen=frozen) if container.running else "",
         death=death,
         record=container.labels.get(RECORD, ""),
     )
+
+
+def _impaired(running: ListedContainer, address: str, *, frozen: bool) -> str:
+    """Return why a running container cannot respond; empty when it can."""
+    if running.paused:
+        return "its container is paused"
+    if frozen:
+        return "its program is stopped by a signal (SIGSTOP)"
+    return "" if address else "it is not connected to the instance network"
 
 
 def read_stats(instance_id: str, found: Mapping[str, Any]) -> GuestStats | None:
@@ -250,8 +231,3 @@ def read_stats(instance_id: str, found: Mapping[str, Any]) -> GuestStats | None:
         pids=(found.get("pids_stats") or {}).get("current"),
         throttled_seconds=None if throttled is None else int(throttled) / 1e9,
     )
-
-
-def reserved_addresses(containers: Iterable[Container]) -> dict[str, IPv4Address]:
-    """Return the addresses reserved for guests, running or not, by instance id."""
-    return {one.instance_id: IPv4Address(one.wanted_address) for one in containers if one.wanted_address}

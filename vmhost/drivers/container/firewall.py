@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from string import Template
 
 from vmhost.drivers.container.addresses import AddressPlan
 
@@ -42,87 +43,90 @@ class GuestNetwork:
     """Whether the kernel can count a guest's connections (`nft_connlimit`)."""
 
 
+_RULES = Template("""\
+table inet glasscloud {}
+delete table inet glasscloud
+table inet glasscloud {
+  set destinations {
+    type ipv4_addr; flags dynamic,timeout; size $destinations_max; timeout $destinations_for;
+  }
+  set sources {
+    type ipv4_addr; flags dynamic; size 65535;
+  }
+  chain metadata {
+    type nat hook output priority -100; policy accept;
+    ip daddr $metadata tcp dport $metadata_port dnat ip to $metadata:$listener_port
+  }
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iif lo accept
+    meta nfproto ipv6 drop
+    ip saddr 169.254.0.0/16 drop
+    ip daddr 169.254.0.0/16 drop
+    meta pkttype { broadcast, multicast } drop
+    limit rate over $kbytes kbytes/second burst $burst_kbytes kbytes drop
+    ip saddr $gateway ct direction reply drop
+    ct state established,related accept
+    ip saddr { $gateway, $joiners } accept
+    $flows_from_one
+    ip saddr $network accept
+  }
+  chain output {
+    type filter hook output priority filter; policy drop;
+    ip daddr $metadata oif lo accept
+    ip daddr 169.254.0.0/16 reject with icmp type admin-prohibited
+    ip daddr $engines_name_server reject with icmp type admin-prohibited
+    oif lo accept
+    meta nfproto ipv6 drop
+    ip daddr { $first, $last, 255.255.255.255, 224.0.0.0/4 } drop
+    ip daddr $gateway ct direction original reject with icmp type admin-prohibited
+    ct state established,related accept
+    ip daddr $gateway reject with icmp type admin-prohibited
+    ct state invalid drop
+    limit rate over $new_flows/second burst $new_flows_burst packets drop
+    $flows_to_all
+    ip daddr $network update @destinations { ip daddr } accept
+    reject with icmp type admin-prohibited
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+  }
+}
+""")
+
+
 def ruleset(guest: GuestNetwork, listener_port: int = LISTENER_PORTS[0]) -> str:
     """Return rules that let a guest reach its own loopback, its metadata and the instance network, and nothing else.
 
     A guest may respond to the host through the gateway on connections that the host opened, but never open one.
     Broadcasts, to which the host's services would respond, are dropped first. Queries to the engine's name server are
     rejected at once, so that a program that looks up a name does not wait. Loading the rules again replaces them."""
-    network, joiners = guest.network, AddressPlan(network=guest.network).joiners
-    broadcasts = f"{{ {network.network_address}, {network.broadcast_address}, 255.255.255.255, 224.0.0.0/4 }}"
     above = f"ct count over {FLOWS_MAX}"
-    from_one = f"ct state new add @sources {{ ip saddr {above} }} drop" if guest.counted else ""
-    to_all = f"{above} drop" if guest.counted else ""
-    rate = f"limit rate over {guest.mbps * 125} kbytes/second burst {_burst_bytes(guest.mbps) // 1024} kbytes drop"
-    return f"""\
-table inet glasscloud {{}}
-delete table inet glasscloud
-table inet glasscloud {{
-  set destinations {{
-    type ipv4_addr; flags dynamic,timeout; size {DESTINATIONS_MAX}; timeout {DESTINATIONS_FOR};
-  }}
-  set sources {{
-    type ipv4_addr; flags dynamic; size 65535;
-  }}
-  chain metadata {{
-    type nat hook output priority -100; policy accept;
-    ip daddr {METADATA_ADDRESS} tcp dport {METADATA_PORT} dnat ip to {METADATA_ADDRESS}:{listener_port}
-  }}
-  chain input {{
-    type filter hook input priority filter; policy drop;
-    iif lo accept
-    meta nfproto ipv6 drop
-    ip saddr 169.254.0.0/16 drop
-    ip daddr 169.254.0.0/16 drop
-    meta pkttype {{ broadcast, multicast }} drop
-    {rate}
-    ip saddr {guest.gateway} ct direction reply drop
-    ct state established,related accept
-    ip saddr {{ {guest.gateway}, {joiners} }} accept
-    {from_one}
-    ip saddr {network} accept
-  }}
-  chain output {{
-    type filter hook output priority filter; policy drop;
-    ip daddr {METADATA_ADDRESS} oif lo accept
-    ip daddr 169.254.0.0/16 reject with icmp type admin-prohibited
-    ip daddr {ENGINES_NAME_SERVER} reject with icmp type admin-prohibited
-    oif lo accept
-    meta nfproto ipv6 drop
-    ip daddr {broadcasts} drop
-    ip daddr {guest.gateway} ct direction original reject with icmp type admin-prohibited
-    ct state established,related accept
-    ip daddr {guest.gateway} reject with icmp type admin-prohibited
-    ct state invalid drop
-    limit rate over {NEW_FLOWS_PER_S}/second burst {NEW_FLOWS_BURST} packets drop
-    {to_all}
-    ip daddr {network} update @destinations {{ ip daddr }} accept
-    reject with icmp type admin-prohibited
-  }}
-  chain forward {{
-    type filter hook forward priority filter; policy drop;
-  }}
-}}
-"""
+    return _RULES.substitute(
+        metadata=METADATA_ADDRESS,
+        metadata_port=METADATA_PORT,
+        listener_port=listener_port,
+        engines_name_server=ENGINES_NAME_SERVER,
+        network=guest.network,
+        first=guest.network.network_address,
+        last=guest.network.broadcast_address,
+        gateway=guest.gateway,
+        joiners=AddressPlan(network=guest.network).joiners,
+        kbytes=guest.mbps * 125,
+        burst_kbytes=_burst_bytes(guest.mbps) // 1024,
+        flows_from_one=f"ct state new add @sources {{ ip saddr {above} }} drop" if guest.counted else "",
+        flows_to_all=f"{above} drop" if guest.counted else "",
+        new_flows=NEW_FLOWS_PER_S,
+        new_flows_burst=NEW_FLOWS_BURST,
+        destinations_max=DESTINATIONS_MAX,
+        destinations_for=DESTINATIONS_FOR,
+    )
 
 
 def shaping(interface: str, mbps: int) -> tuple[str, ...]:
     """Return tc's arguments that limit what leaves the interface to a rate, replacing an earlier rate."""
-    burst, latency = f"{_burst_bytes(mbps)}b", f"{_QUEUE_MS}ms"
-    return (
-        "qdisc",
-        "replace",
-        "dev",
-        interface,
-        "root",
-        "tbf",
-        "rate",
-        f"{mbps}mbit",
-        "burst",
-        burst,
-        "latency",
-        latency,
-    )
+    rate = ("rate", f"{mbps}mbit", "burst", f"{_burst_bytes(mbps)}b", "latency", f"{_QUEUE_MS}ms")
+    return ("qdisc", "replace", "dev", interface, "root", "tbf", *rate)
 
 
 def _burst_bytes(mbps: int) -> int:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
 from vmhost.drivers.container import container_config
-from vmhost.drivers.container.engine_responses import listed_status, read_stats, reserved_addresses, status
+from vmhost.drivers.container.engine_responses import read_stats, status
 from vmhost.drivers.container.runtime import ContainerRuntime
 from vmhost.drivers.processes import descendants
 from vmhost.drivers.scheduler_stats import wait_seconds
@@ -26,7 +26,8 @@ class ContainerInstances:
 
     async def find_addresses(self) -> None:
         """Read the addresses that are reserved for existing guests."""
-        self._addresses = reserved_addresses(await self._runtime.session.guests())
+        guests = await self._runtime.session.guests()
+        self._addresses = {one.instance_id: IPv4Address(one.wanted_address) for one in guests if one.wanted_address}
 
     async def create(self, spec: GuestSpec) -> None:
         if spec.boot.image is None:
@@ -106,7 +107,7 @@ class ContainerInstances:
     async def list(self) -> tuple[GuestStatus, ...]:
         session, health = self._runtime.session, self._runtime.health
         name = session.network.name
-        found = [listed_status(one, name, frozen=health.is_frozen(one.id)) for one in await session.listed()]
+        found = [status(one, name, frozen=health.is_frozen(one.id)) for one in await session.listed()]
         return tuple(self._runtime.boot.with_adoption_state(one) for one in found)
 
     def events(self) -> AsyncIterator[GuestEvent]:
