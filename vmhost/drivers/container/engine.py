@@ -102,6 +102,10 @@ class Engine:
         except TimeoutError as error:
             raise DeadlineExceeded(f"{subject}: the engine did not answer within {deadline_s:.0f} s") from error
 
+    async def _call_for(self, container: str, method: Callable[..., T], *arguments: object, **options: object) -> T:
+        """Call a method of the SDK with the container as its first argument."""
+        return await self._call(f"container {container}", functools.partial(method, container, *arguments, **options))
+
     async def info(self) -> EngineInfo:
         info = await self._call("the engine", self._client.info)
         version = await self._call("the engine", self._client.version)
@@ -109,15 +113,12 @@ class Engine:
 
     async def create(self, name: str, config: Mapping[str, Any]) -> str:
         """Create a container from the engine's JSON and return its id."""
-        made = await self._call(
-            f"container {name}", lambda: self._client.create_container_from_config(dict(config), name)
-        )
+        work = functools.partial(self._client.create_container_from_config, dict(config), name)
+        made = await self._call(f"container {name}", work)
         return str(made["Id"])
 
     async def inspect(self, container: str) -> Container:
-        return read_container(
-            await self._call(f"container {container}", lambda: self._client.inspect_container(container))
-        )
+        return read_container(await self._call_for(container, self._client.inspect_container))
 
     async def find(self, *labels: str) -> tuple[Container, ...]:
         """Return every container, running or not, with all these labels ("key=value"), inspected in parallel."""
@@ -133,9 +134,8 @@ class Engine:
 
     async def list(self, *labels: str) -> tuple[ListedContainer, ...]:
         """Return the same in one call, with fewer fields."""
-        listed = await self._call(
-            "the engine", lambda: self._client.containers(all=True, filters={"label": list(labels)})
-        )
+        work = functools.partial(self._client.containers, all=True, filters={"label": list(labels)})
+        listed = await self._call("the engine", work)
         return tuple(map(read_listed, listed))
 
     async def find_image(self, reference: str) -> str:
@@ -147,26 +147,20 @@ class Engine:
         return str(found["Id"])
 
     async def start(self, container: str) -> None:
-        await self._call(f"container {container}", lambda: self._client.start(container))
+        await self._call_for(container, self._client.start)
 
     async def stop(self, container: str, grace_s: float) -> None:
         """Send SIGTERM, then kill it after `grace_s`."""
-        whole_s = max(0, round(grace_s))
-        await self._call(
-            f"container {container}",
-            lambda: self._client.stop(container, timeout=whole_s),
-            deadline_s=grace_s + _DEADLINE_S,
-        )
+        work = functools.partial(self._client.stop, container, timeout=max(0, round(grace_s)))
+        await self._call(f"container {container}", work, deadline_s=grace_s + _DEADLINE_S)
 
     async def kill(self, container: str) -> None:
-        await self._call(f"container {container}", lambda: self._client.kill(container))
+        await self._call_for(container, self._client.kill)
 
     async def remove(self, container: str) -> None:
         """Remove it with its anonymous volumes, running or not, or wait if it is being removed already."""
         try:
-            await self._call(
-                f"container {container}", lambda: self._client.remove_container(container, force=True, v=True)
-            )
+            await self._call_for(container, self._client.remove_container, force=True, v=True)
         except Conflict:
             await self._gone(container)
 
@@ -195,23 +189,17 @@ class Engine:
 
     async def processes(self, container: str) -> tuple[tuple[int, int, str], ...]:
         """Return each process of a running container: its id, its parent's (as the engine sees them) and its state."""
-        found = await self._call(
-            f"container {container}", lambda: self._client.top(container, ps_args="-eo pid,ppid,state")
-        )
+        found = await self._call_for(container, self._client.top, ps_args="-eo pid,ppid,state")
         rows = (row for row in found.get("Processes") or () if len(row) >= 3)
         return tuple((int(row[0]), int(row[1]), str(row[2])[:1]) for row in rows)
 
     async def stats(self, container: str) -> Mapping[str, Any]:
         """Return the engine's present statistics as JSON."""
-        found: Mapping[str, Any] = await self._call(
-            f"container {container}", lambda: self._client.stats(container, stream=False, one_shot=True)
-        )
+        found: Mapping[str, Any] = await self._call_for(container, self._client.stats, stream=False, one_shot=True)
         return found
 
     async def logs(self, container: str, lines: int) -> str:
-        text: bytes = await self._call(
-            f"container {container}", lambda: self._client.logs(container, stdout=True, stderr=True, tail=lines)
-        )
+        text: bytes = await self._call_for(container, self._client.logs, stdout=True, stderr=True, tail=lines)
         return text.decode(errors="replace")
 
     async def execute(self, container: str, command: Sequence[str]) -> str:
@@ -237,12 +225,8 @@ class Engine:
     ) -> str:
         """Create a bridge network without a route to the outside. Raises Conflict when the range overlaps another."""
         ipam = {"Driver": "default", "Config": [{"Subnet": subnet, "IPRange": pool, "Gateway": gateway}]}
-        made = await self._call(
-            f"network {name}",
-            lambda: self._client.create_network(
-                name, driver="bridge", internal=True, ipam=ipam, labels=dict(labels), check_duplicate=True
-            ),
-        )
+        options = {"driver": "bridge", "internal": True, "ipam": ipam, "labels": dict(labels), "check_duplicate": True}
+        made = await self._call(f"network {name}", lambda: self._client.create_network(name, **options))
         return str(made["Id"])
 
     async def remove_network(self, network: str) -> None:
@@ -250,16 +234,10 @@ class Engine:
 
     async def connect_network(self, container: str, network: str, address: str | None = None) -> None:
         """Connect a container to a network, with the given address or one that the engine chooses."""
-        await self._call(
-            f"container {container}",
-            lambda: self._client.connect_container_to_network(container, network, ipv4_address=address),
-        )
+        await self._call_for(container, self._client.connect_container_to_network, network, ipv4_address=address)
 
     async def disconnect_network(self, container: str, network: str) -> None:
-        await self._call(
-            f"container {container}",
-            lambda: self._client.disconnect_container_from_network(container, network, force=True),
-        )
+        await self._call_for(container, self._client.disconnect_container_from_network, network, force=True)
 
     async def images(self) -> tuple[str, ...]:
         """Return the ids of all images that this engine has."""
@@ -273,7 +251,7 @@ class Engine:
 
     async def unpack(self, container: str, folder: str, archive: bytes) -> None:
         """Unpack a tar archive in a folder of the container."""
-        await self._call(f"container {container}", lambda: self._client.put_archive(container, folder, archive))
+        await self._call_for(container, self._client.put_archive, folder, archive)
 
     async def volumes(self, label: str) -> tuple[str, ...]:
         """Return the names of the volumes with this label."""

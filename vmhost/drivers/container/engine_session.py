@@ -128,95 +128,74 @@ async def sweep(context: DriverContext, environment: Mapping[str, str]) -> None:
     """Remove everything of the cloud from the engine. This needs no privileges, so it works where guests cannot run.
 
     Raises Unavailable when no engine answers, Conflict while a platform of this cloud runs."""
-    engine = await Engine.connect(find_engines(environment, Path.home()))
-    presence: Presence | None = None
-    try:
-        await check_alone(engine, context.cloud)
-        owner, presence = await take_ownership(engine, context)
+    async with contextlib.AsyncExitStack() as closing:
+        engine, owner, _ = await _connect(context, environment, closing)
         await remove_all(engine, InstanceNetwork(engine, cloud=context.cloud, wanted=None, owner=owner), owner)
         await remove_helper(engine, context.cloud)
         await HostCgroups(cloud=context.cloud, info=await engine.info(), on_engines_machine=True).remove()
-    finally:
-        if presence is not None:
-            presence.close()
-        await engine.close()
 
 
 async def open_session(context: DriverContext, environment: Mapping[str, str], *, helper: bool | None) -> EngineSession:
     """Connect to the engine and make what guests share. `helper` forces or forbids the helper container.
 
     Raises Unavailable, saying what does not answer or what is missing, and how to fix it."""
-    engine = await Engine.connect(find_engines(environment, Path.home()))
-    try:
-        return await _configured(engine, context, environment, helper=helper)
-    except BaseException:
-        await engine.settle(_HANG_UP_S)
-        await engine.close()
-        raise
-
-
-async def _configured(
-    engine: Engine, context: DriverContext, environment: Mapping[str, str], *, helper: bool | None
-) -> EngineSession:
-    await check_alone(engine, context.cloud)
-    owner, presence = await take_ownership(engine, context)
-    try:
-        return await _opened(engine, context, environment, owner=owner, presence=presence, helper=helper)
-    except BaseException:
-        presence.close()
-        raise
-
-
-async def _opened(
-    engine: Engine,
-    context: DriverContext,
-    environment: Mapping[str, str],
-    *,
-    owner: Owner,
-    presence: Presence,
-    helper: bool | None,
-) -> EngineSession:
-    info = await engine.info()
-    image = environment.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
-    network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr, owner=owner)
-    made = await network.open()
-    try:
+    async with contextlib.AsyncExitStack() as undo:
+        engine, owner, presence = await _connect(context, environment, undo)
+        info = await engine.info()
+        image = environment.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
+        network = InstanceNetwork(engine, cloud=context.cloud, wanted=context.network_cidr, owner=owner)
+        if await network.open():
+            undo.push_async_callback(_remove_if_possible, network)
         here = await locate(engine, network, info, context.cloud)
         namespaces = await _namespaces(engine, here, context, owner, image, helper=helper)
-    except BaseException:
-        if made:
-            with contextlib.suppress(CloudError):
-                await network.remove()
-        raise
-    hosts = HostCgroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes)
-    users, cores = GuestUsers(info), CpuSets(info=info, sees_processes=here.sees_processes)
-    connections_uncounted = await _connections_uncounted(namespaces, network)
-    output = await provide(engine, info, cloud=context.cloud, owner=owner, image=image)
-    disk_limited = isolation.may_limit_disks(info) and await _limits_disks(engine, context.cloud, owner, image)
-    return EngineSession(
-        engine=engine,
-        info=info,
-        network=network,
-        namespaces=namespaces,
-        owner=owner,
-        presence=presence,
-        hosts=hosts,
-        connections_uncounted=connections_uncounted,
-        # From inside a container this is not known: the engine may keep its networks in a virtual machine.
-        addresses_reachable=not here.container_id,
-        cores=cores,
-        checks=(cores, users, output),
-        cpus=await available_cpus(engine, info),
-        setting=container_config.SharedConfig(
-            cloud=context.cloud,
-            network=network.name,
-            conversion=info.conversion,
-            disk_limited=disk_limited,
-            own_users=users.possible,
-            owner_labels=owner.labels,
-            init_volume=output.volume,
-        ),
-    )
+        undo.push_async_callback(namespaces.close)
+        users, cores = GuestUsers(info), CpuSets(info=info, sees_processes=here.sees_processes)
+        output = await provide(engine, info, cloud=context.cloud, owner=owner, image=image)
+        disk_limited = isolation.may_limit_disks(info) and await _limits_disks(engine, context.cloud, owner, image)
+        session = EngineSession(
+            engine=engine,
+            info=info,
+            network=network,
+            namespaces=namespaces,
+            owner=owner,
+            presence=presence,
+            hosts=HostCgroups(cloud=context.cloud, info=info, on_engines_machine=here.sees_processes),
+            connections_uncounted=await _connections_uncounted(namespaces, network),
+            # From inside a container this is not known: the engine may keep its networks in a virtual machine.
+            addresses_reachable=not here.container_id,
+            cores=cores,
+            checks=(cores, users, output),
+            cpus=await available_cpus(engine, info),
+            setting=container_config.SharedConfig(
+                cloud=context.cloud,
+                network=network.name,
+                conversion=info.conversion,
+                disk_limited=disk_limited,
+                own_users=users.possible,
+                owner_labels=owner.labels,
+                init_volume=output.volume,
+            ),
+        )
+        undo.pop_all()
+        return session
+
+
+async def _connect(
+    context: DriverContext, environment: Mapping[str, str], closing: contextlib.AsyncExitStack
+) -> tuple[Engine, Owner, Presence]:
+    """Connect to the engine as the owner of the cloud. `closing` gets what ends the connection again."""
+    engine = await Engine.connect(find_engines(environment, Path.home()))
+    closing.push_async_callback(engine.close)
+    closing.push_async_callback(engine.settle, _HANG_UP_S)
+    await check_alone(engine, context.cloud)
+    owner, presence = await take_ownership(engine, context)
+    closing.callback(presence.close)
+    return engine, owner, presence
+
+
+async def _remove_if_possible(network: InstanceNetwork) -> None:
+    with contextlib.suppress(CloudError):
+        await network.remove()
 
 
 async def _namespaces(
