@@ -1,34 +1,26 @@
 """Linux control groups, version 1 and 2: limits on CPU, memory and number of processes.
 
-Pure functions decide what to write where; only `ControlGroups` touches files. A group has a path such as
-"glasscloud/host-a/i-0a12", the same in every hierarchy. All calls are fast, because the files are the kernel's.
+A group has a path such as "glasscloud/host-a/i-0a12", the same in every hierarchy. All calls are fast, because
+the files are the kernel's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import signal
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.base.errors import Unavailable, Unsupported
-from vmhost.base.units import MIB, mib
+from vmhost.base.units import mib
+from vmhost.drivers.cgroup_limits import GroupLimits, file_values
 
 CONTROLLERS = ("cpu", "memory", "pids")
 GROUP_PREFIX = "glasscloud-"
 """How the name of each of our control groups starts."""
-CPU_PERIOD_US = 10_000
-"""The period of a guest's CPU ceiling. With the kernel's default of 100 ms, a guest that has used up its quota stands
-still for tens of milliseconds; with a tenth of it, the guest just runs slower."""
-LONG_PERIOD_US = 100_000
-"""The period of a host's quota, where it has one: in 10 ms the same guests would always use it up before the others.
-Also of a ceiling that equals all CPUs of a guest, which with 10 ms would cost about 7 % of them."""
-_QUOTA_US_MIN = 1000  # the kernel's minimum
-
 _V1_ROUNDS_OF_KILLING = 5
 _REMOVE_TRIES = 100
 _REMOVE_PAUSE_S = 0.01
@@ -55,31 +47,6 @@ class CgroupMounts:
     def counts_cpu_apart(self) -> bool:
         """Whether a group's CPU time can be counted without making it a unit of scheduling."""
         return self.version == 2 or self.roots.get("cpuacct", self.roots.get("cpu")) != self.roots.get("cpu")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupLimits:
-    """A group's limits. None leaves a limit unset."""
-
-    cpu_cores: float | None = None
-    """Infinite removes a ceiling."""
-    cpu_period_us: int = CPU_PERIOD_US
-    cpu_weight: int | None = None
-    """On version 2's scale, 1 to 10000 (default 100)."""
-    memory_mib: int | None = None
-    """Without swap on top."""
-    pids: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileValue:
-    """A value for a file of a group."""
-
-    controller: str
-    file: str
-    value: str
-    optional: bool = False
-    """Whether some kernels do not have the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,71 +87,6 @@ def find_mounts(mountinfo: str) -> CgroupMounts | None:
     if unified is not None:
         return CgroupMounts(version=2, roots=dict.fromkeys(CONTROLLERS, unified), read_only=read_only[unified])
     return None
-
-
-def file_values(version: int, limits: GroupLimits) -> tuple[FileValue, ...]:
-    """Return what to write for these limits, in an order in which the kernel accepts each value after any other."""
-    wanted = _file_values_v1(limits) if version == 1 else _file_values_v2(limits)
-    if limits.pids is not None:
-        wanted.append(FileValue(controller="pids", file="pids.max", value=str(limits.pids)))
-    return tuple(wanted)
-
-
-def _file_values_v1(limits: GroupLimits) -> list[FileValue]:
-    wanted: list[FileValue] = []
-    if limits.cpu_weight is not None:
-        shares = max(2, min(262_144, round(limits.cpu_weight * 10.24)))
-        wanted.append(FileValue(controller="cpu", file="cpu.shares", value=str(shares)))
-    if limits.cpu_cores is not None:
-        quota, period = bandwidth(limits.cpu_cores, limits.cpu_period_us)
-        wanted += [
-            FileValue(controller="cpu", file="cpu.cfs_quota_us", value="-1"),
-            FileValue(controller="cpu", file="cpu.cfs_period_us", value=str(period)),
-        ]
-        if quota is not None:
-            wanted.append(FileValue(controller="cpu", file="cpu.cfs_quota_us", value=str(quota)))
-    if limits.memory_mib is not None:
-        size, both = str(limits.memory_mib * MIB), "memory.memsw.limit_in_bytes"
-        wanted += [
-            FileValue(controller="memory", file=both, value="-1", optional=True),
-            FileValue(controller="memory", file="memory.limit_in_bytes", value=size),
-            FileValue(controller="memory", file=both, value=size, optional=True),
-        ]
-    return wanted
-
-
-def _file_values_v2(limits: GroupLimits) -> list[FileValue]:
-    wanted: list[FileValue] = []
-    if limits.cpu_weight is not None:
-        weight = max(1, min(10_000, limits.cpu_weight))
-        wanted.append(FileValue(controller="cpu", file="cpu.weight", value=str(weight)))
-    if limits.cpu_cores is not None:
-        quota, period = bandwidth(limits.cpu_cores, limits.cpu_period_us)
-        wanted.append(
-            FileValue(controller="cpu", file="cpu.max", value=f"{'max' if quota is None else quota} {period}")
-        )
-    if limits.memory_mib is not None:
-        wanted += [
-            FileValue(controller="memory", file="memory.max", value=str(limits.memory_mib * MIB)),
-            FileValue(controller="memory", file="memory.swap.max", value="0", optional=True),
-        ]
-    return wanted
-
-
-def ceiling_period_us(cores: float, cpus: Collection[int]) -> int:
-    """Return the period of a guest's ceiling on these CPUs (empty for any)."""
-    return LONG_PERIOD_US if cpus and cores >= len(cpus) else CPU_PERIOD_US
-
-
-def bandwidth(cores: float, period_us: int = CPU_PERIOD_US) -> tuple[int | None, int]:
-    """Return quota and period in microseconds for this number of cores; no quota for infinite ones.
-
-    The kernel refuses a quota under one millisecond, so small ceilings get a longer period."""
-    if math.isinf(cores):
-        return None, period_us
-    if cores * period_us < _QUOTA_US_MIN:
-        period_us = LONG_PERIOD_US
-    return max(_QUOTA_US_MIN, round(cores * period_us)), period_us
 
 
 class ControlGroups:

@@ -16,7 +16,8 @@ from vmhost.base.cpus import parse_cpus
 from vmhost.base.errors import Unsupported
 from vmhost.control.cloud import CloudSettings
 from vmhost.control.instances.record import InstanceState
-from vmhost.drivers.cgroups import ControlGroups, GroupLimits
+from vmhost.drivers.cgroup_limits import GroupLimits
+from vmhost.drivers.cgroups import ControlGroups
 from vmhost.model.image import IMAGE_VARIABLE
 from vmhost.settings import Settings
 

@@ -11,18 +11,8 @@ from pathlib import Path
 import pytest
 
 from vmhost.base.errors import Unavailable, Unsupported
-from vmhost.drivers.cgroups import (
-    LONG_PERIOD_US,
-    CgroupMounts,
-    ControlGroups,
-    FileValue,
-    GroupLimits,
-    file_values,
-    find_mounts,
-    own_group,
-    own_memory_limit,
-    usage_at,
-)
+from vmhost.drivers.cgroup_limits import LONG_PERIOD_US, FileValue, GroupLimits, file_values
+from vmhost.drivers.cgroups import CgroupMounts, ControlGroups, find_mounts, own_group, own_memory_limit, usage_at
 
 V1 = """\
 24 1 0:22 / /proc rw,nosuid - proc proc rw
@@ -224,7 +214,7 @@ def test_memory_limit_is_that_of_own_group_or_parent(tmp_path: Path) -> None:
 
 
 def test_settings_name_their_controller() -> None:
-    assert FileValue(controller="pids", file="pids.max", value="32") in file_values(1, LIMITS)
+    assert FileValue("pids", "pids.max", "32") in file_values(1, LIMITS)
 
 
 @pytest.mark.root

@@ -9,7 +9,7 @@ from typing import Any
 
 from vmhost.base.cpus import format_cpus
 from vmhost.base.units import MIB
-from vmhost.drivers.cgroups import bandwidth, ceiling_period_us
+from vmhost.drivers.cgroup_limits import bandwidth, ceiling_period_us
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.cpu_shares import ShareConversion, cpu_shares
 from vmhost.drivers.container.engine_responses import INIT_FOLDER

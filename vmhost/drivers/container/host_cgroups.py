@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from vmhost.base.errors import CloudError, Unsupported
 from vmhost.base.logs import get_logger
-from vmhost.drivers.cgroups import GROUP_PREFIX, LONG_PERIOD_US, ControlGroups, GroupLimits
+from vmhost.drivers.cgroup_limits import LONG_PERIOD_US, GroupLimits
+from vmhost.drivers.cgroups import GROUP_PREFIX, ControlGroups
 from vmhost.drivers.container.engine_responses import EngineInfo
 from vmhost.model.cpu_share import count_cpus, guests_weight
 from vmhost.model.host import Host

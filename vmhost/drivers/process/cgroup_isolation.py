@@ -12,7 +12,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vmhost.drivers.cgroups import CONTROLLERS, LONG_PERIOD_US, ControlGroups, GroupLimits, Usage, ceiling_period_us
+from vmhost.drivers.cgroup_limits import LONG_PERIOD_US, GroupLimits, ceiling_period_us
+from vmhost.drivers.cgroups import CONTROLLERS, ControlGroups, Usage
 from vmhost.drivers.process.isolation import HOST_CPU_ONLY, CgroupEntry, Isolation
 from vmhost.drivers.processes import descendants
 from vmhost.model.cpu_share import count_cpus, guests_weight
