@@ -1,14 +1,17 @@
-"""Processes of guests on this computer: with their descendants and sessions, and the CPU time that they have used."""
+"""Processes on this computer: those of guests with their descendants, sessions and CPU time, and tools that are run."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import psutil
+
+from vmhost.base.errors import Unavailable
 
 
 def family(leaders: Collection[int]) -> list[psutil.Process]:
@@ -58,6 +61,30 @@ def kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
+
+
+def run(program: str, *arguments: str, text: str = "", timeout_s: float) -> str:
+    """Run a program with `text` as its input and return what it prints; blocks.
+
+    Raises Unavailable when it is missing, fails or takes too long."""
+    name = Path(program).name
+    try:
+        done = subprocess.run(
+            (program, *arguments),
+            input=text,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except OSError as error:
+        raise Unavailable(f"{name} cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{name} did not finish within {timeout_s:.0f} s") from error
+    if done.returncode:
+        raise Unavailable(f"{name} failed: {done.stderr.strip()[:400] or f'exit code {done.returncode}'}")
+    return done.stdout
 
 
 class CpuMeter:

@@ -10,8 +10,13 @@ import msgspec
 import pytest
 
 from vmhost.base.errors import NotFound
-from vmhost.drivers.container.container_config import SharedConfig, container_config, own_user, resources
-from vmhost.drivers.container.cpu_shares import ShareConversion
+from vmhost.drivers.container.container_config import (
+    ShareConversion,
+    SharedConfig,
+    container_config,
+    own_user,
+    resources,
+)
 from vmhost.drivers.container.engine_responses import EngineInfo, read_container
 from vmhost.drivers.container.firewall import GuestNetwork, ruleset, shaping
 from vmhost.drivers.container.helper import Check, ConfigureNetwork, Response, Shape, decode_request, encode

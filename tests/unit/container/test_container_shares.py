@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.drivers.container.cpu_shares import ShareConversion, conversion_of, cpu_shares
+from vmhost.drivers.container.container_config import ShareConversion, conversion_of, cpu_shares
 from vmhost.drivers.container.engine_responses import read_info
 
 

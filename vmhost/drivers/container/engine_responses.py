@@ -11,12 +11,10 @@ from typing import Any
 
 from vmhost.base.cpus import parse_cpus
 from vmhost.base.units import mib
-from vmhost.drivers.container.cpu_shares import ShareConversion, conversion_of
+from vmhost.drivers.container.container_config import INIT_FOLDER, ShareConversion, conversion_of
 from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE, RECORD
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStats, GuestStatus
 
-INIT_FOLDER = "/.glasscloud"
-"""Where our init program is mounted in guests."""
 _NEVER = "0001-"
 _USUAL_PERIOD_US = 100_000
 _LISTED_RUNNING = frozenset({"running", "paused", "restarting"})

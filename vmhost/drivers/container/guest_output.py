@@ -14,9 +14,9 @@ from importlib.resources import files
 from vmhost.base.errors import CloudError, InvalidInput, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.drivers.container import labels
-from vmhost.drivers.container.container_config import INIT, mount
+from vmhost.drivers.container.container_config import INIT, INIT_FOLDER, mount
 from vmhost.drivers.container.engine import Engine
-from vmhost.drivers.container.engine_responses import INIT_FOLDER, Container, EngineInfo
+from vmhost.drivers.container.engine_responses import Container, EngineInfo
 from vmhost.drivers.container.isolation import GuestCheck
 from vmhost.drivers.container.ownership import Owner
 from vmhost.model.guest import Capability

@@ -15,10 +15,10 @@ import os
 import shutil
 import socket
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -149,15 +149,7 @@ def _give_loopback_address(address: str) -> None:
 
 
 def _run(tool: str, *arguments: str, text: str = "") -> None:
-    program = shutil.which(tool, path=_PATH) or tool
-    try:
-        done = subprocess.run(
-            [program, *arguments], input=text, capture_output=True, text=True, timeout=_TOOL_DEADLINE_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"{tool} did not run: {error}") from error
-    if done.returncode != 0:
-        raise Unavailable(f"{tool} failed: {done.stderr.strip()[:400]}")
+    processes.run(shutil.which(tool, path=_PATH) or tool, *arguments, text=text, timeout_s=_TOOL_DEADLINE_S)
 
 
 def _inside(process: ContainerProcess, work: Callable[[], T]) -> T:
@@ -172,25 +164,23 @@ def _inside(process: ContainerProcess, work: Callable[[], T]) -> T:
 
 def _in_thread(work: Callable[[], T], doing: str) -> T:
     """Do the work in a new thread, which leaves its namespace by ending."""
-    results: list[T] = []
-    errors: list[Exception] = []
+    result: Future[T] = Future()
 
     def body() -> None:
         try:
-            results.append(work())
+            result.set_result(work())
         except Exception as error:
-            errors.append(error)
+            result.set_exception(error)
 
-    thread = threading.Thread(target=body, name="netns", daemon=True)
-    thread.start()
-    thread.join(_THREAD_DEADLINE_S)
-    if results:
-        return results[0]
-    if not errors:
-        raise Unavailable(f"{doing} took over {_THREAD_DEADLINE_S:.0f} s")
-    if isinstance(errors[0], CloudError):
-        raise errors[0]
-    raise Unavailable(f"{doing} failed: {errors[0]}") from errors[0]
+    threading.Thread(target=body, name="netns", daemon=True).start()
+    try:
+        return result.result(_THREAD_DEADLINE_S)
+    except CloudError:
+        raise
+    except TimeoutError as error:
+        raise Unavailable(f"{doing} took over {_THREAD_DEADLINE_S:.0f} s") from error
+    except Exception as error:
+        raise Unavailable(f"{doing} failed: {error}") from error
 
 
 def _enter(pid: int, container_id: str) -> None:

@@ -14,12 +14,12 @@ import re
 import shutil
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vmhost.base.errors import Unavailable, Unsupported
+from vmhost.drivers import processes
 from vmhost.drivers.cgroups import Usage, find_mounts, read_pids, usage_at
 from vmhost.drivers.process.isolation import HOST_CPU_ONLY, NO_CPU_LIMITS, CgroupEntry, Isolation
 from vmhost.model.guest import Capability, GuestSpec
@@ -194,21 +194,4 @@ async def _run(*command: str) -> str:
     """Return what the command printed. Raises Unavailable when it fails, is missing or takes too long."""
     if sys.platform != "linux":
         raise Unavailable(f"{command[0]} exists on Linux only")
-    try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
-    except OSError as error:
-        raise Unavailable(f"{command[0]} cannot be run: {error.strerror}") from error
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            output, errors = await process.communicate()
-    except BaseException as error:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        if isinstance(error, TimeoutError):
-            raise Unavailable(f"{' '.join(command[:3])} did not finish within {_DEADLINE_S:.0f} s") from error
-        raise
-    if process.returncode:
-        lines = errors.decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"]
-        raise Unavailable(f"{' '.join(command[:3])} failed: {lines[-1]}")
-    return output.decode(errors="replace")
+    return await asyncio.to_thread(processes.run, *command, timeout_s=_DEADLINE_S)
