@@ -19,7 +19,7 @@ from vmhost.drivers.container.engine_session import open_session, sweep
 from vmhost.drivers.container.event_handler import EventHandler
 from vmhost.drivers.container.instances import ContainerInstances
 from vmhost.drivers.container.netns import ContainerProcess
-from vmhost.drivers.container.runtime import ContainerRuntime, OpenParts
+from vmhost.drivers.container.runtime import ContainerRuntime
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.guest_networks import GuestNetworks
 from vmhost.drivers.logical_hosts import Capacity, split
@@ -143,8 +143,7 @@ class ContainerDriver:
     async def open(self) -> None:
         runtime = self._runtime
         session = await open_session(self._context, self._environment, helper=self._helper)
-        runtime.parts = OpenParts(session, self.networks.server, runtime)
-        await runtime.tasks.open()
+        await runtime.open(session, self.networks.server)
         self._watcher = EngineEventWatcher(session.engine, self._handler.put)
         await self._watcher.open()
         await self.instances.find_addresses()
@@ -155,7 +154,7 @@ class ContainerDriver:
 
     async def close(self, *, remove: bool) -> None:
         runtime = self._runtime
-        if runtime.parts is None:
+        if not runtime.is_open:
             if remove:
                 # The error of `open` has already said that no engine answers.
                 with contextlib.suppress(Unavailable):
@@ -163,10 +162,8 @@ class ContainerDriver:
             return
         if self._watcher is not None:
             await self._watcher.close()
-        runtime.feed.close()
-        await runtime.tasks.close()
+        session = await runtime.close()
         await self.networks.server.close()
-        session, runtime.parts = runtime.session, None
         await session.close(remove=remove)
 
     def capabilities(self) -> Capabilities:

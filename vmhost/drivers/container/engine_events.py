@@ -37,21 +37,13 @@ GAP = EngineEvent(action="gap")
 
 def read_event(event: Mapping[str, Any]) -> EngineEvent:
     """Read an event from the engine's JSON, whose attributes are the container's labels and a few more."""
-    actor = event.get("Actor") or {}
-    attributes = actor.get("Attributes") or {}
-    code = str(attributes.get("exitCode", ""))
+    action, actor = str(event.get("Action", "")), event.get("Actor") or {}
+    subject, attributes = str(actor.get("ID", "")), actor.get("Attributes") or {}
     if event.get("Type") == "network":
-        return EngineEvent(
-            action=str(event.get("Action", "")),
-            container_id=str(attributes.get("container", "")),
-            network_id=str(actor.get("ID", "")),
-        )
-    return EngineEvent(
-        action=str(event.get("Action", "")),
-        container_id=str(actor.get("ID", "")),
-        labels=attributes,
-        exit_code=int(code) if code.isdecimal() else None,
-    )
+        return EngineEvent(action=action, container_id=str(attributes.get("container", "")), network_id=subject)
+    code = str(attributes.get("exitCode", ""))
+    exit_code = int(code) if code.isdecimal() else None
+    return EngineEvent(action=action, container_id=subject, labels=attributes, exit_code=exit_code)
 
 
 class EngineEventWatcher:

@@ -138,13 +138,13 @@ class HelperNamespaces:
         packet = encode(request)
         async with self._turn:
             try:
-                response, listener = await self._exchange(packet)
-            except OSError:
-                # It has died since the last request. Every request may be repeated.
                 try:
                     response, listener = await self._exchange(packet)
-                except OSError as error:
-                    raise Unavailable(f"the helper {self._name} does not answer: {error}") from error
+                except OSError:
+                    # It has died since the last request. Every request may be repeated.
+                    response, listener = await self._exchange(packet)
+            except OSError as error:
+                raise Unavailable(f"the helper {self._name} does not answer: {error}") from error
         try:
             response.check()
         except CloudError:

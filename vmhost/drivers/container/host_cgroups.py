@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from vmhost.base.errors import CloudError, Unsupported
 from vmhost.base.logs import get_logger
@@ -52,47 +53,31 @@ class HostCgroups:
 
         The kernel may refuse a limit where guests are running already. The other limits hold then, and `why_not` says
         so."""
-        if self._groups is None:
-            return
-        refusals = await asyncio.to_thread(self._weigh, self._groups, hosts)
-        for host in hosts:
-            refusals += await asyncio.to_thread(self._set_up, self._groups, host)
-        self.why_not = "; ".join(refusals)
+        if self._groups is not None:
+            self.why_not = "; ".join(await asyncio.to_thread(self._refusals, self._groups, hosts))
 
-    def _weigh(self, groups: ControlGroups, hosts: Sequence[Host]) -> list[str]:
-        """Set the weight of all guests together, and return what was refused."""
-        try:
-            groups.make(self._root, GroupLimits(cpu_weight=guests_weight(count_cpus(hosts))))
-        except CloudError as error:
-            return [f"all hosts: {error.message}"]
-        return []
-
-    def _set_up(self, groups: ControlGroups, host: Host) -> list[str]:
-        """Set the host's limits, and return what was refused."""
-        group = f"{self._root}/{host.id}"
-        try:
-            groups.make(group, GroupLimits())
-        except CloudError as error:
-            return [f"{host.id}: {error.message}"]
-        self._made.add(host.id)
+    def _refusals(self, groups: ControlGroups, hosts: Sequence[Host]) -> list[str]:
+        """Set all limits, and return what was refused."""
         refusals: list[str] = []
-        cores = host.cpu_cores if host.shared else math.inf
-        limits = [
-            GroupLimits(cpu_cores=cores, cpu_period_us=LONG_PERIOD_US),
-            GroupLimits(pids=host.pids or None),
-        ]
-        if (used := groups.usage(group)) is not None and used.memory_mib > host.memory_mib:
-            # The kernel would kill guests until the others fit.
-            refusals.append(
-                f"{host.id}: its instances use {used.memory_mib:.0f} MiB, more than its {host.memory_mib} MiB"
-            )
-        else:
-            limits.append(GroupLimits(memory_mib=host.memory_mib))
-        for one in limits:
-            try:
-                groups.limit(group, one)
-            except CloudError as error:
-                refusals.append(f"{host.id}: {error.message}")
+        with _noted(refusals, "all hosts"):
+            groups.make(self._root, GroupLimits(cpu_weight=guests_weight(count_cpus(hosts))))
+        for host in hosts:
+            group = f"{self._root}/{host.id}"
+            with _noted(refusals, host.id):
+                groups.make(group, GroupLimits())
+                self._made.add(host.id)
+                cores = host.cpu_cores if host.shared else math.inf
+                with _noted(refusals, host.id):
+                    groups.limit(group, GroupLimits(cpu_cores=cores, cpu_period_us=LONG_PERIOD_US))
+                with _noted(refusals, host.id):
+                    groups.limit(group, GroupLimits(pids=host.pids or None))
+                used = groups.usage(group)
+                if used is not None and used.memory_mib > host.memory_mib:
+                    # The kernel would kill guests until the others fit.
+                    more = f"{used.memory_mib:.0f} MiB, more than its {host.memory_mib} MiB"
+                    refusals.append(f"{host.id}: its instances use {more}")
+                else:
+                    groups.limit(group, GroupLimits(memory_mib=host.memory_mib))
         return refusals
 
     def parent(self, host_id: str) -> str | None:
@@ -103,3 +88,12 @@ class HostCgroups:
         """Remove the groups, after the guests. Guests' own groups disappear shortly after them."""
         if self._groups is not None and not await asyncio.to_thread(self._groups.remove_soon, self._root):
             _log.warning("host_cgroups_not_removed", group=self._root)
+
+
+@contextlib.contextmanager
+def _noted(refusals: list[str], subject: str) -> Iterator[None]:
+    """Add a failure to the refusals instead of raising it."""
+    try:
+        yield
+    except CloudError as error:
+        refusals.append(f"{subject}: {error.message}")

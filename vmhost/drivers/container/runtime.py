@@ -22,41 +22,42 @@ _HEALTH_EVERY_S = 2.0
 _log = get_logger("driver")
 
 
-class OpenParts:
-    """The parts that exist only while the driver is open."""
-
-    def __init__(self, session: EngineSession, metadata: InstanceMetadata, runtime: ContainerRuntime) -> None:
-        self.session = session
-        self.boot = BootSequence(session, metadata)
-        self.health = GuestHealth(runtime)
-
-
 class ContainerRuntime:
-    """Gives the ports the engine session, and runs their work. Before `open` it raises Internal."""
+    """Gives the ports the engine session, and runs their work."""
+
+    boot: BootSequence
+    health: GuestHealth
+    """They exist from `open` on."""
 
     def __init__(self) -> None:
-        self.parts: OpenParts | None = None
+        self._session: EngineSession | None = None
         self.tasks = BackgroundTasks()
         self.feed = EventFeed()
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
+    async def open(self, session: EngineSession, metadata: InstanceMetadata) -> None:
+        self._session = session
+        self.boot, self.health = BootSequence(session, metadata), GuestHealth(self)
+        await self.tasks.open()
+
+    async def close(self) -> EngineSession:
+        """End all work and return the session, which is still open."""
+        session = self.session
+        self.feed.close()
+        await self.tasks.close()
+        self._session = None
+        return session
+
     @property
-    def _open(self) -> OpenParts:
-        if self.parts is None:
-            raise Internal("the container driver is not open")
-        return self.parts
+    def is_open(self) -> bool:
+        return self._session is not None
 
     @property
     def session(self) -> EngineSession:
-        return self._open.session
-
-    @property
-    def boot(self) -> BootSequence:
-        return self._open.boot
-
-    @property
-    def health(self) -> GuestHealth:
-        return self._open.health
+        """The session with the engine. Raises Internal while there is none."""
+        if self._session is None:
+            raise Internal("the container driver is not open")
+        return self._session
 
     async def container(self, instance_id: str) -> Container:
         """Return the guest's container. Raises NotFound."""

@@ -8,7 +8,7 @@ import shutil
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -168,14 +168,7 @@ class ProcessInstances:
         used = await self._runtime.isolation.usage(guest.spec, guest.leaders())
         if used is None:
             return None
-        return GuestStats(
-            instance_id=instance_id,
-            cpu_seconds=used.cpu_seconds or 0.0,
-            memory_mib=used.memory_mib,
-            pids=used.pids,
-            throttled_seconds=used.throttled_seconds,
-            oom_kills=used.oom_kills,
-        )
+        return GuestStats(instance_id=instance_id, **asdict(used) | {"cpu_seconds": used.cpu_seconds or 0.0})
 
     async def cpu(self, instance_id: str) -> GuestCpu | None:
         guest, stats = self._runtime.guests.get(instance_id), await self.stats(instance_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from asyncio.subprocess import Process
 from collections.abc import Sequence
-from pathlib import Path
 
 from vmhost.api.guest_metadata import ENDPOINT_VARIABLE
 from vmhost.base.background_tasks import BackgroundTasks
@@ -25,7 +24,7 @@ class ProcessRuntime:
     def __init__(self, context: DriverContext, *, own_addresses: bool | None) -> None:
         self.key = f"{context.cloud} {context.state_dir.resolve()}"
         self.folder = context.state_dir.resolve() / "process"
-        self.records = self.folder / "alive"
+        self.guests_folder, self.records = self.folder / "guests", self.folder / "alive"
         self.own_addresses = loopback_addresses.has_own_addresses() if own_addresses is None else own_addresses
         self.opened_isolation: Isolation | None = None
         self.guests: dict[str, Guest] = {}
@@ -37,10 +36,6 @@ class ProcessRuntime:
         if self.opened_isolation is None:
             raise Internal("the process driver is not open")
         return self.opened_isolation
-
-    @property
-    def guests_folder(self) -> Path:
-        return self.folder / "guests"
 
     def guest(self, instance_id: str) -> Guest:
         """Return the guest. Raises NotFound."""
