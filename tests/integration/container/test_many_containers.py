@@ -11,7 +11,7 @@ from aiohttp import web
 
 from vmhost.drivers.container.docker_engines import EngineCandidate
 from vmhost.drivers.container.engine import Engine
-from vmhost.drivers.container.engine_responses import listed_status
+from vmhost.drivers.container.engine_responses import status
 
 _COUNT = 500
 _INSPECT_S = 0.02
@@ -67,7 +67,7 @@ async def engine_of(many: ManyContainers, folder: Path) -> AsyncIterator[Engine]
 async def test_five_hundred_guests_listed_and_inspected_in_parallel(tmp_path: Path) -> None:
     many = ManyContainers()
     async with engine_of(many, tmp_path) as engine:
-        statuses = [listed_status(one, "c") for one in await engine.list("glasscloud.cloud=c")]
+        statuses = [status(one, "c") for one in await engine.list("glasscloud.cloud=c")]
         assert (len(statuses), many.lists, many.inspections) == (_COUNT, 1, 0)
         assert all(one.endpoint is not None for one in statuses)
         async with asyncio.timeout(_COUNT * _INSPECT_S / 2):
