@@ -83,7 +83,7 @@ class Stand:
     """A phone: without it."""
 
     async def share(self, **more: Any) -> str:
-        """Begins sharing as the trainer does; the URL for phones."""
+        """Begins sharing as the presenter does; the URL for phones."""
         told = await self.client.share("POST", {"address": LAN, "port": 0, **more})
         return str(told["share"]["url"])
 

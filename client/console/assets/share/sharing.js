@@ -1,5 +1,5 @@
 // @ts-check
-// The trainer's side of the audience: asks before anything is shared, then shows QR code, address and participants.
+// The presenter's side of the audience: asks before anything is shared, then shows QR code, address and participants.
 
 import { html, useEffect, useState } from "../lib/ui.js";
 import { get, post, remove } from "../lib/api.js";
