@@ -117,7 +117,9 @@ class PlainView(SessionView):
         async for snapshot in self._session.load.snapshots():
             self.state = on_load(self.state, snapshot)
             if snapshot is None:
-                self._say_ended(run)
+                past = self._session.load.past
+                if run and past:
+                    self.say("the load has ended" + (f": {past[0].error}" if past[0].error else ""))
                 continue
             if run != self._session.load.number:
                 run, last_s = self._session.load.number, 0.0
@@ -125,13 +127,6 @@ class PlainView(SessionView):
                 last_s = snapshot.elapsed_s
                 running = len(self.state.cloud_state.running)
                 self._print((figures_json if self._as_json else figures_line)(snapshot, running))
-
-    def _say_ended(self, run: int) -> None:
-        """Print that the load has ended, and the error that ended it, if any."""
-        past = self._session.load.past
-        if run and past:
-            why = f": {past[0].error}" if past[0].error else ""
-            self.say(f"the load has ended{why}")
 
     async def _kill(self, after_s: float, rng: random.Random) -> None:
         await asyncio.sleep(after_s)
@@ -148,20 +143,21 @@ class PlainView(SessionView):
 
 async def show_plain(facts: LocalFacts, messages: AsyncIterator[str], options: ViewOptions) -> None:
     """Print a local cloud's events line by line until cancelled; kill one instance on the way."""
-    _print(f"glasscloud: {facts.instances} instances answer one search box; Ctrl-C removes everything")
-    _print(f"  search  {facts.search}/search?q=hypervisor")
+    print_line(f"glasscloud: {facts.instances} instances answer one search box; Ctrl-C removes everything")
+    print_line(f"  search  {facts.search}/search?q=hypervisor")
     async with show_session(facts, options) as (session, console):
         for text in (f"console {console.address}", *console.notes) if console.address else console.notes:
-            _print(f"  {text}")
-        _print(
+            print_line(f"  {text}")
+        print_line(
             f"  traffic {options.rate_per_s:g} requests per second; one instance is killed after {KILL_AFTER_S:.0f} s"
         )
         state = ViewState(search_url=facts.search, why=facts.why, cloud_state=session.watcher.state)
-        view = PlainView(session, state, _print)
+        view = PlainView(session, state, print_line)
         view.listen()
         await session.start_load(options.rate_per_s)
         await view.run(messages, kill_after_s=KILL_AFTER_S, rng=random.Random(options.seed))
 
 
-def _print(text: str) -> None:
+def print_line(text: str) -> None:
+    """Print a line at once, also into a pipe."""
     print(text, flush=True)

@@ -187,11 +187,9 @@ def on_search_result(state: ViewState, found: SearchResult, now: float) -> ViewS
 def path_of(state: ViewState, trace: RequestTrace, *, brief: bool = False) -> str:
     """Return how long a request took and where: "3.4 ms = front end 0.5 + slower of [i-0a12 2.1 | i-0d90 2.9]"."""
     attempts = sorted((each for each in trace.attempts if each.outcome == "won"), key=lambda each: each.shard)
-    paths = " | ".join(f"{state.short(each.instance_id)} {each.dur_ms:.1f}{_role(each.hedge)}" for each in attempts)
+    paths = " | ".join(
+        f"{state.short(each.instance_id)} {each.dur_ms:.1f}{' hedge' if each.hedge else ''}" for each in attempts
+    )
     which = "" if brief or len(attempts) < 2 else "slower of " if len(attempts) == 2 else "slowest of "
     leaves = f" + {which}[{paths}]" if paths else ""
     return f"{trace.total_ms:.1f} ms = front end {trace.frontend_ms:.1f}{leaves}"
-
-
-def _role(hedge: bool) -> str:
-    return " hedge" if hedge else ""

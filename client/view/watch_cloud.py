@@ -23,7 +23,7 @@ from client.local.target_cloud import find_access, find_queries, find_search_url
 from client.program_name import DEFAULT_CLOUD, program_name
 from client.search_service import SearchService
 from client.session import Session, open_session
-from client.view.plain_view import PlainView, note_json, note_line
+from client.view.plain_view import PlainView, note_json, note_line, print_line
 from client.view.view_state import Note, ViewState
 from vmhost.api.access import ACCESS_VARIABLE, Access
 from vmhost.api.client import CloudClient
@@ -64,7 +64,7 @@ async def watch(options: WatchOptions) -> int:
 
     def say(text: str) -> None:
         note = Note(at=time.time(), text=text)
-        _print(note_json(note) if options.as_json else note_line(note))
+        print_line(note_json(note) if options.as_json else note_line(note))
 
     async with contextlib.AsyncExitStack() as stack:
         worker_pool = await stack.enter_async_context(_workers(options, say))
@@ -76,19 +76,15 @@ async def watch(options: WatchOptions) -> int:
         search, api = options.shown_search or url, options.shown_api or access.endpoint
         console = await stack.enter_async_context(_console(options, session, search=search, api=api))
         if options.as_json:
-            addresses = {
-                "up": snapshot.cloud,
-                "console": console,
-                "search": search,
-                "api": api,
-                "driver": snapshot.driver,
-            }
-            _print(json.dumps(addresses))
+            addresses = {"up": snapshot.cloud, "console": console, "search": search, "api": api}
+            print_line(json.dumps({**addresses, "driver": snapshot.driver}))
         else:
-            for text in block(snapshot, console=console, search=search, api=api, composed=_in_compose(options)):
-                _print(text)
+            # In compose the addresses from the outside were given to us.
+            composed = options.shown_search is not None or options.shown_api is not None
+            for text in block(snapshot, console=console, search=search, api=api, composed=composed):
+                print_line(text)
         state = ViewState(search_url=url, cloud_state=session.watcher.state)
-        view = PlainView(session, state, _print, as_json=options.as_json)
+        view = PlainView(session, state, print_line, as_json=options.as_json)
         view.listen()
         if options.rate_per_s:
             await session.start_load(options.rate_per_s)
@@ -177,11 +173,6 @@ async def _healthy(options: WatchOptions) -> tuple[Access, str]:
     return access, url
 
 
-def _in_compose(options: WatchOptions) -> bool:
-    """Return whether we run in compose: then the addresses from the outside were given to us."""
-    return options.shown_search is not None or options.shown_api is not None
-
-
 def block(snapshot: Snapshot, *, console: str, search: str, api: str, composed: bool) -> list[str]:
     """Return the cloud's addresses, and the commands to use it, as text lines."""
     serving = [view for view in snapshot.instances if view.state == "running" and shard_of(view) is not None]
@@ -192,7 +183,6 @@ def block(snapshot: Snapshot, *, console: str, search: str, api: str, composed: 
     stop = ["q in the demo's terminal"] if demo else [f"{program} down"]
     if composed:
         stop = ["Ctrl-C once, then docker compose down: the instances are removed too"]
-    if composed:
         named = "" if snapshot.cloud == DEFAULT_CLOUD else f" --cloud {snapshot.cloud}"
         stop.append(f"a second Ctrl-C kills it: then .venv/bin/glasscloud down{named}")
     lines = [
@@ -204,7 +194,3 @@ def block(snapshot: Snapshot, *, console: str, search: str, api: str, composed: 
     if serving and (command := driver_named(snapshot.driver_of(serving[0].host)).kill_command):
         lines.append(f"  break it {command.format(cloud=snapshot.cloud, instance=serving[0].id)}")
     return [*lines, f"  stop     {stop[0]}", *(f"           {text}" for text in stop[1:])]
-
-
-def _print(text: str) -> None:
-    print(text, flush=True)

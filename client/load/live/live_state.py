@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from client.load.plan.model import Plan
 from client.load.plan.validation import RATE_MAX_PER_S
@@ -37,22 +38,15 @@ class SetRate:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddMark:
-    """Add a numbered mark."""
+class Action(Enum):
+    """What a key may request besides a rate."""
+
+    ADD_MARK = "add a numbered mark"
+    STOP = "stop sending; requests that are in flight may still end"
+    LEAVE = "leave the view at once"
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop sending; requests that are in flight may still end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Leave the view at once."""
-
-
-KeyAction = SetRate | AddMark | Stop | Leave
+KeyAction = SetRate | Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +112,8 @@ def press(state: LiveState, key: str) -> tuple[LiveState, KeyAction | None]:
     key = key.lower()
     if key == "q" or (key == "s" and not state.explaining):
         if state.stopping:
-            return state, Leave() if key == "q" else None
-        return replace(state, stopping=True, explaining=False, message=""), Stop()
+            return state, Action.LEAVE if key == "q" else None
+        return replace(state, stopping=True, explaining=False, message=""), Action.STOP
     if state.explaining:
         return replace(state, explaining=False), None
     if key == "?":
@@ -127,7 +121,7 @@ def press(state: LiveState, key: str) -> tuple[LiveState, KeyAction | None]:
     if state.draining:
         return state, None
     if key == "m":
-        return replace(state, message=""), AddMark()
+        return replace(state, message=""), Action.ADD_MARK
     if key in ("+", "=", "-", "_", "p"):
         if state.plan.open is None:
             return with_message(state, NO_RATE), None

@@ -7,12 +7,10 @@ from collections import deque
 
 from client.load.live.live_screen import render
 from client.load.live.live_state import (
-    AddMark,
+    Action,
     KeyAction,
-    Leave,
     LiveState,
     SetRate,
-    Stop,
     on_snapshot,
     press,
     with_message,
@@ -39,7 +37,7 @@ class LiveLoadView:
         self._run = run
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
-        self._actions: deque[SetRate | AddMark] = deque()
+        self._actions: deque[KeyAction] = deque()
         self._action_added = asyncio.Event()
 
     async def show(self, screen: Screen) -> None:
@@ -70,11 +68,11 @@ class LiveLoadView:
 
     def _do(self, action: KeyAction) -> None:
         match action:
-            case Stop():
+            case Action.STOP:
                 self._run.stop_soon()
-            case Leave():
+            case Action.LEAVE:
                 self._over.set()
-            case SetRate() | AddMark():
+            case _:
                 # A held key makes many new rates: only the last of those that wait counts.
                 if isinstance(action, SetRate) and self._actions and isinstance(self._actions[-1], SetRate):
                     self._actions[-1] = action
@@ -97,7 +95,7 @@ class LiveLoadView:
                 except CloudError as error:
                     self._show(with_message(self.state, error.message))
 
-    async def _apply(self, action: SetRate | AddMark) -> None:
+    async def _apply(self, action: KeyAction) -> None:
         if isinstance(action, SetRate):
             # Both at once, so that the mark is exactly where the rate changes.
             await asyncio.gather(self._run.set_rate(action.per_s), self._run.mark(action.text))

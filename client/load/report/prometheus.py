@@ -44,14 +44,19 @@ def _metrics(snapshot: Snapshot, tenant: Labels) -> Iterator[_Metric]:
     total = snapshot.total
     parts = _parts(total, tenant)
 
-    def counter(name: str, text: str, value: int) -> _Metric:
-        return _Metric(name, "counter", text, [("", tenant, value)])
-
-    def gauge(name: str, text: str, value: float) -> _Metric:
-        return _Metric(name, "gauge", text, [("", tenant, value)])
-
-    yield counter("offered_total", "Requests that were due.", total.offered)
-    yield counter("started_total", "Requests that were sent, without hedges.", total.started)
+    for name, kind, text, value in (
+        ("offered_total", "counter", "Requests that were due.", total.offered),
+        ("started_total", "counter", "Requests that were sent, without hedges.", total.started),
+        ("hedges_total", "counter", "Requests that were sent a second time.", total.hedged),
+        ("hedges_won_total", "counter", "Second requests that got the first response.", total.hedges_won),
+        ("received_bytes_total", "counter", "Bytes received.", total.received_bytes),
+        ("in_flight", "gauge", "Requests that wait for their response.", snapshot.in_flight),
+        ("waiting", "gauge", "Requests that are due and wait for a connection.", snapshot.waiting),
+        ("rate_per_second", "gauge", "The target arrival rate; 0 in a closed loop.", snapshot.rate_per_s),
+        ("generator_cpu_ratio", "gauge", "CPU of the busiest generator process, 1 for a whole core.",
+         snapshot.cpu_percent / 100),
+    ):  # fmt: skip
+        yield _Metric(name, kind, text, [("", tenant, value)])
     yield _Metric(
         "completed_total", "counter", "Requests that got a response, good or bad.",
         [("", labels, part.completed) for labels, part in parts],
@@ -67,15 +72,6 @@ def _metrics(snapshot: Snapshot, tenant: Labels) -> Iterator[_Metric]:
         "answers_total", "counter", "Responses by HTTP status.",
         [("", {**tenant, "status": status}, count) for status, count in total.statuses.items()],
     )  # fmt: skip
-    yield counter("hedges_total", "Requests that were sent a second time.", total.hedged)
-    yield counter("hedges_won_total", "Second requests that got the first response.", total.hedges_won)
-    yield counter("received_bytes_total", "Bytes received.", total.received_bytes)
-    yield gauge("in_flight", "Requests that wait for their response.", snapshot.in_flight)
-    yield gauge("waiting", "Requests that are due and wait for a connection.", snapshot.waiting)
-    yield gauge("rate_per_second", "The target arrival rate; 0 in a closed loop.", snapshot.rate_per_s)
-    yield gauge(
-        "generator_cpu_ratio", "CPU of the busiest generator process, 1 for a whole core.", snapshot.cpu_percent / 100
-    )
     yield _Metric(
         "response_seconds", "histogram", "Time from the moment each request was due; a timeout counts with its age.",
         [sample for labels, part in parts for sample in _distribution(labels, part.response_histogram)],

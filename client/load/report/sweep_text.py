@@ -11,6 +11,7 @@ from client.load.plan.plan_json import redacted_plan_json
 from client.load.report.sweep_plot import plot_lines
 from client.load.run_report import Environment
 from client.load.sweep import Sweep, SweepStep
+from client.terminal.plain_text import milliseconds
 
 SCHEMA = 1
 HEADINGS = ("offered/s", "completed/s", "errors", "p50 ms", "p99 ms", "max ms", "service p99")
@@ -39,12 +40,12 @@ def headline(sweep: Sweep) -> str:
     knee = sweep.knee
     if knee is None:
         return "no knee found"
-    return f"the knee is at {knee.rate_per_s:g}/s, where {sweep.tail} is {_ms(sweep.tail_ms(knee))} ms"
+    return f"the knee is at {knee.rate_per_s:g}/s, where {sweep.tail} is {milliseconds(sweep.tail_ms(knee))} ms"
 
 
 def step_line(sweep: Sweep, step: SweepStep) -> str:
     """Returns the line that is printed when a step has ended."""
-    tail = f"{sweep.tail} {_ms(sweep.tail_ms(step))} ms"
+    tail = f"{sweep.tail} {milliseconds(sweep.tail_ms(step))} ms"
     words = ": ".join(word for word in (sweep.health(step).value, sweep.why(step)) if word)
     return f"{step.rate_per_s:>9g}/s  completed {sweep.kept_per_s(step):.1f}/s  {tail}  {words}"
 
@@ -56,7 +57,7 @@ def row_of(sweep: Sweep, step: SweepStep) -> tuple[str, ...]:
         f"{step.rate_per_s:g}",
         f"{sweep.kept_per_s(step):.1f}",
         f"{100 * step.error_share:.2g} %",
-        *(_ms(value) for value in (response.p50, response.p99, response.max, step.service.p99)),
+        *(milliseconds(value) for value in (response.p50, response.p99, response.max, step.service.p99)),
     )
 
 
@@ -103,9 +104,3 @@ def _step(sweep: Sweep, step: SweepStep) -> dict[str, Any]:
 
 def _rate(step: SweepStep | None) -> float | None:
     return None if step is None else step.rate_per_s
-
-
-def _ms(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

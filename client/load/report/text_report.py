@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from client.load.examples import FailureExample
 from client.load.run_report import Report
 from client.load.summary import InstanceSummary, Latency, TargetSummary
+from client.terminal.plain_text import milliseconds
 
 SHOWN_MAX = 4
 _REQUEST_LINES_MAX = 12
@@ -92,8 +93,8 @@ def _target_lines(targets: tuple[TargetSummary, ...]) -> list[str]:
     return [
         f"  {'target':<30} {'good':>9}{'failed':>8}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}",
         *(
-            f"  {one.name[:30]:<30} {one.ok:>9}{one.failed:>8}{_ms(one.response.p50):>9}{_ms(one.response.p99):>9}"
-            f"{_ms(one.response.max):>9}"
+            f"  {one.name[:30]:<30} {one.ok:>9}{one.failed:>8}"
+            + "".join(f"{milliseconds(ms):>9}" for ms in (one.response.p50, one.response.p99, one.response.max))
             for one in targets
         ),
     ]
@@ -107,7 +108,7 @@ def _instance_lines(instances: tuple[InstanceSummary, ...]) -> list[str]:
         f"{'p50 ms':>8}{'p99 ms':>8}",
         *(
             f"  {one.id:<20} {one.type:<9} {one.host:<7}{one.shard:>5}{one.answered:>9}{one.late:>5}{one.errors:>7}"
-            f"{_ms(one.latency.p50):>8}{_ms(one.latency.p99):>8}"
+            f"{milliseconds(one.latency.p50):>8}{milliseconds(one.latency.p99):>8}"
             for one in instances
         ),
     ]
@@ -115,19 +116,12 @@ def _instance_lines(instances: tuple[InstanceSummary, ...]) -> list[str]:
 
 def _figures(latency: Latency) -> str:
     shown = (latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max)
-    return "".join(f"{_ms(value):>9}" for value in shown)
+    return "".join(f"{milliseconds(value):>9}" for value in shown)
 
 
 def _tail(latency: Latency) -> str:
     name, value = latency.tail
-    return f"{name} {_ms(value)} ms"
-
-
-def _ms(value: float | None) -> str:
-    """Writes milliseconds with one or two decimals; "-" if there are too few samples."""
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{name} {milliseconds(value)} ms"
 
 
 def example_lines(examples: Sequence[FailureExample], errors: Mapping[str, int]) -> list[str]:

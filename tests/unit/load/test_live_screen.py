@@ -14,11 +14,9 @@ from client.load.live.live_state import (
     COMPUTER_BUSY,
     NEAR_LIMIT,
     NO_RATE,
-    AddMark,
-    Leave,
+    Action,
     LiveState,
     SetRate,
-    Stop,
     next_rate,
     on_snapshot,
     press,
@@ -259,11 +257,11 @@ def test_message_disappears_after_some_seconds() -> None:
 
 def test_first_q_stops_second_q_leaves() -> None:
     now, action = press(running(), "s")
-    assert action == Stop()
+    assert action == Action.STOP
     assert press(now, "m") == (now, None)
     assert press(now, "s") == (now, None)
-    assert press(now, "q")[1] == Leave()
-    assert press(running(), "m")[1] == AddMark()
+    assert press(now, "q")[1] == Action.LEAVE
+    assert press(running(), "m")[1] == Action.ADD_MARK
 
 
 def test_other_keys_change_nothing() -> None:
@@ -279,7 +277,7 @@ def test_help_closes_with_any_key_and_q_stops() -> None:
         assert "any key goes back" in text
         assert "…" not in text
     assert press(now, "s") == (running(), None)
-    assert press(now, "q")[1] == Stop()
+    assert press(now, "q")[1] == Action.STOP
 
 
 def test_progress_line() -> None:
