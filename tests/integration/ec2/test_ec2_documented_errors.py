@@ -61,6 +61,18 @@ async def test_tag_limit_has_one_code_everywhere(ec2: Ec2) -> None:
     specification = tagged("instance", more="", **many)
     assert await ec2.refused("run_instances", **RUN, TagSpecifications=specification) == "TagLimitExceeded"
     await ec2.create_tags(Resources=[one], Tags=[{"Key": "key7", "Value": "changed"}])
+    template = {"LaunchTemplateName": "leaf", "LaunchTemplateData": {"ImageId": IMAGE}}
+    specification = tagged("launch-template", more="", **many)
+    assert (
+        await ec2.refused("create_launch_template", **template, TagSpecifications=specification) == "TagLimitExceeded"
+    )
+    await ec2.create_launch_template(**template)
+    fleet = {
+        "LaunchTemplateConfigs": [{"LaunchTemplateSpecification": {"LaunchTemplateName": "leaf", "Version": "1"}}],
+        "TargetCapacitySpecification": {"TotalTargetCapacity": 0},
+    }
+    specification = tagged("fleet", more="", **many)
+    assert await ec2.refused("create_fleet", **fleet, TagSpecifications=specification) == "TagLimitExceeded"
 
 
 async def test_empty_id_lists_are_named(ec2: Ec2) -> None:
@@ -118,10 +130,115 @@ async def test_malformed_and_missing_ids_have_own_codes(ec2: Ec2) -> None:
         assert await ec2.refused(call, **params) == code, (call, params)
 
 
+SPECIFICATION = {"LaunchTemplateSpecification": {"LaunchTemplateName": "leaf", "Version": "1"}}
+FLEET = {"LaunchTemplateConfigs": [SPECIFICATION], "TargetCapacitySpecification": {"TotalTargetCapacity": 0}}
+REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
+    ("run_instances", {"MinCount": 1, "MaxCount": 1}, "MissingParameter", "ImageId or a LaunchTemplate"),
+    ("run_instances", {**RUN, "UserData": "x" * 16_385}, "InvalidParameterValue", "user data of 16385 bytes"),
+    (
+        "create_launch_template",
+        {"LaunchTemplateName": "other", "LaunchTemplateData": {"UserData": "%%%"}},
+        "InvalidParameterValue",
+        "Invalid BASE64 encoding of user data",
+    ),
+    (
+        "create_launch_template",
+        {"LaunchTemplateName": "a b c", "LaunchTemplateData": {"ImageId": IMAGE}},
+        "InvalidLaunchTemplateName.MalformedException",
+        "invalid launch template name 'a b c'",
+    ),
+    (
+        "describe_launch_template_versions",
+        {"LaunchTemplateName": "leaf", "Versions": ["7"]},
+        "InvalidLaunchTemplateId.VersionNotFound",
+        "Could not find the specified version 7",
+    ),
+    (
+        "create_tags",
+        {"Resources": ["i-00000000000000000"], "Tags": TAG * 2},
+        "InvalidParameterValue",
+        "tag key 'a' is given twice",
+    ),
+    (
+        "create_fleet",
+        {**FLEET, "LaunchTemplateConfigs": [SPECIFICATION, SPECIFICATION]},
+        "UnsupportedOperation",
+        "supports one LaunchTemplateConfig here; the request has 2",
+    ),
+    (
+        "create_fleet",
+        {**FLEET, "TargetCapacitySpecification": {"TotalTargetCapacity": 2, "OnDemandTargetCapacity": 1}},
+        "UnsupportedOperation",
+        "OnDemandTargetCapacity=1 here; it is always 2",
+    ),
+    (
+        "create_fleet",
+        {**FLEET, "ExcessCapacityTerminationPolicy": "never"},
+        "InvalidParameterValue",
+        "invalid ExcessCapacityTerminationPolicy 'never'",
+    ),
+    ("describe_regions", {"RegionNames": ["eu-west-1"]}, "InvalidParameterValue", "region 'eu-west-1' is not provided"),
+    (
+        "describe_availability_zones",
+        {"ZoneNames": ["us-east-1z"]},
+        "InvalidParameterValue",
+        "availability zone 'us-east-1z' is not provided",
+    ),
+]
+
+
+async def test_refusals_name_code_and_cause(ec2: Ec2) -> None:
+    await ec2.create_launch_template(LaunchTemplateName="leaf", LaunchTemplateData={"ImageId": IMAGE})
+    for call, params, code, words in REFUSED:
+        error = await ec2.error(call, **params)
+        assert (error["Code"], words in error["Message"]) == (code, True), (call, error)
+
+
+async def test_images_are_shown_to_owner_and_everyone(ec2: Ec2) -> None:
+    for params, shown in (
+        ({"ExecutableUsers": ["self"]}, True),
+        ({"ExecutableUsers": ["all"]}, True),
+        ({"ExecutableUsers": ["210987654321"]}, False),
+        ({"Owners": ["self"]}, True),
+        ({"Owners": ["210987654321"]}, False),
+    ):
+        assert bool((await ec2.describe_images(**params))["Images"]) is shown, params
+
+
+async def test_only_running_instances_have_a_status_by_default(ec2: Ec2) -> None:
+    running, stopped = await launch(ec2, 2)
+    await ec2.wait("instance_running", [running, stopped])
+    await ec2.stop_instances(InstanceIds=[stopped])
+    await ec2.wait("instance_stopped", [stopped])
+    for params, ids in (({}, {running}), ({"IncludeAllInstances": True}, {running, stopped})):
+        statuses = (await ec2.describe_instance_status(**params))["InstanceStatuses"]
+        assert {each["InstanceId"] for each in statuses} == ids
+
+
 async def test_page_size_with_ids_is_refused(ec2: Ec2) -> None:
     (one,) = await launch(ec2)
     for call in ("describe_instances", "describe_instance_status", "describe_instance_credit_specifications"):
         assert await ec2.refused(call, InstanceIds=[one], MaxResults=5) == "InvalidParameterCombination"
+
+
+@pytest.mark.parametrize(
+    ("call", "size"),
+    [
+        ("describe_fleets", 1001),
+        ("describe_images", 1001),
+        ("describe_instance_credit_specifications", 1001),
+        ("describe_instance_status", 4),
+        ("describe_instance_types", 101),
+        ("describe_instances", 4),
+        ("describe_instances", 1001),
+        ("describe_launch_templates", 201),
+        ("describe_tags", 4),
+    ],
+)
+async def test_page_size_has_the_documented_range(ec2: Ec2, call: str, size: int) -> None:
+    error = await ec2.error(call, MaxResults=size)
+    assert error["Code"] == "InvalidParameterValue"
+    assert error["Message"].startswith(f"value ({size}) for parameter maxResults is invalid; use ")
 
 
 async def test_pages_return_every_item_once(ec2: Ec2) -> None:

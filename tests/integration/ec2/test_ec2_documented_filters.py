@@ -176,6 +176,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         ec2.client.close()
 
 
+async def test_fleet_states_match_in_both_spellings(world: World) -> None:
+    """EC2 uses _ in responses and documents - for filters."""
+    fleet = (await world.items("DescribeFleets", ("activity-status", "fulfilled")))[-1]
+    await world.ec2.delete_fleets(FleetIds=[fleet["FleetId"]], TerminateInstances=False)
+    for value in ("deleted-running", "deleted_running"):
+        found = await world.items("DescribeFleets", ("fleet-state", value))
+        assert [(each["FleetId"], each["FleetState"]) for each in found] == [(fleet["FleetId"], "deleted_running")]
+
+
 def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
