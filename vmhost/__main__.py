@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vmhost import app
-from vmhost.access_copy import parse_access_copy
 from vmhost.base.argument_parser import Parser
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import configure
@@ -17,7 +16,7 @@ from vmhost.base.web import run
 from vmhost.control.cloud import CloudSettings
 from vmhost.drivers.context import LeftoverPolicy
 from vmhost.model.image import DEFAULT_IMAGE, IMAGE_VARIABLE
-from vmhost.settings import DEFAULT_PORT, DRIVERS, Settings, default_state
+from vmhost.settings import DEFAULT_PORT, DRIVERS, Settings, default_state, parse_access_copy
 
 EXAMPLES = """\
 examples:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
-from vmhost.access_copy import write_access_copy
 from vmhost.api.access import Access
 from vmhost.api.drivers import AUTO
 from vmhost.base.clock import SystemClock
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound
+from vmhost.base.files import indented_json, write_atomically
 from vmhost.base.logs import get_logger
 from vmhost.base.web import listen, url_of, write_ready
 from vmhost.catalogue.image_catalogue import DEFAULT_CATALOGUE, Placeholders, load_images
@@ -24,15 +24,14 @@ from vmhost.catalogue.type_catalogue import load_types
 from vmhost.control.cloud import Cloud
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.record import INSTANCES, InstanceState
-from vmhost.driver_choice import Choice, choose
 from vmhost.drivers.context import DriverContext, LeftoverPolicy
 from vmhost.drivers.ports import Driver
-from vmhost.drivers.registry import all_drivers, find_driver, make_driver
+from vmhost.drivers.registry import Choice, all_drivers, choose, find_driver, make_driver
 from vmhost.ec2.auth import Auth
 from vmhost.http_api import serve_api
 from vmhost.model.image import Image
 from vmhost.model.region import REGION
-from vmhost.settings import Settings
+from vmhost.settings import AccessCopy, Settings
 from vmhost.store.store import Store
 
 STORE = "cloud.sqlite"
@@ -196,6 +195,31 @@ def _access(path: Path, url: str) -> Access:
     with _write_errors(path):
         access.save(path)
     return access
+
+
+@contextlib.contextmanager
+def write_access_copy(access: Access, copy: AccessCopy | None) -> Iterator[None]:
+    """Keep a copy, readable by its owner only, while the context lasts. Raises InvalidInput if it cannot be written."""
+    if copy is None:
+        yield
+        return
+    try:
+        text = indented_json(access) + "\n"
+        write_atomically(copy.path, text, mode=0o600, owner=_other(copy.uid))
+    except OSError as error:
+        raise InvalidInput(
+            f"the access file cannot be copied to {copy.path} ({error.strerror}); choose a folder that this program "
+            "may write to; only root can make a copy for another user"
+        ) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            copy.path.unlink()
+
+
+def _other(uid: int | None) -> int | None:
+    return None if uid == os.geteuid() else uid
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vmhost.access_copy import AccessCopy
 from vmhost.api.drivers import AUTO, split_names
 from vmhost.base.errors import InvalidInput
 from vmhost.control.cloud import CloudSettings
@@ -20,6 +19,23 @@ from vmhost.model.image import DEFAULT_IMAGE
 DRIVERS = (AUTO, *(each.name for each in all_drivers()))
 DEFAULT_PORT = 4566
 _CLOUD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessCopy:
+    """Where the copy is written and which user owns it."""
+
+    path: Path
+    uid: int | None = None
+    """User number of the owner; None: the platform's own user."""
+
+
+def parse_access_copy(text: str) -> AccessCopy:
+    """Read "FILE" or "FILE:UID"."""
+    path, colon, uid = text.rpartition(":")
+    if colon and uid.isdecimal():
+        return AccessCopy(path=Path(path), uid=int(uid))
+    return AccessCopy(path=Path(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from vmhost.access_copy import AccessCopy
 from vmhost.api.access import Access
 from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
@@ -23,7 +22,7 @@ from vmhost.app import platform, sweep
 from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unavailable
 from vmhost.base.web import LIFELINE, listen
 from vmhost.control.instances.record import INSTANCES, Instance, Wanted
-from vmhost.settings import Settings
+from vmhost.settings import AccessCopy, Settings
 from vmhost.store.store import Store
 
 MINIMAL = "ami-0617a55c10d000001"

@@ -15,7 +15,7 @@ from vmhost.drivers import registry
 
 ABOUT = """
 from vmhost.api.drivers import Diagnosis, DriverDescription, DriverObject, Finding, Level
-from vmhost.drivers.about import DriverAbout
+from vmhost.drivers.registry import DriverAbout
 
 async def diagnose(computer):
     fix = computer.install({"apt": "lightvm", "brew": "lightvm"}) or "install lightvm"

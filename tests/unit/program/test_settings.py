@@ -7,9 +7,7 @@ import pytest
 
 from vmhost.__main__ import main, parser, settings_of
 from vmhost.base.errors import InvalidInput
-from vmhost.driver_choice import choose
-from vmhost.drivers.about import DriverAbout, MissingPrerequisite, Prerequisites
-from vmhost.drivers.registry import all_drivers
+from vmhost.drivers.registry import DriverAbout, MissingPrerequisite, Prerequisites, all_drivers, choose
 from vmhost.model.image import Boot, Image
 from vmhost.settings import Settings, default_state
 

@@ -1,7 +1,8 @@
-"""Decide whether a request about an instance is admitted, and which step comes next. Pure."""
+"""Decide whether a request about an instance is admitted, which step comes next, and why an instance stopped. Pure."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,11 +10,16 @@ from typing import Any
 
 from vmhost.base.errors import Conflict
 from vmhost.control.admission import Admission
-from vmhost.control.instances import reasons
 from vmhost.control.instances.lifecycle import InstanceEvent, next_state
 from vmhost.control.instances.record import Instance, InstanceState, Reason, Wanted
-from vmhost.model.guest import GuestPhase, GuestStatus
+from vmhost.model.guest import Death, GuestPhase, GuestStatus
 
+USER_SHUTDOWN = Reason(
+    code="Client.UserInitiatedShutdown", message="Client.UserInitiatedShutdown: User initiated shutdown"
+)
+_ENDED_ITSELF = "Client.InstanceInitiatedShutdown"
+_SERVER = "Server.InternalError"
+_SIGKILL_CODE = 128 + signal.SIGKILL
 FRESH: Mapping[str, Any] = {"impaired": "", "impaired_at": None}
 """Fields that every change of state resets."""
 _WANTED = {
@@ -41,7 +47,7 @@ def _reason(instance: Instance, request: InstanceEvent) -> Reason | None:
     if request is InstanceEvent.START:
         return None
     stopped_by_itself = instance.state is InstanceState.STOPPED and instance.wanted is Wanted.RUNNING
-    return instance.reason if stopped_by_itself else reasons.USER_SHUTDOWN
+    return instance.reason if stopped_by_itself else USER_SHUTDOWN
 
 
 class DriverCall(Enum):
@@ -100,7 +106,52 @@ def _until_started(observed: GuestStatus) -> InstanceDecision:
 
 def _after_exit(instance: Instance, observed: GuestStatus | None, memory_mib: int | None) -> InstanceDecision:
     death = observed.death if observed else None
-    reason = reasons.of_death(death, memory_mib=memory_mib)
-    if instance.shutdown_behavior == "terminate" and reasons.ended_itself(death):
+    reason = reason_of_death(death, memory_mib=memory_mib)
+    if instance.shutdown_behavior == "terminate" and ended_itself(death):
         return InstanceDecision(event=InstanceEvent.TERMINATE, reason=reason)
     return InstanceDecision(event=InstanceEvent.DIED, reason=reason)
+
+
+def reason_of_death(death: Death | None, *, memory_mib: int | None) -> Reason:
+    """Return why an instance stopped without a request."""
+    if ended_itself(death):
+        return _coded(_ENDED_ITSELF, "Instance initiated shutdown: its program ended with exit code 0")
+    return _coded(_SERVER, _describe_death(death, memory_mib))
+
+
+def reason_of_failure(what: str, message: str) -> Reason:
+    """Return why a launch, a start or a reboot failed."""
+    return _coded(_SERVER, f"Internal error on {what}: {message}")
+
+
+def ended_itself(death: Death | None) -> bool:
+    """Return whether the program ended by itself with exit code 0 (see InstanceInitiatedShutdownBehavior)."""
+    return death is not None and death.exit_code == 0
+
+
+def _coded(code: str, text: str) -> Reason:
+    return Reason(code=code, message=f"{code}: {text}")
+
+
+def _describe_death(death: Death | None, memory_mib: int | None) -> str:
+    if death is None:
+        return "the guest is gone; it was not removed by the platform"
+    detail = f" ({death.detail})" if death.detail else ""
+    # Out of memory, the kernel kills with SIGKILL; after any other exit it had killed only a child process.
+    if death.oom and death.exit_code in (None, _SIGKILL_CODE):
+        limit = f" of {memory_mib} MiB" if memory_mib else ""
+        return f"out of memory: its program was killed at its memory limit{limit}{detail}"
+    if death.exit_code is None:
+        return death.detail or "its program ended for an unknown reason"
+    if death.exit_code > 128:
+        signal_name = _signal(death.exit_code - 128)
+        # The driver may have named the signal already.
+        return f"its program was killed by {signal_name}{'' if 'SIG' in death.detail else detail}"
+    return f"its program ended with exit code {death.exit_code}{detail}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"

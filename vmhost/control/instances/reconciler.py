@@ -11,9 +11,8 @@ from vmhost.api import PORT_TAG
 from vmhost.base.errors import CloudError, DeadlineExceeded, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
-from vmhost.control.instances import reasons
 from vmhost.control.instances.console import ConsoleArchive
-from vmhost.control.instances.decide import FRESH, DriverCall, InstanceDecision, decide
+from vmhost.control.instances.decide import FRESH, DriverCall, InstanceDecision, decide, reason_of_failure
 from vmhost.control.instances.lifecycle import InstanceEvent, next_state
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, Reason, Wanted
 from vmhost.control.reconciler import Reconciler, Retry
@@ -122,7 +121,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, InstanceDecision, Instan
         if state is InstanceState.PENDING and not self.instance.boots:
             event, verb = InstanceEvent.LAUNCH_FAILED, "launch"
         self.retry.reset()
-        self._move(event, reason=reasons.of_failure(verb, error.message), **_location(self.instance, None))
+        self._move(event, reason=reason_of_failure(verb, error.message), **_location(self.instance, None))
         return True
 
     def explain_no_effect(self, decision: InstanceDecision, observed: GuestStatus | None) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from vmhost.api.views import InstanceView
+from vmhost.api.views import InstanceView, LimitsView, ReasonView
 from vmhost.base.errors import Conflict, NotFound
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
@@ -12,7 +13,6 @@ from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.launcher import Launcher, LaunchRequest
 from vmhost.control.instances.lifecycle import InstanceEvent
 from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, StateChange
-from vmhost.control.instances.view import instance_view
 from vmhost.control.service_context import ServiceContext
 from vmhost.model.instance_type import InstanceType
 from vmhost.model.limits import Limits
@@ -44,7 +44,26 @@ class InstanceService:
 
     def view(self, instance: Instance) -> InstanceView:
         """Return the instance as clients see it."""
-        return instance_view(instance, self._context.inventory)
+        reason, limits = instance.reason, self.limits(instance)
+        return InstanceView(
+            id=instance.id,
+            type=instance.type_name,
+            state=instance.api_state.value,
+            host=instance.host_id,
+            zone=instance.zone,
+            image=instance.image_id,
+            launched_at=instance.launched_at,
+            address=instance.address,
+            port=instance.port,
+            web_port=self._context.inventory.web_port(instance),
+            tags=dict(instance.tags),
+            fleet=instance.fleet_id,
+            reason=ReasonView(code=reason.code, message=reason.message) if reason else None,
+            impaired=instance.impaired,
+            generation=instance.generation,
+            changed_at=instance.changed_at,
+            limits=LimitsView(**asdict(limits)) if limits else None,
+        )
 
     def run(self, request: LaunchRequest) -> tuple[Instance, ...]:
         """Launch between `min_count` and `max_count` instances and return them, pending.

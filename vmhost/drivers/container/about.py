@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vmhost.api.drivers import DriverDescription
-from vmhost.drivers.about import DriverAbout, MissingPrerequisite
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.engine_probe import diagnose, list_objects
+from vmhost.drivers.registry import DriverAbout, MissingPrerequisite
 
 
 async def _missing_prerequisite(reference: str) -> MissingPrerequisite | None:

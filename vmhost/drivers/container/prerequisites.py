@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vmhost.base.errors import CloudError, NotFound
-from vmhost.drivers.about import MissingPrerequisite
 from vmhost.drivers.container.docker_engines import find_engines
 from vmhost.drivers.container.engine import Engine
+from vmhost.drivers.registry import MissingPrerequisite
 
 ENGINE, IMAGE = "engine", "image"
 NETWORKS = "networks"

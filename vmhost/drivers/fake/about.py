@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from vmhost.api.drivers import DriverDescription
-from vmhost.drivers.about import DriverAbout, sweep_command
+from vmhost.drivers.registry import DriverAbout, sweep_command
 
 ABOUT = DriverAbout(
     description=DriverDescription(name="fake", plural="records", for_tests=True, reads_local_files=True),

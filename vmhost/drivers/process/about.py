@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from vmhost.api.drivers import DriverDescription
-from vmhost.drivers.about import DriverAbout, sweep_command
 from vmhost.drivers.process.findings import diagnose
+from vmhost.drivers.registry import DriverAbout, sweep_command
 
 ABOUT = DriverAbout(
     description=DriverDescription(
