@@ -122,8 +122,8 @@ COMMANDS = {
         run=_doctor,
     ),
     "ready": Command(
-        help="check this computer, build the search index, build the image if there is a Docker engine, and run the "
-        "tour with each driver",
+        help="check this computer, build the search index and what each driver needs, and run the tour with "
+        "each driver",
         examples="""\
   glasscloud ready
   glasscloud ready --seconds 5

@@ -318,9 +318,9 @@ async def test_bad_input_ends_the_command_with_one_clear_line(arguments: list[st
 
 
 async def test_worker_imports_only_what_it_needs() -> None:
-    code = "import sys, client.cli.load, client.load.worker; print(*sys.modules)"
+    code = "import sys, client.cli.load.run, client.cli.load.worker, client.load.worker; print(*sys.modules)"
     async with asyncio.timeout(20):
         process = await spawn("-c", code)
         stdout, _ = await process.communicate()
     loaded = {name.split(".")[0] for name in stdout.decode().split()}
-    assert loaded.isdisjoint({"docker", "botocore", "tantivy", "aiohttp", "structlog", "rich"})
+    assert loaded.isdisjoint({"docker", "botocore", "tantivy", "aiohttp", "structlog", "psutil", "rich"})
