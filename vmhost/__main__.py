@@ -20,14 +20,15 @@ from vmhost.settings import DEFAULT_PORT, DRIVERS, Settings, default_state, pars
 
 EXAMPLES = """\
 examples:
-  python -m vmhost                                 containers if an engine and the image are available, else processes
-  python -m vmhost --driver process,container      both kinds in one cloud; the image selects the driver
-  python -m vmhost --driver fake --port 0          no real instances, to try scripts with the API
+  python -m vmhost
+  python -m vmhost --driver process,container  # both kinds in one cloud
+  python -m vmhost --driver fake --port 0      # no real instances
   python -m vmhost --images my-images.toml --hosts 3 --overcommit 2
-  python -m vmhost --state /var/lib/glasscloud --keep --bind 0.0.0.0 --allowed-host vmhost
-  python -m vmhost --sweep                         remove what a killed platform left behind
+  python -m vmhost --state ./state --keep --bind 0.0.0.0 --allowed-host vmhost
+  python -m vmhost --sweep                     # remove what a killed one left
 
-The first start creates the keys in access.json in the state folder, readable by its owner only.
+The first start creates the keys in access.json in the state folder, readable by
+its owner only.
 """
 
 
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the program's arguments."""
     one = Parser(
         prog="python -m vmhost",
-        description="A small cloud with an EC2 API. Its instances are containers or processes on this computer.",
+        description="A small cloud with an EC2 API. Its instances run on this computer.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -44,12 +45,12 @@ def parser() -> argparse.ArgumentParser:
         "--driver",
         default="auto",
         metavar="NAME[,NAME]",
-        help=f"how instances are made: {', '.join(DRIVERS)} (auto); with several, the image selects the driver",
+        help=f"how instances are made: {', '.join(DRIVERS)} (default auto); with several, the image selects the driver",
     )
-    add("--port", type=int, default=DEFAULT_PORT, help="port of the API; 0 chooses a free one (%(default)s)")
+    add("--port", type=int, default=DEFAULT_PORT, help="port of the API; 0 chooses a free one (default %(default)s)")
     add("--next-free-port", action="store_true", help="use the next free port if the port is in use")
     add("--port-search", action="store_true", dest="next_free_port", help=argparse.SUPPRESS)
-    add("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
+    add("--bind", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default %(default)s)")
     add(
         "--allowed-host",
         action="append",
@@ -57,26 +58,52 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="another name that clients may use in the Host header",
     )
-    add("--state", type=Path, metavar="DIR", help="keys, records and logs (~/.local/state/glasscloud/NAME/vmhost)")
+    add(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keys, records and logs (default ~/.local/state/glasscloud/NAME/vmhost)",
+    )
     add("--hand-access", metavar="FILE[:UID]", help="while running, keep a copy of access.json there for that user id")
     add(
         "--cloud",
         default="glasscloud",
         metavar="NAME",
-        help="name of the cloud, used for its containers and networks (%(default)s)",
+        help="name of the cloud, used for its containers and networks (default %(default)s)",
     )
     add("--images", type=Path, action="append", default=[], metavar="FILE", help="additional image catalogue (TOML)")
-    add("--hosts", type=int, default=2, metavar="N", help="hosts of each driver, each in its own zone (%(default)s)")
-    add("--overcommit", type=float, default=1.0, metavar="N", help="allocate up to N times the CPU and memory (1)")
-    add("--network", metavar="CIDR", help="network of the instances (default: the first free one)")
+    add(
+        "--hosts",
+        type=int,
+        default=2,
+        metavar="N",
+        help="hosts of each driver, each in its own zone (default %(default)s)",
+    )
+    add(
+        "--overcommit",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="allocate up to N times the CPU and memory (default 1)",
+    )
+    add("--network", metavar="CIDR", help="network of the instances (default the first free one)")
     add("--open", action="store_true", help="accept any signature, from this computer only")
-    add("--keep", action="store_true", help="leave containers running at exit; the next start takes them over")
+    add(
+        "--keep",
+        action="store_true",
+        help="leave instances running at exit, if the driver can; the next start takes them over",
+    )
     add("--adopt", action="store_true", help="take over instances of this cloud that are not in the state folder")
     add("--throwaway", action="store_true", help="remove what a stopped platform of this cloud left (not with --keep)")
     add("--sweep", action="store_true", help="remove everything of this cloud and exit")
     add("--ready", type=Path, metavar="FILE", help="write a JSON file when the platform is ready")
     add("--log-json", action="store_true", help="log JSON lines")
-    add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(%(default)s)")
+    add(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="what to log (default %(default)s)",
+    )
     return one
 
 

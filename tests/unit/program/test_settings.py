@@ -85,11 +85,15 @@ def test_wrong_arguments_exit_with_code_2(capsys: pytest.CaptureFixture[str], ar
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_examples(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
-    assert "examples:" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert "(default:" not in text
+    assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
 def test_state_folder_follows_xdg() -> None:
