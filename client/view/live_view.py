@@ -194,11 +194,11 @@ class LiveView(SessionView):
 
 async def show_live(facts: LocalFacts, messages: AsyncIterator[str], options: ViewOptions) -> None:
     """Show a local cloud until the user quits. Nothing is drawn before there are figures."""
-    async with show_session(facts, options) as (session, console):
+    async with show_session(facts, options) as (session, console, notes):
         state = ViewState(
-            search_url=facts.search, console_url=console.address, why=facts.why, cloud_state=session.watcher.state
+            search_url=facts.search, console_url=console, why=facts.why, cloud_state=session.watcher.state
         )
-        for text in (*facts.notes, *console.notes):
+        for text in (*facts.notes, *notes):
             state = noted(state, Note(at=facts.since, text=text, tone=Tone.WARNING))
         view = LiveView(session, state, rng=random.Random(options.seed))
         view.listen()

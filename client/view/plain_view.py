@@ -145,8 +145,8 @@ async def show_plain(facts: LocalFacts, messages: AsyncIterator[str], options: V
     """Print a local cloud's events line by line until cancelled; kill one instance on the way."""
     print_line(f"glasscloud: {facts.instances} instances answer one search box; Ctrl-C removes everything")
     print_line(f"  search  {facts.search}/search?q=hypervisor")
-    async with show_session(facts, options) as (session, console):
-        for text in (f"console {console.address}", *console.notes) if console.address else console.notes:
+    async with show_session(facts, options) as (session, console, notes):
+        for text in (f"console {console}", *notes) if console else notes:
             print_line(f"  {text}")
         print_line(
             f"  traffic {options.rate_per_s:g} requests per second; one instance is killed after {KILL_AFTER_S:.0f} s"

@@ -44,7 +44,7 @@ def isolation_sentence(snapshot: Snapshot, why: str, columns: int) -> str:
     what = why.partition(". ")[0] or f"instances are {snapshot.stands_for}"
     kind = what.partition(":")[0]
     variants = [
-        f"{_capital(kinds)}. {_isolated(some)}{hint}"
+        f"{kinds[:1].upper()}{kinds[1:]}. {_isolated(some)}{hint}"
         for kinds in (what, what.removeprefix("instances are "), kind, kind.removeprefix("instances are "))
         for some in (first, first[:2])
         for hint in ("  (w: details)", " (w: why)")
@@ -57,10 +57,6 @@ def _isolated(capabilities: list[CapabilityView]) -> str:
     yes = [_name(each) for each in capabilities if each.enforced]
     no = [_name(each) for each in capabilities if not each.enforced]
     return f"Isolated: {', '.join(yes)}" + (f", not {', '.join(no)}" if no else "")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def isolation_lines(snapshot: Snapshot, why: str, columns: int) -> list[str]:

@@ -60,17 +60,12 @@ class ViewOptions:
     fixed_port: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedConsole:
-    """The console's address with its token; empty if it could not be served. `notes` say what differed."""
-
-    address: str
-    notes: tuple[str, ...] = ()
-
-
 @contextlib.asynccontextmanager
-async def show_session(facts: LocalFacts, options: ViewOptions) -> AsyncIterator[tuple[Session, ServedConsole]]:
-    """Open a session with the cloud and serve its console, which `status` finds too. Raises as `open_session`."""
+async def show_session(facts: LocalFacts, options: ViewOptions) -> AsyncIterator[tuple[Session, str, tuple[str, ...]]]:
+    """Open a session with the cloud and serve its console, which `status` finds too.
+
+    Yield the session, the console's address with its token, empty if it could not be served, and notes on what
+    differed. Raises as `open_session`."""
     access = Access.load(Path(facts.access), environ={})
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(access, facts.search, queries=Path(facts.queries)))
@@ -87,8 +82,8 @@ async def show_session(facts: LocalFacts, options: ViewOptions) -> AsyncIterator
         try:
             url = await stack.enter_async_context(serve_console(session, setting))
         except InvalidInput as error:
-            yield session, ServedConsole(address="", notes=(f"no console: {error.message}",))
+            yield session, "", (f"no console: {error.message}",)
             return
         write_facts(options.folder, replace(facts, console=url, console_key=str(file)))
         note = port_moved_note(wanted, url)
-        yield session, ServedConsole(address=key.link(url), notes=() if note is None else (note,))
+        yield session, key.link(url), () if note is None else (note,)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from msgspec import to_builtins
 
-from client.load.histogram import Histogram
+from client.load.histogram import Histogram, merged
 from client.load.plan.plan_json import redacted_plan_json
 from client.load.run_report import PastRun, Report
 from client.load.run_result import TimelineColumn
 from client.load.summary import PERCENTS, InstanceSummary, TargetSummary, latency_of
 from client.terminal.plain_text import short_rate
 
+T = TypeVar("T")
 SCHEMA = 2
 """Raised if a program that reads the former schema would misread the new one; new fields do not raise it."""
 BATCHES = 10
@@ -90,19 +92,18 @@ def past_run_json(past: PastRun) -> dict[str, Any]:
     }
 
 
-def batches(timeline: tuple[TimelineColumn, ...], *, service: bool = False) -> list[Histogram]:
-    """Returns the response (or service) times of up to ten equal parts of the run, without warm-up and remainder."""
-    columns = [column for column in timeline if not column.warm_up]
+def equal_parts(columns: Sequence[T]) -> list[Sequence[T]]:
+    """Cuts the columns into up to ten equal parts, without the remainder."""
     size = len(columns) // BATCHES or 1
-    result = []
-    for begin in range(0, min(len(columns), size * BATCHES), size):
-        part = columns[begin : begin + size]
-        if len(part) == size:
-            batch = Histogram()
-            for column in part:
-                batch.add(column.service_histogram if service else column.response_histogram)
-            result.append(batch)
-    return result
+    return [columns[begin : begin + size] for begin in range(0, min(len(columns) // size, BATCHES) * size, size)]
+
+
+def batches(timeline: Sequence[TimelineColumn], *, service: bool = False) -> list[Histogram]:
+    """Returns the response (or service) times of up to ten equal parts of the run, without its warm-up."""
+    parts = equal_parts([column for column in timeline if not column.warm_up])
+    return [
+        merged(column.service_histogram if service else column.response_histogram for column in part) for part in parts
+    ]
 
 
 def _batch(batch: Histogram) -> dict[str, Any]:

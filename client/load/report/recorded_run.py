@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from client.load.report.json_report import BATCHES, SCHEMA, report_json
+from client.load.report.json_report import SCHEMA, equal_parts, report_json
 from client.load.run_report import Report
 from vmhost.base.errors import InvalidInput
 
@@ -198,16 +198,12 @@ def _time(times: _Times, name: str) -> float | None:
 def _counts(run: RunDocument) -> Iterator[Values]:
     """Yields rate and errors of the same parts, from the timeline, without a last second that was cut short."""
     complete_s = run.elapsed_s * 1.005
-    all_columns = [column for column in run.timeline if not column.warm_up]
-    size = len(all_columns) // BATCHES or 1
-    for begin in range(0, min(len(all_columns), size * BATCHES), size):
-        columns = all_columns[begin : begin + size]
-        if len(columns) == size and columns[-1].began + columns[-1].seconds <= complete_s:
+    for columns in equal_parts([column for column in run.timeline if not column.warm_up]):
+        if columns[-1].began + columns[-1].seconds <= complete_s:
+            failed = sum(sum(column.errors.values()) for column in columns)
             yield {
                 RATE: sum(column.completed for column in columns) / sum(column.seconds for column in columns),
-                ERRORS: _percent(
-                    sum(sum(column.errors.values()) for column in columns), sum(column.ok for column in columns)
-                ),
+                ERRORS: _percent(failed, sum(column.ok for column in columns)),
             }
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from client.load.summary import Latency
 from client.load.sweep import Sweep, SweepStep
 
 COLUMNS = 80
@@ -23,24 +22,21 @@ class Series:
     points: tuple[tuple[float, float], ...]
 
 
+_CURVES: tuple[tuple[str, str, Callable[[SweepStep], float | None]], ...] = (
+    ("response p50", "o", lambda step: step.response.p50),
+    ("service p99", "+", lambda step: step.service.p99),
+    ("response p99", "*", lambda step: step.response.p99),
+)
+
+
 def series(sweep: Sweep) -> tuple[Series, ...]:
     """Returns the curves; a point is missing if there were too few samples."""
-
-    def points(times: str, percentile: str) -> tuple[tuple[float, float], ...]:
-        values = ((step.rate_per_s, _value(step, times, percentile)) for step in sweep.by_rate)
-        return tuple((rate, value) for rate, value in values if value)
-
-    return (
-        Series(name="response p50", mark="o", points=points("response", "p50")),
-        Series(name="service p99", mark="+", points=points("service", "p99")),
-        Series(name="response p99", mark="*", points=points("response", "p99")),
+    return tuple(
+        Series(
+            name=name, mark=mark, points=tuple((step.rate_per_s, ms) for step in sweep.by_rate if (ms := value(step)))
+        )
+        for name, mark, value in _CURVES
     )
-
-
-def _value(step: SweepStep, times: str, percentile: str) -> float | None:
-    latency: Latency = getattr(step, times)
-    value: float | None = getattr(latency, percentile)
-    return value
 
 
 @dataclass(frozen=True, slots=True)
