@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
@@ -17,7 +15,6 @@ from vmhost.metadata.metadata_server import InstanceMetadata
 from vmhost.model.guest import Endpoint, GuestPhase, GuestStatus
 
 _log = get_logger("driver")
-_ADOPT_FIRST_S, _ADOPT_LAST_S = 0.5, 15.0
 
 
 class BootSequence:
@@ -125,22 +122,8 @@ class BootSequence:
                 _log.warning("adoption_failed", id=container.instance_id, error=error.message)
             self.not_adopted[container.instance_id] = error.message
 
-    async def adopt_again(self, lock: Callable[[str], asyncio.Lock], on_adopted: Callable[[str], None]) -> None:
-        """Retry guests that could not be adopted, for example because a program in them uses the metadata ports.
-
-        `on_adopted` is called with the id of each that is adopted now."""
-        pause_s = _ADOPT_FIRST_S
-        while not_adopted := tuple(self.not_adopted):
-            await asyncio.sleep(pause_s)
-            pause_s = min(_ADOPT_LAST_S, pause_s * 2)
-            for instance_id in not_adopted:
-                with contextlib.suppress(CloudError):
-                    async with lock(instance_id):
-                        await self._adopt_if_it_runs(instance_id)
-                if instance_id not in self.not_adopted:
-                    on_adopted(instance_id)
-
-    async def _adopt_if_it_runs(self, instance_id: str) -> None:
+    async def adopt_if_running(self, instance_id: str) -> None:
+        """Try again to adopt a guest, unless it has ended."""
         container = await self._session.guest(instance_id)
         if container is None or not container.running:
             await self.forget(instance_id, removed=container is None)

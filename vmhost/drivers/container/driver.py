@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from vmhost.base.cpus import physical_cores
@@ -150,7 +149,7 @@ class ContainerDriver:
         await runtime.boot.adopt()
         runtime.tasks.spawn(self._handler.run, "handle engine events")
         runtime.tasks.spawn(runtime.health.run, "check health")
-        runtime.tasks.spawn(partial(runtime.boot.adopt_again, runtime.lock, runtime.publish_running), "adopt guests")
+        runtime.tasks.spawn(runtime.adopt_again, "adopt guests")
 
     async def close(self, *, remove: bool) -> None:
         runtime = self._runtime

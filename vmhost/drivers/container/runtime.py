@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from vmhost.model.guest import GuestEvent, GuestPhase
 
 T = TypeVar("T")
 _HEALTH_EVERY_S = 2.0
+_ADOPT_FIRST_S, _ADOPT_LAST_S = 0.5, 15.0
 _log = get_logger("driver")
 
 
@@ -73,6 +75,19 @@ class ContainerRuntime:
     async def finish(self, work: Coroutine[Any, Any, T], instance_id: str) -> T:
         """Return the work's result. The work goes on if the caller is cancelled, as it does in the engine."""
         return await self.tasks.finish(work, name=instance_id)
+
+    async def adopt_again(self) -> None:
+        """Retry guests that could not be adopted, for example because a program in them uses the metadata ports."""
+        pause_s = _ADOPT_FIRST_S
+        while not_adopted := tuple(self.boot.not_adopted):
+            await asyncio.sleep(pause_s)
+            pause_s = min(_ADOPT_LAST_S, pause_s * 2)
+            for instance_id in not_adopted:
+                with contextlib.suppress(CloudError):
+                    async with self.lock(instance_id):
+                        await self.boot.adopt_if_running(instance_id)
+                if instance_id not in self.boot.not_adopted:
+                    self.publish_running(instance_id)
 
     def publish_running(self, instance_id: str) -> None:
         """Publish that something about a running guest has changed."""
