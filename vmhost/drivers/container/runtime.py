@@ -56,7 +56,7 @@ class ContainerRuntime:
 
     @property
     def session(self) -> EngineSession:
-        """The session with the engine. Raises Internal while there is none."""
+        """The session with the engine. Raises Internal before `open` and after `close`."""
         if self._session is None:
             raise Internal("the container driver is not open")
         return self._session
