@@ -24,7 +24,9 @@ _OOM_SCORE = "300"
 
 def now() -> float:
     """Return the time in seconds on the clock by which the OS counts when a process started."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time()
 
 
 def boot() -> str:
