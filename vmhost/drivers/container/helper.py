@@ -86,7 +86,7 @@ def main(path: str) -> int:
 def _serve(link: socket.socket, packet: bytes) -> None:
     listener, response = None, Response()
     try:
-        listener = _do(decode_request(packet))
+        listener = perform(decode_request(packet))
     except CloudError as error:
         response = Response(error=error.message, not_found=isinstance(error, NotFound))
     except (msgspec.MsgspecError, OSError) as error:
@@ -99,7 +99,8 @@ def _serve(link: socket.socket, packet: bytes) -> None:
         link.sendmsg([encode(response)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
 
 
-def _do(request: Request) -> socket.socket | None:
+def perform(request: Request) -> socket.socket | None:
+    """Do what is requested, and return the listener if the request makes one. Raises only CloudErrors and OSErrors."""
     match request:
         case Check():
             netns.check(request.guest)

@@ -18,19 +18,8 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound, Una
 from vmhost.base.units import MIB
 from vmhost.drivers.container import labels
 from vmhost.drivers.container.engine import Engine
-from vmhost.drivers.container.firewall import GuestNetwork
-from vmhost.drivers.container.helper import (
-    HELLO,
-    PACKET_BYTES_MAX,
-    Check,
-    ConfigureNetwork,
-    EndSession,
-    Request,
-    Response,
-    Shape,
-    encode,
-)
-from vmhost.drivers.container.namespaces import in_thread
+from vmhost.drivers.container.helper import HELLO, PACKET_BYTES_MAX, Request, Response, encode
+from vmhost.drivers.container.namespaces import Namespaces, in_thread
 from vmhost.drivers.container.netns import ContainerProcess, is_program_stopped
 from vmhost.drivers.container.ownership import Owner
 
@@ -43,7 +32,7 @@ _SOCKET = "helper.sock"
 _RIGHTS = ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "KILL"]
 
 
-class HelperNamespaces:
+class HelperNamespaces(Namespaces):
     """Works through a helper container, one request at a time. A helper that died is started again."""
 
     how = "by a helper container"
@@ -95,22 +84,6 @@ class HelperNamespaces:
             raise Unavailable(f"the image {self._image} is of another version; run: docker compose build")
         return link
 
-    async def check(self, guest: GuestNetwork) -> None:
-        await self._ask(Check(guest))
-
-    async def configure_network(self, process: ContainerProcess, guest: GuestNetwork) -> socket.socket:
-        listener = await self._ask(ConfigureNetwork(process, guest))
-        if listener is None:
-            raise Unavailable("the helper's response has no socket for the metadata")
-        listener.setblocking(False)
-        return listener
-
-    async def shape(self, process: ContainerProcess, mbps: int) -> None:
-        await self._ask(Shape(process, mbps))
-
-    async def end_session(self, process: ContainerProcess) -> None:
-        await self._ask(EndSession(process))
-
     async def stopped(self, processes: Collection[ContainerProcess]) -> frozenset[str]:
         # The engine's list of processes is enough; the helper is not needed.
         return frozenset([process.container_id for process in processes if await self._is_stopped(process)])
@@ -134,7 +107,7 @@ class HelperNamespaces:
             self._link.close()
             self._link = None
 
-    async def _ask(self, request: Request) -> socket.socket | None:
+    async def _perform(self, request: Request) -> socket.socket | None:
         packet = encode(request)
         async with self._turn:
             try:
@@ -145,12 +118,7 @@ class HelperNamespaces:
                     response, listener = await self._exchange(packet)
             except OSError as error:
                 raise Unavailable(f"the helper {self._name} does not answer: {error}") from error
-        try:
-            response.check()
-        except CloudError:
-            if listener is not None:
-                listener.close()
-            raise
+        response.check()
         return listener
 
     async def _exchange(self, packet: bytes) -> tuple[Response, socket.socket | None]:

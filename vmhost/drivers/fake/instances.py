@@ -58,8 +58,7 @@ class FakeInstances:
         return Endpoint(address=guest.address)
 
     async def stop(self, instance_id: str, *, grace_s: float) -> None:
-        self._world.check_up()
-        guest = self._world.guests.get(instance_id)
+        guest = self._world.find(instance_id)
         if guest is not None and guest.running:
             stop_s = self._settings.stop_s
             await asyncio.sleep(min(stop_s, grace_s))
@@ -75,8 +74,7 @@ class FakeInstances:
         self.vanish(instance_id)
 
     async def inspect(self, instance_id: str) -> GuestStatus | None:
-        self._world.check_up()
-        guest = self._world.guests.get(instance_id)
+        guest = self._world.find(instance_id)
         return guest.status() if guest else None
 
     async def list(self) -> tuple[GuestStatus, ...]:
@@ -91,8 +89,7 @@ class FakeInstances:
         guest.spec = replace(guest.spec, limits=limits)
 
     async def stats(self, instance_id: str) -> GuestStats | None:
-        self._world.check_up()
-        guest = self._world.guests.get(instance_id)
+        guest = self._world.find(instance_id)
         if guest is None or not guest.running:
             return None
         return GuestStats(
@@ -100,8 +97,7 @@ class FakeInstances:
         )
 
     async def cpu(self, instance_id: str) -> GuestCpu | None:
-        self._world.check_up()
-        guest = self._world.guests.get(instance_id)
+        guest = self._world.find(instance_id)
         return guest.cpu if guest is not None and guest.running else None
 
     def close(self) -> None:

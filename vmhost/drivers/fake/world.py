@@ -85,10 +85,13 @@ class FakeWorld:
         if self.down:
             raise Unavailable("the fake engine is down")
 
+    def find(self, instance_id: str) -> FakeGuest | None:
+        """Return the guest; None if it does not exist. Raises Unavailable while the world is down."""
+        self.check_up()
+        return self.guests.get(instance_id)
+
     def guest(self, instance_id: str) -> FakeGuest:
         """Return the guest. Raises NotFound, and Unavailable while the world is down."""
-        self.check_up()
-        try:
-            return self.guests[instance_id]
-        except KeyError:
-            raise NotFound(f"guest {instance_id} does not exist") from None
+        if (guest := self.find(instance_id)) is None:
+            raise NotFound(f"guest {instance_id} does not exist")
+        return guest
