@@ -18,8 +18,7 @@ from bench.cpu_usage import call
 from bench.measurement import Measurement, at_least, at_most
 from bench.platform_setup import require_engine
 from client.experiments.cpu_isolation import Isolation, Outcome, judge_isolation, window_of
-from client.experiments.experiment import choose_victim
-from client.experiments.measure import measure_window
+from client.experiments.experiment import choose_victim, measure_window
 from client.experiments.noisy_neighbor import NoisyNeighbor, read_cpu
 from client.experiments.results import Result
 from client.local.local_plan import LocalPlan

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client.cloud_watcher import CloudWatcher
+from client.experiments.experiment import SystemUnderTest
 from client.experiments.runner import ExperimentRunner
-from client.experiments.system import SystemUnderTest
 from client.load.plan.model import Plan, Target
 from client.load.plan.plan_json import plan_from_form
 from client.load.run_report import Report

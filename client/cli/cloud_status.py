@@ -51,7 +51,7 @@ def _status(args: argparse.Namespace) -> int:
 
 async def _shared(console: str) -> str:
     """Return the address at which the cloud is shared; empty if it is not shared."""
-    from client.console.console_key import ConsoleKey
+    from client.console.request_guard import ConsoleKey
     from client.console.share.sharing_client import sharing_client
     from vmhost.base.errors import CloudError
 

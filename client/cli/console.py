@@ -58,8 +58,8 @@ async def _reserved_port() -> AsyncIterator[str]:
 async def _serve(args: argparse.Namespace) -> int:
     import asyncio
 
-    from client.console.console_key import ConsoleKey
     from client.console.console_server import ConsoleSettings, serve_console
+    from client.console.request_guard import ConsoleKey
     from client.console.serialize import CONSOLE_AGENT
     from client.session import open_session
     from vmhost.base.web import write_ready

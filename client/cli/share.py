@@ -101,7 +101,7 @@ async def _run(args: argparse.Namespace) -> int:
 
 def target_console() -> tuple[str, Any, str]:
     """Return the URL and the key of the target cloud's console, and the cloud's name. Raises NotFound."""
-    from client.console.console_key import ConsoleKey
+    from client.console.request_guard import ConsoleKey
 
     facts = target_cloud()
     url, _, token = console_address(facts).partition("/#token=")
@@ -158,9 +158,9 @@ def question(one: dict[str, Any], host: str, port: int) -> str:
 
 def address_lines(url: str, *, colours: bool) -> list[str]:
     """Return the address as text and as a QR code."""
-    from client.console.share.qr_code import blocks
+    from client.console.share.addresses import qr_blocks
 
-    return ["", *blocks(f"{url}/", colours=colours), "", f"  {url}", ""]
+    return ["", *qr_blocks(f"{url}/", colours=colours), "", f"  {url}", ""]
 
 
 async def _outcome(console: SharingClient, wait_s: float, program: str, *, demo: bool) -> list[str]:

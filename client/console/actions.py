@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.cloud_state import CloudState
-from client.experiments.catalogue import EXPERIMENTS
+from client.experiments.runner import EXPERIMENTS
 from vmhost.api.client import CloudClient
 from vmhost.api.parameters import parameters_of
 from vmhost.api.views import InstanceView, ParameterView

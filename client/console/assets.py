@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,6 +20,13 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _COMPRESSED_FROM = 1024
+AUDIENCE_PAGE = "audience/audience.html"
+_ROOT = "/assets/"
+_IMPORTS = {
+    ".html": re.compile(r'(?:href|src)="([^"]+)"'),
+    ".js": re.compile(r'(?m)^(?:import|export)\s[^;"]*\bfrom\s+"([^"]+)"'),
+    ".css": re.compile(r'@import "([^"]+)"'),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +68,30 @@ def _files(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
 def _asset(content: bytes, content_type: str) -> Asset:
     etag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
     return Asset(content_type=content_type, content=content, gzipped=gzip.compress(content, 9, mtime=0), etag=etag)
+
+
+def required_files(assets: Mapping[str, Asset]) -> dict[str, Asset]:
+    """Return the audience's page and all that it and its parts import: what phones may request.
+
+    Raises KeyError for a missing file."""
+    found: dict[str, Asset] = {}
+    pending = [AUDIENCE_PAGE]
+    while pending:
+        path = pending.pop()
+        if path not in found:
+            found[path] = assets[path]
+            pending += _imports(path, assets[path])
+    return found
+
+
+def _imports(path: str, asset: Asset) -> list[str]:
+    pattern = _IMPORTS.get(posixpath.splitext(path)[1])
+    if pattern is None:
+        return []
+    return [_resolved(path, name) for name in pattern.findall(asset.content.decode())]
+
+
+def _resolved(path: str, name: str) -> str:
+    if name.startswith(_ROOT):
+        return name.removeprefix(_ROOT)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), name))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from client.cloud_state import CloudState
 from client.console.actions import EXPERIMENT, FAULT, actions_of, disabled_reason
 from client.console.publisher import Publisher
-from client.console.search_client import SearchClient
+from client.console.serialize import CONSOLE_AGENT
 from client.console.start_over import InitialFleets, extra_instances, start_over
-from client.experiments.catalogue import EXPERIMENTS
 from client.experiments.experiment import choose_victim
+from client.experiments.runner import EXPERIMENTS
+from client.search_service import SearchResult, SearchService
 from client.session import Session
+from server.api.flow import FlowRecord
 from vmhost.api.client import CloudClient
 from vmhost.api.parameters import checked_values, with_values
 from vmhost.api.views import InstanceView
-from vmhost.base.errors import CloudError, Conflict, NotFound
+from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound, Unavailable
 from vmhost.base.ids import short_ids
 
 THE_CONSOLE = "the console"
@@ -28,10 +31,9 @@ SEED = 1
 class Commands:
     """The page's commands on one session."""
 
-    def __init__(self, session: Session, publisher: Publisher, search_client: SearchClient) -> None:
+    def __init__(self, session: Session, publisher: Publisher) -> None:
         self._session = session
         self._publisher = publisher
-        self._search_client = search_client
         self._rng = random.Random(SEED)
         self._initial: InitialFleets | None = None
         self._starting_over = False
@@ -92,15 +94,10 @@ class Commands:
         return victim.id
 
     async def search(self, query: str) -> dict[str, Any]:
-        """Send the search; return its trace id and the first hits."""
-        result = await self._search_client.search(query)
-        self._publisher.on_request(result.record, mine=True, headers=[list(each) for each in result.headers])
-        return {
-            "id": result.record.trace.trace_id,
-            "query": result.record.query,
-            "total": result.total,
-            "hits": list(result.hits),
-        }
+        """Send the search; return its trace id and the first hits. Raises InvalidInput, Unavailable."""
+        record, result = await recorded_search(self._session.service, query, agent=CONSOLE_AGENT)
+        self._publisher.on_request(record, mine=True, headers=result.headers)
+        return {"id": record.trace.trace_id, "query": record.query, "total": result.total, "hits": result.hits}
 
     async def deleted_by_start_over(self) -> list[dict[str, Any]]:
         """Return the instances that `start_over` would delete though they are not part of the service."""
@@ -149,3 +146,19 @@ class Commands:
         task = asyncio.create_task(guarded())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+
+async def recorded_search(service: SearchService, query: str, *, agent: str) -> tuple[FlowRecord, SearchResult]:
+    """Send a person's search; return its record for the page, and the response.
+
+    Raises InvalidInput for an empty query, and as `SearchService.send`."""
+    query = query.strip()
+    if not query:
+        raise InvalidInput("query is required")
+    result = await service.send(query, agent=agent)
+    if result.trace is None:
+        raise Unavailable(f"the response of {service.url} has no trace; is it a glasscloud front end?")
+    record = FlowRecord(
+        at=time.time(), query=query, status=result.status, partial=result.partial, agent=agent, trace=result.trace
+    )
+    return record, result

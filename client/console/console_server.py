@@ -9,16 +9,21 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from functools import partial
 
-from client.console.app import application
+from aiohttp import web
+
+from client.console import instance_routes, load_routes, page_routes
 from client.console.commands import Commands
-from client.console.console_key import ConsoleKey
 from client.console.event_log import LogEntry
-from client.console.flow_reader import follow_flow
 from client.console.load_controller import LoadController
-from client.console.publisher import Publisher
-from client.console.request_guard import RequestGuard
-from client.console.search_client import SearchClient
-from client.console.share.network_interfaces import unreachable_reason
+from client.console.publisher import Publisher, follow_flow
+from client.console.request_guard import (
+    BODY_BYTES_MAX,
+    ConsoleKey,
+    RequestGuard,
+    add_security_headers,
+    guard_middleware,
+)
+from client.console.share.addresses import unreachable_reason
 from client.console.share.sharing import Sharing
 from client.session import Session
 from vmhost.base.web import listen, serve
@@ -58,12 +63,11 @@ async def serve_console(session: Session, settings: ConsoleSettings) -> AsyncIte
     if settings.restarted:
         text, at = "the console restarted: past runs and sharing are gone", time.time()
         publisher.add_entry(LogEntry(id=f"started-{at:.3f}", at=at, text=text, tone="warning"))
-    search_client = SearchClient(session.service.url)
     session.watcher.listeners.append(publisher.on_cloud)
     session.watcher.answering.append(partial(publisher.on_reachable, "platform"))
     session.experiments.listeners.append(publisher.on_step)
-    commands, load_controller = Commands(session, publisher, search_client), LoadController(session, publisher)
-    sharing = Sharing(publisher, search_client, why=unreachable)
+    commands, load_controller = Commands(session, publisher), LoadController(session, publisher)
+    sharing = Sharing(publisher, session.service, why=unreachable)
     app = application(
         publisher=publisher, commands=commands, load_controller=load_controller, sharing=sharing, key=settings.key,
         guard=RequestGuard(settings.key, settings.hosts),
@@ -74,8 +78,7 @@ async def serve_console(session: Session, settings: ConsoleSettings) -> AsyncIte
         asyncio.create_task(load_controller.run()),
     ]
     if settings.shown_search:
-        on_reachable = partial(publisher.on_reachable, "service")
-        tasks.append(asyncio.create_task(follow_flow(session.service.url, publisher, on_reachable)))
+        tasks.append(asyncio.create_task(follow_flow(session.service.url, publisher)))
     try:
         async with serve(app, sock) as url:
             yield url
@@ -85,4 +88,26 @@ async def serve_console(session: Session, settings: ConsoleSettings) -> AsyncIte
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        search_client.close()
+
+
+def application(
+    *,
+    publisher: Publisher,
+    commands: Commands,
+    load_controller: LoadController,
+    sharing: Sharing,
+    key: ConsoleKey,
+    guard: RequestGuard,
+) -> web.Application:
+    """Return the application to serve. Its streams end when it shuts down."""
+
+    async def end_streams(_: web.Application) -> None:
+        publisher.hub.close()
+
+    app = web.Application(middlewares=[guard_middleware(guard)], client_max_size=BODY_BYTES_MAX)
+    app.on_response_prepare.append(add_security_headers)
+    app.on_shutdown.append(end_streams)
+    app.add_routes(page_routes.routes(publisher, commands, sharing, key, guard))
+    app.add_routes(instance_routes.routes(commands, guard))
+    app.add_routes(load_routes.routes(load_controller, guard))
+    return app

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from client.cloud_events import instance_news
+from client.cloud_state import instance_news
 from client.cloud_watcher import CloudChange
 from client.console.publisher import Publisher
 from client.console.serialize_load import (

@@ -1,30 +1,40 @@
-"""Folds all events into the state that the page shows and publishes the changes about fifteen times a second."""
+"""Folds all events into the state that the page shows and publishes the changes about fifteen times a second.
+
+`follow_flow` reads the front end's part of the events and reconnects when its stream breaks.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
+from dataclasses import asdict
 from typing import Any
 
+import aiohttp
+import msgspec
 from msgspec import structs
 
 from client.cloud_state import CloudState
 from client.cloud_watcher import CloudChange
 from client.console.actions import action_row, actions_of
-from client.console.call_log import CallLog
-from client.console.event_log import LogEntry, change_entry
-from client.console.request_cache import RequestCache
+from client.console.event_log import CallLog, LogEntry, change_entry
 from client.console.serialize import cloud_json, hosts_json, instance_rows, request_json, second_json
-from client.console.state import RowSet, State, Tail, Value
-from client.experiments.catalogue import EXPERIMENTS
+from client.console.state import RequestCache, RowSet, State, Tail, Value
 from client.experiments.results import Step, step_json
+from client.experiments.runner import EXPERIMENTS
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
 from vmhost.base.ids import short_ids
-from vmhost.base.sse import Hub
+from vmhost.base.logs import get_logger
+from vmhost.base.sse import Event, Hub, read_events
 from vmhost.base.suspend_detector import SuspendDetector
 
+_CONNECT_S = 3.0
+_SILENCE_S = 30.0
+_PAUSE_FIRST_S = 0.1
+_PAUSE_MAX_S = 2.0
+_LINE_BYTES_MAX = 16 * 1024 * 1024
 FLUSH_S = 1 / 15
 SILENT_S_MAX = 2.0
 """The longest silence of the stream. A reader that receives nothing for longer knows that the console hangs."""
@@ -36,6 +46,7 @@ _READER_BATCHES_MAX = 150
 """A reader that is ten seconds behind gets the full state again instead of all that it missed."""
 _CONSOLE_FIELDS = ("headers", "name", "colour", "mine")
 """What only the console knows of a request. It is kept when the front end's own sample of that request arrives."""
+_log = get_logger("console")
 
 
 class Publisher:
@@ -128,7 +139,7 @@ class Publisher:
 
     def add_entry(self, entry: LogEntry) -> None:
         """Add a line to the event log, or update it."""
-        self._log.add(entry.to_json())
+        self._log.add(asdict(entry))
         self.mark_changed()
 
     def _log_calls(self, event: CloudEvent) -> None:
@@ -202,3 +213,35 @@ class Publisher:
         if changes or at >= self._publish_by:
             self._publish_by = at + SILENT_S_MAX
             self.hub.publish("batch", {"now": time.time(), **changes})
+
+
+async def follow_flow(url: str, publisher: Publisher) -> None:
+    """Publish the front end's sampled requests and counters, and whether it is reachable, until cancelled."""
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
+    pause = _PAUSE_FIRST_S
+    async with aiohttp.ClientSession(timeout=timeout, read_bufsize=_LINE_BYTES_MAX) as session:
+        while True:
+            try:
+                async with session.get(f"{url}/flow", headers={"Accept": "text/event-stream"}) as response:
+                    response.raise_for_status()
+                    async for event in read_events(response.content):
+                        pause = _PAUSE_FIRST_S
+                        publisher.on_reachable("service", True)
+                        _dispatch(event, publisher)
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                _log.debug("flow_stream_broken", error=str(error))
+            publisher.on_reachable("service", False)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _PAUSE_MAX_S)
+
+
+def _dispatch(event: Event, publisher: Publisher) -> None:
+    match event.kind:
+        case "snapshot":
+            for record in event.data["recent"]:
+                publisher.on_request(FlowRecord.from_json(record))
+            publisher.on_counters(msgspec.convert(event.data["counters"], Counters))
+        case "request":
+            publisher.on_request(FlowRecord.from_json(event.data))
+        case "counters":
+            publisher.on_counters(msgspec.convert(event.data, Counters))

@@ -1,18 +1,31 @@
-"""Which requests the console accepts, who may change something, and the security headers of every response."""
+"""Which requests the console accepts, who may change something, and the security headers of every response.
+
+Clients that have the console's key may act, all others may only look. The key's token is in the fragment of the printed
+address, which browsers send nowhere. The page exchanges it for a cookie that scripts cannot read. The cookie is derived
+from the token, so it stays valid when the console restarts with that token.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Protocol
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from client.console.console_key import ConsoleKey
 from vmhost.base.errors import InvalidInput, Unauthenticated
+from vmhost.base.files import write_atomically
+from vmhost.base.json_request import decode_body
 from vmhost.base.logs import get_logger
 from vmhost.base.web_guard import LOOPBACK, READING, answered, check_sender, host_parts, json_refusal
 
+T = TypeVar("T")
+TOKEN_CHARS_MAX = 200
 BODY_BYTES_MAX = 256 * 1024
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -30,24 +43,50 @@ _EVERYWHERE = frozenset({"X-Content-Type-Options", "Cross-Origin-Resource-Policy
 _log = get_logger("console")
 
 
-class IncomingRequest(Protocol):
-    """The parts of a request that are checked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleKey:
+    """The secret of one console. It never appears in a repr."""
+
+    token: str = field(repr=False)
+
+    @classmethod
+    def create(cls) -> ConsoleKey:
+        """Return a new random key."""
+        return cls(token=secrets.token_urlsafe(24))
+
+    @classmethod
+    def read(cls, path: Path) -> ConsoleKey | None:
+        """Return the key in the file; None if it cannot be read."""
+        try:
+            token = path.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return cls(token=token) if token else None
+
+    @classmethod
+    def read_or_create(cls, path: Path) -> ConsoleKey:
+        """Return the key in the file, or write a new one that only the file's owner can read."""
+        key = cls.read(path)
+        if key is not None:
+            return key
+        key = cls.create()
+        write_atomically(path, key.token + "\n", mode=0o600)
+        return key
 
     @property
-    def method(self) -> str:
-        """GET, POST …"""
+    def cookie(self) -> str:
+        """The value that the browser keeps instead of the token."""
+        return hmac.new(self.token.encode(), b"glasscloud console", hashlib.sha256).hexdigest()
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """By name."""
+    def link(self, url: str) -> str:
+        """Return the address at which a person opens the console and may act."""
+        return f"{url}/#token={self.token}"
 
-    @property
-    def content_type(self) -> str:
-        """Of the body, without its parameters."""
 
-    @property
-    def cookies(self) -> Mapping[str, str]:
-        """By name."""
+def same_secret(given: str, own: str) -> bool:
+    """Whether the received text is ours, compared in a time that does not tell how much of it is right."""
+    # Received text may contain lone surrogates, which do not encode by default; such text is never equal to ours.
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), own.encode())
 
 
 class RequestGuard:
@@ -60,7 +99,7 @@ class RequestGuard:
         self._key = key
         self._hosts = hosts
 
-    def check(self, request: IncomingRequest) -> None:
+    def check(self, request: web.BaseRequest) -> None:
         """Raise Denied for a request from another site's page, or to a foreign name that resolves to our address."""
         check_sender(request.method, request.headers, self._hosts, links=True)
         if request.method in READING:
@@ -71,17 +110,17 @@ class RequestGuard:
         if encoding != "identity":
             raise InvalidInput(f"the request body is compressed ({encoding[:20]!r}); send plain JSON")
 
-    def has_key(self, request: IncomingRequest) -> bool:
+    def has_key(self, request: web.BaseRequest) -> bool:
         """Whether the request carries the cookie that is given in exchange for the token."""
-        return self._key.matches_cookie(request.cookies.get(cookie_name(request), ""))
+        return same_secret(request.cookies.get(cookie_name(request), ""), self._key.cookie)
 
-    def require_key(self, request: IncomingRequest) -> None:
+    def require_key(self, request: web.BaseRequest) -> None:
         """Raise Unauthenticated for a request without the key."""
         if not self.has_key(request):
             raise Unauthenticated("this page is view-only; open the link that `glasscloud status` prints to control it")
 
 
-def cookie_name(request: IncomingRequest) -> str:
+def cookie_name(request: web.BaseRequest) -> str:
     """Return the cookie's name, which contains the port: all ports of a host share its cookies."""
     return f"glasscloud-{host_parts(request.headers.get('Host', ''))[1]}"
 
@@ -110,3 +149,14 @@ async def add_security_headers(_request: web.Request, response: web.StreamRespon
         if not no_document or name in _EVERYWHERE:
             response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
+
+
+async def json_body(request: web.Request, kind: type[T]) -> T:
+    """Return the JSON object in the body. Raises InvalidInput that names the field."""
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError:
+        raise InvalidInput("the request body must be a JSON object") from None
+    if (request.charset or "utf-8").lower() != "utf-8":
+        raise InvalidInput("the request body must be JSON in UTF-8")
+    return decode_body(raw, kind)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from client.cloud_state import CloudState
-from client.experiments.measure import MEASURING
+from client.experiments.experiment import MEASURING
 from client.load.histogram import merged
 from client.load.live.live_json import COUNTED_AFTER_S, Bands, bands_of, live_json
 from client.load.live.live_state import lag_p99_ms, limit_warning, rates_now

@@ -1,16 +1,56 @@
-"""What an experiment has to provide."""
+"""What an experiment acts on, what it has to provide, and how it marks and measures a load."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from client.cloud_state import CloudState, shard_of
+from client.cloud_watcher import CloudWatcher
 from client.experiments.results import Progress, Result
-from client.experiments.system import SystemUnderTest
+from client.load.plan.model import OpenLoop, Plan, Target
+from client.load.run_result import Mark
+from client.load.session import LoadSession
+from client.load.summary import Summary
+from client.search_service import SearchService, matching_queries
+from vmhost.api.client import CloudClient
 from vmhost.api.views import InstanceView
-from vmhost.base.errors import Conflict
+from vmhost.base.errors import CloudError, Conflict, Unavailable
+
+MEASURING = "measuring"
+"""The first word of a mark that bounds a window and is no event. Charts without room leave such marks out."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SystemUnderTest:
+    """A cloud, its search service, and the load on it."""
+
+    cloud: CloudClient
+    watcher: CloudWatcher
+    service: SearchService
+    load: LoadSession
+    queries: Path | None
+    """The file of the corpus's queries."""
+    scratch: Path
+    """A folder that is removed with the session."""
+
+    async def plan_load(self, rate_per_s: float, *, seed: int = 1) -> Plan:
+        """Return the plan of a load of searches. Raises Unavailable if the service does not respond."""
+        return Plan(targets=(await self.search_target(),), open=OpenLoop(rate_per_s=rate_per_s), seed=seed)
+
+    async def search_target(self) -> Target:
+        """Return the target for searches: the corpus's queries by popularity, or one search if there is no corpus."""
+        if self.queries is None or not self.queries.exists():
+            return Target(url=self.service.page("hypervisor") + "&format=json")
+        try:
+            queries = await matching_queries(self.service.search, self.queries, self.scratch)
+        except* CloudError as group:
+            raise Unavailable(f"the search service does not respond: {group.exceptions[0]}") from None
+        return Target(url=self.service.url, corpus=str(queries))
+
 
 Report = Callable[[Progress], None]
 
@@ -50,3 +90,24 @@ def choose_victim(cloud_state: CloudState, rng: random.Random) -> InstanceView:
     if service:
         raise Conflict("no instance is running; replacements are starting, try again in a moment")
     raise Conflict("no instance is running; launch or start one first")
+
+
+async def mark_load(load: LoadSession, text: str) -> Mark:
+    """Mark an event, as `LoadSession.mark`. Raises Conflict if the load has ended."""
+    mark = await load.mark(text)
+    if mark is None:
+        raise _ended(load)
+    return mark
+
+
+async def measure_window(load: LoadSession, since: float, until: float) -> Summary:
+    """Return the window, as `LoadSession.window`. Raises Conflict if the load has ended."""
+    window = await load.window(since, until)
+    if window is None:
+        raise _ended(load)
+    return window
+
+
+def _ended(load: LoadSession) -> Conflict:
+    why = f" ({load.past[0].error})" if load.past and load.past[0].error else ""
+    return Conflict(f"the load ended during the measurement{why}; run the experiment again")

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from client.cloud_state import CloudState, is_replacement, shard_of
-from client.experiments.experiment import Report
+from client.experiments.experiment import Report, SystemUnderTest
 from client.experiments.results import Progress, Result, Row
 from client.experiments.slowdown import client_rows
-from client.experiments.system import SystemUnderTest
 from client.load.run_result import Mark
 from client.load.summary import Summary
 from vmhost.api.views import InstanceView

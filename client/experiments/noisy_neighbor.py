@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from client.experiments.cpu_isolation import Isolation, judge_isolation, window_of
-from client.experiments.experiment import Report
-from client.experiments.measure import MEASURING, mark_load, measure_window
+from client.experiments.experiment import MEASURING, Report, SystemUnderTest, mark_load, measure_window
 from client.experiments.results import Progress, Result, Row
 from client.experiments.slowdown import client_rows
-from client.experiments.system import SystemUnderTest
 from client.load.run_result import Mark
 from client.load.summary import Summary
 from vmhost.api.parameters import parameter

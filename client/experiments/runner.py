@@ -1,17 +1,21 @@
-"""Run one experiment at a time: two at once could not be separated in the figures."""
+"""The experiments that there are, and how one at a time is run: two at once could not be separated in the figures."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from client.experiments.experiment import Experiment
+from client.experiments.experiment import Experiment, SystemUnderTest
+from client.experiments.kill import Kill
+from client.experiments.noisy_neighbor import NoisyNeighbor
 from client.experiments.results import Failure, Progress, Result, Step
-from client.experiments.system import SystemUnderTest
 from vmhost.api.views import InstanceView
 from vmhost.base.errors import CloudError, Conflict
 
+_ALL: tuple[type[Experiment], ...] = (Kill, NoisyNeighbor)
+EXPERIMENTS: Mapping[str, type[Experiment]] = {each.name: each for each in _ALL}
+"""By name, in the order in which screens list them."""
 STEPS_MAX = 20
 TERMINAL = "the terminal"
 """`by` of experiments that were started with a key."""

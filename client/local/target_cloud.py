@@ -100,7 +100,7 @@ def find_search_url(url: str | None = None, path: Path | None = None) -> str:
 
 def console_address(facts: LocalFacts | None) -> str:
     """Return the console's address, with the token that lets a browser act; empty if no console is served."""
-    from client.console.console_key import ConsoleKey
+    from client.console.request_guard import ConsoleKey
 
     url, file = os.environ.get(CONSOLE_VARIABLE, ""), os.environ.get(CONSOLE_KEY_VARIABLE, "")
     if facts is not None and not (url and file):

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from client.experiments.experiment import Experiment, choose_victim
+from client.experiments.experiment import Experiment, choose_victim, mark_load, measure_window
 from client.experiments.kill import Kill
-from client.experiments.measure import mark_load, measure_window
 from client.experiments.noisy_neighbor import NoisyNeighbor
 from client.experiments.results import Result, shortened
 from client.local.local_plan import LocalPlan

@@ -9,9 +9,8 @@ from itertools import zip_longest
 from rich.cells import cell_len
 from rich.text import Text
 
-from client.cloud_events import Tone
-from client.cloud_state import shard_of
-from client.experiments.catalogue import EXPERIMENTS
+from client.cloud_state import Tone, shard_of
+from client.experiments.runner import EXPERIMENTS
 from client.load.run_result import Snapshot as LoadSnapshot
 from client.load.summary import Latency
 from client.terminal.plain_text import clean, time_of_day, wrap

@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from client.cloud_events import Tone
-from client.experiments.catalogue import EXPERIMENTS
+from client.cloud_state import Tone
 from client.experiments.experiment import Experiment, choose_victim
+from client.experiments.runner import EXPERIMENTS
 from client.load.live.live_state import next_rate
 from client.local.state_dir import LocalFacts
 from client.session import DEFAULT_RATE, Session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.experiments.catalogue import EXPERIMENTS
+from client.experiments.runner import EXPERIMENTS
 from client.terminal.plain_text import clean, wrap
 from client.terminal.styled_text import cut, fitting
 from vmhost.api.views import CapabilityView, Snapshot

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.cloud_watcher import CloudChange
-from client.console.console_key import ConsoleKey
 from client.console.console_server import ConsoleSettings, serve_console
+from client.console.request_guard import ConsoleKey
 from client.experiments.results import Step
 from client.local.local_plan import port_moved_note
 from client.local.state_dir import LocalFacts, console_key, write_facts

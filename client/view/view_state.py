@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from client.cloud_events import Tone, instance_news
-from client.cloud_state import CloudState
+from client.cloud_state import CloudState, Tone, instance_news
 from client.cloud_watcher import CloudChange
 from client.experiments.results import Failure, Progress, Result, Step, shortened
 from client.experiments.runner import TERMINAL
@@ -174,7 +173,7 @@ def on_step(state: ViewState, step: Step, now: float) -> ViewState:
 def on_search_result(state: ViewState, found: SearchResult, now: float) -> ViewState:
     """Return the state after a search."""
     hits = f"{found.total} hit" if found.total == 1 else f"{found.total} hits"
-    first = f"; first: {clean(found.titles[0])}" if found.titles else ""
+    first = f"; first: {clean(found.hits[0].title)}" if found.hits else ""
     part = " (a shard is missing)" if found.partial else ""
     state = noted(
         state, Note(at=now, text=f'search "{cut(clean(found.query), _QUERY_COLUMNS_MAX)}": {hits}{part}{first}')

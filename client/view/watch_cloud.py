@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.cloud_state import shard_of
-from client.console.console_key import ConsoleKey
 from client.console.console_server import ConsoleSettings, serve_console
+from client.console.request_guard import ConsoleKey
 from client.load.distributed.connection import Address
 from client.load.distributed.handshake import WorkerToken
 from client.load.distributed.worker_pool import WorkerPool

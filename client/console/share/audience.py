@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated
 
 from aiohttp import web
+from msgspec import Meta, Struct
 
-from client.console.assets import Asset, load_assets
-from client.console.console_key import ConsoleKey
+from client.console.assets import AUDIENCE_PAGE, Asset, load_assets, required_files
+from client.console.commands import recorded_search
 from client.console.publisher import Publisher
-from client.console.request_guard import RequestGuard
-from client.console.routes.request_body import text_field
-from client.console.search_client import QUERY_CHARS_MAX, SearchClient
+from client.console.request_guard import ConsoleKey, RequestGuard
 from client.console.serialize import AUDIENCE_AGENT
-from client.console.share.audience_files import PAGE, required_files
 from client.console.share.audience_stream import SECURITY_HEADERS, AudienceStream
-from client.console.share.participants import Participants, checked_colour, clean_name
-from client.console.share.rate_limits import RateLimit, RateLimits
+from client.console.share.participants import COLOURS, NAME_CHARS_MAX, Participants, RateLimit, RateLimits, clean_name
+from client.search_service import QUERY_CHARS_MAX, SearchService
 from vmhost.base.errors import InvalidInput, NotFound
+from vmhost.base.json_request import decode_body
 from vmhost.base.logs import get_logger
-from vmhost.base.web_guard import answered, json_refusal
+from vmhost.base.web_guard import answered, json_refusal, json_response
 
 SEARCHES_EACH = RateLimit(per_s=1, burst=3)
 SEARCHES_ALL = RateLimit(per_s=20, burst=20)
@@ -33,20 +31,27 @@ REQUESTS_ALL = RateLimit(per_s=600, burst=3000)
 """Requests of any kind: opening the page takes about thirty. A whole room opens it at once, some behind one address."""
 BODY_BYTES_MAX = 2048
 _BODY_DEADLINE_S = 5.0
+_TIMELINE = ("status", "partial", "total_ms", "frontend_ms", "attempts")
 _log = get_logger("share")
+
+
+class _SearchForm(Struct):
+    query: Annotated[str, Meta(max_length=QUERY_CHARS_MAX)]
+    name: Annotated[str, Meta(max_length=10 * NAME_CHARS_MAX)] = ""
+    colour: Annotated[int, Meta(ge=0, le=len(COLOURS) - 1)] | None = None
 
 
 class Audience:
     """Answers phones. `on_change` is called when a participant has come or has another name."""
 
     def __init__(
-        self, publisher: Publisher, search_client: SearchClient, *, host: str, own: str, on_change: Callable[[], None]
+        self, publisher: Publisher, service: SearchService, *, host: str, own: str, on_change: Callable[[], None]
     ) -> None:
         """`host` is the only name under which phones reach us, `own` this computer's address."""
         self.stream = AudienceStream(publisher)
         self.participants = Participants(own=own)
         self._publisher = publisher
-        self._search_client = search_client
+        self._service = service
         self._on_change = on_change
         self._files = required_files(load_assets())
         # A random key that is given to no one: nothing here needs a key.
@@ -70,7 +75,7 @@ class Audience:
         self._guard.check(request)
         match request.method, request.path:
             case (("GET" | "HEAD"), "/"):
-                return self._files[PAGE].respond(request)
+                return self._files[AUDIENCE_PAGE].respond(request)
             case (("GET" | "HEAD"), path) if (file := self._file(path)) is not None:
                 return file.respond(request)
             case "GET", "/api/stream":
@@ -93,25 +98,22 @@ class Audience:
             self._on_change()
 
     async def _search(self, request: web.BaseRequest, address: str) -> web.StreamResponse:
-        data = await _json_body(request)
-        query = text_field(data, "query", chars_max=QUERY_CHARS_MAX)
-        name = clean_name(data.get("name", ""))
-        colour = None if data.get("colour") is None else checked_colour(data["colour"])
+        form = decode_body(await _body(request), _SearchForm)
+        name = clean_name(form.name)
         if wait_s := self._searches.take(address, time.monotonic()):
             return _too_many("too fast", wait_s)
-        participant = self.participants.rename(address, name=name, colour=colour)
+        participant = self.participants.rename(address, name=name, colour=form.colour)
         self._on_change()
-        result = await self._search_client.search(query, agent=AUDIENCE_AGENT)
-        self._publisher.on_request(result.record, **participant.to_json())
-        record = result.record.to_json()
-        timeline = {each: record[each] for each in ("status", "partial", "total_ms", "frontend_ms", "attempts")}
-        return web.json_response(
+        record, result = await recorded_search(self._service, form.query, agent=AUDIENCE_AGENT)
+        self._publisher.on_request(record, name=participant.name, colour=participant.colour)
+        timeline = {each: value for each, value in record.to_json().items() if each in _TIMELINE}
+        return json_response(
             {
-                "id": result.record.trace.trace_id,
-                "query": result.record.query,
+                "id": record.trace.trace_id,
+                "query": record.query,
                 "total": result.total,
-                "hits": list(result.hits),
-                "you": participant.to_json(),
+                "hits": result.hits,
+                "you": participant,
                 "timeline": timeline,
             }
         )
@@ -120,30 +122,22 @@ class Audience:
         if wait_s := self._searches.take(address, time.monotonic()):
             return _too_many("too fast", wait_s)
         url = request.query.get("url", "")[:300]
-        return web.json_response(await self._search_client.document(url, agent=AUDIENCE_AGENT))
+        return json_response(await self._service.document(url, agent=AUDIENCE_AGENT))
 
 
-async def _json_body(request: web.BaseRequest) -> dict[str, Any]:
-    """Return the JSON object in the body. Raises InvalidInput for anything else, and for a large or slow body."""
+async def _body(request: web.BaseRequest) -> bytes:
+    """Return the request's body. Raises InvalidInput for a large or slow one, or one that cannot be read."""
+    raw = b""
     try:
         async with asyncio.timeout(_BODY_DEADLINE_S):
-            raw = await _read(request)
-        data = json.loads(raw)
+            while piece := await request.content.read(BODY_BYTES_MAX + 1):
+                raw += piece
+                if len(raw) > BODY_BYTES_MAX:
+                    raise InvalidInput(f"the request body is larger than {BODY_BYTES_MAX} bytes")
     except TimeoutError:
         raise InvalidInput(f"the request body did not arrive within {_BODY_DEADLINE_S:.0f} s") from None
-    except (ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
-        data = None
-    if not isinstance(data, dict):
-        raise InvalidInput("the request body must be a JSON object")
-    return data
-
-
-async def _read(request: web.BaseRequest) -> bytes:
-    raw = b""
-    while piece := await request.content.read(BODY_BYTES_MAX + 1):
-        raw += piece
-        if len(raw) > BODY_BYTES_MAX:
-            raise InvalidInput(f"the request body is larger than {BODY_BYTES_MAX} bytes")
+    except (web.HTTPException, web.RequestPayloadError):
+        raise InvalidInput("the request body must be a JSON object") from None
     return raw
 
 
@@ -151,4 +145,4 @@ def _too_many(reason: str, wait_s: float) -> web.Response:
     seconds = max(1, math.ceil(wait_s))
     message = f"{reason}; try again in {'a second' if seconds == 1 else f'{seconds} s'}"
     body = {"error": {"kind": "too_many", "code": "RequestLimitExceeded", "message": message}}
-    return web.json_response(body, status=429, headers={"Retry-After": str(seconds)})
+    return json_response(body, status=429, headers={"Retry-After": str(seconds)})

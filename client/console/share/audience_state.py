@@ -5,9 +5,10 @@ Left out are addresses, tags, limits, search texts, and who did what.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from client.console.share.participants import Participant
 from client.console.state import Row, RowSet, State, Tail, Value
@@ -113,11 +114,10 @@ def _sampled(rows: list[Row]) -> list[Row]:
 
 def encoded(kind: str, data: Mapping[str, Any]) -> bytes:
     """Return a server-sent event. It has no number: a phone that reconnects gets the full state, which is small."""
-    return f"event: {kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 
 def with_participant(snapshot: bytes, participant: Participant) -> bytes:
     """Return the encoded snapshot with its reader added; the rest is the same for all and is not encoded again."""
     head = b"event: snapshot\ndata: {"
-    you = json.dumps(participant.to_json(), separators=(",", ":")).encode()
-    return head + b'"you":' + you + b"," + snapshot.removeprefix(head)
+    return head + b'"you":' + msgspec.json.encode(participant) + b"," + snapshot.removeprefix(head)

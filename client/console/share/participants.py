@@ -1,4 +1,4 @@
-"""The audience's participants: a name and a colour for each phone, limited in number. Pure.
+"""The audience's participants: a name and a colour for each phone, limited in number and in requests. Pure.
 
 A phone is an address. A colour is a number of the palette, never CSS text; assets/style/palette.css has the colours.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import unicodedata
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 from vmhost.base.errors import InvalidInput
 
@@ -16,6 +15,7 @@ COLOURS = ("red", "orange", "gold", "green", "teal", "blue", "violet", "pink")
 NAME_CHARS_MAX = 20
 PARTICIPANTS_MAX = 500
 SHOWN_MAX = 60
+ADDRESSES_MAX = 1000
 _STEP = 3
 """Participants who come one after the other get colours that are far apart."""
 _MARKS_MAX = 2
@@ -29,18 +29,12 @@ class Participant:
     name: str
     colour: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the participant as pages draw it."""
-        return {"name": self.name, "colour": self.colour}
 
-
-def clean_name(text: object) -> str:
+def clean_name(text: str) -> str:
     """Return the name with printable characters and single spaces only. Raises InvalidInput if it is too long.
 
     Invisible characters, those that turn the direction of text and piles of accents would spoil the text around the
     name."""
-    if not isinstance(text, str) or len(text) > 10 * NAME_CHARS_MAX:
-        raise InvalidInput(f"the name must be text of at most {NAME_CHARS_MAX} characters")
     kept: list[str] = []
     marks = 0
     for char in unicodedata.normalize("NFC", text):
@@ -51,13 +45,6 @@ def clean_name(text: object) -> str:
     if len(name) > NAME_CHARS_MAX:
         raise InvalidInput(f"the name has {len(name)} characters; the maximum is {NAME_CHARS_MAX}")
     return name
-
-
-def checked_colour(value: object) -> int:
-    """Return the colour's number. Raises InvalidInput for any other value."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(COLOURS):
-        raise InvalidInput(f"colour must be a number from 0 to {len(COLOURS) - 1}, not {str(value)[:20]!r}")
-    return value
 
 
 class Participants:
@@ -86,9 +73,9 @@ class Participants:
         colour = before.colour if colour is None else colour
         return self._keep(address, Participant(name=name or before.name, colour=colour))
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def latest(self) -> list[Participant]:
         """Return those who came or searched last, newest first."""
-        return [each.to_json() for each in list(self._by_address.values())[: -SHOWN_MAX - 1 : -1]]
+        return list(self._by_address.values())[: -SHOWN_MAX - 1 : -1]
 
     def _keep(self, address: str, participant: Participant) -> Participant:
         self._by_address[address] = participant
@@ -96,3 +83,56 @@ class Participants:
         while len(self._by_address) > PARTICIPANTS_MAX:
             self._by_address.popitem(last=False)
         return participant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """A number of requests a second on average, and `burst` at once after a pause."""
+
+    per_s: float
+    burst: float
+
+
+class TokenBucket:
+    """Fills at a rate up to its burst; each request takes one token."""
+
+    __slots__ = ("_at", "_limit", "_tokens")
+
+    def __init__(self, limit: RateLimit, now: float) -> None:
+        self._limit = limit
+        self._tokens = limit.burst
+        self._at = now
+
+    def wait_s(self, now: float) -> float:
+        """Return the time until there is a token; 0 if there is one."""
+        self._tokens = min(self._limit.burst, self._tokens + max(0.0, now - self._at) * self._limit.per_s)
+        self._at = max(self._at, now)
+        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._limit.per_s
+
+    def take(self) -> None:
+        """Take a token, after `wait_s` returned 0."""
+        self._tokens -= 1
+
+
+class RateLimits:
+    """A bucket for each address and one for all.
+
+    Beyond ADDRESSES_MAX the longest inactive address is dropped. It then starts with a full bucket of its own; the
+    bucket for all still limits it."""
+
+    def __init__(self, *, each: RateLimit, all_: RateLimit, now: float) -> None:
+        self._each = each
+        self._all = TokenBucket(all_, now)
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def take(self, address: str, now: float) -> float:
+        """Return 0 if the request is accepted, else the seconds to wait; a refused request takes no token."""
+        bucket = self._buckets.pop(address, None) or TokenBucket(self._each, now)
+        self._buckets[address] = bucket
+        while len(self._buckets) > ADDRESSES_MAX:
+            self._buckets.popitem(last=False)
+        wait_s = max(bucket.wait_s(now), self._all.wait_s(now))
+        if wait_s == 0:
+            bucket.take()
+            self._all.take()
+        return wait_s

@@ -12,9 +12,9 @@ from typing import Any
 
 from client.console.event_log import LogEntry
 from client.console.publisher import Publisher
-from client.console.search_client import SearchClient
+from client.console.share.addresses import qr_svg
 from client.console.share.audience import Audience
-from client.console.share.qr_code import svg
+from client.search_service import SearchService
 from vmhost.base.errors import Conflict, InvalidInput, NotFound
 from vmhost.base.listener import Bounds, served
 from vmhost.base.logs import get_logger
@@ -46,10 +46,10 @@ class _Shared:
 class Sharing:
     """Shares one console with an audience. `why` says why that is impossible; empty if it is possible."""
 
-    def __init__(self, publisher: Publisher, search_client: SearchClient, *, why: str = "") -> None:
+    def __init__(self, publisher: Publisher, service: SearchService, *, why: str = "") -> None:
         self.why = why
         self._publisher = publisher
-        self._search_client = search_client
+        self._service = service
         self._shared: _Shared | None = None
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -73,9 +73,7 @@ class Sharing:
                 raise Conflict(f"sharing is already on at {self._shared.url}; stop it first")
             sock = listen(address, port, search=True)
             url = f"http://{host}:{sock.getsockname()[1]}"
-            audience = Audience(
-                self._publisher, self._search_client, host=host, own=address, on_change=self._changed.set
-            )
+            audience = Audience(self._publisher, self._service, host=host, own=address, on_change=self._changed.set)
             async with contextlib.AsyncExitStack() as stack:
                 stack.callback(sock.close)
                 await stack.enter_async_context(
@@ -112,14 +110,14 @@ class Sharing:
             "qr": "/api/share/qr.svg",
             "reached": audience.participants.reached,
             "connected": audience.stream.phones,
-            "participants": audience.participants.to_json(),
+            "participants": audience.participants.latest(),
         }
 
     def qr_code(self) -> bytes:
         """Return the address as a picture. Raises NotFound while sharing is off."""
         if self._shared is None:
             raise NotFound("sharing is not on", code="NotFound")
-        return svg(f"{self._shared.url}/")
+        return qr_svg(f"{self._shared.url}/")
 
     async def _show_state(self) -> None:
         """Show the state on the console's page, at most twice a second."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from client.console.console_key import ConsoleKey
+from client.console.request_guard import ConsoleKey
 from vmhost.base.errors import InvalidInput, Unavailable
 
 _DEADLINE_S = 10.0

@@ -9,7 +9,7 @@ import pytest_asyncio
 from console_page import OpenPage, axe
 from playwright.async_api import expect
 
-from client.console.console_key import ConsoleKey
+from client.console.request_guard import ConsoleKey
 from client.console.share.sharing_client import sharing_client
 from client.local.state_dir import LocalFacts
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest_asyncio
 
-from client.console.console_key import ConsoleKey
 from client.console.console_server import ConsoleSettings, serve_console
+from client.console.request_guard import ConsoleKey
 from client.console.serialize import CONSOLE_AGENT
 from client.session import open_session
 from tests.integration.console.console_client import Console

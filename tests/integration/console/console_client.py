@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from client.console.console_key import ConsoleKey
+from client.console.request_guard import ConsoleKey
 from tests.integration.ec2.ec2_server import Served
 
 _DEADLINE_S = 10.0

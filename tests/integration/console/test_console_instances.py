@@ -73,7 +73,7 @@ async def test_launch_from_form_is_logged_as_yours(console: Console) -> None:
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        ({"image_id": ""}, 400, "image_id is required"),
+        ({"image_id": ""}, 400, "image_id must be text that is not empty"),
         ({"image_id": "ami-00000000000000000"}, 404, "ami-00000000000000000"),
         ({"type": "t9.vast"}, 400, "t9.vast"),
         ({"count": 0}, 400, "count must be a whole number"),

@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from client.console.console_key import ConsoleKey
 from client.console.console_server import ConsoleSettings, serve_console
+from client.console.request_guard import ConsoleKey
 from client.load.report.page.page import page_policy
 from client.session import open_session
 from vmhost.api.access import Access
@@ -182,8 +182,8 @@ async def test_death_marked_on_load(console: Console) -> None:
         ("PATCH", "/api/load", {"rate_per_s": True}, 400, "rate_per_s must be a number"),
         ("PATCH", "/api/load", {"step": 5}, 400, "the request body must be"),
         ("PATCH", "/api/load", {"rate_per_s": 5}, 409, "no load is running"),
-        ("GET", "/api/load/compare?a=one&b=2", None, 400, "a must be the number of a run, not 'one'"),
-        ("GET", "/api/load/timeline?since=soon", None, 400, "since and column_s must be numbers"),
+        ("GET", "/api/load/compare?a=one&b=2", None, 400, "a must be a whole number, not text"),
+        ("GET", "/api/load/timeline?since=soon", None, 400, "since must be a number or null, not text"),
         ("GET", "/api/load/runs/1", None, 404, "run 1 is not stored"),
     ],
 )

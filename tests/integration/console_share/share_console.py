@@ -15,13 +15,11 @@ import aiohttp
 from aiohttp import web
 
 from client.cloud_state import CloudState
-from client.console.app import application
 from client.console.commands import Commands
-from client.console.console_key import ConsoleKey
+from client.console.console_server import application
 from client.console.load_controller import LoadController
 from client.console.publisher import Publisher
-from client.console.request_guard import RequestGuard
-from client.console.search_client import SearchClient
+from client.console.request_guard import ConsoleKey, RequestGuard
 from client.console.share.sharing import Sharing
 from client.console.share.sharing_client import SharingClient, sharing_client
 from client.session import open_session
@@ -112,10 +110,8 @@ async def stand(*, why: str = "") -> AsyncIterator[Stand]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         cloud = await stack.enter_async_context(served(folder))
         session = await stack.enter_async_context(open_session(cloud.access, search))
-        search_client = SearchClient(search)
-        stack.callback(search_client.close)
-        sharing = Sharing(publisher, search_client, why=why)
-        commands, load_controller = Commands(session, publisher, search_client), LoadController(session, publisher)
+        sharing = Sharing(publisher, session.service, why=why)
+        commands, load_controller = Commands(session, publisher), LoadController(session, publisher)
         app = application(
             publisher=publisher,
             commands=commands,

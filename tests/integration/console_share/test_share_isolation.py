@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from share_console import JSON, LAN, Stand, until
 
-from client.console.assets import load_assets
+from client.console.assets import load_assets, required_files
 from client.console.share import audience, audience_stream, sharing
-from client.console.share.audience_files import required_files
-from client.console.share.rate_limits import RateLimit
+from client.console.share.participants import RateLimit
 
 OWN = {("GET", "/"), ("HEAD", "/"), ("GET", "/api/stream"), ("POST", "/api/search")}
 """What the audience's listener has too; its answers are its own."""
@@ -44,8 +43,8 @@ async def test_no_route_of_the_console_is_there(console: Stand, monkeypatch: pyt
     "path",
     ["/api/session", "/api/share", "/api/load", "/api/start-over", "/api/experiments/kill", "/api/requests/1",
      "/api/instances/i-0a/terminate", "/api/instances/i-0a/console", "/healthz", "/?Action=DescribeInstances",
-     "/_glasscloud/events", "/search?q=kvm", "/flow", "/status", "/assets/", "/assets/../console_key.py",
-     "/assets/%2e%2e/console_key.py", "//", "/assets//app.js"],
+     "/_glasscloud/events", "/search?q=kvm", "/flow", "/status", "/assets/", "/assets/../request_guard.py",
+     "/assets/%2e%2e/request_guard.py", "//", "/assets//app.js"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def test_nothing_else_is_there(console: Stand, method: str, path: str) -> None:

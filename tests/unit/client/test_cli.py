@@ -19,7 +19,7 @@ from client.cli.cloud_status import addresses, host_line, since, table
 from client.cli.down import DownResult, lines_of
 from client.cli.follow_cloud import line_of
 from client.cli.up import block
-from client.console.console_key import ConsoleKey
+from client.console.request_guard import ConsoleKey
 from client.local.state_dir import LocalFacts
 from client.program_name import as_typed, examples, program_name
 from client.view.plain_view import figures_json, note_json

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from client_builders import instance
 
-from client.cloud_events import Tone, instance_news
+from client.cloud_state import Tone, instance_news
 from vmhost.api.views import InstanceView, ReasonView
 
 RUNS = instance(1)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from client.corpus_queries import matching_queries, sample_queries
-from client.search_service import SearchResult
+from client.search_service import SearchResult, matching_queries, sample_queries
 from server.api.queries import CorpusQuery, QueriesFile, load
 
 QUERIES = tuple(CorpusQuery(query=f"q{n}", weight=1 / (n + 1), total=n) for n in range(500))
@@ -29,9 +28,7 @@ class Service:
 
     async def search(self, query: str) -> SearchResult:
         self.queries.append(query)
-        return SearchResult(
-            query=query, total=int(query[1:]) + self._more, titles=(), partial=self._partial, trace=None
-        )
+        return SearchResult(query=query, total=int(query[1:]) + self._more, partial=self._partial)
 
 
 async def test_matching_totals_keep_the_known_file(tmp_path: Path) -> None:

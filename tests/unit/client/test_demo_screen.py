@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from client.cloud_events import Tone
-from client.cloud_state import CloudState, fold
+from client.cloud_state import CloudState, Tone, fold
 from client.cloud_watcher import CloudChange
 from client.experiments.results import Failure, Progress, Result, Step
 from client.experiments.runner import TERMINAL
@@ -213,7 +212,7 @@ def test_reason_of_an_end_is_shown(code: str, message: str, shown_text: str) -> 
 
 
 def test_long_query_is_cut() -> None:
-    found = SearchResult(query="hypervisor " * 30, total=1, titles=(), partial=False, trace=None)
+    found = SearchResult(query="hypervisor " * 30, total=1)
     text = on_search_result(running(), found, NOON).notes[-1].text
     assert text.startswith('search "hypervisor hypervisor')
     assert text.endswith('…": 1 hit')

@@ -13,7 +13,7 @@ import pytest
 
 from client.cli import main
 from client.cli.cloud_options import by_cloud
-from client.console.console_key import ConsoleKey
+from client.console.request_guard import ConsoleKey
 from client.local.state_dir import LocalFacts, demo_folder, hold, make_folder, state_folder, write_facts
 from client.local.target_cloud import console_address, find_search_url, local_cloud, running_clouds, target_cloud
 from client.program_name import program_name

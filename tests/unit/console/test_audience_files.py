@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.console.assets import Asset, load_assets
-from client.console.share.audience_files import required_files
+from client.console.assets import Asset, load_assets, required_files
 
 
 def asset(text: str) -> Asset:

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from client.cloud_state import CloudState, fold
-from client.console.call_log import CallLog
-from client.console.event_log import LogEntry
+from client.console.event_log import CallLog, LogEntry
 from tests.unit.client.client_builders import IDS, cloud, instance
 from vmhost.api.views import CallView, CloudEvent, FaultView, ReasonView
 

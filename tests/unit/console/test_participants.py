@@ -1,4 +1,4 @@
-"""Names and colours of participants: cleaned, limited, and readable in both themes."""
+"""Names and colours of participants: cleaned, limited, and readable in both themes; how much each may request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 
 from client.console.share import participants
-from client.console.share.participants import COLOURS, Participant, Participants, checked_colour, clean_name
+from client.console.share.participants import COLOURS, Participant, Participants, RateLimit, RateLimits, clean_name
 from vmhost.base.errors import InvalidInput
 
 ASSETS = resources.files("client.console") / "assets"
@@ -33,16 +33,9 @@ def test_name_cleaned_of_invisible_characters(typed: str, name: str) -> None:
     assert clean_name(typed) == name
 
 
-@pytest.mark.parametrize("typed", ["a" * 21, "a" * 100_000, None, 7, ["Ann"]])
-def test_invalid_name_refused(typed: object) -> None:
+def test_long_name_refused() -> None:
     with pytest.raises(InvalidInput, match="20"):
-        clean_name(typed)
-
-
-@pytest.mark.parametrize("value", [-1, 8, True, "3", 1.0, "red", None, [1]])
-def test_invalid_colour_refused(value: object) -> None:
-    with pytest.raises(InvalidInput, match="must be a number from 0 to 7"):
-        checked_colour(value)
+        clean_name("a" * 21)
 
 
 def test_strangers_get_names_and_colours_that_differ() -> None:
@@ -76,7 +69,7 @@ def test_participants_counted_beyond_maximum(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(9):
         people.at(f"10.0.0.{number}")
     assert people.reached == 9
-    assert [each["name"] for each in people.to_json()] == ["Guest 9", "Guest 8", "Guest 7"]
+    assert [each.name for each in people.latest()] == ["Guest 9", "Guest 8", "Guest 7"]
     assert people.at("10.0.0.0").name == "Guest 10"
 
 
@@ -116,3 +109,58 @@ def test_palette_contrast_in_both_themes() -> None:
 def test_the_page_names_the_same_colours() -> None:
     script = (ASSETS / "share" / "palette.js").read_text()
     assert tuple(re.findall(r'"(\w+)"', script)) == COLOURS
+
+
+ONE = RateLimit(per_s=1, burst=3)
+MANY = RateLimit(per_s=1000, burst=1000)
+
+
+def test_burst_then_wait() -> None:
+    each = RateLimits(each=ONE, all_=MANY, now=0)
+    assert [each.take("a", 0) for _ in range(4)] == [0, 0, 0, 1]
+    assert each.take("a", 0.4) == pytest.approx(0.6)
+    assert each.take("a", 1.0) == 0
+    assert each.take("a", 1.0) > 0
+
+
+def test_bucket_fills_up_to_burst() -> None:
+    each = RateLimits(each=ONE, all_=MANY, now=0)
+    assert [each.take("a", 1000) == 0 for _ in range(4)] == [True, True, True, False]
+
+
+def test_one_address_takes_nothing_from_another() -> None:
+    each = RateLimits(each=ONE, all_=MANY, now=0)
+    assert [each.take("a", 0) for _ in range(3)] == [0, 0, 0]
+    assert each.take("a", 0) > 0
+    assert each.take("b", 0) == 0
+
+
+def test_common_limit_for_all_addresses() -> None:
+    together = RateLimits(each=ONE, all_=RateLimit(per_s=20, burst=20), now=0)
+    gone_through = sum(together.take(f"10.0.0.{number}", 0) == 0 for number in range(100))
+    assert gone_through == 20
+    assert together.take("10.0.1.1", 0) == pytest.approx(0.05)
+
+
+def test_a_refused_request_takes_nothing() -> None:
+    both = RateLimits(each=ONE, all_=RateLimit(per_s=1, burst=1), now=0)
+    assert both.take("a", 0) == 0
+    assert all(both.take("b", 0) > 0 for _ in range(10))
+    assert [both.take("b", now) for now in (1, 2, 3)] == [0, 0, 0]
+
+
+def test_clock_going_back_adds_no_tokens() -> None:
+    each = RateLimits(each=ONE, all_=MANY, now=10)
+    for _ in range(3):
+        each.take("a", 10)
+    assert each.take("a", 5) > 0
+    assert each.take("a", 10) > 0
+
+
+def test_longest_inactive_address_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(participants, "ADDRESSES_MAX", 2)
+    each = RateLimits(each=RateLimit(per_s=1, burst=1), all_=MANY, now=0)
+    for address in ("a", "b", "a", "c"):
+        each.take(address, 0)
+    assert each.take("a", 0) > 0
+    assert each.take("b", 0) == 0

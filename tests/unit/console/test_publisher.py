@@ -8,8 +8,8 @@ import time
 
 from client.cloud_state import CloudState
 from client.console.publisher import SILENT_S_MAX, Publisher
-from client.console.request_cache import REQUESTS_KEPT, RequestCache
 from client.console.serialize import CONSOLE_AGENT, LOAD_AGENT
+from client.console.state import REQUESTS_KEPT, RequestCache
 from client.experiments.results import Failure, Progress, Step
 from server.api.flow import FlowRecord
 from server.api.timing import RequestTrace

@@ -1,15 +1,16 @@
-"""Which requests are accepted: host name, origin and key."""
+"""Which requests are accepted: host name, origin and key. The key's file is private, and it is never shown."""
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
-from http.cookies import SimpleCookie
+from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
-from client.console.console_key import ConsoleKey
-from client.console.request_guard import POLICY, RequestGuard, cookie_name
+from client.console.request_guard import POLICY, ConsoleKey, RequestGuard, cookie_name, same_secret
 from vmhost.base.errors import Denied, InvalidInput, Unauthenticated
 
 KEY = ConsoleKey.create()
@@ -17,24 +18,8 @@ GUARD = RequestGuard(KEY)
 JSON = {"Content-Type": "application/json"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class FakeRequest:
-    """A request as it came."""
-
-    method: str
-    headers: Mapping[str, str]
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("Content-Type", "application/octet-stream")
-
-    @property
-    def cookies(self) -> Mapping[str, str]:
-        return {name: each.value for name, each in SimpleCookie(self.headers.get("Cookie", "")).items()}
-
-
-def request(headers: Mapping[str, str], method: str = "GET", host: str = "127.0.0.1:8080") -> FakeRequest:
-    return FakeRequest(method=method, headers={"Host": host, **headers})
+def request(headers: Mapping[str, str], method: str = "GET", host: str = "127.0.0.1:8080") -> web.Request:
+    return make_mocked_request(method, "/", headers={"Host": host, **headers})
 
 
 @pytest.mark.parametrize(
@@ -100,3 +85,34 @@ def test_policy_has_no_inline_or_foreign_source() -> None:
     assert "unsafe" not in POLICY
     assert "http" not in POLICY
     assert POLICY.startswith("default-src 'none'")
+
+
+def test_key_file_persists_and_is_private(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    first, again = ConsoleKey.read_or_create(file), ConsoleKey.read_or_create(file)
+    assert (again.token, again.cookie) == (first.token, first.cookie)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_invalid_key_file_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(b"\xff\xfe")
+    assert ConsoleKey.read(file) is None
+    assert ConsoleKey.read_or_create(file).token == file.read_text().strip()
+    assert ConsoleKey.read(tmp_path / "absent") is None
+
+
+def test_another_token_and_another_cookie_open_nothing() -> None:
+    key, other = ConsoleKey.create(), ConsoleKey.create()
+    assert same_secret(key.token, key.token)
+    for given, own in (
+        (other.token, key.token), (other.cookie, key.cookie), (key.token, key.cookie), ("ä", key.token),
+        ("\ud800", key.token),
+    ):  # fmt: skip
+        assert not same_secret(given, own)
+
+
+def test_token_only_in_link_fragment() -> None:
+    key = ConsoleKey.create()
+    assert key.token not in repr(key)
+    assert key.link("http://127.0.0.1:8080") == f"http://127.0.0.1:8080/#token={key.token}"

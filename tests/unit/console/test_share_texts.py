@@ -13,7 +13,7 @@ import pytest
 
 from client.cli import main, share
 from client.cli.share import check_consent, choose, outcome_lines, question
-from client.console.share.qr_code import blocks, svg
+from client.console.share.addresses import qr_blocks, qr_svg
 from client.console.share.sharing import check_address, check_name
 from vmhost.base.errors import InvalidInput
 
@@ -127,7 +127,7 @@ def test_phones_counted() -> None:
 
 
 def test_qr_svg_has_no_style_or_script() -> None:
-    root = ElementTree.fromstring(svg("http://192.168.1.7:8081/"))
+    root = ElementTree.fromstring(qr_svg("http://192.168.1.7:8081/"))
     assert root.tag.endswith("}svg")
     assert root.get("viewBox")
     kinds = {each.tag.rpartition("}")[2] for each in root.iter()}
@@ -136,7 +136,7 @@ def test_qr_svg_has_no_style_or_script() -> None:
 
 
 def test_terminal_qr_code_square_with_colours() -> None:
-    plain, coloured = (blocks("http://192.168.1.7:8081/", colours=colours) for colours in (False, True))
+    plain, coloured = (qr_blocks("http://192.168.1.7:8081/", colours=colours) for colours in (False, True))
     assert {len(line) for line in plain} == {len(plain[0])}
     assert abs(len(plain[0]) - 2 * len(plain)) <= 1
     assert [line.replace("\x1b[97;40m", "").replace("\x1b[0m", "") for line in coloured] == plain

@@ -62,7 +62,7 @@ import msgspec
 from dataclasses import replace
 from client.cloud_state import CloudState, fold
 from client.console.publisher import Publisher
-from client.experiments.catalogue import EXPERIMENTS
+from client.experiments.runner import EXPERIMENTS
 from client.experiments.results import Progress, Step, step_json
 from client.view.demo_screen import KEYS
 from client.view.screen_texts import GLOSSARY
@@ -99,7 +99,7 @@ def test_two_files_each_show_it_everywhere(tmp_path: Path) -> None:
         "from vmhost.faults.freeze import Freeze", "(Kill, HogCpu)", "(Kill, HogCpu, Freeze)",
     )  # fmt: skip
     add(
-        tmp_path, "client/experiments/crowd.py", EXPERIMENT, "client/experiments/catalogue.py",
+        tmp_path, "client/experiments/crowd.py", EXPERIMENT, "client/experiments/runner.py",
         "from client.experiments.crowd import Crowd", "(Kill, NoisyNeighbor)", "(Kill, NoisyNeighbor, Crowd)",
     )  # fmt: skip
     run = subprocess.run(

@@ -1,19 +1,21 @@
-"""This computer's addresses on its networks, those that phones most likely reach first.
-
-Runs the system's own tools: `ip` on Linux, `ifconfig` elsewhere. The parsers are pure.
-"""
+"""The addresses at which phones may reach this computer: those to choose from, the most likely first, and QR codes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import ipaddress
-import json
 import re
 import socket
+import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import psutil
+import segno
 
 _DEADLINE_S = 3.0
 _OFFERED_MAX = 16
@@ -21,10 +23,12 @@ _INNER = re.compile(r"(docker|br-|veth|virbr|cni|flannel|cali|lxc|lxd|podman|vmn
 """Networks between this computer and its own guests, and tunnels: no phone is connected to them."""
 _CONTAINER = (".dockerenv", "run/.containerenv")
 """Files that Docker and Podman create in every container."""
-_HEAD = re.compile(r"(\S+?):\s+flags=\w+<([\w,]*)>")
-_INET = re.compile(r"\s+inet (?:addr:)?(\d+\.\d+\.\d+\.\d+)")
 _ELSEWHERE = ("192.0.2.1", 9)
 """An address reserved for documentation (RFC 5737); nothing is sent to it."""
+_QUIET = 4
+"""Width of a QR code's white border in modules, as the standard requires (ISO/IEC 18004)."""
+_WHITE_ON_BLACK = "\x1b[97;40m"
+_PLAIN = "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,32 +58,15 @@ class Interface:
         return {**asdict(self), "label": self.label, "public": self.public}
 
 
-def parse_ip(text: str) -> list[Interface]:
-    """Parse `ip -json -4 address`: the addresses of interfaces that are up, without loopback and inner networks."""
-    try:
-        links = json.loads(text or "[]")
-    except ValueError:
-        return []
+def outer(found: Iterable[tuple[str, str]]) -> list[Interface]:
+    """Return those of the names and addresses that are neither loopback nor of an inner network. Pure."""
     return [
-        Interface(name=link["ifname"], address=each["local"])
-        for link in links
-        if "UP" in link.get("flags", ()) and "LOOPBACK" not in link.get("flags", ())
-        for each in link.get("addr_info", ())
-        if each.get("family") == "inet" and each.get("scope") == "global" and not _INNER.match(link["ifname"])
+        Interface(name=name, address=address)
+        for name, address in found
+        if not _INNER.match(name)
+        and not ipaddress.ip_address(address).is_loopback
+        and not ipaddress.ip_address(address).is_link_local
     ]
-
-
-def parse_ifconfig(text: str) -> list[Interface]:
-    """Parse `ifconfig` of macOS or Linux: the same addresses as `parse_ip`."""
-    found: list[Interface] = []
-    name, up = "", False
-    for line in text.splitlines():
-        if head := _HEAD.match(line):
-            name, flags = head[1], head[2].split(",")
-            up = "UP" in flags and "LOOPBACK" not in flags and not _INNER.match(name)
-        elif up and (at := _INET.match(line)) and not ipaddress.ip_address(at[1]).is_link_local:
-            found.append(Interface(name=name, address=at[1]))
-    return found
 
 
 def parse_ports(text: str) -> dict[str, str]:
@@ -105,14 +92,27 @@ def unreachable_reason(root: Path = Path("/")) -> str:
 
 async def interfaces() -> list[Interface]:
     """Return the addresses that others on our networks may reach, the most likely first."""
-    found = parse_ip(await _output("ip", "-json", "-4", "address")) or parse_ifconfig(await _output("ifconfig"))
-    ports = parse_ports(await _output("networksetup", "-listallhardwareports"))
-    kinds = {each.name: "Wi-Fi" if _wireless(each.name) else ports.get(each.name, "") for each in found}
+    found = outer(own_addresses())
+    names = {each.name for each in found}
+    kinds = {name: "Wi-Fi" for name in names if Path("/sys/class/net", name, "wireless").exists()}
+    if sys.platform == "darwin":
+        kinds = parse_ports(await _output("networksetup", "-listallhardwareports"))
     default = default_address()
     if not found and default:
-        # Neither tool works here. The address of the default route is certainly one of ours.
+        # The address of the default route is certainly one of ours.
         found = [Interface(name="network", address=default)]
     return ordered([replace(each, kind=kinds.get(each.name, "")) for each in found], default)
+
+
+def own_addresses() -> list[tuple[str, str]]:
+    """Return name and IPv4 address of each interface that is up."""
+    states, ipv4 = psutil.net_if_stats(), socket.AF_INET
+    return [
+        (name, each.address)
+        for name, addresses in psutil.net_if_addrs().items()
+        for each in addresses
+        if each.family == ipv4 and name in states and states[name].isup
+    ]
 
 
 def default_address() -> str:
@@ -124,10 +124,6 @@ def default_address() -> str:
         except OSError:
             return ""
         return str(sock.getsockname()[0])
-
-
-def _wireless(name: str) -> bool:
-    return Path("/sys/class/net", name, "wireless").exists()
 
 
 async def _output(*command: str) -> str:
@@ -152,3 +148,22 @@ async def _output(*command: str) -> str:
                 process.kill()
             await process.wait()
     return out.decode(errors="replace") if process.returncode == 0 else ""
+
+
+def qr_svg(address: str) -> bytes:
+    """Return a picture, black on white in every theme, that fills its box."""
+    file = io.BytesIO()
+    _code(address).save(file, kind="svg", xmldecl=False, omitsize=True, border=_QUIET, dark="#000", light="#fff")
+    return file.getvalue()
+
+
+def qr_blocks(address: str, *, colours: bool) -> list[str]:
+    """Return lines of half blocks. With `colours` they look the same on light and dark terminals."""
+    file = io.StringIO()
+    _code(address).terminal(out=file, compact=True, border=2)
+    lines = file.getvalue().splitlines()
+    return [f"{_WHITE_ON_BLACK}{line}{_PLAIN}" for line in lines] if colours else lines
+
+
+def _code(address: str) -> segno.QRCode:
+    return segno.make(address, error="m", micro=False)
