@@ -47,11 +47,11 @@ def _add_ready_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyResult:
-    """The result: `tried` are the drivers whose tour passed, `lacks` is why it is not ready."""
+    """The result: `passed` are the drivers whose tour passed, `reason` is why it is not ready."""
 
     ready: bool
-    tried: tuple[str, ...] = ()
-    lacks: str = ""
+    passed: tuple[str, ...] = ()
+    reason: str = ""
 
 
 def _ready(args: argparse.Namespace) -> int:
@@ -61,14 +61,14 @@ def _ready(args: argparse.Namespace) -> int:
     elif done.ready:
         print("Ready. You can work offline now.")
     else:
-        print(f"Not ready: {done.lacks}")
+        print(f"Not ready: {done.reason}")
     return 0 if done.ready else 1
 
 
 def _prepare(seconds: float, out: TextIO) -> ReadyResult:
     """Run the steps until one fails; print progress to `out`."""
     if not _step("building the search index", [sys.executable, "-P", "-m", "server", "index"], out):
-        return ReadyResult(ready=False, lacks="building the search index failed; see above")
+        return ReadyResult(ready=False, reason="building the search index failed; see above")
     before = asyncio.run(diagnose(this_computer()))
     failed = [
         name
@@ -82,14 +82,14 @@ def _prepare(seconds: float, out: TextIO) -> ReadyResult:
     findings = findings_of(inspect_computer(after))
     print("\n".join(lines_of(findings)), file=out)
     if not healthy(findings):
-        return ReadyResult(ready=False, lacks="there are problems; see the fixes after -> above")
+        return ReadyResult(ready=False, reason="there are problems; see the fixes after -> above")
     names = tuple(name for name, each in reversed(after.items()) if each.usable)
     for number, driver in enumerate(names):
         if not _tour(driver, seconds, out):
-            lacks = f"the tour with the {driver} driver failed; see above"
-            return ReadyResult(ready=False, tried=names[:number], lacks=lacks)
-    lacks = "; ".join(each.lacks for each in after.values() if each.lacks)
-    return ReadyResult(ready=not lacks, tried=names, lacks=lacks)
+            reason = f"the tour with the {driver} driver failed; see above"
+            return ReadyResult(ready=False, passed=names[:number], reason=reason)
+    reason = "; ".join(each.lacks for each in after.values() if each.lacks)
+    return ReadyResult(ready=not reason, passed=names, reason=reason)
 
 
 def _tour(driver: str, seconds: float, out: TextIO) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from client.load.histogram import SAMPLES_BEYOND_MIN
-from client.load.summary import InstanceSummary, Latency, Summary
+from client.experiments.slowdown import shared_tail, tail_ms
+from client.load.summary import InstanceSummary, Summary
 from vmhost.api.views import CpuView, HostView, InstanceView
 
 LIMIT_TOLERANCE = 1.05
@@ -59,8 +59,6 @@ class CpuUse:
 
     cores: float
     """Received, on average."""
-    throttled_percent: float | None
-    """Percentage of the window in which its own CPU limit throttled it; None if that is not counted."""
     waiting: float | None
     """Average number of threads that were runnable and waited for a core; None if that is not counted."""
 
@@ -86,7 +84,6 @@ class HogRow:
     received_cores: float | None
     limit_cores: float
     guaranteed_cores: float
-    throttled_percent: float | None
 
     @property
     def exceeds_its_limit(self) -> bool:
@@ -98,16 +95,13 @@ class HogRow:
 class NeighborRow:
     """Another instance on the hog's host, without the hog and with it.
 
-    `wait_ms`: waiting for a core, on average per response. `own_ms`: its own service time at the percentile `tail` that
-    the samples of both windows support. `delayed`: it did not get the CPU that it needed."""
+    `wait_ms`: waiting for a core, on average per response. `delayed`: it did not get the CPU that it needed."""
 
     instance_id: str
     cores: tuple[float, float]
     wait_ms: tuple[float, float] | None
     answers: bool = True
     """Whether it responded to requests; else `wait_ms` is per second."""
-    tail: str = ""
-    own_ms: tuple[float, float] | None = None
     delayed: bool = False
     culprit: str = ""
     """The instance that used more CPU meanwhile; empty without one, or if this one was not delayed."""
@@ -143,20 +137,12 @@ def window_of(first: CpuView, last: CpuView, load: Summary, host: HostView) -> W
         if then is None or now.at <= then.at or now.used < then.used:
             continue
         seconds = now.at - then.at
-        use = CpuUse(
-            cores=(now.used - then.used) / seconds,
-            throttled_percent=_rate(then.throttled, now.throttled, seconds, 100.0),
-            waiting=_rate(then.waited, now.waited, seconds, 1.0),
-        )
-        cpu[now.id] = use
+        waiting = None if then.waited is None or now.waited is None else max(0.0, now.waited - then.waited) / seconds
+        cpu[now.id] = use = CpuUse(cores=(now.used - then.used) / seconds, waiting=waiting)
         if host.shared or not host.cpus or now.host == host.id:
             on_host += use.cores
     others = _others(first, last, host.cpus, on_host)
     return Window(cpu=cpu, host_cores=len(host.cpus or last.cores), others_cores=others, load=load)
-
-
-def _rate(then: float | None, now: float | None, seconds: float, scale: float) -> float | None:
-    return None if then is None or now is None else max(0.0, now - then) / seconds * scale
 
 
 def _others(first: CpuView, last: CpuView, cpus: Sequence[int], guests: float) -> float | None:
@@ -272,7 +258,6 @@ def _hog_row(hog: InstanceView, requested_cores: float, use: CpuUse | None) -> H
         received_cores=None if use is None else use.cores,
         limit_cores=requested_cores if limits is None else limits.cpu_quota_cores,
         guaranteed_cores=0.0 if limits is None else limits.cpu_guaranteed_cores,
-        throttled_percent=None if use is None else use.throttled_percent,
     )
 
 
@@ -281,20 +266,17 @@ def _neighbor(view: InstanceView, suspects: Sequence[str], control: Window, besi
     loads = control.load.instance(view.id), beside.load.instance(view.id)
     waits = _wait_ms(then, loads[0], control.load.seconds), _wait_ms(now, loads[1], beside.load.seconds)
     wait_ms = None if waits[0] is None or waits[1] is None else (waits[0], waits[1])
-    tail, own_ms = _own_times(loads)
     guaranteed = 0.0 if view.limits is None else view.limits.cpu_guaranteed_cores
     answers = any(load is not None and load.latency.count for load in loads)
-    # It received its guarantee.
-    delayed = not guaranteed or now.cores < guaranteed * 0.95
-    if delayed:
-        delayed = wait_ms is not None and (_waits(wait_ms, own_ms) if answers else _starved(then, now))
+    has_guarantee = guaranteed > 0 and now.cores >= guaranteed * 0.95
+    delayed = False
+    if wait_ms is not None and not has_guarantee:
+        delayed = _waits(wait_ms[1] - wait_ms[0], loads) if answers else _starved(then, now)
     return NeighborRow(
         instance_id=view.id,
         cores=(then.cores, now.cores),
         wait_ms=wait_ms,
         answers=answers,
-        tail=tail,
-        own_ms=own_ms,
         delayed=delayed,
         culprit=_culprit([each for each in suspects if each != view.id], control, beside) if delayed else "",
     )
@@ -308,28 +290,12 @@ def _wait_ms(use: CpuUse, load: InstanceSummary | None, seconds: float) -> float
     return use.waiting * seconds * 1000 / responses if responses else use.waiting * 1000
 
 
-def _own_times(loads: tuple[InstanceSummary | None, InstanceSummary | None]) -> tuple[str, tuple[float, float] | None]:
-    """Return the highest percentile of its own service time that both windows support, and the values in ms."""
-    then, now = loads
-    if then is None or now is None or min(then.own.count, now.own.count) < SAMPLES_BEYOND_MIN:
-        return "", None
-    for name in ("p99", "p90", "max"):
-        pair = _percentile(then.own, name), _percentile(now.own, name)
-        if pair[0] is not None and pair[1] is not None:
-            return name, (pair[0], pair[1])
-    return "", None
-
-
-def _percentile(latency: Latency, name: str) -> float | None:
-    value: float | None = getattr(latency, name)
-    return value
-
-
-def _waits(wait_ms: tuple[float, float], own_ms: tuple[float, float] | None) -> bool:
-    """Return whether a neighbor with requests waited too long for the CPU."""
-    rise_ms = wait_ms[1] - wait_ms[0]
-    slower = own_ms is not None and own_ms[1] - own_ms[0] > OWN_TIME_RISE_MS_MAX
-    return rise_ms > WAIT_RISE_MS_MAX or (slower and rise_ms > 0)
+def _waits(rise_ms: float, loads: tuple[InstanceSummary | None, InstanceSummary | None]) -> bool:
+    """Return whether a neighbor with requests waited too long for the CPU; a slower own time counts too."""
+    own = [None if each is None else each.own for each in loads]
+    tail = shared_tail(own)
+    own_rise_ms = (tail_ms(own[1], tail) or 0.0) - (tail_ms(own[0], tail) or 0.0) if tail else 0.0
+    return rise_ms > WAIT_RISE_MS_MAX or (own_rise_ms > OWN_TIME_RISE_MS_MAX and rise_ms > 0)
 
 
 def _starved(then: CpuUse, now: CpuUse) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from client.experiments.results import Row
 from client.load.histogram import SAMPLES_BEYOND_MIN
 from client.load.summary import Latency, Summary
 
-TAILS = ("p99", "p90", "max")
-"""The measures of slow responses, best first; the samples must support the one that is used."""
+_TAILS = ("p99", "p90", "max")
+"""The measures of slow responses, best first."""
 
 
 def client_rows(
@@ -26,75 +24,54 @@ def client_rows(
     ]
     if before is not None and during is not None:
         others = [None if window is None else window.others(victim) for window in (before, during, after)]
-        tail = next((name for name in TAILS if all(each and _tail(name, each) is not None for each in others[:2])), "")
-        if tail:
-            values = [None if each is None else _tail(tail, each) for each in others]
-            label = f"{tail} of the other instances"
-            rows.append(Row(label=label, unit="ms", before=values[0], during=values[1], after=values[2]))
-    if (worst := worst_victim(victim, before=before, during=during, after=after)) is not None:
-        rows.append(
-            Row(
-                label=f"slowed most: {worst.instance_id}, {worst.tail}", unit="ms", before=worst.before_ms,
-                during=worst.during_ms, after=worst.after_ms, instance_id=worst.instance_id,
-            )
-        )  # fmt: skip
+        if tail := shared_tail(others[:2]):
+            rows.append(_row(f"{tail} of the other instances", tail, others))
+        if (worst := worst_victim(victim, before=before, during=during, after=after)) is not None:
+            rows.append(worst)
     return tuple(rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorstVictim:
-    """The instance whose slow responses became slower by most: the same `tail` (p99, p90 or max) in three windows.
-
-    `after_ms` is None if there were too few attempts."""
-
-    instance_id: str
-    tail: str
-    before_ms: float
-    during_ms: float
-    after_ms: float | None
-
-
-def worst_victim(
-    culprit: str, *, before: Summary | None, during: Summary | None, after: Summary | None
-) -> WorstVictim | None:
-    """Return the instance that slowed down most; None if none did, or there were too few attempts to say.
+def worst_victim(culprit: str, *, before: Summary, during: Summary, after: Summary | None) -> Row | None:
+    """Return the instance whose slow responses became slower by most; None if none did, or too few attempts say so.
 
     All instances are compared by the highest tail that the samples of each support in both windows. The maximum of a
     window counts from ten attempts on, as many as a percentile needs beyond it."""
-    if before is None or during is None:
-        return None
-    pairs = [
-        (instance.latency, same.latency, instance.id)
+    pairs = {
+        instance.id: (instance.latency, same.latency)
         for instance in before.instances
         if instance.id != culprit and (same := during.instance(instance.id)) is not None
-    ]
-    pairs = [pair for pair in pairs if min(pair[0].count, pair[1].count) >= SAMPLES_BEYOND_MIN]
-    if not pairs:
+        if min(instance.latency.count, same.latency.count) >= SAMPLES_BEYOND_MIN
+    }
+    tail = shared_tail([each for pair in pairs.values() for each in pair])
+    if not tail:
         return None
-    tail = next(name for name in TAILS if all(_tail(name, each) is not None for pair in pairs for each in pair[:2]))
-    rises = [(_ms(tail, now) - _ms(tail, then), instance_id) for then, now, instance_id in pairs]
-    rise_ms, worst = max(rises)
+    rise_ms, worst = max((_ms(now, tail) - _ms(then, tail), each) for each, (then, now) in pairs.items())
     if rise_ms <= 0:
         return None
-    then, now = next((then, now) for then, now, instance_id in pairs if instance_id == worst)
     later = None if after is None else after.instance(worst)
-    return WorstVictim(
-        instance_id=worst,
-        tail=tail,
-        before_ms=_ms(tail, then),
-        during_ms=_ms(tail, now),
-        after_ms=None if later is None else _tail(tail, later.latency),
+    windows = [*pairs[worst], None if later is None else later.latency]
+    return _row(f"slowed most: {worst}, {tail}", tail, windows, instance_id=worst)
+
+
+def shared_tail(latencies: list[Latency] | list[Latency | None]) -> str:
+    """Return the best measure of slow responses that the samples of all support: p99, p90 or max; empty for none."""
+    return next(
+        (name for name in _TAILS if latencies and all(tail_ms(each, name) is not None for each in latencies)), ""
     )
 
 
-def _tail(name: str, latency: Latency) -> float | None:
-    """Return that tail in milliseconds; None if there are too few samples."""
-    if latency.count < SAMPLES_BEYOND_MIN:
+def tail_ms(latency: Latency | None, tail: str) -> float | None:
+    """Return that measure; None if there are too few samples."""
+    if latency is None or latency.count < SAMPLES_BEYOND_MIN:
         return None
-    return {"p99": latency.p99, "p90": latency.p90, "max": latency.max}[name]
-
-
-def _ms(name: str, latency: Latency) -> float:
-    value = _tail(name, latency)
-    assert value is not None, "only supported tails are compared"
+    value: float | None = getattr(latency, tail)
     return value
+
+
+def _ms(latency: Latency, tail: str) -> float:
+    return tail_ms(latency, tail) or 0.0
+
+
+def _row(label: str, tail: str, windows: list[Latency | None], instance_id: str = "") -> Row:
+    before, during, after = (tail_ms(each, tail) for each in windows)
+    return Row(label=label, unit="ms", before=before, during=during, after=after, instance_id=instance_id)

@@ -28,4 +28,4 @@ def test_existing_image_is_ready_without_its_base_image(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert "building the image failed; continuing with the existing one" in done.stderr
     assert "-- running the tour with the container driver" in done.stderr
-    assert json.loads(done.stdout) == {"ready": True, "tried": ["process", "container"], "lacks": ""}
+    assert json.loads(done.stdout) == {"ready": True, "passed": ["process", "container"], "reason": ""}

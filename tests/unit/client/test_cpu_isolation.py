@@ -107,7 +107,7 @@ def test_isolated() -> None:
     assert found.hog is not None
     assert (found.hog.received_cores, found.hog.limit_cores) == (pytest.approx(0.9), 1.0)
     (row,) = found.neighbors
-    assert (row.instance_id, row.delayed, row.tail) == (NEIGHBOR, False, "p99")
+    assert (row.instance_id, row.delayed) == (NEIGHBOR, False)
     assert row.wait_ms == (pytest.approx(0.2), pytest.approx(0.4))
 
 

@@ -36,7 +36,6 @@ def test_result_has_rows_for_hog_and_neighbors() -> None:
         reason=f"{IDS[0]} delayed others",
         hog=HogRow(
             instance_id=IDS[0], requested_cores=16, received_cores=1.4, limit_cores=1.0, guaranteed_cores=0.1,
-            throttled_percent=None,
         ),
         neighbors=(
             NeighborRow(instance_id=IDS[1], cores=(0.1, 0.01), wait_ms=(0.2, 50.0), delayed=True, culprit=IDS[0]),

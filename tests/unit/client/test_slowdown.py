@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from client.experiments.slowdown import WorstVictim, client_rows, worst_victim
+from client.experiments.results import Row
+from client.experiments.slowdown import client_rows, worst_victim
 from client.load.interval_stats import IntervalStats
 from client.load.schedule import NS_PER_S
 from client.load.summary import Summary, summarise
@@ -28,8 +29,8 @@ def test_worst_victim_slowed_down_most() -> None:
     before, during, after = times(1000, a=2, b=2, c=5), times(1000, a=900, b=30, c=12), times(1000, a=2, b=3, c=5)
     worst = worst_victim("a", before=before, during=during, after=after)
     assert worst is not None
-    assert (worst.instance_id, worst.tail) == ("b", "p99")
-    assert (worst.before_ms, worst.during_ms, worst.after_ms) == pytest.approx((2, 30, 3), rel=0.01)
+    assert (worst.instance_id, worst.label) == ("b", "slowed most: b, p99")
+    assert (worst.before, worst.during, worst.after) == pytest.approx((2, 30, 3), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -39,17 +40,16 @@ def test_worst_victim_slowed_down_most() -> None:
 def test_windows_are_compared_by_the_tail_both_support(before: int, during: int, after: int, tail: str) -> None:
     worst = worst_victim("a", before=times(before, a=1, b=2), during=times(during, a=1, b=3), after=times(after, b=2))
     assert worst is not None
-    assert (worst.tail, worst.after_ms) == (tail, 2.0)
+    assert (worst.label, worst.after) == (f"slowed most: b, {tail}", 2.0)
 
 
 def test_too_few_requests_have_no_victim() -> None:
     enough, few = times(20, a=1, b=2), times(9, a=1, b=50)
     assert worst_victim("a", before=enough, during=few, after=enough) is None
     assert worst_victim("a", before=few, during=enough, after=enough) is None
-    assert worst_victim("a", before=None, during=enough, after=enough) is None
     assert worst_victim("a", before=times(20, a=1), during=times(20, a=1, heir=9), after=None) is None
-    assert worst_victim("a", before=enough, during=times(20, a=1, b=3), after=few) == WorstVictim(
-        instance_id="b", tail="max", before_ms=2.0, during_ms=3.0, after_ms=None
+    assert worst_victim("a", before=enough, during=times(20, a=1, b=3), after=few) == Row(
+        label="slowed most: b, max", unit="ms", before=2.0, during=3.0, instance_id="b"
     )
 
 
