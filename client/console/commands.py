@@ -12,7 +12,7 @@ from client.cloud_state import CloudState
 from client.console.actions import EXPERIMENT, FAULT, actions_of, disabled_reason
 from client.console.publisher import Publisher
 from client.console.serialize import CONSOLE_AGENT
-from client.console.start_over import InitialFleets, extra_instances, start_over
+from client.console.start_over import Targets, extra_instances, initial_targets, present_targets, start_over
 from client.experiments.experiment import choose_victim
 from client.experiments.runner import EXPERIMENTS
 from client.search_service import SearchResult, SearchService
@@ -35,13 +35,13 @@ class Commands:
         self._session = session
         self._publisher = publisher
         self._rng = random.Random(SEED)
-        self._initial: InitialFleets | None = None
+        self._initial: Targets | None = None
         self._starting_over = False
         self._running: set[asyncio.Task[Any]] = set()
 
     async def note_initial_fleets(self) -> None:
         """Note the fleets of now, to which `start_over` returns. Raises CloudErrors."""
-        self._initial = await InitialFleets.of(self._session.cloud)
+        self._initial = await initial_targets(self._session.cloud)
 
     async def close(self) -> None:
         """Stop waiting for experiments; they continue with the session."""
@@ -101,14 +101,14 @@ class Commands:
 
     async def deleted_by_start_over(self) -> list[dict[str, Any]]:
         """Return the instances that `start_over` would delete though they are not part of the service."""
-        initial = (await self._initial_fleets()).present_in(await self.cloud.describe_fleets())
+        initial = present_targets(await self._initial_fleets(), await self.cloud.describe_fleets())
         shorts = short_ids(self.world.instances)
         return [
             {"id": view.id, "short": shorts[view.id], "type": view.type, "name": view.tags.get("Name", "")}
             for view in extra_instances(self.world, initial)
         ]
 
-    async def _initial_fleets(self) -> InitialFleets:
+    async def _initial_fleets(self) -> Targets:
         if self._initial is None:
             await self.note_initial_fleets()
         assert self._initial is not None

@@ -19,7 +19,7 @@ from client.cloud_state import CloudState
 from client.cloud_watcher import CloudChange
 from client.console.actions import action_row, actions_of
 from client.console.event_log import CallLog, LogEntry, change_entry
-from client.console.serialize import cloud_json, hosts_json, instance_rows, request_json, second_json
+from client.console.serialize import cloud_json, instance_rows, request_json, second_json
 from client.console.state import RequestCache, RowSet, State, Tail, Value
 from client.experiments.results import Step, step_json
 from client.experiments.runner import EXPERIMENTS
@@ -181,7 +181,7 @@ class Publisher:
 
     def _refresh_cloud(self) -> None:
         self._cloud.set(cloud_json(self.world, self._why))
-        self._hosts.set(hosts_json(self.world))
+        self._hosts.set([] if self.world.snapshot is None else msgspec.to_builtins(self.world.snapshot.hosts))
         self._actions.set([action_row(each) for each in actions_of(self.world)])
         self._instances.replace(instance_rows(self.world, self.busy, browser_here=self._browser_here))
         self.mark_changed()

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from msgspec import to_builtins
+
 from client.cloud_state import CloudState, shard_of
 from client.console.actions import Action, actions_of, disabled_reason
 from server.api.flow import Counters, FlowRecord
@@ -20,29 +22,11 @@ _SPAN_S_MAX = 5.0
 
 def cloud_json(world: CloudState, why: str) -> dict[str, Any] | None:
     """Return the cloud as a whole; `why` says why its instances are of this kind."""
-    snapshot = world.snapshot
-    if snapshot is None:
+    if (snapshot := world.snapshot) is None:
         return None
-    return {
-        "name": snapshot.cloud,
-        "region": snapshot.region,
-        "driver": snapshot.driver,
-        "stands_for": snapshot.stands_for,
-        "one": snapshot.one,
-        "isolation": [asdict(each) for each in snapshot.capabilities],
-        "drivers": {
-            each.name: {"one": each.one, "isolation": [asdict(row) for row in each.capabilities]}
-            for each in snapshot.drivers
-        },
-        "notes": list(snapshot.notes),
-        "overcommit": snapshot.overcommit,
-        "why": why,
-    }
-
-
-def hosts_json(world: CloudState) -> list[dict[str, Any]]:
-    """Return the hosts with their capacity and what of it is reserved."""
-    return [] if world.snapshot is None else [asdict(host) for host in world.snapshot.hosts]
+    same = {name: getattr(snapshot, name) for name in ("region", "driver", "stands_for", "one", "notes", "overcommit")}
+    drivers = {each.name: {"one": each.one, "isolation": each.capabilities} for each in snapshot.drivers}
+    return {"name": snapshot.cloud, "isolation": snapshot.capabilities, "drivers": drivers, "why": why, **same}
 
 
 def instance_rows(world: CloudState, busy: str, *, browser_here: bool) -> Iterator[dict[str, Any]]:
@@ -60,8 +44,7 @@ def _instance(
 ) -> dict[str, Any]:
     death = world.deaths.get(view.id)
     return {
-        **asdict(view),
-        "tags": dict(view.tags),
+        **to_builtins(view),
         "short": short,
         "shard": shard_of(view),
         "driver": "" if world.snapshot is None else world.snapshot.driver_of(view.host),

@@ -7,8 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
 
 from client.cloud_state import CloudState
 from client.experiments.experiment import MEASURING
@@ -23,6 +25,7 @@ from client.load.summary import Latency, latency_of
 from client.load.verdict import broken_so_far
 from client.terminal.plain_text import milliseconds
 
+RunNumber = Annotated[int, Meta(ge=0, lt=10**9)]
 WINDOW_S = 10
 """The timeline's percentiles are those of the requests due in the last 10 seconds: one second holds too few."""
 WIDE_S = 60
@@ -97,13 +100,12 @@ class RunTimeline:
         return self.timeline[0].seconds if self.timeline else 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownTimeline:
-    """What a reader has already: that run until `until_s`, in columns of that width."""
+class KnownTimeline(Struct, frozen=True, kw_only=True):
+    """What a reader has already: that run until `since`, in columns of that width."""
 
-    number: int
-    until_s: float
-    column_s: float
+    run: RunNumber
+    since: Annotated[float, Meta(ge=0, le=1e9)]
+    column_s: Annotated[float, Meta(ge=0, le=1e9)]
 
 
 def current_timeline(snapshot: Snapshot, plan: Plan, number: int) -> RunTimeline:
@@ -166,9 +168,9 @@ def timeline_json(run: RunTimeline | None, known: KnownTimeline | None = None) -
 
 def _first_changed(run: RunTimeline, known: KnownTimeline | None) -> int:
     """Return the number of the first column in which a request may have been counted since."""
-    if known is None or (known.number, known.column_s) != (run.number, run.column_s):
+    if known is None or (known.run, known.column_s) != (run.number, run.column_s):
         return 0
-    settled_s = known.until_s - run.timeout_s - COUNTED_AFTER_S
+    settled_s = known.since - run.timeout_s - COUNTED_AFTER_S
     return min(len(run.timeline), max(0, math.floor(settled_s / run.column_s)))
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from client.cloud_state import CloudState, shard_of
 from client.session import DEFAULT_RATE, Session
@@ -18,47 +17,39 @@ from vmhost.base.errors import Conflict, NotFound
 DEADLINE_S = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitialFleets:
-    """The fleets that the cloud had when the console started, and how many instances each kept."""
-
-    targets: Mapping[str, int]
-
-    @classmethod
-    async def of(cls, cloud: CloudClient) -> InitialFleets:
-        """Return the cloud's fleets of now."""
-        return cls(targets={fleet.id: fleet.target for fleet in await cloud.describe_fleets()})
-
-    def present_in(self, fleets: Sequence[FleetView]) -> InitialFleets:
-        """Return those that are still among the fleets.
-
-        A fleet of the search service counts even if it is newer: it replaced a former one, as after a restart of the
-        platform without its records."""
-        kept = [fleet for fleet in fleets if fleet.id in self.targets or SHARD_TAG in fleet.tags]
-        return InitialFleets(targets={fleet.id: self.targets.get(fleet.id, fleet.target) for fleet in kept})
-
-    @property
-    def instances(self) -> int:
-        """How many instances they keep together."""
-        return sum(self.targets.values())
+Targets = Mapping[str, int]
+"""How many instances each fleet keeps, by the fleet's id."""
 
 
-def surplus(world: CloudState, initial: InitialFleets) -> tuple[str, ...]:
+async def initial_targets(cloud: CloudClient) -> Targets:
+    """Return the fleets of now. Raises CloudErrors."""
+    return {fleet.id: fleet.target for fleet in await cloud.describe_fleets()}
+
+
+def present_targets(initial: Targets, fleets: Sequence[FleetView]) -> Targets:
+    """Return the initial targets of those fleets that are still there. Pure.
+
+    A fleet of the search service counts even if it is newer: it replaced a former one, as after a restart of the
+    platform without its records."""
+    kept = [fleet for fleet in fleets if fleet.id in initial or SHARD_TAG in fleet.tags]
+    return {fleet.id: initial.get(fleet.id, fleet.target) for fleet in kept}
+
+
+def surplus(world: CloudState, initial: Targets) -> tuple[str, ...]:
     """Return the instances to terminate: those of no initial fleet, and those that neither run nor start. Pure."""
     return tuple(
         view.id
         for view in world.present
-        if view.state != "shutting-down"
-        and (view.fleet not in initial.targets or view.state not in ("pending", "running"))
+        if view.state != "shutting-down" and (view.fleet not in initial or view.state not in ("pending", "running"))
     )
 
 
-def extra_instances(world: CloudState, initial: InitialFleets) -> tuple[InstanceView, ...]:
+def extra_instances(world: CloudState, initial: Targets) -> tuple[InstanceView, ...]:
     """Return the instances that belong to no initial fleet: people launched them. Pure."""
-    return tuple(view for view in world.present if view.state != "shutting-down" and view.fleet not in initial.targets)
+    return tuple(view for view in world.present if view.state != "shutting-down" and view.fleet not in initial)
 
 
-async def start_over(session: Session, initial: InitialFleets, *, seed: int) -> float:
+async def start_over(session: Session, initial: Targets, *, seed: int) -> float:
     """End experiments, restore fleets and load, and wait until all instances serve; return the seconds that took."""
     started = time.monotonic()
     cloud = session.cloud
@@ -69,7 +60,7 @@ async def start_over(session: Session, initial: InitialFleets, *, seed: int) -> 
             with contextlib.suppress(Conflict, NotFound):
                 await cloud.end_fault(fault_id=fault.fault_id)
         fleets = await cloud.describe_fleets()
-        initial = initial.present_in(fleets)
+        initial = present_targets(initial, fleets)
         await _restore_fleets(cloud, fleets, initial)
         if extra := surplus(session.watcher.state, initial):
             await cloud.terminate_instances(extra)
@@ -84,17 +75,17 @@ async def start_over(session: Session, initial: InitialFleets, *, seed: int) -> 
     return time.monotonic() - started
 
 
-async def _restore_fleets(cloud: CloudClient, fleets: Sequence[FleetView], initial: InitialFleets) -> None:
+async def _restore_fleets(cloud: CloudClient, fleets: Sequence[FleetView], initial: Targets) -> None:
     for fleet in fleets:
-        target = initial.targets.get(fleet.id)
+        target = initial.get(fleet.id)
         if target is None:
             await cloud.delete_fleets([fleet.id])
         elif target != fleet.target:
             await cloud.modify_fleet(fleet.id, target=target)
 
 
-def _restored(world: CloudState, initial: InitialFleets) -> bool:
+def _restored(world: CloudState, initial: Targets) -> bool:
     """Whether the initial number of instances runs and no other instance does."""
-    running = [view for view in world.running if view.fleet in initial.targets]
-    others = [view for view in world.present if view.fleet not in initial.targets and view.state == "running"]
-    return len(running) == initial.instances and not others
+    running = [view for view in world.running if view.fleet in initial]
+    others = [view for view in world.present if view.fleet not in initial and view.state == "running"]
+    return len(running) == sum(initial.values()) and not others

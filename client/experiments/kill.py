@@ -70,9 +70,16 @@ class Kill:
         self, system: SystemUnderTest, victim: InstanceView, times: KillTimes, replacement: str | None,
         killed: Mark | None, replaced: Mark | None,
     ) -> Result:  # fmt: skip
-        now = time.time()
+        now, began = time.time(), system.load.began
         whole = await _window(system, killed, now)
         verdict, held, reason = judge_kill(times, whole)
+        rows = [Row(label="noticed after", unit="s", during=times.noticed_s, bad=times.noticed_s is None)]
+        if not times.alone:
+            row = Row(label="replaced after", unit="s", during=times.replaced_s, instance_id=replacement or "")
+            rows.append(replace(row, bad=times.replaced_s is None))
+        before = None
+        if killed is not None and began is not None:
+            before = await system.load.window(max(began, killed.at - BEFORE_S), killed.at)
         return Result(
             experiment=self.name,
             instance_id=victim.id,
@@ -82,12 +89,11 @@ class Kill:
             held=held,
             reason=reason,
             rows=(
-                Row(label="noticed after", unit="s", during=times.noticed_s, bad=times.noticed_s is None),
-                *([] if times.alone else [_replaced_row(times, replacement)]),
+                *rows,
                 *client_rows(
                     victim.id,
                     whole=whole,
-                    before=await _before(system, killed),
+                    before=before,
                     during=None if replaced is None else await _window(system, killed, replaced.at),
                     after=await _window(system, replaced, now),
                 ),
@@ -133,20 +139,6 @@ def _problems(times: KillTimes) -> tuple[str, ...]:
     if not times.alone and times.replaced_s is None:
         problems.append(f"it was not replaced within {REPLACED_DEADLINE_S:.0f} s")
     return tuple(problems)
-
-
-def _replaced_row(times: KillTimes, replacement: str | None) -> Row:
-    return Row(
-        label="replaced after", unit="s", during=times.replaced_s, instance_id=replacement or "",
-        bad=times.replaced_s is None,
-    )  # fmt: skip
-
-
-async def _before(system: SystemUnderTest, killed: Mark | None) -> Summary | None:
-    began = system.load.began
-    if killed is None or began is None:
-        return None
-    return await system.load.window(max(began, killed.at - BEFORE_S), killed.at)
 
 
 async def _window(system: SystemUnderTest, since: Mark | None, until: float) -> Summary | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from console_page import OpenPage
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from client.local.state_dir import LocalFacts
 
@@ -26,6 +26,17 @@ async def test_printed_link_lets_browser_act(
     assert await can_act(page)
     assert await page.evaluate("document.cookie") == ""
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_page_without_its_script_says_what_to_do(console: str, open_page: OpenPage) -> None:
+    """Neither a script nor the console is needed for it: the style sheet shows the text after ten seconds."""
+    page = await open_page(console, allow="ERR_FAILED")
+    await page.route("**/start.js", lambda route: route.abort())
+    await page.reload()
+    late = page.get_by_text("Load this page again")
+    await expect(late).to_be_attached()
+    await expect(late).to_be_hidden()
+    await expect(late).to_be_visible(timeout=20_000)
 
 
 async def test_without_key_view_only(cloud: LocalFacts, open_page: OpenPage) -> None:

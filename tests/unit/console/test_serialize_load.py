@@ -92,14 +92,14 @@ def test_wide_columns_are_windows_of_their_own() -> None:
 
 def test_reader_gets_only_columns_that_may_have_changed() -> None:
     run = timeline(*(column(n, {2.0: 1}) for n in range(30)))
-    news = timeline_json(run, KnownTimeline(number=1, until_s=28.0, column_s=1.0))
+    news = timeline_json(run, KnownTimeline(run=1, since=28.0, column_s=1.0))
     # Until 3 s (the timeout, and the second until everybody has told) after its end a column may change.
     assert ([each["began_s"] for each in news["columns"]], news["whole"]) == ([25, 26, 27, 28, 29], False)
 
 
 @pytest.mark.parametrize(
     "known",
-    [None, KnownTimeline(number=2, until_s=28.0, column_s=1.0), KnownTimeline(number=1, until_s=28.0, column_s=2.0)],
+    [None, KnownTimeline(run=2, since=28.0, column_s=1.0), KnownTimeline(run=1, since=28.0, column_s=2.0)],
 )
 def test_reader_of_other_run_gets_all_columns(known: KnownTimeline | None) -> None:
     told = timeline_json(timeline(*(column(n, {2.0: 1}) for n in range(30))), known)
@@ -107,7 +107,7 @@ def test_reader_of_other_run_gets_all_columns(known: KnownTimeline | None) -> No
 
 
 def test_reader_ahead_of_run_gets_no_columns() -> None:
-    told = timeline_json(timeline(column(0, {2.0: 1})), KnownTimeline(number=1, until_s=1e9, column_s=1.0))
+    told = timeline_json(timeline(column(0, {2.0: 1})), KnownTimeline(run=1, since=1e9, column_s=1.0))
     assert (told["columns"], told["whole"]) == ([], False)
 
 

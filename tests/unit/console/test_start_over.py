@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from client.cloud_state import CloudState
-from client.console.start_over import InitialFleets, extra_instances, surplus
+from client.console.start_over import extra_instances, present_targets, surplus
 from vmhost.api.views import FleetView, InstanceView
 
 
@@ -31,9 +31,9 @@ def test_surplus_and_extra_instances() -> None:
         view("i-gone", "terminated", None),
     ]
     world = CloudState(instances={each.id: each for each in views})
-    assert surplus(world, InitialFleets(targets={"fleet-1": 2})) == ("i-stopped", "i-own", "i-other")
+    assert surplus(world, {"fleet-1": 2}) == ("i-stopped", "i-own", "i-other")
     # A stopped one of the service is no loss to the people who made the others.
-    assert [each.id for each in extra_instances(world, InitialFleets(targets={"fleet-1": 2}))] == ["i-own", "i-other"]
+    assert [each.id for each in extra_instances(world, {"fleet-1": 2})] == ["i-own", "i-other"]
 
 
 def fleet(name: str, target: int, **tags: str) -> FleetView:
@@ -44,7 +44,7 @@ def fleet(name: str, target: int, **tags: str) -> FleetView:
 
 
 def test_replacement_fleets_of_service_kept() -> None:
-    before = InitialFleets(targets={"fleet-1": 2, "fleet-gone": 2})
+    before = {"fleet-1": 2, "fleet-gone": 2}
     now = [fleet("fleet-1", 5), fleet("fleet-new", 3, **{"search:shard": "1"}), fleet("fleet-mine", 4)]
-    assert before.present_in(now) == InitialFleets(targets={"fleet-1": 2, "fleet-new": 3})
-    assert InitialFleets(targets={}).present_in(now).instances == 3
+    assert present_targets(before, now) == {"fleet-1": 2, "fleet-new": 3}
+    assert sum(present_targets({}, now).values()) == 3

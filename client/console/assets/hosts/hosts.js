@@ -81,7 +81,7 @@ function Reservations({ instances, uses }) {
   /** @param {Instance & { limits: Limits }} each */
   const row = (each) => html`<tr key=${each.id}>
     <th scope="row"><a href="#/instances/${each.id}">${each.short}</a></th>
-    <td data-label="State"><${InstanceState} instance=${each} /></td>
+    <td data-label="State"><${InstanceState} instance=${each} brief=${true} /></td>
     <td data-label="Type">${each.type}</td>
     <td data-label="CPU allocated">${cores(each.limits.cpu_guaranteed_cores)}</td>
     <td data-label="CPU used">${cores(uses[each.id]?.cpu)}</td>

@@ -28,6 +28,9 @@ export function Faults({ instance }) {
   </div>`;
 }
 
+/** @param {string} text */
+const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 /**
  * What an experiment or a fault does, and a field for each of its parameters.
  * @param {{ action: Action, instance: Instance, onResult: (message: string) => void }} props
@@ -36,7 +39,7 @@ function Form({ action, instance, onResult }) {
   const { name, label, description, kind, parameters } = action;
   const [values, setValues] = useState(Object.fromEntries(parameters.map((each) => [each.name, each.default])));
   /** @param {Parameter} each */
-  const field = (each) => html`<div class="field"><label for="${name}-${each.name}">${each.label}</label>
+  const field = (each) => html`<div class="field"><label for="${name}-${each.name}">${capital(each.label)}</label>
     <input id="${name}-${each.name}" type="number" min=${each.least} max=${each.most} step=${each.whole ? 1 : "any"}
       value=${values[each.name]} onInput=${(/** @type {any} */ { target }) =>
         setValues({ ...values, [each.name]: target.valueAsNumber })} /></div>`;
