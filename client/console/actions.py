@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.cloud_state import CloudState
+from client.experiments.experiment import Experiment
 from client.experiments.runner import EXPERIMENTS
 from vmhost.api.client import CloudClient
 from vmhost.api.parameters import parameters_of
-from vmhost.api.views import InstanceView, ParameterView
+from vmhost.api.views import FaultKindView, InstanceView, ParameterView
 
 LIFECYCLE, EXPERIMENT, FAULT = "lifecycle", "experiment", "fault"
 
@@ -70,33 +71,26 @@ _LIFECYCLE = (
 
 def actions_of(world: CloudState) -> tuple[Action, ...]:
     """Return all actions: lifecycle, experiments, and the platform's faults that no experiment injects."""
-    experiments = tuple(
-        Action(
-            name=each.name,
-            title=each.title,
-            description=each.summary,
-            confirm=_question(each.summary) if each.ends_instance else "",
-            kind=EXPERIMENT,
-            parameters=parameters_of(each),
-            fault=each.fault,
-        )
-        for each in EXPERIMENTS.values()
+    covered = {each.fault for each in EXPERIMENTS.values()}
+    return (
+        *_LIFECYCLE,
+        *(_of_experiment(each) for each in EXPERIMENTS.values()),
+        *(_of_fault(each) for each in world.fault_kinds if each.name not in covered),
     )
-    covered = {each.fault for each in experiments}
-    faults = tuple(
-        Action(
-            name=each.name,
-            title=each.title,
-            description=each.summary,
-            confirm="" if each.lasts else _question(each.summary),
-            kind=FAULT,
-            parameters=each.parameters,
-            fault=each.name,
-        )
-        for each in world.fault_kinds
-        if each.name not in covered
-    )
-    return (*_LIFECYCLE, *experiments, *faults)
+
+
+def _of_experiment(each: type[Experiment]) -> Action:
+    return Action(
+        name=each.name, title=each.title, description=each.summary, kind=EXPERIMENT, fault=each.fault,
+        parameters=parameters_of(each), confirm=_question(each.summary) if each.ends_instance else "",
+    )  # fmt: skip
+
+
+def _of_fault(each: FaultKindView) -> Action:
+    return Action(
+        name=each.name, title=each.title, description=each.summary, kind=FAULT, fault=each.name,
+        parameters=each.parameters, confirm="" if each.lasts else _question(each.summary),
+    )  # fmt: skip
 
 
 def _question(summary: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+from urllib.parse import urljoin
 
 from aiohttp import web
 
@@ -78,20 +79,10 @@ def required_files(assets: Mapping[str, Asset]) -> dict[str, Asset]:
     pending = [AUDIENCE_PAGE]
     while pending:
         path = pending.pop()
-        if path not in found:
-            found[path] = assets[path]
-            pending += _imports(path, assets[path])
+        if path in found:
+            continue
+        found[path] = assets[path]
+        pattern = _IMPORTS.get(posixpath.splitext(path)[1])
+        names = pattern.findall(assets[path].content.decode()) if pattern is not None else []
+        pending += [urljoin(_ROOT + path, name).removeprefix(_ROOT) for name in names]
     return found
-
-
-def _imports(path: str, asset: Asset) -> list[str]:
-    pattern = _IMPORTS.get(posixpath.splitext(path)[1])
-    if pattern is None:
-        return []
-    return [_resolved(path, name) for name in pattern.findall(asset.content.decode())]
-
-
-def _resolved(path: str, name: str) -> str:
-    if name.startswith(_ROOT):
-        return name.removeprefix(_ROOT)
-    return posixpath.normpath(posixpath.join(posixpath.dirname(path), name))

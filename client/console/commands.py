@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from client.cloud_state import CloudState
@@ -21,7 +20,7 @@ from server.api.flow import FlowRecord
 from vmhost.api.client import CloudClient
 from vmhost.api.parameters import checked_values, with_values
 from vmhost.api.views import InstanceView
-from vmhost.base.errors import CloudError, Conflict, InvalidInput, NotFound, Unavailable
+from vmhost.base.errors import Conflict, InvalidInput, NotFound, Unavailable
 from vmhost.base.ids import short_ids
 
 THE_CONSOLE = "the console"
@@ -37,17 +36,10 @@ class Commands:
         self._rng = random.Random(SEED)
         self._initial: Targets | None = None
         self._starting_over = False
-        self._running: set[asyncio.Task[Any]] = set()
 
     async def note_initial_fleets(self) -> None:
         """Note the fleets of now, to which `start_over` returns. Raises CloudErrors."""
         self._initial = await initial_targets(self._session.cloud)
-
-    async def close(self) -> None:
-        """Stop waiting for experiments; they continue with the session."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
 
     @property
     def cloud(self) -> CloudClient:
@@ -90,7 +82,7 @@ class Commands:
         session = self._session
         session.experiments.must_be_idle()
         victim = choose_victim(self.world, self._rng) if instance_id is None else self._instance(instance_id)
-        self._start(session.experiments.run(experiment, victim, by=THE_CONSOLE))
+        session.experiments.start(experiment, victim, by=THE_CONSOLE)
         return victim.id
 
     async def search(self, query: str) -> dict[str, Any]:
@@ -135,17 +127,6 @@ class Commands:
         if view is None:
             raise NotFound(f"this cloud has no instance {instance_id[:40]!r}")
         return view
-
-    def _start(self, experiment: Coroutine[Any, Any, Any]) -> None:
-        async def guarded() -> None:
-            try:
-                await experiment
-            except CloudError:
-                return  # The experiment's last step has the reason, and the publisher shows it.
-
-        task = asyncio.create_task(guarded())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
 
 
 async def recorded_search(service: SearchService, query: str, *, agent: str) -> tuple[FlowRecord, SearchResult]:

@@ -84,7 +84,6 @@ async def serve_console(session: Session, settings: ConsoleSettings) -> AsyncIte
             yield url
     finally:
         await sharing.stop()
-        await commands.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

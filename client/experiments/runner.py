@@ -42,14 +42,18 @@ class ExperimentRunner:
         if self.busy:
             raise Conflict(f"the {self.busy} is still being measured; try again in a moment")
 
-    async def run(self, experiment: Experiment, victim: InstanceView, *, by: str = TERMINAL) -> Result:
-        """Run the experiment on the instance. Raises Conflict while another one runs, and the experiment's errors."""
+    def start(self, experiment: Experiment, victim: InstanceView, *, by: str) -> asyncio.Task[Result]:
+        """Start the experiment on the instance. Raises Conflict while another one runs."""
         self.must_be_idle()
         self.busy = experiment.title
         task = self._task = asyncio.create_task(self._run(experiment, victim, by))
         # Its end is published to the listeners, so an error that no caller awaits is not lost.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(task)
+        return task
+
+    async def run(self, experiment: Experiment, victim: InstanceView, *, by: str = TERMINAL) -> Result:
+        """Run the experiment to its end. Raises Conflict while another one runs, and the experiment's errors."""
+        return await asyncio.shield(self.start(experiment, victim, by=by))
 
     async def close(self) -> None:
         """Cancel the running experiment; it restores what it changed."""
