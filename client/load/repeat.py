@@ -75,8 +75,8 @@ class Repeats:
 
     def spread(self) -> dict[str, Spread | None]:
         """Each figure over the counted runs; None where not all of them can tell it."""
-        told = [run_figures(run) for run in self.counted]
-        return {figure.name: _spread([values[figure.name] for values in told]) for figure in FIGURES}
+        figures = [run_figures(run) for run in self.counted]
+        return {figure.name: _spread([values[figure.name] for values in figures]) for figure in FIGURES}
 
 
 async def repeat(run_once: Callable[[int], Awaitable[Report]], times: int) -> Repeats:
@@ -102,15 +102,15 @@ async def repeat(run_once: Callable[[int], Awaitable[Report]], times: int) -> Re
 def repeat_lines(repeats: Repeats) -> list[str]:
     """The verdict first, then each figure's spread, then each run in a line; the median run's report is not here."""
     counted, chosen = repeats.counted, repeats.median_run
-    told = [spread for spread in repeats.spread().items() if spread[1] is not None]
+    spreads = [spread for spread in repeats.spread().items() if spread[1] is not None]
     lines = [f"{repeats.verdict}: {repeats.reason}"]
     if repeats.broken_off is not None:
         lines.append(f"  broken off before run {len(repeats.runs) + 1}: {repeats.broken_off}")
     if len(counted) < ENOUGH:
         lines.append(f"  only {_runs(len(counted))} can be counted; a spread needs {ENOUGH} or more")
-    if told and len(counted) > 1:
+    if spreads and len(counted) > 1:
         lines.append(f"  {f'of {_runs(len(counted))}':<20}{'min':>12}{'median':>12}{'max':>12}")
-        lines += [f"  {name:<20}{_row(spread)}" for name, spread in told if spread is not None]
+        lines += [f"  {name:<20}{_row(spread)}" for name, spread in spreads if spread is not None]
     for number, run in enumerate(repeats.runs, 1):
         notes = ("   the median run" if run is chosen else "") + ("   (stopped early)" if run.result.stopped else "")
         lines.append(f"  run {number:<3} {run.verdict}: {run.reason}{notes}")
@@ -158,10 +158,10 @@ def _middle(runs: tuple[Report, ...]) -> Report | None:
 
 
 def _spread(values: list[float | None]) -> Spread | None:
-    told = [value for value in values if value is not None]
-    if not told or len(told) < len(values):
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
         return None
-    return Spread(min=min(told), median=statistics.median_high(told), max=max(told))
+    return Spread(min=min(known), median=statistics.median_high(known), max=max(known))
 
 
 def _row(spread: Spread) -> str:

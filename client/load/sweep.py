@@ -215,8 +215,8 @@ class Sweep:
     @property
     def power_peak(self) -> SweepStep | None:
         """The step with the most power."""
-        told = [step for step in self.by_rate if step.invalid is None and step.response.mean]
-        return max(told, key=self._power, default=None)
+        measured = [step for step in self.by_rate if step.invalid is None and step.response.mean]
+        return max(measured, key=self._power, default=None)
 
     @property
     def reason(self) -> str:
