@@ -9,9 +9,8 @@ from dataclasses import asdict, replace
 from vmhost.api.views import HostView, LimitsView, RoomView, TypesView, TypeView
 from vmhost.control.instances.record import INSTANCES, Instance
 from vmhost.control.inventory import is_allocated
-from vmhost.control.placement import HostRoom
+from vmhost.control.placement import HostRoom, limits_of
 from vmhost.control.service_context import ServiceContext
-from vmhost.control.sizing import limits_of
 from vmhost.model.guest import Capability
 from vmhost.model.instance_type import InstanceType, TypeCatalogue
 from vmhost.model.limits import Limits

@@ -9,8 +9,7 @@ import msgspec
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control.instances.record import Instance, InstanceState
-from vmhost.control.placement import HostRoom
-from vmhost.control.sizing import limits_of, overcommitted, use_of
+from vmhost.control.placement import HostRoom, limits_of, overcommitted, use_of
 from vmhost.model.guest import Capabilities, GuestSpec
 from vmhost.model.host import Host
 from vmhost.model.image import Image, check_image_id

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from vmhost.base.errors import InvalidInput
-from vmhost.model.cpu_share import equal_sets, reserved_cores
-from vmhost.model.host import Host
+from vmhost.model.host import Host, equal_sets, reserved_cores
 from vmhost.model.region import REGION, ZONES
 
 HOSTS_MAX = len(ZONES)

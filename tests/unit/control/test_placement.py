@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from vmhost.base.errors import NoCapacity, NotFound
 from vmhost.catalogue.type_catalogue import load_types
-from vmhost.control.placement import HostRoom, PlacementConstraint, place
-from vmhost.control.sizing import guaranteed_cores
+from vmhost.control.placement import HostRoom, PlacementConstraint, guaranteed_cores, place
 from vmhost.model.host import Host, HostUse
 
 TYPES = {kind.name: kind for kind in load_types().types}

@@ -6,11 +6,9 @@ from hypothesis import strategies as st
 
 from vmhost.base.errors import InvalidInput
 from vmhost.catalogue.type_catalogue import load_types
-from vmhost.control.placement import HostRoom, place
-from vmhost.control.sizing import limits_of, overcommitted
+from vmhost.control.placement import HostRoom, limits_of, overcommitted, place
 from vmhost.drivers.logical_hosts import Capacity, split
-from vmhost.model.cpu_share import equal_sets, guests_weight, reserved_cores
-from vmhost.model.host import Host, HostUse
+from vmhost.model.host import Host, HostUse, equal_sets, guests_weight, reserved_cores
 
 TYPES = {kind.name: kind for kind in load_types().types}
 HOST = Host(id="host-a", zone="us-east-1a", cpu_cores=0.75, memory_mib=1280, pids=10_000, cpus=(0,), shared=False)

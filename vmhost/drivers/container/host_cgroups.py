@@ -12,8 +12,7 @@ from vmhost.base.logs import get_logger
 from vmhost.drivers.cgroup_limits import LONG_PERIOD_US, GroupLimits
 from vmhost.drivers.cgroups import GROUP_PREFIX, ControlGroups
 from vmhost.drivers.container.engine_responses import EngineInfo
-from vmhost.model.cpu_share import count_cpus, guests_weight
-from vmhost.model.host import Host
+from vmhost.model.host import Host, count_cpus, guests_weight
 
 _log = get_logger("driver")
 

@@ -16,9 +16,8 @@ from vmhost.drivers.cgroup_limits import LONG_PERIOD_US, GroupLimits, ceiling_pe
 from vmhost.drivers.cgroups import CONTROLLERS, ControlGroups, Usage
 from vmhost.drivers.process.isolation import HOST_CPU_ONLY, CgroupEntry, Isolation
 from vmhost.drivers.processes import descendants
-from vmhost.model.cpu_share import count_cpus, guests_weight
 from vmhost.model.guest import Capability, GuestSpec
-from vmhost.model.host import Host
+from vmhost.model.host import Host, count_cpus, guests_weight
 from vmhost.model.limits import Limits
 
 
