@@ -36,9 +36,8 @@ class OutputFiles:
 
     def check(self) -> None:
         """Raises InvalidInput where a file could not be written."""
-        for option, path in (("--report", self._page), ("--hlog", self._log)):
-            if path is not None and not _writable(path):
-                raise InvalidInput(f"{option} {path}: cannot be written; name a file in a folder that exists")
+        check_writable("--report", self._page)
+        check_writable("--hlog", self._log)
 
     def started(self, runs: Sequence[LoadRun], repetition: int) -> None:
         """Write the finished seconds of runs that have started to the logs from now on. Raises InvalidInput."""
@@ -75,10 +74,10 @@ class OutputFiles:
         return self._log.with_stem("-".join([self._log.stem, *(mark.replace("/", "_") for mark in marks)]))
 
 
-def _writable(path: Path) -> bool:
-    if path.exists():
-        return not path.is_dir() and os.access(path, os.W_OK)
-    return path.parent.is_dir() and os.access(path.parent, os.W_OK)
+def check_writable(option: str, path: Path | None) -> None:
+    """Raises InvalidInput if the option names a file that cannot be written."""
+    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise InvalidInput(f"{option} {path}: cannot be written; name a file in a folder that exists")
 
 
 LOOPBACK = "127.0.0.1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,10 @@ from client.load.run import LoadRun
 from client.load.run_report import Report
 from client.load.schedule import NS_PER_S
 from client.load.verdict import Verdict, broken_for_good
-from client.load.workers import WorkerSource
-from vmhost.base.errors import Unavailable
+from client.load.workers import WorkerSource, cancel_all, unless_stopped
 
 LOOK_EVERY_S = 1.0
-Watcher = Callable[[Sequence[LoadRun]], Awaitable[None]]
+Watcher = Callable[[Sequence[LoadRun]], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,43 +43,19 @@ class PlanRunner:
                 for _ in plans
             ]
             runs = [await stack.enter_async_context(run) for run in made]
-            await self._start(runs, plans)
+            await unless_stopped(self.stop, start_together(runs, plans))
             on_started(runs)
-            watching = asyncio.create_task(self._watched(runs))
+            watching, finishing = asyncio.create_task(self.watch(runs)), asyncio.create_task(_reports(runs))
             stopping = asyncio.create_task(self._stop_soon(runs))
             breaking = asyncio.create_task(self._stop_when_broken(runs))
-            finishing = asyncio.create_task(_reports(runs))
-            tasks: list[asyncio.Task[Any]] = [watching, finishing]
             try:
                 # `watch` may return early; if it fails, the run must not go on unseen.
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+                await asyncio.wait((watching, finishing), return_when=asyncio.FIRST_EXCEPTION)
                 if watching.done():
                     watching.result()
                 return await finishing
             finally:
-                tasks += [stopping, breaking]
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _start(self, runs: Sequence[LoadRun], plans: Sequence[Plan]) -> None:
-        starting, stopping = asyncio.create_task(start_together(runs, plans)), asyncio.create_task(self._stopped())
-        tasks: list[asyncio.Task[Any]] = [starting, stopping]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
-                raise Unavailable("cancelled before it started")
-            starting.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _stopped(self) -> None:
-        await self.stop.wait()
-
-    async def _watched(self, runs: Sequence[LoadRun]) -> None:
-        await self.watch(runs)
+                await cancel_all(watching, finishing, stopping, breaking)
 
     async def _stop_when_broken(self, runs: Sequence[LoadRun]) -> None:
         while self.on_broken is not None:

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from client.load.plan.model import OpenLoop, Plan
 from client.load.plan.validation import check_plan
@@ -17,7 +17,7 @@ from client.load.run import SNAPSHOT_EVERY_S, LoadRun
 from client.load.run_report import PastRun, Report
 from client.load.run_result import Mark, Snapshot
 from client.load.summary import Summary
-from client.load.workers import ANSWER_TIMEOUT_S
+from client.load.workers import ANSWER_TIMEOUT_S, cancel_all, unless_stopped
 from vmhost.base.errors import CloudError, Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class LoadSession:
         async with LoadRun(
             processes=joined or self._processes, worker_source=self._worker_pool if joined else None
         ) as run:
-            began = await self._unless_stopped(run.start(plan))
+            began = await unless_stopped(self._stop, run.start(plan))
             self._begin(run, joined)
             if not started.done():
                 started.set_result(began)
@@ -267,9 +267,8 @@ class LoadSession:
         Return how many workers are to go on with the load; None if it is over."""
         over, stopped = asyncio.create_task(run.finished()), asyncio.create_task(self._stop.wait())
         changed = asyncio.create_task(self._changed(present, endless=run.plan.endless))
-        tasks: list[asyncio.Task[Any]] = [over, stopped, changed]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((over, stopped, changed), return_when=asyncio.FIRST_COMPLETED)
             if over.done() and not changed.done() and not self._lost_workers(run):
                 return None
             count = self._present
@@ -277,9 +276,7 @@ class LoadSession:
             await asyncio.wait([over], timeout=run.plan.timeout_s + ANSWER_TIMEOUT_S)
             return None if stopped.done() else count
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_all(over, stopped, changed)
 
     def _lost_workers(self, run: LoadRun) -> bool:
         """Whether a load without an end is over because all of its workers have gone."""
@@ -301,20 +298,7 @@ class LoadSession:
         """Wait a while for workers to join again, because each leaves after its run."""
         if self._worker_pool is not None and count:
             with contextlib.suppress(Unavailable):
-                await self._unless_stopped(self._worker_pool.wait_for(count, BACK_S))
-
-    async def _unless_stopped(self, work: Coroutine[object, object, T]) -> T:
-        """The result of the work. Raises Unavailable as soon as the load is stopped."""
-        working, stopped = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise Unavailable("the load was stopped before it started")
-            return working.result()
-        finally:
-            for task in (working, stopped):
-                task.cancel()
-            await asyncio.gather(working, stopped, return_exceptions=True)
+                await unless_stopped(self._stop, self._worker_pool.wait_for(count, BACK_S))
 
     def _give_up(self, error: CloudError, started: asyncio.Future[float]) -> None:
         """Give the error to the caller of `start` if the load could not start, else keep it with the last run."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from client.load import messages
@@ -237,6 +237,25 @@ async def within(seconds: float, awaited: Awaitable[T], subject: str) -> T:
             return await awaited
     except TimeoutError:
         raise Unavailable(f"timed out after {seconds:.0f} s waiting for {subject}") from None
+
+
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """The result of the work. Raises Unavailable as soon as `stop` is set."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Unavailable("the load was stopped before it started")
+        return working.result()
+    finally:
+        await cancel_all(working, stopped)
+
+
+async def cancel_all(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the tasks and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _resolve(future: asyncio.Future[T], value: T) -> None:

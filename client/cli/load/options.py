@@ -59,7 +59,9 @@ _DEFAULT_QUERIES = "default"
 def add_target_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the request, named as in curl, hey and wrk."""
     group = parser.add_argument_group("request")
-    group.add_argument("-X", "--method", default=None, metavar="METHOD", help="HTTP method (GET, or POST with a body)")
+    group.add_argument(
+        "-X", "--method", default=None, metavar="METHOD", help="HTTP method (default GET, or POST with a body)"
+    )
     group.add_argument(
         "-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="add a header; repeatable"
     )
@@ -79,7 +81,8 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         "--timeout",
         default=None,
         metavar="TIME",
-        help="time limit of a request, from when it was due (default 2s), or of a script's flow (default 30s)",
+        help=f"time limit of a request, from when it was due (default {DEFAULT_TIMEOUT}; for a script's flow"
+        f" {DEFAULT_FLOW_TIMEOUT})",
     )
     _add_tls_options(parser)
 
@@ -120,12 +123,18 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--requests", "-n", type=int, default=None, metavar="N", help="end the run after N requests")
     group.add_argument(
-        "--for", dest="duration", default=None, metavar="TIME", help="duration, such as 30s or 5m (default 10s)"
+        "--for",
+        dest="duration",
+        default=None,
+        metavar="TIME",
+        help=f"duration, such as 30s or 5m (default {DEFAULT_DURATION})",
     )
     group.add_argument(
         "--think", default=None, metavar="TIME", help="mean pause of a user between requests (default 0s)"
     )
-    group.add_argument("--warm-up", default=None, metavar="TIME", help="exclude the first TIME from the figures")
+    group.add_argument(
+        "--warm-up", default=None, metavar="TIME", help="exclude the first TIME from the figures (default 0s)"
+    )
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
     group.add_argument("--processes", metavar="N", help="sending processes, or auto for one per core (default 1)")
     group.add_argument(
@@ -138,7 +147,8 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--hedge",
         metavar="p95|20ms[,5%]",
-        help="retry slow requests on a second connection, at most this share of all (5%%), and take the first response",
+        help="retry slow requests on a second connection and take the first response; at most this share of all"
+        " (default 5%%)",
     )
 
 

@@ -8,9 +8,10 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from client.cli.command import Command
 from client.cli.load.options import (
@@ -29,9 +30,11 @@ from client.load.report.json_report import SCHEMA, report_json
 from client.load.report.text_report import text_report
 from client.load.run import LoadRun
 from client.load.run_report import Report, ignored_proxies, usable_cores
-from client.load.workers import WorkerSource
 from client.terminal.plain_text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
+
+if TYPE_CHECKING:
+    from client.load.distributed.worker_pool import WorkerPool
 
 NAME = "load"
 HELP = "send requests at a rate or as users, and report response times and errors"
@@ -82,8 +85,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--stop-when-broken", action="store_true", help="end the run as soon as a threshold is broken")
     group.add_argument("--json", action="store_true", help="print the report as JSON")
-    group.add_argument("--report", metavar="FILE", help="write the report as an HTML page")
-    group.add_argument("--hlog", metavar="FILE", help="write an HdrHistogram log with the histograms of each second")
+    group.add_argument("--report", type=Path, metavar="FILE", help="write the report as an HTML page")
+    group.add_argument(
+        "--hlog", type=Path, metavar="FILE", help="write an HdrHistogram log with the histograms of each second"
+    )
     group.add_argument("--prometheus", metavar="HOST:PORT", help="serve Prometheus metrics at /metrics during the run")
     group.add_argument("--plain", action="store_true", help="print progress lines instead of the live view")
 
@@ -91,13 +96,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_worker_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("from several computers (glasscloud load worker)")
     group.add_argument(
-        "--listen", metavar="HOST:PORT", help="let workers that connect here send the load (loopback by default)"
+        "--listen", metavar="HOST:PORT", help="let workers that connect here send the load (default HOST loopback)"
     )
     group.add_argument(
         "--workers", type=int, default=None, metavar="N", help="start when N workers have joined (default 1)"
     )
     group.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="file with the token of the workers (or $GLASSCLOUD_LOAD_TOKEN)"
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="file with the token of the workers (default $GLASSCLOUD_LOAD_TOKEN)",
     )
 
 
@@ -110,10 +118,10 @@ def _once(args: argparse.Namespace) -> int:
             raise InvalidInput(f"--{option} cannot be used with --once, which only prints one request")
     out = sys.stdout
 
-    def say(text: str) -> None:
+    def show(text: str) -> None:
         print(clean(text), file=out, flush=True)
 
-    good = [asyncio.run(try_once(plan, say)) for plan in plans_of(args)]
+    good = [asyncio.run(try_once(plan, show)) for plan in plans_of(args)]
     return 0 if all(good) else 1
 
 
@@ -126,40 +134,29 @@ def run(args: argparse.Namespace) -> int:
     plans, processes = plans_of(args), _processes(args)
     if args.repeat != 1 and len(plans) > 1:
         raise InvalidInput(f"--repeat {args.repeat} needs a plan with one tenant")
-    if proxies := ignored_proxies([url for plan in plans for url in plan.urls]):
-        _say(f"{', '.join(proxies)} is set but not used: requests go directly to the server")
-    outputs = OutputFiles(page=_path(args.report), log=_path(args.hlog))
+    warn_of_proxies(plans)
+    outputs = OutputFiles(page=args.report, log=args.hlog)
     outputs.check()
     command = _Command(args=args, plans=plans, processes=processes, outputs=outputs)
     try:
-        result = asyncio.run(command.carry_out())
+        text, exit_code, reports = asyncio.run(command.carry_out())
     except CloudError as error:
-        _say_all(command.kept)
+        say_all(command.kept)
         if args.json:
-            print(json.dumps({"schema": SCHEMA, "verdict": None, "error": _error_json(error)}, indent=2), flush=True)
-        _say(f"glasscloud {NAME}: {error.message}")
+            failure = {"kind": error.kind, "message": error.message}
+            print(json.dumps({"schema": SCHEMA, "verdict": None, "error": failure}, indent=2), flush=True)
+        say(f"glasscloud {NAME}: {error.message}")
         return 128 + command.signals[0] if command.signals else 2
     # The reader of standard output may have closed it; files and exit code must be right anyway.
-    messages = outputs.done(result.reports)
+    messages = outputs.done(reports)
     with contextlib.suppress(BrokenPipeError):
-        print(clean_lines(result.text), flush=True)
-    for text in messages:
-        _say(text)
-    return TERMINATED if command.terminated else result.exit_code or int(outputs.failed)
+        print(clean_lines(text), flush=True)
+    say_all(messages)
+    return TERMINATED if signal.SIGTERM in command.signals else exit_code or int(outputs.failed)
 
 
-def _error_json(error: CloudError) -> dict[str, str]:
-    """Returns the error that prevented a run, as JSON."""
-    return {"kind": error.kind, "message": error.message}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
-    """What the command prints and returns at its end."""
-
-    text: str
-    exit_code: int
-    reports: Sequence[Report]
+_Result = tuple[str, int, Sequence[Report]]
+"""What the command prints, its exit code, and the reports of its runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,40 +171,39 @@ class _Command:
     """The output of a script, in case the run fails before its report."""
     signals: list[int] = field(default_factory=list)
     """The signals that ended it, in order."""
-
-    @property
-    def terminated(self) -> bool:
-        """Whether SIGTERM ended it, so that the results are incomplete."""
-        return signal.SIGTERM in self.signals
+    runs: list[LoadRun] = field(default_factory=list)
+    """The runs that go on, whose metrics are served."""
 
     async def carry_out(self) -> _Result:
         """Runs once or repeatedly; Ctrl-C ends it with the results so far."""
-        stop = asyncio.Event()
+        stop = stop_on_signals(self.signals)
+        async with contextlib.AsyncExitStack() as stack:
+            if self.args.prometheus is not None:
+                from client.load.outputs import serve_metrics
 
-        def end(number: int) -> None:
-            self.signals.append(number)
-            stop.set()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, end, number)
-        async with self._metrics() as expose, self._worker_pool() as worker_pool:
+                say(f"metrics: {await stack.enter_async_context(serve_metrics(self.args.prometheus, self._metrics))}")
+            worker_source = None
+            if self.args.listen is not None:
+                worker_source = await stack.enter_async_context(self._worker_pool())
+                joining = f"glasscloud load worker {worker_source.address} --token-file FILE"
+                say(f"waiting for {self.processes} workers: {joining}")
             watch = _watch(self.args, self.plans)
             # The live view cannot show a script's output, so it follows the report; elsewhere it is printed at once.
-            on_output = self.kept.extend if watch is _show_screen else _say_all
+            on_output = self.kept.extend if watch is _show_screen else say_all
             runner = PlanRunner(
-                processes=self.processes, stop=stop, watch=watch, worker_source=worker_pool, on_output=on_output,
-                on_broken=self._broken if self.args.stop_when_broken else None,
+                processes=self.processes, stop=stop, watch=watch, worker_source=worker_source, on_output=on_output,
+                on_broken=_say_broken if self.args.stop_when_broken else None,
             )  # fmt: skip
 
             async def once(number: int) -> tuple[Report, ...]:
                 def on_started(runs: Sequence[LoadRun]) -> None:
                     self.outputs.started(runs, number)
-                    expose(runs)
+                    self.runs[:] = runs
 
                 return await runner.run(self.plans, on_started)
 
             async def again(number: int) -> Report:
-                _say(f"run {number + 1} of {self.args.repeat}")
+                say(f"run {number + 1} of {self.args.repeat}")
                 (report,) = await once(number)
                 return report
 
@@ -215,16 +211,26 @@ class _Command:
                 return self._result(await once(0))
             return self._repeated(await repeat(again, self.args.repeat))
 
-    def _broken(self, words: str) -> None:
-        _say(f"stopped: {words}")
+    def _metrics(self) -> str:
+        from client.load.report.prometheus import prometheus_text
+
+        return prometheus_text([(run.snapshot(), run.plan) for run in self.runs])
+
+    def _worker_pool(self) -> WorkerPool:
+        """Returns the pool in which workers on other computers join."""
+        from client.load.distributed.connection import parse_address
+        from client.load.distributed.handshake import read_token
+        from client.load.distributed.worker_pool import WorkerPool
+
+        address = parse_address(self.args.listen, default_host="127.0.0.1")
+        return WorkerPool(address, read_token(self.args.token_file), say=say, warn=say, wait_s=WORKERS_WAIT_S)
 
     def _result(self, reports: tuple[Report, ...]) -> _Result:
-        verdict = verdict_of(reports)
         if self.args.json:
             text = json.dumps(_document(reports), indent=2)
         else:
             text = "\n\n".join("\n".join([*text_report(report), *self._output(report)]) for report in reports)
-        return _Result(text=text, exit_code=verdict.exit_code, reports=reports)
+        return text, verdict_of(reports).exit_code, reports
 
     def _output(self, report: Report) -> list[str]:
         """Returns the output of the script, unless it was printed during the run."""
@@ -236,54 +242,7 @@ class _Command:
         if repeats.median_run is not None:
             lines += ["", *text_report(repeats.median_run)]
         text = json.dumps(repeat_json(repeats), indent=2) if self.args.json else "\n".join(lines)
-        return _Result(text=text, exit_code=repeats.exit_code, reports=repeats.runs)
-
-    @contextlib.asynccontextmanager
-    async def _metrics(self) -> AsyncIterator[_MetricsSource]:
-        source = _MetricsSource()
-        if self.args.prometheus is None:
-            yield source
-            return
-        from client.load.outputs import serve_metrics
-
-        async with serve_metrics(self.args.prometheus, source.text) as url:
-            _say(f"metrics: {url}")
-            yield source
-
-    @contextlib.asynccontextmanager
-    async def _worker_pool(self) -> AsyncIterator[WorkerSource | None]:
-        """Waits for workers on other computers; None if this computer sends the load itself."""
-        if self.args.listen is None:
-            yield None
-            return
-        from client.load.distributed.connection import parse_address
-        from client.load.distributed.handshake import read_token
-        from client.load.distributed.worker_pool import WorkerPool
-
-        address = parse_address(self.args.listen, default_host="127.0.0.1")
-        token = read_token(self.args.token_file)
-        token.secret()
-        async with WorkerPool(address, token, say=_say, warn=_say, wait_s=WORKERS_WAIT_S) as worker_pool:
-            _say(
-                f"waiting for {self.processes} workers: glasscloud load worker {worker_pool.address} --token-file FILE"
-            )
-            yield worker_pool
-
-
-class _MetricsSource:
-    """The runs whose metrics are served."""
-
-    def __init__(self) -> None:
-        self._runs: Sequence[LoadRun] = ()
-
-    def __call__(self, runs: Sequence[LoadRun]) -> None:
-        self._runs = runs
-
-    def text(self) -> str:
-        """Returns their present metrics as text."""
-        from client.load.report.prometheus import prometheus_text
-
-        return prometheus_text([(run.snapshot(), run.plan) for run in self._runs])
+        return text, repeats.exit_code, repeats.runs
 
 
 def _document(reports: tuple[Report, ...]) -> dict[str, object]:
@@ -316,15 +275,43 @@ async def _show_lines(runs: Sequence[LoadRun]) -> None:
 async def _print_progress(run: LoadRun) -> None:
     name = f"{run.plan.name}: " if run.plan.name else ""
     async for snapshot in run.snapshots(EVERY_S):
-        _say(f"{name}{progress_line(snapshot)}")
+        say(f"{name}{progress_line(snapshot)}")
 
 
-def _say_all(lines: Sequence[str]) -> None:
+def _say_broken(words: str) -> None:
+    say(f"stopped: {words}")
+
+
+# For this command and the sweep
+
+
+def stop_on_signals(signals: list[int]) -> asyncio.Event:
+    """Returns an event that SIGINT and SIGTERM set; they are added to the list."""
+    stop = asyncio.Event()
+
+    def end(number: int) -> None:
+        signals.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
+    return stop
+
+
+def warn_of_proxies(plans: Sequence[Plan]) -> None:
+    """Says that the proxies of the environment are not used, if there are any."""
+    if proxies := ignored_proxies([url for plan in plans for url in plan.urls]):
+        say(f"{', '.join(proxies)} is set but not used: requests go directly to the server")
+
+
+def say_all(lines: Sequence[str]) -> None:
+    """Prints lines on standard error."""
     for each in lines:
-        _say(each)
+        say(each)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Prints a line on standard error."""
     print(clean(text), file=sys.stderr, flush=True)
 
 
@@ -340,10 +327,6 @@ def _processes(args: argparse.Namespace) -> int:
     if not 1 <= workers <= WORKERS_MAX:
         raise InvalidInput(f"--workers must be 1 to {WORKERS_MAX}, not {workers}")
     return workers
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
 
 
 COMMANDS = {NAME: Command(help=HELP, examples=EXAMPLES, add_arguments=add_arguments, run=run)}

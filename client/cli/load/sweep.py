@@ -6,23 +6,24 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from client.cli.command import Command
 from client.cli.load.options import CONNECTIONS_HELP, add_loop_options, add_target_options, plan_of, processes_of
+from client.cli.load.run import TERMINATED, say, say_all, stop_on_signals, warn_of_proxies
+from client.load.outputs import check_writable
 from client.load.plan.model import Plan
+from client.load.plan_runner import PlanRunner
 from client.load.report.page.page import sweep_page
 from client.load.report.sweep_text import SCHEMA, step_line, sweep_json, sweep_lines
 from client.load.run import LoadRun
-from client.load.run_report import Environment, Report, ignored_proxies, usable_cores
+from client.load.run_report import Environment, usable_cores
 from client.load.sweep import RateRange, Sweep, check_range, step_of
-from client.terminal.plain_text import clean, clean_lines
-from vmhost.base.errors import CloudError, InvalidInput
+from client.terminal.plain_text import clean_lines
+from vmhost.base.errors import CloudError
 from vmhost.base.units import parse_duration
 
 NAME = "load sweep"
@@ -33,8 +34,6 @@ EXAMPLES = """\
   glasscloud load sweep http://127.0.0.1:8000 --queries --from 20 --to 2000
 """
 STOPPED = "stopped"
-TERMINATED = 128 + signal.SIGTERM
-"""The exit code of a sweep that SIGTERM ended; it still prints its results."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_options(parser)
     group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print the sweep as JSON")
-    group.add_argument("--report", metavar="FILE", help="write the results as an HTML page")
+    group.add_argument("--report", type=Path, metavar="FILE", help="write the results as an HTML page")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,27 +83,23 @@ def run(args: argparse.Namespace) -> int:
         RateRange(from_per_s=args.from_per_s, to_per_s=args.to_per_s, steps=args.steps), step_s=plan.duration_s
     )
     rest_s, processes = parse_duration(args.rest), processes_of(args.processes, usable_cores())
-    if args.report is not None:
-        _check_writable(Path(args.report))
-    if proxies := ignored_proxies(plan.urls):
-        _say(f"{', '.join(proxies)} is set but not used: requests go directly to the server")
+    check_writable("--report", args.report)
+    warn_of_proxies([plan])
     signals: list[int] = []
     try:
-        sweep, environment = asyncio.run(
-            _sweep(plan, rates, processes=processes, rest_s=rest_s, say=_say, signals=signals)
-        )
+        sweep, environment = asyncio.run(_sweep(plan, rates, processes=processes, rest_s=rest_s, signals=signals))
     except CloudError as error:
         if args.json:
             failure = {"kind": error.kind, "message": error.message}
             print(json.dumps({"schema": SCHEMA, "kind": "sweep", "error": failure}, indent=2), flush=True)
-        _say(f"glasscloud {NAME}: {error.message}")
+        say(f"glasscloud {NAME}: {error.message}")
         return 128 + signals[0] if signals else 2
     if args.json:
         print(json.dumps(sweep_json(sweep, plan, environment), indent=2))
     else:
         print(clean_lines("\n".join(sweep_lines(sweep))))
     if args.report is not None and sweep.steps:
-        Path(args.report).write_text(sweep_page(sweep, plan), encoding="utf-8")
+        args.report.write_text(sweep_page(sweep, plan), encoding="utf-8")
     return TERMINATED if signal.SIGTERM in signals else sweep.exit_code
 
 
@@ -117,28 +112,24 @@ def _lowest_plan(args: argparse.Namespace) -> Plan:
 
 
 async def _sweep(
-    plan: Plan, rates: RateRange, *, processes: int, rest_s: float, say: Callable[[str], None], signals: list[int]
+    plan: Plan, rates: RateRange, *, processes: int, rest_s: float, signals: list[int]
 ) -> tuple[Sweep, Environment | None]:
     """Measures one rate after another; keeps the results if it is interrupted or the server disappears.
 
     Adds the signals that ended it to `signals`."""
-    stop = asyncio.Event()
-
-    def end(number: int) -> None:
-        signals.append(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, end, number)
+    stop = stop_on_signals(signals)
+    runner = PlanRunner(processes=processes, stop=stop, watch=_unwatched, on_output=say_all)
     assert plan.open is not None, "a sweep has rates"
     sweep, environment = Sweep(range=rates), None
     while (rate := sweep.next_rate()) is not None:
         try:
-            report = await _measure(replace(plan, open=replace(plan.open, rate_per_s=rate)), processes, stop)
+            step_plan = replace(plan, open=replace(plan.open, rate_per_s=rate))
+            (report,) = await runner.run([step_plan], lambda _: None)
         except CloudError as error:
             if not sweep.steps:
                 raise
-            return replace(sweep, halted=f"the run at {rate:g}/s failed: {error.message}"), environment
+            halted = STOPPED if stop.is_set() else f"the run at {rate:g}/s failed: {error.message}"
+            return replace(sweep, halted=halted), environment
         if stop.is_set():
             # Only this step is incomplete.
             return replace(sweep, halted=STOPPED), environment
@@ -150,41 +141,14 @@ async def _sweep(
     return sweep, environment
 
 
+async def _unwatched(_: Sequence[LoadRun]) -> None:
+    """Each step says its result when it is over."""
+
+
 async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
     return stop.is_set()
-
-
-async def _measure(plan: Plan, processes: int, stop: asyncio.Event) -> Report:
-    async with LoadRun(processes=processes, on_output=_say_all) as run:
-        await run.start(plan)
-        stopper = asyncio.create_task(_stop_when(stop, run))
-        try:
-            return await run.finished()
-        finally:
-            stopper.cancel()
-
-
-async def _stop_when(stop: asyncio.Event, run: LoadRun) -> None:
-    await stop.wait()
-    run.stop_soon()
-
-
-def _say_all(lines: Sequence[str]) -> None:
-    for line in lines:
-        _say(line)
-
-
-def _say(line: str) -> None:
-    print(clean(line), file=sys.stderr, flush=True)
-
-
-def _check_writable(path: Path) -> None:
-    """Raises InvalidInput if the file cannot be written, before anything is sent."""
-    there = path if path.exists() else path.parent
-    if path.is_dir() or not os.access(there, os.W_OK):
-        raise InvalidInput(f"--report {path}: cannot be written; name a file in an existing folder")
 
 
 COMMANDS = {NAME: Command(help=HELP, examples=EXAMPLES, add_arguments=add_arguments, run=run)}

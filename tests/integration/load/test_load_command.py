@@ -267,7 +267,7 @@ async def test_ctrl_c_before_the_start(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
     assert process.returncode == 130
-    assert b"cancelled before it started" in err
+    assert b"stopped before it started" in err
 
 
 @pytest.mark.parametrize(
