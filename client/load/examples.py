@@ -30,7 +30,6 @@ class FailureExample:
 
     @property
     def kind(self) -> Kind:
-        """The kind of failure."""
         return self.target, self.status, self.fault
 
 

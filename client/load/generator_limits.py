@@ -41,7 +41,6 @@ NO_LIMITS = GeneratorLimits()
 
 
 def combine_limits(parts: Iterable[GeneratorLimits]) -> GeneratorLimits:
-    """The limits of all processes as one."""
     each = tuple(parts)
     firsts = [part.first_service_ms for part in each if part.first_service_ms is not None]
     return GeneratorLimits(

@@ -82,7 +82,6 @@ class Histogram:
         self.max_us = max(self.max_us, other.max_us)
 
     def copy(self) -> Histogram:
-        """A copy with the same samples."""
         result = Histogram()
         result.add(self)
         return result
@@ -142,7 +141,6 @@ class Histogram:
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
-    """One histogram with the samples of all."""
     result = Histogram()
     for histogram in histograms:
         result.add(histogram)
@@ -165,7 +163,6 @@ def begins_ms(band: int, grains: int) -> float:
 
 
 def banded(histogram: Histogram, grains: int) -> dict[int, int]:
-    """Counts by band."""
     bands: defaultdict[int, int] = defaultdict(int)
     for bucket, count in histogram.counts.items():
         bands[band_of(highest_of(bucket), grains)] += count

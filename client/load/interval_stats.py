@@ -61,7 +61,6 @@ class InstanceStats:
     own: Histogram = field(default_factory=Histogram)
 
     def count(self, attempt: Attempt) -> None:
-        """Count one attempt."""
         outcome = attempt.outcome
         if attempt.search_ms is not None:
             self.own.record(int(attempt.search_ms * 1000))

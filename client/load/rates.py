@@ -127,7 +127,6 @@ class ReplayRate:
 
 
 def rate_curve(loop: OpenLoop) -> RateCurve:
-    """The rate that an open loop describes."""
     if loop.trace is not None:
         return ReplayRate(loop.trace)
     if loop.wave is not None:

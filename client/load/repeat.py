@@ -70,7 +70,6 @@ class Repeats:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the program that ran them."""
         return self.verdict.exit_code
 
     def spread(self) -> dict[str, Spread | None]:

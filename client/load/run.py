@@ -200,7 +200,6 @@ class LoadRun:
                 each.worker.send(messages.Stop())
 
     async def finished(self) -> Report:
-        """Wait for the run's end and return its report."""
         assert self._result is not None, "start comes first"
         assert self._plan is not None
         assert self._environment is not None
@@ -208,7 +207,6 @@ class LoadRun:
 
     @property
     def plan(self) -> Plan:
-        """The plan that it runs."""
         assert self._plan is not None, "start comes first"
         return self._plan
 

@@ -28,12 +28,10 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict."""
         return self.assessment.verdict
 
     @property
     def reason(self) -> str:
-        """The reason for the verdict, in a sentence."""
         return self.assessment.reason
 
     @property
@@ -54,7 +52,6 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the command."""
         return self.verdict.exit_code
 
 

@@ -45,7 +45,6 @@ class Schedule:
         self._go_on(part.index)
 
     def advance(self) -> None:
-        """Go to the next arrival."""
         self._go_on(self._of)
 
     def change_rate(self, rate_per_s: float, at_ns: int) -> None:

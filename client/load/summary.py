@@ -177,7 +177,6 @@ class Summary:
 
     @property
     def seconds(self) -> float:
-        """The length of the interval."""
         return max(0.0, self.until - self.since)
 
     def instance(self, instance_id: str) -> InstanceSummary | None:

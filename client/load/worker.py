@@ -293,7 +293,6 @@ def _is_stream(descriptor: int) -> bool:
 
 
 def main() -> int:
-    """Run the process; return its exit code."""
     if not (_is_stream(sys.stdin.fileno()) and _is_stream(sys.stdout.fileno())):
         # An event loop cannot wait for a file, and uvloop aborts if it has to.
         print("client.load.worker: standard input and output must be pipes, not files", file=sys.stderr)

@@ -83,11 +83,9 @@ class LocalWorker:
 
     @property
     def pid(self) -> int | None:
-        """The process id, once it was started."""
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start the process."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "client.load.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

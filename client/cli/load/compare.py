@@ -26,7 +26,6 @@ TOO_SHORT = "the runs are too short to compare"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
     parser.add_argument("a", metavar="A.json", help="--json report of the first run or repeated run")
     parser.add_argument("b", metavar="B.json", help="--json report of the second one")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")

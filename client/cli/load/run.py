@@ -62,7 +62,6 @@ WORKERS_WAIT_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
     parser.add_argument("url", help="URL to send requests to, or a plan (PLAN.toml), or a script (FLOW.py)")
     add_loop_options(parser)
     add_target_options(parser)
@@ -305,13 +304,11 @@ def warn_of_proxies(plans: Sequence[Plan]) -> None:
 
 
 def say_all(lines: Sequence[str]) -> None:
-    """Prints lines on standard error."""
     for each in lines:
         say(each)
 
 
 def say(text: str) -> None:
-    """Prints a line on standard error."""
     print(clean(text), file=sys.stderr, flush=True)
 
 

@@ -37,7 +37,6 @@ STOPPED = "stopped"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
     parser.add_argument("url", help="URL to send requests to; with --queries that of the search service")
     group = parser.add_argument_group("rates")
     group.add_argument(

@@ -29,7 +29,6 @@ DEFAULT_WAIT = "60s"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
     parser.add_argument("coordinator", metavar="HOST:PORT", help="where `glasscloud load --listen` listens")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="token file (default $GLASSCLOUD_LOAD_TOKEN)")
     parser.add_argument(

@@ -63,7 +63,6 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def encode_line(message: Challenge | Introduction | Decision) -> bytes:
-    """A message as a line."""
     return msgspec.json.encode(message) + b"\n"
 
 

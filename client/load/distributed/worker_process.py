@@ -51,7 +51,6 @@ class WorkerSettings:
 
     @property
     def address(self) -> Address:
-        """The coordinator's address."""
         return Address(host=self.host, port=self.port)
 
     def say(self, text: str) -> None:
@@ -201,7 +200,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def main() -> int:
-    """Run the process; return its exit code."""
     raise_file_limit()
     settings = msgspec.convert(json.loads(sys.argv[1]), WorkerSettings)
     with contextlib.suppress(BrokenPipeError):

@@ -70,7 +70,6 @@ class ArrivalScheduler:
         return now_ns if self._end_ns is None else min(now_ns, self._end_ns)
 
     def close(self) -> None:
-        """Close the timer."""
         if self._timer is not None:
             self._timer.close()
 

@@ -56,7 +56,6 @@ class ConnectionPool:
         self._idle.append(channel)
 
     def drop_idle(self) -> None:
-        """Close the idle connections."""
         idle, self._idle = self._idle, []
         for channel in idle:
             channel.close()

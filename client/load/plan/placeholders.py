@@ -36,7 +36,6 @@ def sources_in(text: str) -> list[str]:
 
 
 def variables_in(text: str) -> list[str]:
-    """The names of the environment variables in a text."""
     return [match["variable"] for match in _PLACE.finditer(text) if match["variable"]]
 
 

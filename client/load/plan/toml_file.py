@@ -19,10 +19,13 @@ Several tenants of one run are `[[tenant]]` tables with all of this inside; what
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from client.load.plan.model import (
     ClosedLoop,
@@ -45,11 +48,121 @@ TENANTS_MAX = 16
 DURATION_S = 10.0
 _AFTER_LAST_S = 0.001
 """A run's end is no longer part of it, and the last arrival is."""
-_LOOP = {"rate", "spacing", "stages", "wave", "trace", "users", "think", "think-varies", "ramp-up"}
-_OTHER = {"for", "requests", "warm-up", "connections", "timeout", "seed", "thresholds", "hedge", "traced"}
-_TLS = {"insecure", "cacert", "cert", "key", "resolve"}
-_KINDS = {"dict": "a table", "list": "a list", "str": "a text", "int": "a whole number", "float": "a number"}
-_TABLES = {"target", "source", "tenant", "name", "corpus"}
+_EXPECTED = re.compile(r"Expected `(?P<kinds>[^`]+)`, got `[^`]+`(?: - at `\$\.(?P<name>[\w-]+)(?P<item>\[.*)?`)?")
+_UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]+)`")
+_KINDS = {"object": "a table", "array": "a list", "str": "a text", "int": "a whole number", "float": "a number",
+          "bool": "true or false"}  # fmt: skip
+
+Duration = str | float
+"""A text such as "30s", or a number of seconds."""
+T = TypeVar("T", bound="_Table")
+
+
+# The tables as people write them
+
+
+class _Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A TOML table: a field that it does not have is a mistake."""
+
+
+class _StageTable(_Table):
+    duration: Duration | None = msgspec.field(default=None, name="for")
+    rate: float | None = None
+    start: float | None = msgspec.field(default=None, name="from")
+    end: float | None = msgspec.field(default=None, name="to")
+
+
+class _WaveTable(_Table):
+    amplitude: float | None = None
+    period: Duration | None = None
+
+
+class _HedgeTable(_Table):
+    after: str = "p95"
+    budget: str = "5%"
+
+
+class _SourceTable(_Table):
+    values: list[str] = msgspec.field(default=[], name="list")
+    file: str | None = None
+    draw: str = "uniform"
+
+
+class _ExpectTable(_Table):
+    status: int | list[int] = []
+    contains: str | None = None
+
+
+class _FormFileTable(_Table):
+    file: str | None = None
+    type: str = ""
+    filename: str = ""
+
+
+class _TargetTable(_Table):
+    url: str | None = None
+    name: str | None = None
+    method: str | None = None
+    headers: dict[str, Any] = {}
+    body: str = ""
+    body_file: str | None = None
+    form: dict[str, Any] = {}
+    weight: float = 1.0
+    expect: dict[str, Any] = {}
+    corpus: str | None = None
+
+
+class _PlanTable(_Table):
+    name: str = ""
+    rate: float | None = None
+    spacing: str = "even"
+    stages: list[Any] = []
+    wave: dict[str, Any] | None = None
+    trace: str | None = None
+    users: int | None = None
+    think: Duration = 0.0
+    think_varies: bool = True
+    ramp_up: Duration = 0.0
+    duration: Duration | None = msgspec.field(default=None, name="for")
+    requests: int | None = None
+    warm_up: Duration = 0.0
+    connections: int | None = None
+    timeout: Duration = 2.0
+    seed: int = 1
+    thresholds: tuple[str, ...] = ()
+    hedge: dict[str, Any] | None = None
+    traced: bool = True
+    insecure: bool = False
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    resolve: tuple[str, ...] = ()
+    source: dict[str, Any] = {}
+    target: list[Any] = []
+
+
+def _read(kind: type[T], data: Any, where: str) -> T:
+    """The table. Raises InvalidInput that names the place, the value there and what is expected."""
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        if unknown := _UNKNOWN.search(str(error)):
+            known = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+            raise InvalidInput(f"{where} has {unknown['name']!r}, which means nothing here; expected {known}") from None
+        wrong = _EXPECTED.match(str(error))
+        assert wrong is not None
+        words = " or ".join(_KINDS.get(each, each) for each in wrong["kinds"].split(" | ") if each != "null")
+        if wrong["item"]:
+            words = f"a list with {words} in each place"
+        found = f"{where}: {wrong['name']} = {data[wrong['name']]!r}" if wrong["name"] else f"{where} = {data!r}"
+        raise InvalidInput(f"{found} is not understood; expected {words}") from None
+
+
+def _seconds(value: Duration) -> float:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+# The plans
 
 
 def read_plans(path: Path) -> tuple[Plan, ...]:
@@ -68,140 +181,81 @@ def read_plans(path: Path) -> tuple[Plan, ...]:
 
 def plans_of(data: Mapping[str, Any], *, folder: Path) -> tuple[Plan, ...]:
     """The plans of parsed TOML; paths in it start from the folder. Raises InvalidInput."""
-    tenants = _tables(data, "tenant")
+    common = dict(data)
+    tenants = common.pop("tenant", [])
+    if not isinstance(tenants, list) or not all(isinstance(tenant, dict) for tenant in tenants):
+        raise InvalidInput(f"tenant is {tenants!r}; expected [[tenant]] tables")
     if not tenants:
-        return (check_plan(_plan(_Table(data, "the plan"), folder)),)
+        return (_plan(common, "the plan", folder),)
     if len(tenants) > TENANTS_MAX:
         raise InvalidInput(f"the plan has {len(tenants)} tenants; at most {TENANTS_MAX} are possible")
-    common = {name: value for name, value in data.items() if name != "tenant"}
-    plans = [
-        check_plan(_plan(_Table({**common, **tenant}, f"tenant {number}"), folder))
-        for number, tenant in enumerate(tenants, start=1)
-    ]
+    plans = [_plan({**common, **tenant}, f"tenant {number}", folder) for number, tenant in enumerate(tenants, start=1)]
     names = [plan.name for plan in plans]
     if not all(names) or len(set(names)) < len(names):
         raise InvalidInput(f"the tenants are named {names}; give each a name of its own")
     return tuple(plans)
 
 
-class _Table:
-    """A TOML table from which values are taken with their types; a value that is left over is a mistake."""
-
-    def __init__(self, data: Mapping[str, Any], where: str) -> None:
-        self._left = dict(data)
-        self.where = where
-
-    def take(self, name: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
-        """The value, or the default if there is no value. Raises InvalidInput for one of another type."""
-        if name not in self._left:
-            return default
-        value = self._left.pop(name)
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            words = " or ".join(_KINDS.get(kind.__name__, kind.__name__) for kind in kinds)
-            raise InvalidInput(f"{self.where}: {name} = {value!r} is not understood; expected {words}")
-        return value
-
-    def number(self, name: str, default: float | None = None) -> Any:
-        """A number, whole or not."""
-        value = self.take(name, (int, float), default)
-        return None if value is None else float(value)
-
-    def seconds(self, name: str, default: float | None = None) -> Any:
-        """A duration: a text such as "30s", or a number of seconds."""
-        value = self.take(name, (str, int, float))
-        if value is None:
-            return default
-        return parse_duration(value) if isinstance(value, str) else float(value)
-
-    def table(self, name: str) -> _Table | None:
-        """A table inside."""
-        value = self.take(name, dict)
-        return None if value is None else _Table(value, f"{self.where}: {name}")
-
-    def tables(self, name: str) -> list[_Table]:
-        """A list of tables."""
-        values = self.take(name, list, [])
-        if not all(isinstance(value, dict) for value in values):
-            raise InvalidInput(f"{self.where}: {name} = {values!r} is not understood; expected tables")
-        return [_Table(value, f"{self.where}: {name} {number}") for number, value in enumerate(values, start=1)]
-
-    def tables_by_name(self, name: str) -> dict[str, _Table]:
-        """A table of tables."""
-        values = self.take(name, dict, {})
-        if not all(isinstance(value, dict) for value in values.values()):
-            raise InvalidInput(f"{self.where}: {name} = {values!r} is not understood; expected tables with names")
-        return {key: _Table(value, f"{self.where}: {name} {key!r}") for key, value in values.items()}
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        """A list of texts."""
-        values = self.take(name, list, [])
-        if not all(isinstance(value, str) for value in values):
-            raise InvalidInput(f"{self.where}: {name} = {values!r} is not understood; expected a list of texts")
-        return tuple(values)
-
-    def done(self, known: str) -> None:
-        """Raise InvalidInput if a value was not taken."""
-        if self._left:
-            raise InvalidInput(
-                f"{self.where} has {next(iter(self._left))!r}, which means nothing here; expected {known}"
-            )
-
-
-def _plan(table: _Table, folder: Path) -> Plan:
-    name = table.take("name", str, "")
-    if name:
-        table.where = f"tenant {name!r}"
-    hedge = table.table("hedge")
-    sources = table.tables_by_name("source")
-    targets = table.tables("target")
-    opened = _open(table, folder)
-    requests = table.take("requests", int)
-    plan = Plan(
-        name=name,
-        open=opened,
-        closed=_closed(table),
-        targets=tuple(_target(each, folder) for each in targets),
-        sources={name: _source(each, folder) for name, each in sources.items()},
-        duration_s=table.seconds("for", None if requests is not None else _own_length_s(opened)),
-        requests=requests,
-        warm_up_s=table.seconds("warm-up", 0.0),
-        connections=table.take("connections", int),
-        timeout_s=table.seconds("timeout", 2.0),
-        seed=table.take("seed", int, 1),
-        thresholds=table.texts("thresholds"),
-        hedge=None if hedge is None else _hedge(hedge),
-        insecure=table.take("insecure", bool, False),
-        cacert=_file_in(folder, table.take("cacert", str)),
-        cert=_file_in(folder, table.take("cert", str)),
-        key=_file_in(folder, table.take("key", str)),
-        resolve=table.texts("resolve"),
-        traced=table.take("traced", bool, True),
+def _plan(data: Mapping[str, Any], where: str, folder: Path) -> Plan:
+    name = data.get("name")
+    where = f"tenant {name!r}" if name else where
+    table = _read(_PlanTable, data, where)
+    opened, hedge = _open(table, where, folder), None
+    if table.hedge is not None:
+        policy = _read(_HedgeTable, table.hedge, f"{where}: hedge")
+        hedge = parse_hedge(f"{policy.after},{policy.budget}")
+    duration_s = None if table.requests is not None else _own_length_s(opened)
+    return check_plan(
+        Plan(
+            name=table.name,
+            open=opened,
+            closed=_closed(table, where),
+            targets=tuple(
+                _target(each, f"{where}: target {number}", folder) for number, each in enumerate(table.target, start=1)
+            ),
+            sources={key: _source(each, f"{where}: source {key!r}", folder) for key, each in table.source.items()},
+            duration_s=duration_s if table.duration is None else _seconds(table.duration),
+            requests=table.requests,
+            warm_up_s=_seconds(table.warm_up),
+            connections=table.connections,
+            timeout_s=_seconds(table.timeout),
+            seed=table.seed,
+            thresholds=table.thresholds,
+            hedge=hedge,
+            insecure=table.insecure,
+            cacert=_file_in(folder, table.cacert),
+            cert=_file_in(folder, table.cert),
+            key=_file_in(folder, table.key),
+            resolve=table.resolve,
+            traced=table.traced,
+        )
     )
-    table.done(", ".join(sorted(_LOOP | _OTHER | _TLS | _TABLES)))
-    return plan
 
 
 def _file_in(folder: Path, name: str | None) -> str | None:
     return None if name is None else str(folder / name)
 
 
-def _open(table: _Table, folder: Path) -> OpenLoop | None:
-    rate = table.number("rate")
-    spacing = _spacing(table.take("spacing", str, "even"))
-    stages = table.tables("stages")
-    wave = table.table("wave")
-    trace = table.take("trace", str)
-    if rate is None and not stages and trace is None:
-        if wave is not None:
-            raise InvalidInput(f"{table.where} has a wave and no rate; give the rate around which it varies")
+def _open(table: _PlanTable, where: str, folder: Path) -> OpenLoop | None:
+    if table.rate is None and not table.stages and table.trace is None:
+        if table.wave is not None:
+            raise InvalidInput(f"{where} has a wave and no rate; give the rate around which it varies")
         return None
+    spacings = {"even": Spacing.EVEN, "poisson": Spacing.POISSON}
+    if table.spacing.lower() not in spacings:
+        raise InvalidInput(f"spacing {table.spacing!r} is not known; use even or poisson")
+    wave = None
+    if table.wave is not None:
+        shape = _read(_WaveTable, table.wave, f"{where}: wave")
+        if shape.amplitude is None or shape.period is None:
+            raise InvalidInput(f"{where}: wave is incomplete; give amplitude and period")
+        wave = Wave(amplitude_per_s=shape.amplitude, period_s=_seconds(shape.period))
     return OpenLoop(
-        rate_per_s=rate or 0.0,
-        spacing=spacing,
-        stages=tuple(_stage(each) for each in stages),
-        wave=None if wave is None else _wave(wave),
-        trace=None if trace is None else read_trace(folder / trace),
+        rate_per_s=table.rate or 0.0,
+        spacing=spacings[table.spacing.lower()],
+        stages=tuple(_stage(each, f"{where}: stages {number}") for number, each in enumerate(table.stages, start=1)),
+        wave=wave,
+        trace=None if table.trace is None else read_trace(folder / table.trace),
     )
 
 
@@ -214,66 +268,45 @@ def _own_length_s(loop: OpenLoop | None) -> float:
     return DURATION_S
 
 
-def _spacing(text: str) -> Spacing:
-    words = {"even": Spacing.EVEN, "poisson": Spacing.POISSON}
-    if text.lower() not in words:
-        raise InvalidInput(f"spacing {text!r} is not known; use even or poisson")
-    return words[text.lower()]
+def _stage(data: Any, where: str) -> RateStage:
+    table = _read(_StageTable, data, where)
+    start, end = (table.start, table.end) if table.rate is None else (table.rate, table.rate)
+    if table.duration is None or start is None or end is None or (table.rate, table.start, table.end).count(None) == 0:
+        raise InvalidInput(f"{where} is incomplete; give for, and rate or from and to")
+    return RateStage(seconds=_seconds(table.duration), from_per_s=start, to_per_s=end)
 
 
-def _stage(table: _Table) -> RateStage:
-    seconds, start, end = table.seconds("for"), table.number("from"), table.number("to")
-    at = table.number("rate")
-    table.done("for, and rate or from and to")
-    if seconds is None or (at is None) == (start is None or end is None):
-        raise InvalidInput(f"{table.where} is incomplete; give for, and rate or from and to")
-    return RateStage(seconds=seconds, from_per_s=start if at is None else at, to_per_s=end if at is None else at)
-
-
-def _wave(table: _Table) -> Wave:
-    amplitude, period_s = table.number("amplitude"), table.seconds("period")
-    table.done("amplitude and period")
-    if amplitude is None or period_s is None:
-        raise InvalidInput(f"{table.where} is incomplete; give amplitude and period")
-    return Wave(amplitude_per_s=amplitude, period_s=period_s)
-
-
-def _closed(table: _Table) -> ClosedLoop | None:
-    users, think_s = table.take("users", int), table.seconds("think", 0.0)
-    varies = table.take("think-varies", bool, True)
-    ramp_up_s = table.seconds("ramp-up", 0.0)
-    if users is None:
+def _closed(table: _PlanTable, where: str) -> ClosedLoop | None:
+    think_s, ramp_up_s = _seconds(table.think), _seconds(table.ramp_up)
+    if table.users is None:
         if think_s or ramp_up_s:
-            word = "think" if think_s else "ramp-up"
-            raise InvalidInput(f"{table.where} has {word} and no users; an open loop does not wait")
+            raise InvalidInput(
+                f"{where} has {'think' if think_s else 'ramp-up'} and no users; an open loop does not wait"
+            )
         return None
-    return ClosedLoop(users=users, think_s=think_s, think_varies=varies and think_s > 0, ramp_up_s=ramp_up_s)
+    varies = table.think_varies and think_s > 0
+    return ClosedLoop(users=table.users, think_s=think_s, think_varies=varies, ramp_up_s=ramp_up_s)
 
 
-def _target(table: _Table, folder: Path) -> Target:
-    url = table.take("url", str)
-    if url is None:
-        raise InvalidInput(f"{table.where} has no url; write for example http://127.0.0.1:8000/")
-    headers = table.take("headers", dict, {})
-    expect = table.table("expect")
-    body = table.take("body", str, "")
-    body_file = table.take("body-file", str)
-    form = table.take("form", dict, {})
-    corpus = table.take("corpus", str)
-    target = Target(
-        url=url,
-        name=table.take("name", str, url),
-        method=table.take("method", str, "POST" if body or body_file or form else "GET").upper(),
-        headers=tuple((name, str(value)) for name, value in headers.items()),
-        body=body,
-        body_file=None if body_file is None else str(folder / body_file),
-        form=tuple(_field(name, value, table.where, folder) for name, value in form.items()),
-        weight=table.number("weight", 1.0),
-        expect=Expect() if expect is None else _expect(expect),
-        corpus=None if corpus is None else str(folder / corpus),
+def _target(data: Any, where: str, folder: Path) -> Target:
+    table = _read(_TargetTable, data, where)
+    if table.url is None:
+        raise InvalidInput(f"{where} has no url; write for example http://127.0.0.1:8000/")
+    expect = _read(_ExpectTable, table.expect, f"{where}: expect")
+    statuses = [expect.status] if isinstance(expect.status, int) else expect.status
+    method = table.method or ("POST" if table.body or table.body_file or table.form else "GET")
+    return Target(
+        url=table.url,
+        name=table.url if table.name is None else table.name,
+        method=method.upper(),
+        headers=tuple((name, str(value)) for name, value in table.headers.items()),
+        body=table.body,
+        body_file=_file_in(folder, table.body_file),
+        form=tuple(_field(name, value, where, folder) for name, value in table.form.items()),
+        weight=table.weight,
+        expect=Expect(statuses=tuple(statuses), contains=expect.contains),
+        corpus=_file_in(folder, table.corpus),
     )
-    table.done("url, name, method, headers, body, body-file, form, weight, expect, corpus")
-    return target
 
 
 def _field(name: str, value: Any, where: str, folder: Path) -> FormField:
@@ -281,40 +314,16 @@ def _field(name: str, value: Any, where: str, folder: Path) -> FormField:
         return FormField(name=name, value=value)
     if not isinstance(value, dict):
         raise InvalidInput(f'{where}: form field {name!r} = {value!r} is neither a text nor {{file = "photo.png"}}')
-    table = _Table(value, f"{where}: form field {name!r}")
-    file, kind = table.take("file", str), table.take("type", str, "")
-    filename = table.take("filename", str, "")
-    table.done("file, type, filename")
-    if file is None:
-        raise InvalidInput(f'{table.where} has no file; write such as {{file = "photo.png"}}')
-    return FormField(name=name, file=str(folder / file), filename=filename or Path(file).name, type=kind)
+    table = _read(_FormFileTable, value, f"{where}: form field {name!r}")
+    if table.file is None:
+        raise InvalidInput(f'{where}: form field {name!r} has no file; write such as {{file = "photo.png"}}')
+    filename = table.filename or Path(table.file).name
+    return FormField(name=name, file=str(folder / table.file), filename=filename, type=table.type)
 
 
-def _expect(table: _Table) -> Expect:
-    statuses = table.take("status", (int, list), [])
-    statuses = [statuses] if isinstance(statuses, int) else statuses
-    if not all(isinstance(status, int) for status in statuses):
-        raise InvalidInput(f"{table.where}: status = {statuses!r} is not understood; use numbers such as 200")
-    contains = table.take("contains", str)
-    table.done("status and contains")
-    return Expect(statuses=tuple(statuses), contains=contains)
-
-
-def _source(table: _Table, folder: Path) -> DataSource:
-    file = table.take("file", str)
-    source = DataSource(
-        values=table.texts("list"),
-        file=None if file is None else str(folder / file),
-        draw=table.take("draw", str, "uniform"),
-    )
-    table.done("list or file, and draw")
-    return source
-
-
-def _hedge(table: _Table) -> Hedge:
-    after, budget = table.take("after", str, "p95"), table.take("budget", str, "5%")
-    table.done("after and budget")
-    return parse_hedge(f"{after},{budget}")
+def _source(data: Any, where: str, folder: Path) -> DataSource:
+    table = _read(_SourceTable, data, where)
+    return DataSource(values=tuple(table.values), file=_file_in(folder, table.file), draw=table.draw)
 
 
 def parse_hedge(text: str) -> Hedge:
@@ -349,10 +358,3 @@ def read_trace(path: Path) -> tuple[float, ...]:
             except ValueError:
                 raise InvalidInput(f"trace {path}, line {number}: {text[:40]!r} is no number of seconds") from None
     return tuple(times)
-
-
-def _tables(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    tables = data.get(name, [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise InvalidInput(f"{name} is {tables!r}; expected [[{name}]] tables")
-    return tables

@@ -37,7 +37,6 @@ class CapturedOutput(io.RawIOBase):
         self._unfinished = b""
 
     def writable(self) -> bool:
-        """As a file."""
         return True
 
     def write(self, data: object) -> int:

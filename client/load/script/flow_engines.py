@@ -231,7 +231,6 @@ class ScriptEngineFactory:
     shared: object
 
     def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
-        """The engine for a run that starts at that time."""
         kind = OpenFlowEngine if self.plan.open is not None else ClosedFlowEngine
         since_ns = start_ns + round(self.plan.warm_up_s * NS_PER_S)
         runner = FlowRunner(self.plan, self.script, self.shared, since_ns=since_ns)

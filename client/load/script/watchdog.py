@@ -54,12 +54,10 @@ class Watchdog:
         return tuple(sorted(found, key=lambda each: -each.total_s))
 
     def start(self) -> None:
-        """Start to watch the running loop."""
         self._beat()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread."""
         self._over.set()
         if self._timer is not None:
             self._timer.cancel()
