@@ -166,13 +166,11 @@ class IntervalStats:
     def record_attempts(self, attempts: Iterable[Attempt]) -> None:
         """Count the attempts of a response."""
         for attempt in attempts:
-            instance = self.instances.get(attempt.instance_id)
-            if instance is None:
-                if len(self.instances) >= INSTANCES_MAX:
-                    continue
-                instance = InstanceStats(attempt.type, attempt.host, attempt.shard)
-                self.instances[attempt.instance_id] = instance
-            instance.count(attempt)
+            known = self.instances.get(attempt.instance_id)
+            if known is None and len(self.instances) < INSTANCES_MAX:
+                known = self.instances[attempt.instance_id] = InstanceStats(attempt.type, attempt.host, attempt.shard)
+            if known is not None:
+                known.count(attempt)
 
     def add(self, other: IntervalStats) -> None:
         """Add the counts of another interval or process, exactly."""

@@ -18,7 +18,6 @@ from client.load.plan.placeholders import hide, variables_of
 from client.load.report.text_report import marked_lines
 from client.load.request_factory import DRAWS, prepare_requests
 from client.load.requests import PreparedRequest
-from client.load.schedule import Part
 from client.load.script.captured_output import CapturedOutput, capture_output
 from vmhost.base.errors import CloudError
 from vmhost.base.http1 import Failure, HttpFailure
@@ -118,11 +117,11 @@ async def _flow(plan: Plan, say: Say) -> bool:
     plan = replace(plan, open=OpenLoop(rate_per_s=1.0), closed=None)
     with capture_output(printed):
         try:
-            ready = await prepare_script(plan, Part(0, 1))
+            script, shared = await prepare_script(plan)
         except CloudError:
             say_printed(rest=True)
             raise
-        runner = FlowRunner(plan, ready.script, ready.shared)
+        runner = FlowRunner(plan, script, shared)
         runner.steps.on_step = on_step
         async with runner, runner.user() as user:
             now_ns = time.monotonic_ns()

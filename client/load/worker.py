@@ -13,8 +13,8 @@ import stat
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from functools import partial
+from typing import Any, cast
 
 import uvloop
 
@@ -23,7 +23,7 @@ from client.load.engine.closed_loop import ClosedLoopEngine, FastPathChannel
 from client.load.engine.endpoint import Endpoint, reach_all
 from client.load.engine.load_engine import LoadEngine
 from client.load.engine.open_loop import OpenLoopEngine
-from client.load.engine.transport import Http1Channel, Http1Transport, Transport
+from client.load.engine.transport import Http1Channel, Http1Transport
 from client.load.generator_limits import raise_file_limit
 from client.load.interval_stats import Recorder
 from client.load.messages import Command, Reply, decode_command, encode_reply
@@ -40,6 +40,8 @@ from vmhost.base.errors import CloudError, InvalidInput
 TICK_EVERY_S = 0.5
 LINE_MAX_BYTES = 256 << 20
 
+MakeEngine = Callable[[Recorder, int], LoadEngine]
+"""Makes the engine of a run that starts at that time."""
 NextLine = Callable[[], Awaitable[bytes]]
 """Returns the next line of the coordinator; empty once it has gone."""
 
@@ -98,7 +100,7 @@ async def serve_run(
     """Do one run for one coordinator; return the exit code. `printed` has the output of the plan's script."""
     try:
         outbox.variables = job.variables
-        factory = await prepare_engine(check_plan(job.plan), Part(*job.part), job.variables)
+        make_engine = await prepare_engine(check_plan(job.plan), Part(*job.part), job.variables)
     except CloudError as error:
         send_printed(outbox, printed, rest=True)
         await refuse_job(outbox, error)
@@ -110,7 +112,10 @@ async def serve_run(
     if start_ns is None:
         await outbox.close()
         return 0
-    run = WorkerRun(factory, start_ns, outbox, printed)
+    recorder = Recorder(start_ns)
+    if job.plan.warm_up_s:
+        recorder.cut(start_ns + round(job.plan.warm_up_s * NS_PER_S))
+    run = WorkerRun(recorder, make_engine(recorder, start_ns), outbox, printed)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(run.engine.run())
         helpers = [tasks.create_task(run.follow(next_line, running.cancel)), tasks.create_task(run.publish_regularly())]
@@ -145,67 +150,41 @@ async def _until_go(next_line: NextLine, outbox: LineWriter) -> int | None:
     return None
 
 
-class EngineFactory(Protocol):
-    """Everything that an engine needs, except the time at which it starts."""
-
-    @property
-    def plan(self) -> Plan:
-        """The plan, of which this process sends a part."""
-
-    def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
-        """The engine for a run that starts at that time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpEngineFactory:
-    """Prepared requests and the servers to send them to."""
-
-    plan: Plan
-    part: Part
-    requests: RequestSequence
-    endpoints: Sequence[Endpoint]
-
-    def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
-        """The engine for a run that starts at that time."""
-        kind = OpenLoopEngine if self.plan.closed is None else ClosedLoopEngine
-        return kind(
-            self.plan, transports=transports_to(self.endpoints, self.plan, self.requests), requests=self.requests,
-            recorder=recorder, start_ns=start_ns, part=self.part,
-        )  # fmt: skip
-
-
-def transports_to(endpoints: Sequence[Endpoint], plan: Plan, requests: RequestSequence) -> list[Transport]:
-    """A transport to each server; with the fast path if users send again at once and responses need no closer look."""
-    at_once = plan.closed is not None and not plan.closed.think_s and requests.limit(plan.requests) is None
-    fast = at_once and requests.easy and not plan.traced and len(endpoints) == 1
-    kind = FastPathChannel if fast else Http1Channel
-    return [Http1Transport(endpoint, bodies=not requests.easy, kind=kind) for endpoint in endpoints]
-
-
-async def prepare_engine(plan: Plan, part: Part, variables: Mapping[str, str] | None = None) -> EngineFactory:
+async def prepare_engine(plan: Plan, part: Part, variables: Mapping[str, str]) -> MakeEngine:
     """Prepare the requests, or the script, and connect to each server once. Raises InvalidInput, Unavailable."""
     if plan.script is not None:
         # Imports a general HTTP client, which takes time: only for scripts.
-        from client.load.script.flow_engines import prepare_script
+        from client.load.script.flow_engines import prepare_script, script_engine
 
-        return await prepare_script(plan, part)
+        return partial(script_engine, plan, part, *await prepare_script(plan))
     requests = prepare_requests(plan, variables)
-    endpoints = await reach_all(plan, requests.origins)
-    return HttpEngineFactory(plan=plan, part=part, requests=requests, endpoints=endpoints)
+    return partial(http_engine, plan, part, requests, await reach_all(plan, requests.origins))
+
+
+def http_engine(
+    plan: Plan, part: Part, requests: RequestSequence, endpoints: Sequence[Endpoint], recorder: Recorder, start_ns: int
+) -> LoadEngine:
+    """The engine for a run of prepared requests to these servers that starts at that time.
+
+    It takes the fast path if users send again at once and responses need no closer look."""
+    at_once = plan.closed is not None and not plan.closed.think_s and requests.limit(plan.requests) is None
+    fast = at_once and requests.easy and not plan.traced and len(endpoints) == 1
+    channel = FastPathChannel if fast else Http1Channel
+    transports = [Http1Transport(endpoint, bodies=not requests.easy, kind=channel) for endpoint in endpoints]
+    kind = OpenLoopEngine if plan.closed is None else ClosedLoopEngine
+    return kind(plan, transports=transports, requests=requests, recorder=recorder, start_ns=start_ns, part=part)
 
 
 class WorkerRun:
     """An engine, and the conversation with the coordinator about it."""
 
     def __init__(
-        self, factory: EngineFactory, start_ns: int, outbox: LineWriter, printed: CapturedOutput | None
+        self, recorder: Recorder, engine: LoadEngine, outbox: LineWriter, printed: CapturedOutput | None
     ) -> None:
-        self._recorder = Recorder(start_ns)
-        if factory.plan.warm_up_s:
-            self._recorder.cut(start_ns + round(factory.plan.warm_up_s * NS_PER_S))
+        self._recorder = recorder
+        self.engine = engine
         self._outbox = outbox
         self._printed = printed
-        self.engine = factory.engine(self._recorder, start_ns)
 
     async def follow(self, next_line: NextLine, abandon: Callable[[], Any]) -> None:
         """Carry out commands until the coordinator goes away."""

@@ -37,22 +37,9 @@ CONNECTIONS_HELP = (
 PLAN, SCRIPT = ".toml", ".py"
 _TARGET_OPTIONS = ("method", "header", "data", "form", "queries")
 _LOOP_OPTIONS = (
-    "requests",
-    "ramp_up",
-    "rate",
-    "poisson",
-    "users",
-    "think",
-    "connections",
-    "hedge",
-    "timeout",
-    "insecure",
-    "cacert",
-    "cert",
-    "key",
-    "resolve",
-    "base",
-)
+    "requests", "ramp_up", "rate", "poisson", "users", "think", "connections", "hedge", "timeout", "insecure", "cacert",
+    "cert", "key", "resolve", "base",
+)  # fmt: skip
 _DEFAULT_QUERIES = "default"
 
 

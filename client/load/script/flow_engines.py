@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 
 from client.load.engine.endpoint import reach_all
 from client.load.engine.load_engine import WAITING_MAX, LoadEngine, ScheduledEngine, UserEngine
@@ -28,6 +28,7 @@ from client.load.script.script_loader import Script, describe_error, load_script
 from client.load.summary import Fault
 from vmhost.base.errors import InvalidInput
 
+SETUP_TIMEOUT_S = 15.0
 _REST_AFTER_FAULT_S = 0.05
 """The least pause of a user whose flow failed: a server that refuses or a broken script must not spin."""
 
@@ -58,6 +59,10 @@ class FlowEngine(LoadEngine):
     def _open(self) -> AbstractAsyncContextManager[object]:
         self._runner.steps.detector = self.detector
         return self._runner
+
+    def _limits(self) -> GeneratorLimits:
+        shortages = self._runner.shortages
+        return GeneratorLimits(short_of=shortages.kind, short_times=shortages.times, files_max=file_limit())
 
     def _sweep(self, now_ns: int) -> None:
         """A flow's own task ends it at its timeout."""
@@ -95,13 +100,11 @@ class OpenFlowEngine(FlowEngine, ScheduledEngine):
         return len(self._waiting)
 
     def _limits(self) -> GeneratorLimits:
-        return GeneratorLimits(
+        return replace(
+            super()._limits(),
             connections=self._connections_max,
             waited=self._waited,
             first_service_ms=self._runner.first_service_ms,
-            short_of=self._runner.shortages.kind,
-            short_times=self._runner.shortages.times,
-            files_max=file_limit(),
         )
 
     def _on_arrival(self, number: int, due_ns: int, now_ns: int) -> None:
@@ -168,13 +171,6 @@ class ClosedFlowEngine(FlowEngine, UserEngine):
         """None: each user has a connection of its own."""
         return 0
 
-    def _limits(self) -> GeneratorLimits:
-        return GeneratorLimits(
-            short_of=self._runner.shortages.kind,
-            short_times=self._runner.shortages.times,
-            files_max=file_limit(),
-        )
-
     def _send_first(self, now_ns: int) -> None:
         self._users = {asyncio.create_task(self._run_user(number)) for number in self._numbers}
         asyncio.gather(*self._users, return_exceptions=True).add_done_callback(lambda _: self._over.set())
@@ -218,33 +214,25 @@ class ClosedFlowEngine(FlowEngine, UserEngine):
         await super()._abort()
 
 
-SETUP_TIMEOUT_S = 15.0
+def script_engine(
+    plan: Plan, part: Part, script: Script, shared: object, recorder: Recorder, start_ns: int
+) -> LoadEngine:
+    """The engine for a run that starts at that time; `shared` is what the script's `setup` returned."""
+    kind = OpenFlowEngine if plan.open is not None else ClosedFlowEngine
+    runner = FlowRunner(plan, script, shared, since_ns=start_ns + round(plan.warm_up_s * NS_PER_S))
+    return kind(plan, runner, recorder=recorder, start_ns=start_ns, part=part)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptEngineFactory:
-    """A script and what its `setup` returned."""
+async def prepare_script(plan: Plan) -> tuple[Script, object]:
+    """Load the script, connect to its server once and call its `setup`; return it with what `setup` returned.
 
-    plan: Plan
-    part: Part
-    script: Script
-    shared: object
-
-    def engine(self, recorder: Recorder, start_ns: int) -> LoadEngine:
-        kind = OpenFlowEngine if self.plan.open is not None else ClosedFlowEngine
-        since_ns = start_ns + round(self.plan.warm_up_s * NS_PER_S)
-        runner = FlowRunner(self.plan, self.script, self.shared, since_ns=since_ns)
-        return kind(self.plan, runner, recorder=recorder, start_ns=start_ns, part=self.part)
-
-
-async def prepare_script(plan: Plan, part: Part) -> ScriptEngineFactory:
-    """Load the script, connect to its server once and call its `setup`. Raises InvalidInput, Unavailable."""
+    Raises InvalidInput, Unavailable."""
     assert plan.script is not None
     assert plan.base is not None
     script = load_script(plan.script)
     origin, _ = parse_url(plan.base)
     await reach_all(plan, [origin])
-    return ScriptEngineFactory(plan=plan, part=part, script=script, shared=await _set_up(script, plan.base))
+    return script, await _set_up(script, plan.base)
 
 
 async def _set_up(script: Script, base: str) -> object:

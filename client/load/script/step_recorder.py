@@ -94,10 +94,15 @@ class StepRecorder:
             if self._slowest is None or took_ns > self._slowest[2]:
                 self._slowest = self._last
 
-    def failed(self, flow: Flow, name: str, exchange: StepExchange, error: BaseException, took_ns: int) -> None:
-        """Count a step without a complete response. A cancelled one ran into its flow's timeout or the run's end."""
-        flow.status = 0
-        flow.last = exchange
+    def failed(
+        self, flow: Flow, name: str, exchange: StepExchange | None, error: BaseException, took_ns: int
+    ) -> None:  # fmt: skip
+        """Count a step without a complete response, or one of the script's own, that has ended with an error.
+
+        A step that was cancelled ran into its flow's timeout or the run's end."""
+        if exchange is not None:
+            flow.status = 0
+            flow.last = exchange
         fault = _fault_in(flow, error)
         self._count(flow, name, 0, fault, took_ns)
         self._show(flow, name, fault, self._why(error, fault), took_ns, exchange)
@@ -106,12 +111,6 @@ class StepRecorder:
         """Count a step of the script's own that has ended well."""
         self._count(flow, name, 0, GOOD, took_ns)
         self._show(flow, name, GOOD, "", took_ns, None)
-
-    def broke(self, flow: Flow, name: str, error: BaseException, took_ns: int) -> None:
-        """Count a step of the script's own that has ended with an error."""
-        fault = _fault_in(flow, error)
-        self._count(flow, name, 0, fault, took_ns)
-        self._show(flow, name, fault, self._why(error, fault), took_ns, None)
 
     def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
         """The last and the slowest good step since the last call."""

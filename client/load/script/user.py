@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partialmethod
 from typing import Any, TypeVar
 
 import aiohttp
@@ -103,30 +103,14 @@ class User:
         try:
             yield
         except BaseException as error:
-            self._steps.broke(flow, name, error, self._now_ns() - began_ns)
+            self._steps.failed(flow, name, None, error, self._now_ns() - began_ns)
             raise
         self._steps.passed(flow, name, self._now_ns() - began_ns)
 
-    async def get(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
-        """A GET; see `request`."""
-        return await self.request("GET", url, **settings)
-
-    async def head(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
-        """A HEAD, without following redirects unless requested; see `request`."""
-        return await self.request("HEAD", url, **{"allow_redirects": False, **settings})
-
-    async def post(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
-        """A POST; see `request`."""
-        return await self.request("POST", url, **settings)
-
-    async def put(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
-        """A PUT; see `request`."""
-        return await self.request("PUT", url, **settings)
-
-    async def patch(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
-        """A PATCH; see `request`."""
-        return await self.request("PATCH", url, **settings)
-
-    async def delete(self, url: str, **settings: Any) -> aiohttp.ClientResponse:
-        """A DELETE; see `request`."""
-        return await self.request("DELETE", url, **settings)
+    get = partialmethod(request, "GET")
+    # Redirects are not followed unless requested, as aiohttp does it.
+    head = partialmethod(request, "HEAD", allow_redirects=False)
+    post = partialmethod(request, "POST")
+    put = partialmethod(request, "PUT")
+    patch = partialmethod(request, "PATCH")
+    delete = partialmethod(request, "DELETE")

@@ -19,7 +19,7 @@ from client.load.request_factory import prepare_requests
 from client.load.run_result import EngineResult
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.summary import Summary
-from client.load.worker import HttpEngineFactory
+from client.load.worker import http_engine
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Answer = Callable[[], bytes | None]
@@ -75,8 +75,7 @@ class Trial:
         self.recorder = Recorder(self.start_ns)
         self.metrics = Metrics(time.time())
         endpoint = Endpoint(host="127.0.0.1", port=port, tls=None)
-        factory = HttpEngineFactory(plan=plan, part=Part(), requests=prepare_requests(plan), endpoints=[endpoint])
-        self.engine = factory.engine(self.recorder, self.start_ns)
+        self.engine = http_engine(plan, Part(), prepare_requests(plan), [endpoint], self.recorder, self.start_ns)
 
     async def run(self, **settings: float) -> EngineResult:
         async with asyncio.timeout(10):
