@@ -6,65 +6,27 @@ import asyncio
 import json
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from tests.hlog_reader import read_hlog
+from tests.integration.load.load_command import Website, load, start
+from tests.integration.load.load_service import served
 
-ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")
 
 
-class Service:
-    """Answers every path, and counts what was asked."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.asked: dict[str, int] = {}
-        self.requests: list[tuple[str, bytes, str]] = []
-        self.busy = asyncio.Event()
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.asked[request.path] = self.asked.get(request.path, 0) + 1
-        self.requests.append((request.method, await request.read(), request.headers.get("Content-Type", "")))
-        if sum(self.asked.values()) >= 20:
-            self.busy.set()
-        return web.Response(text=f"you asked {request.path}", status=500 if request.path == "/bad" else 200)
-
-
 @pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    service = Service()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", service.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield service
-    await runner.cleanup()
+async def service() -> AsyncIterator[Website]:
+    website = Website()
+    async with served(website.handle) as website.url:
+        yield website
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "client", "load", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT
-    )
-
-
-async def load(*arguments: str) -> tuple[int | None, str, str]:
-    """The command's exit code, output and errors."""
-    async with asyncio.timeout(60):
-        process = await start(*arguments)
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
-
-
-async def test_escape_sequences_never_reach_the_terminal(service: Service, tmp_path: Path) -> None:
+async def test_escape_sequences_never_reach_the_terminal(service: Website, tmp_path: Path) -> None:
     script, plan = tmp_path / "flow.py", tmp_path / "plan.toml"
     script.write_text(
         "async def flow(user):\n"
@@ -84,7 +46,7 @@ async def test_escape_sequences_never_reach_the_terminal(service: Service, tmp_p
 
 
 @pytest.mark.parametrize("loop", [["--rate", "40", "--processes", "2"], ["--users", "4", "--think", "50ms"]])
-async def test_failure_is_shown_with_request_and_response(service: Service, loop: list[str]) -> None:
+async def test_failure_is_shown_with_request_and_response(service: Website, loop: list[str]) -> None:
     header = "Authorization: Bearer hunter2"
     code, out, err = await load(f"{service.url}/bad", "-d", "a=1&token=hunter2", "-H", header, "--for", "1s", *loop)
     assert code == 1, err
@@ -94,14 +56,14 @@ async def test_failure_is_shown_with_request_and_response(service: Service, loop
     assert "hunter2" not in out + err
 
 
-async def test_examples_stay_few_with_many_processes(service: Service) -> None:
+async def test_examples_stay_few_with_many_processes(service: Website) -> None:
     _, out, _ = await load(f"{service.url}/bad", "--rate", "200", "--for", "1s", "--processes", "3", "--json")
     report = json.loads(out)
     assert report["errors"] == {"5xx": 200}
     assert len(report["examples"]) == 3
 
 
-async def test_run_writes_page_and_log(service: Service, tmp_path: Path) -> None:
+async def test_run_writes_page_and_log(service: Website, tmp_path: Path) -> None:
     page, log = tmp_path / "run.html", tmp_path / "run.hlog"
     code, out, err = await load(
         f"{service.url}/", "--rate", "50", "--for", "1s", "--json", "--report", str(page), "--hlog", str(log)
@@ -116,7 +78,7 @@ async def test_run_writes_page_and_log(service: Service, tmp_path: Path) -> None
     assert f"log: {log}" in err
 
 
-async def test_curl_options(service: Service) -> None:
+async def test_curl_options(service: Website) -> None:
     code, _, err = await load(f"{service.url}/x", "--rate", "20", "--for", "0.5s", "-d", "a=b", "-H", "X-Test: yes")
     assert code in {0, 3}, err
     assert set(service.requests) == {("POST", b"a=b", "application/x-www-form-urlencoded")}
@@ -127,7 +89,7 @@ async def test_curl_options(service: Service) -> None:
     assert set(service.requests) == {("PUT", b"{}", "text/json")}
 
 
-async def test_users_and_rate_max_are_closed_loops(service: Service) -> None:
+async def test_users_and_rate_max_are_closed_loops(service: Website) -> None:
     code, out, err = await load(f"{service.url}/", "--users", "3", "--think", "100ms", "--for", "0.5s", "--json")
     assert code == 0, err
     assert json.loads(out)["model"] == "closed loop, 3 users thinking 0.1 s (exponential)"
@@ -138,14 +100,14 @@ async def test_users_and_rate_max_are_closed_loops(service: Service) -> None:
     assert report["requests"]["ok"] > 50
 
 
-async def test_broken_threshold_exits_with_1(service: Service) -> None:
+async def test_broken_threshold_exits_with_1(service: Website) -> None:
     code, out, _ = await load(f"{service.url}/bad", "--rate", "20", "--for", "0.5s", "--threshold", "errors<1%")
     assert code in {1, 3}
     assert "errors<1%" in out
     assert "10 of 10 requests failed (100 %)" in out
 
 
-async def test_tenants_have_a_report_each(service: Service, tmp_path: Path) -> None:
+async def test_tenants_have_a_report_each(service: Website, tmp_path: Path) -> None:
     plan, log = tmp_path / "plan.toml", tmp_path / "log.hlog"
     tables = [
         f'[[tenant]]\nname = "{name}"\nrate = {rate}\n[[tenant.target]]\nurl = "{service.url}/{name}"\n'
@@ -160,7 +122,7 @@ async def test_tenants_have_a_report_each(service: Service, tmp_path: Path) -> N
     assert read_hlog(tmp_path / "log-noisy.hlog").merged("response").total == 20
 
 
-async def test_repeat_reports_each_run_and_the_spread(service: Service) -> None:
+async def test_repeat_reports_each_run_and_the_spread(service: Website) -> None:
     code, out, err = await load(f"{service.url}/", "--rate", "20", "--for", "0.5s", "--repeat", "3", "--json")
     document = json.loads(out)
     assert code in {0, 3}, err
@@ -169,7 +131,7 @@ async def test_repeat_reports_each_run_and_the_spread(service: Service) -> None:
     assert "run 2 of 3" in err
 
 
-async def test_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
+async def test_script_runs_its_flow(service: Website, tmp_path: Path) -> None:
     script = tmp_path / "flow.py"
     script.write_text(
         "async def flow(user):\n"
@@ -192,7 +154,7 @@ async def test_script_runs_its_flow(service: Service, tmp_path: Path) -> None:
     assert "the whole flow" in page.read_text()
 
 
-async def test_closed_pipe_keeps_page_and_verdict(service: Service, tmp_path: Path) -> None:
+async def test_closed_pipe_keeps_page_and_verdict(service: Website, tmp_path: Path) -> None:
     page = tmp_path / "run.html"
     process = await start(f"{service.url}/bad", "--rate", "20", "--for", "0.5s", "--json", "--report", str(page))
     async with asyncio.timeout(60):
@@ -208,14 +170,14 @@ async def test_closed_pipe_keeps_page_and_verdict(service: Service, tmp_path: Pa
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("option", ["--report", "--hlog"])
-async def test_unwritten_output_is_a_failure(service: Service, option: str) -> None:
+async def test_unwritten_output_is_a_failure(service: Website, option: str) -> None:
     code, out, err = await load(f"{service.url}/", "--rate", "20", "--for", "0.5s", option, "/dev/full")
     assert code in {1, 3}
     assert "No space left on device" in err
     assert "20.0" in out
 
 
-async def test_prometheus_metrics_during_a_run(service: Service) -> None:
+async def test_prometheus_metrics_during_a_run(service: Website) -> None:
     async with asyncio.timeout(60):
         process = await start(f"{service.url}/", "--rate", "50", "--for", "1h", "--prometheus", "127.0.0.1:0")
         assert process.stderr is not None
@@ -232,7 +194,7 @@ async def test_prometheus_metrics_during_a_run(service: Service) -> None:
     assert b"stopped early" in out
 
 
-async def test_remote_workers_send_the_load(service: Service, tmp_path: Path) -> None:
+async def test_remote_workers_send_the_load(service: Website, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("0123456789abcdef0123456789abcdef")
     token.chmod(0o600)
@@ -302,75 +264,6 @@ async def test_wrong_usage_is_one_line(arguments: list[str], said: str) -> None:
     assert err.count("\n") == 1
 
 
-# --once
-
-
-async def test_once_shows_the_requests_of_a_flow(service: Service, tmp_path: Path) -> None:
-    script = tmp_path / "flow.py"
-    script.write_text(
-        "async def on_start(user):\n    print('hello \\x1b[31mred')\n    await user.get('/start')\n"
-        "async def flow(user):\n"
-        "    page = await user.post('/buy', data={'what': 'glass', 'password': 'hunter2'}, name='buy')\n"
-        "    user.check('sold' in await page.text(), 'nothing was sold')\n"
-        "async def on_stop(user):\n    await user.get('/stop')\n"
-    )
-    code, out, err = await load(str(script), "--url", service.url, "--users", "5", "--once")
-    assert (code, err) == (1, "")
-    assert service.asked == {"/start": 1, "/buy": 1, "/stop": 1}
-    lines = out.splitlines()
-    assert lines[0] == "printed: hello red"
-    assert lines[1].startswith("step GET /start: 200 OK; after ")
-    assert any(line.startswith("step buy: 200 OK; after ") for line in lines)
-    assert "    > what=glass&password=(hidden)" in lines
-    assert "    < you asked /buy" in lines
-    (end,) = (line for line in lines if line.startswith("flow: "))
-    assert end.startswith("flow: FAILED (wrong answer): nothing was sold (flow.py:6); after ")
-    assert "\x1b" not in out
-
-
-async def test_once_shows_a_request_of_each_target(service: Service, tmp_path: Path) -> None:
-    plan = tmp_path / "plan.toml"
-    plan.write_text(
-        f'rate = 100\nfor = "1m"\n'
-        f'[[target]]\nname = "good"\nurl = "{service.url}/good"\n'
-        f'[[target]]\nname = "other"\nurl = "{service.url}/other"\nexpect = {{contains = "nothing"}}\n'
-    )
-    code, out, _ = await load(str(plan), "--once")
-    assert code == 1
-    assert service.asked == {"/good": 1, "/other": 1}
-    assert "good: 200 OK; connected in " in out
-    assert "other: FAILED: the body does not contain 'nothing'; connected in " in out
-    assert "    > GET /good HTTP/1.1" in out
-    assert "    < you asked /other" in out
-    assert (await load(f"{service.url}/", "--once"))[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "expected"),
-    [
-        (["http://127.0.0.1:9/", "--once"], {1, 2}, "127.0.0.1:9 cannot be reached"),
-        (
-            ["http://127.0.0.1:9/", "--once", "--json"],
-            {2},
-            "--json cannot be used with --once, which only prints one request",
-        ),
-    ],
-)
-async def test_once_refuses_other_options(arguments: list[str], code: set[int], expected: str) -> None:
-    found, _, err = await load(*arguments)
-    assert found in code
-    assert expected in err
-
-
-async def test_once_shows_output_of_a_failing_script(service: Service, tmp_path: Path) -> None:
-    script = tmp_path / "flow.py"
-    script.write_text("print('loading')\nasync def setup(url):\n    1 / 0\nasync def flow(user): pass\n")
-    code, out, err = await load(str(script), "--url", service.url, "--once")
-    assert (code, out) == (2, "printed: loading\n")
-    assert "ZeroDivisionError" in err
-    assert "flow.py:3" in err
-
-
 async def test_unreachable_server_is_json_and_exits_2() -> None:
     code, out, err = await load("http://127.0.0.1:9/", "--json")
     assert code == 2
@@ -381,7 +274,7 @@ async def test_unreachable_server_is_json_and_exits_2() -> None:
     assert "127.0.0.1:9 cannot be reached" in err
 
 
-async def test_run_ended_by_sigterm_reports_and_exits_143(service: Service) -> None:
+async def test_run_ended_by_sigterm_reports_and_exits_143(service: Website) -> None:
     process = await start(f"{service.url}/", "--rate", "50", "--for", "30s", "--json")
     await asyncio.wait_for(service.busy.wait(), 20)
     process.send_signal(signal.SIGTERM)
@@ -390,7 +283,7 @@ async def test_run_ended_by_sigterm_reports_and_exits_143(service: Service) -> N
     assert json.loads(out)["stopped"] is True
 
 
-async def test_broken_threshold_ends_the_run_when_wanted(service: Service) -> None:
+async def test_broken_threshold_ends_the_run_when_wanted(service: Website) -> None:
     options = ("--rate", "50", "--for", "60s", "--threshold", "errors<5%", "--threshold", "rate>=1000")
     code, out, err = await load(f"{service.url}/bad", *options, "--stop-when-broken", "--json")
     told = json.loads(out)

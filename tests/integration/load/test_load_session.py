@@ -5,47 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
 
 from client.load.plan.model import ClosedLoop, Plan, Target, constant
 from client.load.run_result import Snapshot
 from client.load.session import LoadSession
 from client.process_tree import process_tree
+from tests.integration.load.load_service import Service
 from vmhost.base.errors import Conflict, InvalidInput, Unavailable
 
 LIMIT_S = 30
-
-
-class Service:
-    """Answers at once, or, while it is held, not at all."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.open.set()
-        self.asked = asyncio.Event()
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.asked.set()
-        await self.open.wait()
-        return web.Response(text="hello")
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    service = Service()
-    app = web.Application()
-    app.router.add_get("/", service.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield service
-    service.open.set()
-    await runner.cleanup()
 
 
 def sending() -> set[int]:

@@ -8,12 +8,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from client.load.plan.model import ClosedLoop, OpenLoop, Plan, Spacing, Target
 from client.load.report.json_report import report_json
@@ -22,6 +20,7 @@ from client.load.run_report import Report
 from client.load.verdict import COMPUTER_BUSY
 from client.load.workers import LocalWorker
 from client.process_tree import process_tree
+from tests.integration.load.load_service import Service
 
 ROOT = Path(__file__).parents[3]
 STOPPED_S = 2.5
@@ -29,33 +28,11 @@ BUSY = COMPUTER_BUSY
 """Requests that were sent some milliseconds late before or after say nothing of the standstill."""
 
 
-class Service:
-    """Answers after some milliseconds, so that requests are under way when the generator is stopped."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.busy = asyncio.Event()
-        self.answered = 0
-
-    async def handle(self, request: web.Request) -> web.Response:
-        await asyncio.sleep(0.02)
-        self.answered += 1
-        if self.answered >= 20:
-            self.busy.set()
-        return web.Response(text="ok")
-
-
 @pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    service = Service()
-    app = web.Application()
-    app.router.add_get("/", service.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield service
-    await runner.cleanup()
+def service(service: Service) -> Service:
+    """Responds after some milliseconds, so that requests are under way when the generator is stopped."""
+    service.delay_s = 0.02
+    return service
 
 
 LOOPS: list[dict[str, Any]] = [
