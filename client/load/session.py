@@ -33,10 +33,6 @@ _EXACT_S = 0.001
 T = TypeVar("T")
 
 
-def _ignore(_: str) -> None:
-    """No-op callback."""
-
-
 class LoadSession:
     """At most one load at a time, shared by everything that holds the session; keeps the last twenty runs.
 
@@ -48,7 +44,7 @@ class LoadSession:
     called with a line that says who sends, when that changes, and which workers cannot send."""
 
     def __init__(
-        self, *, processes: int = 1, worker_pool: WorkerPool | None = None, say: Callable[[str], None] = _ignore
+        self, *, processes: int = 1, worker_pool: WorkerPool | None = None, say: Callable[[str], None] = lambda _: None
     ) -> None:
         self.listeners: list[Callable[[], None]] = []
         self._processes = processes

@@ -30,10 +30,6 @@ WAIT_S = 30.0
 Say = Callable[[str], None]
 
 
-def _ignore(_: str) -> None:
-    """No-op callback."""
-
-
 class WorkerPool:
     """Listens for workers while its block lasts; a `WorkerSource` of those that have joined and are in no run.
 
@@ -41,7 +37,13 @@ class WorkerPool:
     line for each worker that joins, leaves or is lost in a run, `warn` for each that is refused."""
 
     def __init__(
-        self, address: Address, token: WorkerToken, *, say: Say = _ignore, warn: Say = _ignore, wait_s: float = WAIT_S
+        self,
+        address: Address,
+        token: WorkerToken,
+        *,
+        say: Say = lambda _: None,
+        warn: Say = lambda _: None,
+        wait_s: float = WAIT_S,
     ) -> None:
         self.address = address
         """Where it listens; after the start with the port that it got."""

@@ -40,7 +40,7 @@ def test_users_who_think_do_so_for_varying_times() -> None:
         ({"rate_per_s": 1, "users": 1}, "needs either rate_per_s or users"),
         ({"rate_per_s": "20"}, "rate_per_s is '20'; expected requests a second"),
         ({"rate_per_s": True}, "rate_per_s is True"),
-        ({"rate_per_s": float("nan")}, "rate_per_s is nan"),
+        ({"rate_per_s": float("nan")}, "rate nan/s is not possible"),
         ({"rate_per_s": 0}, "a rate of 0 sends nothing; give a higher one"),
         ({"rate_per_s": -1}, "rate -1/s is not possible"),
         ({"rate_per_s": 1, "seconds": 0}, "duration 0 s"),
