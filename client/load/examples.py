@@ -5,7 +5,7 @@ They cost nothing for requests that succeed, nor for failures of a kind of which
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PER_KIND_MAX = 3
 EXAMPLES_MAX = 30
@@ -68,12 +68,11 @@ class FailureExamples:
 
 def bounded_example(example: FailureExample) -> FailureExample:
     """An example from another process, cut to the length of one made here."""
-    return FailureExample(
+    return replace(
+        example,
         target=example.target[:200],
-        status=example.status,
         fault=example.fault[:50],
         error=example.error[:TEXT_MAX_CHARACTERS],
         request=example.request[:TEXT_MAX_CHARACTERS],
         response=example.response[:TEXT_MAX_CHARACTERS],
-        took_ms=example.took_ms,
     )

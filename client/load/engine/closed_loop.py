@@ -10,11 +10,12 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from client.load.engine.endpoint import connection_error_text
 from client.load.engine.load_engine import UserEngine
 from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
-from client.load.engine.transport import Channel, Http1Channel, Transport
+from client.load.engine.transport import Channel, Http1Channel, OnDone, Transport
 from client.load.examples import FailureExample
 from client.load.generator_limits import GeneratorLimits, ShortageCounter, file_limit
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
@@ -33,24 +34,23 @@ _NS_PER_US = 1000
 _NO_END = 1 << 62
 
 
+@dataclass(slots=True, eq=False)
 class VirtualUser:
     """One user. Its request, if it waits for one, was due at `began_ns` and sent at `sent_ns`."""
 
-    __slots__ = (
-        "began_ns", "connection", "engine", "number", "on_response", "prepared", "sent_ns", "server", "stats", "trace",
-        "waits",
-    )  # fmt: skip
+    engine: ClosedLoopEngine
+    number: int
+    stats: IntervalStats
+    began_ns: int = 0
+    sent_ns: int = 0
+    connection: Channel | None = None
+    server: int = -1
+    prepared: PreparedRequest = field(init=False)
+    trace: bytes = b""
+    waits: bool = False
+    on_response: OnDone = field(init=False)
 
-    def __init__(self, engine: ClosedLoopEngine, number: int, stats: IntervalStats) -> None:
-        self.engine = engine
-        self.number = number
-        self.stats = stats
-        self.began_ns = self.sent_ns = 0
-        self.connection: Channel | None = None
-        self.server = -1
-        self.prepared: PreparedRequest
-        self.trace = b""
-        self.waits = False
+    def __post_init__(self) -> None:
         # Bound once: to make it anew for each request would cost as much as counting one.
         self.on_response = self._on_response
 

@@ -10,6 +10,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from client.load.engine.connection_pool import ConnectionPool
@@ -32,28 +33,21 @@ from vmhost.base.http_response import Response
 _NS_PER_US = 1000
 
 
+@dataclass(slots=True, eq=False)
 class Arrival:
     """One request from its due time to its end; if it is hedged, on two connections."""
 
-    __slots__ = (
-        "connection", "due_ns", "engine", "hedge", "over", "prepared", "resent", "sent_ns", "stats", "taken_ns",
-        "trace",
-    )  # fmt: skip
-
-    def __init__(
-        self, engine: OpenLoopEngine, prepared: PreparedRequest, stats: IntervalStats, due_ns: int, taken_ns: int
-    ) -> None:
-        self.engine = engine
-        self.prepared = prepared
-        self.stats = stats
-        self.due_ns = due_ns
-        self.taken_ns = taken_ns
-        self.sent_ns = 0
-        self.trace = b""
-        self.connection: Channel | None = None
-        self.hedge: Channel | None = None
-        self.over = False
-        self.resent = False
+    engine: OpenLoopEngine
+    prepared: PreparedRequest
+    stats: IntervalStats
+    due_ns: int
+    taken_ns: int
+    sent_ns: int = 0
+    trace: bytes = b""
+    connection: Channel | None = None
+    hedge: Channel | None = None
+    over: bool = False
+    resent: bool = False
 
     def on_response(self, response: Response | None, failure: Failure | None) -> None:
         """The first connection's callback."""
@@ -68,15 +62,13 @@ class Arrival:
         self.engine.on_response(self, connection, response, failure)
 
 
+@dataclass(slots=True, eq=False)
 class ServerQueue:
     """One server's connections, the arrivals that wait for one, and the hedges that wait behind them."""
 
-    __slots__ = ("connections", "hedges", "waiting")
-
-    def __init__(self) -> None:
-        self.connections: ConnectionPool
-        self.waiting: deque[Arrival] = deque()
-        self.hedges: deque[Arrival] = deque()
+    connections: ConnectionPool = field(init=False)
+    waiting: deque[Arrival] = field(default_factory=deque)
+    hedges: deque[Arrival] = field(default_factory=deque)
 
     def first(self) -> Arrival | None:
         """The arrival that has waited longest; those that were given up are dropped."""

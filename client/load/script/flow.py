@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,22 +15,17 @@ from client.load.http_text import request_text, response_text
 from client.load.interval_stats import GOOD, IntervalStats
 
 
+@dataclass(slots=True, eq=False)
 class StepExchange:
-    """One step's request and, where it came, its response. `text` is made only for those that are shown."""
+    """One step's request and, where it came, its response. Its text is made only where it is shown."""
 
-    __slots__ = ("answer", "body", "cookies", "headers", "method", "settings", "url")
-
-    def __init__(
-        self, method: str, url: str, headers: Mapping[str, str], settings: Mapping[str, Any],
-        cookies: aiohttp.abc.AbstractCookieJar,
-    ) -> None:  # fmt: skip
-        self.method = method
-        self.url = url
-        self.headers = headers
-        self.settings = settings
-        self.cookies = cookies
-        self.answer: aiohttp.ClientResponse | None = None
-        self.body = b""
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    settings: Mapping[str, Any]
+    cookies: aiohttp.abc.AbstractCookieJar
+    answer: aiohttp.ClientResponse | None = None
+    body: bytes = b""
 
     @property
     def request(self) -> str:
@@ -82,6 +78,7 @@ class StepExchange:
         return f"({type(data).__name__})".encode()
 
 
+@dataclass(slots=True, eq=False)
 class Flow:
     """`taken_ns` is when it was started by the schedule, `admitted_ns` when there was room for it, `began_ns` when its
     script began.
@@ -90,21 +87,21 @@ class Flow:
     expected; `last` its last request with its response. `given_up`: it was cancelled because the run is over. `over`:
     it is counted, or left out. `uncounted`: it is not an arrival, but a user's `on_start`."""
 
-    __slots__ = (
-        "admitted_ns", "began_ns", "due_ns", "fault", "given_up", "last", "number", "over", "stats", "status",
-        "taken_ns", "uncounted",
-    )  # fmt: skip
+    number: int
+    stats: IntervalStats
+    due_ns: int
+    taken_ns: int
+    admitted_ns: int = field(init=False)
+    began_ns: int = 0
+    status: int = 0
+    fault: str = GOOD
+    last: StepExchange | None = None
+    given_up: bool = False
+    over: bool = False
+    uncounted: bool = False
 
-    def __init__(self, number: int, stats: IntervalStats, due_ns: int, taken_ns: int) -> None:
-        self.number = number
-        self.stats = stats
-        self.due_ns = due_ns
-        self.taken_ns = self.admitted_ns = taken_ns
-        self.began_ns = 0
-        self.status = 0
-        self.fault: str = GOOD
-        self.last: StepExchange | None = None
-        self.given_up = self.over = self.uncounted = False
+    def __post_init__(self) -> None:
+        self.admitted_ns = self.taken_ns
 
     def leave_out(self) -> None:
         """Do not count it, nor its further steps: the computer stood still while it was under way."""

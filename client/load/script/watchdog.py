@@ -13,6 +13,7 @@ import linecache
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -118,17 +119,15 @@ class Watchdog:
         return frame
 
 
+@dataclass(slots=True, eq=False)
 class _Suspect:
     """One call of a function that may block the loop: how often it was found there, and since when."""
 
-    __slots__ = ("call", "place", "seen", "since_s", "until_s")
-
-    def __init__(self, call: int, place: tuple[str, str, str], since_s: float) -> None:
-        self.call = call
-        self.place = place
-        self.since_s = since_s
-        self.seen = 1
-        self.until_s = 0.0
+    call: int
+    place: tuple[str, str, str]
+    since_s: float
+    seen: int = 1
+    until_s: float = 0.0
 
 
 def _place(frame: FrameType) -> tuple[str, str, str]:
