@@ -9,8 +9,8 @@ worker's monotonic clock, except those in `Counted`, which count from the run's 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 
 import msgspec
 
@@ -144,17 +144,13 @@ class Refused(Message):
 Reply = Ready | Failed | Clock | Counted | Examples | Output | Tick | Flushed | Ended | Refused
 
 
-def _encode_histogram(histogram: Histogram) -> Any:
-    return histogram.data
-
-
-def _decode_histogram(_: type, data: Any) -> Histogram:
-    return Histogram.from_data(data)
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=_encode_histogram)
-_COMMANDS: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
-_REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply, dec_hook=_decode_histogram)
+_HISTOGRAM_DATA = attrgetter("data")
+_ENCODER = msgspec.json.Encoder(enc_hook=_HISTOGRAM_DATA)
+decode_command: Callable[[bytes], Command] = msgspec.json.Decoder(Command).decode
+decode_reply: Callable[[bytes], Reply] = msgspec.json.Decoder(
+    Reply, dec_hook=lambda _, data: Histogram.from_data(data)
+).decode
+"""They take a line and raise ValueError that names the field that is wrong."""
 
 
 def encode_command(command: Command) -> bytes:
@@ -170,16 +166,6 @@ def encode_reply(reply: Reply, variables: Mapping[str, str]) -> bytes:
     if not variables or isinstance(reply, Counted):
         with contextlib.suppress(UnicodeEncodeError):
             return _ENCODER.encode(reply) + b"\n"
-    data = msgspec.to_builtins(reply, enc_hook=_encode_histogram)
+    data = msgspec.to_builtins(reply, enc_hook=_HISTOGRAM_DATA)
     shown = map_texts(data, lambda text: hide(text, variables).encode(errors="replace").decode())
     return _ENCODER.encode(shown) + b"\n"
-
-
-def decode_command(line: bytes) -> Command:
-    """The command of a line. Raises ValueError that names the field that is wrong."""
-    return _COMMANDS.decode(line)
-
-
-def decode_reply(line: bytes) -> Reply:
-    """The reply of a line. Raises ValueError that names the field that is wrong."""
-    return _REPLIES.decode(line)

@@ -50,11 +50,13 @@ class LoadSession:
         self._processes = processes
         self._worker_pool = worker_pool
         self._say = say
-        self._past: tuple[PastRun, ...] = ()
+        self.past: tuple[PastRun, ...] = ()
+        """The last twenty runs that are over, the newest first."""
         self._numbers = itertools.count(1)
-        self._number = 0
+        self.number = 0
+        """The number of the last run that started; 0 before the first."""
         self._joined = 0
-        self._plan: Plan | None = None
+        self.plan: Plan | None = None
         """The plan of the present load, also between two of its runs."""
         self._run: LoadRun | None = None
         self._task: asyncio.Task[Report | None] | None = None
@@ -77,17 +79,7 @@ class LoadSession:
     @property
     def running(self) -> bool:
         """Whether a load has started and is not over."""
-        return self._plan is not None
-
-    @property
-    def plan(self) -> Plan | None:
-        """The plan of the load that runs; its rate may have been changed since."""
-        return self._plan
-
-    @property
-    def number(self) -> int:
-        """The number of the last run that started; 0 before the first."""
-        return self._number
+        return self.plan is not None
 
     @property
     def began(self) -> float | None:
@@ -99,7 +91,7 @@ class LoadSession:
         """The rate of the schedule now; 0 without a load, or if there are users instead."""
         if self._run is not None:
             return self._run.rate_per_s
-        return self._plan.open.rate_per_s if self._plan is not None and self._plan.open is not None else 0.0
+        return self.plan.open.rate_per_s if self.plan is not None and self.plan.open is not None else 0.0
 
     @property
     def sender(self) -> str:
@@ -107,11 +99,6 @@ class LoadSession:
         if not self._joined:
             return "from here"
         return f"by {self._joined} worker{'' if self._joined == 1 else 's'}"
-
-    @property
-    def past(self) -> tuple[PastRun, ...]:
-        """The last twenty runs that are over, the newest first."""
-        return self._past
 
     def snapshot(self) -> Snapshot | None:
         """The state of the run now; None if none runs. Takes some milliseconds."""
@@ -148,7 +135,7 @@ class LoadSession:
         Raises Conflict while one runs, InvalidInput for a plan that makes no sense, Unavailable if its server cannot be
         reached or the load was stopped before it started."""
         if self._task is not None:
-            running = "" if self._plan is None else f": {self._plan.model}"
+            running = "" if self.plan is None else f": {self.plan.model}"
             raise Conflict(f"a load is running already{running}; stop it first")
         self._stop = asyncio.Event()
         started: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -206,7 +193,7 @@ class LoadSession:
                 raise
             return None
         finally:
-            self._run = self._plan = self._task = None
+            self._run = self.plan = self._task = None
             self._notify()
 
     async def _send(self, plan: Plan, started: asyncio.Future[float]) -> Report | None:
@@ -225,7 +212,7 @@ class LoadSession:
                 continue
             if again is None or self._stop.is_set():
                 return report
-            plan = self._plan = _as_steered(plan, report, self.rate_per_s)
+            plan = self.plan = _as_steered(plan, report, self.rate_per_s)
             self._run = None
             await self._wait_for_return(again)
             joined = present = self._present
@@ -246,13 +233,13 @@ class LoadSession:
             again = await self._until_over(run, present)
         # Processes that did not end in time have been ended by now, so there is a report in any case.
         report = await run.finished()
-        past = PastRun(number=self._number, began=began, ended=time.time(), report=report, error=run.error)
-        self._past = (past, *self._past)[:PAST_MAX]
+        past = PastRun(number=self.number, began=began, ended=time.time(), report=report, error=run.error)
+        self.past = (past, *self.past)[:PAST_MAX]
         return report, again
 
     def _begin(self, run: LoadRun, joined: int) -> None:
         before, self._joined = self._joined, joined
-        self._run, self._plan, self._number = run, run.plan, next(self._numbers)
+        self._run, self.plan, self.number = run, run.plan, next(self._numbers)
         if joined != before:
             self._say(f"the load is now sent {self.sender}")
         self._notify()
@@ -298,8 +285,8 @@ class LoadSession:
 
     def _give_up(self, error: CloudError, started: asyncio.Future[float]) -> None:
         """Give the error to the caller of `start` if the load could not start, else keep it with the last run."""
-        if not _reject(started, error) and self._past and not self._stop.is_set():
-            self._past = (replace(self._past[0], error=error.message), *self._past[1:])
+        if not _reject(started, error) and self.past and not self._stop.is_set():
+            self.past = (replace(self.past[0], error=error.message), *self.past[1:])
 
     def _notify(self) -> None:
         for listener in tuple(self.listeners):

@@ -52,17 +52,13 @@ class WorkerPool:
         self._warn = warn
         self._wait_s = wait_s
         self._free: list[RemoteWorker] = []
-        self._count = 0
+        self.count = 0
+        """How many workers have joined, including those in a run."""
         self._names: set[str] = set()
         self._strangers = 0
         self._news = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-
-    @property
-    def count(self) -> int:
-        """How many workers have joined, including those in a run."""
-        return self._count
 
     async def __aenter__(self) -> WorkerPool:
         """Raises InvalidInput for an address that is taken or not of this computer."""
@@ -94,7 +90,7 @@ class WorkerPool:
     async def changed(self, count: int) -> None:
         """Wait until the number of workers that have joined is another."""
         async with self._news:
-            await self._news.wait_for(lambda: self._count != count)
+            await self._news.wait_for(lambda: self.count != count)
 
     async def acquire(self, wanted: int) -> Sequence[Worker]:
         """Take this number of workers, those that joined first; wait a while for them. Raises Unavailable."""
@@ -165,6 +161,6 @@ class WorkerPool:
             await self._change_count(-1)
 
     async def _change_count(self, more: int) -> None:
-        self._count += more
+        self.count += more
         async with self._news:
             self._news.notify_all()

@@ -14,6 +14,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from client.load.engine.arrival_scheduler import ArrivalScheduler
 from client.load.engine.precise_timer import Timer, best_timer
@@ -21,7 +22,7 @@ from client.load.examples import FailureExample
 from client.load.generator_limits import GeneratorLimits
 from client.load.interval_stats import Recorder
 from client.load.plan.model import Plan, connections_for
-from client.load.run_result import BlockingCall, EngineResult, TracedRequest, cpu_percent_since
+from client.load.run_result import EngineResult, TracedRequest, cpu_percent_since
 from client.load.schedule import NS_PER_S, Part, Schedule
 from client.load.standstill import StandstillDetector
 from vmhost.base.errors import InvalidInput
@@ -68,15 +69,16 @@ class LoadEngine(ABC):
             finally:
                 sweeper.cancel()
                 await self._abort()
-        return EngineResult(
-            elapsed_s=max(0, min(ended_ns, self._end_ns or ended_ns) - self._start_ns) / NS_PER_S,
-            missed=self._missed,
-            cpu_percent=round(cpu_percent, 1),
-            precise_timer=self._precise,
-            stopped=self._stopped,
-            standstills=tuple(self.detector.standstills),
-            own=self._limits(),
-            blocked=self._blocking_calls,
+        return self._completed(
+            EngineResult(
+                elapsed_s=max(0, min(ended_ns, self._end_ns or ended_ns) - self._start_ns) / NS_PER_S,
+                missed=0,
+                cpu_percent=round(cpu_percent, 1),
+                precise_timer=True,
+                stopped=self._stopped,
+                standstills=tuple(self.detector.standstills),
+                own=self._limits(),
+            )
         )
 
     @property
@@ -111,17 +113,9 @@ class LoadEngine(ABC):
 
     # For subclasses
 
-    @property
-    def _missed(self) -> int:
-        return 0
-
-    @property
-    def _precise(self) -> bool:
-        return True
-
-    @property
-    def _blocking_calls(self) -> tuple[BlockingCall, ...]:
-        return ()
+    def _completed(self, result: EngineResult) -> EngineResult:
+        """The result with what only this kind of engine knows."""
+        return result
 
     def _beats(self) -> int:
         """How often a thread that does not wait for the event loop has run; for `StandstillDetector`."""
@@ -211,13 +205,8 @@ class ScheduledEngine(LoadEngine):
     def catch_up(self) -> None:
         self._scheduler.catch_up()
 
-    @property
-    def _missed(self) -> int:
-        return self._scheduler.missed
-
-    @property
-    def _precise(self) -> bool:
-        return self._scheduler.precise
+    def _completed(self, result: EngineResult) -> EngineResult:
+        return replace(result, missed=self._scheduler.missed, precise_timer=self._scheduler.precise)
 
     def _send_first(self, now_ns: int) -> None:
         self._scheduler.start()

@@ -20,7 +20,7 @@ from client.load.generator_limits import GeneratorLimits, file_limit
 from client.load.interval_stats import GOOD, Recorder
 from client.load.plan.model import Plan
 from client.load.plan.urls import parse_url
-from client.load.run_result import BlockingCall, TracedRequest
+from client.load.run_result import EngineResult, TracedRequest
 from client.load.schedule import NS_PER_S, Part
 from client.load.script.flow import Flow
 from client.load.script.flow_runner import FlowRunner
@@ -49,12 +49,11 @@ class FlowEngine(LoadEngine):
     def take_examples(self) -> list[FailureExample]:
         return self._runner.examples.take()
 
-    @property
-    def _blocking_calls(self) -> tuple[BlockingCall, ...]:
-        return self._runner.blocking_calls
+    def _completed(self, result: EngineResult) -> EngineResult:
+        return replace(super()._completed(result), blocked=self._runner.watchdog.blocking_calls)
 
     def _beats(self) -> int:
-        return self._runner.beats
+        return self._runner.watchdog.beats
 
     def _open(self) -> AbstractAsyncContextManager[object]:
         self._runner.steps.detector = self.detector

@@ -22,7 +22,6 @@ from client.load.generator_limits import ShortageCounter
 from client.load.interval_stats import GOOD
 from client.load.plan.model import FLOW, Plan
 from client.load.plan.urls import parse_resolve
-from client.load.run_result import BlockingCall
 from client.load.schedule import NS_PER_S
 from client.load.script.flow import Flow
 from client.load.script.script_loader import Script, describe_error, traceback_lines
@@ -90,35 +89,25 @@ class FlowRunner:
         self.shortages = ShortageCounter()
         self._first_us: list[int] = []
         self._connector: aiohttp.TCPConnector
-        self._watchdog: Watchdog
+        self.watchdog: Watchdog
 
     async def __aenter__(self) -> FlowRunner:
         # The number of flows limits the number of connections. A name is looked up once, not during the run.
         self._connector = aiohttp.TCPConnector(
             limit=0, ttl_dns_cache=None, ssl=tls_context(self._plan), resolver=PlanResolver(self._plan.resolve)
         )
-        self._watchdog = Watchdog(self._script.path)
-        self._watchdog.start()
+        self.watchdog = Watchdog(self._script.path)
+        self.watchdog.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._watchdog.stop()
+        self.watchdog.stop()
         await self._connector.close()
 
     @property
     def first_service_ms(self) -> float | None:
         """The mean time of the first good flows; None if none was good."""
         return sum(self._first_us) / len(self._first_us) / _NS_PER_US if self._first_us else None
-
-    @property
-    def blocking_calls(self) -> tuple[BlockingCall, ...]:
-        """The places in the script that blocked the event loop."""
-        return self._watchdog.blocking_calls
-
-    @property
-    def beats(self) -> int:
-        """How often the watchdog's thread has run."""
-        return self._watchdog.beats
 
     @asynccontextmanager
     async def user(self) -> AsyncIterator[User]:
