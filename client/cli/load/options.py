@@ -125,11 +125,7 @@ def add_loop_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
     group.add_argument("--processes", metavar="N", help="sending processes, or auto for one per core (default 1)")
     group.add_argument(
-        "--seed",
-        type=int,
-        default=None,
-        metavar="N",
-        help="random seed; the same seed makes the same run (default 1)",
+        "--seed", type=int, default=None, metavar="N", help="random seed; the same seed makes the same run (default 1)"
     )
     group.add_argument(
         "--hedge",

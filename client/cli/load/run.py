@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client.cli.command import Command
-from client.cli.load.options import (
-    add_loop_options,
-    add_script_options,
-    add_target_options,
-    plans_of,
-    processes_of,
-)
+from client.cli.load.options import add_loop_options, add_script_options, add_target_options, plans_of, processes_of
 from client.load.live.live_state import progress_line
 from client.load.outputs import OutputFiles
 from client.load.plan.model import Plan
@@ -73,11 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group = parser.add_argument_group("output")
     group.add_argument(
-        "--threshold",
-        action="append",
-        default=[],
-        metavar="'p99<50ms'",
-        help="pass/fail threshold; repeatable",
+        "--threshold", action="append", default=[], metavar="'p99<50ms'", help="pass/fail threshold; repeatable"
     )
     group.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="run N times, and report median and spread (default 1)"

@@ -44,11 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--to", dest="to_per_s", type=float, required=True, metavar="N", help="highest rate per second")
     group.add_argument(
-        "--steps",
-        type=int,
-        default=8,
-        metavar="N",
-        help="number of rates, including those near the limit (default 8)",
+        "--steps", type=int, default=8, metavar="N", help="number of rates, including those near the limit (default 8)"
     )
     group.add_argument(
         "--for", dest="duration", default="5s", metavar="TIME", help="duration of each step (default 5s)"
@@ -56,11 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--rest", default="1s", metavar="TIME", help="pause after each step, so that queues empty (default 1s)"
     )
-    group.add_argument(
-        "--poisson",
-        action="store_true",
-        help="random arrivals (Poisson process); this lowers the knee",
-    )
+    group.add_argument("--poisson", action="store_true", help="random arrivals (Poisson process); this lowers the knee")
     group.add_argument("--connections", "-c", type=int, default=None, metavar="N", help=CONNECTIONS_HELP)
     group.add_argument(
         "--processes", default="1", metavar="N", help="sending processes, or auto for one per core (default 1)"

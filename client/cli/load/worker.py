@@ -32,10 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("coordinator", metavar="HOST:PORT", help="where `glasscloud load --listen` listens")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="token file (default $GLASSCLOUD_LOAD_TOKEN)")
     parser.add_argument(
-        "--processes",
-        default="1",
-        metavar="N",
-        help="sending processes, or auto for one per core (default 1)",
+        "--processes", default="1", metavar="N", help="sending processes, or auto for one per core (default 1)"
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
