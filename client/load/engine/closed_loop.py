@@ -10,19 +10,17 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from client.load.engine.endpoint import connection_error_text
 from client.load.engine.load_engine import UserEngine
-from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
+from client.load.engine.responses import FAULTS, RequestEngine, may_resend
 from client.load.engine.transport import Channel, Http1Channel, OnDone, Transport
-from client.load.examples import FailureExample
-from client.load.generator_limits import GeneratorLimits, ShortageCounter, file_limit
+from client.load.generator_limits import GeneratorLimits
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
 from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest, RequestSequence
-from client.load.run_result import TracedRequest
-from client.load.schedule import NS_PER_S, Part
+from client.load.schedule import Part
 from client.load.summary import Fault
 from vmhost.base.http1 import Failure, HttpFailure
 from vmhost.base.http_response import Response
@@ -143,7 +141,7 @@ class FastPathChannel(Http1Channel):
         self.transport.write(prepared.raw)
 
 
-class ClosedLoopEngine(UserEngine):
+class ClosedLoopEngine(UserEngine, RequestEngine):
     """Sends the requests of one part of a plan's users. The attributes without an underscore are for `VirtualUser`."""
 
     def __init__(
@@ -159,10 +157,6 @@ class ClosedLoopEngine(UserEngine):
         end = requests.limit(plan.requests)
         self._end_number = _NO_END if end is None else end
         self._trace_bits = random.Random().getrandbits
-        self.attempts = AttemptReader()
-        self.samples = RequestSamples()
-        self.failures = FailureRecorder(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
-        self._shortages = ShortageCounter()
         self._users: list[VirtualUser] = []
         self._used_up = requests.used_up if end is not None and end == requests.count else ""
         self._active = len(self._numbers)
@@ -177,12 +171,6 @@ class ClosedLoopEngine(UserEngine):
     def waiting(self) -> int:
         return sum(1 for user in self._users if user.waits and not user.sent_ns)
 
-    def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        return self.samples.take()
-
-    def take_examples(self) -> list[FailureExample]:
-        return self.failures.book.take()
-
     def _send_first(self, now_ns: int) -> None:
         self._users = [VirtualUser(self, number, self._recorder.stats_at(now_ns)) for number in self._numbers]
         if not self._users:
@@ -194,12 +182,7 @@ class ClosedLoopEngine(UserEngine):
                 self.send(user, now_ns)
 
     def _limits(self) -> GeneratorLimits:
-        return GeneratorLimits(
-            short_of=self._shortages.kind,
-            short_times=self._shortages.times,
-            files_max=file_limit(),
-            used_up="" if self._active else self._used_up,
-        )
+        return replace(super()._limits(), used_up="" if self._active else self._used_up)
 
     # One user
 

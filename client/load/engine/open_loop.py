@@ -10,22 +10,20 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from client.load.engine.connection_pool import ConnectionPool
 from client.load.engine.hedging import Hedgeable, Hedging
 from client.load.engine.load_engine import FIRST_RESPONSES, WAITING_MAX, ScheduledEngine
 from client.load.engine.precise_timer import Timer, best_timer
-from client.load.engine.responses import FAULTS, AttemptReader, FailureRecorder, RequestSamples, may_resend
+from client.load.engine.responses import FAULTS, RequestEngine, may_resend
 from client.load.engine.transport import Channel, Transport
-from client.load.examples import FailureExample
-from client.load.generator_limits import GeneratorLimits, ShortageCounter, file_limit
+from client.load.generator_limits import GeneratorLimits
 from client.load.interval_stats import GOOD, IntervalStats, Recorder
 from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest, RequestSequence
-from client.load.run_result import TracedRequest
-from client.load.schedule import NS_PER_S, Part
+from client.load.schedule import Part
 from client.load.summary import Fault
 from vmhost.base.http1 import Failure
 from vmhost.base.http_response import Response
@@ -78,7 +76,7 @@ class ServerQueue:
         return waiting[0] if waiting else None
 
 
-class OpenLoopEngine(ScheduledEngine):
+class OpenLoopEngine(ScheduledEngine, RequestEngine):
     """Sends one part of a plan's schedule to its servers."""
 
     def __init__(
@@ -93,16 +91,12 @@ class OpenLoopEngine(ScheduledEngine):
         self._transports = transports
         self._requests = requests
         self._first_ns: list[int] = []
-        self._shortages = ShortageCounter()
         self._trace_bits = trace_bits or random.Random().getrandbits
         self._hedging: Hedging | None = None
         if plan.hedge is not None:
             self._hedging = Hedging(plan.hedge, send=self._hedge, timer=timer, clock_ns=clock_ns)
         self._queues: list[ServerQueue] = []
         self._live: deque[Arrival] = deque()
-        self._attempts = AttemptReader()
-        self._samples = RequestSamples()
-        self._failures = FailureRecorder(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
 
     @property
     def in_flight(self) -> int:
@@ -116,12 +110,6 @@ class OpenLoopEngine(ScheduledEngine):
         super().change_rate(rate_per_s, at_ns)
         for queue in self._queues:
             queue.connections.limit = max(queue.connections.limit, self._connections_max)
-
-    def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
-        return self._samples.take()
-
-    def take_examples(self) -> list[FailureExample]:
-        return self._failures.book.take()
 
     def _send_first(self, now_ns: int) -> None:
         self._queues = [self._make_queue(transport) for transport in self._transports]
@@ -143,13 +131,11 @@ class OpenLoopEngine(ScheduledEngine):
         return queue
 
     def _limits(self) -> GeneratorLimits:
-        return GeneratorLimits(
+        return replace(
+            super()._limits(),
             connections=self._connections_max * len(self._queues),
             waited=self._waited,
             first_service_ms=sum(self._first_ns) / len(self._first_ns) / 1e6 if self._first_ns else None,
-            short_of=self._shortages.kind,
-            short_times=self._shortages.times,
-            files_max=file_limit(),
             used_up=self._requests.used_up if self._scheduler.exhausted else "",
         )
 
@@ -253,17 +239,17 @@ class OpenLoopEngine(ScheduledEngine):
             (prepared.target, response.status, fault), response_ns // _NS_PER_US, service_ns // _NS_PER_US
         )
         stats.received_bytes += len(response.body)
-        if response.headers is not self._attempts.without:
-            stats.record_attempts(self._attempts.of(response))
+        if response.headers is not self.attempts.without:
+            stats.record_attempts(self.attempts.of(response))
         if fault == GOOD:
             if len(self._first_ns) < FIRST_RESPONSES:
                 self._first_ns.append(service_ns)
-            if response_ns > self._samples.above_ns:
-                self._samples.note(prepared, response, arrival.trace, response_ns, service_ns)
+            if response_ns > self.samples.above_ns:
+                self.samples.note(prepared, response, arrival.trace, response_ns, service_ns)
             if self._hedging is not None:
                 self._hedging.answered(service_ns // _NS_PER_US)
         else:
-            self._failures.answered(
+            self.failures.answered(
                 prepared, response, fault, due_ns=arrival.due_ns, took_ns=response_ns, trace=arrival.trace
             )
 
@@ -275,7 +261,7 @@ class OpenLoopEngine(ScheduledEngine):
         service_us = (now_ns - arrival.sent_ns) // _NS_PER_US if arrival.sent_ns else 0
         prepared, took_ns = arrival.prepared, now_ns - arrival.due_ns
         arrival.stats.record_outcome((prepared.target, 0, fault), took_ns // _NS_PER_US, service_us)
-        self._failures.failed(
+        self.failures.failed(
             prepared, fault, due_ns=arrival.due_ns, took_ns=took_ns, trace=arrival.trace, sent=bool(arrival.sent_ns),
             cause=cause,
         )  # fmt: skip

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
+from client.load.engine.load_engine import LoadEngine
 from client.load.engine.transport import Channel
 from client.load.examples import FailureExample, FailureExamples, Kind
+from client.load.generator_limits import GeneratorLimits, ShortageCounter, file_limit
 from client.load.http_text import raw_request_text, response_text
+from client.load.interval_stats import Recorder
 from client.load.plan.model import Plan
 from client.load.requests import PreparedRequest
 from client.load.run_result import TracedRequest
+from client.load.schedule import NS_PER_S
 from client.load.summary import Fault
 from server.api import timing
 from vmhost.base.http1 import Failure
@@ -156,3 +163,26 @@ def _traced(kept: tuple[PreparedRequest, Response, bytes, int, int] | None) -> T
         trace_id=trace[:32].decode(),
         server_timing=(response.header(b"server-timing") or b"").decode("latin-1"),
     )
+
+
+class RequestEngine(LoadEngine):
+    """An engine that sends prepared requests: what it reads from their responses, and keeps to show."""
+
+    def __init__(
+        self, plan: Plan, *, recorder: Recorder, start_ns: int, clock_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        super().__init__(plan, recorder=recorder, start_ns=start_ns, clock_ns=clock_ns)
+        self.attempts = AttemptReader()
+        self.samples = RequestSamples()
+        self.failures = FailureRecorder(plan, start_ns + round(plan.warm_up_s * NS_PER_S))
+        self._shortages = ShortageCounter()
+
+    def take_samples(self) -> tuple[TracedRequest | None, TracedRequest | None]:
+        return self.samples.take()
+
+    def take_examples(self) -> list[FailureExample]:
+        return self.failures.book.take()
+
+    def _limits(self) -> GeneratorLimits:
+        shortages = self._shortages
+        return GeneratorLimits(short_of=shortages.kind, short_times=shortages.times, files_max=file_limit())

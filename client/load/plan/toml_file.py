@@ -147,7 +147,8 @@ def _read(kind: type[T], data: Any, where: str) -> T:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         if unknown := _UNKNOWN.search(str(error)):
-            known = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+            names = [field.encode_name for field in msgspec.structs.fields(kind)]
+            known = ", ".join(sorted([*names, "tenant"] if kind is _PlanTable else names))
             raise InvalidInput(f"{where} has {unknown['name']!r}, which means nothing here; expected {known}") from None
         wrong = _EXPECTED.match(str(error))
         assert wrong is not None
