@@ -1,4 +1,4 @@
-"""What engines read from responses beside the body: the fault, the instances that answered, examples and samples."""
+"""What engines of prepared requests share: what they read from responses beside the body, examples, samples."""
 
 from __future__ import annotations
 
