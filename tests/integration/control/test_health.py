@@ -14,7 +14,7 @@ from vmhost.base.errors import Conflict, Unavailable
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.console import ConsoleArchive
 from vmhost.control.instances.record import InstanceState
-from vmhost.ec2.actions.instance_details import instance_status
+from vmhost.ec2.actions.instance_details import instance_status, system_status
 from vmhost.model.guest import Death
 
 
@@ -24,6 +24,7 @@ async def test_unresponsive_guest_is_impaired_until_it_answers(world: World) -> 
         world.driver.instances.impair(one.id, "its container is paused")
         await until(lambda: cloud.instances.get(one.id).impaired == "its container is paused")
         assert instance_status(cloud.instances.get(one.id)) == "impaired"
+        assert system_status(cloud.instances.get(one.id)) == "ok", "the failure of a program is not its host's"
         assert cloud.instances.get(one.id).state is InstanceState.RUNNING
         assert cloud.instances.get(one.id).generation > one.generation
         world.driver.instances.impair(one.id, "")

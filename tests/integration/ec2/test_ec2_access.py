@@ -64,6 +64,19 @@ async def test_only_fresh_valid_signatures_are_accepted(tmp_path: Path) -> None:
         assert cloud.access.secret_access_key not in text
 
 
+async def test_repeated_header_is_signed_as_one(tmp_path: Path) -> None:
+    """Its values count in their order, with commas between them ("Create a signed AWS API request")."""
+    async with served(tmp_path) as cloud, aiohttp.ClientSession() as session:
+        headers = {"Host": urlsplit(cloud.access.endpoint).netloc, "X-Meta": "b,a"}
+        unsigned = Unsigned(method="POST", url="/", headers=headers, body=BODY)
+        now = SystemClock().now()
+        headers |= sign(unsigned, cloud.access.credentials, region="us-east-1", service="ec2", now=now)
+        for values, status in ((("b", "a"), 200), (("a", "b"), 403)):
+            sent = [*((name, headers[name]) for name in headers if name != "X-Meta"), *(("X-Meta", v) for v in values)]
+            async with session.post(cloud.access.endpoint, data=io.BytesIO(BODY), headers=sent) as response:
+                assert response.status == status
+
+
 async def test_other_region_is_refused(tmp_path: Path) -> None:
     for opened in (False, True):
         async with served(tmp_path, change=lambda auth, opened=opened: replace(auth, open=opened)) as cloud:
