@@ -77,6 +77,17 @@ async def test_repeated_header_is_signed_as_one(tmp_path: Path) -> None:
                 assert response.status == status
 
 
+async def test_action_and_version_are_required(tmp_path: Path) -> None:
+    async with served(tmp_path) as cloud:
+        for body, code in (
+            (b"Version=2016-11-15", "MissingAction"),
+            (b"Action=DescribeInstances", "MissingParameter"),
+            (b"Action=DescribeInstances&Version=2013-10-15", "NoSuchVersion"),
+        ):
+            status, text = await send(cloud, body)
+            assert (status, f"<Code>{code}</Code>" in text) == (400, True), text
+
+
 async def test_other_region_is_refused(tmp_path: Path) -> None:
     for opened in (False, True):
         async with served(tmp_path, change=lambda auth, opened=opened: replace(auth, open=opened)) as cloud:

@@ -194,6 +194,13 @@ async def test_refusals_name_code_and_cause(ec2: Ec2) -> None:
         assert (error["Code"], words in error["Message"]) == (code, True), (call, error)
 
 
+async def test_types_show_cores_and_threads(ec2: Ec2) -> None:
+    types = (await ec2.describe_instance_types(InstanceTypes=["t2.medium", "t3.nano"]))["InstanceTypes"]
+    shown = {each["InstanceType"]: each["VCpuInfo"] for each in types}
+    assert shown["t2.medium"] == {"DefaultVCpus": 2, "DefaultCores": 2, "DefaultThreadsPerCore": 1}
+    assert shown["t3.nano"] == {"DefaultVCpus": 2, "DefaultCores": 1, "DefaultThreadsPerCore": 2}
+
+
 async def test_images_are_shown_to_owner_and_everyone(ec2: Ec2) -> None:
     for params, shown in (
         ({"ExecutableUsers": ["self"]}, True),

@@ -6,8 +6,17 @@ import json
 
 import pytest
 
-from vmhost.base.errors import Unsupported
-from vmhost.ec2.error_response import error_body
+from vmhost.base.errors import (
+    CloudError,
+    Conflict,
+    Denied,
+    Internal,
+    InvalidInput,
+    NoCapacity,
+    Unavailable,
+    Unsupported,
+)
+from vmhost.ec2.error_response import error_body, http_status
 
 ERROR = Unsupported("no <buckets>")
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -63,3 +72,25 @@ def test_cbor_services_get_a_map_of_texts(message: str, head: bytes) -> None:
     content, sent = refused("monitoring", message, smithy_protocol="rpc-v2-cbor")
     assert content == b"\xa2\x66__type\x74UnsupportedOperation\x67message" + head + message.encode()
     assert sent == {"Content-Type": "application/cbor", "Smithy-Protocol": "rpc-v2-cbor"}
+
+
+def test_characters_that_xml_forbids_are_replaced() -> None:
+    content, _ = refused("ec2", "a\x00b\x1fc\ufffe")
+    assert b"<Message>a\xef\xbf\xbdb\xef\xbf\xbdc\xef\xbf\xbd</Message>" in content
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InvalidInput("no"), 400),
+        (Conflict("no"), 400),
+        (Denied("no"), 403),
+        (Denied("it would work", code="DryRunOperation"), 412),
+        (InvalidInput("no", code="RequestEntityTooLarge"), 413),
+        (NoCapacity("no"), 500),
+        (Internal("no"), 500),
+        (Unavailable("no"), 503),
+    ],
+)
+def test_status_is_the_one_of_ec2(error: CloudError, status: int) -> None:
+    assert http_status(error) == status
