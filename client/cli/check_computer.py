@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from client.cli.command import Command
-from client.doctor.computer_probe import inspect_computer, this_computer
-from client.doctor.findings import findings_of, healthy, lines_of
+from client.doctor import findings_of, healthy, inspect_computer, lines_of, this_computer
 from vmhost.api.drivers import diagnose
 from vmhost.base.files import indented_json
 

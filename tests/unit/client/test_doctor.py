@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from client.doctor.findings import ComputerFacts, findings_of, healthy, lines_of
+from client.doctor import ComputerFacts, findings_of, healthy, lines_of
 from vmhost.api.drivers import Computer, Finding, Level
 
 LINUX = Computer(system="Linux", package_manager="apt", program="glasscloud")

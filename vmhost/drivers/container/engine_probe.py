@@ -26,11 +26,8 @@ _CLONE = Path(__file__).parents[3]
 _DEADLINE_S = 5.0
 
 
-class _Version(msgspec.Struct, rename="pascal"):
-    version: str
-
-
 class _Info(msgspec.Struct, rename="pascal"):
+    server_version: str
     architecture: str = "?"
     memory_bytes: int = msgspec.field(name="MemTotal", default=0)
     cgroup_version: str = "?"
@@ -78,17 +75,16 @@ async def query_engine(candidate: EngineCandidate, image: str) -> EngineReport:
     """Return the engine's report about itself; never raises."""
     try:
         async with asyncio.timeout(_DEADLINE_S), _Engine(candidate) as engine:
-            version = await engine.get("/version", _Version)
             info = await engine.get("/info", _Info)
             has_image = await engine.get(f"/images/{image}/json", msgspec.Raw) is not None
     except (Unavailable, OSError) as error:
         return EngineReport(source=candidate.source, url=candidate.url, error=_reason(error))
-    if version is None or info is None:
+    if info is None:
         return EngineReport(source=candidate.source, url=candidate.url, error="it is not a Docker engine")
     return EngineReport(
         source=candidate.source,
         url=candidate.url,
-        version=version.version,
+        version=info.server_version,
         architecture=info.architecture,
         memory_mib=info.memory_bytes // (1 << 20),
         cgroup_version=info.cgroup_version,
