@@ -54,7 +54,7 @@ async def test_both_kinds_respond_are_killed_and_kept(tmp_path: Path) -> None:
             process, container = await launched(client, None), await launched(client, "container-a")
             assert process.host.startswith("process-")
             assert (await response_of(process)).startswith("hello from ")
-            assert await response_of(container) == f"hello from {container.id}, process 7\n"
+            assert (await response_of(container)).startswith(f"hello from {container.id}, process ")
             (note,) = (await client.status()).notes
             assert note.startswith("container instances cannot reach process instances")
             for one in (process, container):
