@@ -111,6 +111,12 @@ async def test_terminate_confirms_first(console: str, open_page: OpenPage) -> No
     await expect(row(page, "to be ended")).to_contain_text("terminated")
 
 
+async def test_menu_of_actions_is_whole_on_a_phone(console: str, open_page: OpenPage) -> None:
+    page = await opened(open_page, console, "instances", width=390, height=844)
+    await page.get_by_role("button", name=re.compile("Actions on")).first.click()
+    await expect(page.locator(".choices").get_by_role("button", name="Stop", exact=True)).to_be_in_viewport(ratio=1)
+
+
 async def test_stop_in_fleet_confirms_first(console: str, open_page: OpenPage) -> None:
     page = await opened(open_page, console, "instances")
     await page.locator("tbody tr", has_text="fleet-").first.get_by_role("button", name=re.compile("Actions on")).click()
