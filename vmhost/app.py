@@ -32,7 +32,7 @@ from vmhost.http_api import serve_api
 from vmhost.model.image import Image
 from vmhost.model.region import REGION
 from vmhost.settings import AccessCopy, Settings
-from vmhost.store.store import Store
+from vmhost.store import Store
 
 STORE = "cloud.sqlite"
 ACCESS = "access.json"

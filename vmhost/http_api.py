@@ -11,13 +11,13 @@ from contextlib import AbstractAsyncContextManager
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from vmhost.admin.routes import HEALTH, PREFIX, add_routes
+from vmhost.admin import HEALTH, PREFIX, add_routes
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, Unsupported
 from vmhost.base.logs import get_logger
 from vmhost.base.sigv4 import Unsigned
-from vmhost.base.user_agent import client_name
 from vmhost.base.web import serve
 from vmhost.base.web_guard import answered, json_refusal
+from vmhost.control.call_log import client_name
 from vmhost.control.cloud import Cloud
 from vmhost.ec2.actions.action import Context
 from vmhost.ec2.auth import Auth

@@ -16,8 +16,8 @@ from client.local.state_dir import LocalFacts
 from client.local.target_cloud import console_address, find_access, running_clouds, search_url, target_cloud
 from client.program_name import DEFAULT_CLOUD, program_name
 from vmhost.api.views import HostView, InstanceView, Snapshot
-from vmhost.base.cpus import format_cpus
 from vmhost.base.files import indented_json
+from vmhost.base.units import format_cpus
 
 _DEADLINE_S = 10.0
 _CORES = "CORES: guaranteed to maximum (the type's vCPUs, or the host's cores if those are fewer)"

@@ -25,10 +25,10 @@ from client.experiments.results import Step, step_json
 from client.experiments.runner import EXPERIMENTS
 from server.api.flow import Counters, FlowRecord
 from vmhost.api.views import CloudEvent, InstanceView
+from vmhost.base.clock import SuspendDetector
 from vmhost.base.ids import short_ids
 from vmhost.base.logs import get_logger
 from vmhost.base.sse import Event, Hub, read_events
-from vmhost.base.suspend_detector import SuspendDetector
 
 _CONNECT_S = 3.0
 _SILENCE_S = 30.0

@@ -15,9 +15,8 @@ from server.api.flow import Counters, FlowRecord
 from server.api.timing import parse
 from server.frontend.replicas import LatencyWindow
 from server.frontend.shard_map import ShardMap
-from vmhost.base.clock import Clock
+from vmhost.base.clock import Clock, SuspendDetector
 from vmhost.base.sse import Hub
-from vmhost.base.suspend_detector import SuspendDetector
 
 SAMPLES_PER_S = 50.0
 RECENT_MAX = 500

@@ -1,13 +1,14 @@
-"""Injected clocks: wall-clock time for people and records, monotonic time for measuring."""
+"""The injected clock: wall-clock time for people and records, monotonic time for measuring. And a detector of sleep."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+SUSPEND_S_MIN = 3.0
+"""A shorter gap is normal on a busy computer."""
 
 
 class Timer(Protocol):
@@ -49,48 +50,20 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
 
-class ManualClock:
-    """A clock for tests: time moves only when `advance` is called."""
+class SuspendDetector:
+    """Detects that the program did not run: the computer slept, or the process was stopped.
 
-    def __init__(self, now: float = 1_000_000.0) -> None:
-        self._now = now
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._order = itertools.count()
+    It compares the times of regular checks. Times are epoch seconds, which go on while a computer sleeps."""
 
-    def now(self) -> float:
-        return self._now
+    __slots__ = ("_every_s", "_last")
 
-    def monotonic(self) -> float:
-        return self._now
+    def __init__(self, at: float, *, every_s: float = 1.0) -> None:
+        """`every_s`: the longest normal interval between two checks."""
+        self._last = at
+        self._every_s = every_s
 
-    @property
-    def sleeping(self) -> int:
-        """Return how many tasks are sleeping."""
-        return sum(not wake.done() for _, _, wake in self._sleepers)
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds <= 0:
-            await asyncio.sleep(0)
-            return
-        await self._wake_in(seconds)
-
-    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        wake = self._wake_in(seconds)
-        wake.add_done_callback(lambda _: wake.cancelled() or callback())
-        return wake
-
-    def advance(self, seconds: float) -> None:
-        """Move time forward and wake, in order, the sleepers that are due."""
-        self._now += seconds
-        while self._sleepers and self._sleepers[0][0] <= self._now:
-            _, _, wake = heapq.heappop(self._sleepers)
-            if not wake.done():
-                wake.set_result(None)
-
-    def _wake_in(self, seconds: float) -> asyncio.Future[None]:
-        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if seconds <= 0:
-            wake.set_result(None)
-        else:
-            heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), wake))
-        return wake
+    def check(self, at: float) -> float:
+        """Return the seconds for which the program did not run since the last check; 0 if it ran."""
+        missed_s = at - self._last - self._every_s
+        self._last = at
+        return missed_s if missed_s >= SUSPEND_S_MIN else 0.0

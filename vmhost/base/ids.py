@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 from collections.abc import Iterable
 from typing import Protocol
+
+_SHORT_DIGITS = 4
 
 
 class Ids(Protocol):
@@ -20,19 +21,6 @@ class RandomIds:
 
     def new(self, prefix: str) -> str:
         return f"{prefix}-0{secrets.token_hex(8)}"
-
-
-class SeededIds:
-    """The same ids in the same order for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def new(self, prefix: str) -> str:
-        return f"{prefix}-0{self._random.getrandbits(64):016x}"
-
-
-_SHORT_DIGITS = 4
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:

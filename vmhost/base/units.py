@@ -1,8 +1,10 @@
-"""Parses durations and sizes as people write them."""
+"""Durations, sizes and sets of CPUs, as people and Linux write them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 from vmhost.base.errors import InvalidInput
 
@@ -14,6 +16,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB}
+_SIBLINGS = "devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 def parse_duration(text: str) -> float:
@@ -41,3 +44,37 @@ def short_release(release: str) -> str:
 def mib(size_bytes: float) -> float:
     """Convert bytes to MiB."""
     return size_bytes / MIB
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """Parse a list such as "0-3,6" into CPU numbers, in order. Raises ValueError for anything else."""
+    found: set[int] = set()
+    for part in filter(None, text.strip().split(",")):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(found))
+
+
+def format_cpus(cpus: Iterable[int]) -> str:
+    """Format CPU numbers as a list such as "0-3,6"."""
+    ranges: list[list[int]] = []
+    for cpu in sorted(set(cpus)):
+        if ranges and cpu == ranges[-1][1] + 1:
+            ranges[-1][1] = cpu
+        else:
+            ranges.append([cpu, cpu])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def physical_cores(cpus: Iterable[int], sys: Path = Path("/sys")) -> tuple[tuple[int, ...], ...]:
+    """Group the CPUs by physical core; a CPU whose core is unknown stands alone."""
+    wanted = frozenset(cpus)
+    return tuple(sorted({_siblings(cpu, wanted, sys) for cpu in wanted}))
+
+
+def _siblings(cpu: int, wanted: frozenset[int], sys: Path) -> tuple[int, ...]:
+    try:
+        found = parse_cpus((sys / _SIBLINGS.format(cpu)).read_text())
+    except (OSError, ValueError):
+        return (cpu,)
+    return tuple(one for one in found if one in wanted) if cpu in found else (cpu,)

@@ -17,6 +17,9 @@ MAX_INSTANCES_LISTED = 500
 _MESSAGE_MAX = 500
 _UNREADABLE = "the request could not be read; only its sender got the details"
 _OK = "ok"
+_KNOWN_CLIENTS = (("aws-cli/", "AWS CLI"), ("boto3/", "boto3"))
+_TERRAFORM = "terraform"
+_CLIENT_NAME_MAX = 40
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,3 +80,17 @@ class CallLog:
             self.record(action, by=by, instances=call.instances, error=failure)
             raise
         self.record(action, by=by, instances=call.instances, error=call.refusal)
+
+
+def client_name(user_agent: str) -> str:
+    """Return a short name for the client: a known tool's, else the first product in its User-Agent header.
+
+    The header is not verified. Without one, the name is "unknown"."""
+    folded = user_agent.lower()
+    for beginning, name in _KNOWN_CLIENTS:
+        if folded.startswith(beginning):
+            return name
+    if _TERRAFORM in folded:
+        return "Terraform"
+    product = next(iter(user_agent.split()), "").partition("/")[0]
+    return "".join(character for character in product if character.isprintable())[:_CLIENT_NAME_MAX] or "unknown"

@@ -42,7 +42,7 @@ from vmhost.model.guest import Capabilities
 from vmhost.model.image import Image
 from vmhost.model.instance_type import TypeCatalogue
 from vmhost.model.region import REGION
-from vmhost.store.store import Store
+from vmhost.store import Store
 
 KINDS: tuple[Kind[Any], ...] = (INSTANCES, TEMPLATES, FLEETS, CLIENT_TOKENS)
 """Every kind of resource that the cloud keeps."""

@@ -16,7 +16,7 @@ from vmhost.base.clock import Clock
 from vmhost.base.errors import CloudError, Internal, NotFound
 from vmhost.base.logs import get_logger
 from vmhost.control.kind import Kind, Record
-from vmhost.store.store import Key, Row, Store
+from vmhost.store import Key, Row, Store
 
 _log = get_logger("resources")
 

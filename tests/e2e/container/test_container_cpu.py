@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from engine_world import LIMITS, World, docker, spec
 
-from vmhost.base.cpus import physical_cores
+from vmhost.base.units import physical_cores
 from vmhost.drivers.container.driver import ContainerDriver
 from vmhost.model.host import Host
 from vmhost.model.limits import Limits

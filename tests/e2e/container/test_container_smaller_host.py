@@ -12,8 +12,8 @@ from engine_world import docker, nothing_left
 
 from vmhost.api.client import CloudClient
 from vmhost.app import platform
-from vmhost.base.cpus import parse_cpus
 from vmhost.base.errors import Unsupported
+from vmhost.base.units import parse_cpus
 from vmhost.control.cloud import CloudSettings
 from vmhost.control.instances.record import InstanceState
 from vmhost.drivers.cgroup_limits import GroupLimits

@@ -19,7 +19,7 @@ from vmhost.control.templates.service import TemplateRequest
 from vmhost.control.timeouts import Backoff, Timeouts
 from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
 from vmhost.model.image import Boot, Image
-from vmhost.store.store import Store
+from vmhost.store import Store
 
 IMAGE = "ami-0fa4e0000"
 _IMAGES = (

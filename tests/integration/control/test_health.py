@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from fake_cloud import QUICK, World, fleet_runs, in_state, launch, make_fleet, until
 
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 from vmhost.base.errors import Conflict, Unavailable
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.console import ConsoleArchive

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from fake_cloud import IMAGE, QUICK, World, in_state, launch, until
 
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 from vmhost.base.errors import Conflict, Internal, NoCapacity, NotFound
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.control.instances.record import InstanceState, Wanted
 from vmhost.control.templates.service import TemplateRequest
 from vmhost.drivers.fake import FakeInstances, FakeSettings
 from vmhost.model.guest import Death, Endpoint, GuestStatus
-from vmhost.store.store import Key, Row
+from vmhost.store import Key, Row
 
 
 async def test_instance_runs_stops_starts_terminates(world: World) -> None:

@@ -16,7 +16,7 @@ from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.control.instances.record import INSTANCES, InstanceState
 from vmhost.drivers.fake import FakeInstances, FakeSettings
 from vmhost.model.guest import Endpoint
-from vmhost.store.store import Key, Row, Store
+from vmhost.store import Key, Row, Store
 
 
 async def crash(cloud: Cloud) -> None:

@@ -21,7 +21,7 @@ from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
 from vmhost.drivers.ports import Driver
 from vmhost.drivers.routing import RoutingDriver
 from vmhost.model.image import Boot, Image
-from vmhost.store.store import Store
+from vmhost.store import Store
 
 
 def image(number: int, *drivers: str) -> Image:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fake_cloud import IMAGE, World, until
 
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.launcher import LaunchRequest
 from vmhost.control.instances.record import InstanceState

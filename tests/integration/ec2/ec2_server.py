@@ -18,7 +18,7 @@ from vmhost.ec2.auth import Auth
 from vmhost.ec2.ec2_service import Ec2Service
 from vmhost.http_api import serve_api
 from vmhost.model.image import Boot, Image
-from vmhost.store.store import Store
+from vmhost.store import Store
 
 IMAGE = "ami-0fa4e0000"
 

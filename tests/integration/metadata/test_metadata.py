@@ -13,8 +13,8 @@ import aiohttp
 import botocore.utils
 import pytest
 
+from tests.fakes import ManualClock
 from vmhost.api.guest_metadata import GuestMetadata
-from vmhost.base.clock import ManualClock
 from vmhost.base.errors import NotFound, Unavailable
 from vmhost.base.web import listen, url_of
 from vmhost.metadata.instance_facts import InstanceFacts

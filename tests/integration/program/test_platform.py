@@ -23,7 +23,7 @@ from vmhost.base.errors import CloudError, Conflict, InvalidInput, Unavailable
 from vmhost.base.web import LIFELINE, listen
 from vmhost.control.instances.record import INSTANCES, Instance, Wanted
 from vmhost.settings import AccessCopy, Settings
-from vmhost.store.store import Store
+from vmhost.store import Store
 
 MINIMAL = "ami-0617a55c10d000001"
 

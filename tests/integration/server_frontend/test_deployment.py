@@ -11,12 +11,12 @@ import pytest_asyncio
 
 from server.frontend.deployment import Deployment, check_capacity, deploy
 from server.frontend.main import DEFAULT_IMAGE
+from tests.fakes import SeededIds
 from tests.integration.server_frontend.leaves import until_true
 from vmhost.api.client import CloudClient
 from vmhost.api.views import FleetView
 from vmhost.app import platform
 from vmhost.base.errors import InvalidInput, NoCapacity
-from vmhost.base.ids import SeededIds
 from vmhost.settings import Settings
 
 IMAGES = Path(__file__).parents[3] / "server" / "images.toml"

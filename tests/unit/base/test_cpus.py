@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.base.cpus import format_cpus, parse_cpus, physical_cores
+from vmhost.base.units import format_cpus, parse_cpus, physical_cores
 
 
 @given(cpus=st.frozensets(st.integers(0, 300)))

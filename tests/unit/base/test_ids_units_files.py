@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock, SeededIds
 from vmhost.base.errors import InvalidInput
 from vmhost.base.files import write_atomically
-from vmhost.base.ids import RandomIds, SeededIds
+from vmhost.base.ids import RandomIds
 from vmhost.base.units import parse_duration, parse_size
 from vmhost.base.web import listen
 

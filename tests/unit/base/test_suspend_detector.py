@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmhost.base.suspend_detector import SuspendDetector
+from vmhost.base.clock import SuspendDetector
 
 
 def test_regular_checks_are_no_suspension() -> None:

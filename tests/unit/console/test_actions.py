@@ -10,7 +10,7 @@ from client.cloud_state import CloudState, fold
 from client.console import actions
 from client.console.actions import action_row, actions_of
 from tests.unit.client.client_builders import IDS, cloud, instance
-from vmhost.admin.routes import ALLOWED
+from vmhost.admin import ALLOWED
 from vmhost.api.views import FaultKindView, FaultView
 
 POSSIBLE = {

@@ -12,7 +12,7 @@ from client.console.serialize import instance_rows, request_json, second_json, s
 from server.api.flow import Counters, FlowRecord, InstanceCounters
 from server.api.timing import RequestTrace
 from tests.unit.client.client_builders import cloud
-from vmhost.admin.routes import ALLOWED
+from vmhost.admin import ALLOWED
 from vmhost.api.views import InstanceView, UseView
 
 MACHINE = InstanceCounters(

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from tests.fakes import SeededIds
 from vmhost.api.views import CallView
 from vmhost.base.clock import SystemClock
 from vmhost.base.errors import Conflict, InvalidInput
-from vmhost.base.ids import SeededIds
 from vmhost.control.call_log import MAX_CALLS, MAX_INSTANCES_LISTED, CallLog
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 from vmhost.base.errors import CloudError, DeadlineExceeded, Unavailable
 from vmhost.control.deadline import Interrupted, deadline
 from vmhost.control.reconciler import Reconciler, Retry

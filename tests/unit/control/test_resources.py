@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 from vmhost.base.errors import Internal, InvalidInput, NotFound, Unavailable, Unsupported
 from vmhost.control.cloud import KINDS
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources
 from vmhost.control.tags import TagService
-from vmhost.store.schema import MIGRATIONS
-from vmhost.store.store import Key, Row, Store
+from vmhost.store import MIGRATIONS, Key, Row, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 from vmhost.base.errors import Denied, Unauthenticated
 from vmhost.base.sigv4 import Credentials, Unsigned, sign
 from vmhost.ec2.auth import Auth, is_loopback

@@ -67,7 +67,7 @@ from client.experiments.results import Progress, Step, step_json
 from client.view.demo_screen import KEYS
 from client.view.screen_texts import GLOSSARY
 from tests.unit.client.client_builders import IDS, cloud
-from vmhost.admin.routes import ALLOWED
+from vmhost.admin import ALLOWED
 from vmhost.api.views import FaultView, Snapshot, decode
 
 fault = FaultView(fault_id="fault-1", fault="freeze", instance_id=IDS[0], phase="started", at=1.0, until=4.0)

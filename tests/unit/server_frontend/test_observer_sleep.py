@@ -12,7 +12,7 @@ import msgspec
 from server.api.timing import RequestTrace, make_traceparent, render
 from server.frontend.observer import Observer, RecentRequest
 from server.frontend.shard_map import ShardMap
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 
 TRACE = RequestTrace(trace_id="", total_ms=1.0, frontend_ms=0.1, attempts=())
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from server.leaf.leaf_app import AdmissionQueue
-from vmhost.base.clock import ManualClock
+from tests.fakes import ManualClock
 from vmhost.base.errors import DeadlineExceeded, Unavailable
 
 FOREVER = float("inf")

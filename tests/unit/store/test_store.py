@@ -14,8 +14,7 @@ from vmhost.control.client_tokens import ClientToken
 from vmhost.control.cloud import KINDS
 from vmhost.control.fleets.record import FleetOverride
 from vmhost.control.instances.record import Instance, InstanceState, Reason, Wanted
-from vmhost.store.schema import MIGRATIONS, Migration
-from vmhost.store.store import Key, Row, Store
+from vmhost.store import MIGRATIONS, Key, Migration, Row, Store
 
 INSTANCE = Instance(
     id="i-01",

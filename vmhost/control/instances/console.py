@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from vmhost.store.store import Key, Row, Store
+from vmhost.store import Key, Row, Store
 
 _TABLE = "console"
 _KEPT_MAX = 100

@@ -10,8 +10,7 @@ from enum import Enum, auto
 from ipaddress import IPv4Address
 from typing import Any
 
-from vmhost.base.cpus import format_cpus
-from vmhost.base.units import MIB
+from vmhost.base.units import MIB, format_cpus
 from vmhost.drivers.cgroup_limits import bandwidth, ceiling_period_us
 from vmhost.drivers.container import labels
 from vmhost.model.guest import GuestSpec

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from vmhost.base.cpus import format_cpus, parse_cpus
 from vmhost.base.errors import CloudError
 from vmhost.base.logs import get_logger
+from vmhost.base.units import format_cpus, parse_cpus
 from vmhost.drivers.container.engine import Engine
 from vmhost.drivers.container.engine_responses import Container, EngineInfo
 from vmhost.drivers.container.isolation import GuestCheck

@@ -8,9 +8,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vmhost.base.cpus import physical_cores
 from vmhost.base.errors import CloudError, Conflict, NotFound, Unavailable
 from vmhost.base.logs import get_logger
+from vmhost.base.units import physical_cores
 from vmhost.drivers.container import container_config
 from vmhost.drivers.container.engine_events import EngineEventWatcher
 from vmhost.drivers.container.engine_responses import Container

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
-from vmhost.base.cpus import parse_cpus
-from vmhost.base.units import mib
+from vmhost.base.units import mib, parse_cpus
 from vmhost.drivers.container.container_config import INIT_FOLDER, ShareConversion, conversion_of
 from vmhost.drivers.container.labels import ADDRESS, HOST, INSTANCE, RECORD
 from vmhost.model.guest import Death, Endpoint, GuestPhase, GuestStats, GuestStatus

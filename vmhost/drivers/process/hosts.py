@@ -9,8 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from vmhost.base.cpus import format_cpus, physical_cores
-from vmhost.base.units import MIB
+from vmhost.base.units import MIB, format_cpus, physical_cores
 from vmhost.drivers.cgroups import own_memory_limit
 from vmhost.drivers.context import DriverContext
 from vmhost.drivers.logical_hosts import Capacity, split

@@ -1,4 +1,4 @@
-"""The platform's own endpoints, under /_glasscloud/."""
+"""The platform's own endpoints, under /_glasscloud/: state, events, instance types and faults."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from aiohttp import web
 
 from vmhost.api.views import CapabilityView, DriverView, FaultView, Snapshot
 from vmhost.base.sse import respond
-from vmhost.base.user_agent import client_name
 from vmhost.base.web_guard import json_response
+from vmhost.control.call_log import client_name
 from vmhost.control.cloud import Cloud
 from vmhost.control.instances.lifecycle import REQUESTS, InstanceEvent, states_for
 from vmhost.control.instances.record import InstanceState

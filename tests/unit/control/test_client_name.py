@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmhost.base.user_agent import client_name
+from vmhost.control.call_log import client_name
 
 
 @pytest.mark.parametrize(

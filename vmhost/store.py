@@ -1,8 +1,9 @@
-"""The store: tables of rows (id, body). Everything is read once at the start; each change is one short transaction.
+"""The store: one SQLite file with a table of rows (id, body) for each kind of resource, migrated by version.
 
-Calls block for about 0.1 ms (WAL, synchronous=NORMAL: a commit does not wait for the disk), so they run on the event
-loop, and a change is stored before anyone can see it. A crash of the program loses nothing; a power failure may lose
-the last changes but never damages the file.
+Everything is read once at the start; each change is one short transaction. Calls block for about 0.1 ms (WAL,
+synchronous=NORMAL: a commit does not wait for the disk), so they run on the event loop, and a change is stored before
+anyone can see it. A crash of the program loses nothing; a power failure may lose the last changes but never damages the
+file. A file's version is SQLite's `user_version`.
 """
 
 from __future__ import annotations
@@ -11,15 +12,46 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
+
+import msgspec
 
 from vmhost.base.errors import InvalidInput, Unavailable
-from vmhost.store.schema import MIGRATIONS, Migration, migrate
 
 _BUSY_S = 2.0
 _ROOM_BYTES = 16 * 1024
+
+APPLICATION_ID = 0x676C6373
+"""Marks the file as ours ("glcs")."""
+
+Migration: TypeAlias = tuple[str, ...] | Callable[[sqlite3.Connection], None]
+"""SQL statements, or a function that runs them."""
+
+
+def _make_reboot_a_state(connection: sqlite3.Connection) -> None:
+    """Replace the flags of an unfinished reboot, which version 2 kept beside the state `running`."""
+    for record_id, body in connection.execute("SELECT id, body FROM instance").fetchall():
+        fields = msgspec.json.decode(body)
+        rebooting, stopped = fields.pop("rebooting", False), fields.pop("reboot_stopped", False)
+        if rebooting and fields["state"] == "running":
+            fields["state"] = "restarting" if stopped else "rebooting"
+        changed = msgspec.json.encode(fields).decode()
+        connection.execute("UPDATE instance SET body = ? WHERE id = ?", (changed, record_id))
+
+
+MIGRATIONS: Mapping[int, Migration] = {
+    1: (
+        "CREATE TABLE instance (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE template (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE fleet (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE token (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+    ),
+    2: ("CREATE TABLE console (id TEXT PRIMARY KEY, body TEXT NOT NULL)",),
+    3: _make_reboot_a_state,
+}
+"""By the version that each one produces from the version before it. A published migration never changes."""
 
 
 class Key(NamedTuple):
@@ -53,7 +85,7 @@ class Store:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = NORMAL")
-                migrate(self._connection, self.path, migrations)
+                _migrate(self._connection, self.path, migrations)
             except BaseException:
                 self._connection.close()
                 raise
@@ -143,3 +175,45 @@ def _restrict_to_owner(path: Path) -> None:
     """Let only the owner read the file: user data may hold secrets. SQLite gives its other files the same mode."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)
+
+
+def _migrate(connection: sqlite3.Connection, path: str, migrations: Mapping[int, Migration] = MIGRATIONS) -> None:
+    """Bring the file to the newest version, each step in one transaction.
+
+    Raises InvalidInput, changing nothing, for a file of a newer version or of another program."""
+    version = _pragma(connection, "user_version")
+    _check(connection, path, version, max(migrations))
+    for number in range(version + 1, max(migrations) + 1):
+        _apply(connection, number, migrations[number])
+
+
+def _apply(connection: sqlite3.Connection, number: int, migration: Migration) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if callable(migration):
+            migration(connection)
+        else:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _check(connection: sqlite3.Connection, path: str, version: int, newest: int) -> None:
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and _pragma(connection, "application_id") != APPLICATION_ID:
+        raise InvalidInput(f"{path} is another program's database; choose another folder with --state")
+    if version > newest:
+        raise InvalidInput(
+            f"{path} was written by a newer glasscloud (schema {version}; this version reads up to {newest}); "
+            "use that version, or choose another folder with --state"
+        )
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,1 +1,0 @@
-"""The platform's own endpoints: state, events, instance types and faults."""
