@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,12 @@ def test_path_returns_value_or_listing(path: str, value: bytes) -> None:
 )
 def test_other_paths_are_empty(path: str) -> None:
     assert look_up(FACTS, path) is None
+
+
+def test_tag_with_empty_value_is_listed_and_empty() -> None:
+    facts = replace(FACTS, tags={"flag": ""})
+    assert look_up(facts, "/latest/meta-data/tags/instance/") == b"flag"
+    assert look_up(facts, "/latest/meta-data/tags/instance/flag") == b""
 
 
 def test_identity_document_has_the_address() -> None:
