@@ -42,7 +42,7 @@ class Deployment:
         data = {"shard": shard, "shards": self.shards} | ({"index": self.index} if self.index else {})
         # Not msgspec, which writes no spaces: the name of a template is a hash of these bytes, and another name would
         # replace every instance when the cloud is next opened.
-        return json.dumps(data, sort_keys=True).encode()
+        return json.dumps(data, sort_keys=True).encode()  # noqa: TID251
 
     def tags(self, shard: int) -> dict[str, str]:
         """The tags of the shard's instances, fleet and launch template."""

@@ -1,7 +1,8 @@
 """Server-sent events: a hub with bounded readers, the aiohttp response, and the client that reads a stream.
 
 Source: WHATWG HTML, "Server-sent events". A slow reader does not slow the publisher: when its queue is full, one
-`lagged` event replaces all that it missed, and it gets a new snapshot.
+`lagged` event replaces all that it missed, and it gets a new snapshot. Written by hand, because the libraries for
+aiohttp limit no reader and resume no stream.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Decodes requests: a query form into a tree, and the tree into a dict of typed values by the operation's input shape.
 
-`Filter.1.Value.2=x` becomes {"Filter": {"1": {"Value": {"2": "x"}}}}, and that [{"Values": [None, "x"]}]."""
+`Filter.1.Value.2=x` becomes {"Filter": {"1": {"Value": {"2": "x"}}}}, and that [{"Values": [None, "x"]}].
+Written by hand, because botocore has only the client's side: it encodes requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Encodes dicts as EC2's XML by the operation's output shape, and errors in EC2's envelope."""
+"""Encodes dicts as EC2's XML by the operation's output shape, and errors in EC2's envelope.
+
+Written by hand, because botocore has only the client's side: it decodes responses."""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
+
+import msgspec
 
 from client.cli.command import Command
 from client.load.report.compare import BATCHES_MIN, Comparison, compare, compare_json, compare_lines
@@ -13,6 +14,7 @@ from client.load.report.recorded_run import RecordedRun, read_run
 from client.load.verdict import Verdict
 from client.terminal.plain_text import clean_lines
 from vmhost.base.errors import InvalidInput
+from vmhost.base.files import indented_json
 
 NAME = "load compare"
 HELP = "compare two runs and show which differences exceed the noise"
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     Returns 0, or with `--fail-if-worse` 1 if B is worse and 3 if that cannot be judged. Raises InvalidInput."""
     comparison = compare(_read(args.a), _read(args.b))
     if args.json:
-        print(json.dumps(compare_json(comparison), indent=2))
+        print(indented_json(compare_json(comparison)))
     else:
         print(clean_lines("\n".join(compare_lines(comparison))))
     if not args.fail_if_worse:
@@ -60,7 +62,7 @@ def _exit_code(comparison: Comparison) -> int:
 
 def _read(path: str) -> RecordedRun:
     try:
-        return read_run(path, json.loads(Path(path).read_text(encoding="utf-8")))
+        return read_run(path, msgspec.json.decode(Path(path).read_bytes()))
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

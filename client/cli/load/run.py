@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from client.load.run import LoadRun
 from client.load.run_report import Report, ignored_proxies, usable_cores
 from client.terminal.plain_text import clean, clean_lines
 from vmhost.base.errors import CloudError, InvalidInput
+from vmhost.base.files import indented_json
 
 if TYPE_CHECKING:
     from client.load.distributed.worker_pool import WorkerPool
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
         say_all(command.kept)
         if args.json:
             failure = {"kind": error.kind, "message": error.message}
-            print(json.dumps({"schema": SCHEMA, "verdict": None, "error": failure}, indent=2), flush=True)
+            print(indented_json({"schema": SCHEMA, "verdict": None, "error": failure}), flush=True)
         say(f"glasscloud {NAME}: {error.message}")
         return 128 + command.signals[0] if command.signals else 2
     # The reader of standard output may have closed it; files and exit code must be right anyway.
@@ -216,7 +216,7 @@ class _Command:
 
     def _result(self, reports: tuple[Report, ...]) -> _Result:
         if self.args.json:
-            text = json.dumps(_document(reports), indent=2)
+            text = indented_json(_document(reports))
         else:
             text = "\n\n".join("\n".join([*text_report(report), *self._output(report)]) for report in reports)
         return text, verdict_of(reports).exit_code, reports
@@ -230,7 +230,7 @@ class _Command:
         lines = repeat_lines(repeats)
         if repeats.median_run is not None:
             lines += ["", *text_report(repeats.median_run)]
-        text = json.dumps(repeat_json(repeats), indent=2) if self.args.json else "\n".join(lines)
+        text = indented_json(repeat_json(repeats)) if self.args.json else "\n".join(lines)
         return text, repeats.exit_code, repeats.runs
 
 

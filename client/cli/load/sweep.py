@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from client.load.run_report import Environment, usable_cores
 from client.load.sweep import RateRange, Sweep, check_range, step_of
 from client.terminal.plain_text import clean_lines
 from vmhost.base.errors import CloudError
+from vmhost.base.files import indented_json
 from vmhost.base.units import parse_duration
 
 NAME = "load sweep"
@@ -82,11 +82,11 @@ def run(args: argparse.Namespace) -> int:
     except CloudError as error:
         if args.json:
             failure = {"kind": error.kind, "message": error.message}
-            print(json.dumps({"schema": SCHEMA, "kind": "sweep", "error": failure}, indent=2), flush=True)
+            print(indented_json({"schema": SCHEMA, "kind": "sweep", "error": failure}), flush=True)
         say(f"glasscloud {NAME}: {error.message}")
         return 128 + signals[0] if signals else 2
     if args.json:
-        print(json.dumps(sweep_json(sweep, plan, environment), indent=2))
+        print(indented_json(sweep_json(sweep, plan, environment)))
     else:
         print(clean_lines("\n".join(sweep_lines(sweep))))
     if args.report is not None and sweep.steps:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import re
@@ -173,7 +172,7 @@ async def _process(settings: WorkerSettings) -> AsyncIterator[asyncio.subprocess
     reading, lifeline = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "client.load.distributed.worker_process", json.dumps(msgspec.to_builtins(settings)),
+            sys.executable, "-m", "client.load.distributed.worker_process", msgspec.json.encode(settings).decode(),
             stdin=asyncio.subprocess.DEVNULL, env={**os.environ, LIFELINE: str(reading)}, pass_fds=(reading,),
             start_new_session=True,
         )  # fmt: skip
@@ -201,7 +200,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def main() -> int:
     raise_file_limit()
-    settings = msgspec.convert(json.loads(sys.argv[1]), WorkerSettings)
+    settings = msgspec.json.decode(sys.argv[1], type=WorkerSettings)
     with contextlib.suppress(BrokenPipeError):
         return run(lambda: serve_one_run(settings))
     return 1

@@ -69,7 +69,7 @@ class StepExchange:
             case str():
                 return data.encode()
             case None:
-                return b"" if values is None else json.dumps(values, default=str).encode()
+                return b"" if values is None else json.dumps(values, default=str).encode()  # noqa: TID251  a script may give anything
             case Mapping() | list() | tuple():
                 try:
                     return urlencode(data).encode()

@@ -6,12 +6,13 @@ The Docker SDK ignores docker contexts, so the container driver and `glasscloud 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 DEFAULT_CONTEXT = "default"
 
@@ -108,7 +109,6 @@ _TLS_NAMES = ("ca.pem", "cert.pem", "key.pem")
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
         return {}
-    return found if isinstance(found, dict) else {}
