@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from client.experiments.experiment import Experiment, choose_victim, mark_load, measure_window
@@ -35,7 +35,10 @@ Say = Callable[[str], None]
 async def run_tour(plan: LocalPlan, tour: TourPlan, *, as_json: bool) -> int:
     """Run the tour and print its report; return 0 if it passed."""
     report = await _tour(plan, tour, _say)
-    print(json.dumps(report_json(report), indent=2) if as_json else "\n".join(report_lines(report)), flush=True)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(report_json(report)), indent=2).decode(), flush=True)
+    else:
+        print("\n".join(report_lines(report)), flush=True)
     return 0 if report.good else 1
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+
+import msgspec
 
 from client.experiments.experiment import choose_victim
 from client.experiments.kill import Kill
@@ -48,13 +49,13 @@ def figures_line(load: LoadSnapshot, running: int) -> str:
 
 def note_json(note: Note) -> str:
     """Return a note as a JSON line."""
-    return json.dumps({"at": round(note.at, 3), "event": note.text})
+    return msgspec.json.encode({"at": round(note.at, 3), "event": note.text}).decode()
 
 
 def figures_json(load: LoadSnapshot, running: int) -> str:
     """Return the figures as a JSON line, over the same windows as the text line; null for too few samples."""
     recent = load.recent
-    return json.dumps(
+    return msgspec.json.encode(
         {
             "at": round(load.at, 3),
             "requests_per_s": round(recent.offered / recent.seconds, 1) if recent.seconds else 0.0,
@@ -64,7 +65,7 @@ def figures_json(load: LoadSnapshot, running: int) -> str:
             "p99_ms": load.minute.p99,
             "running": running,
         }
-    )
+    ).decode()
 
 
 class PlainView(SessionView):

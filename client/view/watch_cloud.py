@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from client.cloud_state import shard_of
 from client.console.console_server import ConsoleSettings, serve_console
@@ -77,7 +78,7 @@ async def watch(options: WatchOptions) -> int:
         console = await stack.enter_async_context(_console(options, session, search=search, api=api))
         if options.as_json:
             addresses = {"up": snapshot.cloud, "console": console, "search": search, "api": api}
-            print_line(json.dumps({**addresses, "driver": snapshot.driver}))
+            print_line(msgspec.json.encode({**addresses, "driver": snapshot.driver}).decode())
         else:
             # In compose the addresses from the outside were given to us.
             composed = options.shown_search is not None or options.shown_api is not None

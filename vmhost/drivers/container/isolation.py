@@ -43,7 +43,7 @@ def capabilities(
     kernel = f"control groups version {info.cgroup_version}"
     items = (
         Capability(name="crash", enforced=True, why="a crash ends only its own instance"),
-        _limit(info, "cpu", f"a weight for the guarantee and a quota for the ceiling, {kernel}"),
+        _limit(info, "cpu", f"a weight for the guarantee and a quota for the maximum, {kernel}"),
         _limit(info, "memory", f"{_swap(info)}, {kernel}"),
         _limit(info, "pids", kernel),
         *checked,

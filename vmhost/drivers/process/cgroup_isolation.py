@@ -37,7 +37,7 @@ class CgroupIsolation(Isolation):
 
     def capabilities(self) -> tuple[Capability, ...]:
         by = f"control groups version {self._groups.version}"
-        cpu = f"{by}: a weight and a ceiling for each" if self._cpu_limits else f"{by}: {HOST_CPU_ONLY}"
+        cpu = f"{by}: a weight and a maximum for each" if self._cpu_limits else f"{by}: {HOST_CPU_ONLY}"
         return (
             Capability(name="cpu", enforced=self._cpu_limits, why=cpu),
             Capability(name="memory", enforced=True, why=f"{by}, no swap on top"),

@@ -23,13 +23,13 @@ CPU_LIMITS_VARIABLES = ("GLASSCLOUD_PROCESS_CPU_LIMITS", "GLASSCLOUD_PROCESS_CPU
 """Environment variables, the second one of earlier versions: with 1, each process guest gets a CPU weight and a CPU
 ceiling, where control groups allow it."""
 
-_ENABLE = f"{CPU_LIMITS_VARIABLES[0]}=1 gives each instance a weight and a ceiling"
+_ENABLE = f"{CPU_LIMITS_VARIABLES[0]}=1 gives each instance a weight and a maximum"
 NO_CPU_LIMITS = (
     "not limited: processes share the host's CPUs, which this driver is meant to show; "
     f"{_ENABLE} where control groups are writable"
 )
 HOST_CPU_ONLY = (
-    "only all instances together have a weight; those of one host share its CPUs without a weight or a ceiling of "
+    "only all instances together have a weight; those of one host share its CPUs without a weight or a maximum of "
     f"their own; {_ENABLE}"
 )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+import msgspec
 
 from client.load.histogram import SAMPLES_BEYOND_MIN, Histogram, banded, begins_ms, merged
 from client.load.report.page.elements import ms, paragraph, per_s, percentile_cells, seconds, section, table, time_cell
@@ -111,8 +112,8 @@ def chart(
 ) -> Html:
     """Returns a figure; `text` says what its lines mean, `numbers` is the table that the script draws."""
     return fill(
-        _FIGURE, kind=kind, options=json.dumps(options), title=title, text=text, notes=notes, table=numbers,
-        open="" if folded else " open",
+        _FIGURE, kind=kind, options=msgspec.json.encode(options).decode(), title=title, text=text, notes=notes,
+        table=numbers, open="" if folded else " open",
     )  # fmt: skip
 
 

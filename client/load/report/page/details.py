@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 from client.load.examples import FailureExample
 from client.load.histogram import merged
@@ -220,7 +221,8 @@ def _yes(value: bool) -> str:
 
 def plan(report: Report) -> Html:
     """Returns the section of the seed and the plan, with which the run can be repeated."""
-    text = json.dumps(_shortened(redacted_plan_json(report.plan)), indent=2, ensure_ascii=False)
+    plan_json = msgspec.json.encode(_shortened(redacted_plan_json(report.plan)))
+    text = msgspec.json.format(plan_json, indent=2).decode()
     seed = paragraph(f"Seed {report.plan.seed}: the same seed makes the same arrivals and the same requests.")
     return section("Plan", seed, fill('<pre tabindex="0">{text}</pre>', text=text))
 
