@@ -50,6 +50,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     ),
     2: ("CREATE TABLE console (id TEXT PRIMARY KEY, body TEXT NOT NULL)",),
     3: _make_reboot_a_state,
+    4: ("CREATE TABLE key_pair (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",),
 }
 """By the version that each one produces from the version before it. A published migration never changes."""
 

@@ -19,6 +19,8 @@ from vmhost.control.resources import Resources, Table
 _MAX_LENGTH = 64
 _MAX_LENGTHS = {"CreateLaunchTemplate": 128}
 """Where EC2 documents another maximum."""
+_ADDED = frozenset({"key_name"})
+"""Fields that requests did not always have: they do not count while unset, so that former tokens still do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,4 +77,6 @@ def _key(action: str, request: Any) -> str:
 
 
 def _digest(request: Any) -> str:
-    return hashlib.sha256(msgspec.json.encode(request, order="sorted")).hexdigest()
+    fields = msgspec.to_builtins(request)
+    stated = {name: value for name, value in fields.items() if value is not None or name not in _ADDED}
+    return hashlib.sha256(msgspec.json.encode(stated, order="sorted")).hexdigest()

@@ -29,6 +29,8 @@ from vmhost.control.instances.record import INSTANCES, Instance, InstanceState, 
 from vmhost.control.instances.service import InstanceService
 from vmhost.control.instances.takeover import adopt_guests, check_drivers, reapply_limits, rename_hosts
 from vmhost.control.inventory import Inventory
+from vmhost.control.key_pairs.record import KEY_PAIRS
+from vmhost.control.key_pairs.service import KeyPairService
 from vmhost.control.kind import Kind
 from vmhost.control.resources import Resources
 from vmhost.control.service_context import ServiceContext
@@ -44,8 +46,10 @@ from vmhost.model.instance_type import TypeCatalogue
 from vmhost.model.region import REGION
 from vmhost.store import Store
 
-KINDS: tuple[Kind[Any], ...] = (INSTANCES, TEMPLATES, FLEETS, CLIENT_TOKENS)
+KINDS: tuple[Kind[Any], ...] = (INSTANCES, TEMPLATES, FLEETS, KEY_PAIRS, CLIENT_TOKENS)
 """Every kind of resource that the cloud keeps."""
+_REMOVED: tuple[Kind[Any], ...] = (TEMPLATES, FLEETS, KEY_PAIRS)
+"""Kinds of which a removed cloud forgets everything at once; its instances are terminated first."""
 MAX_OVERCOMMIT = 100.0
 _HUB_CAPACITY = 4096
 _TASKS_SHARE = 0.25
@@ -80,6 +84,7 @@ class Cloud:
 
     region = REGION
     instances: InstanceService
+    key_pairs: KeyPairService
     templates: TemplateService
     fleets: FleetService
     hosts: HostUsage
@@ -172,8 +177,9 @@ class Cloud:
         self._instances.listen(lambda changed, _: self._publish_instance(changed))
         console = ConsoleArchive(self._store)
         controller = InstanceController(context, console)
+        self.key_pairs = KeyPairService(context)
         self.templates = TemplateService(context)
-        launcher = Launcher(context, self.templates, controller)
+        launcher = Launcher(context, self.templates, self.key_pairs, controller)
         self.instances = InstanceService(context, launcher, controller, console)
         self.fleets = FleetService(context, self.templates, launcher, controller, self.calls)
         self.faults = FaultService(context, partial(self.hub.publish, "fault"))
@@ -206,7 +212,7 @@ class Cloud:
         return None
 
     def _mark_all_for_termination(self) -> tuple[str, ...]:
-        others = (*self._resources.table(FLEETS), *self._resources.table(TEMPLATES))
+        others = tuple(each for kind in _REMOVED for each in self._resources.table(kind))
         ids = tuple(each.id for each in self._instances if each.state is not InstanceState.TERMINATED)
         terminating = {"state": InstanceState.SHUTTING_DOWN, "wanted": Wanted.TERMINATED}
         self._resources.commit((self._instances.changed(each, **terminating) for each in ids), forget=others)

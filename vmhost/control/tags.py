@@ -20,6 +20,7 @@ _NOT_FOUND = {
     "eni": "InvalidNetworkInterfaceID.NotFound",
     "fleet": "InvalidFleetId.NotFound",
     "i": "InvalidInstanceID.NotFound",
+    "key": "InvalidKeyPair.NotFound",
     "igw": "InvalidInternetGatewayID.NotFound",
     "lt": "InvalidLaunchTemplateId.NotFound",
     "rtb": "InvalidRouteTableID.NotFound",

@@ -12,14 +12,23 @@ from vmhost.api import API_VERSION
 from vmhost.base.errors import CloudError, InvalidInput, Unsupported
 from vmhost.base.logs import get_logger
 from vmhost.control.call_log import OpenCall
-from vmhost.ec2.actions import catalogue, fleets, instance_details, instances, launch_templates, run_instances, tags
+from vmhost.ec2.actions import (
+    catalogue,
+    fleets,
+    instance_details,
+    instances,
+    key_pairs,
+    launch_templates,
+    run_instances,
+    tags,
+)
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData
 from vmhost.ec2.actions.instances import INSTANCE_ID
 from vmhost.ec2.decode import Tree, decoder, parse_form
 from vmhost.ec2.encode import encoder
 from vmhost.ec2.service_model import load
 
-_FAMILIES = (run_instances, instances, instance_details, catalogue, tags, launch_templates, fleets)
+_FAMILIES = (run_instances, instances, instance_details, catalogue, tags, key_pairs, launch_templates, fleets)
 ACTIONS: Mapping[str, Action[Any]] = {action.name: action for family in _FAMILIES for action in family.ACTIONS}
 """All actions by name."""
 _log = get_logger("ec2")

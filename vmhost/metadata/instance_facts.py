@@ -14,6 +14,7 @@ VERSIONS = ("1.0", "2016-09-02", "2018-09-24", "2019-10-01", "2020-10-27", "2021
 
 _DOCUMENT_VERSION = "2017-09-30"
 _USER_DATA = "user-data"
+_PUBLIC_KEYS = "meta-data/public-keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,9 @@ class InstanceFacts:
     """Epoch seconds of the last start."""
     account_id: str
     user_data: bytes = b""
+    key_name: str | None = None
+    public_key: str = ""
+    """In OpenSSH's form; set with the key's name."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,6 +52,8 @@ def look_up(facts: InstanceFacts, path: str) -> bytes | None:
         return None
     values = _values(facts)
     inner = "/".join(quote(unquote(part), safe="") for part in parts[1:])
+    if inner == _PUBLIC_KEYS and facts.key_name:
+        return f"0={facts.key_name}".encode()
     if inner in values:
         return values[inner]
     names = _children(values, f"{inner}/" if inner else "")
@@ -86,6 +92,8 @@ def _values(facts: InstanceFacts) -> dict[str, bytes]:
         texts["local-ipv4"] = facts.address
     texts |= {f"tags/instance/{quote(key, safe='')}": value for key, value in facts.tags.items()}
     values = {f"meta-data/{path}": text.encode() for path, text in texts.items()}
+    if facts.key_name:
+        values[f"{_PUBLIC_KEYS}/0/openssh-key"] = f"{facts.public_key} {facts.key_name}".encode()
     values["dynamic/instance-identity/document"] = indented_json(_document(facts)).encode()
     if facts.user_data:
         values[_USER_DATA] = facts.user_data

@@ -121,7 +121,7 @@ async def test_errors_have_ec2_codes(ec2: Ec2) -> None:
     assert await ec2.refused("run_instances", **{**run, "ImageId": "ami-0none0000"}) == "InvalidAMIID.NotFound"
     assert await ec2.refused("run_instances", **{**run, "InstanceType": "t9.huge"}) == "InvalidParameterValue"
     assert await ec2.refused("run_instances", **{**run, "MinCount": 2}) == "InvalidParameterValue"
-    assert await ec2.refused("run_instances", **{**run, "KeyName": "mine"}) == "UnsupportedOperation"
+    assert await ec2.refused("run_instances", **{**run, "KeyName": "mine"}) == "InvalidKeyPair.NotFound"
     assert await ec2.refused("run_instances", **run, DryRun=True) == "DryRunOperation"
     assert await ec2.refused("terminate_instances", InstanceIds=[missing], DryRun=True) == "InvalidInstanceID.NotFound"
     crowd = {**run, "InstanceType": "t3.2xlarge", "MinCount": 400, "MaxCount": 400}

@@ -327,7 +327,6 @@ async def test_no_error_denies_what_ec2_has(ec2: Ec2) -> None:
         ("describe_instance_types", {"InstanceTypes": ["c7g.large"]}),
         ("describe_instances", {"Filters": [{"Name": "vpc-id", "Values": ["x"]}]}),
         ("run_instances", RUN | {"TagSpecifications": tagged("volume", a="b")}),
-        ("run_instances", RUN | {"KeyName": "mine"}),
         ("describe_instance_attribute", {"InstanceId": "i-00000000000000000", "Attribute": "kernel"}),
         ("describe_vpcs", {}),
     ):

@@ -30,6 +30,7 @@ ITEMS = {
     "DescribeInstanceStatus": "InstanceStatuses[]",
     "DescribeInstanceTypes": "InstanceTypes[]",
     "DescribeInstances": "Reservations[]",
+    "DescribeKeyPairs": "KeyPairs[]",
     "DescribeLaunchTemplateVersions": "LaunchTemplateVersions[]",
     "DescribeLaunchTemplates": "LaunchTemplates[]",
     "DescribeRegions": "Regions[]",
@@ -69,6 +70,7 @@ IRREGULAR: Mapping[str, Mapping[str, str]] = {
         "state-reason-message": "StateReason.Message",
         "tenancy": "Placement.Tenancy",
     },
+    "DescribeKeyPairs": {"fingerprint": "KeyFingerprint"},
     "DescribeLaunchTemplateVersions": {
         "ebs-optimized": "LaunchTemplateData.EbsOptimized",
         "host-resource-group-arn": "LaunchTemplateData.Placement.HostResourceGroupArn",
@@ -151,6 +153,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         await ec2.wait("instance_running", first + second)
         await ec2.stop_instances(InstanceIds=second)
         await ec2.wait("instance_stopped", second)
+        for name in ("mine", "other"):
+            await ec2.create_key_pair(KeyName=name, KeyType="ed25519", TagSpecifications=tagged("key-pair", role=name))
         for name, options in (("a", {"HttpTokens": "optional", "HttpEndpoint": "enabled"}), ("b", None)):
             data: dict[str, Any] = {"ImageId": IMAGE, "InstanceType": "t3.nano"}
             if options:

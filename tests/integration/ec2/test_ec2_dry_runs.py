@@ -17,6 +17,7 @@ RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1
 DATA = {"ImageId": IMAGE, "InstanceType": "t3.nano"}
 TAG = [{"Key": "a", "Value": "b"}]
 CAPACITY = {"TotalTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"}
+PUBLIC_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAomV3df2wX0SMNZKoKZcwuaU4h0WEBC0J8d2K4Qw0T/"
 
 
 def fleet(template: str, **more: Any) -> dict[str, Any]:
@@ -58,6 +59,11 @@ FAILS: list[tuple[str, dict[str, Any], str]] = [
         "InvalidLaunchTemplateName.AlreadyExistsException",
     ),
     ("delete_launch_template", {"LaunchTemplateName": "none"}, "InvalidLaunchTemplateName.NotFoundException"),
+    ("create_key_pair", {"KeyName": "taken"}, "InvalidKeyPair.Duplicate"),
+    ("import_key_pair", {"KeyName": "taken", "PublicKeyMaterial": PUBLIC_KEY}, "InvalidKeyPair.Duplicate"),
+    ("import_key_pair", {"KeyName": "new", "PublicKeyMaterial": b"none"}, "InvalidKey.Format"),
+    ("delete_key_pair", {}, "MissingParameter"),
+    ("run_instances", RUN | {"KeyName": "none"}, "InvalidKeyPair.NotFound"),
     ("create_fleet", fleet("none"), "InvalidLaunchTemplateName.NotFoundException"),
     ("create_fleet", fleet("taken", config={"Overrides": [{"InstanceType": "t3.huge"}]}), "InvalidParameterValue"),
     ("create_fleet", fleet("taken", Type="instant"), "UnsupportedOperation"),
@@ -83,6 +89,9 @@ SUCCEEDS: list[tuple[str, dict[str, Any]]] = [
     ("delete_tags", {"Resources": ["RUNNING"], "Tags": TAG}),
     ("create_launch_template", {"LaunchTemplateName": "new", "LaunchTemplateData": DATA}),
     ("delete_launch_template", {"LaunchTemplateName": "taken"}),
+    ("create_key_pair", {"KeyName": "new"}),
+    ("import_key_pair", {"KeyName": "new", "PublicKeyMaterial": PUBLIC_KEY}),
+    ("delete_key_pair", {"KeyName": "taken"}),
     ("create_fleet", fleet("taken")),
     ("modify_fleet", {"FleetId": "FLEET", "TargetCapacitySpecification": {"TotalTargetCapacity": 5}}),
     ("delete_fleets", {"FleetIds": ["FLEET"], "TerminateInstances": True}),
@@ -109,6 +118,7 @@ async def names(ec2: Ec2) -> dict[str, str]:
     await ec2.stop_instances(InstanceIds=[stopped])
     await ec2.wait("instance_stopped", [stopped])
     await ec2.create_launch_template(LaunchTemplateName="taken", LaunchTemplateData=DATA)
+    await ec2.import_key_pair(KeyName="taken", PublicKeyMaterial=PUBLIC_KEY)
     nothing = {"TargetCapacitySpecification": CAPACITY | {"TotalTargetCapacity": 0}}
     made = await ec2.create_fleet(**fleet("taken") | nothing)
     return {"RUNNING": running, "STOPPED": stopped, "FLEET": made["FleetId"]}
@@ -124,7 +134,7 @@ def filled(value: Any, names: dict[str, str]) -> Any:
 
 def snapshot(cloud: Served) -> tuple[Any, ...]:
     inside = cloud.cloud
-    return inside.instances.all(), inside.templates.all(), inside.fleets.all()
+    return inside.instances.all(), inside.templates.all(), inside.fleets.all(), inside.key_pairs.all()
 
 
 async def test_dry_run_finds_every_failure(cloud: Served, ec2: Ec2, names: dict[str, str]) -> None:

@@ -35,6 +35,7 @@ FLEET = {
 DATA = {
     "ImageId": IMAGE,
     "InstanceType": "t3.nano",
+    "KeyName": "mine",
     "TagSpecifications": [{"ResourceType": "instance", "Tags": TAGS}],
     "UserData": base64.b64encode(b"x").decode(),
 }
@@ -47,6 +48,8 @@ RUN = {
     "MinCount": 1,
     "Placement": {"AvailabilityZone": "us-east-1a", "HostId": "{host}"},
 }
+KEY_TAGS = [{"ResourceType": "key-pair", "Tags": TAGS}]
+PUBLIC_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAomV3df2wX0SMNZKoKZcwuaU4h0WEBC0J8d2K4Qw0T/"
 TEMPLATE = {
     "ClientToken": "three",
     "LaunchTemplateName": "other",
@@ -76,6 +79,12 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "CreateTags": [{"Resources": ["{instance}"], "Tags": TAGS}],
     "DeleteTags": [{"Resources": ["{instance}"], "Tags": TAGS}],
     "DescribeTags": [filtered("key")],
+    "CreateKeyPair": [{"KeyName": "new", "KeyType": "rsa", "TagSpecifications": KEY_TAGS}],
+    "ImportKeyPair": [{"KeyName": "new", "PublicKeyMaterial": PUBLIC_KEY, "TagSpecifications": KEY_TAGS}],
+    "DescribeKeyPairs": [
+        {"KeyNames": ["mine"], "KeyPairIds": ["{key}"], "IncludePublicKey": True, "Filters": TAGGED["Filters"]},
+    ],
+    "DeleteKeyPair": [{"KeyName": "mine"}, {"KeyPairId": "{key}"}],
     "DescribeRegions": [{"RegionNames": ["us-east-1"], "Filters": filtered("region-name")["Filters"]}],
     "DescribeAvailabilityZones": [
         {"ZoneNames": ["us-east-1a"], "ZoneIds": ["use1-az1"], "Filters": filtered("zone-name")["Filters"]}
@@ -165,7 +174,8 @@ async def test_every_supported_parameter_is_read(cloud: Served, ec2: Ec2) -> Non
     config = {"LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"}}
     fleet = (await ec2.create_fleet(LaunchTemplateConfigs=[config], TargetCapacitySpecification=CAPACITY))["FleetId"]
     host = next(view.id for view in cloud.cloud.hosts.hosts() if view.zone == "us-east-1a")
-    words = {"instance": instance, "template": template, "fleet": fleet, "host": host, "token": token}
+    key = (await ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=PUBLIC_KEY))["KeyPairId"]
+    words = {"key": key, "instance": instance, "template": template, "fleet": fleet, "host": host, "token": token}
     context = Context(cloud=cloud.cloud, endpoint="localhost", client="test")
     model = load(ACTIONS.keys())
     assert SAMPLES.keys() == ACTIONS.keys()

@@ -27,5 +27,6 @@ def test_changing_actions_are_not_read_only() -> None:
     assert changing == {
         *("RunInstances", "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
         *("CreateTags", "DeleteTags", "CreateLaunchTemplate", "DeleteLaunchTemplate"),
+        *("CreateKeyPair", "ImportKeyPair", "DeleteKeyPair"),
         *("CreateFleet", "ModifyFleet", "DeleteFleets"),
     }

@@ -50,6 +50,15 @@ def test_path_returns_value_or_listing(path: str, value: bytes) -> None:
     assert look_up(FACTS, path) == value
 
 
+def test_public_key_is_listed_with_its_name() -> None:
+    facts = replace(FACTS, key_name="mine", public_key="ssh-ed25519 AAAA")
+    assert look_up(facts, "/latest/meta-data/public-keys/") == b"0=mine"
+    assert look_up(facts, "/latest/meta-data/public-keys/0/") == b"openssh-key"
+    assert look_up(facts, "/latest/meta-data/public-keys/0/openssh-key") == b"ssh-ed25519 AAAA mine"
+    assert b"public-keys/" in (look_up(facts, "/latest/meta-data/") or b"").splitlines()
+    assert look_up(FACTS, "/latest/meta-data/public-keys/") is None
+
+
 @pytest.mark.parametrize(
     "path",
     [

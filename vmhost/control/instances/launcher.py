@@ -12,6 +12,8 @@ from vmhost.control import tags
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.record import INSTANCES, MAX_INSTANCES, Instance, InstanceState, Wanted
+from vmhost.control.key_pairs.record import KeyPair
+from vmhost.control.key_pairs.service import KeyPairService
 from vmhost.control.placement import HostRoom, PlacementConstraint, place
 from vmhost.control.service_context import ServiceContext
 from vmhost.control.templates.record import LaunchTemplateVersion
@@ -42,6 +44,7 @@ class LaunchRequest:
     """The same request with the same token returns the same reservation again."""
     tags: Mapping[str, str] = field(default_factory=dict)
     user_data: bytes | None = None
+    key_name: str | None = None
     zone: str | None = None
     host_id: str | None = None
     fleet_id: str | None = None
@@ -63,6 +66,7 @@ class _LaunchPlan:
     image: Image
     itype: InstanceType
     user_data: bytes
+    key: KeyPair | None
     tags: dict[str, str]
     template_id: str | None
     template_version: int | None
@@ -71,12 +75,19 @@ class _LaunchPlan:
 class Launcher:
     """Places and records new instances. Nothing in it awaits, so two launches never take the same room."""
 
-    def __init__(self, context: ServiceContext, templates: TemplateService, controller: InstanceController) -> None:
+    def __init__(
+        self,
+        context: ServiceContext,
+        templates: TemplateService,
+        key_pairs: KeyPairService,
+        controller: InstanceController,
+    ) -> None:
         self._context = context
         self._inventory = context.inventory
         self._instances = context.resources.table(INSTANCES)
         self._tokens = context.resources.table(CLIENT_TOKENS)
         self._templates = templates
+        self._key_pairs = key_pairs
         self._controller = controller
 
     def run(self, request: LaunchRequest) -> tuple[Instance, ...]:
@@ -132,11 +143,13 @@ class Launcher:
         reserved = {TEMPLATE_TAG: template.id, VERSION_TAG: str(version.number)} if template else {}
         if request.fleet_id:
             reserved[FLEET_TAG] = request.fleet_id
+        key_name = request.key_name or version.key_name
         data = request.user_data if request.user_data is not None else version.user_data
         return _LaunchPlan(
             image=self._inventory.image(image_id),
             itype=self._inventory.type_named(request.type_name or version.type_name or DEFAULT_TYPE),
             user_data=data or b"",
+            key=self._key_pairs.named(key_name) if key_name else None,
             tags={**tags.merged(version.tags, request.tags), **reserved},
             template_id=template.id if template else None,
             template_version=version.number if template else None,
@@ -188,6 +201,8 @@ class Launcher:
                 launched_at=now,
                 changed_at=now,
                 user_data=plan.user_data,
+                key_name=plan.key.name if plan.key else None,
+                public_key=plan.key.public_key if plan.key else "",
                 tags=plan.tags,
                 client_token=request.client_token,
                 shutdown_behavior=request.shutdown_behavior,

@@ -91,5 +91,7 @@ def facts_of(instance: Instance, image: Image | None) -> InstanceFacts:
         launched_at=instance.launched_at,
         account_id=ACCOUNT_ID,
         user_data=instance.user_data,
+        key_name=instance.key_name,
+        public_key=instance.public_key,
         tags=instance.tags,
     )

@@ -90,6 +90,9 @@ class Instance:
     port: int | None = None
     """Set only if the guest could not have an address of its own and got a port instead."""
     user_data: bytes = b""
+    key_name: str | None = None
+    public_key: str = ""
+    """The public half of that key pair, which may be deleted before the instance."""
     tags: Mapping[str, str] = field(default_factory=dict)
     client_token: str | None = None
     shutdown_behavior: str = "stop"

@@ -19,6 +19,7 @@ class LaunchTemplateVersion:
     image_id: str | None = None
     type_name: str | None = None
     user_data: bytes | None = None
+    key_name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the instances launched from it."""
     stated: Mapping[str, Any] = field(default_factory=dict)

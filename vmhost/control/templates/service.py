@@ -24,6 +24,7 @@ class TemplateRequest:
     image_id: str | None = None
     type_name: str | None = None
     user_data: bytes | None = None
+    key_name: str | None = None
     instance_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the instances launched from it."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +83,7 @@ class TemplateService:
             image_id=request.image_id,
             type_name=request.type_name,
             user_data=request.user_data,
+            key_name=request.key_name,
             tags=dict(request.instance_tags),
             stated=dict(request.stated),
         )

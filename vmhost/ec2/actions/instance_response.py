@@ -68,6 +68,7 @@ def instance_response(instance: Instance, inventory: Inventory) -> ResponseData:
         "StateTransitionReason": transition_reason(instance),
         "AmiLaunchIndex": instance.launch_index,
         "InstanceType": instance.type_name,
+        "KeyName": instance.key_name,
         "LaunchTime": utc_datetime(instance.launched_at),
         "Placement": {
             "AvailabilityZone": instance.zone,

@@ -39,6 +39,7 @@ _FIELDS: Mapping[str, Field] = {
     "instance-state-code": "State.Code",
     "instance-state-name": "State.Name",
     "instance-type": "InstanceType",
+    "key-name": "KeyName",
     "launch-index": "AmiLaunchIndex",
     "launch-time": "LaunchTime",
     "maintenance-options.auto-recovery": "MaintenanceOptions.AutoRecovery",

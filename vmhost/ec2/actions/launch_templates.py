@@ -27,7 +27,7 @@ from vmhost.ec2.actions.run_instances import NOT_CREATED, check_template_id, tem
 from vmhost.model.region import ACCOUNT_ID
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
-_DATA = ("ImageId", "InstanceType", "TagSpecifications", "UserData")
+_DATA = ("ImageId", "InstanceType", "KeyName", "TagSpecifications", "UserData")
 _FIXED_DATA = {**OPTIONS, **BY_TYPE, "InstanceInitiatedShutdownBehavior": "stop", "Placement": PLACEMENT}
 _MAX_NAMED = 200
 _DEFAULT, _LATEST = "$Default", "$Latest"
@@ -63,6 +63,7 @@ def _check_create(context: Context, params: Params) -> TemplateRequest:
         image_id=data.get("ImageId") or None,
         type_name=data.get("InstanceType") or None,
         user_data=user_data(data),
+        key_name=data.get("KeyName") or None,
         instance_tags=tags_for_resource(data, "instance", NOT_CREATED),
         tags=tags_for_resource(params, "launch-template"),
         description=params.get("VersionDescription"),
@@ -160,6 +161,7 @@ def _version(template: LaunchTemplate, version: LaunchTemplateVersion) -> Respon
         "LaunchTemplateData": {
             "ImageId": version.image_id,
             "InstanceType": version.type_name,
+            "KeyName": version.key_name,
             "UserData": None if version.user_data is None else base64.b64encode(version.user_data).decode(),
             "TagSpecifications": tags,
             **version.stated,
