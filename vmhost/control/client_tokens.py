@@ -19,7 +19,7 @@ from vmhost.control.resources import Resources, Table
 _MAX_LENGTH = 64
 _MAX_LENGTHS = {"CreateLaunchTemplate": 128}
 """Where EC2 documents another maximum."""
-_ADDED = frozenset({"key_name"})
+_ADDED = frozenset({"key_name", "stop_protected", "termination_protected"})
 """Fields that requests did not always have: they do not count while unset, so that former tokens still do."""
 
 
@@ -78,5 +78,5 @@ def _key(action: str, request: Any) -> str:
 
 def _digest(request: Any) -> str:
     fields = msgspec.to_builtins(request)
-    stated = {name: value for name, value in fields.items() if value is not None or name not in _ADDED}
+    stated = {name: value for name, value in fields.items() if value or name not in _ADDED}
     return hashlib.sha256(msgspec.json.encode(stated, order="sorted")).hexdigest()

@@ -15,6 +15,7 @@ from vmhost.control.call_log import OpenCall
 from vmhost.ec2.actions import (
     catalogue,
     fleets,
+    instance_attributes,
     instance_details,
     instances,
     key_pairs,
@@ -28,7 +29,17 @@ from vmhost.ec2.decode import Tree, decoder, parse_form
 from vmhost.ec2.encode import encoder
 from vmhost.ec2.service_model import load
 
-_FAMILIES = (run_instances, instances, instance_details, catalogue, tags, key_pairs, launch_templates, fleets)
+_FAMILIES = (
+    run_instances,
+    instances,
+    instance_attributes,
+    instance_details,
+    catalogue,
+    tags,
+    key_pairs,
+    launch_templates,
+    fleets,
+)
 ACTIONS: Mapping[str, Action[Any]] = {action.name: action for family in _FAMILIES for action in family.ACTIONS}
 """All actions by name."""
 _log = get_logger("ec2")

@@ -42,11 +42,20 @@ DATA = {
 RUN = {
     **DATA,
     "ClientToken": "two",
+    "DisableApiStop": True,
+    "DisableApiTermination": True,
     "InstanceInitiatedShutdownBehavior": "stop",
     "LaunchTemplate": {**BY_NAME, "Version": "1"},
     "MaxCount": 1,
     "MinCount": 1,
     "Placement": {"AvailabilityZone": "us-east-1a", "HostId": "{host}"},
+}
+ATTRIBUTES = {
+    "DisableApiStop": True,
+    "DisableApiTermination": True,
+    "InstanceInitiatedShutdownBehavior": "stop",
+    "InstanceType": "t3.nano",
+    "UserData": b"x",
 }
 KEY_TAGS = [{"ResourceType": "key-pair", "Tags": TAGS}]
 PUBLIC_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAomV3df2wX0SMNZKoKZcwuaU4h0WEBC0J8d2K4Qw0T/"
@@ -73,6 +82,10 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "DescribeInstanceStatus": [{**IDS, "IncludeAllInstances": True}, filtered("instance-state-name")],
     "DescribeInstanceCreditSpecifications": [IDS, filtered("instance-id")],
     "GetConsoleOutput": [{"InstanceId": "{instance}"}],
+    "ModifyInstanceAttribute": [
+        {"InstanceId": "{instance}", "Attribute": "userData", "Value": base64.b64encode(b"x").decode()},
+        *({"InstanceId": "{instance}", name: {"Value": value}} for name, value in ATTRIBUTES.items()),
+    ],
     "DescribeInstanceAttribute": [{"InstanceId": "{instance}", "Attribute": "userData"}],
     "DescribeInstanceTypes": [{"InstanceTypes": ["t3.nano"], **filtered("instance-type")}],
     "DescribeImages": [{"ImageIds": [IMAGE], "Owners": ["self"], "ExecutableUsers": ["all"], **filtered("name")}],

@@ -25,7 +25,14 @@ def test_unsupported_and_unknown_actions_differ(model: ServiceModel) -> None:
 def test_changing_actions_are_not_read_only() -> None:
     changing = {name for name, action in ACTIONS.items() if not action.read_only}
     assert changing == {
-        *("RunInstances", "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
+        *(
+            "RunInstances",
+            "StartInstances",
+            "StopInstances",
+            "RebootInstances",
+            "TerminateInstances",
+            "ModifyInstanceAttribute",
+        ),
         *("CreateTags", "DeleteTags", "CreateLaunchTemplate", "DeleteLaunchTemplate"),
         *("CreateKeyPair", "ImportKeyPair", "DeleteKeyPair"),
         *("CreateFleet", "ModifyFleet", "DeleteFleets"),

@@ -67,6 +67,18 @@ class InstanceController:
             for each in former
         )
 
+    def wake(self, instance_id: str) -> None:
+        """Let the task of an instance look at its record again."""
+        if reconciler := self._reconcilers.get(instance_id):
+            reconciler.wake()
+
+    async def resized(self, instance_id: str) -> None:
+        """Wait until the recorded change of type is in force. Raises the driver's error if it cannot be made."""
+        reconciler = self._reconcilers[instance_id]
+        future = reconciler.resized()
+        reconciler.wake()
+        await future
+
     def check(self, ids: Sequence[str], event: InstanceEvent) -> None:
         """Raise what `request` would raise now; change nothing."""
         for instance_id in ids:

@@ -55,6 +55,7 @@ class DriverCall(Enum):
 
     CREATE = auto()
     START = auto()
+    RESIZE = auto()
     STOP = auto()
     REMOVE = auto()
 
@@ -72,15 +73,20 @@ def decide(
     instance: Instance, observed: GuestStatus | None, *, memory_mib: int | None = None
 ) -> InstanceDecision | None:
     """Return the next step toward the wanted state; None when it is reached."""
+    resize = instance.former_type is not None
     running = observed is not None and observed.phase is GuestPhase.RUNNING
     match instance.state:
         case InstanceState.PENDING:
-            return _until_started(observed) if observed else InstanceDecision(call=DriverCall.CREATE)
+            if observed is None:
+                return InstanceDecision(call=DriverCall.CREATE)
+            return _until_started(observed) if running or not resize else InstanceDecision(call=DriverCall.RESIZE)
         case InstanceState.RUNNING:
             if observed is not None and running and observed.endpoint is None:
                 # It lost its network; another start attaches it again.
                 return InstanceDecision(call=DriverCall.START)
-            return None if running else _after_exit(instance, observed, memory_mib)
+            if running:
+                return InstanceDecision(call=DriverCall.RESIZE) if resize else None
+            return _after_exit(instance, observed, memory_mib)
         case InstanceState.REBOOTING:
             if observed is None:
                 return _after_exit(instance, observed, memory_mib)
@@ -90,7 +96,9 @@ def decide(
         case InstanceState.STOPPING:
             return InstanceDecision(call=DriverCall.STOP) if running else InstanceDecision(event=InstanceEvent.STOPPED)
         case InstanceState.STOPPED:
-            return InstanceDecision(call=DriverCall.STOP) if running else None
+            if running:
+                return InstanceDecision(call=DriverCall.STOP)
+            return InstanceDecision(call=DriverCall.RESIZE) if observed and resize else None
         case InstanceState.SHUTTING_DOWN:
             # Even without a guest: one that was only partly created may have left something behind.
             return InstanceDecision(call=DriverCall.REMOVE)

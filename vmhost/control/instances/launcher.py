@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vmhost.api import FLEET_TAG, USER_DATA_BYTES_MAX
+from vmhost.api import FLEET_TAG
 from vmhost.base.errors import InvalidInput, NoCapacity
 from vmhost.control import tags
 from vmhost.control.client_tokens import CLIENT_TOKENS, created_before, token_of
+from vmhost.control.instances.attributes import check_shutdown_behavior, check_user_data
 from vmhost.control.instances.controller import InstanceController
 from vmhost.control.instances.record import INSTANCES, MAX_INSTANCES, Instance, InstanceState, Wanted
 from vmhost.control.key_pairs.record import KeyPair
@@ -57,6 +58,8 @@ class LaunchRequest:
     """A number, "$Default" (also None) or "$Latest"."""
     shutdown_behavior: str = "stop"
     """What happens when the program ends by itself with exit code 0: "stop" or "terminate"."""
+    termination_protected: bool = False
+    stop_protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +124,12 @@ class Launcher:
                 constraint = PlacementConstraint(host_id=instance.host_id)
                 host = place(itype, rooms, constraint=constraint, overcommit=self._inventory.overcommit)
                 rooms = tuple(_with_one(room, host, itype) for room in rooms)
+
+    def check_resize(self, instance: Instance, itype: InstanceType) -> None:
+        """Raise NoCapacity unless the instance would fit on its host with this type."""
+        rooms = self._inventory.rooms(each for each in self._instances if each.id != instance.id)
+        constraint = PlacementConstraint(host_id=instance.host_id)
+        place(itype, rooms, constraint=constraint, overcommit=self._inventory.overcommit)
 
     def _earlier(self, request: LaunchRequest, ids: Sequence[str]) -> tuple[Instance, ...]:
         found = tuple(instance for each in ids if (instance := self._instances.find(each)))
@@ -206,6 +215,8 @@ class Launcher:
                 tags=plan.tags,
                 client_token=request.client_token,
                 shutdown_behavior=request.shutdown_behavior,
+                termination_protected=request.termination_protected,
+                stop_protected=request.stop_protected,
                 fleet_id=request.fleet_id,
                 template_id=plan.template_id,
                 template_version=plan.template_version,
@@ -230,9 +241,6 @@ def _check(request: LaunchRequest, *, existing: int) -> None:
             f"{existing} instances exist; {request.max_count} more would exceed the limit of {MAX_INSTANCES}",
             code="InstanceLimitExceeded",
         )
-    if request.user_data and len(request.user_data) > USER_DATA_BYTES_MAX:
-        size = len(request.user_data)
-        raise InvalidInput(f"user data is limited to {USER_DATA_BYTES_MAX} bytes; this has {size}")
-    if request.shutdown_behavior not in ("stop", "terminate"):
-        raise InvalidInput(f"shutdown behavior {request.shutdown_behavior!r} is invalid; use stop or terminate")
+    check_user_data(request.user_data or b"")
+    check_shutdown_behavior(request.shutdown_behavior)
     tags.check(request.tags)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from vmhost.api import PORT_TAG
-from vmhost.base.errors import CloudError, DeadlineExceeded, Unavailable
+from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, Unavailable
 from vmhost.base.logs import get_logger
 from vmhost.control.deadline import deadline
 from vmhost.control.instances.console import ConsoleArchive
@@ -50,6 +51,7 @@ class InstanceReconciler(Reconciler[GuestStatus | None, InstanceDecision, Instan
         self._console = console
         self._force_stop = False
         self._removing = False
+        self._resizing: list[asyncio.Future[None]] = []
         self._death: Death | None = None
         """The end of the program, as reported by an event of the driver."""
 
@@ -102,6 +104,8 @@ class InstanceReconciler(Reconciler[GuestStatus | None, InstanceDecision, Instan
                 await self._create()
             case DriverCall.START:
                 await self._start()
+            case DriverCall.RESIZE:
+                await self._resize()
             case DriverCall.STOP:
                 await self._stop()
             case DriverCall.REMOVE:
@@ -138,6 +142,36 @@ class InstanceReconciler(Reconciler[GuestStatus | None, InstanceDecision, Instan
         self._death = None
         async with self.limited(self._timeouts.start_s, f"start of {self.id}"):
             await self._driver.instances.start(self.id)
+
+    async def _resize(self) -> None:
+        """Give the guest the limits of its new type. If they cannot be set, the instance keeps its former type."""
+        limits = self._context.inventory.limits(self.instance)
+        try:
+            if limits is None:
+                raise InvalidInput(f"the type {self.instance.type_name} or the host {self.instance.host_id} is gone")
+            async with self.limited(self._timeouts.measure_s, f"resize of {self.id}"):
+                await self._driver.instances.resize(self.id, limits)
+        except CloudError as error:
+            if isinstance(error, _TRANSIENT):
+                raise
+            _log.warning("type_not_changed", id=self.id, type=self.instance.type_name, error=error.message)
+            self._observe(type_name=self.instance.former_type, former_type=None)
+            self._end_resize(error)
+        else:
+            self._observe(former_type=None)
+            self._end_resize(None)
+
+    def resized(self) -> asyncio.Future[None]:
+        """Return a future that ends with the change of limits under way, with its error if it fails."""
+        future = asyncio.get_running_loop().create_future()
+        self._resizing.append(future)
+        return future
+
+    def _end_resize(self, error: CloudError | None) -> None:
+        for future in self._resizing:
+            if not future.done():
+                future.set_exception(error) if error else future.set_result(None)
+        self._resizing.clear()
 
     async def _stop(self) -> None:
         grace_s = 0.0 if self._force_stop else self._timeouts.stop_grace_s

@@ -96,6 +96,10 @@ class Instance:
     tags: Mapping[str, str] = field(default_factory=dict)
     client_token: str | None = None
     shutdown_behavior: str = "stop"
+    termination_protected: bool = False
+    stop_protected: bool = False
+    former_type: str | None = None
+    """The type whose limits the guest still has after a change of type; None: it has those of `type_name`."""
     fleet_id: str | None = None
     template_id: str | None = None
     template_version: int | None = None

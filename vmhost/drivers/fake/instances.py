@@ -86,6 +86,8 @@ class FakeInstances:
 
     async def resize(self, instance_id: str, limits: Limits) -> None:
         guest = self._world.guest(instance_id)
+        if guest.resize_error:
+            raise guest.resize_error
         guest.spec = replace(guest.spec, limits=limits)
 
     async def stats(self, instance_id: str) -> GuestStats | None:

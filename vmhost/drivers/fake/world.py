@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vmhost.base.errors import NotFound, Unavailable
+from vmhost.base.errors import CloudError, NotFound, Unavailable
 from vmhost.model.guest import Death, Endpoint, GuestCpu, GuestPhase, GuestSpec, GuestStatus
 
 
@@ -46,6 +46,8 @@ class FakeGuest:
     commands: list[tuple[str, ...]] = field(default_factory=list)
     inside: int = 0
     """The number of commands that still run."""
+    resize_error: CloudError | None = None
+    """Raised by every resize, set by a test."""
     cpu: GuestCpu = field(default_factory=lambda: GuestCpu(used=0.0, throttled=0.0))
     """Its CPU figures, set by a test."""
 

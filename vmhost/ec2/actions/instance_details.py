@@ -1,18 +1,17 @@
-"""Status, console output, attributes and CPU credits of instances."""
+"""Status, console output and CPU credits of instances."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
-from typing import Any
 
-from vmhost.base.errors import InvalidInput, Unsupported
+from vmhost.base.errors import InvalidInput
 from vmhost.control.instances.record import Instance, InstanceState
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, check_count, utc_datetime
 from vmhost.ec2.actions.describe import Field, describe
-from vmhost.ec2.actions.instance_response import CPU_CREDITS, OPTIONS, is_orderly, state, zone_id
-from vmhost.ec2.actions.instances import check_id, chosen_instances, find_instances
+from vmhost.ec2.actions.instance_response import CPU_CREDITS, is_orderly, state, zone_id
+from vmhost.ec2.actions.instances import check_named, chosen_instances
 
 _MAX_STATUS_IDS, _MAX_CREDIT_IDS = 100, 1000
 _STATUS_FIELDS: Mapping[str, Field] = {
@@ -69,13 +68,6 @@ def _summary(instance: Instance, status: str) -> ResponseData:
     return {"Status": status, "Details": [{"Name": "reachability", "Status": passed, "ImpairedSince": since}]}
 
 
-def _check_id(context: Context, params: Params) -> str:
-    instance_id: str = params["InstanceId"]
-    check_id(instance_id)
-    find_instances(context.cloud, (instance_id,))
-    return instance_id
-
-
 async def _console(context: Context, instance_id: str) -> ResponseData:
     printed = await context.cloud.instances.console(instance_id)
     return {
@@ -83,46 +75,6 @@ async def _console(context: Context, instance_id: str) -> ResponseData:
         "Timestamp": utc_datetime(context.cloud.clock.now()),
         "Output": base64.b64encode(printed.encode()).decode(),
     }
-
-
-def _user_data(instance: Instance) -> str | None:
-    return base64.b64encode(instance.user_data).decode() if instance.user_data else None
-
-
-_ATTRIBUTES: Mapping[str, tuple[str, Callable[[Instance], Any]]] = {
-    "blockDeviceMapping": ("BlockDeviceMappings", lambda _: []),
-    "disableApiStop": ("DisableApiStop", lambda _: {"Value": False}),
-    "disableApiTermination": ("DisableApiTermination", lambda _: {"Value": False}),
-    "ebsOptimized": ("EbsOptimized", lambda _: {"Value": False}),
-    "enclaveOptions": ("EnclaveOptions", lambda _: OPTIONS["EnclaveOptions"]),
-    "groupSet": ("Groups", lambda _: []),
-    "instanceInitiatedShutdownBehavior": (
-        "InstanceInitiatedShutdownBehavior",
-        lambda instance: {"Value": instance.shutdown_behavior},
-    ),
-    "instanceType": ("InstanceType", lambda instance: {"Value": instance.type_name}),
-    "productCodes": ("ProductCodes", lambda _: []),
-    "userData": ("UserData", lambda instance: {"Value": _user_data(instance)}),
-}
-"""By EC2's name: the response's member and its value for an instance."""
-
-_UNSUPPORTED = frozenset({"enaSupport", "kernel", "ramdisk", "rootDeviceName", "sourceDestCheck", "sriovNetSupport"})
-
-
-def _check_attribute(context: Context, params: Params) -> tuple[str, str]:
-    """Return the instance's id and the attribute's name."""
-    attribute, known = params["Attribute"], ", ".join(_ATTRIBUTES)
-    if attribute in _UNSUPPORTED:
-        raise Unsupported(f"DescribeInstanceAttribute does not support {attribute} here; it supports {known}")
-    if attribute not in _ATTRIBUTES:
-        raise InvalidInput(f"Value ({attribute[:60]}) for parameter attribute is invalid; attributes are {known}")
-    return _check_id(context, params), attribute
-
-
-def _attribute(context: Context, query: tuple[str, str]) -> ResponseData:
-    instance_id, attribute = query
-    member, value_of = _ATTRIBUTES[attribute]
-    return {"InstanceId": instance_id, member: value_of(context.cloud.instances.get(instance_id))}
 
 
 def _credits(context: Context, params: Params) -> list[ResponseData]:
@@ -161,13 +113,7 @@ ACTIONS = (
         name="GetConsoleOutput",
         supported=frozenset({"InstanceId"}),
         without_effect=frozenset({"Latest"}),
-        check=_check_id,
+        check=check_named,
         act=_console,
-    ),
-    Action(
-        name="DescribeInstanceAttribute",
-        supported=frozenset({"Attribute", "InstanceId"}),
-        check=_check_attribute,
-        act=_attribute,
     ),
 )

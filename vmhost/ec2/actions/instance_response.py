@@ -27,8 +27,6 @@ CPU_CREDITS = "unlimited"
 PLACEMENT: Mapping[str, Any] = {"GroupName": "", "Tenancy": "default"}
 OPTIONS: Mapping[str, Any] = {
     "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
-    "DisableApiStop": False,
-    "DisableApiTermination": False,
     "EbsOptimized": False,
     "EnclaveOptions": {"Enabled": False},
     "HibernationOptions": {"Configured": False},

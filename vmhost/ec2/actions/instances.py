@@ -95,6 +95,14 @@ def find_instances(cloud: Cloud, ids: Sequence[str]) -> tuple[Instance, ...]:
     return tuple(known[instance_id] for instance_id in ids) if ids else tuple(known.values())
 
 
+def check_named(context: Context, params: Params) -> str:
+    """Return the request's InstanceId. Raises InvalidInput if it is malformed, NotFound if it does not exist."""
+    instance_id: str = params["InstanceId"]
+    check_id(instance_id)
+    find_instances(context.cloud, (instance_id,))
+    return instance_id
+
+
 def chosen_instances(context: Context, params: Params) -> tuple[Instance, ...]:
     """Return the instances that a describing request names, or all. Raises InvalidInput, NotFound."""
     ids = parse_ids(params)

@@ -28,7 +28,14 @@ from vmhost.model.region import ACCOUNT_ID
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}", re.ASCII)
 _DATA = ("ImageId", "InstanceType", "KeyName", "TagSpecifications", "UserData")
-_FIXED_DATA = {**OPTIONS, **BY_TYPE, "InstanceInitiatedShutdownBehavior": "stop", "Placement": PLACEMENT}
+_FIXED_DATA = {
+    **OPTIONS,
+    **BY_TYPE,
+    "DisableApiStop": False,
+    "DisableApiTermination": False,
+    "InstanceInitiatedShutdownBehavior": "stop",
+    "Placement": PLACEMENT,
+}
 _MAX_NAMED = 200
 _DEFAULT, _LATEST = "$Default", "$Latest"
 _VERSION_MAX = 999_999_999

@@ -16,6 +16,8 @@ _TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}", re.ASCII)
 _SUPPORTED = frozenset(
     {
         "ClientToken",
+        "DisableApiStop",
+        "DisableApiTermination",
         "ImageId",
         "InstanceInitiatedShutdownBehavior",
         "InstanceType",
@@ -55,6 +57,8 @@ def _check(context: Context, params: Params) -> LaunchRequest:
         template=template,
         template_version=version,
         shutdown_behavior=params.get("InstanceInitiatedShutdownBehavior", "stop"),
+        termination_protected=params.get("DisableApiTermination", False),
+        stop_protected=params.get("DisableApiStop", False),
     )
     if stated := {name: params[name] for name in BY_TYPE if name in params}:
         check_type_options("RunInstances", stated, context.cloud.instances.check_run(request))
