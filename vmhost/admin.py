@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
 from vmhost.api.views import CapabilityView, DriverView, FaultView, Snapshot
+from vmhost.base.errors import InvalidInput
 from vmhost.base.sse import respond
 from vmhost.base.web_guard import json_response
 from vmhost.control.call_log import client_name
@@ -21,6 +23,12 @@ ALLOWED = {
     **dict.fromkeys(FAULTS, (InstanceState.RUNNING.value,)),
 }
 """The states in which each request has an effect, from the lifecycle table."""
+
+
+class ResizeRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request to change a running instance's type."""
+
+    type: str
 
 
 def add_routes(app: web.Application, cloud: Cloud) -> None:
@@ -49,6 +57,17 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
             call.add_instances((fault.instance_id,))
         return json_response(fault)
 
+    async def resize(request: web.Request) -> web.Response:
+        instance_id = request.match_info["id"]
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=ResizeRequest)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidInput(f'the body must be JSON such as {{"type": "t3.micro"}}: {error}') from None
+        with cloud.calls.recording("ResizeInstance", by=client_name(request.headers.get("User-Agent", ""))) as call:
+            call.add_instances((instance_id,))
+            resized = await cloud.instances.resize(instance_id, wanted.type)
+        return json_response(cloud.instances.view(resized))
+
     async def known_faults(_: web.Request) -> web.Response:
         return json_response({"faults": [fault.describe() for fault in FAULTS.values()]})
 
@@ -62,6 +81,7 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     app.router.add_get(PREFIX + "events", events)
     app.router.add_get(PREFIX + "faults", known_faults)
     app.router.add_post(PREFIX + "faults", faults)
+    app.router.add_post(PREFIX + "instances/{id}/resize", resize)
     app.on_shutdown.append(end_streams)
 
 

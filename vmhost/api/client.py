@@ -181,6 +181,13 @@ class CloudClient:
         """Reboot running instances."""
         await self._transport.action("RebootInstances", {"InstanceId": list(ids)})
 
+    async def resize_instance(self, instance_id: str, type_name: str) -> InstanceView:
+        """Change the type of a running instance while it runs; returns when its new limits are in force.
+
+        Raises Conflict if it does not run or uses more memory than the type has, NoCapacity if its host has no room."""
+        path = f"/_glasscloud/instances/{instance_id}/resize"
+        return decode(InstanceView, await self._transport.json("POST", path, {"type": type_name}))
+
     async def _change(self, action: str, params: Mapping[str, Value]) -> tuple[StateChangeView, ...]:
         response = await self._transport.action(action, params)
         return tuple(ec2_wire.state_change(item) for item in response.items("instancesSet"))

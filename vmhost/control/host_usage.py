@@ -52,7 +52,8 @@ class HostUsage:
 
     def _on_change(self, changed: Instance, former: Instance | None) -> None:
         """Check once after all changes of this turn of the event loop."""
-        if (former is None or is_allocated(former) is not is_allocated(changed)) and not self._check_is_due:
+        same = former and (is_allocated(former), former.type_name) == (is_allocated(changed), changed.type_name)
+        if not same and not self._check_is_due:
             self._check_is_due = True
             asyncio.get_running_loop().call_soon(self._publish_changes)
 

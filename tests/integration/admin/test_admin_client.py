@@ -132,6 +132,23 @@ async def test_host_usage_follows_a_launch(client: CloudClient) -> None:
     assert lost == {room.host: int(room.host == instance.host) for room in before.rooms}
 
 
+async def test_resize_changes_limits_and_the_hosts_room(client: CloudClient) -> None:
+    (instance,) = await running(client)
+    before = next(host for host in (await client.status()).hosts if host.id == instance.host)
+    resized = await client.resize_instance(instance.id, "t3.micro")
+    assert resized.type == "t3.micro"
+    assert resized.limits is not None
+    assert resized.limits.memory_mib == 1024
+    snapshot = await client.status()
+    after = next(host for host in snapshot.hosts if host.id == instance.host)
+    assert after.memory_used_mib - before.memory_used_mib == 512
+    assert (snapshot.calls[-1].action, snapshot.calls[-1].instances) == ("ResizeInstance", (instance.id,))
+    with pytest.raises(InvalidInput, match=r"t9\.huge"):
+        await client.resize_instance(instance.id, "t9.huge")
+    with pytest.raises(NotFound):
+        await client.resize_instance("i-00000000000000000", "t3.micro")
+
+
 async def test_console_output_and_user_data_are_unchanged(client: CloudClient) -> None:
     data = b"\x00\xff not text"
     (instance,) = await client.run_instances(image_id=IMAGE, type_name="t3.nano", user_data=data)
