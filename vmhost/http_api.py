@@ -1,4 +1,4 @@
-"""The platform's HTTP server: the EC2 API at /, the platform's own endpoints under /_glasscloud/."""
+"""The platform's HTTP server: EC2 and STS's GetCallerIdentity at /, its own endpoints under /_glasscloud/."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from aiohttp.typedefs import Handler, Middleware
 from vmhost.admin import HEALTH, PREFIX, add_routes
 from vmhost.base.errors import CloudError, DeadlineExceeded, InvalidInput, Unsupported
 from vmhost.base.logs import get_logger
-from vmhost.base.sigv4 import Unsigned
+from vmhost.base.sigv4 import Unsigned, scope_of
 from vmhost.base.web import serve
 from vmhost.base.web_guard import answered, json_refusal
 from vmhost.control.call_log import client_name
 from vmhost.control.cloud import Cloud
+from vmhost.ec2 import sts
 from vmhost.ec2.actions.action import Context
-from vmhost.ec2.auth import Auth
+from vmhost.ec2.auth import STS, Auth
 from vmhost.ec2.ec2_service import Ec2Service
 from vmhost.ec2.error_response import error_body, http_status
 
@@ -42,7 +43,11 @@ def serve_api(
         client = client_name(request.headers.get("User-Agent", ""))
         context = Context(cloud=cloud, endpoint=request.host, client=client)
         form = await request.read() if request.method == "POST" else request.rel_url.raw_query_string.encode()
-        body = await service.call(context, form, request[_REQUEST_ID])
+        scope = scope_of(request.headers.get("Authorization", ""))
+        if scope is not None and scope.service == STS:
+            body = sts.call(form, request[_REQUEST_ID])
+        else:
+            body = await service.call(context, form, request[_REQUEST_ID])
         return web.Response(body=body, content_type="text/xml", charset="utf-8")
 
     app = web.Application(middlewares=[_guard(auth)], client_max_size=BODY_BYTES_MAX)

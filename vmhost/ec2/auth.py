@@ -12,7 +12,8 @@ from vmhost.base.sigv4 import ALGORITHM, Credentials, Unsigned, scope_of, verify
 from vmhost.base.web_guard import LOOPBACK, check_sender
 from vmhost.model.region import REGION
 
-SERVICE = "ec2"
+SERVICE, STS = "ec2", "sts"
+"""The services whose requests are accepted: EC2, and STS for the question whose key it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Auth:
         scope = scope_of(authorization)
         if scope is None:
             return
-        if scope.service != SERVICE:
+        if scope.service not in (SERVICE, STS):
             raise Unsupported(
                 f"the AWS service {scope.service[:40]!r} is not provided here: glasscloud provides EC2 only. "
                 "Unset AWS_ENDPOINT_URL, or set AWS_ENDPOINT_URL_EC2 instead, to send other services' calls elsewhere"

@@ -14,7 +14,7 @@ from vmhost.ec2.service_model import ListOf, Operation, Scalar, ScalarType, Shap
 
 Write: TypeAlias = Callable[[Any, list[str]], None]
 
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile("[&<>]|[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
@@ -25,7 +25,7 @@ def encoder(operation: Operation, namespace: str) -> Callable[[Mapping[str, Any]
     name = f"{operation.name}Response"
 
     def encode(response: Mapping[str, Any], request_id: str) -> bytes:
-        out = [_DECLARATION, f'<{name} xmlns="{namespace}/"><requestId>{escape(request_id)}</requestId>']
+        out = [XML_DECLARATION, f'<{name} xmlns="{namespace}/"><requestId>{escape(request_id)}</requestId>']
         write(response, out)
         out.append(f"</{name}>")
         return "".join(out).encode()
@@ -36,7 +36,7 @@ def encoder(operation: Operation, namespace: str) -> Callable[[Mapping[str, Any]
 def encode_error(code: str, message: str, request_id: str) -> bytes:
     """Encode an error response."""
     return (
-        f"{_DECLARATION}<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        f"{XML_DECLARATION}<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
         f"</Error></Errors><RequestID>{escape(request_id)}</RequestID></Response>"
     ).encode()
 

@@ -12,9 +12,8 @@ import msgspec
 from vmhost.base.errors import CloudError, Internal
 from vmhost.base.sigv4 import scope_of
 from vmhost.ec2.auth import SERVICE
-from vmhost.ec2.encode import encode_error, escape
+from vmhost.ec2.encode import XML_DECLARATION, encode_error, escape
 
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _REST_XML = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts", "cloudfront", "route53"})
 _FORM = "application/x-www-form-urlencoded"
 _CBOR = "rpc-v2-cbor"
@@ -65,12 +64,12 @@ def _xml(content: bytes) -> tuple[bytes, dict[str, str]]:
 
 
 def _s3(error: CloudError, request_id: str) -> bytes:
-    return f"{_DECLARATION}<Error>{_details(error)}<RequestId>{request_id}</RequestId></Error>".encode()
+    return f"{XML_DECLARATION}<Error>{_details(error)}<RequestId>{request_id}</RequestId></Error>".encode()
 
 
 def _query(error: CloudError, request_id: str) -> bytes:
     inner = f"<Error><Type>Sender</Type>{_details(error)}</Error>"
-    return f"{_DECLARATION}<ErrorResponse>{inner}<RequestId>{request_id}</RequestId></ErrorResponse>".encode()
+    return f"{XML_DECLARATION}<ErrorResponse>{inner}<RequestId>{request_id}</RequestId></ErrorResponse>".encode()
 
 
 def _details(error: CloudError) -> str:

@@ -35,7 +35,6 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "sns": lambda client: client.list_topics(),
     "sqs": lambda client: client.list_queues(),
     "ssm": lambda client: client.describe_parameters(),
-    "sts": lambda client: client.get_caller_identity(),
 }
 """A call of each protocol that botocore has: query, rest-xml, json, rest-json, CBOR."""
 
@@ -72,10 +71,31 @@ async def test_every_protocol_reads_the_error(cloud: Served, service: str) -> No
 
 
 async def test_cli_of_missing_services_prints_the_error(cloud: Served) -> None:
-    buckets, identity = await asyncio.gather(
+    buckets, users = await asyncio.gather(
         aws(cloud, "ls", service="s3", refused=True),
-        aws(cloud, "get-caller-identity", service="sts", refused=True),
+        aws(cloud, "list-users", service="iam", refused=True),
     )
-    for printed, service in ((buckets, "s3"), (identity, "sts")):
+    for printed, service in ((buckets, "s3"), (users, "iam")):
         assert "(UnsupportedOperation) when calling" in printed
         assert f"the AWS service '{service}' is not provided here: glasscloud provides EC2 only" in printed
+
+
+async def test_caller_identity_is_the_accounts_root(cloud: Served) -> None:
+    assert await aws(cloud, "get-caller-identity", service="sts") == {
+        "UserId": "000000000000",
+        "Account": "000000000000",
+        "Arn": "arn:aws:iam::000000000000:root",
+    }
+
+
+async def test_other_sts_actions_are_refused_by_name(cloud: Served) -> None:
+    printed = await aws(cloud, "get-session-token", service="sts", refused=True)
+    assert "(UnsupportedOperation) when calling the GetSessionToken operation" in printed
+    assert "of STS there is GetCallerIdentity only" in printed
+
+
+async def test_identity_needs_a_valid_signature(cloud: Served) -> None:
+    wrong = {"AWS_SECRET_ACCESS_KEY": "wrong"}
+    assert "SignatureDoesNotMatch" in await aws(
+        cloud, "get-caller-identity", service="sts", refused=True, environ=wrong
+    )
