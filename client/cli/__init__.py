@@ -34,6 +34,7 @@ GROUPS = {
         "up": "start a cloud that keeps running",
         "down": "stop the cloud and remove everything",
         "ps": "list the instances",
+        "resize": "give an instance another type, also while it runs",
         "status": "show addresses, hosts, and which limits are enforced",
         "env": "print shell exports for the AWS CLI and SDKs",
     },
@@ -60,6 +61,7 @@ _CLOUDS_LIBRARIES = ("botocore", "tantivy")
 SUMMARIES = {name: text for group in GROUPS.values() for name, text in group.items()}
 """What each command does, in a few words."""
 _MODULES = {
+    "instances": ("resize",),
     "follow_cloud": ("flow", "watch"),
     "cloud_status": ("status", "ps", "env"),
     "check_computer": ("doctor", "ready"),

@@ -188,6 +188,11 @@ class CloudClient:
         path = f"/_glasscloud/instances/{instance_id}/resize"
         return decode(InstanceView, await self._transport.json("POST", path, {"type": type_name}))
 
+    async def change_type(self, instance_id: str, type_name: str) -> None:
+        """Change the type of a stopped instance, for its next start. Raises Conflict if it is not stopped."""
+        params = {"InstanceId": instance_id, "InstanceType.Value": type_name}
+        await self._transport.action("ModifyInstanceAttribute", params)
+
     async def _change(self, action: str, params: Mapping[str, Value]) -> tuple[StateChangeView, ...]:
         response = await self._transport.action(action, params)
         return tuple(ec2_wire.state_change(item) for item in response.items("instancesSet"))
