@@ -78,8 +78,11 @@ class _Listener:
 
     async def close(self) -> None:
         self.accepting.cancel()
-        await asyncio.wait([self.accepting])
-        self.sock.close()
+        try:
+            await asyncio.wait([self.accepting])
+        finally:
+            # Also if this is cancelled: nothing else refers to the socket any more.
+            self.sock.close()
         await self.web.shutdown(_DRAIN_S)
 
 
@@ -101,8 +104,12 @@ class InstanceMetadata:
         self._listeners: dict[str, _Listener] = {}
 
     async def attach(self, instance_id: str, sock: socket.socket) -> None:
-        """Serve this instance's metadata on the socket, in place of an earlier one."""
-        await self.detach(instance_id)
+        """Serve this instance's metadata on the socket, in place of an earlier one. A cancelled call closes it."""
+        try:
+            await self.detach(instance_id)
+        except BaseException:
+            sock.close()
+            raise
         sock.setblocking(False)
         # No valid request is larger, and more is not read.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HEADER_BYTES_MAX * 4)

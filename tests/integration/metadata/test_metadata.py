@@ -263,3 +263,15 @@ async def _write_forever(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(bytes(65536))
         await writer.drain()
+
+
+async def test_cancelled_attach_leaves_no_socket_open(served: Served) -> None:
+    await served.add("i-0a12")
+    former = served.server._listeners["i-0a12"].sock
+    new = listen("127.0.0.1", 0)
+    attaching = asyncio.create_task(served.server.attach("i-0a12", new))
+    await asyncio.sleep(0)
+    attaching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attaching
+    assert (former.fileno(), new.fileno()) == (-1, -1)

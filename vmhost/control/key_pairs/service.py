@@ -74,7 +74,7 @@ class KeyPairService:
         tags.check(request.tags)
 
     def delete(self, name: str | None, key_pair_id: str | None) -> KeyPair | None:
-        """Delete a key pair by name or id, and return it; None if there is none, which EC2 does not take for an error.
+        """Delete a key pair by name or id and return it; None for one that does not exist, which is no error in EC2.
 
         Instances that were launched with it keep its public half."""
         found = self._find(name) if name is not None else self._table.find(key_pair_id or "")
