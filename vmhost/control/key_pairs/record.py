@@ -8,6 +8,19 @@ from dataclasses import dataclass, field
 from vmhost.control.kind import Kind
 
 
+RSA, ED25519 = "rsa", "ed25519"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """A public key as EC2 describes it."""
+
+    type: str
+    text: str
+    """In OpenSSH's form, without a comment."""
+    fingerprint: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
     """The public half of a key pair; the private half is returned once and never kept."""

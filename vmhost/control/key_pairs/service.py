@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 
 from vmhost.base.errors import InvalidInput, NotFound
 from vmhost.control import tags
-from vmhost.control.key_pairs import ssh_keys
-from vmhost.control.key_pairs.record import KEY_PAIRS, KeyPair
-from vmhost.control.key_pairs.ssh_keys import PublicKey
+from vmhost.control.key_pairs.record import KEY_PAIRS, RSA, KeyPair, PublicKey
 from vmhost.control.service_context import ServiceContext
 
 _MAX_NAME = 255
@@ -22,9 +20,16 @@ class KeyPairRequest:
     """CreateKeyPair or ImportKeyPair: with the type of a key to be generated, or with a public key."""
 
     name: str
-    type: str = ssh_keys.RSA
+    type: str = RSA
     public_key: PublicKey | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_public_key(material: bytes) -> PublicKey:
+    """Read a public key in one of the forms that users have. Raises InvalidInput (InvalidKey.Format)."""
+    from vmhost.control.key_pairs.ssh_keys import parse
+
+    return parse(material)
 
 
 class KeyPairService:
@@ -50,8 +55,11 @@ class KeyPairService:
 
     async def create(self, request: KeyPairRequest) -> tuple[KeyPair, str]:
         """Generate a key pair and return it with its private half, which is kept nowhere. Raises InvalidInput."""
+        # It needs OpenSSL, whose 10 MiB a platform without key pairs does not load.
+        from vmhost.control.key_pairs.ssh_keys import generate
+
         self.check(request)
-        public, private = await asyncio.to_thread(ssh_keys.generate, request.type)
+        public, private = await asyncio.to_thread(generate, request.type)
         # Another request may have taken the name meanwhile.
         return self._add(request, public), private
 

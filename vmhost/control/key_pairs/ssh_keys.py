@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -23,21 +22,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from vmhost.base.errors import InvalidInput
+from vmhost.control.key_pairs.record import ED25519, RSA, PublicKey
 
-RSA, ED25519 = "rsa", "ed25519"
 _RSA_BITS, _RSA_EXPONENT = 2048, 65537
 _RSA_BITS_IMPORTED = (1024, 2048, 4096)
 _MAX_BYTES = 16 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicKey:
-    """A public key as EC2 describes it."""
-
-    type: str
-    text: str
-    """In OpenSSH's form, without a comment."""
-    fingerprint: str
 
 
 def generate(kind: str) -> tuple[PublicKey, str]:

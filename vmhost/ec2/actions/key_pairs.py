@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from operator import itemgetter
 
 from vmhost.base.errors import InvalidInput
-from vmhost.control.key_pairs import ssh_keys
-from vmhost.control.key_pairs.record import KeyPair
-from vmhost.control.key_pairs.service import KeyPairRequest
+from vmhost.control.key_pairs.record import ED25519, RSA, KeyPair
+from vmhost.control.key_pairs.service import KeyPairRequest, read_public_key
 from vmhost.ec2.actions.action import Action, Context, Params, ResponseData, tag_list, tags_for_resource, utc_datetime
 from vmhost.ec2.actions.describe import describe, item_tags
 
-_KINDS = (ssh_keys.RSA, ssh_keys.ED25519)
+_KINDS = (RSA, ED25519)
 
 
 def _check_create(_: Context, params: Params) -> KeyPairRequest:
-    kind = params.get("KeyType", ssh_keys.RSA)
+    kind = params.get("KeyType", RSA)
     if kind not in _KINDS:
         raise InvalidInput(f"invalid key type '{kind[:40]}'; use {' or '.join(_KINDS)}")
     return KeyPairRequest(name=params["KeyName"], type=kind, tags=tags_for_resource(params, "key-pair"))
@@ -30,7 +29,7 @@ async def _create(context: Context, request: KeyPairRequest) -> ResponseData:
 def _check_import(_: Context, params: Params) -> KeyPairRequest:
     material = params["PublicKeyMaterial"]
     return KeyPairRequest(
-        name=params["KeyName"], public_key=ssh_keys.parse(material), tags=tags_for_resource(params, "key-pair")
+        name=params["KeyName"], public_key=read_public_key(material), tags=tags_for_resource(params, "key-pair")
     )
 
 
