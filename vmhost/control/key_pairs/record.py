@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from vmhost.control.kind import Kind
 
-
 RSA, ED25519 = "rsa", "ed25519"
 
 
