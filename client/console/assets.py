@@ -1,4 +1,4 @@
-"""The page's files, each read and compressed once and served with an entity tag, so that browsers keep them."""
+"""The page's files, read and compressed once (our scripts without their types), with entity tags that let browsers keep them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ _TYPES = {
 _COMPRESSED_FROM = 1024
 AUDIENCE_PAGE = "audience/audience.html"
 _ROOT = "/assets/"
+_VENDOR = "vendor/"
+_JSDOC = re.compile(rb"(?ms)^[ \t]*/\*\*.*?\*/[ \t]*$")
+"""A comment with types, which has its lines for itself."""
 _IMPORTS = {
     ".html": re.compile(r'(?:href|src)="([^"]+)"'),
     ".js": re.compile(r'(?m)^(?:import|export)\s[^;"]*\bfrom\s+"([^"]+)"'),
@@ -62,8 +65,15 @@ def _files(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
         if each.is_dir():
             found += _files(each, f"{path}/")
         elif (content_type := _TYPES.get(path[path.rfind(".") :])) is not None:
-            found.append((path, _asset(each.read_bytes(), content_type)))
+            content = each.read_bytes()
+            is_ours = path.endswith(".js") and not path.startswith(_VENDOR)
+            found.append((path, _asset(without_types(content) if is_ours else content, content_type)))
     return found
+
+
+def without_types(script: bytes) -> bytes:
+    """Return a script without its JSDoc comments, which are for developers; each line keeps its number. Pure."""
+    return _JSDOC.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)
 
 
 def _asset(content: bytes, content_type: str) -> Asset:

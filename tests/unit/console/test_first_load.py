@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-from client.console.assets import Asset, load_assets
+from client.console.assets import Asset, load_assets, without_types
 
 BYTES_MAX = 90_000
 """Of the 150 kB of a first load; the rest is left to the stream's first whole of a large cloud."""
@@ -51,3 +51,28 @@ def test_every_kind_of_import_is_followed() -> None:
         "overview/instance_card.js",
         "vendor/htm-3.1.1/standalone.module.js",
     } <= loaded(load_assets())
+
+
+def test_types_are_left_out_and_lines_keep_their_numbers() -> None:
+    script = b"""/** @param {number} a
+ *  @returns {number} */
+export function twice(a) {
+  /** @type {number} */
+  const b = a * 2; /** stays: it shares its line */
+  return b; // stays too
+}
+"""
+    assert (
+        without_types(script)
+        == b"""
+
+export function twice(a) {
+
+  const b = a * 2; /** stays: it shares its line */
+  return b; // stays too
+}
+"""
+    )
+    served = load_assets()
+    assert b"@param" not in served["app.js"].content
+    assert any(b"/**" in asset.content for path, asset in served.items() if path.startswith("vendor/"))
