@@ -1,4 +1,4 @@
-"""The page's files, read and compressed once (our scripts without their types), with entity tags that let browsers keep them."""
+"""The page's files, each read and compressed once, our scripts without types, served with tags for the browsers' caches."""
 
 from __future__ import annotations
 
