@@ -1,4 +1,4 @@
-"""The page's files, each read and compressed once, our scripts without types, served with tags for the browsers' caches."""
+"""The page's files, each read and compressed once and served with an entity tag; our scripts without their types."""
 
 from __future__ import annotations
 
