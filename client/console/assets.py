@@ -24,8 +24,8 @@ _COMPRESSED_FROM = 1024
 AUDIENCE_PAGE = "audience/audience.html"
 _ROOT = "/assets/"
 _VENDOR = "vendor/"
-_JSDOC = re.compile(rb"(?ms)^[ \t]*/\*\*.*?\*/[ \t]*$")
-"""A comment with types, which has its lines for itself."""
+_JSDOC = re.compile(rb"(?ms)^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$")
+"""A comment that has its lines to itself; one before or after code stays."""
 _IMPORTS = {
     ".html": re.compile(r'(?:href|src)="([^"]+)"'),
     ".js": re.compile(r'(?m)^(?:import|export)\s[^;"]*\bfrom\s+"([^"]+)"'),
