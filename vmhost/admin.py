@@ -1,4 +1,4 @@
-"""The platform's own endpoints, under /_glasscloud/: state, events, instance types and faults."""
+"""The platform's own endpoints, under /_glasscloud/: state, events, types, CPU figures, faults, changes of type."""
 
 from __future__ import annotations
 

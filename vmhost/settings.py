@@ -52,7 +52,7 @@ class Settings:
     """Folder for keys, store and logs."""
     cloud: CloudSettings = field(default_factory=CloudSettings)
     hosts: int = 2
-    """Number of logical hosts into which the computer is divided."""
+    """Number of hosts of each driver."""
     images: tuple[Path, ...] = ()
     """Image catalogues in addition to the platform's own."""
     image: str = DEFAULT_IMAGE

@@ -2,5 +2,5 @@
 
 It keeps no state of its own. What it shows comes from the platform's events, the front end's request samples and the
 load generator; what it does goes through their APIs. `publisher` folds events into `state` and streams the changes,
-`commands` acts, `app` serves.
+`commands` acts, `console_server` serves.
 """

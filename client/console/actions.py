@@ -1,6 +1,6 @@
 """The actions on an instance, and why one is disabled. Pure except for `run`, which calls the platform.
 
-Experiments and faults are actions by themselves; any other is one more entry in LIFECYCLE. The page and the API take
+Experiments and faults are actions by themselves; any other is one more entry in _LIFECYCLE. The page and the API take
 it from there.
 """
 

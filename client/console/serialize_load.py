@@ -64,7 +64,11 @@ def target_json(urls: Sequence[str], service_url: str, world: CloudState) -> dic
     service = urlsplit(service_url).netloc
     at = {f"{view.address}:{view.port or 80}": view.id for view in world.running if view.address}
     own = {view.address: view.id for view in world.running if view.address and view.port is None}
-    hit = [at.get(f"{each.hostname}:{each.port or 80}") or own.get(each.hostname or "") for each in targets]
+    ports = [each.port or (443 if each.scheme == "https" else 80) for each in targets]
+    hit = [
+        at.get(f"{each.hostname}:{port}") or own.get(each.hostname or "")
+        for each, port in zip(targets, ports, strict=True)
+    ]
     return {
         "service": any(each.netloc == service for each in targets),
         "instances": sorted({instance_id for instance_id in hit if instance_id}),

@@ -14,7 +14,7 @@ from client.experiments.slowdown import client_rows
 from client.load.run_result import Mark
 from client.load.summary import Summary
 from vmhost.api.views import InstanceView
-from vmhost.base.errors import CloudError, DeadlineExceeded
+from vmhost.base.errors import DeadlineExceeded
 
 NOTICED_DEADLINE_S = 10.0
 REPLACED_DEADLINE_S = 30.0
@@ -46,7 +46,7 @@ class Kill:
     ends_instance: ClassVar[bool] = True
 
     after_s: float = 2.0
-    """The account is closed this long after the replacement serves, when requests in flight have ended."""
+    """How long to wait for requests in flight, after the replacement serves, before lost ones are counted."""
 
     async def run(self, system: SystemUnderTest, victim: InstanceView, report: Report) -> Result:
         """Kill the instance, and measure until its replacement serves. Raises CloudErrors."""
@@ -57,7 +57,8 @@ class Kill:
         report(Progress(action=action, stage="waiting until the platform notices"))
         noticed_s = await _kill(system, victim.id)
         times = KillTimes(noticed_s=noticed_s, alone=alone)
-        report(Progress(action=action, stage=f"{_noticed(times)}; waiting for its replacement"))
+        waiting = "" if alone else "; waiting for its replacement"
+        report(Progress(action=action, stage=f"{_noticed(times)}{waiting}"))
         replacement = None if alone else await _replacement(system, victim, before)
         if replacement is not None:
             times = replace(times, replaced_s=time.monotonic() - start)
@@ -176,7 +177,7 @@ async def _replacement(system: SystemUnderTest, victim: InstanceView, before: fr
             if shard_of(victim) is not None:
                 await system.service.wait_for_rotation(lambda ids: bool(found & ids), deadline_s=REPLACED_DEADLINE_S)
             return min(found)
-    except (CloudError, TimeoutError):
+    except (DeadlineExceeded, TimeoutError):
         return None
 
 

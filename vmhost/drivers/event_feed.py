@@ -24,6 +24,10 @@ class EventFeed:
         for queue in self._queues:
             _put(queue, event)
 
+    def publish_gap(self) -> None:
+        """Send all listeners the event with an empty id: events were lost, and they have to list the guests again."""
+        self.publish(_GAP)
+
     def listen(self) -> AsyncIterator[GuestEvent]:
         """Return the events that are published from this call on, until the feed is closed."""
         queue: asyncio.Queue[GuestEvent | None] = asyncio.Queue(self._capacity)

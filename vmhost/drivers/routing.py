@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from vmhost.base.background_tasks import BackgroundTasks
-from vmhost.base.errors import InvalidInput, NotFound
+from vmhost.base.errors import CloudError, InvalidInput, NotFound
 from vmhost.drivers.event_feed import EventFeed
 from vmhost.drivers.ports import Driver
 from vmhost.metadata.instance_facts import InstanceFacts
@@ -185,11 +185,12 @@ class RoutingShell:
 class RoutingDriver:
     """Several drivers as one. Their names must differ; an image that several can boot is for the first of them."""
 
-    def __init__(self, drivers: Sequence[Driver]) -> None:
+    def __init__(self, drivers: Sequence[Driver], *, restart_after_s: float = 1.0) -> None:
+        """`restart_after_s`: when the events of a driver are followed again after an error."""
         self.name = ",".join(driver.name for driver in drivers)
         self._drivers = tuple(drivers)
         self._feed = EventFeed()
-        self._tasks = BackgroundTasks()
+        self._tasks = BackgroundTasks(restart_after_s=restart_after_s)
         routes = Routes(drivers)
         self.hosts = RoutingHosts(routes)
         self.instances = RoutingInstances(routes, self._feed)
@@ -201,12 +202,18 @@ class RoutingDriver:
             await driver.open()
         await self._tasks.open()
         for driver in self._drivers:
-            self._tasks.spawn(partial(self._forward, driver.instances.events()), f"events of {driver.name}")
+            self._tasks.spawn(partial(self._forward, driver), f"events of {driver.name}", restart=True)
+        # Follow the events before listing the guests, so that nothing is missed in between.
+        await asyncio.sleep(0)
         await self.instances.list()
 
-    async def _forward(self, events: AsyncIterator[GuestEvent]) -> None:
-        async for event in events:
-            self._feed.publish(event)
+    async def _forward(self, driver: Driver) -> None:
+        try:
+            async for event in driver.instances.events():
+                self._feed.publish(event)
+        except CloudError:
+            self._feed.publish_gap()
+            raise
 
     async def close(self, *, remove: bool) -> None:
         """Close every driver, also if one fails; then raise its error."""

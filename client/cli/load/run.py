@@ -104,7 +104,9 @@ def _once(args: argparse.Namespace) -> int:
 
     for option in ("json", "report", "hlog", "prometheus", "listen"):
         if getattr(args, option):
-            raise InvalidInput(f"--{option} cannot be used with --once, which only prints one request")
+            raise InvalidInput(
+                f"--{option} cannot be used with --once, which sends each request once and makes no report"
+            )
     out = sys.stdout
 
     def show(text: str) -> None:

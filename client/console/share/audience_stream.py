@@ -86,7 +86,9 @@ class AudienceStream:
         if self._streams.total() >= READERS_MAX:
             raise NoCapacity(f"{READERS_MAX} pages are connected, which is the maximum; try again later")
         if self._streams[address] >= READERS_EACH_MAX:
-            raise NoCapacity(f"this phone has {READERS_EACH_MAX} tabs open already; close one of them")
+            raise NoCapacity(
+                f"{READERS_EACH_MAX} pages are open from this network address, which is the maximum; close one"
+            )
         self._streams[address] += 1
         try:
             return await self._stream(request, participant)

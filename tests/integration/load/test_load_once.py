@@ -67,7 +67,7 @@ async def test_once_shows_a_request_of_each_target(service: Website, tmp_path: P
         (
             ["http://127.0.0.1:9/", "--once", "--json"],
             {2},
-            "--json cannot be used with --once, which only prints one request",
+            "--json cannot be used with --once, which sends each request once and makes no report",
         ),
     ],
 )

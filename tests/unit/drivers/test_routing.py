@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from vmhost.base.errors import InvalidInput, NotFound, Unavailable
-from vmhost.drivers.fake import FakeDriver, FakeSettings, FakeWorld
+from vmhost.drivers.fake import FakeDriver, FakeInstances, FakeSettings, FakeWorld
 from vmhost.drivers.routing import RoutingDriver, joined
-from vmhost.model.guest import Capabilities, Capability, GuestSpec
+from vmhost.model.guest import Capabilities, Capability, GuestEvent, GuestSpec
 from vmhost.model.image import Boot
 from vmhost.model.limits import Limits
 
@@ -157,3 +159,34 @@ def test_instances_that_cannot_reach_each_other_are_named() -> None:
     assert joined([ISOLATED, OPEN]).notes == ("box instances cannot reach field instances, which are on a meadow",)
     hidden = replace(ISOLATED, addresses_reachable=False)
     assert "field instances cannot reach box instances, which are on a lan" in joined([hidden, OPEN]).notes
+
+
+class _Breaking(FakeInstances):
+    """Loses its events once."""
+
+    broken = False
+
+    async def events(self) -> AsyncIterator[GuestEvent]:
+        if not self.broken:
+            self.broken = True
+            await asyncio.sleep(0)
+            raise Unavailable("the engine went away")
+        async for event in super().events():
+            yield event
+
+
+async def test_lost_events_are_a_gap_and_then_go_on() -> None:
+    two = Two()
+    first, second = two.drivers()
+    first.instances = _Breaking(FakeSettings(), two.first)
+    driver = RoutingDriver([first, second], restart_after_s=0)
+    events = driver.instances.events()
+    await driver.open()
+    assert (await anext(events)).instance_id == ""
+    await driver.instances.create(spec("i-1", "first-a"))
+    async with asyncio.timeout(5):
+        while not first.instances.broken or not first.instances._feed._queues:
+            await asyncio.sleep(0)
+    await driver.instances.start("i-1")
+    assert (await anext(events)).instance_id == "i-1"
+    await driver.close(remove=True)

@@ -119,7 +119,7 @@ def document() -> str:
             "",
             "- If the program ends by itself, its instance is `stopped` with a `StateReason`:",
             "  `Client.InstanceInitiatedShutdown` for exit code 0, else `Server.InternalError` with the exit code, the",
-            "  signal or the memory limit.",
+            "  signal or the memory limit. With the shutdown behavior `terminate` and exit code 0 it is terminated.",
             "- A launch that fails is `shutting-down` until nothing of it is left, then `terminated`, with its",
             "  `StateReason`.",
             "- EC2's API shows `rebooting` and `restarting` as `running`. If the platform crashes during a reboot, its",

@@ -1,4 +1,4 @@
-"""The requests about instances: launch, start, stop, reboot, terminate, and reading their console output."""
+"""The requests about instances: launch, start, stop, reboot, terminate, change, and reading their console output."""
 
 from __future__ import annotations
 
