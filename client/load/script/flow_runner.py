@@ -190,7 +190,7 @@ class FlowRunner:
 
     def count(self, flow: Flow, fault: str) -> None:
         """Count a flow that has ended with that fault; empty for a good one."""
-        self.steps.check_standstill()
+        now_ns = self.steps.check_standstill()
         self.running.discard(flow)
         if flow.over:
             return
@@ -201,7 +201,6 @@ class FlowRunner:
                 return
             flow.stats.offered += 1
             flow.stats.started += 1
-        now_ns = self._now_ns()
         status = 0 if fault in COUNTED_BY_AGE else flow.status
         service_us = (now_ns - flow.began_ns) // _NS_PER_US if flow.began_ns else 0
         if fault == GOOD and len(self._first_us) < FIRST_RESPONSES:

@@ -63,10 +63,13 @@ class StepRecorder:
         self._last: Good | None = None
         self._slowest: Good | None = None
 
-    def check_standstill(self) -> None:
-        """Leave out the flows under way if the computer has just stood still; called before anything is counted."""
+    def check_standstill(self) -> int:
+        """Leave out the flows under way if the computer has just stood still; called before anything is counted.
+
+        Returns the time of the check: what is counted ended then. A later time could lie behind another standstill."""
         if (now_ns := self._now_ns()) >= self.detector.check_at_ns:
             self.detector.check(now_ns)
+        return now_ns
 
     def answered(
         self, flow: Flow, name: str, exchange: StepExchange, trace_id: str, took_ns: int, expect: Collection[int]

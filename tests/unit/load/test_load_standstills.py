@@ -16,6 +16,7 @@ from client.load.report.json_report import report_json
 from client.load.run_report import make_report
 from client.load.run_result import ProcessResult
 from client.load.schedule import NS_PER_S, Schedule
+from client.load.script.step_recorder import StepRecorder
 from client.load.standstill import Standstill, StandstillDetector, describe_standstills, merge_standstills, standstill_s
 
 
@@ -135,3 +136,9 @@ def test_report_names_a_standstill_and_leaves_it_out() -> None:
     assert after.reason.endswith("that time is left out")
     assert told["generator"]["standstills"] == [{"at": 1_700_000_003.0, "seconds": 62.0}]
     assert told["offered_per_s"] == 2 * report_json(report)["offered_per_s"]
+
+
+def test_what_is_counted_ended_at_the_time_of_the_check() -> None:
+    """A clock that is read again after the check could be read behind a standstill that the check did not see."""
+    times = iter((7, 3_000_000_000))
+    assert StepRecorder(clock_ns=lambda: next(times)).check_standstill() == 7
