@@ -87,7 +87,7 @@ class AudienceStream:
             raise NoCapacity(f"{READERS_MAX} pages are connected, which is the maximum; try again later")
         if self._streams[address] >= READERS_EACH_MAX:
             raise NoCapacity(
-                f"{READERS_EACH_MAX} pages are open from this network address, which is the maximum; close one"
+                f"{READERS_EACH_MAX} pages are open from this network address, which is the maximum; close one of them"
             )
         self._streams[address] += 1
         try:
