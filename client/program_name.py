@@ -39,5 +39,5 @@ def as_typed(typed: str, *, on_path: str | None, here: Path) -> str:
 
 
 def examples(text: str) -> str:
-    """Return the examples of a help text with the program's name as the user typed it."""
+    """Return the examples of a help text with the program's name as the user can type it here."""
     return _BEFORE.sub(lambda match: match[1] + program_name(), text)

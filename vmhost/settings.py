@@ -23,7 +23,7 @@ _CLOUD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessCopy:
-    """Where the copy is written and which user owns it."""
+    """Where to write a copy of the access file and which user owns it."""
 
     path: Path
     uid: int | None = None

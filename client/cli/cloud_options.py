@@ -65,7 +65,7 @@ _PORTS = {
 
 
 def chosen_ports(args: argparse.Namespace) -> dict[str, int]:
-    """Return the ports that the user chose, by program name."""
+    """Return the ports that the user chose, by name: search, console, api."""
     return {name: port for name in _PORTS if (port := getattr(args, f"{name}_port")) is not None}
 
 

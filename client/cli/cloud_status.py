@@ -101,9 +101,10 @@ def summary(
     lines.append("  instances " + (", ".join(f"{count} {state}" for state, count in states.items()) or "none"))
     lines += [f"  {host_line(host)}" for host in snapshot.hosts]
     lines += [f"  Note: {note}" for note in snapshot.notes]
-    if others:
-        lines.append(f"  These guarantees do not account for the other clouds on this computer: {', '.join(others)}")
-    else:
+    limited = any(each.enforced for each in snapshot.capabilities if each.name == "cpu")
+    if limited and others:
+        lines.append(f"  Guarantees do not account for the other clouds on this computer: {', '.join(others)}")
+    elif limited:
         lines.append("  Instances get their guaranteed CPU as long as other programs use little CPU.")
     return [*lines, *(f"  {text}" for text in isolation_lines(snapshot, facts.why if facts else "", 100))]
 

@@ -38,7 +38,7 @@ _TIMELINE = ("columns", "bands_ms", "column_s")
 
 
 def idle_json(past: tuple[PastRun, ...]) -> dict[str, Any]:
-    """Return that no load runs; `last` is the run that ended last, null before the first."""
+    """Return the JSON of a session without a running load; `last` is the run that ended last, null before the first."""
     return {"running": False, "state": "idle", "last": past_run_json(past[0]) if past else None}
 
 

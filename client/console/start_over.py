@@ -22,7 +22,7 @@ Targets = Mapping[str, int]
 
 
 async def initial_targets(cloud: CloudClient) -> Targets:
-    """Return the fleets of now. Raises CloudErrors."""
+    """Return the present target of each fleet. Raises CloudErrors."""
     return {fleet.id: fleet.target for fleet in await cloud.describe_fleets()}
 
 

@@ -1,4 +1,4 @@
-"""Answers the audience's requests: a page, its files, a stream, searches and the documents they find. Nothing else."""
+"""Responds to the audience's requests: a page, its files, a stream, searches and the documents they find."""
 
 from __future__ import annotations
 

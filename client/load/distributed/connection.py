@@ -15,7 +15,7 @@ from vmhost.base.errors import InvalidInput
 T = TypeVar("T")
 
 BUFFER_BYTES = 1 << 16
-"""The most that is taken from the network before it is read here."""
+"""The most that one read returns; asyncio buffers up to about twice as much."""
 _KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 5000}
 """A computer that has vanished without notice is detected within five seconds, also while no side sends."""
 

@@ -61,7 +61,7 @@ Connection = tuple[LineReader, asyncio.StreamWriter]
 
 
 async def join(settings: WorkerSettings) -> Connection | int:
-    """Connect to the coordinator until both sides have proved themselves, with as many tries as it takes; return an
+    """Connect to the coordinator until both sides are authenticated, with as many tries as it takes; return an
     exit code when it is time to give up."""
     began, pause_s, shown = time.monotonic(), _FIRST_PAUSE_S, ""
     while True:

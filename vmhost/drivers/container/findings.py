@@ -61,7 +61,7 @@ _FILTERED_BRIDGES = Finding(
 
 def _small_engine(engine: EngineReport, computer: Computer) -> Finding:
     text = f"{engine.memory_mib} MiB; four instances need {MEMORY_MIN_MIB} MiB without --overcommit"
-    if "olima" in engine.source + engine.url:
+    if "colima" in (engine.source + engine.url).lower():
         fix = "colima stop && colima start --memory 4"
     elif computer.system == "Darwin":
         fix = "Docker Desktop: Settings, Resources, Memory"
