@@ -24,6 +24,7 @@ _STATUS_BY_CODE = {
     "DryRunOperation": 412,
     "RequestEntityTooLarge": 413,
     "InternalError": 500,
+    "OperationNotPermitted": 400,
     "RequestExpired": 400,
     "SignatureDoesNotMatch": 403,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,6 @@ from vmhost.base.errors import Conflict, NoCapacity
 from vmhost.drivers.fake import FakeSettings
 
 RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 def memory_mib(cloud: Served, instance_id: str) -> int:

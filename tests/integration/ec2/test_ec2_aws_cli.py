@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
 from tests.integration.ec2.ec2_clients import aws
-from tests.integration.ec2.ec2_server import IMAGE, Served, served
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
+from tests.integration.ec2.ec2_server import IMAGE, Served
 
 
 async def test_tutorial_commands_work(cloud: Served, tmp_path: Path) -> None:

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, aws, launch, tagged
-from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from tests.integration.ec2.ec2_server import IMAGE, Served
 from vmhost.api.client import CloudClient
 from vmhost.api.views import CallView
 from vmhost.base.errors import CloudError, Conflict, NotFound
 
 UNKNOWN = "i-00000000000000000"
 SECRET = "c2VjcmV0IG9mIHRoZSB1c2Vy"
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 def logged(cloud: Served) -> list[tuple[str, tuple[str, ...], str]]:

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, aws, launch
 from tests.integration.ec2.ec2_server import IMAGE, Served, served
 from vmhost.drivers.fake import FakeSettings
 
 UNKNOWN = "i-00000000000000000"
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 async def test_console_output_readable_after_terminate(ec2: Ec2) -> None:

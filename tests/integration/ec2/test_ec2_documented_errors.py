@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, launch, tagged
-from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from tests.integration.ec2.ec2_server import IMAGE
 
 RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
 TAG = [{"Key": "a", "Value": "b"}]
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
-
 from tests.integration.ec2.ec2_clients import Ec2, launch, tagged
-from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from tests.integration.ec2.ec2_server import IMAGE, Served
 
 RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
 STATED: dict[str, Any] = {
@@ -54,21 +51,8 @@ OTHER: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
 CHANGEABLE = ("DisableApiStop", "DisableApiTermination", "InstanceInitiatedShutdownBehavior")
 """Options that RunInstances accepts with every value."""
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 def changed(stated: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, launch
-from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from tests.integration.ec2.ec2_server import IMAGE, Served
 from vmhost.ec2.ec2_service import ACTIONS
 
 ABSENT, NO_TEMPLATE, NO_FLEET = "i-00000000000000000", "lt-00000000000000000", "fleet-00000000000000000"
@@ -103,19 +101,6 @@ SUCCEEDS: list[tuple[str, dict[str, Any]]] = [
     ("modify_fleet", {"FleetId": "FLEET", "TargetCapacitySpecification": {"TotalTargetCapacity": 5}}),
     ("delete_fleets", {"FleetIds": ["FLEET"], "TerminateInstances": True}),
 ]
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 @pytest.fixture

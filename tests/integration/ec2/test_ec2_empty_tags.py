@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, launch
-from tests.integration.ec2.ec2_server import Served, served
+from tests.integration.ec2.ec2_server import Served
 from vmhost.api.client import CloudClient
 
 EMPTY = {"Key": "flag", "Value": ""}
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.ec2.ec2_clients import Ec2, tagged
-from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from tests.integration.ec2.ec2_server import IMAGE, Served
 
 RUN = {"ImageId": IMAGE, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
 PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAomV3df2wX0SMNZKoKZcwuaU4h0WEBC0J8d2K4Qw0T/"
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 @pytest.mark.parametrize(("kind", "start"), [("rsa", "RSA PRIVATE KEY"), ("ed25519", "OPENSSH PRIVATE KEY")])

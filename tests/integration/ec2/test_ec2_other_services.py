@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -13,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.integration.ec2.ec2_clients import aws
-from tests.integration.ec2.ec2_server import Served, served
+from tests.integration.ec2.ec2_server import Served
 
 CALLS: dict[str, Callable[[Any], Any]] = {
     "autoscaling": lambda client: client.describe_auto_scaling_groups(),
@@ -37,12 +36,6 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "ssm": lambda client: client.describe_parameters(),
 }
 """A call of each protocol that botocore has: query, rest-xml, json, rest-json, CBOR."""
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
 
 
 def refused(cloud: Served, service: str) -> ClientError:

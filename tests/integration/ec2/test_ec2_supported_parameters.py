@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.integration.ec2.ec2_clients import Ec2, launch
-from tests.integration.ec2.ec2_server import IMAGE, Served, served
+from tests.integration.ec2.ec2_server import IMAGE, Served
 from vmhost.ec2.actions.action import Context
 from vmhost.ec2.ec2_service import ACTIONS
 from vmhost.ec2.service_model import ListOf, Scalar, Shape, load
@@ -143,19 +140,6 @@ class Recorded(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         return self._read(name, super().__getitem__(name)) if name in self else default
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def ec2(cloud: Served) -> AsyncIterator[Ec2]:
-    client = Ec2(cloud)
-    yield client
-    client.client.close()
 
 
 def replaced(value: Any, words: dict[str, str]) -> Any:

@@ -86,6 +86,7 @@ def test_characters_that_xml_forbids_are_replaced() -> None:
         (Conflict("no"), 400),
         (Denied("no"), 403),
         (Denied("it would work", code="DryRunOperation"), 412),
+        (Denied("it is protected", code="OperationNotPermitted"), 400),
         (InvalidInput("no", code="RequestEntityTooLarge"), 413),
         (NoCapacity("no"), 500),
         (Internal("no"), 500),
